@@ -1,0 +1,304 @@
+//! Identifiers and names: small types that parse, print and compare, so that a string of one kind is never taken for another.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// An identifier or name that does not follow its grammar.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum IdError {
+    /// Not 32 lower-case hexadecimal digits.
+    #[error("`{0}` is not an id: it takes 32 digits of 0-9 and a-f")]
+    Hex(String),
+    /// Not a host name by our grammar.
+    #[error(
+        "`{0}` is not a host name: it takes 1 to 63 of a-z, 0-9, `.`, `_` and `-`, and starts and ends with a letter or digit"
+    )]
+    HostName(String),
+    /// Not a label.
+    #[error(
+        "`{0}` is not a label: it takes key=value, each 1 to 63 of a-z, 0-9, `.`, `_` and `-`, starting and ending with a letter or digit"
+    )]
+    Label(String),
+    /// Not the number of a run.
+    #[error("`{0}` is not the number of a run: it takes #142 or 142")]
+    RunNumber(String),
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// Wraps the 16 bytes of a UUIDv7.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 16 bytes, in the order in which ids sort.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let mut bytes = [0; 16];
+                let lower = !text.bytes().any(|b| b.is_ascii_uppercase());
+                match hex::decode_to_slice(text, &mut bytes) {
+                    Ok(()) if lower => Ok(Self(bytes)),
+                    Ok(()) | Err(_) => Err(IdError::Hex(shown(text))),
+                }
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// Identifies one enrolled agent. Drawn at join, never reused, not derived from the host's name.
+    AgentId
+}
+
+uuid_id! {
+    /// Identifies one run. People see its [`RunNumber`].
+    RunId
+}
+
+/// The number of a run as people see and type it: `#142`. Counts accepted runs in journal order, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunNumber(pub u64);
+
+impl fmt::Display for RunNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+impl FromStr for RunNumber {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let digits = text.strip_prefix('#').unwrap_or(text);
+        let plain = digits.bytes().all(|b| b.is_ascii_digit());
+        match digits.parse() {
+            Ok(number) if plain && number > 0 => Ok(Self(number)),
+            Ok(_) | Err(_) => Err(IdError::RunNumber(shown(text))),
+        }
+    }
+}
+
+/// The name of a host: `[a-z0-9._-]`, 1 to 63 characters, starting and ending with a letter or digit.
+///
+/// The grammar leaves nothing that means something to a selector, a path, Markdown or a mention.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostName(String);
+
+impl HostName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for HostName {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        if is_word(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(IdError::HostName(shown(text)))
+        }
+    }
+}
+
+/// The labels of a host, given by the controller. Keys and values follow the grammar of host names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels(BTreeMap<String, String>);
+
+impl Labels {
+    /// Adds or replaces one label; refuses a key or value outside the grammar.
+    ///
+    /// # Errors
+    /// [`IdError::Label`] names the text.
+    pub fn insert(&mut self, key: &str, value: &str) -> Result<(), IdError> {
+        if !is_word(key) || !is_word(value) {
+            return Err(IdError::Label(shown(&format!("{key}={value}"))));
+        }
+        self.0.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    /// Parses `key=value` pairs separated by commas; empty text is no labels.
+    ///
+    /// # Errors
+    /// [`IdError::Label`] names the first pair that is none.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let mut labels = Self::default();
+        for pair in text
+            .split(',')
+            .map(str::trim)
+            .filter(|pair| !pair.is_empty())
+        {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Err(IdError::Label(shown(pair)));
+            };
+            labels.insert(key, value)?;
+        }
+        Ok(labels)
+    }
+
+    /// The value of a label.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Key and value of each label, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// True without any label.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Labels {
+    /// `env=prod role=web`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (key, value)) in self.0.iter().enumerate() {
+            let space = if at == 0 { "" } else { " " };
+            write!(f, "{space}{key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// True for 1 to 63 of `[a-z0-9._-]` that start and end with a letter or digit: the grammar of names, label keys and label values.
+#[must_use]
+pub fn is_word(text: &str) -> bool {
+    let edge = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    bytes.len() <= 63
+        && edge(first)
+        && edge(last)
+        && bytes
+            .iter()
+            .all(|&b| edge(b) || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// What an error may repeat of hostile input: 80 characters, nothing that is not printable.
+fn shown(text: &str) -> String {
+    text.chars()
+        .take(80)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_print_what_they_parse_and_refuse_everything_else() {
+        let text = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";
+        assert_eq!(text.parse::<RunId>().unwrap().to_string(), text);
+        for bad in [
+            "",
+            "0",
+            &text[1..],
+            &text.to_uppercase(),
+            "0192f3a4-b5c6-7d8e-9fa0-b1c2d3e4f506",
+        ] {
+            assert_eq!(
+                bad.parse::<AgentId>(),
+                Err(IdError::Hex(bad.to_owned())),
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn run_numbers_count_from_one() {
+        assert_eq!("#142".parse(), Ok(RunNumber(142)));
+        assert_eq!("7".parse(), Ok(RunNumber(7)));
+        for bad in ["", "#", "0", "-1", "+1", "1.5", "99999999999999999999"] {
+            assert!(bad.parse::<RunNumber>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn host_names_leave_no_room_for_syntax() {
+        for good in ["a", "web-01", "db.eu_1", &"a".repeat(63)] {
+            assert!(good.parse::<HostName>().is_ok(), "{good}");
+        }
+        let long = "a".repeat(64);
+        for bad in [
+            "",
+            "-web",
+            "web.",
+            "A",
+            "@everyone",
+            "`x`",
+            "w\u{435}b",
+            "a b",
+            "a=b",
+            "a/b",
+            &long,
+        ] {
+            assert!(bad.parse::<HostName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn labels_parse_and_print() {
+        let labels = Labels::parse("role=web, env=prod").unwrap();
+        assert_eq!(labels.to_string(), "env=prod role=web");
+        assert_eq!(labels.value("role"), Some("web"));
+        assert!(Labels::parse("").unwrap().is_empty());
+        for bad in ["role", "=x", "a=", "a=b=c", "A=b", "a=b c"] {
+            assert!(Labels::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Every limit of Shanty, with its reason. Numbers that bound what a peer, a person or Discord may send or be sent live here.
+
+/// Longest payload of a spool record and longest slice in a frame, bytes. Small enough that one frame never holds up a link.
+pub const CHUNK_BYTES_MAX: usize = 32 * 1024;
+
+/// Output kept of one execution, bytes, before the rest is discarded and only the end is kept.
+pub const OUTPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The end of an output that went over its maximum, bytes: people need the end.
+pub const OUTPUT_RING_BYTES: usize = 256 * 1024;
+
+/// Unreleased spools of one agent, bytes; past it commands wait.
+pub const SPOOL_TOTAL_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// A command's time when nobody said one, milliseconds.
+pub const TIMEOUT_MS_DEFAULT: u64 = 300_000;
+
+/// The longest timeout that may be asked for, milliseconds: one day.
+pub const TIMEOUT_MS_MAX: u64 = 24 * 3_600_000;
+
+/// Between TERM and KILL, milliseconds.
+pub const GRACE_MS: u64 = 10_000;
+
+/// Descendants still alive this long after the main process ended are killed, milliseconds.
+pub const LEFT_OVER_MS: u64 = 2_000;
+
+/// Longest command, bytes. Discord's string options end at 6,000 characters.
+pub const COMMAND_BYTES_MAX: usize = 6_000;
+
+/// Longest selector, bytes.
+pub const SELECTOR_BYTES_MAX: usize = 6_000;
+
+/// Deepest nesting of parentheses in a selector: recursion must not reach the end of a stack.
+pub const SELECTOR_DEPTH_MAX: usize = 32;
+
+/// Names that one range such as `web[1-10000]` may stand for.
+pub const RANGE_NAMES_MAX: usize = 10_000;
+
+/// An order must start within this time, milliseconds by the controller's clock: a late one is refused, not run.
+pub const ORDER_NOT_AFTER_MS: u64 = 30_000;
+
+/// How long an agent remembers orders after they ran out, milliseconds, so that none starts twice.
+pub const ORDER_MEMORY_MS: u64 = 3_600_000;
+
+/// Output sent and not acknowledged on one link, bytes; then the spool absorbs.
+pub const IN_FLIGHT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Longest message on a link, bytes, both ways.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// TLS handshakes under way at once on one listener; more wait in the accept queue.
+pub const HANDSHAKES_MAX: usize = 64;
+
+/// A handshake, and the first message of a link, must be done in this time, milliseconds.
+pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+
+/// The controller pings a link this often, milliseconds.
+pub const PING_MS: u64 = 15_000;
+
+/// Without a message for this long a host is offline, milliseconds.
+pub const OFFLINE_MS: u64 = 45_000;
+
+/// First and longest wait before an agent dials again, milliseconds; the wait is drawn evenly from zero to the current bound.
+pub const RECONNECT_MS: (u64, u64) = (1_000, 60_000);
+
+/// Metrics are told this often, milliseconds.
+pub const METRICS_MS: u64 = 30_000;
+
+/// A join token's life when nobody said one, milliseconds, and the longest.
+pub const TOKEN_MS: (u64, u64) = (30 * 60_000, 7 * 24 * 3_600_000);
+
+/// Most uses of one join token.
+pub const TOKEN_USES_MAX: u32 = 10_000;
+
+/// Characters in the content of a message (Discord: 2,000). Counted in UTF-16 units to be on the safe side.
+pub const MESSAGE_CHARS_MAX: usize = 2_000;
+
+/// Characters of a page, fences and header included, before it is sealed.
+pub const PAGE_CHARS_MAX: usize = 1_900;
+
+/// Pages of one host that are posted whole; after them one tail page is edited in place and the whole output is attached.
+pub const PAGES_WHOLE_MAX: usize = 3;
+
+/// Characters of a line before it is folded.
+pub const LINE_CHARS_MAX: usize = 1_000;
+
+/// Combining marks kept on one character.
+pub const COMBINING_MARKS_MAX: usize = 8;
+
+/// Components in one message, nested ones counted (Discord).
+pub const COMPONENTS_MAX: usize = 40;
+
+/// Characters in one text display (twilight's validation; Discord allows 4,000 in all).
+pub const TEXT_DISPLAY_CHARS_MAX: usize = 2_000;
+
+/// UTF-8 bytes of all text displays plus 12 for each: past 10,170 Discord answers 500.
+pub const CARD_BYTES_MAX: usize = 10_000;
+
+/// Lines and characters of output shown on the card itself, so that a short answer needs no thread.
+pub const CARD_OUTPUT_MAX: (usize, usize) = (15, 900);
+
+/// Choices in one autocomplete answer (Discord), and the characters of each.
+pub const CHOICES_MAX: usize = 25;
+
+/// Characters of an autocomplete choice, a thread name and a custom id (Discord).
+pub const NAME_CHARS_MAX: usize = 100;
+
+/// Bytes of one attached file (Discord's default).
+pub const ATTACHMENT_BYTES_MAX: usize = 10 * 1024 * 1024;

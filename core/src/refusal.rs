@@ -1,0 +1,141 @@
+//! Refusals: what was not done, why, and what to do next. The one list of error codes.
+
+use std::fmt;
+
+/// Why something was refused. The code is stable for scripts, and is written as it is first shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Code {
+    /// No grant allows it.
+    Denied,
+    /// A guild that the controller does not serve.
+    Guild,
+    /// Asked in a direct message.
+    GuildOnly,
+    /// A selector that does not parse, or names nothing.
+    Selector,
+    /// The selector names hosts, and none of them is online.
+    AllOffline,
+    /// Nothing to run.
+    EmptyCommand,
+    /// Longer than a limit.
+    TooLong,
+    /// A character that cannot be run.
+    BadChar,
+    /// A duration that does not parse or is out of range.
+    Duration,
+    /// A user that the agent does not run commands as.
+    RunAs,
+    /// New runs are on hold.
+    Hold,
+    /// No such run, host or token.
+    NotFound,
+    /// The run is over.
+    Closed,
+    /// A button or form from an older time.
+    Stale,
+    /// The journal could not be written; nothing was run.
+    Storage,
+    /// The host is not connected.
+    Offline,
+    /// The order reached the host too late.
+    Expired,
+    /// The controller restarted before the order was sent.
+    ControllerRestart,
+    /// Discord did not take the answer; nothing was run.
+    AckFailed,
+    /// A join token that is unknown, used, expired or revoked.
+    Token,
+    /// A host name that is taken.
+    NameTaken,
+    /// A host name outside the grammar.
+    Name,
+    /// A label outside the grammar.
+    Label,
+    /// A certificate signing request that is not one of ours.
+    Csr,
+    /// The agent could not record or start the execution.
+    Agent,
+    /// Too many at once.
+    Rate,
+    /// An interaction or message of a kind that this version does not know.
+    Unsupported,
+    /// Stopping; try again soon.
+    Stopping,
+}
+
+impl Code {
+    /// The code as scripts see it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "E_DENIED",
+            Self::Guild => "E_GUILD",
+            Self::GuildOnly => "E_GUILD_ONLY",
+            Self::Selector => "E_SELECTOR",
+            Self::AllOffline => "E_ALL_OFFLINE",
+            Self::EmptyCommand => "E_EMPTY_COMMAND",
+            Self::TooLong => "E_TOO_LONG",
+            Self::BadChar => "E_BAD_CHAR",
+            Self::Duration => "E_DURATION",
+            Self::RunAs => "E_RUN_AS",
+            Self::Hold => "E_HOLD",
+            Self::NotFound => "E_NOT_FOUND",
+            Self::Closed => "E_CLOSED",
+            Self::Stale => "E_STALE",
+            Self::Storage => "E_STORAGE",
+            Self::Offline => "E_OFFLINE",
+            Self::Expired => "E_EXPIRED",
+            Self::ControllerRestart => "E_CONTROLLER_RESTART",
+            Self::AckFailed => "E_ACK_FAILED",
+            Self::Token => "E_TOKEN",
+            Self::NameTaken => "E_NAME_TAKEN",
+            Self::Name => "E_NAME",
+            Self::Label => "E_LABEL",
+            Self::Csr => "E_CSR",
+            Self::Agent => "E_AGENT",
+            Self::Rate => "E_RATE",
+            Self::Unsupported => "E_UNSUPPORTED",
+            Self::Stopping => "E_STOPPING",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a person gets instead of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable code.
+    pub code: Code,
+    /// What happened, to which hosts: one sentence or a few lines, plain text.
+    pub what: String,
+    /// What to do next, one sentence; empty when there is nothing to do.
+    pub next: String,
+}
+
+impl Refusal {
+    /// A refusal from its three parts.
+    pub fn new(code: Code, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            next: next.into(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        if !self.next.is_empty() {
+            write!(f, "\n{}", self.next)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,107 @@
+//! Small pieces of wording that every view shares: counts, durations and sizes.
+
+/// `1 host`, `3 hosts`: a count with its noun, which takes a plain `s`.
+#[must_use]
+pub fn count(n: usize, noun: &str) -> String {
+    if n == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{n} {noun}s")
+    }
+}
+
+/// A duration as a person reads it: `40 ms`, `1.3 s`, `42 s`, `1m 52s`, `2h 05m`, `3d 4h`.
+#[must_use]
+pub fn duration(ms: u64) -> String {
+    let s = ms / 1_000;
+    match s {
+        0 => format!("{ms} ms"),
+        1..=9 => format!("{s}.{} s", ms % 1_000 / 100),
+        10..=59 => format!("{s} s"),
+        60..=3_599 => format!("{}m {:02}s", s / 60, s % 60),
+        3_600..=86_399 => format!("{}h {:02}m", s / 3_600, s % 3_600 / 60),
+        _ => format!("{}d {}h", s / 86_400, s % 86_400 / 3_600),
+    }
+}
+
+/// Parses what people type for a duration: a whole number and one of `s`, `m`, `h`, `d`. Nothing else: `5` could mean anything.
+///
+/// # Errors
+/// None when the text has another form or does not fit.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit_ms = match unit {
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
+/// A size as a person reads it: `131 B`, `3.9 MiB`.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let (mut whole, mut tenth, mut unit) = (bytes / 1024, bytes % 1024 * 10 / 1024, 0);
+    while whole >= 1024 && unit + 1 < UNITS.len() {
+        (whole, tenth, unit) = (whole / 1024, whole % 1024 * 10 / 1024, unit + 1);
+    }
+    format!(
+        "{whole}.{tenth} {}",
+        UNITS.get(unit).copied().unwrap_or("PiB")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        let shown: Vec<_> = [0, 40, 1_300, 9_999, 42_000, 112_000, 7_500_000, 273_600_000]
+            .into_iter()
+            .map(duration)
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "0 ms", "40 ms", "1.3 s", "9.9 s", "42 s", "1m 52s", "2h 05m", "3d 4h"
+            ]
+        );
+    }
+
+    #[test]
+    fn durations_are_parsed_exactly_or_not_at_all() {
+        assert_eq!(parse_duration("90s"), Some(90_000));
+        assert_eq!(parse_duration("2h"), Some(7_200_000));
+        for bad in [
+            "",
+            "5",
+            "-5s",
+            "5 m",
+            "1h1h",
+            "NaN",
+            "s",
+            "99999999999999999999s",
+            "\u{663}s",
+        ] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_counts_read_well() {
+        assert_eq!(
+            [131, 2_048, 4_089_446, u64::MAX].map(size),
+            ["131 B", "2.0 KiB", "3.8 MiB", "16383.9 PiB"]
+        );
+        assert_eq!([count(1, "host"), count(0, "host")], ["1 host", "0 hosts"]);
+    }
+}

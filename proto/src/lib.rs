@@ -1,0 +1,21 @@
+//! The wire between agents and controllers, the operator's interface, and the records of the journal.
+//!
+//! The types are generated from `proto/shanty/v1/*.proto`; `convert` turns them into those of `shanty-core` and back, checked.
+
+#![forbid(unsafe_code)]
+
+/// The generated messages and services, version 1.
+#[expect(
+    missing_docs,
+    reason = "generated; the .proto files say what each thing is"
+)]
+pub mod v1 {
+    #![allow(
+        unreachable_pub,
+        unused_qualifications,
+        clippy::use_self,
+        clippy::all,
+        clippy::pedantic
+    )]
+    tonic::include_proto!("shanty.v1");
+}
