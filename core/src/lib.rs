@@ -16,3 +16,5 @@ pub mod selector;
 pub mod spool;
 
 pub mod output;
+
+pub mod view;
