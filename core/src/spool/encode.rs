@@ -76,8 +76,8 @@ impl Writer {
         self.append(kind::TRUNCATED, &dropped.to_le_bytes(), into);
     }
 
-    /// Appends the last record to `into`. Its hash is filled in here, whatever `exit` says.
-    pub fn exit(mut self, exit: &Exit, into: &mut Vec<u8>) {
+    /// Appends the last record to `into`; call nothing but [`Writer::len`] after it. Its hash is filled in here, whatever `exit` says.
+    pub fn exit(&mut self, exit: &Exit, into: &mut Vec<u8>) {
         let exit = Exit {
             sha256: self.sha256.clone().finalize().into(),
             ..exit.clone()
