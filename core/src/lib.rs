@@ -8,13 +8,23 @@
 
 pub mod ids;
 pub mod limits;
+pub mod principal;
 pub mod refusal;
 pub mod text;
 
+pub mod facts;
 pub mod selector;
 
+pub mod admission;
+pub mod policy;
+
+pub mod journal;
+pub mod run;
+
+pub mod link;
 pub mod spool;
 
 pub mod output;
 
+pub mod outbox;
 pub mod view;

@@ -63,6 +63,9 @@ pub const OFFLINE_MS: u64 = 45_000;
 /// First and longest wait before an agent dials again, milliseconds; the wait is drawn evenly from zero to the current bound.
 pub const RECONNECT_MS: (u64, u64) = (1_000, 60_000);
 
+/// How long after its own deadline an execution on a host that is away stays open before it is called lost, milliseconds.
+pub const AWAY_MS: u64 = 15 * 60_000;
+
 /// Metrics are told this often, milliseconds.
 pub const METRICS_MS: u64 = 30_000;
 

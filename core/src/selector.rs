@@ -22,7 +22,7 @@ pub use error::{Feature, SelectorError, SelectorErrorKind};
 use pattern::Pattern;
 
 /// Globs in one selector, each of which is tried on every host: this many on 10,000 hosts stay under 50 ms.
-pub const GLOBS_MAX: usize = 64;
+pub const GLOBS_MAX: usize = 32;
 
 /// Errors told about one selector; nobody reads more.
 pub const ERRORS_MAX: usize = 16;

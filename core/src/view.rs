@@ -1,5 +1,15 @@
 //! What people see, as data: cards and pages within Discord's limits, before any Discord type exists.
 
+mod fleet;
+mod refusal;
+mod run;
+mod text;
+
+pub use fleet::{HostRow, hosts_card, runs_card};
+pub use refusal::refusal_card;
+pub use run::{Scene, run_card, run_summary, thread_name};
+pub use text::{escape_markdown, inline_code};
+
 /// A message made of one container with an accent bar: text blocks, then at most one row of buttons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {

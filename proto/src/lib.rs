@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod convert;
+
 /// The generated messages and services, version 1.
 #[expect(
     missing_docs,

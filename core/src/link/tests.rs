@@ -204,8 +204,12 @@ impl World {
             .or_insert_with(|| Receiver::new(stored_len));
         match receiver.accept(slice.offset, len) {
             Accept::Append { skip } => {
-                let bytes = (0..len).map(|at| byte_at(slice.run, slice.offset + u64::try_from(at).unwrap()));
-                self.stored.entry(slice.run).or_default().extend(bytes.skip(skip));
+                let bytes = (0..len)
+                    .map(|at| byte_at(slice.run, slice.offset + u64::try_from(at).unwrap()));
+                self.stored
+                    .entry(slice.run)
+                    .or_default()
+                    .extend(bytes.skip(skip));
             }
             Accept::Duplicate => {}
             Accept::Resume { from } => self.sender.resume(slice.run, from).unwrap(),
@@ -216,7 +220,9 @@ impl World {
     fn commit(&mut self) {
         for (run, bytes) in &self.stored {
             // A duplicate may have put the store ahead of a sender that was told to resume.
-            self.sender.ack(*run, u64::try_from(bytes.len()).unwrap()).ok();
+            self.sender
+                .ack(*run, u64::try_from(bytes.len()).unwrap())
+                .ok();
         }
     }
 
@@ -233,7 +239,11 @@ impl World {
     fn check(&self) {
         for (run, bytes) in &self.stored {
             for (at, byte) in bytes.iter().enumerate() {
-                assert_eq!(*byte, byte_at(*run, u64::try_from(at).unwrap()), "{run} at {at}");
+                assert_eq!(
+                    *byte,
+                    byte_at(*run, u64::try_from(at).unwrap()),
+                    "{run} at {at}"
+                );
             }
             assert!(self.stored_len(*run) <= self.spools[run]);
         }

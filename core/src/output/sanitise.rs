@@ -15,7 +15,7 @@ mod characters;
 mod escape;
 mod line;
 
-pub use characters::{is_binary, is_hidden};
+pub use characters::{is_binary, is_hidden, push_visible};
 
 use characters::Shown;
 use escape::{Escape, Step};

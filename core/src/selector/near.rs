@@ -41,7 +41,7 @@ fn distance(a: &[u8], b: &[u8], within: usize) -> Option<usize> {
         *cell = at;
     }
     for (i, &from) in a.iter().enumerate() {
-        // rows: the one before the last, the last, the one being filled.
+        // The row before the last, the last, and the one being filled. All words fit them, as was checked above.
         rows[2][0] = i + 1;
         let mut least = i + 1;
         for (j, &to) in b.iter().enumerate() {

@@ -172,11 +172,12 @@ impl Pattern {
             return false;
         }
         // Bit i stands for: the parts so far match the first i bytes.
+        let within = u64::MAX >> (NAME_BYTES_MAX - name.len());
         let mut places = 1_u64;
         for part in &self.parts {
             places = match part {
                 Part::Text(text) => after_text(places, name, text),
-                Part::Star => !(lowest(places) - 1),
+                Part::Star => !(lowest(places) - 1) & within,
                 Part::Range(runs) => after_range(places, name, runs),
             };
             if places == 0 {
@@ -209,7 +210,7 @@ const fn lowest(places: u64) -> u64 {
 fn after_text(places: u64, name: &str, text: &str) -> u64 {
     let mut after = 0;
     for at in bits(places) {
-        if name.get(at..).is_some_and(|rest| rest.starts_with(text)) {
+        if name.as_bytes().get(at..at + text.len()) == Some(text.as_bytes()) {
             after |= 1 << (at + text.len());
         }
     }

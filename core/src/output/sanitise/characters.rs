@@ -25,6 +25,14 @@ pub(super) fn shown(c: char) -> Shown {
     }
 }
 
+/// Appends a character of somebody else's text as it is shown: as it is, or made visible.
+pub fn push_visible(c: char, out: &mut String) {
+    match shown(c) {
+        Shown::Plain | Shown::Mark => out.push(c),
+        Shown::Instead(text) => out.push_str(&text),
+    }
+}
+
 /// The control picture of a control character.
 fn picture(control: u32) -> String {
     char::from_u32(0x2400 + control).map_or_else(String::new, String::from)

@@ -106,8 +106,11 @@ impl Line {
                 ticks = 1;
             }
             out.push(c);
-            if !self.marks.is_empty() {
-                out.extend(self.marks.get(&at).into_iter().flatten());
+            if !self.marks.is_empty()
+                && let Some(marks) = self.marks.get(&at)
+            {
+                out.extend(marks);
+                ticks = 0; // The mark stands between this backtick and the next.
             }
         }
     }

@@ -172,6 +172,7 @@ fn runs_of_backticks_are_broken() {
         b"```rust\nx\n```\\\n",
         "``\u{200b}`rust\nx\n``\u{200b}`\\\n",
     );
+    check("``\u{301}```".as_bytes(), "``\u{301}``\u{200b}`");
     // Pieces that come together only by what is left out between them.
     check(b"`\x1b[0m`\x1b[0m`", "``\u{200b}`");
     check(b"``x\x08`", "``\u{200b}`");

@@ -1,0 +1,427 @@
+//! The one function that every entry point asks: may this happen, and what exactly would happen?
+//!
+//! Authenticate, parse, resolve the selector to a frozen set, policy, limits: in this order, from memory. Whoever has no grant for what
+//! is asked learns nothing else, no host's name and no error in a selector.
+
+use crate::ids::AgentId;
+use crate::journal::State;
+use crate::limits;
+use crate::policy::{Policy, Verb, Who};
+use crate::principal::Asker;
+use crate::refusal::{Code, Refusal};
+use crate::run::Target;
+use crate::selector::complete::{self, Choice};
+use crate::selector::error::mark;
+use crate::selector::fold::fold;
+use crate::selector::{Host, Resolution, Selector, SelectorError};
+use crate::text;
+
+/// What decisions rest on, at one moment.
+pub struct Context<'a> {
+    /// The folded journal.
+    pub state: &'a State,
+    /// The grants.
+    pub policy: &'a Policy,
+    /// The guilds that are served.
+    pub guilds: &'a [u64],
+    /// Which hosts have a link.
+    pub online: &'a dyn Fn(AgentId) -> bool,
+}
+
+/// A command that somebody wants to run, as typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunRequest {
+    /// The selector.
+    pub on: String,
+    /// The text for `/bin/sh -c`.
+    pub command: String,
+    /// A duration such as `90s`; nothing means the default.
+    pub timeout: Option<String>,
+    /// The user to run as; nothing means each agent's own.
+    pub run_as: Option<String>,
+}
+
+/// A run that may happen: exactly this, on exactly these hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The selector as typed.
+    pub selector: String,
+    /// The command, with line ends made plain.
+    pub command: String,
+    /// The user to run as.
+    pub run_as: Option<String>,
+    /// Milliseconds.
+    pub timeout_ms: u64,
+    /// The frozen set, sorted by id.
+    pub targets: Vec<Target>,
+    /// SHA-256 over the ids.
+    pub digest: [u8; 32],
+    /// The grant that allows it; nothing for the command line.
+    pub grant: Option<String>,
+}
+
+/// Asks for a run.
+///
+/// # Errors
+/// The refusal to show, which says what to do next.
+pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
+    authenticate(ctx, asker)?;
+    require_any(ctx, asker, Verb::Run)?;
+    if ctx.state.hold {
+        return Err(Refusal::new(
+            Code::Hold,
+            "New runs are on hold. Nothing was run.",
+            "Somebody with the right to do so can end it with `/hold state:off` or `shanty hold off`.",
+        ));
+    }
+    let command = check_command(&request.command)?;
+    let timeout_ms = check_timeout(request.timeout.as_deref())?;
+    let run_as = check_run_as(request.run_as.as_deref())?;
+
+    let hosts = hosts(ctx);
+    let resolution = resolve(ctx, asker, Verb::Run, &request.on, &hosts)?;
+    let named: Vec<&Host<'_>> = hosts
+        .iter()
+        .filter(|host| resolution.hosts.binary_search(&host.id).is_ok())
+        .collect();
+    let grant = permit(ctx, asker, Verb::Run, &named)?;
+    if named.iter().all(|host| !host.online) {
+        let names = folded(&named);
+        return Err(Refusal::new(
+            Code::AllOffline,
+            format!("None of the hosts is online: {names}. Nothing was run."),
+            "Look with /hosts when they were last seen.",
+        ));
+    }
+    let mut targets: Vec<Target> = named
+        .iter()
+        .map(|host| Target {
+            agent: host.id,
+            name: host.name.clone(),
+        })
+        .collect();
+    targets.sort_by_key(|target| target.agent);
+    Ok(Plan {
+        selector: request.on.trim().to_owned(),
+        command,
+        run_as,
+        timeout_ms,
+        targets,
+        digest: resolution.digest,
+        grant,
+    })
+}
+
+/// Asks to see hosts; nothing typed means all that the asker may see. Gives their ids, and the normal form of what was typed.
+///
+/// # Errors
+/// The refusal to show.
+pub fn admit_hosts(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    on: &str,
+) -> Result<(Vec<AgentId>, String), Refusal> {
+    authenticate(ctx, asker)?;
+    require_any(ctx, asker, Verb::View)?;
+    let visible = visible(ctx, asker, hosts(ctx));
+    if on.trim().is_empty() {
+        return Ok((visible.iter().map(|host| host.id).collect(), String::new()));
+    }
+    let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
+    let resolution = selector
+        .resolve(&visible)
+        .map_err(|errors| bad_selector(on, &errors))?;
+    Ok((resolution.hosts, selector.to_string()))
+}
+
+/// Completes a selector that is being typed, from the hosts that the asker may run on or see. Never refuses: an asker without rights
+/// gets nothing.
+#[must_use]
+pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
+    if authenticate(ctx, asker).is_err() {
+        return Vec::new();
+    }
+    let mut hosts = hosts(ctx);
+    hosts
+        .retain(|host| allows(ctx, asker, Verb::Run, host) || allows(ctx, asker, Verb::View, host));
+    if hosts.is_empty() {
+        Vec::new()
+    } else {
+        complete::complete(typed, &hosts)
+    }
+}
+
+/// Asks for something that a grant gives as a whole, whatever the hosts: to see runs, or to put new ones on hold.
+///
+/// # Errors
+/// The refusal to show.
+pub fn admit(ctx: &Context<'_>, asker: &Asker, verb: Verb) -> Result<(), Refusal> {
+    authenticate(ctx, asker)?;
+    require_any(ctx, asker, verb)
+}
+
+/// Asks to do something to a run: the grant must cover every host of it.
+///
+/// # Errors
+/// The refusal to show. A run that the asker may not see looks like one that does not exist.
+pub fn admit_on_run(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    verb: Verb,
+    targets: &[Target],
+) -> Result<(), Refusal> {
+    authenticate(ctx, asker)?;
+    require_any(ctx, asker, verb)?;
+    let hosts = hosts(ctx);
+    let named: Vec<&Host<'_>> = hosts
+        .iter()
+        .filter(|host| targets.iter().any(|target| target.agent == host.id))
+        .collect();
+    permit(ctx, asker, verb, &named).map(|_| ())
+}
+
+/// The hosts that may come back, as selectors see them.
+#[must_use]
+pub fn hosts<'a>(ctx: &Context<'a>) -> Vec<Host<'a>> {
+    let entries = ctx.state.hosts.iter().filter(|(_, host)| !host.revoked);
+    entries
+        .map(|(id, host)| Host {
+            id: *id,
+            name: &host.enrolment.name,
+            labels: &host.labels,
+            online: (ctx.online)(*id),
+        })
+        .collect()
+}
+
+fn authenticate(ctx: &Context<'_>, asker: &Asker) -> Result<(), Refusal> {
+    let Asker::Discord { bot, guild, .. } = asker else {
+        return Ok(());
+    };
+    match guild {
+        None => Err(Refusal::new(
+            Code::GuildOnly,
+            "Commands are taken in a server's channels, not in direct messages. Nothing was run.",
+            "Ask again in a channel where you have a grant.",
+        )),
+        Some(guild) if !ctx.guilds.contains(guild) => Err(Refusal::new(
+            Code::Guild,
+            "This controller does not serve this Discord server. Nothing was run.",
+            "Its operator can add the server's id to `guilds` in the configuration.",
+        )),
+        Some(_) if *bot => Err(denied(Verb::Run)),
+        Some(_) => Ok(()),
+    }
+}
+
+fn require_any(ctx: &Context<'_>, asker: &Asker, verb: Verb) -> Result<(), Refusal> {
+    match who(asker) {
+        Some(who) if !ctx.policy.gives_any(who, verb) => Err(denied(verb)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn denied(verb: Verb) -> Refusal {
+    Refusal::new(
+        Code::Denied,
+        format!("You have no grant to {verb} in this channel. Nothing was done."),
+        "Ask the operators for a grant, or use a channel where you have one.",
+    )
+}
+
+/// The person as grants see them; nothing for the admin socket, which may do everything.
+fn who(asker: &Asker) -> Option<Who<'_>> {
+    match asker {
+        Asker::Discord {
+            user,
+            channel,
+            parent_channel,
+            roles,
+            ..
+        } => Some(Who {
+            user: *user,
+            roles,
+            channel: parent_channel.unwrap_or(*channel),
+        }),
+        Asker::Local { .. } => None,
+    }
+}
+
+fn allows(ctx: &Context<'_>, asker: &Asker, verb: Verb, host: &Host<'_>) -> bool {
+    who(asker).is_none_or(|who| ctx.policy.allows_host(who, verb, host))
+}
+
+fn visible<'a>(ctx: &Context<'a>, asker: &Asker, mut hosts: Vec<Host<'a>>) -> Vec<Host<'a>> {
+    hosts.retain(|host| allows(ctx, asker, Verb::View, host));
+    hosts
+}
+
+fn resolve(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    verb: Verb,
+    on: &str,
+    hosts: &[Host<'_>],
+) -> Result<Resolution, Refusal> {
+    let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
+    selector.resolve(hosts).map_err(|_| {
+        // What is nearest must not tell the names of hosts that the asker may neither see nor use.
+        let known: Vec<Host<'_>> = hosts
+            .iter()
+            .filter(|h| allows(ctx, asker, Verb::View, h) || allows(ctx, asker, verb, h))
+            .cloned()
+            .collect();
+        match selector.resolve(&known) {
+            Err(errors) => bad_selector(on, &errors),
+            Ok(_) => denied(verb),
+        }
+    })
+}
+
+fn permit(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    verb: Verb,
+    hosts: &[&Host<'_>],
+) -> Result<Option<String>, Refusal> {
+    let Some(who) = who(asker) else {
+        return Ok(None);
+    };
+    let outside = match ctx.policy.grant_for(who, verb, hosts) {
+        Ok(grant) => return Ok(Some(grant.id.clone())),
+        Err(outside) => outside,
+    };
+    if outside.is_empty() {
+        return Err(Refusal::new(
+            Code::Denied,
+            format!(
+                "No single grant of yours lets you {verb} on all of these hosts. Nothing was done."
+            ),
+            "Do it in parts: one for each grant.",
+        ));
+    }
+    let viewable: Vec<&Host<'_>> = outside
+        .iter()
+        .copied()
+        .filter(|host| ctx.policy.allows_host(who, Verb::View, host))
+        .collect();
+    let what = if viewable.len() == outside.len() {
+        format!(
+            "You may not {verb} on {}. Nothing was done.",
+            folded(&viewable)
+        )
+    } else {
+        format!(
+            "You may not {verb} on {} of these hosts. Nothing was done.",
+            outside.len()
+        )
+    };
+    Err(Refusal::new(
+        Code::Denied,
+        what,
+        "Name only hosts that your grants cover.",
+    ))
+}
+
+fn bad_selector(on: &str, errors: &[SelectorError]) -> Refusal {
+    let shown: Vec<String> = errors
+        .iter()
+        .map(|error| {
+            let hint = if error.hint.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", error.hint)
+            };
+            format!(
+                "{}
+{error}{hint}",
+                mark(on, error)
+            )
+        })
+        .collect();
+    let shown = shown.join(
+        "
+",
+    );
+    Refusal::new(
+        Code::Selector,
+        format!("`on:` does not name hosts. Nothing was run.\n{shown}"),
+        "Names, globs, ranges and labels work: `web-01`, `web*`, `web[01-03]`, `role=web env=prod`, `!db-02`, `all`.",
+    )
+}
+
+fn folded(hosts: &[&Host<'_>]) -> String {
+    fold(hosts.iter().map(|host| host.name.as_str()))
+}
+
+fn check_command(command: &str) -> Result<String, Refusal> {
+    let invisible =
+        |c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}');
+    if command.chars().all(invisible) {
+        return Err(Refusal::new(
+            Code::EmptyCommand,
+            "The command is empty. Nothing was run.",
+            "Say what to run, for example `command:uptime`.",
+        ));
+    }
+    if command.len() > limits::COMMAND_BYTES_MAX {
+        return Err(Refusal::new(
+            Code::TooLong,
+            format!(
+                "The command has {} bytes, and {} is the limit. Nothing was run.",
+                command.len(),
+                limits::COMMAND_BYTES_MAX
+            ),
+            "Put it in a script on the hosts and run that.",
+        ));
+    }
+    if let Some(at) = command.chars().position(|c| c == '\0') {
+        return Err(Refusal::new(
+            Code::BadChar,
+            format!(
+                "The command holds a NUL at character {}. Nothing was run.",
+                at + 1
+            ),
+            "Remove it: no program can take it as an argument.",
+        ));
+    }
+    Ok(command.replace("\r\n", "\n"))
+}
+
+fn check_timeout(timeout: Option<&str>) -> Result<u64, Refusal> {
+    let Some(typed) = timeout else {
+        return Ok(limits::TIMEOUT_MS_DEFAULT);
+    };
+    match text::parse_duration(typed.trim()) {
+        Some(ms) if (1_000..=limits::TIMEOUT_MS_MAX).contains(&ms) => Ok(ms),
+        Some(_) | None => {
+            let shown: String = typed.chars().filter(|c| !c.is_control()).take(20).collect();
+            Err(Refusal::new(
+                Code::Duration,
+                format!("`{shown}` is not a time that a command can be given. Nothing was run."),
+                "Write a whole number and s, m, h or d, from 1s to 1d: `90s`, `10m`, `2h`.",
+            ))
+        }
+    }
+}
+
+/// Names of users as `useradd` allows them; numbers are refused, since `#-1` and the like have become root elsewhere.
+fn check_run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
+    let Some(name) = run_as else { return Ok(None) };
+    let first = |c: char| c.is_ascii_lowercase() || c == '_';
+    let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-';
+    let good = name.len() <= 32 && name.starts_with(first) && name.chars().all(rest);
+    if good {
+        Ok(Some(name.to_owned()))
+    } else {
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+        Err(Refusal::new(
+            Code::RunAs,
+            format!("`{shown}` is not the name of a user. Nothing was run."),
+            "Name a user that the agents allow, or leave `as:` out.",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! What an agent tells of its host. Shown to people, never trusted for rights.
+
+/// What seldom changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// For example `Debian GNU/Linux 12`.
+    pub os: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// For example `x86_64`.
+    pub arch: String,
+    /// The host's own idea of its name; only shown.
+    pub hostname: String,
+    /// Logical CPUs.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// How executions are contained.
+    pub containment: String,
+    /// The user that commands run as unless somebody asks for another.
+    pub run_as: String,
+    /// When the host booted, milliseconds since the Unix epoch.
+    pub boot_time_ms: u64,
+}
+
+/// What changes all the time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Load average over one minute.
+    pub load1: f64,
+    /// Memory in use, bytes.
+    pub memory_used_bytes: u64,
+    /// Seconds since the host booted.
+    pub uptime_s: u64,
+    /// File systems, at most 32.
+    pub disks: Vec<Disk>,
+}
+
+/// One file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Where it is mounted.
+    pub mount: String,
+    /// Its size in bytes.
+    pub total_bytes: u64,
+    /// What an ordinary user may still write, bytes.
+    pub available_bytes: u64,
+}

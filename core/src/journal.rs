@@ -1,0 +1,306 @@
+//! The records of everything that was decided and done, and the state that they fold to.
+//!
+//! Folding is pure and total: the hub's memory is this same fold. A record that does not fit the state (a `Go` for an unknown run)
+//! changes nothing, because an older or newer program may have written it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
+use crate::principal::{Place, Principal};
+use crate::run::{CancelRequest, Outcome, Phase, Run, Spec};
+
+/// One record with its time, milliseconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When it was decided.
+    pub at_ms: u64,
+    /// What.
+    pub kind: Kind,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A join token exists.
+    TokenCreated {
+        /// Its public half.
+        token: String,
+        /// SHA-256 of its secret half.
+        secret_sha256: [u8; 32],
+        /// Given to every host that joins with it.
+        labels: Labels,
+        /// How many hosts may join with it.
+        uses_max: u32,
+        /// Until when, milliseconds since the Unix epoch.
+        expires_ms: u64,
+        /// Who made it.
+        by: Principal,
+    },
+    /// A join token is void.
+    TokenRevoked {
+        /// Its public half.
+        token: String,
+        /// Who.
+        by: Principal,
+    },
+    /// A host joined.
+    Enrolled(Enrolment),
+    /// The labels of a host are these from now on.
+    Labelled {
+        /// The host.
+        agent: AgentId,
+        /// All its labels.
+        labels: Labels,
+        /// Who.
+        by: Principal,
+    },
+    /// A host may not come back.
+    Revoked {
+        /// The host.
+        agent: AgentId,
+        /// Who.
+        by: Principal,
+    },
+    /// A run was accepted; nothing runs before `Go`.
+    Accepted(Spec),
+    /// Something was refused.
+    Denied {
+        /// Who asked.
+        by: Principal,
+        /// Where.
+        place: Option<Place>,
+        /// For what.
+        verb: String,
+        /// The refusal's code.
+        code: String,
+        /// The refusal's first sentence.
+        text: String,
+    },
+    /// The run may start.
+    Go(RunId),
+    /// The run was given up before `Go`.
+    Expired {
+        /// The run.
+        run: RunId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Somebody asked to stop a run.
+    CancelRequested {
+        /// The run.
+        run: RunId,
+        /// Who.
+        by: Principal,
+        /// KILL at once.
+        force: bool,
+    },
+    /// A host confirmed an execution.
+    Started {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+    },
+    /// An execution ended. A later record of the same execution stands: what was unknown can become known.
+    Finished {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Every execution of a run has ended.
+    Closed(RunId),
+    /// New runs are refused, or allowed again.
+    Hold {
+        /// Refused.
+        on: bool,
+        /// Who.
+        by: Principal,
+    },
+    /// A kind of a newer program: kept and skipped.
+    Unknown,
+}
+
+/// A host's entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its name, unique among hosts that are not revoked.
+    pub name: HostName,
+    /// From the token.
+    pub labels: Labels,
+    /// The token's public half.
+    pub token: String,
+    /// SHA-256 of the agent's public key: the same request again gets the same identity.
+    pub key_sha256: [u8; 32],
+    /// DER of the leaf that it got.
+    pub leaf: Vec<u8>,
+}
+
+/// A host as the journal knows it.
+#[derive(Clone, Debug)]
+pub struct HostEntry {
+    /// Its enrolment.
+    pub enrolment: Enrolment,
+    /// Its labels now.
+    pub labels: Labels,
+    /// When it joined, milliseconds since the Unix epoch.
+    pub enrolled_ms: u64,
+    /// It may not come back.
+    pub revoked: bool,
+}
+
+/// A join token as the journal knows it.
+#[derive(Clone, Debug)]
+pub struct TokenEntry {
+    /// SHA-256 of its secret half.
+    pub secret_sha256: [u8; 32],
+    /// Given to every host that joins with it.
+    pub labels: Labels,
+    /// How many hosts have joined.
+    pub uses: u32,
+    /// How many may.
+    pub uses_max: u32,
+    /// Until when.
+    pub expires_ms: u64,
+    /// Void.
+    pub revoked: bool,
+}
+
+/// Everything that the journal says, folded.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Hosts by id, revoked ones included.
+    pub hosts: BTreeMap<AgentId, HostEntry>,
+    /// Tokens by their public half.
+    pub tokens: BTreeMap<String, TokenEntry>,
+    /// Runs by id.
+    pub runs: BTreeMap<RunId, Run>,
+    /// Runs by number.
+    pub numbers: BTreeMap<RunNumber, RunId>,
+    /// Interactions that were accepted: none is accepted twice.
+    pub interactions: HashMap<u64, RunId>,
+    /// New runs are refused.
+    pub hold: bool,
+}
+
+impl State {
+    /// Takes one record.
+    pub fn apply(&mut self, record: &Record) {
+        let at_ms = record.at_ms;
+        match &record.kind {
+            Kind::TokenCreated {
+                token,
+                secret_sha256,
+                labels,
+                uses_max,
+                expires_ms,
+                by: _,
+            } => {
+                let entry = TokenEntry {
+                    secret_sha256: *secret_sha256,
+                    labels: labels.clone(),
+                    uses: 0,
+                    uses_max: *uses_max,
+                    expires_ms: *expires_ms,
+                    revoked: false,
+                };
+                self.tokens.insert(token.clone(), entry);
+            }
+            Kind::TokenRevoked { token, by: _ } => {
+                if let Some(entry) = self.tokens.get_mut(token) {
+                    entry.revoked = true;
+                }
+            }
+            Kind::Enrolled(enrolment) => self.enrolled(enrolment, at_ms),
+            Kind::Labelled {
+                agent,
+                labels,
+                by: _,
+            } => {
+                if let Some(host) = self.hosts.get_mut(agent) {
+                    host.labels = labels.clone();
+                }
+            }
+            Kind::Revoked { agent, by: _ } => {
+                if let Some(host) = self.hosts.get_mut(agent) {
+                    host.revoked = true;
+                }
+            }
+            Kind::Accepted(spec) => self.accepted(spec, at_ms),
+            Kind::Go(run) => self.with(*run, |run| run.phase = Phase::Running),
+            Kind::Expired { run, reason } => {
+                self.with(*run, |run| run.phase = Phase::Expired(reason.clone()));
+            }
+            Kind::CancelRequested { run, by, force } => self.with(*run, |run| {
+                run.cancel = Some(CancelRequest {
+                    by: by.clone(),
+                    force: *force,
+                    at_ms,
+                });
+            }),
+            Kind::Started { run, agent } => self.with(*run, |run| run.apply_started(*agent)),
+            Kind::Finished {
+                run,
+                agent,
+                outcome,
+            } => {
+                self.with(*run, |run| run.apply_finished(*agent, outcome.clone()));
+            }
+            Kind::Closed(run) => self.with(*run, |run| run.phase = Phase::Closed { at_ms }),
+            Kind::Hold { on, by: _ } => self.hold = *on,
+            Kind::Denied { .. } | Kind::Unknown => {}
+        }
+    }
+
+    /// The host of that name which may come back.
+    #[must_use]
+    pub fn host_named(&self, name: &str) -> Option<(AgentId, &HostEntry)> {
+        self.hosts
+            .iter()
+            .find(|(_, host)| !host.revoked && host.enrolment.name.as_str() == name)
+            .map(|(agent, host)| (*agent, host))
+    }
+
+    /// The run of that number.
+    #[must_use]
+    pub fn run_numbered(&self, number: RunNumber) -> Option<&Run> {
+        self.runs.get(self.numbers.get(&number)?)
+    }
+
+    fn enrolled(&mut self, enrolment: &Enrolment, at_ms: u64) {
+        if let Some(token) = self.tokens.get_mut(&enrolment.token) {
+            token.uses = token.uses.saturating_add(1);
+        }
+        let host = HostEntry {
+            enrolment: enrolment.clone(),
+            labels: enrolment.labels.clone(),
+            enrolled_ms: at_ms,
+            revoked: false,
+        };
+        self.hosts.insert(enrolment.agent, host);
+    }
+
+    fn accepted(&mut self, spec: &Spec, at_ms: u64) {
+        let last = self
+            .numbers
+            .last_key_value()
+            .map_or(0, |(number, _)| number.0);
+        let number = RunNumber(last + 1);
+        self.numbers.insert(number, spec.id);
+        if let Some(place) = spec.place {
+            self.interactions.insert(place.interaction, spec.id);
+        }
+        self.runs
+            .insert(spec.id, Run::new(number, spec.clone(), at_ms));
+    }
+
+    fn with(&mut self, run: RunId, change: impl FnOnce(&mut Run)) {
+        if let Some(run) = self.runs.get_mut(&run) {
+            change(run);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Who may do what, from which channel, on which hosts. Deny by default: what no grant allows whole is refused.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::selector::{Host, Selector};
+
+/// What somebody may be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// See hosts, runs and output.
+    View,
+    /// Run any command.
+    Run,
+    /// Stop runs.
+    Cancel,
+    /// Refuse every new run, and allow them again.
+    Hold,
+}
+
+impl Verb {
+    /// Every verb, for messages and configuration.
+    pub const ALL: [Self; 4] = [Self::View, Self::Run, Self::Cancel, Self::Hold];
+
+    /// The verb as a grant writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Run => "run",
+            Self::Cancel => "cancel",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Verb {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|verb| verb.as_str() == text)
+            .ok_or_else(|| {
+                format!("`{text}` is not something that can be granted: view, run, cancel, hold")
+            })
+    }
+}
+
+/// One grant: everything in it must match. Halves of two grants never mix.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Names the grant in records and refusals.
+    pub id: String,
+    /// Discord roles; a person with any of them matches.
+    pub roles: Vec<u64>,
+    /// Discord users.
+    pub people: Vec<u64>,
+    /// Channels; threads inherit theirs.
+    pub channels: Vec<u64>,
+    /// What it allows.
+    pub what: Vec<Verb>,
+    /// On which hosts, by name and label.
+    pub hosts: Selector,
+}
+
+/// All grants.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// In the order of the configuration.
+    pub grants: Vec<Grant>,
+}
+
+/// A person at a place, as far as grants look at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// The Discord user.
+    pub user: u64,
+    /// Their roles at this moment.
+    pub roles: &'a [u64],
+    /// The channel, or the channel above the thread.
+    pub channel: u64,
+}
+
+impl Policy {
+    /// The grants that give this person the verb in this channel, whatever the hosts.
+    fn giving<'a>(&'a self, who: Who<'a>, verb: Verb) -> impl Iterator<Item = &'a Grant> {
+        self.grants.iter().filter(move |grant| {
+            let person = grant.people.contains(&who.user)
+                || grant.roles.iter().any(|role| who.roles.contains(role));
+            person && grant.channels.contains(&who.channel) && grant.what.contains(&verb)
+        })
+    }
+
+    /// True when some grant gives the verb here on at least some hosts.
+    #[must_use]
+    pub fn gives_any(&self, who: Who<'_>, verb: Verb) -> bool {
+        self.giving(who, verb).next().is_some()
+    }
+
+    /// True when one grant gives the verb on this host.
+    #[must_use]
+    pub fn allows_host(&self, who: Who<'_>, verb: Verb, host: &Host<'_>) -> bool {
+        self.giving(who, verb)
+            .any(|grant| grant.hosts.contains(host))
+    }
+
+    /// The first grant that alone allows the verb on every one of the hosts.
+    ///
+    /// # Errors
+    /// The hosts that no grant allows; empty when each is allowed by some grant and no single grant allows all.
+    pub fn grant_for<'a, 'h>(
+        &'a self,
+        who: Who<'a>,
+        verb: Verb,
+        hosts: &[&'h Host<'h>],
+    ) -> Result<&'a Grant, Vec<&'h Host<'h>>> {
+        let whole = self
+            .giving(who, verb)
+            .find(|g| hosts.iter().all(|host| g.hosts.contains(host)));
+        whole.ok_or_else(|| {
+            hosts
+                .iter()
+                .copied()
+                .filter(|host| !self.allows_host(who, verb, host))
+                .collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{AgentId, HostName, Labels};
+
+    fn grant(id: &str, roles: &[u64], channels: &[u64], what: &[Verb], hosts: &str) -> Grant {
+        Grant {
+            id: id.to_owned(),
+            roles: roles.to_vec(),
+            people: vec![],
+            channels: channels.to_vec(),
+            what: what.to_vec(),
+            hosts: Selector::parse(hosts).unwrap(),
+        }
+    }
+
+    #[test]
+    fn halves_of_two_grants_never_mix() {
+        let policy = Policy {
+            grants: vec![
+                grant("view-all", &[1], &[5], &[Verb::View], "all"),
+                grant("run-web", &[1], &[6], &[Verb::Run], "role=web"),
+                grant("run-db", &[1], &[6], &[Verb::Run], "role=db"),
+            ],
+        };
+        let (web_name, db_name): (HostName, HostName) =
+            ("web".parse().unwrap(), "db".parse().unwrap());
+        let (web_labels, db_labels) = (
+            Labels::parse("role=web").unwrap(),
+            Labels::parse("role=db").unwrap(),
+        );
+        let host = |n, name, labels| Host {
+            id: AgentId::from_bytes([n; 16]),
+            name,
+            labels,
+            online: true,
+        };
+        let (web, db) = (
+            host(1, &web_name, &web_labels),
+            host(2, &db_name, &db_labels),
+        );
+        let at = |channel| Who {
+            user: 9,
+            roles: &[1],
+            channel,
+        };
+
+        assert!(
+            policy.grant_for(at(5), Verb::Run, &[&web]).is_err(),
+            "the run grant is for another channel"
+        );
+        assert_eq!(
+            policy.grant_for(at(6), Verb::Run, &[&web]).unwrap().id,
+            "run-web"
+        );
+        assert_eq!(
+            policy
+                .grant_for(at(6), Verb::Run, &[&web, &db])
+                .unwrap_err()
+                .len(),
+            0
+        );
+        assert!(!policy.gives_any(
+            Who {
+                user: 9,
+                roles: &[2],
+                channel: 5
+            },
+            Verb::View
+        ));
+        assert!(!policy.gives_any(at(6), Verb::View));
+    }
+}

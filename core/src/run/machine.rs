@@ -1,0 +1,355 @@
+//! The state machine of a run: what happens now, and what must be done about it.
+
+use crate::ids::AgentId;
+use crate::limits;
+use crate::refusal::Code;
+
+use super::{CancelRequest, Execution, How, Outcome, Phase, Progress, Reason, Run};
+
+/// What an agent says of an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Durable on the host, about to start or running.
+    Running,
+    /// Ended; the spool says how.
+    Ended,
+    /// It will not start.
+    Refused(Reason),
+}
+
+/// Something that happens to a run after `Go`.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// `Go` is recorded: start on the hosts for which the function says that they are online.
+    Begin {
+        /// Hosts with a link.
+        online: Vec<AgentId>,
+    },
+    /// An earlier process of the controller left the run unfinished.
+    Recovered,
+    /// A host of the run has a link.
+    LinkUp {
+        /// The host.
+        agent: AgentId,
+        /// What its first message said of this run; nothing when it does not hold it.
+        holds: Option<Told>,
+        /// True when output of it is stored.
+        stored: bool,
+    },
+    /// The link of a host ended.
+    LinkDown {
+        /// The host.
+        agent: AgentId,
+    },
+    /// An agent says how its execution stands.
+    Told {
+        /// The host.
+        agent: AgentId,
+        /// What it says.
+        told: Told,
+    },
+    /// The last record of a spool is stored.
+    Exit {
+        /// The host.
+        agent: AgentId,
+        /// What it says.
+        outcome: Outcome,
+    },
+    /// `Finished` of a host is recorded.
+    FinishedRecorded {
+        /// The host.
+        agent: AgentId,
+    },
+    /// Somebody wants it stopped.
+    Cancel(CancelRequest),
+    /// Time passed.
+    Tick,
+}
+
+/// What must be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Effect {
+    /// Send the order to the host.
+    SendOrder {
+        /// The host.
+        agent: AgentId,
+        /// By the controller's clock.
+        not_after_ms: u64,
+    },
+    /// Tell the host to stop it.
+    SendCancel {
+        /// The host.
+        agent: AgentId,
+        /// KILL now.
+        force: bool,
+    },
+    /// Record that the host confirmed it.
+    RecordStarted(AgentId),
+    /// Record the outcome, then report [`Event::FinishedRecorded`].
+    RecordFinished(AgentId, Outcome),
+    /// Record that the run is over.
+    RecordClosed,
+    /// The host may delete it.
+    Release(AgentId),
+}
+
+/// How hosts took a cancel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Away {
+    /// Told at once.
+    pub told: Vec<AgentId>,
+    /// Away: told when they return.
+    pub away: Vec<AgentId>,
+}
+
+impl Run {
+    /// Takes one event and says what must be done. `now_ms` is the controller's wall clock.
+    pub fn handle(&mut self, event: Event, now_ms: u64, out: &mut Vec<Effect>) {
+        match event {
+            Event::Begin { online } => self.begin(&online, now_ms, out),
+            Event::Recovered => {
+                for execution in self.executions.values_mut() {
+                    execution.online = false;
+                }
+                self.close_when_done(out);
+            }
+            Event::LinkUp {
+                agent,
+                holds,
+                stored,
+            } => self.link_up(agent, holds, stored, now_ms, out),
+            Event::LinkDown { agent } => {
+                if let Some(execution) = self.executions.get_mut(&agent) {
+                    execution.online = false;
+                    execution.cancel_told = false;
+                }
+            }
+            Event::Told { agent, told } => self.told(agent, told, out),
+            Event::Exit { agent, outcome } => self.exit(agent, outcome, out),
+            Event::FinishedRecorded { agent } => {
+                out.push(Effect::Release(agent));
+                self.close_when_done(out);
+            }
+            Event::Cancel(request) => self.cancelled(request, out),
+            Event::Tick => self.tick(now_ms, out),
+        }
+    }
+
+    /// Takes the record `Finished`.
+    pub fn apply_finished(&mut self, agent: AgentId, outcome: Outcome) {
+        if let Some(execution) = self.executions.get_mut(&agent) {
+            execution.progress = Progress::Done(outcome);
+        }
+    }
+
+    /// Takes the record `Started`.
+    pub fn apply_started(&mut self, agent: AgentId) {
+        if let Some(execution) = self.executions.get_mut(&agent)
+            && execution.progress == Progress::Queued
+        {
+            execution.progress = Progress::Running;
+        }
+    }
+
+    /// Which hosts a cancel has reached, among those that have not ended.
+    #[must_use]
+    pub fn cancel_reach(&self) -> Away {
+        let mut reach = Away::default();
+        for (agent, execution) in &self.executions {
+            if execution.outcome().is_none() {
+                let side = if execution.cancel_told {
+                    &mut reach.told
+                } else {
+                    &mut reach.away
+                };
+                side.push(*agent);
+            }
+        }
+        reach
+    }
+
+    fn begin(&mut self, online: &[AgentId], now_ms: u64, out: &mut Vec<Effect>) {
+        let not_after_ms = now_ms.saturating_add(limits::ORDER_NOT_AFTER_MS);
+        let mut offline = Vec::new();
+        for (agent, execution) in &mut self.executions {
+            execution.online = online.contains(agent);
+            if execution.online {
+                execution.order_sent_ms = Some(now_ms);
+                out.push(Effect::SendOrder {
+                    agent: *agent,
+                    not_after_ms,
+                });
+            } else {
+                offline.push(*agent);
+            }
+        }
+        for agent in offline {
+            let reason = Reason::new(Code::Offline, "the host was offline");
+            self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
+        }
+    }
+
+    fn link_up(
+        &mut self,
+        agent: AgentId,
+        holds: Option<Told>,
+        stored: bool,
+        now_ms: u64,
+        out: &mut Vec<Effect>,
+    ) {
+        let cancel = self.cancel.clone();
+        let Some(execution) = self.executions.get_mut(&agent) else {
+            return;
+        };
+        execution.online = true;
+        if let Some(told) = holds {
+            self.told(agent, told, out);
+            let Some(execution) = self.executions.get_mut(&agent) else {
+                return;
+            };
+            match (&cancel, execution.outcome()) {
+                (Some(cancel), None) => {
+                    execution.cancel_told = true;
+                    out.push(Effect::SendCancel {
+                        agent,
+                        force: cancel.force,
+                    });
+                }
+                (None, None) => {}
+                // Recorded, and the agent does not know it yet.
+                (_, Some(_)) if matches!(execution.progress, Progress::Done(_)) => {
+                    out.push(Effect::Release(agent));
+                }
+                (_, Some(_)) => {}
+            }
+            return;
+        }
+        if execution.outcome().is_some() {
+            return;
+        }
+        // An agent keeps every execution that it ever accepted until it is released: this one never became durable there, unless
+        // something proves the contrary.
+        if execution.progress == Progress::Running || stored {
+            let reason = Reason::new(
+                Code::Agent,
+                "the host came back and does not know it any more",
+            );
+            self.end(agent, Outcome::without_output(How::Lost(reason)), out);
+            return;
+        }
+        let not_after_ms = execution
+            .order_sent_ms
+            .map(|sent| sent.saturating_add(limits::ORDER_NOT_AFTER_MS));
+        let reason = match (cancel, not_after_ms) {
+            (Some(_), _) => Reason::new(Code::Closed, "cancelled before it reached the host"),
+            (None, Some(not_after_ms)) if now_ms < not_after_ms => {
+                out.push(Effect::SendOrder {
+                    agent,
+                    not_after_ms,
+                });
+                return;
+            }
+            (None, Some(_)) => {
+                Reason::new(Code::Expired, "the order did not reach the host in time")
+            }
+            (None, None) => Reason::new(
+                Code::ControllerRestart,
+                "the controller restarted before it was sent",
+            ),
+        };
+        self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
+    }
+
+    fn told(&mut self, agent: AgentId, told: Told, out: &mut Vec<Effect>) {
+        let Some(execution) = self.executions.get_mut(&agent) else {
+            return;
+        };
+        match told {
+            Told::Running | Told::Ended => {
+                if execution.progress == Progress::Queued {
+                    execution.progress = Progress::Running;
+                    out.push(Effect::RecordStarted(agent));
+                }
+            }
+            Told::Refused(reason) => {
+                if execution.outcome().is_none() {
+                    self.end(agent, Outcome::without_output(How::Refused(reason)), out);
+                }
+            }
+        }
+    }
+
+    fn exit(&mut self, agent: AgentId, outcome: Outcome, out: &mut Vec<Effect>) {
+        let Some(execution) = self.executions.get(&agent) else {
+            return;
+        };
+        match &execution.progress {
+            Progress::Queued | Progress::Running => self.end(agent, outcome, out),
+            // What was unknown is known now: the record that comes later stands.
+            Progress::Done(Outcome {
+                how: How::Lost(_), ..
+            }) => self.end(agent, outcome, out),
+            Progress::Done(_) => out.push(Effect::Release(agent)),
+            Progress::Ending(_) => {}
+        }
+    }
+
+    fn cancelled(&mut self, request: CancelRequest, out: &mut Vec<Effect>) {
+        let force = request.force;
+        self.cancel = Some(request);
+        for (agent, execution) in &mut self.executions {
+            if execution.outcome().is_none() && execution.online {
+                execution.cancel_told = true;
+                out.push(Effect::SendCancel {
+                    agent: *agent,
+                    force,
+                });
+            }
+        }
+    }
+
+    fn tick(&mut self, now_ms: u64, out: &mut Vec<Effect>) {
+        if self.phase != Phase::Running || self.spec.timeout_ms == 0 {
+            return;
+        }
+        let patience = limits::ORDER_NOT_AFTER_MS + limits::GRACE_MS + limits::AWAY_MS;
+        let deadline = self
+            .accepted_ms
+            .saturating_add(self.spec.timeout_ms)
+            .saturating_add(patience);
+        let away = |(_, execution): &(&AgentId, &Execution)| {
+            !execution.online && execution.outcome().is_none()
+        };
+        if now_ms >= deadline {
+            let agents: Vec<_> = self
+                .executions
+                .iter()
+                .filter(away)
+                .map(|(id, _)| *id)
+                .collect();
+            for agent in agents {
+                let reason = Reason::new(Code::Offline, "the host did not come back");
+                self.end(agent, Outcome::without_output(How::Lost(reason)), out);
+            }
+        }
+    }
+
+    fn end(&mut self, agent: AgentId, outcome: Outcome, out: &mut Vec<Effect>) {
+        if let Some(execution) = self.executions.get_mut(&agent) {
+            execution.progress = Progress::Ending(outcome.clone());
+            out.push(Effect::RecordFinished(agent, outcome));
+        }
+    }
+
+    fn close_when_done(&mut self, out: &mut Vec<Effect>) {
+        let done = |execution: &Execution| matches!(execution.progress, Progress::Done(_));
+        if self.phase == Phase::Running && !self.closing && self.executions.values().all(done) {
+            self.closing = true;
+            out.push(Effect::RecordClosed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

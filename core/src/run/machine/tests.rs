@@ -1,0 +1,276 @@
+//! Events in, effects out.
+
+use super::*;
+use crate::ids::{RunId, RunNumber};
+use crate::principal::Principal;
+use crate::run::{Spec, Target};
+
+const NOW: u64 = 1_000_000;
+
+fn agent(n: u8) -> AgentId {
+    AgentId::from_bytes([n; 16])
+}
+
+fn run_on(agents: &[u8]) -> Run {
+    let targets = agents
+        .iter()
+        .map(|&n| Target {
+            agent: agent(n),
+            name: format!("h{n}").parse().unwrap(),
+        })
+        .collect();
+    let spec = Spec {
+        id: RunId::from_bytes([9; 16]),
+        by: Principal::Local("root".into()),
+        place: None,
+        selector: "all".into(),
+        command: "true".into(),
+        run_as: None,
+        timeout_ms: 60_000,
+        targets,
+        digest: [0; 32],
+        grant: None,
+    };
+    let mut run = Run::new(RunNumber(1), spec, NOW);
+    run.phase = Phase::Running;
+    run
+}
+
+fn outcome(how: How) -> Outcome {
+    Outcome {
+        duration_ms: 5,
+        output_bytes: 3,
+        ..Outcome::without_output(how)
+    }
+}
+
+fn handle(run: &mut Run, event: Event) -> Vec<Effect> {
+    handle_at(run, event, NOW)
+}
+
+fn handle_at(run: &mut Run, event: Event, now_ms: u64) -> Vec<Effect> {
+    let mut out = Vec::new();
+    run.handle(event, now_ms, &mut out);
+    out
+}
+
+fn begin(run: &mut Run, online: &[u8]) -> Vec<Effect> {
+    handle(
+        run,
+        Event::Begin {
+            online: online.iter().copied().map(agent).collect(),
+        },
+    )
+}
+
+fn cancel(force: bool) -> Event {
+    Event::Cancel(CancelRequest {
+        by: Principal::Discord(4),
+        force,
+        at_ms: NOW,
+    })
+}
+
+fn not_started(effects: &[Effect], code: Code) -> bool {
+    effects.iter().any(|effect| {
+        matches!(effect, Effect::RecordFinished(_, Outcome { how: How::NotStarted(reason), .. }) if reason.code == code.as_str())
+    })
+}
+
+#[test]
+fn offline_hosts_are_not_started_and_the_rest_runs_to_its_end() {
+    let mut run = run_on(&[1, 2]);
+    let effects = begin(&mut run, &[1]);
+    let not_after_ms = NOW + limits::ORDER_NOT_AFTER_MS;
+    assert_eq!(
+        effects[0],
+        Effect::SendOrder {
+            agent: agent(1),
+            not_after_ms
+        }
+    );
+    assert!(not_started(&effects, Code::Offline));
+
+    let Effect::RecordFinished(two, ended) = effects[1].clone() else {
+        panic!("{effects:?}")
+    };
+    run.apply_finished(two, ended);
+    assert_eq!(
+        handle(&mut run, Event::FinishedRecorded { agent: two }),
+        [Effect::Release(two)]
+    );
+
+    let told = Event::Told {
+        agent: agent(1),
+        told: Told::Running,
+    };
+    assert_eq!(
+        handle(&mut run, told.clone()),
+        [Effect::RecordStarted(agent(1))]
+    );
+    assert_eq!(handle(&mut run, told), [], "said once is enough");
+    let ok = outcome(How::Exited(0));
+    let effects = handle(
+        &mut run,
+        Event::Exit {
+            agent: agent(1),
+            outcome: ok.clone(),
+        },
+    );
+    assert_eq!(effects, [Effect::RecordFinished(agent(1), ok.clone())]);
+    run.apply_finished(agent(1), ok);
+    let effects = handle(&mut run, Event::FinishedRecorded { agent: agent(1) });
+    assert_eq!(effects, [Effect::Release(agent(1)), Effect::RecordClosed]);
+}
+
+#[test]
+fn a_cancel_reaches_hosts_that_are_away_when_they_return() {
+    let mut run = run_on(&[1, 2]);
+    begin(&mut run, &[1, 2]).clear();
+    for n in [1, 2] {
+        handle(
+            &mut run,
+            Event::Told {
+                agent: agent(n),
+                told: Told::Running,
+            },
+        )
+        .clear();
+    }
+    handle(&mut run, Event::LinkDown { agent: agent(2) }).clear();
+    let effects = handle(&mut run, cancel(false));
+    assert_eq!(
+        effects,
+        [Effect::SendCancel {
+            agent: agent(1),
+            force: false
+        }]
+    );
+    assert_eq!(
+        run.cancel_reach(),
+        Away {
+            told: vec![agent(1)],
+            away: vec![agent(2)]
+        }
+    );
+
+    let up = Event::LinkUp {
+        agent: agent(2),
+        holds: Some(Told::Running),
+        stored: true,
+    };
+    assert_eq!(
+        handle(&mut run, up),
+        [Effect::SendCancel {
+            agent: agent(2),
+            force: false
+        }]
+    );
+    assert_eq!(
+        handle(&mut run, cancel(true)).len(),
+        2,
+        "a second press is KILL now, everywhere"
+    );
+}
+
+#[test]
+fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
+    let up = |stored| Event::LinkUp {
+        agent: agent(1),
+        holds: None,
+        stored,
+    };
+    let flapped = || {
+        let mut run = run_on(&[1]);
+        begin(&mut run, &[1]).clear();
+        handle(&mut run, Event::LinkDown { agent: agent(1) }).clear();
+        run
+    };
+    let again = handle_at(&mut flapped(), up(false), NOW + 1_000);
+    let not_after_ms = NOW + limits::ORDER_NOT_AFTER_MS;
+    assert_eq!(
+        again,
+        [Effect::SendOrder {
+            agent: agent(1),
+            not_after_ms
+        }]
+    );
+
+    assert!(not_started(
+        &handle_at(&mut flapped(), up(false), not_after_ms),
+        Code::Expired
+    ));
+
+    let mut cancelled = flapped();
+    handle(&mut cancelled, cancel(false)).clear();
+    assert!(not_started(
+        &handle(&mut cancelled, up(false)),
+        Code::Closed
+    ));
+}
+
+#[test]
+fn after_a_restart_of_the_controller_nothing_is_sent_again() {
+    let mut run = run_on(&[1, 2]);
+    run.apply_started(agent(2));
+    assert_eq!(handle(&mut run, Event::Recovered), []);
+    let up = |n| Event::LinkUp {
+        agent: agent(n),
+        holds: None,
+        stored: false,
+    };
+    assert!(not_started(
+        &handle(&mut run, up(1)),
+        Code::ControllerRestart
+    ));
+    let effects = handle(&mut run, up(2));
+    assert!(
+        matches!(
+            &effects[..],
+            [Effect::RecordFinished(
+                _,
+                Outcome {
+                    how: How::Lost(_),
+                    ..
+                }
+            )]
+        ),
+        "it had started: {effects:?}"
+    );
+}
+
+#[test]
+fn what_was_lost_and_comes_back_is_recorded_as_it_was() {
+    let mut run = run_on(&[1]);
+    begin(&mut run, &[1]).clear();
+    handle(&mut run, Event::LinkDown { agent: agent(1) }).clear();
+    let effects = handle_at(&mut run, Event::Tick, NOW + 3_600_000);
+    let [Effect::RecordFinished(_, lost)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(lost.how.state(), "lost");
+    run.apply_finished(agent(1), lost.clone());
+
+    let truth = outcome(How::Exited(7));
+    let effects = handle(
+        &mut run,
+        Event::Exit {
+            agent: agent(1),
+            outcome: truth.clone(),
+        },
+    );
+    assert_eq!(effects, [Effect::RecordFinished(agent(1), truth.clone())]);
+    run.apply_finished(agent(1), truth.clone());
+    let again = handle(
+        &mut run,
+        Event::Exit {
+            agent: agent(1),
+            outcome: truth,
+        },
+    );
+    assert_eq!(
+        again,
+        [Effect::Release(agent(1))],
+        "a known outcome is never replaced"
+    );
+}

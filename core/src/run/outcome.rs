@@ -1,0 +1,152 @@
+//! How an execution ended.
+
+use std::fmt;
+
+use crate::refusal::Code;
+
+/// How an execution ended, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub how: How,
+    /// From start to end on the host, milliseconds.
+    pub duration_ms: u64,
+    /// Bytes of output that were kept.
+    pub output_bytes: u64,
+    /// Bytes of output that were not kept, because there were too many.
+    pub dropped_bytes: u64,
+    /// Descendants that were still alive after the command had ended, and were killed.
+    pub left_over: u32,
+    /// SHA-256 of the spool before its last record, as the controller stored it.
+    pub output_sha256: Option<[u8; 32]>,
+}
+
+/// The ways in which an execution ends. Exit codes of ended commands are as a shell shows them: 128 + n for signal n.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By itself, with this code.
+    Exited(i32),
+    /// By this signal, which nobody of ours sent.
+    Signaled(i32),
+    /// Stopped because its time was up.
+    TimedOut(i32),
+    /// Stopped because somebody asked.
+    Cancelled(i32),
+    /// The host did not want it.
+    Refused(Reason),
+    /// It never ran.
+    NotStarted(Reason),
+    /// The outcome is unknown. Never guessed, never run again.
+    Lost(Reason),
+}
+
+/// Why something did not run, or is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// A stable code as in [`Code`]; agents of other versions may have others.
+    pub code: String,
+    /// One sentence fragment.
+    pub text: String,
+}
+
+impl Reason {
+    /// A reason with one of our codes.
+    pub fn new(code: Code, text: impl Into<String>) -> Self {
+        Self {
+            code: code.as_str().to_owned(),
+            text: text.into(),
+        }
+    }
+}
+
+impl Outcome {
+    /// An outcome without any output: refused, not started or lost.
+    #[must_use]
+    pub const fn without_output(how: How) -> Self {
+        Self {
+            how,
+            duration_ms: 0,
+            output_bytes: 0,
+            dropped_bytes: 0,
+            left_over: 0,
+            output_sha256: None,
+        }
+    }
+
+    /// True for exit code 0.
+    #[must_use]
+    pub const fn is_ok(&self) -> bool {
+        matches!(self.how, How::Exited(0))
+    }
+}
+
+impl How {
+    /// The state that it is, in one word of the design.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::Exited(_) => "exited",
+            Self::Signaled(_) => "signaled",
+            Self::TimedOut(_) => "timed_out",
+            Self::Cancelled(_) => "cancelled",
+            Self::Refused(_) => "refused",
+            Self::NotStarted(_) => "not_started",
+            Self::Lost(_) => "lost",
+        }
+    }
+
+    /// The exit code for scripts, when the command ran to an end: its own, or 128 + n for signal n.
+    #[must_use]
+    pub const fn exit_code(&self) -> Option<i32> {
+        match self {
+            Self::Exited(code) | Self::TimedOut(code) | Self::Cancelled(code) => Some(*code),
+            Self::Signaled(signal) => Some(128 + *signal),
+            Self::Refused(_) | Self::NotStarted(_) | Self::Lost(_) => None,
+        }
+    }
+
+    /// True when the command never began on the host.
+    #[must_use]
+    pub const fn did_not_run(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::NotStarted(_))
+    }
+}
+
+impl fmt::Display for How {
+    /// As cards show it: `exit 0`, `exit 137 (SIGKILL)`, `stopped, exit 143`, `not started: host is offline`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit {code}"),
+            Self::Signaled(signal) => match signal_name(*signal) {
+                Some(name) => write!(f, "exit {} ({name})", 128 + signal),
+                None => write!(f, "exit {} (signal {signal})", 128 + signal),
+            },
+            Self::TimedOut(code) => write!(f, "timed out, exit {code}"),
+            Self::Cancelled(code) => write!(f, "stopped, exit {code}"),
+            Self::Refused(reason) => write!(f, "refused: {}", reason.text),
+            Self::NotStarted(reason) => write!(f, "not started: {}", reason.text),
+            Self::Lost(reason) => write!(f, "outcome unknown: {}", reason.text),
+        }
+    }
+}
+
+/// The names of the signals that end programs in practice (signal(7), x86-64 and ARM numbers).
+const fn signal_name(signal: i32) -> Option<&'static str> {
+    match signal {
+        1 => Some("SIGHUP"),
+        2 => Some("SIGINT"),
+        3 => Some("SIGQUIT"),
+        4 => Some("SIGILL"),
+        6 => Some("SIGABRT"),
+        7 => Some("SIGBUS"),
+        8 => Some("SIGFPE"),
+        9 => Some("SIGKILL"),
+        11 => Some("SIGSEGV"),
+        13 => Some("SIGPIPE"),
+        14 => Some("SIGALRM"),
+        15 => Some("SIGTERM"),
+        24 => Some("SIGXCPU"),
+        25 => Some("SIGXFSZ"),
+        _ => None,
+    }
+}

@@ -1,0 +1,50 @@
+//! A refusal as a card that only the person who asked can see.
+
+use super::{Accent, Card};
+use crate::refusal::Refusal;
+
+/// The card of a refusal: what happened, to which hosts, what to do next. Lines after the first are set in a code block, so that a
+/// caret stands under the column that it marks.
+#[must_use]
+pub fn refusal_card(refusal: &Refusal) -> Card {
+    let (first, rest) = refusal.what.split_once('\n').unwrap_or((&refusal.what, ""));
+    let mut text = format!("### ✖ {first}");
+    if !rest.is_empty() {
+        let rest = rest.replace("```", "`\u{200b}``");
+        text.push_str(&format!("\n```\n{}\n```", cut(&rest, 1_400)));
+    }
+    if !refusal.next.is_empty() {
+        text.push('\n');
+        text.push_str(&refusal.next);
+    }
+    text.push_str(&format!("\n-# {}", refusal.code));
+    Card {
+        accent: Accent::Red,
+        texts: vec![text],
+        buttons: Vec::new(),
+    }
+}
+
+/// At most `chars_max` characters, said so when some are left out.
+fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((at, _)) => format!("{}\n…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::Code;
+
+    #[test]
+    fn a_refusal_says_what_and_what_next() {
+        let refusal = Refusal::new(
+            Code::Selector,
+            "`on:` does not name hosts. Nothing was run.\nweb-9\n^^^^^ nothing has this name",
+            "Nearest: web-01.",
+        );
+        insta::assert_snapshot!(refusal_card(&refusal).texts[0]);
+    }
+}

@@ -1,0 +1,406 @@
+//! A run as its card: one look that stays true from the first second to a year later.
+
+use std::collections::BTreeMap;
+
+use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, inline_code};
+use crate::limits;
+use crate::run::{Execution, How, Phase, Run};
+use crate::selector::fold::fold;
+use crate::text::{count, duration, size};
+
+/// Rows of the card that stand for one host each; more hosts are grouped.
+const HOST_ROWS_MAX: usize = 10;
+
+/// What the card shows besides the run itself.
+#[derive(Clone, Debug, Default)]
+pub struct Scene {
+    /// The users that commands run as on these hosts, for example `root`.
+    pub run_as: Vec<String>,
+    /// Guild and thread, once there is one.
+    pub thread: Option<(u64, u64)>,
+    /// Sanitised output of ended executions that is short enough for the card, by host name.
+    pub outputs: Vec<(String, String)>,
+    /// Hosts whose commands wait because too much output is not stored yet.
+    pub spool_full: Vec<String>,
+}
+
+/// The card of a run.
+#[must_use]
+pub fn run_card(run: &Run, scene: &Scene) -> Card {
+    let verdict = Verdict::of(run);
+    let mut texts = vec![heading(run, &verdict, scene)];
+    if let Phase::Expired(reason) = &run.phase {
+        texts.push(format!("Nothing was run: {reason}."));
+    } else {
+        texts.extend(rows(run));
+        texts.extend(notes(run, scene));
+        texts.extend(inlined(run, scene));
+    }
+    Card {
+        accent: verdict.accent,
+        texts,
+        buttons: buttons(run, scene),
+    }
+}
+
+/// One line for a new message at the end of a long run, and for lists.
+#[must_use]
+pub fn run_summary(run: &Run) -> String {
+    let verdict = Verdict::of(run);
+    format!(
+        "{} {} · {} · {}",
+        verdict.mark,
+        run.number,
+        target(run),
+        verdict.words
+    )
+}
+
+/// The name of a run's thread: fixed at its creation, without a state, the number first for search.
+#[must_use]
+pub fn thread_name(run: &Run) -> String {
+    let command: String = run
+        .spec
+        .command
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(60)
+        .collect();
+    let name = format!("{} {} · {}", run.number, command.trim(), target(run));
+    name.chars().take(limits::NAME_CHARS_MAX).collect()
+}
+
+struct Verdict {
+    mark: &'static str,
+    accent: Accent,
+    words: String,
+}
+
+impl Verdict {
+    fn of(run: &Run) -> Self {
+        let executions: Vec<&Execution> =
+            run.executions().map(|(_, execution)| execution).collect();
+        let say = |mark, accent, words: String| Self {
+            mark,
+            accent,
+            words,
+        };
+        if matches!(run.phase, Phase::Expired(_)) {
+            return say("✖", Accent::Grey, "not started".to_owned());
+        }
+        if !run.is_over() && !run.all_ended() {
+            return match (&run.cancel, executions.len()) {
+                (Some(_), _) => say("⏹", Accent::Blue, "stopping".to_owned()),
+                (None, 1) => say("▶", Accent::Blue, "running".to_owned()),
+                (None, all) => {
+                    let ended = executions.iter().filter(|e| e.outcome().is_some()).count();
+                    say("▶", Accent::Blue, format!("{ended}/{all}"))
+                }
+            };
+        }
+        let took = executions
+            .iter()
+            .filter_map(|e| e.outcome())
+            .map(|o| o.duration_ms)
+            .max();
+        let took = duration(took.unwrap_or(0));
+        let ok = executions
+            .iter()
+            .filter(|e| e.outcome().is_some_and(|o| o.is_ok()))
+            .count();
+        let lost = executions
+            .iter()
+            .any(|e| matches!(how(e), Some(How::Lost(_))));
+        let words = match &executions[..] {
+            [one] => {
+                let how = how(one).map_or_else(String::new, ToString::to_string);
+                let ran = how_ran(one);
+                if ran { format!("{how} · {took}") } else { how }
+            }
+            all => format!("{ok}/{} ok · {took}", all.len()),
+        };
+        match &run.cancel {
+            Some(_) if ok < executions.len() => say("⏹", Accent::Grey, words),
+            _ if ok == executions.len() => say("✅", Accent::Green, words),
+            _ if lost => say("❔", Accent::Amber, words),
+            _ if ok == 0 => say("❌", Accent::Red, words),
+            _ => say("⚠", Accent::Amber, words),
+        }
+    }
+}
+
+fn how(execution: &Execution) -> Option<&How> {
+    execution.outcome().map(|outcome| &outcome.how)
+}
+
+fn how_ran(execution: &Execution) -> bool {
+    how(execution).is_some_and(|how| how.exit_code().is_some())
+}
+
+/// `web-01`, or `12 hosts`.
+fn target(run: &Run) -> String {
+    match &run.spec.targets[..] {
+        [one] => one.name.to_string(),
+        all => count(all.len(), "host"),
+    }
+}
+
+/// The first block stands alone on a phone's lock screen: state, number, target, result.
+fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
+    let selector = inline_code(&run.spec.selector, 120);
+    let on = if run.spec.targets.len() == 1 {
+        String::new()
+    } else {
+        format!(" · {selector}")
+    };
+    let words = if verdict.words == "running" {
+        String::new()
+    } else {
+        format!(" · {}", verdict.words)
+    };
+    let mut meta = vec![run.spec.by.to_string()];
+    let seconds = run.accepted_ms / 1_000;
+    if run.is_over() {
+        meta.push(format!("<t:{seconds}:f>"));
+    } else {
+        meta.push(format!("<t:{seconds}:R>"));
+        meta.push(match run.spec.timeout_ms {
+            0 => "no timeout".to_owned(),
+            ms => format!("timeout {}", duration(ms)),
+        });
+    }
+    if !scene.run_as.is_empty() {
+        meta.push(format!("as {}", scene.run_as.join("/")));
+    }
+    if let Some((_, thread)) = scene.thread {
+        meta.push(format!("output in <#{thread}>"));
+    }
+    format!(
+        "### {} {} · {}{on}{words}\n{}\n-# {}",
+        verdict.mark,
+        run.number,
+        target(run),
+        inline_code(&run.spec.command, 300),
+        meta.join(" · ")
+    )
+}
+
+/// What each host did: a row for each while they are few, a row for each kind of end when they are many.
+fn rows(run: &Run) -> Option<String> {
+    let executions: Vec<&Execution> = run.executions().map(|(_, execution)| execution).collect();
+    if executions.len() == 1 {
+        return None;
+    }
+    let mut lines = Vec::new();
+    if executions.len() <= HOST_ROWS_MAX {
+        let mut sorted = executions;
+        sorted.sort_by(|a, b| a.name.cmp(&b.name));
+        let width = sorted
+            .iter()
+            .map(|e| e.name.as_str().len())
+            .max()
+            .unwrap_or(0);
+        for execution in sorted {
+            let name = execution.name.as_str();
+            let state = state_words(execution);
+            let took = match execution.outcome() {
+                Some(outcome) if how_ran(execution) => {
+                    format!("  {}", duration(outcome.duration_ms))
+                }
+                Some(_) | None => String::new(),
+            };
+            lines.push(format!("{name:width$}  {state}{took}"));
+        }
+    } else {
+        let mut groups: BTreeMap<String, Vec<&Execution>> = BTreeMap::new();
+        for execution in executions {
+            groups
+                .entry(state_words(execution))
+                .or_default()
+                .push(execution);
+        }
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        groups.sort_by_key(|(words, _)| words == "exit 0");
+        for (words, members) in groups {
+            let names = fold(members.iter().map(|e| e.name.as_str()));
+            lines.push(format!(
+                "{words}  {}: {}",
+                members.len(),
+                cut_chars(&names, 160)
+            ));
+        }
+    }
+    Some(format!("```\n{}\n```", cut_chars(&lines.join("\n"), 1_500)))
+}
+
+/// The state of one execution in words that end up in a code block.
+fn state_words(execution: &Execution) -> String {
+    let words = match how(execution) {
+        Some(how) => how.to_string(),
+        None if !execution.online => format!("{}, host away", execution.state()),
+        None => execution.state().to_owned(),
+    };
+    cut_chars(&words.replace(['`', '\n'], " "), 80)
+}
+
+/// What somebody should know besides: a cancel and whom it reached, cut output, left-over processes, back-pressure.
+fn notes(run: &Run, scene: &Scene) -> Option<String> {
+    let mut notes = Vec::new();
+    notes.extend(cancel_note(run));
+    let folded = |pick: &dyn Fn(&Execution) -> bool| {
+        let picked: Vec<_> = run.executions().filter(|(_, e)| pick(e)).collect();
+        (
+            picked.len(),
+            fold(picked.iter().map(|(_, e)| e.name.as_str())),
+        )
+    };
+    let dropped: u64 = run
+        .executions()
+        .filter_map(|(_, e)| e.outcome())
+        .map(|o| o.dropped_bytes)
+        .sum();
+    if dropped > 0 {
+        let (_, names) = folded(&|e| e.outcome().is_some_and(|o| o.dropped_bytes > 0));
+        notes.push(format!(
+            "{} of output not kept on {names}: over the limit",
+            size(dropped)
+        ));
+    }
+    let left: u32 = run
+        .executions()
+        .filter_map(|(_, e)| e.outcome())
+        .map(|o| o.left_over)
+        .sum();
+    if left > 0 {
+        let (_, names) = folded(&|e| e.outcome().is_some_and(|o| o.left_over > 0));
+        let processes = if left == 1 { "process" } else { "processes" };
+        notes.push(format!("{left} left-over {processes} killed on {names}"));
+    }
+    if !scene.spool_full.is_empty() {
+        let names = fold(scene.spool_full.iter().map(String::as_str));
+        notes.push(format!(
+            "commands wait on {names}: too much output is not stored yet"
+        ));
+    }
+    if notes.is_empty() {
+        return None;
+    }
+    Some(
+        notes
+            .iter()
+            .map(|note| format!("-# {}", cut_chars(note, 400)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
+}
+
+/// Keeps apart: stopped, still stopping, not reached, ended before.
+fn cancel_note(run: &Run) -> Option<String> {
+    let cancel = run.cancel.as_ref()?;
+    let names = |pick: &dyn Fn(&Execution) -> bool| {
+        let picked: Vec<_> = run
+            .executions()
+            .filter(|(_, e)| pick(e))
+            .map(|(_, e)| e.name.as_str())
+            .collect();
+        fold(picked)
+    };
+    let groups = [
+        (
+            "stopped",
+            names(&|e| matches!(how(e), Some(How::Cancelled(_)))),
+        ),
+        (
+            "still stopping",
+            names(&|e| e.outcome().is_none() && e.cancel_told),
+        ),
+        (
+            "not reached",
+            names(&|e| e.outcome().is_none() && !e.cancel_told),
+        ),
+        (
+            "never ran",
+            names(&|e| how(e).is_some_and(How::did_not_run)),
+        ),
+        (
+            "ended before",
+            names(&|e| how_ran(e) && !matches!(how(e), Some(How::Cancelled(_)))),
+        ),
+    ];
+    let said: Vec<String> = groups
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(word, names)| format!("{word}: {names}"))
+        .collect();
+    let signal = if cancel.force {
+        "KILL"
+    } else {
+        "TERM, after 10 s KILL"
+    };
+    Some(format!(
+        "⏹ {} asked to stop it ({signal}) · {}",
+        cancel.by,
+        said.join(" · ")
+    ))
+}
+
+/// Short answers stand on the card itself: nobody has to open the thread for them.
+fn inlined(run: &Run, scene: &Scene) -> Option<String> {
+    let (lines_max, chars_max) = limits::CARD_OUTPUT_MAX;
+    let lines: usize = scene
+        .outputs
+        .iter()
+        .map(|(_, text)| text.lines().count())
+        .sum();
+    let chars: usize = scene
+        .outputs
+        .iter()
+        .map(|(_, text)| text.chars().count())
+        .sum();
+    let fits = (1..=lines_max).contains(&lines) && chars <= chars_max;
+    if !run.all_ended() || !fits {
+        return None;
+    }
+    let several = run.spec.targets.len() > 1;
+    let mut block = String::new();
+    for (host, text) in &scene.outputs {
+        if several {
+            block.push_str(&format!("**{host}**\n"));
+        }
+        block.push_str(&format!("```\n{}\n```\n", text.trim_end_matches('\n')));
+    }
+    Some(block.trim_end().to_owned())
+}
+
+fn buttons(run: &Run, scene: &Scene) -> Vec<Button> {
+    let mut buttons = Vec::new();
+    if !run.is_over() && !run.all_ended() {
+        let (label, verb) = match &run.cancel {
+            None => ("■ Cancel", "cancel"),
+            Some(_) => ("✖ Kill now", "kill"),
+        };
+        buttons.push(Button {
+            label: label.to_owned(),
+            target: ButtonTarget::Press(format!("v1:{verb}:{}", run.spec.id)),
+            style: ButtonStyle::Danger,
+        });
+    }
+    if let Some((guild, thread)) = scene.thread {
+        buttons.push(Button {
+            label: "Output ↗".to_owned(),
+            target: ButtonTarget::Link(format!("https://discord.com/channels/{guild}/{thread}")),
+            style: ButtonStyle::Secondary,
+        });
+    }
+    buttons
+}
+
+fn cut_chars(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Every look of a card, as a snapshot.
+
+use super::*;
+use crate::ids::{AgentId, RunId, RunNumber};
+use crate::principal::{Place, Principal};
+use crate::refusal::Code;
+use crate::run::{CancelRequest, Event, Outcome, Reason, Spec, Target};
+
+fn run_on(names: &[&str]) -> Run {
+    let targets = names
+        .iter()
+        .zip(1..)
+        .map(|(name, n)| Target {
+            agent: AgentId::from_bytes([n; 16]),
+            name: name.parse().unwrap(),
+        })
+        .collect();
+    let spec = Spec {
+        id: RunId::from_bytes([0xab; 16]),
+        by: Principal::Discord(7),
+        place: Some(Place {
+            guild: 1,
+            channel: 2,
+            interaction: 3,
+        }),
+        selector: "role=web".into(),
+        command: "systemctl restart nginx && nginx -t".into(),
+        run_as: None,
+        timeout_ms: 120_000,
+        targets,
+        digest: [0; 32],
+        grant: Some("ops".into()),
+    };
+    let mut run = Run::new(RunNumber(142), spec, 1_795_341_000_000);
+    run.phase = Phase::Running;
+    let online = run.executions().map(|(agent, _)| agent).collect();
+    run.handle(Event::Begin { online }, 1_795_341_000_000, &mut Vec::new());
+    run
+}
+
+fn end(run: &mut Run, n: u8, how: How, duration_ms: u64) {
+    let outcome = Outcome {
+        duration_ms,
+        output_bytes: 10,
+        ..Outcome::without_output(how)
+    };
+    run.apply_finished(AgentId::from_bytes([n; 16]), outcome);
+}
+
+fn show(card: &Card) -> String {
+    let buttons: Vec<_> = card
+        .buttons
+        .iter()
+        .map(|button| format!("[{}]", button.label))
+        .collect();
+    format!(
+        "{:?}\n{}\n{}",
+        card.accent,
+        card.texts.join("\n--\n"),
+        buttons.join(" ")
+    )
+}
+
+fn scene() -> Scene {
+    Scene {
+        run_as: vec!["shanty".into()],
+        thread: Some((1, 99)),
+        ..Scene::default()
+    }
+}
+
+#[test]
+fn one_host_from_start_to_end() {
+    let mut run = run_on(&["web-01"]);
+    insta::assert_snapshot!("one_running", show(&run_card(&run, &scene())));
+    end(&mut run, 1, How::Exited(0), 1_300);
+    run.phase = Phase::Closed {
+        at_ms: 1_795_341_002_000,
+    };
+    let scene = Scene {
+        outputs: vec![("web-01".into(), "syntax is ok\n".into())],
+        ..scene()
+    };
+    insta::assert_snapshot!("one_done", show(&run_card(&run, &scene)));
+    assert_eq!(run_summary(&run), "✅ #142 · web-01 · exit 0 · 1.3 s");
+    assert_eq!(
+        thread_name(&run),
+        "#142 systemctl restart nginx && nginx -t · web-01"
+    );
+}
+
+#[test]
+fn three_hosts_with_every_kind_of_end() {
+    let mut run = run_on(&["web-01", "web-02", "db-01"]);
+    end(&mut run, 1, How::Exited(0), 1_300);
+    insta::assert_snapshot!("three_running", show(&run_card(&run, &scene())));
+    end(&mut run, 2, How::Signaled(9), 38_000);
+    end(
+        &mut run,
+        3,
+        How::NotStarted(Reason::new(Code::Offline, "the host was offline")),
+        0,
+    );
+    run.phase = Phase::Closed {
+        at_ms: 1_795_341_002_000,
+    };
+    insta::assert_snapshot!("three_done", show(&run_card(&run, &scene())));
+}
+
+#[test]
+fn a_cancel_keeps_apart_what_it_did() {
+    let mut run = run_on(&["web-01", "web-02", "db-01"]);
+    run.cancel = Some(CancelRequest {
+        by: Principal::Discord(8),
+        force: false,
+        at_ms: 0,
+    });
+    end(&mut run, 1, How::Exited(0), 1_300);
+    insta::assert_snapshot!("cancelling", show(&run_card(&run, &scene())));
+    end(&mut run, 2, How::Cancelled(143), 2_000);
+    end(&mut run, 3, How::Cancelled(137), 12_000);
+    run.phase = Phase::Closed {
+        at_ms: 1_795_341_002_000,
+    };
+    insta::assert_snapshot!("cancelled", show(&run_card(&run, &scene())));
+}
+
+#[test]
+fn an_unknown_outcome_is_said_so() {
+    let mut run = run_on(&["web-01"]);
+    end(
+        &mut run,
+        1,
+        How::Lost(Reason::new(Code::Agent, "the shim was killed")),
+        0,
+    );
+    run.phase = Phase::Closed { at_ms: 1 };
+    insta::assert_snapshot!("lost", show(&run_card(&run, &scene())));
+}
+
+#[test]
+fn a_run_that_never_began_says_that_nothing_was_run() {
+    let mut run = run_on(&["web-01"]);
+    run.phase = Phase::Expired("Discord did not take the answer".into());
+    insta::assert_snapshot!("expired", show(&run_card(&run, &Scene::default())));
+}
+
+#[test]
+fn hundreds_of_hosts_stay_within_the_limits() {
+    let names: Vec<String> = (1..=250).map(|n| format!("web{n:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut run = run_on(&names);
+    end(&mut run, 1, How::Exited(100), 1_000);
+    let hostile = "x".repeat(5_000);
+    run.spec.command = hostile.clone();
+    run.spec.selector = hostile;
+    let card = run_card(&run, &scene());
+    assert!(
+        card.texts
+            .iter()
+            .all(|text| text.chars().count() <= limits::TEXT_DISPLAY_CHARS_MAX)
+    );
+    let bytes: usize = card.texts.iter().map(|text| text.len() + 12).sum();
+    assert!(bytes <= limits::CARD_BYTES_MAX);
+    assert!(thread_name(&run).chars().count() <= limits::NAME_CHARS_MAX);
+}

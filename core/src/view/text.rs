@@ -1,0 +1,80 @@
+//! Other people's text inside our own: commands, names and selectors, shown so that they can neither style, ping nor hide anything.
+
+use crate::output::sanitise::push_visible;
+
+/// Text as inline code, one line, at most `chars_max` characters before it is cut with `…`. Control and invisible characters are
+/// made visible, so that what is approved by eye is what runs.
+#[must_use]
+pub fn inline_code(text: &str, chars_max: usize) -> String {
+    let mut shown = String::new();
+    for (at, c) in text.chars().enumerate() {
+        if at == chars_max {
+            shown.push('…');
+            break;
+        }
+        match c {
+            '\n' => shown.push('⏎'),
+            '\t' => shown.push('␉'),
+            c => push_visible(c, &mut shown),
+        }
+    }
+    if !shown.contains('`') {
+        return format!("`{shown}`");
+    }
+    // A run of backticks cannot end a code span that was opened by a longer one; Discord knows one and two.
+    let separated = shown.replace("``", "`\u{200b}`");
+    format!("`` {separated} ``")
+}
+
+/// Text in the open, with everything that Markdown or a mention would take for itself escaped.
+#[must_use]
+pub fn escape_markdown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(
+            c,
+            '\\' | '*'
+                | '_'
+                | '~'
+                | '|'
+                | '`'
+                | '>'
+                | '#'
+                | '-'
+                | '+'
+                | '['
+                | ']'
+                | '('
+                | ')'
+                | '<'
+                | '@'
+                | ':'
+        ) {
+            shown.push('\\');
+        }
+        push_visible(c, &mut shown);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_spans_cannot_be_left() {
+        assert_eq!(inline_code("uptime", 10), "`uptime`");
+        assert_eq!(inline_code("echo `id`", 20), "`` echo `id` ``");
+        assert_eq!(inline_code("a```b", 20), "`` a`\u{200b}``b ``");
+        assert_eq!(inline_code("one\nrm -rf /", 40), "`one⏎rm -rf /`");
+        assert_eq!(inline_code("abcdef", 3), "`abc…`");
+        assert_eq!(inline_code("a\u{202e}b", 9), "`a⟨U+202E⟩b`");
+        assert_eq!(inline_code("\u{1b}[31m", 9), "`␛[31m`");
+    }
+
+    #[test]
+    fn markdown_is_inert() {
+        assert_eq!(escape_markdown("@everyone"), "\\@everyone");
+        assert_eq!(escape_markdown("[a](http://e)"), "\\[a\\]\\(http\\://e\\)");
+    }
+}
