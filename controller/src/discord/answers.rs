@@ -1,5 +1,7 @@
 //! What Discord answered, reduced to the few fields that we use. Unknown fields are ignored; a missing one is an error of the answer.
 
+use std::fmt;
+
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
 use serde::de::{DeserializeOwned, Error as _};
@@ -8,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::sender::SendError;
 
 /// An answer as it came.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     /// Its status.
     pub status: StatusCode,
@@ -66,6 +68,13 @@ pub struct SessionStarts {
     /// Until the count starts anew, milliseconds.
     #[serde(rename = "reset_after")]
     pub reset_after_ms: u64,
+}
+
+impl fmt::Debug for Answer {
+    /// Without the body, which holds what people wrote.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 impl Answer {

@@ -7,14 +7,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_gateway::{
-    CloseFrame, ConfigBuilder, Event, EventTypeFlags, Intents, Session, Shard, ShardId, ShardState,
+    CloseFrame, ConfigBuilder, Event, EventTypeFlags, Intents, Shard, ShardId, ShardState,
     StreamExt as _,
 };
 use twilight_model::application::interaction::Interaction;
@@ -28,8 +26,12 @@ use super::sender::{SendError, Sender};
 use backoff::Backoff;
 use identify::{Decision, Gate, Identifies};
 
+use told::fatal_reason;
+pub use told::{GatewayConfig, GatewayError, GatewayState, SavedSession};
+
 mod backoff;
 mod identify;
+mod told;
 
 /// The events that are parsed; all others only move the sequence.
 const WANTED: EventTypeFlags = EventTypeFlags::READY
@@ -52,83 +54,6 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// While no login is left, Discord is asked this often whether there are new ones.
 const ASK_AGAIN: Duration = Duration::from_secs(600);
 
-/// How the session is kept.
-#[derive(Clone, Debug)]
-pub struct GatewayConfig {
-    /// The bot's token.
-    pub token: Secret,
-    /// The session of an earlier process.
-    pub saved: Option<SavedSession>,
-    /// The first and the longest wait before the next connection, milliseconds. An interaction is lost after 3 s; a wait of minutes
-    /// would lose many.
-    pub reconnect_ms: (u64, u64),
-    /// Between two logins, milliseconds (Discord: one in 5 s).
-    pub identify_gap_ms: u64,
-    /// Logins in 24 h, by all programs with this token (Discord: 1,000, then it resets the token).
-    pub identifies_per_day: u32,
-}
-
-impl GatewayConfig {
-    /// The usual waits and limits.
-    #[must_use]
-    pub fn new(token: Secret, saved: Option<SavedSession>) -> Self {
-        Self {
-            token,
-            saved,
-            reconnect_ms: (1_000, 15_000),
-            identify_gap_ms: 5_000,
-            identifies_per_day: 200,
-        }
-    }
-}
-
-/// What it takes to go on with a session after a restart. Useless without the bot's token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SavedSession {
-    /// Discord's id of the session, and how far we have heard.
-    pub session: Session,
-    /// Where to go on with it; none when that place did not answer.
-    pub resume_url: Option<String>,
-    /// Our application, which is only told at login.
-    pub application: u64,
-    /// The guilds that the bot is in, which are only told at login and when they change.
-    pub guilds: BTreeSet<u64>,
-}
-
-/// How the gateway is doing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GatewayState {
-    /// Not there yet, or for a moment not there any more.
-    Connecting,
-    /// Hearing interactions.
-    Ready {
-        /// Our application.
-        application: u64,
-        /// The guilds that the bot is in.
-        guilds: BTreeSet<u64>,
-    },
-    /// Not hearing anything, for this reason; still trying.
-    Degraded(String),
-    /// Not hearing anything, for this reason, which a person must mend.
-    Fatal(String),
-}
-
-/// Why there will be no session.
-#[derive(Debug, Error)]
-pub enum GatewayError {
-    /// Discord refused the bot's token.
-    #[error("log in to Discord: it refused the bot's token")]
-    Token,
-    /// Discord closed the session with a code that trying again does not mend.
-    #[error("stay connected to Discord: {reason} (close code {code})")]
-    Closed {
-        /// The close code.
-        code: u16,
-        /// What it means for us.
-        reason: &'static str,
-    },
-}
-
 /// Keeps a session until `shutdown`, and then leaves it resumable.
 ///
 /// Interactions go to `events`; when that is full they are dropped with a warning, and Discord tells the person that the bot did not
@@ -144,6 +69,7 @@ pub async fn run(
     session: watch::Sender<Option<SavedSession>>,
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
+    state.send_replace(GatewayState::Connecting);
     let keeper = Keeper {
         backoff: Backoff::new(config.reconnect_ms),
         identifies: Identifies::new(config.identifies_per_day, config.identify_gap_ms),
@@ -528,23 +454,6 @@ fn replace<T: PartialEq>(watched: &watch::Sender<T>, value: T) {
 
 fn is_unreachable(error: &ReceiveMessageError) -> bool {
     matches!(error.kind(), ReceiveMessageErrorType::Reconnect)
-}
-
-/// What a close code means that trying again does not mend; none for all others.
-fn fatal_reason(code: u16) -> Option<&'static str> {
-    let known = CloseCode::try_from(code).ok()?;
-    if known.can_reconnect() {
-        return None;
-    }
-    Some(match known {
-        CloseCode::AuthenticationFailed => "Discord refused the bot's token",
-        CloseCode::ShardingRequired => "the bot is in too many guilds for one connection",
-        CloseCode::InvalidApiVersion => "Discord ended the version of the gateway that we speak",
-        CloseCode::DisallowedIntents | CloseCode::InvalidIntents => {
-            "Discord refused the bot's intents"
-        }
-        _ => "Discord refused the connection",
-    })
 }
 
 #[cfg(test)]

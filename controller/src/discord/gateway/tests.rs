@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use twilight_gateway::Session;
 
 use super::*;
 use crate::discord::fake::{Connection, FakeGateway, within};

@@ -1,12 +1,16 @@
 //! Tests of what the calls say, above all that nobody is notified by accident.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
+use shanty_core::ids::RunId;
+use shanty_core::limits::ATTACHMENT_BYTES_MAX;
 use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget};
 
 use super::*;
 use crate::discord::call::Class;
 use crate::discord::commands;
 use crate::discord::fake::install_tls;
+use crate::discord::secret::Secret;
 
 fn requests() -> Requests {
     install_tls();
