@@ -12,7 +12,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -34,6 +34,23 @@ pub(crate) fn install_tls() {
             .install_default()
             .ok(); // Already there: as good.
     });
+}
+
+/// An address where nobody answers, for as long as this is kept: bound, so that no other test gets its port, and not listening.
+pub(crate) struct Nobody {
+    pub(crate) api: Api,
+    _bound: TcpSocket,
+}
+
+impl Nobody {
+    pub(crate) fn there() -> Self {
+        let bound = TcpSocket::new_v4().unwrap();
+        bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self {
+            api: api(bound.local_addr().unwrap()),
+            _bound: bound,
+        }
+    }
 }
 
 /// What the REST side does with a call.

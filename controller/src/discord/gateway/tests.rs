@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use twilight_gateway::Session;
 
 use super::*;
-use crate::discord::fake::{Connection, FakeGateway, within};
+use crate::discord::fake::{Connection, FakeGateway, Nobody, install_tls, within};
 
 struct Bot {
     events: mpsc::Receiver<Interaction>,
@@ -330,17 +330,16 @@ async fn a_gateway_that_ends_each_connection_uses_up_no_more_than_its_logins() {
 
 #[tokio::test]
 async fn an_unreachable_discord_is_said_and_tried_again() {
-    let discord = FakeGateway::start(1_000).await;
-    let api = discord.api.clone();
+    install_tls();
+    let nobody = Nobody::there();
     let (events_tx, _events) = mpsc::channel(1);
     let (state_tx, mut state) = watch::channel(GatewayState::Connecting);
     let shutdown = CancellationToken::new();
-    drop(discord);
     let config = GatewayConfig {
         reconnect_ms: (1, 2),
         ..GatewayConfig::new(Secret::new("hush".to_owned()), None)
     };
-    let sender = Sender::new(api, &config.token).unwrap();
+    let sender = Sender::new(nobody.api.clone(), &config.token).unwrap();
     let mut running = JoinSet::new();
     running.spawn(run(
         config,

@@ -1,13 +1,11 @@
 //! Tests of the sender against a server that answers by script.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use bytes::Bytes;
 use hyper::Method;
 
 use super::*;
 use crate::discord::call::Repeat;
-use crate::discord::fake::{FakeRest, Reply, within};
+use crate::discord::fake::{FakeRest, Nobody, Reply, within};
 
 const POST: Route = Route::create_message(5);
 
@@ -155,12 +153,8 @@ async fn lost_connections_leave_the_outcome_open() {
 
 #[tokio::test]
 async fn nobody_there_is_certainly_not_done() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let api = format!("http://{}", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
-    drop(listener);
-    let sender = Sender::new(api, &Secret::new("hush".to_owned())).unwrap();
+    let nobody = Nobody::there();
+    let sender = Sender::new(nobody.api.clone(), &Secret::new("hush".to_owned())).unwrap();
     let error = within("a call", sender.call(&post())).await.unwrap_err();
     assert!(matches!(error, SendError::Unreached(_)), "{error}");
     assert_eq!(error.outcome(), Outcome::NotDone);
@@ -242,26 +236,18 @@ async fn a_permit_comes_when_the_limit_ends() {
 
 #[tokio::test]
 async fn an_unknown_bucket_has_one_call_in_flight() {
-    let under_way = Arc::new(AtomicUsize::new(0));
     let rest = FakeRest::start(|_, _| ok("{}")).await;
     let sender = sender(&rest);
     let first = sender.permit(&POST).await;
     assert!(must_wait(&sender, &POST).await);
-    let waiting = async {
-        let permit = sender.permit(&POST).await;
-        assert_eq!(
-            under_way.load(Ordering::SeqCst),
-            1,
-            "only after the first was given back"
-        );
-        drop(permit);
-    };
-    let giving_back = async {
-        tokio::task::yield_now().await;
-        under_way.store(1, Ordering::SeqCst);
-        drop(first);
-    };
-    within("both", async { tokio::join!(waiting, giving_back) }).await;
+    // Polled first, the second waits; the first is given back only then.
+    let (second, ()) = within("both", async {
+        tokio::join!(sender.permit(&POST), async { drop(first) })
+    })
+    .await;
+    assert!(must_wait(&sender, &POST).await);
+    drop(second);
+    assert!(!must_wait(&sender, &POST).await);
 }
 
 #[tokio::test]
