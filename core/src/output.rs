@@ -1,1 +1,4 @@
-//! Output.
+//! Output: from the bytes that a command wrote to what a person reads. Stored and attached bytes stay raw; only views pass through here.
+
+pub mod pages;
+pub mod sanitise;

@@ -1,0 +1,304 @@
+//! The executor: accepts orders, keeps them on disk, starts a shim for each, and answers for what came of them.
+//!
+//! This file is the seam: the link talks to [`Handle`] and to nothing behind it, and never opens a file of an execution. The messages
+//! behind it are closed enums with plain fields, so that the executor can move to a process of its own.
+//!
+//! Invariant: an order is durable before its shim is spawned, and a run that was ever accepted or refused here is never started again
+//! until the controller's own bound on orders, [`ORDER_MEMORY_MS`](shanty_core::limits::ORDER_MEMORY_MS) past `not_after`, is over.
+
+mod attach;
+mod check;
+mod folder;
+mod owner;
+mod recover;
+mod sweep;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::limits;
+use shanty_core::refusal::Code;
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
+const REQUESTS_MAX: usize = 64;
+
+/// Longest order, bytes. A command takes 6 kB; the rest is room for environments and argument lists.
+pub(crate) const ORDER_BYTES_MAX: usize = 256 * 1024;
+
+/// What the link holds of the executor.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    tx: mpsc::Sender<Request>,
+    watch: watch::Receiver<BTreeMap<RunId, Status>>,
+}
+
+/// What the executor is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Executions live in `executions/` and the memory of released ones in `released/` below it. Absolute.
+    pub data_dir: PathBuf,
+    /// Us: orders for another agent are refused.
+    pub agent: AgentId,
+    /// Users that commands may run as, by name; the first is the default. Empty means the agent's own user, and nothing may run
+    /// when that is root.
+    pub run_as: Vec<String>,
+    /// Program and leading arguments of the shim; the execution's folder is appended.
+    pub shim: Vec<OsString>,
+    /// Unreleased spool bytes from which commands wait, [`limits::SPOOL_TOTAL_BYTES_MAX`] unless a test needs less.
+    pub spool_total_bytes_max: u64,
+}
+
+impl Config {
+    /// A configuration with the limits as they are.
+    #[must_use]
+    pub fn new(
+        data_dir: PathBuf,
+        agent: AgentId,
+        run_as: Vec<String>,
+        shim: Vec<OsString>,
+    ) -> Self {
+        Self {
+            data_dir,
+            agent,
+            run_as,
+            shim,
+            spool_total_bytes_max: limits::SPOOL_TOTAL_BYTES_MAX,
+        }
+    }
+}
+
+/// The controller's clock as one link knows it: orders are judged by it, never by the host's own.
+#[derive(Clone, Copy, Debug)]
+pub struct ClockOffset {
+    controller_ms: u64,
+    at: Instant,
+}
+
+impl ClockOffset {
+    /// What `Welcome` said, taken now, milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn new(controller_ms: u64) -> Self {
+        Self {
+            controller_ms,
+            at: Instant::now(),
+        }
+    }
+
+    /// The controller's time now, milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        let elapsed = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.controller_ms.saturating_add(elapsed)
+    }
+}
+
+/// One execution as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Bytes of whole records in the spool.
+    pub spool_len: u64,
+    /// How far it is.
+    pub state: State,
+    /// True while its output waits: the agent holds too much that is not released, or the disk is full.
+    pub spool_full: bool,
+}
+
+/// How far an execution is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Durable on the host, about to start or running.
+    Running,
+    /// Over: the spool's last record says how.
+    Ended,
+    /// It never started and never will.
+    Refused(Refusal),
+}
+
+/// Why an order is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{code}: {text}")]
+pub struct Refusal {
+    /// The stable code.
+    pub code: Code,
+    /// One sentence for a person.
+    pub text: String,
+}
+
+impl Refusal {
+    fn new(code: Code, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            text: text.into(),
+        }
+    }
+
+    fn stopping() -> Self {
+        Self::new(Code::Stopping, "The agent is stopping.")
+    }
+}
+
+/// The answer to an order that is not refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// Accepted now: it is durable and its shim is spawned.
+    New,
+    /// Accepted or refused before. It was not started again; this is how it stands.
+    Duplicate(Status),
+}
+
+/// Why bytes of a spool are not to be had.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// No such execution here, or it was released.
+    #[error("no spool of run {0} is held here")]
+    Unknown(RunId),
+    /// An offset behind the end.
+    #[error("offset {offset} is past the end of the spool at {spool_len}")]
+    Offset {
+        /// The offset that was asked for.
+        offset: u64,
+        /// Bytes of whole records.
+        spool_len: u64,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the spool of run {run}")]
+    Io {
+        /// The run.
+        run: RunId,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The executor is gone.
+    #[error("the executor has stopped")]
+    Stopped,
+}
+
+/// Why the executor cannot work in its data directory.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// A folder of ours cannot be made or read.
+    #[error("cannot use the folder {path}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The data directory must be absolute: shims run in another working directory.
+    #[error("the data directory {0} is not absolute")]
+    Relative(PathBuf),
+    /// No program is configured for shims.
+    #[error("no program is configured for shims")]
+    NoShim,
+}
+
+/// What the link asks of the executor.
+#[derive(Debug)]
+pub(crate) enum Request {
+    Start {
+        order: Vec<u8>,
+        clock: ClockOffset,
+        reply: oneshot::Sender<Result<Started, Refusal>>,
+    },
+    Cancel {
+        run: RunId,
+        force: bool,
+    },
+    Read {
+        run: RunId,
+        offset: u64,
+        max: usize,
+        reply: oneshot::Sender<Result<Vec<u8>, ReadError>>,
+    },
+    Release {
+        run: RunId,
+    },
+}
+
+impl Handle {
+    /// Accepts an order, given as exactly the bytes that the controller sent, and starts it.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it will not be started. An order that was refused before is a duplicate, with its refusal as the state;
+    /// one that was released is refused with [`Code::Closed`].
+    pub async fn start(&self, order: Vec<u8>, clock: ClockOffset) -> Result<Started, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Start {
+            order,
+            clock,
+            reply,
+        };
+        if self.tx.send(request).await.is_err() {
+            return Err(Refusal::stopping());
+        }
+        answer.await.unwrap_or_else(|_| Err(Refusal::stopping()))
+    }
+
+    /// Stops an execution: TERM, then KILL after its grace, or KILL now with `force`. Unknown and ended runs are left alone.
+    pub async fn cancel(&self, run: RunId, force: bool) {
+        let request = Request::Cancel { run, force };
+        self.tx.send(request).await.ok(); // Executor gone: shims go on and a later agent finds them.
+    }
+
+    /// Every execution held here, by run. A clone of what [`Handle::watch`] shows.
+    pub async fn list(&self) -> Vec<(RunId, Status)> {
+        let held = self.watch.borrow();
+        held.iter()
+            .map(|(run, status)| (*run, status.clone()))
+            .collect()
+    }
+
+    /// Bytes of a spool from `offset`, at most `max`, ending at or before the last whole record; empty at the end.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read(&self, run: RunId, offset: u64, max: usize) -> Result<Vec<u8>, ReadError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Read {
+            run,
+            offset,
+            max,
+            reply,
+        };
+        if self.tx.send(request).await.is_err() {
+            return Err(ReadError::Stopped);
+        }
+        answer.await.unwrap_or(Err(ReadError::Stopped))
+    }
+
+    /// The state of every execution held here, and its changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<BTreeMap<RunId, Status>> {
+        self.watch.clone()
+    }
+
+    /// Forgets an execution that is over and deletes its spool. Its order is remembered, so that it never starts again.
+    pub async fn release(&self, run: RunId) {
+        let request = Request::Release { run };
+        self.tx.send(request).await.ok(); // Executor gone: the controller releases again on the next link.
+    }
+}
+
+/// Opens the data directory, takes up what an earlier agent left there, and returns the handle and the executor itself, which works
+/// while it is polled and ends when the last handle is dropped. Dropping it stops nothing that runs.
+///
+/// # Errors
+/// [`OpenError`] when the data directory cannot be used. A single broken execution is no error: it is `lost`.
+pub async fn open(
+    config: Config,
+) -> Result<(Handle, impl Future<Output = ()> + Send + 'static), OpenError> {
+    let owner = owner::Owner::open(config).await?;
+    let (tx, requests) = mpsc::channel(REQUESTS_MAX);
+    let handle = Handle {
+        tx,
+        watch: owner.watch(),
+    };
+    Ok((handle, owner.run(requests)))
+}

@@ -1,0 +1,233 @@
+//! One order that passes, and each way in which it may not.
+
+use super::*;
+
+fn config(run_as: &[&str]) -> Config {
+    let run_as = run_as.iter().map(|&user| user.to_owned()).collect();
+    Config::new(
+        "/nowhere".into(),
+        AgentId::from_bytes([2; 16]),
+        run_as,
+        Vec::new(),
+    )
+}
+
+fn good() -> v1::ExecutionOrder {
+    v1::ExecutionOrder {
+        run: "01".repeat(16),
+        agent: "02".repeat(16),
+        not_after_ms: 31_000,
+        what: Some(What::Command("uptime".to_owned())),
+        ..v1::ExecutionOrder::default()
+    }
+}
+
+fn own() -> String {
+    Account::find(None).unwrap().name().to_owned()
+}
+
+fn checked(change: impl FnOnce(&mut v1::ExecutionOrder)) -> Result<Option<String>, Code> {
+    let mut order = good();
+    change(&mut order);
+    let clock = ClockOffset::new(1_000);
+    check(&order, &config(&[&own()]), clock).map_err(|refusal| refusal.code)
+}
+
+fn argv(words: &[&str]) -> Option<What> {
+    let words = words.iter().map(|&word| word.to_owned()).collect();
+    Some(What::Argv(v1::Argv { words }))
+}
+
+fn variable(name: &str, value: &str) -> Vec<v1::EnvVar> {
+    vec![v1::EnvVar {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }]
+}
+
+#[test]
+fn a_good_order_passes() {
+    assert_eq!(checked(|_| ()), Ok(None));
+    assert_eq!(
+        checked(|order| order.what = argv(&["/bin/true", ""])),
+        Ok(None)
+    );
+    assert_eq!(checked(|order| order.env = variable("A", "B=C")), Ok(None));
+    assert_eq!(checked(|order| order.cwd = "/tmp".to_owned()), Ok(None));
+    assert_eq!(checked(|order| order.run_as = own()), Ok(None));
+}
+
+#[test]
+fn bytes_that_are_no_order_for_us_are_refused() {
+    let us = AgentId::from_bytes([2; 16]);
+    let code = |bytes: &[u8]| {
+        parse(bytes, us)
+            .map(|parsed| parsed.run)
+            .map_err(|refusal| refusal.code)
+    };
+    assert_eq!(
+        code(&good().encode_to_vec()),
+        Ok(RunId::from_bytes([1; 16]))
+    );
+    assert_eq!(code(b"\xff\xff"), Err(Code::Unsupported));
+    assert_eq!(code(b""), Err(Code::Unsupported));
+    assert_eq!(code(&vec![0; ORDER_BYTES_MAX + 1]), Err(Code::TooLong));
+    for run in ["", "../../etc", &"0A".repeat(16)] {
+        let order = v1::ExecutionOrder {
+            run: run.to_owned(),
+            ..good()
+        };
+        assert_eq!(
+            code(&order.encode_to_vec()),
+            Err(Code::Unsupported),
+            "{run}"
+        );
+    }
+    let foreign = v1::ExecutionOrder {
+        agent: "03".repeat(16),
+        ..good()
+    };
+    assert_eq!(code(&foreign.encode_to_vec()), Err(Code::Denied));
+}
+
+#[test]
+fn late_and_everlasting_orders_are_refused() {
+    assert_eq!(
+        checked(|order| order.not_after_ms = 999),
+        Err(Code::Expired)
+    );
+    assert_eq!(
+        checked(|order| order.not_after_ms = u64::MAX),
+        Err(Code::Expired)
+    );
+}
+
+#[test]
+fn commands_that_are_none_are_refused() {
+    let long = "x".repeat(limits::COMMAND_BYTES_MAX + 1);
+    let cases = [
+        (None, Code::EmptyCommand),
+        (Some(What::Command(" \n".to_owned())), Code::EmptyCommand),
+        (Some(What::Command("a\0b".to_owned())), Code::BadChar),
+        (Some(What::Command(long)), Code::TooLong),
+        (argv(&[]), Code::EmptyCommand),
+        (argv(&["true"]), Code::BadChar),
+        (argv(&["/bin/echo", "a\0"]), Code::BadChar),
+        (
+            argv(&["/bin/echo", &"x".repeat(WORD_BYTES_MAX + 1)]),
+            Code::TooLong,
+        ),
+        (argv(&["/bin/echo"; WORDS_MAX + 1]), Code::TooLong),
+    ];
+    for (what, code) in cases {
+        assert_eq!(checked(|order| order.what = what), Err(code));
+    }
+}
+
+#[test]
+fn variables_that_take_over_programs_are_refused() {
+    for name in [
+        "LD_PRELOAD",
+        "LD_X",
+        "BASH_ENV",
+        "PATH",
+        "SHANTY_RUN",
+        "IFS",
+        "HOME",
+        "PYTHONPATH",
+    ] {
+        assert_eq!(
+            checked(|order| order.env = variable(name, "x")),
+            Err(Code::Denied),
+            "{name}"
+        );
+    }
+    for name in [
+        "",
+        "1X",
+        "A-B",
+        "X\0",
+        "BASH_FUNC_x%%",
+        "A B",
+        "\u{e4}",
+        &"A".repeat(129),
+    ] {
+        assert_eq!(
+            checked(|order| order.env = variable(name, "x")),
+            Err(Code::BadChar),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        checked(|order| order.env = variable("A", "x\0")),
+        Err(Code::BadChar)
+    );
+    let long = "x".repeat(WORD_BYTES_MAX + 1);
+    assert_eq!(
+        checked(|order| order.env = variable("A", &long)),
+        Err(Code::TooLong)
+    );
+}
+
+#[test]
+fn times_and_folders_are_checked() {
+    let over = limits::TIMEOUT_MS_MAX + 1;
+    assert_eq!(
+        checked(|order| order.timeout_ms = over),
+        Err(Code::Duration)
+    );
+    assert_eq!(
+        checked(|order| order.grace_ms = u64::MAX),
+        Err(Code::Duration)
+    );
+    for (cwd, code) in [
+        ("tmp", Code::BadChar),
+        ("/tmp\0", Code::BadChar),
+        ("/no/such/folder", Code::NotFound),
+        ("/proc/version", Code::NotFound),
+    ] {
+        assert_eq!(
+            checked(|order| order.cwd = cwd.to_owned()),
+            Err(code),
+            "{cwd}"
+        );
+    }
+}
+
+#[test]
+fn only_the_configured_users_by_name() {
+    for name in [
+        "0",
+        "-1",
+        "#0",
+        "#-1",
+        "4294967295",
+        "ROOT",
+        "root ",
+        "nobody;",
+        "no-such-user",
+    ] {
+        assert_eq!(
+            checked(|order| order.run_as = name.to_owned()),
+            Err(Code::RunAs),
+            "{name}"
+        );
+        // Even a list that says so does not make a number a user.
+        let refused = user(name, &[name.to_owned()]).unwrap_err();
+        assert_eq!(refused.code, Code::RunAs, "{name}");
+    }
+    assert_eq!(
+        user("", &["no-such-user".to_owned()]).unwrap_err().code,
+        Code::RunAs
+    );
+    let unconfigured = user("", &[]).map_err(|refusal| refusal.code);
+    let nobody = user("", &["nobody".to_owned()]).map_err(|refusal| refusal.code);
+    if Uid::effective().is_root() {
+        assert_eq!(unconfigured, Err(Code::RunAs));
+        assert_eq!(user("root", &[]).unwrap_err().code, Code::RunAs);
+        assert_eq!(nobody, Ok(Some("nobody".to_owned())));
+    } else {
+        assert_eq!(unconfigured, Ok(None));
+        assert_eq!(nobody, Err(Code::RunAs));
+    }
+}

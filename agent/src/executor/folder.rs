@@ -1,0 +1,223 @@
+//! What the executor keeps on disk, and in which order it becomes durable. All of it blocks.
+//!
+//! `executions/<RunId>/` holds an execution from the moment its order is accepted until it is released; `released/<RunId>` is what is
+//! remembered of it afterwards: the time, by the host's clock, until which the same order must not start again.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use shanty_core::ids::RunId;
+use shanty_core::limits::ORDER_MEMORY_MS;
+
+use super::OpenError;
+use crate::shim::wall_ms;
+
+/// Longest `released` file, bytes, that is read: it holds one number.
+const RELEASED_BYTES_MAX: usize = 20;
+
+/// The two folders of the executor.
+#[derive(Clone, Debug)]
+pub(super) struct Folders {
+    executions: PathBuf,
+    released: PathBuf,
+}
+
+impl Folders {
+    /// Makes the folders below `data_dir`, closed to everyone else.
+    pub(super) fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        let folders = Self {
+            executions: data_dir.join("executions"),
+            released: data_dir.join("released"),
+        };
+        for path in [&folders.executions, &folders.released] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(|source| OpenError::Folder {
+                    path: path.clone(),
+                    source,
+                })?;
+        }
+        Ok(folders)
+    }
+
+    /// The folder of an execution.
+    pub(super) fn execution(&self, run: RunId) -> PathBuf {
+        self.executions.join(run.to_string())
+    }
+
+    /// Makes an order durable: afterwards it is accepted. A folder that is there already is an error.
+    pub(super) fn accept(&self, run: RunId, order: &[u8]) -> io::Result<()> {
+        let folder = self.execution(run);
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        write_durably(&folder.join("order"), order)?;
+        sync(&folder)?;
+        sync(&self.executions)
+    }
+
+    /// Remembers that the run must not start again, and then deletes what there is of it. Once this has begun the run stays
+    /// remembered: if it fails, the folder itself does that.
+    pub(super) fn release(&self, run: RunId) -> io::Result<()> {
+        let path = self.released.join(run.to_string());
+        write_durably(&path, forget_at_ms().to_string().as_bytes())?;
+        sync(&self.released)?;
+        self.delete(run)
+    }
+
+    /// Bytes of a spool, fewer at its end.
+    pub(super) fn read(&self, run: RunId, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let spool = File::open(self.execution(run).join("spool"))?;
+        let mut bytes = vec![0; len];
+        spool.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    /// The executions that are here. What was not accepted, and what was released, is deleted on the way.
+    pub(super) fn executions(&self) -> Result<Vec<RunId>, OpenError> {
+        let mut runs = Vec::new();
+        for run in ids_in(&self.executions)? {
+            let folder = self.execution(run);
+            let begun = folder.join("order").exists() || folder.join("spool").exists();
+            if !folder.is_dir() {
+                tracing::warn!(run.id = %run, "A file lies where an execution's folder would be.");
+            } else if begun && !self.released.join(run.to_string()).exists() {
+                runs.push(run);
+            } else if let Err(error) = self.delete(run) {
+                tracing::warn!(run.id = %run, %error, "An old execution cannot be deleted.");
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The runs that are remembered, each with the time to forget it, milliseconds since the Unix epoch. Forgets what is due.
+    pub(super) fn remembered(&self) -> Result<Vec<(RunId, u64)>, OpenError> {
+        let mut runs = Vec::new();
+        for run in ids_in(&self.released)? {
+            let text = fs::read(self.released.join(run.to_string())).unwrap_or_default();
+            let text = text.get(..RELEASED_BYTES_MAX.min(text.len()));
+            let number = text.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+            // An unreadable one, torn by a crash, is remembered in full.
+            let forget_at = number.unwrap_or_else(forget_at_ms).min(forget_at_ms());
+            if forget_at > wall_ms() {
+                runs.push((run, forget_at));
+            } else {
+                self.forget(run);
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Forgets a run whose time has come.
+    pub(super) fn forget(&self, run: RunId) {
+        fs::remove_file(self.released.join(run.to_string())).ok(); // Tried again at the next start.
+    }
+
+    fn delete(&self, run: RunId) -> io::Result<()> {
+        match fs::remove_dir_all(self.execution(run)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The time to forget a run that is released or refused now. Orders are valid for at most [`ORDER_MEMORY_MS`] when they are accepted
+/// and have to be remembered as long again.
+pub(super) fn forget_at_ms() -> u64 {
+    wall_ms().saturating_add(2 * ORDER_MEMORY_MS)
+}
+
+fn ids_in(folder: &Path) -> Result<Vec<RunId>, OpenError> {
+    let failed = |source| OpenError::Folder {
+        path: folder.to_path_buf(),
+        source,
+    };
+    let mut ids = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        match name.to_str().and_then(|name| name.parse().ok()) {
+            Some(id) => ids.push(id),
+            None => tracing::warn!(?name, ?folder, "A foreign file lies among executions."),
+        }
+    }
+    Ok(ids)
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes the names in a folder durable.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: RunId = RunId::from_bytes([1; 16]);
+
+    #[test]
+    fn an_order_is_accepted_once() {
+        let data = tempfile::tempdir().unwrap();
+        let folders = Folders::open(data.path()).unwrap();
+        folders.accept(RUN, b"order").unwrap();
+        let again = folders.accept(RUN, b"other").unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            fs::read(folders.execution(RUN).join("order")).unwrap(),
+            b"order"
+        );
+        assert_eq!(folders.executions().unwrap(), [RUN]);
+    }
+
+    #[test]
+    fn a_released_run_is_remembered_and_in_time_forgotten() {
+        let data = tempfile::tempdir().unwrap();
+        let folders = Folders::open(data.path()).unwrap();
+        folders.accept(RUN, b"order").unwrap();
+        folders.release(RUN).unwrap();
+        assert!(!folders.execution(RUN).exists());
+        let [(run, forget_at)] = folders.remembered().unwrap()[..] else {
+            panic!("one is remembered");
+        };
+        assert_eq!(run, RUN);
+        assert!(forget_at > wall_ms() + ORDER_MEMORY_MS);
+
+        let path = data.path().join("released").join(RUN.to_string());
+        for torn in [&b""[..], b"not a number", &[b'9'; 100], b"\xff"] {
+            fs::write(&path, torn).unwrap();
+            assert_eq!(folders.remembered().unwrap().len(), 1);
+        }
+        fs::write(&path, b"1").unwrap();
+        assert!(folders.remembered().unwrap().is_empty());
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_deletion_is_finished_and_what_was_not_accepted_is_no_execution() {
+        let data = tempfile::tempdir().unwrap();
+        let folders = Folders::open(data.path()).unwrap();
+        folders.release(RUN).unwrap();
+        folders.accept(RUN, b"order").unwrap();
+        let unaccepted = RunId::from_bytes([2; 16]);
+        fs::create_dir(folders.execution(unaccepted)).unwrap();
+        let file = RunId::from_bytes([3; 16]);
+        fs::write(folders.execution(file), b"").unwrap();
+        fs::create_dir(data.path().join("executions/lost+found")).unwrap();
+        assert!(folders.executions().unwrap().is_empty());
+        assert!(!folders.execution(RUN).exists());
+        assert!(!folders.execution(unaccepted).exists());
+        assert!(folders.execution(file).exists());
+    }
+}

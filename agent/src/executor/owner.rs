@@ -1,0 +1,480 @@
+//! The executor's own loop: the one owner of what is held here. It waits for nothing but the next thing to do; disks and shims have
+//! tasks of their own, which die with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shanty_core::ids::RunId;
+use shanty_core::refusal::Code;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::attach::{Cancel, Follower, News, Shim, Wish};
+use super::check::{self, Parsed};
+use super::folder::{Folders, forget_at_ms};
+use super::recover::{Found, settle};
+use super::{ClockOffset, Config, OpenError, ReadError, Refusal, Request, Started, State, Status};
+use crate::shim::wall_ms;
+
+/// News that may wait for the owner. A full queue makes the followers wait, never the owner.
+const NEWS_MAX: usize = 256;
+
+/// Runs held and remembered at once. Past it every new order is refused: one that cannot be remembered could start twice.
+const RUNS_MAX: usize = 10_000;
+
+/// Runs are forgotten this often.
+const PRUNE: Duration = Duration::from_secs(60);
+
+type Reply = oneshot::Sender<Result<Started, Refusal>>;
+
+/// Holds every execution of this agent.
+pub(super) struct Owner {
+    config: Arc<Config>,
+    folders: Folders,
+    /// What is shown to the link: everything held, but for orders that are just being accepted.
+    status: watch::Sender<BTreeMap<RunId, Status>>,
+    held: BTreeMap<RunId, Held>,
+    /// Runs that must not start again, and until when by the host's clock.
+    remembered: BTreeMap<RunId, u64>,
+    work: JoinSet<Option<Accepted>>,
+    news_tx: mpsc::Sender<(RunId, News)>,
+    news: mpsc::Receiver<(RunId, News)>,
+    paused: bool,
+}
+
+/// One execution that is not over, or was not at the last look.
+struct Held {
+    wish: watch::Sender<Wish>,
+    /// Those who wait to hear whether the order is accepted; the first of them brought it.
+    waiting: Vec<Reply>,
+    disk_full: bool,
+}
+
+/// What became of an order that was to be made durable.
+struct Accepted {
+    run: RunId,
+    result: Result<Shim, Refusal>,
+}
+
+impl Owner {
+    /// Takes up what is on disk.
+    pub(super) async fn open(config: Config) -> Result<Self, OpenError> {
+        if !config.data_dir.is_absolute() {
+            return Err(OpenError::Relative(config.data_dir));
+        }
+        if config.shim.is_empty() {
+            return Err(OpenError::NoShim);
+        }
+        let path = config.data_dir.clone();
+        let failed = |error: JoinError| OpenError::Folder {
+            path,
+            source: std::io::Error::other(error),
+        };
+        let agent = config.agent;
+        let data_dir = config.data_dir.clone();
+        let taken = spawn_blocking(move || {
+            let folders = Folders::open(&data_dir)?;
+            let remembered = folders.remembered()?;
+            let runs = folders.executions()?.into_iter();
+            let found: Vec<_> = runs
+                .map(|run| (run, settle(&folders.execution(run), run, agent)))
+                .collect();
+            Ok((folders, remembered, found))
+        });
+        let (folders, remembered, found) = taken.await.map_err(failed)??;
+        let (news_tx, news) = mpsc::channel(NEWS_MAX);
+        let mut owner = Self {
+            config: Arc::new(config),
+            folders,
+            status: watch::Sender::new(BTreeMap::new()),
+            held: BTreeMap::new(),
+            remembered: remembered.into_iter().collect(),
+            work: JoinSet::new(),
+            news_tx,
+            news,
+            paused: false,
+        };
+        for (run, found) in found {
+            owner.take_up(run, found);
+        }
+        Ok(owner)
+    }
+
+    /// Where the state of everything held is seen.
+    pub(super) fn watch(&self) -> watch::Receiver<BTreeMap<RunId, Status>> {
+        self.status.subscribe()
+    }
+
+    /// Works until the last handle is gone.
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut prune = interval(PRUNE);
+        prune.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => self.serve(request),
+                    None => return,
+                },
+                Some((run, news)) = self.news.recv() => self.hear(run, news),
+                Some(done) = self.work.join_next() => self.done(done),
+                _ = prune.tick() => self.prune(),
+            }
+            self.press_back();
+        }
+    }
+
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Start {
+                order,
+                clock,
+                reply,
+            } => self.start(order, clock, reply),
+            Request::Cancel { run, force } => self.cancel(run, force),
+            Request::Read {
+                run,
+                offset,
+                max,
+                reply,
+            } => self.read(run, offset, max, reply),
+            Request::Release { run } => self.release(run),
+        }
+    }
+
+    /// Starts a run that is new here, and answers for one that is not.
+    fn start(&mut self, order: Vec<u8>, clock: ClockOffset, reply: Reply) {
+        let parsed = match check::parse(&order, self.config.agent) {
+            Ok(parsed) => parsed,
+            Err(refusal) => return answer(reply, Err(refusal)),
+        };
+        let run = parsed.run;
+        if let Some(status) = self.status.borrow().get(&run) {
+            return answer(reply, Ok(Started::Duplicate(status.clone())));
+        }
+        if let Some(held) = self.held.get_mut(&run) {
+            held.waiting.push(reply);
+            return;
+        }
+        if self.remembered.contains_key(&run) {
+            let text = "This order was carried out or refused before, and is over.";
+            return answer(reply, Err(Refusal::new(Code::Closed, text)));
+        }
+        if self.held.len() + self.remembered.len() >= RUNS_MAX {
+            let text = format!("The agent remembers {RUNS_MAX} runs and takes no more for now.");
+            return answer(reply, Err(Refusal::new(Code::Rate, text)));
+        }
+        self.hold(run, vec![reply]);
+        let (config, folders) = (Arc::clone(&self.config), self.folders.clone());
+        self.work.spawn_blocking(move || {
+            let result = accept(&parsed, &order, &config, &folders, clock);
+            Some(Accepted { run, result })
+        });
+    }
+
+    fn cancel(&mut self, run: RunId, force: bool) {
+        let Some(held) = self.held.get(&run) else {
+            return;
+        };
+        let cancel = if force { Cancel::Kill } else { Cancel::Term };
+        held.wish.send_if_modified(|wish| {
+            let rises = cancel > wish.cancel;
+            wish.cancel = wish.cancel.max(cancel);
+            rises
+        });
+    }
+
+    fn read(
+        &mut self,
+        run: RunId,
+        offset: u64,
+        max: usize,
+        reply: oneshot::Sender<Result<Vec<u8>, ReadError>>,
+    ) {
+        let spool_len = self
+            .status
+            .borrow()
+            .get(&run)
+            .map(|status| status.spool_len);
+        let left = match spool_len {
+            None => Err(ReadError::Unknown(run)),
+            Some(spool_len) => spool_len
+                .checked_sub(offset)
+                .ok_or(ReadError::Offset { offset, spool_len }),
+        };
+        let left = match left {
+            Ok(left) if left > 0 => left,
+            Ok(_) => {
+                reply.send(Ok(Vec::new())).ok(); // Asker gone.
+                return;
+            }
+            Err(error) => {
+                reply.send(Err(error)).ok(); // Asker gone.
+                return;
+            }
+        };
+        let len = usize::try_from(left).unwrap_or(max).min(max);
+        let folders = self.folders.clone();
+        self.work.spawn_blocking(move || {
+            let read = folders.read(run, offset, len);
+            let read = read.map_err(|source| ReadError::Io { run, source });
+            reply.send(read).ok(); // Asker gone.
+            None
+        });
+    }
+
+    fn release(&mut self, run: RunId) {
+        let Some(status) = self.status.borrow().get(&run).cloned() else {
+            return;
+        };
+        match status.state {
+            State::Running => {
+                tracing::warn!(run.id = %run, "A running execution is not released.");
+            }
+            State::Refused(_) => self.show(|shown| {
+                shown.remove(&run);
+            }),
+            State::Ended => {
+                self.remembered.insert(run, forget_at_ms());
+                self.show(|shown| {
+                    shown.remove(&run);
+                });
+                let folders = self.folders.clone();
+                self.work.spawn_blocking(move || {
+                    if let Err(error) = folders.release(run) {
+                        tracing::warn!(run.id = %run, %error, "An execution cannot be deleted.");
+                    }
+                    None
+                });
+            }
+        }
+    }
+
+    /// Takes up an execution that an earlier agent left.
+    fn take_up(&mut self, run: RunId, found: std::io::Result<Found>) {
+        let (spool_len, state) = match found {
+            Ok(Found::Ended { len }) => (len, State::Ended),
+            Ok(Found::Alive { len }) => (len, State::Running),
+            Err(error) => {
+                tracing::warn!(run.id = %run, %error, "An execution cannot be looked at.");
+                (0, State::Running)
+            }
+        };
+        let running = state == State::Running;
+        let status = Status {
+            spool_len,
+            state,
+            spool_full: false,
+        };
+        self.show(|shown| {
+            shown.insert(run, status);
+        });
+        if running {
+            let wish = self.hold(run, Vec::new());
+            self.follow(run, wish, None);
+        }
+    }
+
+    fn hold(&mut self, run: RunId, waiting: Vec<Reply>) -> watch::Receiver<Wish> {
+        let wish = Wish {
+            pause: self.paused,
+            ..Wish::default()
+        };
+        let (wish, seen) = watch::channel(wish);
+        let held = Held {
+            wish,
+            waiting,
+            disk_full: false,
+        };
+        self.held.insert(run, held);
+        seen
+    }
+
+    fn follow(&mut self, run: RunId, wish: watch::Receiver<Wish>, shim: Option<Shim>) {
+        let follower = Follower {
+            run,
+            agent: self.config.agent,
+            folder: self.folders.execution(run),
+            wish,
+            news: self.news_tx.clone(),
+        };
+        self.work.spawn(async move {
+            follower.follow(shim).await;
+            None
+        });
+    }
+
+    fn done(&mut self, done: Result<Option<Accepted>, JoinError>) {
+        match done {
+            Ok(None) => {}
+            Ok(Some(accepted)) => self.accepted(accepted),
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
+        }
+    }
+
+    /// Answers those who wait: the first brought the order, the others repeated it.
+    fn accepted(&mut self, accepted: Accepted) {
+        let Accepted { run, result } = accepted;
+        let Some(held) = self.held.get_mut(&run) else {
+            return;
+        };
+        let waiting = std::mem::take(&mut held.waiting);
+        let (state, shim) = match result {
+            Ok(shim) => (State::Running, Some(shim)),
+            Err(refusal) => (State::Refused(refusal), None),
+        };
+        let status = Status {
+            spool_len: 0,
+            state,
+            spool_full: false,
+        };
+        self.show(|shown| {
+            shown.insert(run, status.clone());
+        });
+        if let Some(shim) = shim {
+            let wish = held_wish(&self.held, run);
+            self.follow(run, wish, Some(shim));
+        } else {
+            self.held.remove(&run);
+            self.remembered.insert(run, forget_at_ms());
+        }
+        let mut first = match &status.state {
+            State::Refused(refusal) => Some(Err(refusal.clone())),
+            State::Running | State::Ended => Some(Ok(Started::New)),
+        };
+        for reply in waiting {
+            let again = || Ok(Started::Duplicate(status.clone()));
+            answer(reply, first.take().unwrap_or_else(again));
+        }
+    }
+
+    fn hear(&mut self, run: RunId, news: News) {
+        let Some(held) = self.held.get_mut(&run) else {
+            return;
+        };
+        let (len, state) = match news {
+            News::Grew { len, full } => {
+                held.disk_full = full;
+                (len, State::Running)
+            }
+            News::Ended { len } => {
+                self.held.remove(&run);
+                (len, State::Ended)
+            }
+        };
+        let spool_full = self.is_full(run);
+        self.show(|shown| {
+            if let Some(status) = shown.get_mut(&run) {
+                // A shim that is met again begins to tell from where it is.
+                status.spool_len = status.spool_len.max(len);
+                status.state = state;
+                status.spool_full = spool_full;
+            }
+        });
+    }
+
+    /// Makes commands wait while more is held than may be, and lets them go on when it is less.
+    fn press_back(&mut self) {
+        let total: u64 = self
+            .status
+            .borrow()
+            .values()
+            .map(|status| status.spool_len)
+            .sum();
+        let pause = total > self.config.spool_total_bytes_max;
+        if pause == self.paused {
+            return;
+        }
+        self.paused = pause;
+        for held in self.held.values() {
+            held.wish.send_modify(|wish| wish.pause = pause);
+        }
+        let full: BTreeMap<_, _> = self
+            .held
+            .keys()
+            .map(|&run| (run, self.is_full(run)))
+            .collect();
+        self.show(|shown| {
+            for (run, full) in full {
+                if let Some(status) = shown.get_mut(&run) {
+                    status.spool_full = full;
+                }
+            }
+        });
+    }
+
+    fn is_full(&self, run: RunId) -> bool {
+        let held = self.held.get(&run);
+        held.is_some_and(|held| self.paused || held.disk_full)
+    }
+
+    /// Forgets the runs whose time has come.
+    fn prune(&mut self) {
+        let now = wall_ms();
+        let due: Vec<RunId> = self
+            .remembered
+            .extract_if(.., |_, forget_at| *forget_at <= now)
+            .map(|(run, _)| run)
+            .collect();
+        // A refusal that nobody released goes with its memory.
+        self.show(|shown| {
+            for run in &due {
+                shown.remove(run);
+            }
+        });
+        let folders = self.folders.clone();
+        self.work.spawn_blocking(move || {
+            for run in due {
+                folders.forget(run);
+            }
+            None
+        });
+    }
+
+    fn show(&self, change: impl FnOnce(&mut BTreeMap<RunId, Status>)) {
+        self.status.send_modify(change);
+    }
+}
+
+fn held_wish(held: &BTreeMap<RunId, Held>, run: RunId) -> watch::Receiver<Wish> {
+    held.get(&run).map_or_else(
+        || watch::channel(Wish::default()).1,
+        |held| held.wish.subscribe(),
+    )
+}
+
+/// Checks an order, makes it durable and spawns its shim. Whatever is refused is remembered, so that it stays refused.
+fn accept(
+    parsed: &Parsed,
+    order: &[u8],
+    config: &Config,
+    folders: &Folders,
+    clock: ClockOffset,
+) -> Result<Shim, Refusal> {
+    let run = parsed.run;
+    let begin = || {
+        let run_as = check::check(&parsed.order, config, clock)?;
+        let failed = |what: &str, error: std::io::Error| {
+            Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
+        };
+        folders
+            .accept(run, order)
+            .map_err(|error| failed("record the order", error))?;
+        Shim::spawn(&config.shim, &folders.execution(run), run_as.as_deref())
+            .map_err(|error| failed("start a shim", error))
+    };
+    begin().inspect_err(|_| {
+        if let Err(error) = folders.release(run) {
+            tracing::warn!(run.id = %run, %error, "A refused order cannot be remembered on disk.");
+        }
+    })
+}
+
+fn answer(reply: Reply, result: Result<Started, Refusal>) {
+    reply.send(result).ok(); // Asker gone: the state is seen in the watch all the same.
+}

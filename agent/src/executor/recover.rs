@@ -1,0 +1,230 @@
+//! What became of an execution that nobody watched: alive, ended, or `lost`.
+//!
+//! The lock on the spool says whether a shim is there, the last record whether it got to the end. Nothing here starts anything.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::limits::CHUNK_BYTES_MAX;
+use shanty_core::spool::{Cause, Decoder, Exit, Header, How, Record, VERSION, Writer};
+
+use super::sweep::sweep;
+use crate::facts;
+use crate::shim::wall_ms;
+
+/// How an execution was found; `len` counts bytes of whole records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A shim holds it.
+    Alive { len: u64 },
+    /// Its spool ends with an exit, perhaps since now.
+    Ended { len: u64 },
+}
+
+/// Looks at the spool in `folder`. Without a shim and without an exit it is lost: the torn tail is cut, what is left of the command is
+/// killed, and the exit says so. Blocks.
+pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Found> {
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .mode(0o600)
+        .open(folder.join("spool"))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let len = scan(&mut file)?.len;
+            return Ok(Found::Alive { len });
+        }
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let scan = scan(&mut file)?;
+    if scan.ended {
+        return Ok(Found::Ended { len: scan.len });
+    }
+    let boot_id = facts::boot_id()?;
+    let other_boot = scan
+        .header
+        .as_ref()
+        .is_some_and(|header| header.boot_id != boot_id);
+    if !other_boot {
+        sweep(run);
+    }
+    let header = Header {
+        version: VERSION,
+        run,
+        agent,
+        boot_id,
+        wall_ms: wall_ms(),
+    };
+    let len = append_lost(&mut file, &scan, &header)?;
+    Ok(Found::Ended { len })
+}
+
+/// What the whole records of a spool say.
+struct Scan {
+    header: Option<Header>,
+    len: u64,
+    ended: bool,
+}
+
+fn scan(file: &mut File) -> io::Result<Scan> {
+    file.rewind()?;
+    let mut decoder = Decoder::new();
+    let mut header = None;
+    let mut buffer = vec![0; CHUNK_BYTES_MAX];
+    loop {
+        let n = file.read(&mut buffer)?;
+        decoder.push(buffer.get(..n).unwrap_or_default());
+        loop {
+            match decoder.next_record() {
+                Ok(Some((Record::Header(found), _))) => header = Some(found),
+                Ok(Some(_)) => {}
+                Ok(None) if n > 0 => break,
+                // The end of the file, or of what can be believed.
+                Ok(None) | Err(_) => {
+                    return Ok(Scan {
+                        header,
+                        len: decoder.offset(),
+                        ended: decoder.ended(),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Cuts the torn tail and writes the exit; also the header when even that is missing. Returns the new length.
+fn append_lost(file: &mut File, scan: &Scan, header: &Header) -> io::Result<u64> {
+    file.set_len(scan.len)?;
+    file.rewind()?;
+    let mut writer = Writer::new();
+    let mut buffer = vec![0; CHUNK_BYTES_MAX];
+    loop {
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            break;
+        }
+        writer.resume(buffer.get(..n).unwrap_or_default());
+    }
+    let mut tail = Vec::new();
+    if scan.header.is_none() {
+        writer.header(header, &mut tail);
+    }
+    let started_ms = scan.header.as_ref().unwrap_or(header).wall_ms;
+    writer.exit(&lost(started_ms), &mut tail);
+    file.write_all(&tail)?;
+    file.sync_data()?;
+    Ok(writer.len())
+}
+
+fn lost(started_ms: u64) -> Exit {
+    Exit {
+        how: How::Unknown,
+        cause: Cause::Lost,
+        started_ms,
+        duration_us: 0,
+        cpu_user_ms: 0,
+        cpu_system_ms: 0,
+        rss_max_bytes: 0,
+        left_over: 0,
+        sha256: [0; 32],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+    use shanty_core::spool::Stream;
+
+    use super::*;
+
+    const RUN: RunId = RunId::from_bytes([1; 16]);
+    const AGENT: AgentId = AgentId::from_bytes([2; 16]);
+
+    fn begun() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = Writer::new();
+        let header = Header {
+            version: VERSION,
+            run: RUN,
+            agent: AGENT,
+            boot_id: [9; 16],
+            wall_ms: 5,
+        };
+        writer.header(&header, &mut bytes);
+        writer.output(Stream::Out, 1, b"some output", &mut bytes);
+        bytes
+    }
+
+    fn settled(spool: Option<&[u8]>) -> (Found, Vec<u8>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool");
+        if let Some(bytes) = spool {
+            fs::write(&path, bytes).unwrap();
+        }
+        let found = settle(folder.path(), RUN, AGENT).unwrap();
+        // A second look changes nothing.
+        let before = fs::read(&path).unwrap();
+        assert_eq!(settle(folder.path(), RUN, AGENT).unwrap(), found);
+        assert_eq!(fs::read(&path).unwrap(), before);
+        (found, before)
+    }
+
+    fn check_lost(spool: Option<&[u8]>, kept: usize) {
+        let (found, bytes) = settled(spool);
+        let len = bytes.len() as u64;
+        assert_eq!(found, Found::Ended { len });
+        assert_eq!(bytes[..kept], spool.unwrap_or_default()[..kept]);
+        let mut decoder = Decoder::new();
+        decoder.push(&bytes);
+        let (mut start, mut last) = (0, None);
+        while let Some((record, end)) = decoder.next_record().unwrap() {
+            if decoder.ended() {
+                last = Some(record);
+                break;
+            }
+            start = usize::try_from(end).unwrap();
+        }
+        let Some(Record::Exit(exit)) = last else {
+            panic!("no exit: {last:?}");
+        };
+        assert_eq!((exit.how, exit.cause), (How::Unknown, Cause::Lost));
+        assert_eq!(
+            exit.sha256,
+            <[u8; 32]>::from(Sha256::digest(&bytes[..start]))
+        );
+    }
+
+    #[test]
+    fn a_spool_without_exit_is_lost_and_its_torn_tail_is_cut() {
+        let whole = begun();
+        check_lost(Some(&whole), whole.len());
+        check_lost(Some(&whole[..whole.len() - 1]), 67);
+        check_lost(Some(&whole[..30]), 0);
+        check_lost(Some(b"no spool at all, but forty bytes of text"), 0);
+        check_lost(Some(b""), 0);
+        check_lost(None, 0);
+    }
+
+    #[test]
+    fn a_spool_that_a_shim_holds_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool");
+        let mut bytes = begun();
+        let len = bytes.len() as u64;
+        bytes.extend_from_slice(b"\x05\x00");
+        fs::write(&path, &bytes).unwrap();
+        let held = File::open(&path).unwrap();
+        held.lock().unwrap();
+        assert_eq!(
+            settle(folder.path(), RUN, AGENT).unwrap(),
+            Found::Alive { len }
+        );
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}

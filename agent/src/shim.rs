@@ -1,0 +1,187 @@
+//! The shim: the small process that owns one execution on the host.
+//!
+//! It is synchronous and single-threaded, knows no network and no configuration, and outlives the agent that spawned it. It writes
+//! the spool and decides when the execution is over. It does not check orders (the executor did) and does not delete anything.
+//!
+//! Invariant: nothing runs before the spool is locked, was empty, and has its header. So a shim that comes late, or twice, does
+//! nothing.
+
+pub(crate) mod command;
+pub(crate) mod control;
+pub(crate) mod descendants;
+
+mod clients;
+mod keeper;
+mod recorder;
+mod ring;
+mod system;
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::setsid;
+use prost::Message as _;
+use shanty_core::ids::IdError;
+use shanty_core::limits;
+use shanty_core::spool::{Header, VERSION};
+use shanty_proto::v1;
+use thiserror::Error;
+
+use crate::executor::ORDER_BYTES_MAX;
+use crate::facts;
+
+use self::clients::Clients;
+use self::keeper::{Keeper, Limits};
+use self::recorder::Recorder;
+
+/// Names the user that commands run as, in the shim's own environment; absent means the shim's own user.
+pub(crate) const RUN_AS_VARIABLE: &str = "SHANTY_RUN_AS";
+
+/// Why a shim gave up. Its only witness is the exit code: the executor finds no `Exit` record and says `lost`.
+#[derive(Debug, Error)]
+enum ShimError {
+    #[error("cannot set up")]
+    Setup(#[source] io::Error),
+    #[error("the order cannot be read")]
+    Order(#[source] prost::DecodeError),
+    #[error("the order has no valid id")]
+    Id(#[source] IdError),
+    #[error("the spool is taken")]
+    Taken,
+    #[error("cannot go on")]
+    Keep(#[source] io::Error),
+}
+
+impl From<io::Error> for ShimError {
+    fn from(source: io::Error) -> Self {
+        Self::Setup(source)
+    }
+}
+
+impl From<nix::Error> for ShimError {
+    fn from(errno: nix::Error) -> Self {
+        Self::Setup(errno.into())
+    }
+}
+
+/// Carries out the order in the folder `dir`, to its end.
+///
+/// The exit code says only whether the spool is complete: 0, 65 for an order that cannot be read, 75 when another shim has or had
+/// this execution, 73 when something could not be set up or written.
+#[must_use]
+pub fn main(dir: &OsStr) -> ExitCode {
+    match carry_out(Path::new(dir)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ShimError::Order(_) | ShimError::Id(_)) => ExitCode::from(65),
+        Err(ShimError::Taken) => ExitCode::from(75),
+        Err(ShimError::Setup(_) | ShimError::Keep(_)) => ExitCode::from(73),
+    }
+}
+
+fn carry_out(dir: &Path) -> Result<(), ShimError> {
+    system::close_on_exec_from(3);
+    let signals = own_process()?;
+    let order = read_order(dir)?;
+    let spool = claim_spool(dir)?;
+    let header = header(&order)?;
+    let started_ms = header.wall_ms;
+    let recorder = Recorder::open(spool, &header, output_max(&order))?;
+    let clients = listen(dir)?;
+    let limits = Limits::of(&order);
+    let run_as = std::env::var(RUN_AS_VARIABLE).ok();
+    let command = command::spawn(&order, run_as.as_deref());
+    Keeper::new(recorder, clients, signals, limits, started_ms)
+        .keep(command)
+        .map_err(ShimError::Keep)
+}
+
+/// Leaves the agent's session, adopts orphans, and takes signals through a descriptor.
+fn own_process() -> Result<SignalFd, ShimError> {
+    setsid().ok(); // Fails for the leader of a group, as when started by hand: then we lead one already.
+    prctl::set_child_subreaper(true)?;
+    umask(Mode::from_bits_truncate(0o027));
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    let mut taken = SigSet::empty();
+    for signal in [
+        Signal::SIGCHLD,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+    ] {
+        taken.add(signal);
+    }
+    taken.thread_block()?;
+    let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+    Ok(SignalFd::with_flags(&taken, flags)?)
+}
+
+fn read_order(dir: &Path) -> Result<v1::ExecutionOrder, ShimError> {
+    let mut bytes = Vec::new();
+    File::open(dir.join("order"))?
+        .take(ORDER_BYTES_MAX as u64)
+        .read_to_end(&mut bytes)?;
+    v1::ExecutionOrder::decode(bytes.as_slice()).map_err(ShimError::Order)
+}
+
+/// Opens and locks the spool. One that holds anything had its chance: whoever wrote it may have started the command.
+fn claim_spool(dir: &Path) -> Result<File, ShimError> {
+    let spool = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(dir.join("spool"))?;
+    spool.try_lock().map_err(|_| ShimError::Taken)?;
+    if spool.metadata()?.len() > 0 {
+        return Err(ShimError::Taken);
+    }
+    Ok(spool)
+}
+
+fn header(order: &v1::ExecutionOrder) -> Result<Header, ShimError> {
+    Ok(Header {
+        version: VERSION,
+        run: order.run.parse().map_err(ShimError::Id)?,
+        agent: order.agent.parse().map_err(ShimError::Id)?,
+        boot_id: facts::boot_id()?,
+        wall_ms: wall_ms(),
+    })
+}
+
+/// Binds `ctl` and takes the socket that the executor gave as standard input, if it did.
+fn listen(dir: &Path) -> Result<Clients, ShimError> {
+    let folder = File::open(dir)?;
+    fs::remove_file(dir.join("ctl")).ok(); // Usually not there; bind says what is wrong.
+    Ok(Clients::bind(&ctl_path(&folder))?)
+}
+
+/// The address of `ctl`, short whatever the folder's path is: socket addresses end at 107 bytes. Valid while `folder` is open.
+pub(crate) fn ctl_path(folder: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/ctl", folder.as_raw_fd()))
+}
+
+/// What the order allows, within what the host gives to anyone. Zero is the default.
+fn output_max(order: &v1::ExecutionOrder) -> u64 {
+    match order.output_max_bytes {
+        0 => limits::OUTPUT_BYTES_MAX,
+        bytes => bytes.min(limits::OUTPUT_BYTES_MAX),
+    }
+}
+
+/// The host's clock, milliseconds since the Unix epoch.
+pub(crate) fn wall_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,233 @@
+//! The authority on disk, and what stands in the certificates that it issues.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::csr;
+use crate::identity::PeerIdentity;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn request() -> Csr {
+    let key = KeyPair::generate().unwrap();
+    Csr::check(&csr::request(&key).unwrap()).unwrap()
+}
+
+struct Dir(tempfile::TempDir);
+
+impl Dir {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("ca")
+    }
+
+    fn open_at(&self, now: SystemTime) -> Result<Ca, CaError> {
+        Ca::open_or_create(&self.path(), now)
+    }
+
+    fn open(&self) -> Result<Ca, CaError> {
+        self.open_at(SystemTime::now())
+    }
+
+    fn refusal(&self) -> String {
+        let text = self.open().unwrap_err().to_string();
+        text.replace(&self.path().display().to_string(), "CA")
+    }
+}
+
+#[test]
+fn what_was_created_is_opened_again() {
+    let dir = Dir::new();
+    let one = dir.open().unwrap();
+    let two = dir.open().unwrap();
+    assert_eq!(one.pin(), two.pin());
+    assert_eq!(one.root(), two.root());
+    assert_eq!(one.controller_chain(), two.controller_chain());
+    assert_ne!(one.pin(), Dir::new().open().unwrap().pin());
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn an_interrupted_creation_leaves_nothing_that_counts() {
+    let dir = Dir::new();
+    let staging = files_staging(&dir);
+    fs::write(staging.join("root.key"), "torn").unwrap();
+    fs::create_dir(dir.path()).unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    dir.open().unwrap();
+    assert!(!staging.exists());
+}
+
+fn files_staging(dir: &Dir) -> PathBuf {
+    crate::files::staging_directory(&dir.path()).unwrap()
+}
+
+#[test]
+fn an_agent_gets_its_identity_and_nothing_that_it_did_not_ask_for() {
+    let ca = Dir::new().open().unwrap();
+    let request = request();
+    let now = SystemTime::now();
+    let chain = ca.issue_agent(&request, [7; 16], now).unwrap();
+    let peer = PeerIdentity::of_agent(&chain[0], ca.trust_domain()).unwrap();
+    assert_eq!(peer.agent, [7; 16]);
+    assert_eq!(peer.serial.len(), 32);
+    assert!(peer.not_after > now + DAY * 364 && peer.not_after <= now + DAY * 365);
+
+    let leaf = identity::parse(&chain[0]).unwrap();
+    assert_eq!(leaf.public_key().raw, request.spki());
+    assert!(leaf.subject().iter().next().is_none());
+    assert!(!leaf.is_ca());
+    let usage = leaf.key_usage().unwrap().unwrap();
+    assert!(usage.critical && usage.value.digital_signature());
+    assert_eq!(usage.value.flags, 1);
+    let from = leaf.validity().not_before.timestamp();
+    let now_s = i64::try_from(since_epoch(now).as_secs()).unwrap();
+    assert_eq!(now_s - from, 300);
+    assert_eq!(chain[2], *ca.root());
+    assert_eq!(identity::pin_of(&chain[2]).unwrap(), ca.pin());
+
+    let again = ca.issue_agent(&request, [7; 16], now).unwrap();
+    let other = PeerIdentity::of_agent(&again[0], ca.trust_domain()).unwrap();
+    assert_ne!(peer.serial, other.serial);
+}
+
+#[test]
+fn root_and_issuing_certificate_are_limited() {
+    let ca = Dir::new().open().unwrap();
+    let [root, issuing] = [ca.root(), ca.issuing()].map(|der| identity::parse(der).unwrap());
+    let life = |c: &X509Certificate<'_>| {
+        c.validity().not_after.timestamp() - c.validity().not_before.timestamp()
+    };
+    assert_eq!(life(&root) / 86_400, 3_653);
+    assert_eq!(life(&issuing) / 86_400, 365);
+    let limits = issuing.basic_constraints().unwrap().unwrap().value;
+    assert!(limits.ca && limits.path_len_constraint == Some(0));
+    let controller = &ca.controller_chain()[0];
+    assert!(identity::controller_id(controller, ca.trust_domain()).is_ok());
+}
+
+#[test]
+fn keys_of_the_authority_are_not_certified_for_agents() {
+    let ca = Dir::new().open().unwrap();
+    for key in [ca.issuer.key(), &ca.controller.key] {
+        let csr = Csr::check(&csr::request(key).unwrap()).unwrap();
+        let refused = ca.issue_agent(&csr, [1; 16], SystemTime::now());
+        assert!(matches!(refused, Err(CaError::OwnKey)));
+    }
+}
+
+#[test]
+fn what_is_due_is_renewed_with_the_same_issuing_key_and_id() {
+    let dir = Dir::new();
+    let long_ago = SystemTime::now() - DAY * 300;
+    let old = dir.open_at(long_ago).unwrap();
+    let new = dir.open().unwrap();
+    assert_eq!(old.root(), new.root());
+    assert_ne!(old.issuing(), new.issuing());
+    let spki = |ca: &Ca| ca.issuer.key().subject_public_key_info();
+    assert_eq!(spki(&old), spki(&new));
+    let id =
+        |ca: &Ca| identity::controller_id(&ca.controller_chain()[0], ca.trust_domain()).unwrap();
+    assert_eq!(id(&old), id(&new));
+    assert_ne!(old.controller_chain()[0], new.controller_chain()[0]);
+    assert_eq!(
+        new.controller_chain(),
+        dir.open().unwrap().controller_chain()
+    );
+}
+
+#[test]
+fn the_roots_key_may_be_away_until_it_is_needed() {
+    let dir = Dir::new();
+    dir.open_at(SystemTime::now() - DAY * 30).unwrap();
+    fs::remove_file(dir.path().join("root.key")).unwrap();
+    dir.open().unwrap();
+    let later = dir.open_at(SystemTime::now() + DAY * 300);
+    assert!(
+        matches!(later, Err(CaError::RootKeyAway { .. })),
+        "{later:?}"
+    );
+}
+
+#[test]
+fn damaged_files_are_named_with_the_remedy() {
+    let dir = Dir::new();
+    dir.open().unwrap();
+    let keep = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    let (root, issuing, controller) = (
+        keep("root.crt"),
+        keep("issuing.pem"),
+        keep("controller.pem"),
+    );
+    let put = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+
+    let foreign = Dir::new();
+    foreign.open().unwrap();
+    let of_foreign = |name: &str| fs::read(foreign.path().join(name)).unwrap();
+    put("issuing.pem", &of_foreign("issuing.pem"));
+    assert_eq!(
+        dir.refusal(),
+        "CA/issuing.pem is not signed by the authority in this directory; restore it from a backup"
+    );
+    put("issuing.pem", b"");
+    assert_eq!(
+        dir.refusal(),
+        "CA/issuing.pem does not hold a certificate that can be read; restore it from a backup"
+    );
+    put("issuing.pem", &issuing);
+    put("root.key", &of_foreign("root.key"));
+    assert_eq!(
+        dir.refusal(),
+        "CA/root.key is not the key of root.crt; restore it from a backup"
+    );
+    fs::remove_file(dir.path().join("root.key")).unwrap();
+    put("controller.pem", &issuing);
+    assert_eq!(
+        dir.refusal(),
+        "CA/controller.pem is not signed by the authority in this directory; restore it from a backup, \
+         or delete it: a new one is made at the next start"
+    );
+    put("controller.pem", &controller);
+    put("root.crt", &issuing);
+    assert_eq!(
+        dir.refusal(),
+        "CA/root.crt is not signed by the authority in this directory; restore it from a backup"
+    );
+    put("root.crt", &root);
+    dir.open().unwrap();
+    fs::remove_file(dir.path().join("issuing.pem")).unwrap();
+    assert_eq!(dir.refusal(), "CA/issuing.pem does not exist");
+}
+
+#[test]
+fn open_permissions_are_refused() {
+    let dir = Dir::new();
+    dir.open().unwrap();
+    let key = dir.path().join("issuing.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(
+        dir.refusal(),
+        "CA/issuing.pem is open to other users (mode 0640); run `chmod 0600 CA/issuing.pem`"
+    );
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(
+        dir.refusal(),
+        "CA is open to other users (mode 0755); run `chmod 0700 CA`"
+    );
+}
+
+#[test]
+fn a_clock_in_the_past_makes_no_certificates() {
+    let dir = Dir::new();
+    let refused = dir.open_at(SystemTime::UNIX_EPOCH + DAY);
+    assert!(matches!(refused, Err(CaError::Clock)));
+    assert!(!dir.path().exists());
+}

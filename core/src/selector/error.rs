@@ -1,0 +1,228 @@
+//! What can be wrong with a selector, where, and what to write instead. Rendering for a code block is here; wording for cards is not.
+
+use thiserror::Error;
+use unicode_width::UnicodeWidthChar;
+
+use super::Span;
+
+/// Columns of the line that [`mark`] shows: what a code block on a card holds without wrapping (chat.md B4).
+const MARK_COLUMNS_MAX: usize = 56;
+
+/// One error of a selector, with its place in the text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("column {column}: {kind}")]
+pub struct SelectorError {
+    /// What is wrong.
+    pub kind: SelectorErrorKind,
+    /// First byte of the place in the text.
+    pub start: usize,
+    /// Byte after the place.
+    pub end: usize,
+    /// Where the place starts, in characters, from 1.
+    pub column: usize,
+    /// What to do about it, as a fragment such as `nearest web-01`; may be empty.
+    pub hint: String,
+}
+
+impl SelectorError {
+    pub(super) fn new(kind: SelectorErrorKind, span: Span, hint: impl Into<String>) -> Self {
+        Self {
+            kind,
+            start: span.start,
+            end: span.end,
+            column: span.column,
+            hint: hint.into(),
+        }
+    }
+}
+
+/// Everything that can be wrong with a selector.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SelectorErrorKind {
+    /// Nothing was typed.
+    #[error("the selector is empty")]
+    Empty,
+    /// Longer than [`crate::limits::SELECTOR_BYTES_MAX`].
+    #[error("the selector has {0} bytes")]
+    TooLong(usize),
+    /// Parentheses nested deeper than [`crate::limits::SELECTOR_DEPTH_MAX`].
+    #[error("parentheses are nested too deep")]
+    TooDeep,
+    /// More globs than [`super::GLOBS_MAX`].
+    #[error("the selector has too many globs")]
+    TooManyGlobs,
+    /// A character that has no place in a selector.
+    #[error("{} cannot be in a selector", shown(*.0))]
+    Character(char),
+    /// Something is missing at this place.
+    #[error("nothing {0}")]
+    Missing(&'static str),
+    /// Two things stand side by side that need a space or a comma between them.
+    #[error("a space or a comma is missing before `{0}`")]
+    Joined(char),
+    /// `(` without `)`.
+    #[error("`(` is never closed")]
+    Unclosed,
+    /// `)` without `(`.
+    #[error("`)` closes nothing")]
+    Unopened,
+    /// `|` without a space on each side, outside of a label.
+    #[error("`|` needs one space on each side")]
+    Bar,
+    /// `!` inside a list.
+    #[error("`!` inside a list")]
+    Exclamation,
+    /// `?` elsewhere than at the end.
+    #[error("`?` is not at the end")]
+    Question,
+    /// Not a host name.
+    #[error("`{0}` is not a host name")]
+    Name(String),
+    /// Not a label.
+    #[error("`{0}` is not a label")]
+    Label(String),
+    /// An operator that labels do not have.
+    #[error("labels have no `{0}`")]
+    Operator(&'static str),
+    /// `name:` with a name or value that means nothing.
+    #[error("`{0}` is unknown")]
+    Meta(String),
+    /// A range that is not closed, or is no range of numbers.
+    #[error("`{0}` is not a range of numbers")]
+    Range(String),
+    /// A range from high to low, or with different padding at its ends.
+    #[error("`{0}` does not go up")]
+    RangeOrder(String),
+    /// Ranges for more names, all together, than [`crate::limits::RANGE_NAMES_MAX`].
+    #[error("ranges stand for too many names")]
+    RangeTooBig,
+    /// Every host without saying `all`.
+    #[error("`{0}` is every host")]
+    EveryHost(String),
+    /// A clause that only removes.
+    #[error("there are only exclusions")]
+    OnlyExclusions,
+    /// Part of the grammar that this version does not have.
+    #[error("{0} not available yet")]
+    NotYet(Feature),
+    /// A state of the link where only lasting properties may stand.
+    #[error("`{0}` cannot be in a grant")]
+    State(String),
+    /// Nothing has this name, matches this pattern or has this label.
+    #[error("nothing matches `{0}`")]
+    NoMatch(String),
+    /// Every part matches something, and nothing is left of all together.
+    #[error("{}", nothing_left(.0))]
+    NothingLeft(Vec<(String, usize)>),
+    /// The fleet is empty.
+    #[error("there are no hosts")]
+    NoHosts,
+}
+
+/// A part of the grammar that is not built yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Feature {
+    /// `@group`.
+    #[error("saved groups (`@name`) are")]
+    Group,
+    /// `key~pattern`.
+    #[error("`~` is")]
+    Match,
+    /// `mem>16g`.
+    #[error("comparisons (`<`, `>`) are")]
+    Compare,
+    /// `is:` with a state other than the link's, `pick:`.
+    #[error("this word is")]
+    Meta,
+    /// `#142`.
+    #[error("hosts of a run (`#142`) are")]
+    Run,
+}
+
+/// The text with the place of an error marked below it, for a code block: two lines of at most 56 columns.
+///
+/// Only characters that take one column and cannot leave a code block are shown as they are, so the marks stand where they belong.
+#[must_use]
+pub fn mark(text: &str, error: &SelectorError) -> String {
+    let before = text.get(..error.start).unwrap_or(text).chars().count();
+    let marked = text
+        .get(error.start..error.end)
+        .map_or(0, |marked| marked.chars().count())
+        .max(1);
+    let line: Vec<char> = text.chars().map(plain).collect();
+    let (first, last) = window(line.len(), before, marked);
+    let mut excerpt: Vec<char> = line.get(first..last).unwrap_or_default().to_vec();
+    let cut = |end: Option<&mut char>| end.map(|c| *c = '…');
+    if first > 0 {
+        cut(excerpt.first_mut());
+    }
+    if last < line.len() {
+        cut(excerpt.last_mut());
+    }
+    let marks = marked
+        .min((first + MARK_COLUMNS_MAX).saturating_sub(before))
+        .max(1);
+    let excerpt: String = excerpt.into_iter().collect();
+    format!(
+        "{excerpt}\n{}{}",
+        " ".repeat(before.saturating_sub(first)),
+        "^".repeat(marks)
+    )
+}
+
+/// The part of a line of `len` characters to show, so that the mark is in it with some of what stands before it.
+fn window(len: usize, before: usize, marked: usize) -> (usize, usize) {
+    if len.max(before + 1) <= MARK_COLUMNS_MAX {
+        return (0, len);
+    }
+    let shown = marked.min(MARK_COLUMNS_MAX / 2);
+    let lead = (MARK_COLUMNS_MAX - shown) / 2;
+    // The mark may stand one past the end, where something is missing.
+    let first = before
+        .saturating_sub(lead)
+        .min((len + 1).saturating_sub(MARK_COLUMNS_MAX));
+    (first, len.min(first + MARK_COLUMNS_MAX))
+}
+
+/// One column for one character.
+fn plain(c: char) -> char {
+    match c {
+        '`' => '\'',
+        '\t' => ' ',
+        c if c.is_control() || c.width() != Some(1) => '\u{fffd}',
+        c if crate::output::sanitise::is_hidden(c) => '\u{fffd}',
+        c => c,
+    }
+}
+
+/// A character in an error: by its code point too when it is not plain ASCII, since it may look like another.
+fn shown(c: char) -> String {
+    match c {
+        '`' => "a backtick".to_owned(),
+        c if c.is_ascii_graphic() => format!("`{c}`"),
+        c if plain(c) == c => format!("`{c}` (U+{:04X})", u32::from(c)),
+        c => format!("U+{:04X}", u32::from(c)),
+    }
+}
+
+fn nothing_left(parts: &[(String, usize)]) -> String {
+    const PARTS_MAX: usize = 5;
+    let positive = parts
+        .iter()
+        .filter(|(part, _)| !part.starts_with('!'))
+        .count();
+    let what = if positive > 1 {
+        "the intersection is empty"
+    } else {
+        "nothing is left"
+    };
+    let mut shown: Vec<_> = parts
+        .iter()
+        .take(PARTS_MAX)
+        .map(|(part, n)| format!("`{part}` {}", crate::text::count(*n, "host")))
+        .collect();
+    if parts.len() > PARTS_MAX {
+        shown.push("…".to_owned());
+    }
+    format!("{what}: {}", shown.join(", "))
+}

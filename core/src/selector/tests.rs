@@ -1,0 +1,713 @@
+use super::complete::complete;
+use super::error::mark;
+use super::*;
+
+/// Hosts by name, labels and link; their ids count up.
+struct Fleet(Vec<(HostName, Labels, bool)>);
+
+impl Fleet {
+    fn new(hosts: &[(&str, &str, bool)]) -> Self {
+        let host = |&(name, labels, online): &(&str, &str, bool)| {
+            (
+                name.parse().unwrap(),
+                Labels::parse(labels).unwrap(),
+                online,
+            )
+        };
+        Self(hosts.iter().map(host).collect())
+    }
+
+    /// `web01` to `web06`, the last offline, and a few more.
+    fn usual() -> Self {
+        Self::new(&[
+            ("web01", "role=web,env=prod", true),
+            ("web02", "role=web,env=prod", true),
+            ("web03", "role=web,env=prod", true),
+            ("web04", "role=web,env=stage", true),
+            ("web06", "role=web,env=dev", false),
+            ("db-1", "role=db,env=prod", true),
+            ("db-2", "role=db,env=stage", true),
+            ("cache.eu", "", true),
+        ])
+    }
+
+    fn hosts(&self) -> Vec<Host<'_>> {
+        let with_place = self.0.iter().enumerate();
+        with_place
+            .map(|(at, (name, labels, online))| Host {
+                id: AgentId::from_bytes((at as u128 + 1).to_be_bytes()),
+                name,
+                labels,
+                online: *online,
+            })
+            .collect()
+    }
+
+    fn large(hosts: usize) -> Self {
+        let host = |n: usize| {
+            let labels = format!("role=r{},rack=k{}", n % 7, n / 40);
+            (
+                format!("web-{n:05}").parse().unwrap(),
+                Labels::parse(&labels).unwrap(),
+                !n.is_multiple_of(10),
+            )
+        };
+        Self((0..hosts).map(host).collect())
+    }
+}
+
+/// The errors of a text, one a line, with the hint.
+fn told(errors: &[SelectorError]) -> String {
+    let told = errors.iter().map(|error| match error.hint.as_str() {
+        "" => error.to_string(),
+        hint => format!("{error} ({hint})"),
+    });
+    told.collect::<Vec<_>>().join("\n")
+}
+
+fn resolved(text: &str) -> String {
+    let fleet = Fleet::usual();
+    let hosts = fleet.hosts();
+    match Selector::parse(text).and_then(|selector| selector.resolve(&hosts)) {
+        Ok(resolution) => resolution.normal(&hosts),
+        Err(errors) => told(&errors),
+    }
+}
+
+#[test]
+fn selectors_print_in_normal_form() {
+    for (text, normal) in [
+        ("web01", "web01"),
+        ("  web01   db-1 ", "web01 db-1"),
+        ("web01\tdb-1", "web01 db-1"),
+        ("web**1,***a", "web*1,*a"),
+        ("web[01-20,33]", "web[01-20,33]"),
+        ("db[1-9/2]?", "db[1-9/2]?"),
+        ("n[5-5/3]", "n[5]"),
+        ("env=prod|stage role!=db", "env=prod|stage role!=db"),
+        ("all !web03,db-1", "all !web03,db-1"),
+        ("a  |  b | c", "a | b | c"),
+        ("( a | b ),c !(d e)?", "(a | b),c !(d e)?"),
+        ("((a))", "((a))"),
+        ("is:online is:offline?", "is:online is:offline?"),
+        ("x=1", "x=1"),
+        ("r[1-2]-n[01-03]*", "r[1-2]-n[01-03]*"),
+    ] {
+        let selector = Selector::parse(text).unwrap();
+        assert_eq!(selector.to_string(), normal, "{text}");
+        assert_eq!(Selector::parse(normal), Ok(selector), "{text}");
+    }
+}
+
+#[test]
+fn every_error_names_its_column_and_what_to_write() {
+    for (text, expected) in [
+        (
+            "",
+            "column 1: the selector is empty (name hosts, or type `all`)",
+        ),
+        (
+            "   ",
+            "column 1: the selector is empty (name hosts, or type `all`)",
+        ),
+        (
+            "env=prod &&",
+            "column 10: `&` cannot be in a selector (a space narrows: `role=web env=prod`)",
+        ),
+        ("((role=web)", "column 1: `(` is never closed"),
+        ("(", "column 1: `(` is never closed"),
+        ("a)", "column 2: `)` closes nothing"),
+        (")", "column 1: `)` closes nothing"),
+        ("()", "column 2: nothing between `(` and `)`"),
+        (
+            "role==web",
+            "column 1: labels have no `==` (write `role=web`)",
+        ),
+        (
+            "role=~web",
+            "column 1: labels have no `=~` (list the values: `role=web|db`)",
+        ),
+        (
+            "role=",
+            "column 1: `role=` is not a label (as in `role=web`, `env!=dev` or `role=web|db`)",
+        ),
+        (
+            "=web",
+            "column 1: `=web` is not a label (as in `role=web`, `env!=dev` or `role=web|db`)",
+        ),
+        (
+            "role=web*",
+            "column 1: `role=web*` is not a label (values are whole words: `role=web|db`)",
+        ),
+        (
+            "role=web|env=prod",
+            "column 1: `role=web|env=prod` is not a label (`|` lists values; a comma adds: `role=web,env=prod`)",
+        ),
+        (
+            "env!dev",
+            "column 1: `env!dev` is not a label (write `env!=dev`)",
+        ),
+        (
+            "a,b,",
+            "column 5: nothing after `,` (write `a,b` without a space)",
+        ),
+        (
+            "a, b",
+            "column 3: nothing after `,` (write `a,b` without a space)",
+        ),
+        ("a ,b", "column 3: nothing before `,`"),
+        ("a !", "column 4: nothing after `!`"),
+        ("a ! b", "column 4: nothing after `!`"),
+        (
+            "a !!b",
+            "column 4: `!` inside a list (`!` stands before a whole list: `!a,b`)",
+        ),
+        (
+            "a,!b",
+            "column 3: `!` inside a list (`!` stands before a whole list: `!a,b`)",
+        ),
+        (
+            "!web03",
+            "column 1: there are only exclusions (say from what: `all !web03`, `env=prod !web03`)",
+        ),
+        (
+            "a | !b",
+            "column 5: there are only exclusions (say from what: `all !web03`, `env=prod !web03`)",
+        ),
+        (
+            "a|b",
+            "column 1: `|` needs one space on each side (`web* | db*` adds up whole selectors)",
+        ),
+        (
+            "a || b",
+            "column 3: `|` needs one space on each side (`web* | db*` adds up whole selectors)",
+        ),
+        (
+            "(a)|b",
+            "column 4: `|` needs one space on each side (`web* | db*` adds up whole selectors)",
+        ),
+        (
+            "a |b",
+            "column 3: `|` needs one space on each side (`web* | db*` adds up whole selectors)",
+        ),
+        ("a |", "column 4: nothing after `|`"),
+        ("| a", "column 1: nothing before `|`"),
+        ("a | | b", "column 4: nothing before `|`"),
+        (
+            "a(b)",
+            "column 2: a space or a comma is missing before `(` (a space narrows, a comma adds)",
+        ),
+        (
+            "(a)b",
+            "column 4: a space or a comma is missing before `b` (a space narrows, a comma adds)",
+        ),
+        (
+            "we?b",
+            "column 3: `?` is not at the end (for one unknown digit write `web[0-9]`)",
+        ),
+        (
+            "?",
+            "column 1: nothing before `?` (`web99?` may match nothing)",
+        ),
+        (
+            "*",
+            "column 1: `*` is every host (type `all` if you mean every host)",
+        ),
+        (
+            "-web",
+            "column 1: `-web` is not a host name (names have 1 to 63 characters, with a letter or digit at both ends)",
+        ),
+        (
+            "Web01",
+            "column 1: `W` cannot be in a selector (names and labels are lower case)",
+        ),
+        (
+            "db-1 /web.*/",
+            "column 6: `/` cannot be in a selector (there are no regular expressions: use a glob such as `web*`)",
+        ),
+        (
+            "\u{440}rod",
+            "column 1: `\u{440}` (U+0440) cannot be in a selector (names take a-z, 0-9, `.`, `_` and `-`)",
+        ),
+        (
+            "caché web\u{202e}",
+            "column 5: `é` (U+00E9) cannot be in a selector (names take a-z, 0-9, `.`, `_` and `-`)\n\
+            column 10: U+202E cannot be in a selector (names take a-z, 0-9, `.`, `_` and `-`)",
+        ),
+        (
+            "`web`",
+            "column 1: a backtick cannot be in a selector (write it without quotes)",
+        ),
+        (
+            "web\n",
+            "column 4: U+000A cannot be in a selector (a comma adds, a space narrows)",
+        ),
+        (
+            "web[1-1000000]",
+            "column 1: ranges stand for too many names (at most 10000; a glob such as `web*` has no limit)",
+        ),
+        (
+            "a[1-6000],b[1-6000]",
+            "column 11: ranges stand for too many names (at most 10000; a glob such as `web*` has no limit)",
+        ),
+        (
+            "web[5-1]",
+            "column 1: `[5-1]` does not go up (from low to high, padded alike: `web[01-20]`)",
+        ),
+        (
+            "web[1-3",
+            "column 1: `[1-3` is not a range of numbers (as in `web[01-20,33]` or `db[1-9/2]`)",
+        ),
+        (
+            "web[a-z]",
+            "column 1: `[a-z]` is not a range of numbers (as in `web[01-20,33]` or `db[1-9/2]`)",
+        ),
+        (
+            "is:away",
+            "column 1: `is:away` is unknown (there are `is:online` and `is:offline`)",
+        ),
+        (
+            "host:web",
+            "column 1: `host:web` is unknown (there are `is:online` and `is:offline`)",
+        ),
+        (
+            "@web env=prod",
+            "column 1: saved groups (`@name`) are not available yet (name the hosts, or use a label)",
+        ),
+        (
+            "web* os~debian",
+            "column 6: `~` is not available yet (labels have `=` and `!=`)",
+        ),
+        (
+            "mem>16g",
+            "column 1: comparisons (`<`, `>`) are not available yet (labels have `=` and `!=`)",
+        ),
+        (
+            "disk.root>90%",
+            "column 1: comparisons (`<`, `>`) are not available yet (labels have `=` and `!=`)",
+        ),
+        (
+            "all pick:10%",
+            "column 5: this word is not available yet (there are `is:online` and `is:offline`)",
+        ),
+        (
+            "is:outdated",
+            "column 1: this word is not available yet (there are `is:online` and `is:offline`)",
+        ),
+        (
+            "#142:failed",
+            "column 1: hosts of a run (`#142`) are not available yet (name the hosts, or use a label)",
+        ),
+        (
+            "Web a, (b",
+            "column 1: `W` cannot be in a selector (names and labels are lower case)\n\
+            column 7: nothing after `,` (write `a,b` without a space)\n\
+            column 8: `(` is never closed",
+        ),
+    ] {
+        let errors = Selector::parse(text).unwrap_err();
+        assert_eq!(told(&errors), expected, "{text}");
+        for error in &errors {
+            assert!(text.get(error.start..error.end).is_some(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn length_depth_and_number_are_bounded() {
+    let told_of = |text: &str| told(&Selector::parse(text).unwrap_err());
+    assert_eq!(
+        told_of(&"a".repeat(6_001)),
+        "column 1: the selector has 6001 bytes (at most 6000)"
+    );
+    assert_eq!(
+        told_of(&"(".repeat(1_000)),
+        "column 33: parentheses are nested too deep (at most 32 deep)"
+    );
+    let deep = format!("{}a{}", "(".repeat(32), ")".repeat(32));
+    assert!(Selector::parse(&deep).is_ok());
+    assert!(told_of(&"*a,".repeat(65)).starts_with("column 193: the selector has too many globs"));
+    assert_eq!(
+        Selector::parse(&"A ".repeat(3_000)).unwrap_err().len(),
+        ERRORS_MAX
+    );
+    assert!(told_of(&"a".repeat(64)).contains("is not a host name"));
+}
+
+#[test]
+fn selectors_resolve() {
+    for (text, expected) in [
+        ("web01", "web01 (1 host, 1 online)"),
+        ("all", "cache.eu,db-[1-2],web[01-04,06] (8 hosts, 7 online)"),
+        ("web*", "web[01-04,06] (5 hosts, 4 online)"),
+        ("*-*", "db-[1-2] (2 hosts, 2 online)"),
+        ("web[01-20]", "web[01-04,06] (5 hosts, 4 online)"),
+        ("role=db", "db-[1-2] (2 hosts, 2 online)"),
+        ("env=prod|stage", "db-[1-2],web[01-04] (6 hosts, 6 online)"),
+        ("env!=prod", "db-2,web[04,06] (3 hosts, 2 online)"),
+        ("role=web env=prod", "web[01-03] (3 hosts, 3 online)"),
+        ("web01,db-1 env=prod !web01", "db-1 (1 host, 1 online)"),
+        (
+            "role=web !web01,web02 !env=dev",
+            "web[03-04] (2 hosts, 2 online)",
+        ),
+        (
+            "web01 | role=db env=stage",
+            "db-2,web01 (2 hosts, 2 online)",
+        ),
+        (
+            "(web01 | db-1),web02 !db-1",
+            "web[01-02] (2 hosts, 2 online)",
+        ),
+        ("web* is:online", "web[01-04] (4 hosts, 4 online)"),
+        ("is:offline", "web06 (1 host, 0 online)"),
+        ("db* !is:offline", "db-[1-2] (2 hosts, 2 online)"),
+        ("web01,web99?", "web01 (1 host, 1 online)"),
+        (
+            "all !(env=none x=y)?",
+            "cache.eu,db-[1-2],web[01-04,06] (8 hosts, 7 online)",
+        ),
+        ("env=prod|none?", "db-1,web[01-03] (4 hosts, 4 online)"),
+    ] {
+        assert_eq!(resolved(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_matches_nothing_is_told_with_what_is_near() {
+    for (text, expected) in [
+        (
+            "web1",
+            "column 1: nothing matches `web1` (nearest `web01`, `web02`, `web03`)",
+        ),
+        (
+            "web9*",
+            "column 1: nothing matches `web9*` (nearest `web01`, `web02`, `web03`)",
+        ),
+        (
+            "web[07-09]",
+            "column 1: nothing matches `web[07-09]` (nearest `web01`, `web02`, `web03`)",
+        ),
+        ("elephant", "column 1: nothing matches `elephant`"),
+        (
+            "stage",
+            "column 1: nothing matches `stage` (or the label `env=stage`?)",
+        ),
+        (
+            "all !web99",
+            "column 6: nothing matches `web99` (nearest `web01`, `web02`, `web03`)",
+        ),
+        (
+            "env=prd",
+            "column 1: nothing matches `env=prd` (nearest `prod`)",
+        ),
+        (
+            "env=prod|stge",
+            "column 1: nothing matches `env=stge` (nearest `stage`)",
+        ),
+        (
+            "env!=prd",
+            "column 1: nothing matches `env=prd` (nearest `prod`)",
+        ),
+        (
+            "role!=web|db",
+            "column 1: nothing matches `role!=web|db` (every host that has `role` has it so)",
+        ),
+        (
+            "rle=web",
+            "column 1: nothing matches `rle=web` (nearest `role=`)",
+        ),
+        (
+            "fact.role=db",
+            "column 1: nothing matches `fact.role=db` (no host has a label `fact.role`)",
+        ),
+        (
+            "env=xyzzy",
+            "column 1: nothing matches `env=xyzzy` (`env` is `dev`, `prod`, `stage`)",
+        ),
+        (
+            "web01 db-1",
+            "column 1: the intersection is empty: `web01` 1 host, `db-1` 1 host",
+        ),
+        (
+            "web* !web*",
+            "column 1: nothing is left: `web*` 5 hosts, `!web*` 5 hosts",
+        ),
+        (
+            "db* is:offline",
+            "column 1: the intersection is empty: `db*` 2 hosts, `is:offline` 1 host",
+        ),
+        (
+            "web01 | web* role=db",
+            "column 9: the intersection is empty: `web*` 5 hosts, `role=db` 2 hosts",
+        ),
+        ("web99?", "column 1: nothing is left: `web99?` 0 hosts"),
+        (
+            "web98 db-9",
+            "column 1: nothing matches `web98` (nearest `web01`, `web02`, `web03`)\n\
+            column 7: nothing matches `db-9` (nearest `db-1`, `db-2`)",
+        ),
+    ] {
+        assert_eq!(resolved(text), expected, "{text}");
+    }
+    let errors = Selector::parse("all").unwrap().resolve(&[]).unwrap_err();
+    assert_eq!(
+        told(&errors),
+        "column 1: there are no hosts (join a host first)"
+    );
+}
+
+#[test]
+fn a_resolution_is_sorted_digested_and_tells_absent_names() {
+    let fleet = Fleet::usual();
+    let mut hosts = fleet.hosts();
+    let selector = Selector::parse("web[01-07]").unwrap();
+    let resolution = selector.resolve(&hosts).unwrap();
+    assert_eq!(resolution.absent, ["web05", "web07"]);
+    assert!(resolution.hosts.is_sorted());
+    assert_eq!(resolution.online, 4);
+    assert!(resolution.contains(hosts[0].id) && !resolution.contains(hosts[7].id));
+    assert_eq!(
+        hex::encode(resolution.digest),
+        "d600ed4614fcb173e8b708c205ec3cb7125fd4de14970cd34593434c6d0f57f6"
+    );
+    hosts.reverse();
+    assert_eq!(selector.resolve(&hosts).unwrap(), resolution);
+}
+
+#[test]
+fn grants_hold_what_lasts_and_need_no_match() {
+    let fleet = Fleet::usual();
+    let hosts = fleet.hosts();
+    let grant = Selector::parse_for_grant("env=prod,nothing=here !web03 | cache*").unwrap();
+    let granted: Vec<_> = hosts.iter().filter(|host| grant.contains(host)).collect();
+    let granted: Vec<_> = granted.iter().map(|host| host.name.as_str()).collect();
+    assert_eq!(granted, ["web01", "web02", "db-1", "cache.eu"]);
+    assert_eq!(
+        told(&Selector::parse_for_grant("env=prod (is:online,web*)").unwrap_err()),
+        "column 11: `is:online` cannot be in a grant (name hosts by label or name)"
+    );
+    assert!(Selector::parse_for_grant("!web01").is_err());
+}
+
+#[test]
+fn containing_agrees_with_resolving() {
+    let fleet = Fleet::usual();
+    let hosts = fleet.hosts();
+    for text in [
+        "all",
+        "web*",
+        "env!=prod",
+        "role=web !env=dev",
+        "(web01 | db*) is:online",
+        "web[01-09]",
+    ] {
+        let selector = Selector::parse(text).unwrap();
+        let resolution = selector.resolve(&hosts).unwrap();
+        for host in &hosts {
+            assert_eq!(
+                selector.contains(host),
+                resolution.contains(host.id),
+                "{text} {}",
+                host.name
+            );
+        }
+    }
+}
+
+#[test]
+fn errors_are_marked_in_a_narrow_block() {
+    let marked = |text: &str| mark(text, &Selector::parse(text).unwrap_err()[0]);
+    assert_eq!(marked("env=prod && web"), "env=prod && web\n         ^");
+    assert_eq!(marked("web role==db x"), "web role==db x\n    ^^^^^^^^");
+    assert_eq!(marked("a,"), "a,\n  ^");
+    assert_eq!(marked(""), "\n^");
+    assert_eq!(marked("a\u{202e}`\u{5b57}"), "a\u{fffd}'\u{fffd}\n ^");
+    let long = format!("{}&& {}", "web01 ".repeat(20), "db,".repeat(30));
+    let shown = marked(&long);
+    for line in shown.lines() {
+        assert!(line.chars().count() <= 56, "{line}");
+    }
+    let caret = shown.lines().nth(1).unwrap().chars().count();
+    assert_eq!(shown.chars().nth(caret - 1), Some('&'));
+    let end = marked(&format!("{},", "x".repeat(60)));
+    assert_eq!(end, format!("…{},\n{}^", "x".repeat(53), " ".repeat(55)));
+}
+
+fn rows(text: &str) -> Vec<(String, String)> {
+    let fleet = Fleet::usual();
+    let choices = complete(text, &fleet.hosts());
+    choices
+        .into_iter()
+        .map(|choice| (choice.value, choice.label))
+        .collect()
+}
+
+fn check_rows(text: &str, expected: &[(&str, &str)]) {
+    let rows = rows(text);
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(value, label)| (value.as_str(), label.as_str()))
+        .collect();
+    assert_eq!(rows, expected, "{text}");
+}
+
+#[test]
+fn completion_reads_what_is_typed_and_goes_on() {
+    check_rows(
+        "web0",
+        &[
+            (
+                "web0",
+                "✗ nothing matches web0, nearest web01, web02, web03",
+            ),
+            ("web0*", "web0* · 5 hosts"),
+            ("web01", "web01"),
+            ("web02", "web02"),
+            ("web03", "web03"),
+            ("web04", "web04"),
+            ("web06", "web06 · offline"),
+        ],
+    );
+    check_rows(
+        "env=prod !we",
+        &[
+            (
+                "env=prod !we",
+                "✗ nothing matches we, nearest web01, web02, web03",
+            ),
+            ("env=prod !we*", "we* · 5 hosts"),
+            ("env=prod !web01", "web01"),
+            ("env=prod !web02", "web02"),
+            ("env=prod !web03", "web03"),
+            ("env=prod !web04", "web04"),
+            ("env=prod !web06", "web06 · offline"),
+        ],
+    );
+    check_rows(
+        "role=web env!=",
+        &[
+            (
+                "role=web env!=",
+                "✗ env!= is not a label, as in role=web, env!=dev or role=web|db",
+            ),
+            ("role=web env!=prod", "env=prod · 4 hosts"),
+            ("role=web env!=stage", "env=stage · 2 hosts"),
+            ("role=web env!=dev", "env=dev · 1 host"),
+        ],
+    );
+    check_rows(
+        "env=prod|st",
+        &[
+            ("env=prod|st", "✗ nothing matches env=st, nearest stage"),
+            ("env=prod|stage", "env=stage · 2 hosts"),
+        ],
+    );
+    check_rows("web*", &[("web*", "✓ 5 hosts, 1 offline: web[01-04,06]")]);
+    check_rows(
+        "web[01-0",
+        &[(
+            "web[01-0",
+            "✗ [01-0 is not a range of numbers, as in web[01-20,33] or db[1-9/2]",
+        )],
+    );
+    check_rows(
+        "eu",
+        &[("eu", "✗ nothing matches eu"), ("cache.eu", "cache.eu")],
+    );
+    check_rows(
+        "is:",
+        &[
+            (
+                "is:",
+                "✗ is: is unknown, there are is:online and is:offline",
+            ),
+            ("is:online", "is:online"),
+            ("is:offline", "is:offline"),
+        ],
+    );
+}
+
+#[test]
+fn completion_of_nothing_offers_the_fleet() {
+    let rows = rows("");
+    let values: Vec<_> = rows.iter().map(|(value, _)| value.as_str()).collect();
+    assert_eq!(
+        values,
+        [
+            "all",
+            "role=web",
+            "env=prod",
+            "env=stage",
+            "role=db",
+            "env=dev",
+            "cache.eu",
+            "db-1",
+            "db-2",
+            "web01",
+            "web02",
+            "web03",
+            "web04",
+            "web06"
+        ]
+    );
+    assert_eq!(rows[0].1, "all · 8 hosts");
+}
+
+#[test]
+fn completion_keeps_to_the_limits() {
+    let fleet = Fleet::large(2_000);
+    let hosts = fleet.hosts();
+    let long = format!("web-00001,{}", "web-00002,".repeat(9));
+    for text in [
+        "",
+        "web",
+        "role=",
+        "web-0000",
+        "rack=k1|",
+        "!",
+        "a(",
+        &long,
+        &"w".repeat(200),
+        "\u{202e}",
+    ] {
+        let choices = complete(text, &hosts);
+        assert!(choices.len() <= 25, "{text}");
+        for choice in &choices {
+            assert!(
+                (1..=100).contains(&choice.value.chars().count()),
+                "{choice:?}"
+            );
+            assert!(
+                (1..=100).contains(&choice.label.chars().count()),
+                "{choice:?}"
+            );
+            assert!(choice.value.starts_with(text.trim()), "{choice:?}");
+        }
+    }
+    assert!(complete(&"w".repeat(200), &hosts).is_empty());
+}
+
+#[test]
+fn hostile_selectors_on_many_hosts_end() {
+    let fleet = Fleet::large(10_000);
+    let hosts = fleet.hosts();
+    let many_labels = "a=b,".repeat(1_400) + "a=b";
+    let many_names = (0..600).map(|n| format!("web-{n:05},")).collect::<String>() + "web-00000";
+    let many_globs = "*0*1*2*,".repeat(63) + "*0*";
+    let many_ranges = "a[1-9],".repeat(800) + "a[1]";
+    for text in [
+        "**********a",
+        &many_labels,
+        &many_names,
+        &many_globs,
+        &many_ranges,
+        &"(".repeat(1_000),
+    ] {
+        let result = Selector::parse(text).and_then(|selector| selector.resolve(&hosts));
+        match result {
+            Ok(resolution) => assert!(!resolution.hosts.is_empty()),
+            Err(errors) => assert!((1..=ERRORS_MAX).contains(&errors.len())),
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Properties of the pure parts: selectors print what they parse, folded names stand for the same names, and output is safe, whole and
+//! bounded whatever the bytes are and however they are cut.
+
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+use shanty_core::ids::{AgentId, HostName, Labels};
+use shanty_core::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX, PAGE_CHARS_MAX};
+use shanty_core::output::pages::{Above, Pager, Tail};
+use shanty_core::output::sanitise::{Sanitiser, is_hidden, whole};
+use shanty_core::selector::error::mark;
+use shanty_core::selector::fold::fold;
+use shanty_core::selector::{ERRORS_MAX, Host, Selector};
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "(web|db|r[12]-n)-?[0-9]{1,3}",
+        "[a-c][0-9]{0,2}[.-]?[ab0-2]",
+    ]
+}
+
+/// Texts that parse.
+fn selector() -> impl Strategy<Value = String> {
+    let atom = prop_oneof![
+        name(),
+        Just("all".to_owned()),
+        Just("is:online".to_owned()),
+        Just("is:offline".to_owned()),
+        "[a-c]{1,2}\\*{1,2}[0-9]?",
+        "\\*[a-c0-9]{1,2}",
+        "[a-c]{0,2}\\[[1-4]-[5-9](/[1-3])?(,1[0-9])?\\]",
+        "[a-c]{0,2}\\[0[1-4]-[1-9][5-9]\\](-n\\[1-3\\])?",
+        "(env|role)!?=[ab](\\|[bc])?",
+    ];
+    let optional =
+        (atom, any::<bool>()).prop_map(|(atom, may)| if may { atom + "?" } else { atom });
+    optional.prop_recursive(3, 24, 3, |inner| {
+        let list = vec(inner, 1..3).prop_map(|atoms| atoms.join(","));
+        let clause = (list.clone(), vec((any::<bool>(), list), 0..3)).prop_map(|(first, items)| {
+            let exclude = |(exclude, list): (bool, String)| {
+                format!(" {}{list}", if exclude { "!" } else { "" })
+            };
+            items
+                .into_iter()
+                .map(exclude)
+                .fold(first, |text, item| text + &item)
+        });
+        let clauses = vec(clause, 1..3).prop_map(|clauses| clauses.join(" | "));
+        (clauses, any::<bool>())
+            .prop_map(|(clauses, may)| format!("({clauses}){}", if may { "?" } else { "" }))
+    })
+}
+
+fn fleet() -> impl Strategy<Value = Vec<(HostName, Labels, bool)>> {
+    let labels = prop_oneof![
+        Just(""),
+        Just("env=a"),
+        Just("env=b,role=a"),
+        Just("role=c"),
+        Just("env=c,role=b")
+    ];
+    vec((name(), labels, any::<bool>()), 1..20).prop_map(|hosts| {
+        let host = |(name, labels, online): (String, &str, bool)| {
+            Some((name.parse().ok()?, Labels::parse(labels).ok()?, online))
+        };
+        let mut hosts: Vec<(HostName, Labels, bool)> = hosts.into_iter().filter_map(host).collect();
+        hosts.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        hosts.dedup_by(|(a, ..), (b, ..)| a == b);
+        hosts
+    })
+}
+
+fn hosts(fleet: &[(HostName, Labels, bool)]) -> Vec<Host<'_>> {
+    let with_place = fleet.iter().enumerate();
+    with_place
+        .map(|(at, (name, labels, online))| Host {
+            id: AgentId::from_bytes((at as u128).to_be_bytes()),
+            name,
+            labels,
+            online: *online,
+        })
+        .collect()
+}
+
+/// Bytes in which everything that the sanitiser knows is frequent.
+fn output() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => "[a-z ]{0,40}\n?".prop_map(String::into_bytes),
+        1 => vec(any::<u8>(), 0..20),
+        1 => "\\PC{0,10}".prop_map(String::into_bytes),
+        1 => any::<char>().prop_map(|c| c.to_string().into_bytes()),
+        2 => prop::sample::select(vec![
+            &b"\r"[..], b"\r\n", b"\x08", b"\t", b"\n", b"\x1b", b"\x1b[31m", b"\x1b[K", b"\x1b[2K", b"\x1b[1G", b"\x1b]0;t\x07",
+            b"\x1b]8;;x\x1b\\", b"\x1bP", b"\x9b1m", b"\xc2\x9b1m", b"`", b"```", b"\xcc\x81", b"\xe2\x80\xae", b"\xe2\x80",
+            b"\xf0\x9f\x99\x82", b"\0", b"\xff",
+        ]).prop_map(<[u8]>::to_vec),
+        1 => (prop::sample::select(vec!["x", "`", "\u{301}", "🙂", "\u{202e}", "字"]), 900_usize..2_500)
+            .prop_map(|(text, n)| text.repeat(n).into_bytes()),
+    ];
+    vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// The bytes in chunks, cut at these places.
+fn chunks<'b>(bytes: &'b [u8], cuts: &[usize]) -> Vec<&'b [u8]> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (bytes.len() + 1)).collect();
+    cuts.extend([0, bytes.len()]);
+    cuts.sort_unstable();
+    cuts.windows(2)
+        .filter_map(|ends| bytes.get(ends[0]..ends[1]))
+        .collect()
+}
+
+fn utf16(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// What stands between the fences of a message.
+fn block(message: &str) -> &str {
+    let (_, rest) = message.split_once("```\n").expect("a fence opens");
+    rest.rsplit_once("\n```").expect("a fence closes").0
+}
+
+fn assert_safe(text: &str) {
+    assert!(!text.contains("```"), "{text:?}");
+    let mut before = '\n';
+    for c in text.chars() {
+        assert!(c == '\n' || !c.is_control(), "{c:?} in {text:?}");
+        assert!(
+            !is_hidden(c) || c == '\u{200b}' && before == '`',
+            "{c:?} in {text:?}"
+        );
+        before = c;
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_selector_prints_what_it_parses(text in selector()) {
+        let selector = Selector::parse(&text).map_err(|errors| TestCaseError::fail(format!("{text}: {errors:?}")))?;
+        let normal = selector.to_string();
+        prop_assert_eq!(Selector::parse(&normal), Ok(selector), "{} printed {}", text, normal);
+    }
+
+    #[test]
+    fn any_text_parses_or_is_told_why(text in prop_oneof!["\\PC{0,60}", "[a-c!|(),?* \\[\\]0-9=:@#/-]{0,60}"]) {
+        match Selector::parse(&text) {
+            Ok(selector) => prop_assert_eq!(Selector::parse(&selector.to_string()), Ok(selector)),
+            Err(errors) => {
+                prop_assert!((1..=ERRORS_MAX).contains(&errors.len()));
+                for error in &errors {
+                    let before = text.get(..error.start);
+                    prop_assert_eq!(before.map(|before| before.chars().count() + 1), Some(error.column));
+                    prop_assert!(text.get(error.start..error.end).is_some());
+                    let marked = mark(&text, error);
+                    prop_assert_eq!(marked.lines().count(), 2, "{}", marked);
+                    prop_assert!(marked.lines().all(|line| line.chars().count() <= 56), "{}", marked);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_resolved_is_what_is_contained(text in selector(), fleet in fleet()) {
+        let hosts = hosts(&fleet);
+        let Ok(selector) = Selector::parse(&text) else { return Ok(()) };
+        let Ok(resolution) = selector.resolve(&hosts) else { return Ok(()) };
+        prop_assert!(!resolution.hosts.is_empty() && resolution.hosts.is_sorted());
+        for host in &hosts {
+            prop_assert_eq!(selector.contains(host), resolution.contains(host.id), "{} on {}", text, host.name);
+        }
+        let frozen = Selector::parse(&fold(hosts.iter().filter(|host| resolution.contains(host.id)).map(|host| host.name.as_str())));
+        let again = frozen.and_then(|frozen| frozen.resolve(&hosts));
+        prop_assert_eq!(again.map(|again| again.digest), Ok(resolution.digest));
+    }
+
+    #[test]
+    fn exclusion_and_union_follow_their_laws(a in selector(), b in selector(), fleet in fleet()) {
+        let hosts = hosts(&fleet);
+        let among = |text: String| {
+            let selector = Selector::parse(&text).expect("parses as its parts do");
+            hosts.iter().map(|host| selector.contains(host)).collect::<Vec<_>>()
+        };
+        let both = |f: fn(bool, bool) -> bool| {
+            among(a.clone()).into_iter().zip(among(b.clone())).map(|(a, b)| f(a, b)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(among(format!("({a}) ({b})")), both(|a, b| a && b));
+        prop_assert_eq!(among(format!("({a}),({b})")), both(|a, b| a || b));
+        prop_assert_eq!(among(format!("({a}) | ({b})")), both(|a, b| a || b));
+        prop_assert_eq!(among(format!("({a}) !({b})")), both(|a, b| a && !b));
+    }
+
+    #[test]
+    fn folded_names_stand_for_the_same_names(names in btree_set(prop_oneof![name(), "[ab]0{0,2}[0-9]{1,2}", "x[0-9]{17,20}"], 1..40)) {
+        let fleet: Vec<(HostName, Labels, bool)> = names
+            .iter()
+            .filter_map(|name| Some((name.parse().ok()?, Labels::default(), true)))
+            .collect();
+        let hosts = hosts(&fleet);
+        let folded = fold(fleet.iter().map(|(name, ..)| name.as_str()));
+        let selector = Selector::parse(&folded).map_err(|errors| TestCaseError::fail(format!("{folded}: {errors:?}")))?;
+        let resolution = selector.resolve(&hosts);
+        let resolution = resolution.map_err(|errors| TestCaseError::fail(format!("{folded}: {errors:?}")))?;
+        prop_assert_eq!(resolution.hosts.len(), hosts.len(), "{}", folded);
+        prop_assert!(resolution.absent.is_empty(), "{} {:?}", folded, resolution.absent);
+    }
+
+    #[test]
+    fn sanitised_text_is_safe_and_bounded(bytes in output()) {
+        let text = whole(&bytes);
+        assert_safe(&text);
+        for line in text.lines() {
+            let columns = line.chars().filter(|&c| c != '\u{200b}').count();
+            prop_assert!(columns <= LINE_CHARS_MAX * (1 + COMBINING_MARKS_MAX));
+        }
+        // A printed page of it changes no more.
+        let again: String = text.split('\u{200b}').collect();
+        prop_assert_eq!(whole(again.as_bytes()), text);
+    }
+
+    #[test]
+    fn chunks_make_no_difference(bytes in output(), cuts in vec(any::<usize>(), 0..12)) {
+        let (mut sanitiser, mut text) = (Sanitiser::new(), String::new());
+        for chunk in chunks(&bytes, &cuts) {
+            sanitiser.push(chunk, &mut text);
+            assert_safe(&sanitiser.pending());
+        }
+        sanitiser.finish(&mut text);
+        prop_assert_eq!(text, whole(&bytes));
+    }
+
+    #[test]
+    fn pages_are_whole_safe_and_within_the_limit(
+        bytes in output(),
+        cuts in vec(any::<usize>(), 0..12),
+        header in prop_oneof![Just(""), Just("**web-01**")],
+        footer in "\\PC{0,120}",
+    ) {
+        let text = whole(&bytes);
+        let mut at_once = Pager::new(header);
+        let mut pages = at_once.push(&text);
+        let mut live = Pager::new(header);
+        let mut streamed = Vec::new();
+        let (mut sanitiser, mut settled) = (Sanitiser::new(), String::new());
+        let mut tail = Tail::new(header, Above::Lines(0));
+        for chunk in chunks(&bytes, &cuts) {
+            sanitiser.push(chunk, &mut settled);
+            streamed.extend(live.push(&settled));
+            tail.push(&settled);
+            settled.clear();
+            for message in [live.live(&sanitiser.pending(), &footer), tail.message(&sanitiser.pending(), &footer)] {
+                prop_assert!(utf16(&message) <= PAGE_CHARS_MAX);
+                assert_safe(block(&message));
+            }
+        }
+        sanitiser.finish(&mut settled);
+        streamed.extend(live.push(&settled));
+        tail.push(&settled);
+        prop_assert_eq!(&streamed, &pages);
+        prop_assert_eq!(live.open(), at_once.open());
+        pages.push(shanty_core::output::pages::Page { text: at_once.open().to_owned() });
+        prop_assert_eq!(pages.iter().map(|page| page.text.as_str()).collect::<String>(), text.clone());
+        for page in &pages {
+            let message = at_once.message(&page.text, &footer);
+            prop_assert!(utf16(&message) <= PAGE_CHARS_MAX);
+            assert_safe(block(&message));
+        }
+        let message = tail.message("", &footer);
+        prop_assert!(text.trim_end_matches('\n').ends_with(block(&message).trim_end_matches('\n')));
+    }
+}
