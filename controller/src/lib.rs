@@ -1,1 +1,3 @@
 //! Placeholder of the crate, filled by the next commits.
+
+pub mod discord;

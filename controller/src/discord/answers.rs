@@ -1,0 +1,225 @@
+//! What Discord answered, reduced to the few fields that we use. Unknown fields are ignored; a missing one is an error of the answer.
+
+use std::fmt;
+
+use bytes::Bytes;
+use hyper::{HeaderMap, StatusCode};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+
+use super::sender::SendError;
+
+/// An answer as it came.
+#[derive(Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, at most 1 MiB.
+    pub body: Bytes,
+}
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct MessageRef {
+    /// The channel or thread.
+    #[serde(rename = "channel_id", deserialize_with = "snowflake")]
+    pub channel: u64,
+    /// The message.
+    #[serde(rename = "id", deserialize_with = "snowflake")]
+    pub message: u64,
+}
+
+/// A channel or thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Channel {
+    /// Its id.
+    #[serde(deserialize_with = "snowflake")]
+    pub id: u64,
+    /// Its type by Discord's numbers: 10, 11 and 12 are threads.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    /// The guild, if it is in one.
+    #[serde(default, rename = "guild_id", deserialize_with = "snowflake_or_none")]
+    pub guild: Option<u64>,
+    /// The channel of a thread, or the category of a channel.
+    #[serde(default, rename = "parent_id", deserialize_with = "snowflake_or_none")]
+    pub parent: Option<u64>,
+}
+
+/// Where the gateway is, and how often the bot may still log in today.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Gateway {
+    /// Its address.
+    pub url: String,
+    /// The logins of a day.
+    #[serde(rename = "session_start_limit")]
+    pub starts: SessionStarts,
+}
+
+/// The logins (identifies) of a day, counted by Discord for all programs that use the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct SessionStarts {
+    /// Allowed in all.
+    pub total: u32,
+    /// Still allowed.
+    pub remaining: u32,
+    /// Until the count starts anew, milliseconds.
+    #[serde(rename = "reset_after")]
+    pub reset_after_ms: u64,
+}
+
+impl fmt::Debug for Answer {
+    /// Without the body, which holds what people wrote.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl Answer {
+    /// The message that a create, edit or read returned.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it holds no message.
+    pub fn message(&self) -> Result<MessageRef, SendError> {
+        self.json()
+    }
+
+    /// The message that a callback with `with_response` created or edited.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it holds no message.
+    pub fn callback_message(&self) -> Result<MessageRef, SendError> {
+        #[derive(Deserialize)]
+        struct Callback {
+            resource: Resource,
+        }
+        #[derive(Deserialize)]
+        struct Resource {
+            message: MessageRef,
+        }
+        Ok(self.json::<Callback>()?.resource.message)
+    }
+
+    /// The channel that a read returned, or the thread that was opened.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it holds no channel.
+    pub fn channel(&self) -> Result<Channel, SendError> {
+        self.json()
+    }
+
+    /// The id of our application.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it holds none.
+    pub fn application(&self) -> Result<u64, SendError> {
+        #[derive(Deserialize)]
+        struct Application {
+            #[serde(deserialize_with = "snowflake")]
+            id: u64,
+        }
+        Ok(self.json::<Application>()?.id)
+    }
+
+    /// Where the gateway is.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it does not say so.
+    pub fn gateway(&self) -> Result<Gateway, SendError> {
+        self.json()
+    }
+
+    fn json<T: DeserializeOwned>(&self) -> Result<T, SendError> {
+        serde_json::from_slice(&self.body).map_err(SendError::Body)
+    }
+}
+
+fn snowflake<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    match String::deserialize(deserializer)?.parse() {
+        Ok(id) if id > 0 => Ok(id),
+        Ok(_) | Err(_) => Err(D::Error::custom("not an id")),
+    }
+}
+
+fn snowflake_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Id(#[serde(deserialize_with = "snowflake")] u64);
+    Ok(Option::<Id>::deserialize(deserializer)?.map(|id| id.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(body: &'static str) -> Answer {
+        Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn the_fields_that_matter_are_read() {
+        let at = MessageRef {
+            channel: 5,
+            message: 6,
+        };
+        assert_eq!(
+            answer(r#"{"id":"6","channel_id":"5","content":""}"#)
+                .message()
+                .unwrap(),
+            at
+        );
+        assert_eq!(
+            answer(
+                r#"{"interaction":{},"resource":{"type":4,"message":{"id":"6","channel_id":"5"}}}"#
+            )
+            .callback_message()
+            .unwrap(),
+            at
+        );
+        assert_eq!(answer(r#"{"id":"7"}"#).application().unwrap(), 7);
+        assert_eq!(
+            answer(r#"{"id":"6","type":11,"guild_id":"1","parent_id":"5"}"#)
+                .channel()
+                .unwrap(),
+            Channel {
+                id: 6,
+                kind: 11,
+                guild: Some(1),
+                parent: Some(5)
+            }
+        );
+        assert_eq!(
+            answer(r#"{"id":"6","type":1,"parent_id":null}"#)
+                .channel()
+                .unwrap()
+                .parent,
+            None
+        );
+        let gateway = answer(
+            r#"{"url":"wss://g","shards":1,"session_start_limit":{"total":1000,"remaining":999,"reset_after":5,"max_concurrency":1}}"#,
+        );
+        assert_eq!(gateway.gateway().unwrap().starts.remaining, 999);
+    }
+
+    #[test]
+    fn anything_else_is_an_error_of_the_body() {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"id":"0","channel_id":"5"}"#,
+            r#"{"id":"-1","channel_id":"5"}"#,
+            r#"{"id":6,"channel_id":5}"#,
+        ] {
+            assert!(
+                matches!(answer(bad).message(), Err(SendError::Body(_))),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Turns a card into Discord's components, and refuses one that Discord would refuse or answer with 500.
+//! What a card says is decided in `shanty_core::view`.
+
+use std::collections::BTreeSet;
+
+use shanty_core::limits::{CARD_BYTES_MAX, COMPONENTS_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX};
+use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget, Card};
+use thiserror::Error;
+use twilight_model::channel::message::Component;
+use twilight_model::channel::message::component::{
+    ActionRow, Button as ButtonComponent, ButtonStyle as Style, Container, TextDisplay,
+};
+
+/// Characters of all text displays of a message (Discord).
+const CARD_CHARS_MAX: usize = 4_000;
+
+/// What each text display adds to the bytes of a message, in Discord's undocumented count.
+const TEXT_DISPLAY_BYTES: usize = 12;
+
+/// Buttons in a row (Discord).
+const BUTTONS_MAX: usize = 5;
+
+/// Characters of a button's label (Discord).
+const LABEL_CHARS_MAX: usize = 80;
+
+/// Characters of a button's link (Discord).
+const LINK_CHARS_MAX: usize = 512;
+
+/// A card that cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CardError {
+    /// Nothing to show.
+    #[error("card without text")]
+    Empty,
+    /// More components than a message may have.
+    #[error("card of {0} components, more than {COMPONENTS_MAX}")]
+    Components(usize),
+    /// One text without or with too many characters.
+    #[error("text of {0} characters, not 1 to {TEXT_DISPLAY_CHARS_MAX}")]
+    Text(usize),
+    /// All texts together.
+    #[error("card of {0} characters, more than {CARD_CHARS_MAX}")]
+    Chars(usize),
+    /// All texts together.
+    #[error("card of {0} bytes, more than {CARD_BYTES_MAX}")]
+    Bytes(usize),
+    /// More buttons than a row may have.
+    #[error("card of {0} buttons, more than {BUTTONS_MAX}")]
+    Buttons(usize),
+    /// A label without or with too many characters.
+    #[error("button label of {0} characters, not 1 to {LABEL_CHARS_MAX}")]
+    Label(usize),
+    /// A custom id without or with too many characters.
+    #[error("custom id of {0} characters, not 1 to {NAME_CHARS_MAX}")]
+    CustomId(usize),
+    /// Two buttons that could not be told apart.
+    #[error("custom id that is there twice")]
+    Twice,
+    /// Too long, or not of the web.
+    #[error("link that is not http or https, or is longer than {LINK_CHARS_MAX} characters")]
+    Link,
+}
+
+/// The components of a message that shows the card. The message needs the flag `IS_COMPONENTS_V2`.
+///
+/// # Errors
+/// The first limit that the card breaks.
+pub fn components(card: &Card) -> Result<Vec<Component>, CardError> {
+    check(card)?;
+    let mut inside: Vec<Component> = card
+        .texts
+        .iter()
+        .map(|text| {
+            Component::TextDisplay(TextDisplay {
+                content: text.clone(),
+                id: None,
+            })
+        })
+        .collect();
+    if !card.buttons.is_empty() {
+        inside.push(Component::ActionRow(ActionRow {
+            components: card.buttons.iter().map(button).collect(),
+            id: None,
+        }));
+    }
+    Ok(vec![Component::Container(Container {
+        accent_color: Some(Some(colour(card.accent))),
+        components: inside,
+        id: None,
+        spoiler: None,
+    })])
+}
+
+fn check(card: &Card) -> Result<(), CardError> {
+    if card.texts.is_empty() {
+        return Err(CardError::Empty);
+    }
+    let row = usize::from(!card.buttons.is_empty());
+    let count = 1 + card.texts.len() + row + card.buttons.len();
+    if count > COMPONENTS_MAX {
+        return Err(CardError::Components(count));
+    }
+    let (mut chars, mut bytes) = (0, 0);
+    for text in &card.texts {
+        let length = units(text);
+        if text.trim().is_empty() || length > TEXT_DISPLAY_CHARS_MAX {
+            return Err(CardError::Text(length));
+        }
+        chars += length;
+        bytes += text.len() + TEXT_DISPLAY_BYTES;
+    }
+    if chars > CARD_CHARS_MAX {
+        return Err(CardError::Chars(chars));
+    }
+    if bytes > CARD_BYTES_MAX {
+        return Err(CardError::Bytes(bytes));
+    }
+    check_buttons(&card.buttons)
+}
+
+fn check_buttons(buttons: &[Button]) -> Result<(), CardError> {
+    if buttons.len() > BUTTONS_MAX {
+        return Err(CardError::Buttons(buttons.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for button in buttons {
+        let label = units(&button.label);
+        if button.label.trim().is_empty() || label > LABEL_CHARS_MAX {
+            return Err(CardError::Label(label));
+        }
+        match &button.target {
+            ButtonTarget::Press(id) => {
+                if id.is_empty() || units(id) > NAME_CHARS_MAX {
+                    return Err(CardError::CustomId(units(id)));
+                }
+                if !seen.insert(id) {
+                    return Err(CardError::Twice);
+                }
+            }
+            ButtonTarget::Link(url) => {
+                let web = url.starts_with("https://") || url.starts_with("http://");
+                if !web || units(url) > LINK_CHARS_MAX {
+                    return Err(CardError::Link);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn button(button: &Button) -> Component {
+    let (custom_id, url, style) = match &button.target {
+        ButtonTarget::Press(id) => (Some(id.clone()), None, pressable(button.style)),
+        ButtonTarget::Link(url) => (None, Some(url.clone()), Style::Link),
+    };
+    Component::Button(ButtonComponent {
+        custom_id,
+        disabled: false,
+        emoji: None,
+        id: None,
+        label: Some(button.label.clone()),
+        sku_id: None,
+        style,
+        url,
+    })
+}
+
+const fn pressable(style: ButtonStyle) -> Style {
+    match style {
+        ButtonStyle::Secondary => Style::Secondary,
+        ButtonStyle::Danger => Style::Danger,
+    }
+}
+
+const fn colour(accent: Accent) -> u32 {
+    match accent {
+        Accent::Blue => 0x34_98_DB,
+        Accent::Green => 0x2E_CC_71,
+        Accent::Amber => 0xE0_A0_00,
+        Accent::Red => 0xE7_4C_3C,
+        Accent::Grey => 0x95_A5_A6,
+    }
+}
+
+/// Characters as Discord may count them at most: UTF-16 units.
+pub(super) fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card(texts: &[&str], buttons: Vec<Button>) -> Card {
+        Card {
+            accent: Accent::Blue,
+            texts: texts.iter().map(|text| (*text).to_owned()).collect(),
+            buttons,
+        }
+    }
+
+    fn press(label: &str, id: &str) -> Button {
+        Button {
+            label: label.to_owned(),
+            target: ButtonTarget::Press(id.to_owned()),
+            style: ButtonStyle::Danger,
+        }
+    }
+
+    fn link(url: &str) -> Button {
+        Button {
+            label: "Open".to_owned(),
+            target: ButtonTarget::Link(url.to_owned()),
+            style: ButtonStyle::Secondary,
+        }
+    }
+
+    #[test]
+    fn a_card_is_one_container_with_texts_and_a_row() {
+        let card = card(
+            &["### #1", "body"],
+            vec![press("Cancel", "v1:cancel:x"), link("https://x.example/")],
+        );
+        let json = serde_json::to_value(components(&card).unwrap()).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!([{ "type": 17, "accent_color": 0x34_98_DB, "components": [
+                { "type": 10, "content": "### #1" },
+                { "type": 10, "content": "body" },
+                { "type": 1, "components": [
+                    { "type": 2, "custom_id": "v1:cancel:x", "label": "Cancel", "style": 4 },
+                    { "type": 2, "url": "https://x.example/", "label": "Open", "style": 5 },
+                ]},
+            ]}])
+        );
+    }
+
+    #[test]
+    fn what_discord_would_refuse_is_refused_here() {
+        let long = "x".repeat(2_001);
+        let wide = "\u{20ac}".repeat(1_700);
+        let check = |texts: &[&str], buttons, error| {
+            assert_eq!(components(&card(texts, buttons)), Err(error));
+        };
+        check(&[], vec![], CardError::Empty);
+        check(&[" \n"], vec![], CardError::Text(2));
+        check(&[&long], vec![], CardError::Text(2_001));
+        check(
+            &["\u{1f600}".repeat(1_001).as_str()],
+            vec![],
+            CardError::Text(2_002),
+        );
+        check(&["x"; 40], vec![], CardError::Components(41));
+        check(
+            &[&long[1..], &long[1..], "x"],
+            vec![],
+            CardError::Chars(4_001),
+        );
+        check(&[&wide, &wide], vec![], CardError::Bytes(10_224));
+        check(
+            &["x"],
+            (0..6).map(|i| press("a", &i.to_string())).collect(),
+            CardError::Buttons(6),
+        );
+        check(&["x"], vec![press("", "a")], CardError::Label(0));
+        check(&["x"], vec![press(&long[..81], "a")], CardError::Label(81));
+        check(&["x"], vec![press("a", "")], CardError::CustomId(0));
+        check(
+            &["x"],
+            vec![press("a", &long[..101])],
+            CardError::CustomId(101),
+        );
+        check(
+            &["x"],
+            vec![press("a", "b"), press("c", "b")],
+            CardError::Twice,
+        );
+        check(&["x"], vec![link("javascript:alert(1)")], CardError::Link);
+    }
+
+    #[test]
+    fn the_largest_cards_pass() {
+        let full = "x".repeat(2_000);
+        assert!(components(&card(&[&full, &full], vec![press("a", "b")])).is_ok());
+        assert!(components(&card(&["x"; 39], vec![])).is_ok());
+    }
+}

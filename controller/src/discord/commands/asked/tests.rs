@@ -1,0 +1,236 @@
+//! Tests of reading interactions, from JSON as Discord sends it.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const RUN: &str = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";
+
+fn interaction(kind: u8, data: Value) -> Value {
+    json!({
+        "id": "1300000000000000000", "application_id": "100", "type": kind, "token": "tok", "version": 1,
+        "guild_id": "1", "channel_id": "5", "channel": {"id": "5", "type": 0, "guild_id": "1"},
+        "member": {
+            "user": {"id": "42", "username": "ann", "discriminator": "0"},
+            "roles": ["3", "4"], "deaf": false, "mute": false, "flags": 0, "permissions": "0",
+        },
+        "app_permissions": "309237763072", "context": 0, "entitlements": [],
+        "attachment_size_limit": 10, "authorizing_integration_owners": {"0": "1"},
+        "data": data,
+    })
+}
+
+fn heard(value: Value) -> Heard {
+    hear(serde_json::from_value(value).unwrap()).unwrap()
+}
+
+fn slash(name: &str, options: Value) -> Value {
+    interaction(
+        2,
+        json!({"id": "9", "name": name, "type": 1, "options": options}),
+    )
+}
+
+fn option(name: &str, value: &str) -> Value {
+    json!({"name": name, "type": 3, "value": value})
+}
+
+fn pressed(custom_id: &str) -> Value {
+    let mut value = interaction(3, json!({"custom_id": custom_id, "component_type": 2}));
+    value["message"] = json!({
+        "id": "77", "channel_id": "5", "author": {"id": "100", "username": "b", "discriminator": "0"},
+        "content": "", "timestamp": "2026-01-02T03:04:05.678000+00:00", "tts": false,
+        "mention_everyone": false, "mentions": [], "mention_roles": [], "attachments": [],
+        "embeds": [], "pinned": false, "type": 20,
+    });
+    value
+}
+
+#[test]
+fn commands_are_read_with_their_options() {
+    let run = slash(
+        "run",
+        json!([
+            option("command", "uptime"),
+            option("on", "role=web"),
+            option("timeout", "5m"),
+            option("as", "www"),
+        ]),
+    );
+    assert_eq!(
+        heard(run).asked,
+        Asked::Run {
+            on: "role=web".to_owned(),
+            command: "uptime".to_owned(),
+            timeout: Some("5m".to_owned()),
+            run_as: Some("www".to_owned()),
+        }
+    );
+    assert_eq!(
+        heard(slash("hosts", json!([]))).asked,
+        Asked::Hosts { on: None }
+    );
+    let hosts = heard(slash("hosts", json!([option("on", "web*")])));
+    assert_eq!(
+        hosts.asked,
+        Asked::Hosts {
+            on: Some("web*".to_owned())
+        }
+    );
+    assert_eq!(heard(slash("runs", json!([]))).asked, Asked::Runs);
+    for (state, on) in [("on", true), ("off", false)] {
+        let hold = heard(slash("hold", json!([option("state", state)])));
+        assert_eq!(hold.asked, Asked::Hold { on });
+    }
+}
+
+#[test]
+fn the_asker_is_who_discord_says() {
+    let asker = heard(slash("runs", json!([]))).asker;
+    let expected = Asker {
+        guild: Some(1),
+        channel: 5,
+        parent_channel: None,
+        channel_is_thread: false,
+        user: 42,
+        bot: false,
+        roles: vec![3, 4],
+        interaction: 1_300_000_000_000_000_000,
+        token: Secret::new("tok".to_owned()),
+        application: 100,
+        app_permissions: Some(309_237_763_072),
+    };
+    assert_eq!(asker, expected);
+    assert_eq!(
+        asker.asked_unix_ms(),
+        (1_300_000_000_000_000_000 >> 22) + 1_420_070_400_000
+    );
+    assert!(!format!("{asker:?}").contains("tok\""));
+}
+
+#[test]
+fn threads_tell_their_channel() {
+    let mut value = slash("runs", json!([]));
+    value["channel"] = json!({"id": "8", "type": 11, "guild_id": "1", "parent_id": "5"});
+    let asker = heard(value).asker;
+    assert!(asker.channel_is_thread);
+    assert_eq!((asker.channel, asker.parent_channel), (8, Some(5)));
+}
+
+#[test]
+fn a_category_is_no_parent() {
+    let mut value = slash("runs", json!([]));
+    value["channel"] = json!({"id": "5", "type": 0, "guild_id": "1", "parent_id": "4"});
+    assert_eq!(heard(value).asker.parent_channel, None);
+}
+
+#[test]
+fn direct_messages_and_bots_are_told_apart() {
+    let mut value = slash("runs", json!([]));
+    let map = value.as_object_mut().unwrap();
+    map.remove("guild_id");
+    map.remove("member");
+    map.insert(
+        "user".to_owned(),
+        json!({"id": "42", "username": "ann", "discriminator": "0", "bot": true}),
+    );
+    let asker = heard(value).asker;
+    assert_eq!((asker.guild, asker.bot, asker.roles), (None, true, vec![]));
+}
+
+#[test]
+fn typing_tells_the_selector_so_far() {
+    let focused = |command: &str, name: &str| {
+        let options = json!([
+            {"name": "command", "type": 3, "value": "x"},
+            {"name": name, "type": 3, "value": "ro", "focused": true},
+        ]);
+        heard(interaction(
+            4,
+            json!({"id": "9", "name": command, "type": 1, "options": options}),
+        ))
+        .asked
+    };
+    assert_eq!(
+        focused("run", "on"),
+        Asked::Typing {
+            on_text: "ro".to_owned()
+        }
+    );
+    assert_eq!(
+        focused("hosts", "on"),
+        Asked::Typing {
+            on_text: "ro".to_owned()
+        }
+    );
+    assert_eq!(focused("run", "as"), Asked::Unknown);
+    assert_eq!(focused("other", "on"), Asked::Unknown);
+}
+
+#[test]
+fn presses_tell_verb_run_and_message() {
+    let run: RunId = RUN.parse().unwrap();
+    let custom_id = Verb::Cancel.custom_id(&run);
+    assert_eq!(
+        heard(pressed(&custom_id)).asked,
+        Asked::Press {
+            verb: Verb::Cancel,
+            run,
+            custom_id,
+            message_id: 77,
+        }
+    );
+}
+
+#[test]
+fn old_unknown_and_forged_custom_ids_are_unknown() {
+    for bad in [
+        String::new(),
+        "v1:".to_owned(),
+        "v1:cancel".to_owned(),
+        "v1:cancel:".to_owned(),
+        "v1:cancel:142".to_owned(),
+        format!("v0:cancel:{RUN}"),
+        format!("v1:explode:{RUN}"),
+        format!("v1:cancel:{RUN}:x"),
+        format!("v1:cancel:{}", RUN.to_uppercase()),
+        format!(" v1:cancel:{RUN}"),
+        "\u{0}\u{1f600}".repeat(50),
+    ] {
+        assert_eq!(heard(pressed(&bad)).asked, Asked::Unknown, "{bad}");
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_unknown() {
+    for value in [
+        slash("other", json!([])),
+        slash("run", json!([])),
+        slash("run", json!([option("on", "all")])),
+        slash(
+            "run",
+            json!([option("on", "all"), {"name": "command", "type": 4, "value": 5}]),
+        ),
+        slash("hold", json!([option("state", "maybe")])),
+        interaction(
+            2,
+            json!({"id": "9", "name": "run", "type": 3, "target_id": "7"}),
+        ),
+        interaction(5, json!({"custom_id": "v1:x:y", "components": []})),
+    ] {
+        assert_eq!(heard(value.clone()).asked, Asked::Unknown, "{value}");
+    }
+}
+
+#[test]
+fn without_person_or_channel_there_is_nobody_to_tell() {
+    let without = |fields: &[&str]| {
+        let mut value = slash("runs", json!([]));
+        let map = value.as_object_mut().unwrap();
+        fields.iter().for_each(|field| drop(map.remove(*field)));
+        hear(serde_json::from_value(value).unwrap())
+    };
+    assert_eq!(without(&["member"]), Err(HearError::Person));
+    assert_eq!(without(&["channel", "channel_id"]), Err(HearError::Channel));
+    assert_eq!(without(&["channel"]).unwrap().asker.channel, 5);
+}

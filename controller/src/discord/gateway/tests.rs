@@ -1,0 +1,364 @@
+//! Tests of the session keeper against a gateway that the test speaks for.
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use twilight_gateway::Session;
+
+use super::*;
+use crate::discord::fake::{Connection, FakeGateway, Nobody, install_tls, within};
+
+struct Bot {
+    events: mpsc::Receiver<Interaction>,
+    state: watch::Receiver<GatewayState>,
+    session: watch::Receiver<Option<SavedSession>>,
+    shutdown: CancellationToken,
+    running: JoinSet<Result<(), GatewayError>>,
+}
+
+impl Bot {
+    fn start(discord: &FakeGateway, saved: Option<SavedSession>) -> Self {
+        Self::with(
+            discord,
+            GatewayConfig {
+                reconnect_ms: (1, 2),
+                identify_gap_ms: 1,
+                ..GatewayConfig::new(Secret::new("hush".to_owned()), saved)
+            },
+        )
+    }
+
+    fn with(discord: &FakeGateway, config: GatewayConfig) -> Self {
+        let sender = Sender::new(discord.api.clone(), &config.token).unwrap();
+        let (events_tx, events) = mpsc::channel(2);
+        let (state_tx, state) = watch::channel(GatewayState::Connecting);
+        let (session_tx, session) = watch::channel(None);
+        let shutdown = CancellationToken::new();
+        let mut running = JoinSet::new();
+        running.spawn(run(
+            config,
+            sender,
+            events_tx,
+            state_tx,
+            session_tx,
+            shutdown.clone(),
+        ));
+        Self {
+            events,
+            state,
+            session,
+            shutdown,
+            running,
+        }
+    }
+
+    async fn reaches(
+        &mut self,
+        what: &str,
+        wanted: impl FnMut(&GatewayState) -> bool,
+    ) -> GatewayState {
+        within(what, self.state.wait_for(wanted))
+            .await
+            .unwrap()
+            .clone()
+    }
+
+    async fn ready(&mut self) -> GatewayState {
+        self.reaches("ready", |state| matches!(state, GatewayState::Ready { .. }))
+            .await
+    }
+
+    async fn session_at(&mut self, sequence: u64) -> SavedSession {
+        let at = |saved: &Option<SavedSession>| {
+            saved
+                .as_ref()
+                .is_some_and(|saved| saved.session.sequence() == sequence)
+        };
+        let saved = within("the session", self.session.wait_for(at))
+            .await
+            .unwrap()
+            .clone();
+        saved.unwrap()
+    }
+
+    async fn end(&mut self) -> Result<(), GatewayError> {
+        within("the end", self.running.join_next())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+}
+
+async fn log_in(discord: &mut FakeGateway) -> Connection {
+    let mut connection = discord.accept().await;
+    let identify = connection.greet().await;
+    assert_eq!(identify["op"], 2, "{identify}");
+    assert_eq!(identify["d"]["token"], "Bot hush");
+    assert_eq!(identify["d"]["intents"], 1);
+    connection.dispatch(1, "READY", ready(discord)).await;
+    connection
+}
+
+async fn resume(discord: &mut FakeGateway, sequence: u64) -> Connection {
+    let mut connection = discord.accept().await;
+    let resume = connection.greet().await;
+    assert_eq!(
+        resume,
+        json!({"op": 6, "d": {"token": "Bot hush", "session_id": "s1", "seq": sequence}})
+    );
+    connection
+}
+
+fn ready(discord: &FakeGateway) -> Value {
+    json!({
+        "v": 10, "session_id": "s1", "resume_gateway_url": format!("ws://{}/gateway/", discord.address),
+        "user": {"id": "100", "username": "shanty", "discriminator": "0", "mfa_enabled": false, "bot": true},
+        "application": {"id": "100", "flags": 0},
+        "guilds": [{"id": "1", "unavailable": true}],
+    })
+}
+
+fn interaction(id: u64) -> Value {
+    json!({
+        "id": id.to_string(), "application_id": "100", "type": 2, "token": "tok", "version": 1,
+        "guild_id": "1", "channel": {"id": "5", "type": 0},
+        "user": {"id": "42", "username": "ann", "discriminator": "0"},
+        "entitlements": [], "attachment_size_limit": 10, "authorizing_integration_owners": {},
+        "data": {"id": "9", "name": "runs", "type": 1},
+    })
+}
+
+fn saved(discord: &FakeGateway, sequence: u64) -> SavedSession {
+    SavedSession {
+        session: Session::new(sequence, "s1".to_owned()),
+        resume_url: Some(format!("ws://{}/gateway", discord.address)),
+        application: 100,
+        guilds: BTreeSet::from([1]),
+    }
+}
+
+fn is_ready_in(guilds: &[u64]) -> GatewayState {
+    GatewayState::Ready {
+        application: 100,
+        guilds: guilds.iter().copied().collect(),
+    }
+}
+
+#[tokio::test]
+async fn logs_in_hears_and_leaves_resumable() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let mut bot = Bot::start(&discord, None);
+    let mut connection = log_in(&mut discord).await;
+    assert_eq!(bot.ready().await, is_ready_in(&[1]));
+    connection
+        .dispatch(2, "INTERACTION_CREATE", interaction(7))
+        .await;
+    let heard = within("an interaction", bot.events.recv()).await.unwrap();
+    assert_eq!(heard.id.get(), 7);
+    assert_eq!(bot.session_at(2).await, saved(&discord, 2));
+    bot.shutdown.cancel();
+    assert_eq!(connection.next().await, Some(json!({"close": 4000})));
+    // Reading on answers the close.
+    let (ended, rest) = tokio::join!(bot.end(), connection.next());
+    assert!(ended.is_ok() && rest.is_none());
+    let last = bot.session.borrow().clone().unwrap();
+    let text = serde_json::to_string(&last).unwrap();
+    assert_eq!(serde_json::from_str::<SavedSession>(&text).unwrap(), last);
+}
+
+#[tokio::test]
+async fn an_earlier_process_s_session_is_resumed() {
+    let mut discord = FakeGateway::start(0).await;
+    let mut bot = Bot::start(&discord, Some(saved(&discord, 41)));
+    let mut connection = resume(&mut discord, 41).await;
+    connection
+        .dispatch(42, "INTERACTION_CREATE", interaction(7))
+        .await;
+    connection.dispatch(43, "RESUMED", json!({})).await;
+    assert_eq!(bot.ready().await, is_ready_in(&[1]));
+    assert_eq!(
+        within("the replay", bot.events.recv())
+            .await
+            .unwrap()
+            .id
+            .get(),
+        7
+    );
+    bot.session_at(43).await;
+}
+
+#[tokio::test]
+async fn lost_connections_are_resumed_and_lost_sessions_made_anew() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let mut bot = Bot::start(&discord, None);
+    let connection = log_in(&mut discord).await;
+    bot.session_at(1).await;
+    drop(connection);
+    let mut connection = resume(&mut discord, 1).await;
+    connection.dispatch(2, "RESUMED", json!({})).await;
+    bot.session_at(2).await;
+    connection.close(4000).await;
+    let mut connection = resume(&mut discord, 2).await;
+    connection
+        .send(json!({"op": 7, "d": null, "s": null, "t": null}))
+        .await;
+    let mut connection = resume(&mut discord, 2).await;
+    connection
+        .send(json!({"op": 9, "d": true, "s": null, "t": null}))
+        .await;
+    let mut connection = resume(&mut discord, 2).await;
+    connection
+        .send(json!({"op": 9, "d": false, "s": null, "t": null}))
+        .await;
+    let connection = log_in(&mut discord).await;
+    assert_eq!(bot.ready().await, is_ready_in(&[1]));
+    connection.close(4009).await;
+    log_in(&mut discord).await;
+}
+
+#[tokio::test]
+async fn guilds_come_and_go() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let mut bot = Bot::start(&discord, None);
+    let mut connection = log_in(&mut discord).await;
+    connection
+        .dispatch(2, "GUILD_CREATE", json!({"id": "2", "unavailable": true}))
+        .await;
+    connection
+        .dispatch(3, "GUILD_DELETE", json!({"id": "2", "unavailable": true}))
+        .await;
+    connection
+        .dispatch(4, "GUILD_DELETE", json!({"id": "1"}))
+        .await;
+    bot.reaches("the new guilds", |state| *state == is_ready_in(&[2]))
+        .await;
+    assert_eq!(bot.session_at(4).await.guilds, BTreeSet::from([2]));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_skipped_and_what_is_too_much_is_dropped() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let mut bot = Bot::start(&discord, None);
+    let mut connection = log_in(&mut discord).await;
+    connection
+        .dispatch(2, "INTERACTION_CREATE", json!({"id": "x"}))
+        .await;
+    connection.dispatch(3, "SOMETHING_NEW", json!([])).await;
+    connection.send(json!([])).await;
+    for sequence in 4..=8 {
+        connection
+            .dispatch(sequence, "INTERACTION_CREATE", interaction(sequence))
+            .await;
+    }
+    bot.session_at(8).await;
+    let heard = [bot.events.recv().await, bot.events.recv().await];
+    assert_eq!(
+        heard.map(|interaction| interaction.unwrap().id.get()),
+        [4, 5]
+    );
+    assert!(bot.events.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn fatal_close_codes_end_it() {
+    for (code, is_token) in [
+        (4004, true),
+        (4010, false),
+        (4011, false),
+        (4012, false),
+        (4013, false),
+        (4014, false),
+    ] {
+        let mut discord = FakeGateway::start(1_000).await;
+        let mut bot = Bot::start(&discord, None);
+        let mut connection = discord.accept().await;
+        connection.greet().await;
+        connection.close(code).await;
+        match bot.end().await {
+            Err(GatewayError::Token) => assert!(is_token, "{code}"),
+            Err(GatewayError::Closed { code: told, .. }) => {
+                assert_eq!((told, is_token), (code, false))
+            }
+            Ok(()) => panic!("{code} is fatal"),
+        }
+        assert!(
+            matches!(*bot.state.borrow(), GatewayState::Fatal(_)),
+            "{code}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_logins_left_it_waits_and_says_so() {
+    let discord = FakeGateway::start(800).await;
+    let mut bot = Bot::start(&discord, None);
+    let state = bot
+        .reaches("a reason", |state| {
+            matches!(state, GatewayState::Degraded(_))
+        })
+        .await;
+    let GatewayState::Degraded(reason) = state else {
+        panic!("degraded");
+    };
+    assert!(
+        reason.starts_with("the bot logged in 200 times today"),
+        "{reason}"
+    );
+    bot.shutdown.cancel();
+    assert!(bot.end().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_gateway_that_ends_each_connection_uses_up_no_more_than_its_logins() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let config = GatewayConfig {
+        reconnect_ms: (1, 2),
+        identify_gap_ms: 1,
+        identifies_per_day: 3,
+        ..GatewayConfig::new(Secret::new("hush".to_owned()), None)
+    };
+    let mut bot = Bot::with(&discord, config);
+    for _ in 0..3 {
+        let mut connection = discord.accept().await;
+        assert_eq!(connection.greet().await["op"], 2);
+        connection.close(4000).await;
+    }
+    bot.reaches("a reason", |state| {
+        matches!(state, GatewayState::Degraded(reason) if reason.starts_with("the bot logged in 3 times"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unreachable_discord_is_said_and_tried_again() {
+    install_tls();
+    let nobody = Nobody::there();
+    let (events_tx, _events) = mpsc::channel(1);
+    let (state_tx, mut state) = watch::channel(GatewayState::Connecting);
+    let shutdown = CancellationToken::new();
+    let config = GatewayConfig {
+        reconnect_ms: (1, 2),
+        ..GatewayConfig::new(Secret::new("hush".to_owned()), None)
+    };
+    let sender = Sender::new(nobody.api.clone(), &config.token).unwrap();
+    let mut running = JoinSet::new();
+    running.spawn(run(
+        config,
+        sender,
+        events_tx,
+        state_tx,
+        watch::channel(None).0,
+        shutdown.clone(),
+    ));
+    let degraded = GatewayState::Degraded("Discord does not answer".to_owned());
+    within("a reason", state.wait_for(|state| *state == degraded))
+        .await
+        .unwrap();
+    shutdown.cancel();
+    assert!(
+        within("the end", running.join_next())
+            .await
+            .unwrap()
+            .unwrap()
+            .is_ok()
+    );
+}

@@ -1,0 +1,104 @@
+//! What the keeper of the session is told, and what it tells: configuration, saved session, state, and why it gave up.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use twilight_gateway::Session;
+use twilight_model::gateway::CloseCode;
+
+use crate::discord::secret::Secret;
+
+/// How the session is kept.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// The bot's token.
+    pub token: Secret,
+    /// The session of an earlier process.
+    pub saved: Option<SavedSession>,
+    /// The first and the longest wait before the next connection, milliseconds. An interaction is lost after 3 s; a wait of minutes
+    /// would lose many.
+    pub reconnect_ms: (u64, u64),
+    /// Between two logins, milliseconds (Discord: one in 5 s).
+    pub identify_gap_ms: u64,
+    /// Logins in 24 h, by all programs with this token (Discord: 1,000, then it resets the token).
+    pub identifies_per_day: u32,
+}
+
+impl GatewayConfig {
+    /// The usual waits and limits.
+    #[must_use]
+    pub fn new(token: Secret, saved: Option<SavedSession>) -> Self {
+        Self {
+            token,
+            saved,
+            reconnect_ms: (1_000, 15_000),
+            identify_gap_ms: 5_000,
+            identifies_per_day: 200,
+        }
+    }
+}
+
+/// What it takes to go on with a session after a restart. Useless without the bot's token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedSession {
+    /// Discord's id of the session, and how far we have heard.
+    pub session: Session,
+    /// Where to go on with it; none when that place did not answer.
+    pub resume_url: Option<String>,
+    /// Our application, which is only told at login.
+    pub application: u64,
+    /// The guilds that the bot is in, which are only told at login and when they change.
+    pub guilds: BTreeSet<u64>,
+}
+
+/// How the gateway is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewayState {
+    /// Not there yet, or for a moment not there any more.
+    Connecting,
+    /// Hearing interactions.
+    Ready {
+        /// Our application.
+        application: u64,
+        /// The guilds that the bot is in.
+        guilds: BTreeSet<u64>,
+    },
+    /// Not hearing anything, for this reason; still trying.
+    Degraded(String),
+    /// Not hearing anything, for this reason, which a person must mend.
+    Fatal(String),
+}
+
+/// Why there will be no session.
+#[derive(Debug, Error)]
+pub enum GatewayError {
+    /// Discord refused the bot's token.
+    #[error("log in to Discord: it refused the bot's token")]
+    Token,
+    /// Discord closed the session with a code that trying again does not mend.
+    #[error("stay connected to Discord: {reason} (close code {code})")]
+    Closed {
+        /// The close code.
+        code: u16,
+        /// What it means for us.
+        reason: &'static str,
+    },
+}
+
+/// What a close code means that trying again does not mend; none for all others.
+pub(super) fn fatal_reason(code: u16) -> Option<&'static str> {
+    let known = CloseCode::try_from(code).ok()?;
+    if known.can_reconnect() {
+        return None;
+    }
+    Some(match known {
+        CloseCode::AuthenticationFailed => "Discord refused the bot's token",
+        CloseCode::ShardingRequired => "the bot is in too many guilds for one connection",
+        CloseCode::InvalidApiVersion => "Discord ended the version of the gateway that we speak",
+        CloseCode::DisallowedIntents | CloseCode::InvalidIntents => {
+            "Discord refused the bot's intents"
+        }
+        _ => "Discord refused the connection",
+    })
+}

@@ -1,0 +1,439 @@
+//! Makes calls of Discord's REST interface: one attempt each, over one pool of connections, when the limiter allows it.
+//!
+//! It never repeats a call: whoever made it knows what an unknown outcome means (see [`SendError::outcome`]). It does not know what a
+//! call says. A permit is taken first and the call given afterwards, so that what is written can be the newest state.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited as LimitedBody};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use hyper::{Request, StatusCode};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::answers::Answer;
+use super::api::Api;
+use super::call::{Body, Call, Route};
+use super::secret::Secret;
+use limiter::{Grant, Limiter, Stop};
+
+pub mod limiter;
+
+/// Largest answer that is read, bytes. Discord's answers to our calls have a few KiB.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longest text of Discord's that an error repeats, characters.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+/// Dialling takes no longer than this; the rest of a call's time is for the answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Discord's edge closes idle connections after some minutes; ours go first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Discord requires `DiscordBot (URL, VERSION)`; there is no address to give yet.
+const AGENT: &str = concat!(
+    "DiscordBot (https://shanty.invalid, ",
+    env!("CARGO_PKG_VERSION"),
+    ")"
+);
+
+/// Why a sender cannot be made.
+#[derive(Debug, Error)]
+pub enum SenderError {
+    /// The token holds a character that no token has, such as a line break.
+    #[error("the bot's token holds characters that cannot be sent")]
+    Token,
+    /// TLS could not be set up.
+    #[error("set up TLS")]
+    Tls(#[source] rustls::Error),
+}
+
+/// Why a call has no good answer.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// No whole answer in the call's time.
+    #[error("get an answer from Discord within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// No connection: the call was not sent.
+    #[error("connect to Discord")]
+    Unreached(#[source] ClientError),
+    /// The connection was lost, possibly after the call was sent.
+    #[error("keep the connection to Discord")]
+    Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Discord refused the call, or failed at it (status 500 and above).
+    #[error("do it: Discord answered {status}, code {code}: {message}")]
+    Discord {
+        /// The status.
+        status: u16,
+        /// Discord's own code, such as 10062 for an interaction that is too old; zero when there was none.
+        code: u64,
+        /// Discord's own words, cut.
+        message: String,
+    },
+    /// Too many calls. The limiter knows already; the next permit waits.
+    #[error("do it now: Discord wants {retry_after_ms} ms without such calls")]
+    RateLimited {
+        /// The wait, milliseconds.
+        retry_after_ms: u64,
+        /// True when it stops all calls.
+        global: bool,
+    },
+    /// Discord refused the bot's token; nothing more is sent with it.
+    #[error("log in: Discord refused the bot's token")]
+    Unauthorized,
+    /// The call was answered well, but with something else than expected.
+    #[error("understand Discord's answer")]
+    Body(#[source] serde_json::Error),
+    /// The answer was too long to be read.
+    #[error("read Discord's answer: it is longer than {ANSWER_BYTES_MAX} bytes")]
+    TooLong,
+    /// The call itself is not one: a path or header that cannot be sent.
+    #[error("form the call")]
+    Malformed(#[source] hyper::http::Error),
+}
+
+/// What is known about a call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was certainly not done.
+    NotDone,
+    /// It may have been done.
+    Unknown,
+}
+
+impl SendError {
+    /// Whether the call may have been done all the same.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Timeout(_) | Self::Connection(_) | Self::Body(_) | Self::TooLong => {
+                Outcome::Unknown
+            }
+            Self::Discord { status, .. } if *status >= 500 => Outcome::Unknown,
+            Self::Discord { .. }
+            | Self::Unreached(_)
+            | Self::RateLimited { .. }
+            | Self::Unauthorized
+            | Self::Malformed(_) => Outcome::NotDone,
+        }
+    }
+
+    /// Discord's own code of a refusal, such as 10062; none when it gave none.
+    #[must_use]
+    pub fn code(&self) -> Option<u64> {
+        match self {
+            Self::Discord { code, .. } if *code > 0 => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+/// The one way to Discord's REST interface. Clones share connections and limits.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    api: Api,
+    authorization: HeaderValue,
+    client: Client<HttpsConnector<HttpConnector>, Full<bytes::Bytes>>,
+    limiter: Mutex<Limiter>,
+    /// Counts changes of the limiter, for those who wait for one.
+    changes: watch::Sender<u64>,
+    started: Instant,
+}
+
+/// The right to make one call on a route. Dropping it unused gives it back.
+#[derive(Debug)]
+pub struct Permit {
+    shared: Arc<Shared>,
+    route: Route,
+    grant: Option<Grant>,
+    sent: bool,
+}
+
+impl Sender {
+    /// A sender for one bot.
+    ///
+    /// # Errors
+    /// When the token cannot be a header, or TLS cannot be set up.
+    pub fn new(api: Api, token: &Secret) -> Result<Self, SenderError> {
+        let bare = token.expose().trim_start_matches("Bot ");
+        let mut authorization =
+            HeaderValue::from_str(&format!("Bot {bare}")).map_err(|_| SenderError::Token)?;
+        authorization.set_sensitive(true);
+        let client = client(&api)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                api,
+                authorization,
+                client,
+                limiter: Mutex::default(),
+                changes: watch::Sender::new(0),
+                started: Instant::now(),
+            }),
+        })
+    }
+
+    /// Where Discord is.
+    #[must_use]
+    pub fn api(&self) -> &Api {
+        &self.shared.api
+    }
+
+    /// Waits until a call on this route may go. At once for callbacks, and when [`Sender::send`] would refuse it.
+    ///
+    /// Cancel-safe: a permit is only taken when it is returned.
+    pub async fn permit(&self, route: &Route) -> Permit {
+        let mut changes = self.shared.changes.subscribe();
+        loop {
+            let ready_ms = match self.shared.try_take(route) {
+                Ok(permit) => return permit,
+                Err(ready_ms) => ready_ms,
+            };
+            let due = async {
+                match ready_ms {
+                    Some(ms) => tokio::time::sleep_until(self.shared.at(ms)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => {}
+                // The sender of changes lives as long as we do, so this is never an error.
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Makes a call, once.
+    ///
+    /// # Errors
+    /// Everything but a status of 2xx; see [`SendError`].
+    pub async fn send(&self, mut permit: Permit, call: &Call) -> Result<Answer, SendError> {
+        debug_assert_eq!(&permit.route, call.route(), "a permit is for its route");
+        match self
+            .shared
+            .lock()
+            .stopped(&permit.route, self.shared.now_ms())
+        {
+            Some(Stop::Unauthorized) => return Err(SendError::Unauthorized),
+            Some(Stop::TooManyRefused(retry_after_ms)) => {
+                return Err(SendError::RateLimited {
+                    retry_after_ms,
+                    global: true,
+                });
+            }
+            None => {}
+        }
+        let request = self.shared.request(call)?;
+        permit.sent = true;
+        let answer = tokio::time::timeout(call.timeout(), self.shared.exchange(request))
+            .await
+            .map_err(|_| SendError::Timeout(call.timeout()))??;
+        permit.settle(&answer)?;
+        Ok(answer)
+    }
+
+    /// Waits for a permit and makes the call, once.
+    ///
+    /// # Errors
+    /// As [`Sender::send`].
+    pub async fn call(&self, call: &Call) -> Result<Answer, SendError> {
+        let permit = self.permit(call.route()).await;
+        self.send(permit, call).await
+    }
+}
+
+impl Shared {
+    /// A permit, or the time from which one can be had; none when an answer decides.
+    fn try_take(self: &Arc<Self>, route: &Route) -> Result<Permit, Option<u64>> {
+        let now_ms = self.now_ms();
+        let mut limiter = self.lock();
+        match limiter.ready_at(route, now_ms) {
+            Some(ready_ms) if ready_ms <= now_ms => Ok(Permit {
+                shared: Arc::clone(self),
+                route: *route,
+                grant: Some(limiter.take(route, now_ms)),
+                sent: false,
+            }),
+            later => Err(later),
+        }
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Full<bytes::Bytes>>, SendError> {
+        let mut request = Request::builder()
+            .method(call.method())
+            .uri(self.api.url(call.path()))
+            .header(USER_AGENT, AGENT);
+        if call.is_authorised_by_bot() {
+            request = request.header(AUTHORIZATION, self.authorization.clone());
+        }
+        let (request, bytes) = match call.body() {
+            Body::None => (request, bytes::Bytes::new()),
+            Body::Json(json) => (
+                request.header(CONTENT_TYPE, "application/json"),
+                json.clone(),
+            ),
+            Body::Form {
+                content_type,
+                bytes,
+            } => (
+                request.header(CONTENT_TYPE, content_type.as_str()),
+                bytes.clone(),
+            ),
+        };
+        request.body(Full::new(bytes)).map_err(SendError::Malformed)
+    }
+
+    /// One request and its whole answer. A pooled connection that was closed before anything was written to it is replaced by
+    /// hyper; the call is on the wire at most once.
+    async fn exchange(&self, request: Request<Full<bytes::Bytes>>) -> Result<Answer, SendError> {
+        let response = self.client.request(request).await.map_err(|error| {
+            if error.is_connect() {
+                SendError::Unreached(error)
+            } else {
+                SendError::Connection(Box::new(error))
+            }
+        })?;
+        let (head, body) = response.into_parts();
+        let body = LimitedBody::new(body, ANSWER_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    SendError::TooLong
+                } else {
+                    SendError::Connection(error)
+                }
+            })?;
+        Ok(Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.to_bytes(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Limiter> {
+        // Nothing that holds the lock can leave the limiter half changed.
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn at(&self, ms: u64) -> Instant {
+        self.started + Duration::from_millis(ms)
+    }
+}
+
+impl Permit {
+    /// Tells the limiter about an answer and gives the permit back.
+    fn settle(mut self, answer: &Answer) -> Result<(), SendError> {
+        let limited = {
+            let now_ms = self.shared.now_ms();
+            let mut limiter = self.shared.lock();
+            let limited = limiter.observe(&self.route, answer, now_ms);
+            if let Some(grant) = self.grant.take() {
+                limiter.release(grant, false);
+            }
+            limited
+        };
+        self.shared.changed();
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        if let Some(limited) = limited {
+            tracing::warn!(
+                route = self.route.template(),
+                retry_after_ms = limited.retry_after_ms,
+                global = limited.global,
+                "Discord limited a call."
+            );
+            return Err(SendError::RateLimited {
+                retry_after_ms: limited.retry_after_ms,
+                global: limited.global,
+            });
+        }
+        if answer.status == StatusCode::UNAUTHORIZED
+            && self.route.class() == super::call::Class::Bot
+        {
+            tracing::error!("Discord refused the bot's token; nothing more is sent with it.");
+            return Err(SendError::Unauthorized);
+        }
+        Err(refusal(answer))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(grant) = self.grant.take() {
+            self.shared.lock().release(grant, self.sent);
+            self.shared.changed();
+        }
+    }
+}
+
+/// Discord's code and words of a refusal. Its `errors` tree is left out: it repeats what we sent.
+fn refusal(answer: &Answer) -> SendError {
+    #[derive(Default, Deserialize)]
+    struct Refusal {
+        #[serde(default)]
+        code: u64,
+        #[serde(default)]
+        message: String,
+    }
+    let told: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    SendError::Discord {
+        status: answer.status.as_u16(),
+        code: told.code,
+        message: told
+            .message
+            .chars()
+            .take(MESSAGE_CHARS_MAX)
+            .map(printable)
+            .collect(),
+    }
+}
+
+fn client(
+    api: &Api,
+) -> Result<Client<HttpsConnector<HttpConnector>, Full<bytes::Bytes>>, SenderError> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    // Given explicitly, so that this does not depend on which provider the process chose.
+    let tls = HttpsConnectorBuilder::new()
+        .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
+        .map_err(SenderError::Tls)?;
+    let schemes = if api.is_encrypted() {
+        tls.https_only()
+    } else {
+        tls.https_or_http()
+    };
+    let connector = schemes.enable_http1().wrap_connector(tcp);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_timer(TokioTimer::new())
+        .build(connector))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,362 @@
+//! Decides when a call may go out, from what Discord said on every answer before. Pure: time is an argument, nothing is sent or awaited.
+//!
+//! Discord counts calls in buckets. Which bucket a route belongs to is only told on answers (`X-RateLimit-Bucket`); within it, each
+//! channel, guild or token counts for itself. Until more than one call is known to be left, one at a time is in flight.
+//! Beside the buckets there are the global limit of the bot, and a ban for too many refused calls, from which we keep far away.
+//! First answers to interactions pass at once: Discord exempts them from the global limit, and they are dead after 3 s anyway.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use crate::discord::answers::Answer;
+use crate::discord::call::{Class, Major, Route};
+
+/// Calls of the bot per second. Discord allows 50; some room is left for what counts differently there.
+const GLOBAL_CALLS_MAX: usize = 45;
+
+/// The length of the window of the global limit, milliseconds.
+const GLOBAL_WINDOW_MS: u64 = 1_000;
+
+/// Refused calls (401, 403, 429) in the window after which nothing is sent. Discord bans an address at 10,000.
+const REFUSED_MAX: usize = 500;
+
+/// The window in which refused calls are counted, milliseconds.
+const REFUSED_WINDOW_MS: u64 = 600_000;
+
+/// The longest wait that is believed, milliseconds: some limits of Discord are counted by the day.
+const WAIT_MS_MAX: u64 = 24 * 3_600_000;
+
+/// The wait after a 429 that does not say how long, milliseconds.
+const WAIT_MS_UNTOLD: u64 = 5_000;
+
+/// Buckets that are remembered before the settled ones are forgotten.
+const BUCKETS_KEPT: usize = 1_024;
+
+/// Longest name of a bucket that is believed, bytes. Discord's have 32.
+const BUCKET_NAME_BYTES_MAX: usize = 128;
+
+/// What is known about Discord's limits.
+#[derive(Debug, Default)]
+pub struct Limiter {
+    buckets: HashMap<Key, Bucket>,
+    names: HashMap<&'static str, Arc<str>>,
+    forget_at: usize,
+    global_until_ms: u64,
+    granted_ms: VecDeque<u64>,
+    refused_ms: VecDeque<u64>,
+    unauthorized: bool,
+}
+
+/// The right to make one call, to be given back by [`Limiter::release`].
+#[derive(Debug)]
+pub struct Grant(Option<Key>);
+
+/// Why no call of a kind is sent at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The bot's token was refused.
+    Unauthorized,
+    /// Too many calls were refused; milliseconds until the next may go.
+    TooManyRefused(u64),
+}
+
+/// A 429, understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Milliseconds until the next call.
+    pub retry_after_ms: u64,
+    /// True when it stops every call, not only the bucket's.
+    pub global: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    name: Name,
+    major: Major,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    Told(Arc<str>),
+    Template(&'static str),
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    window: Option<Window>,
+    blocked_until_ms: u64,
+    in_flight: u32,
+}
+
+/// What the last answer said of a bucket.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    limit: Option<u32>,
+    remaining: u32,
+    reset_ms: u64,
+}
+
+impl Limiter {
+    /// When a call may go: a time at or before `now_ms` is now; none means that only the answer to another call can tell.
+    #[must_use]
+    pub fn ready_at(&self, route: &Route, now_ms: u64) -> Option<u64> {
+        let refused = self.refused_until(now_ms);
+        match route.class() {
+            Class::Callback => return Some(now_ms),
+            // The sender refuses the call; letting it wait would only hide that.
+            Class::Bot if self.unauthorized => return Some(now_ms),
+            Class::Bot | Class::Token => {}
+        }
+        let bucket = match self.buckets.get(&self.key(route)) {
+            Some(bucket) => bucket.ready_at(now_ms)?,
+            None => now_ms,
+        };
+        let global = match route.class() {
+            Class::Bot => self.second_full_until(now_ms),
+            Class::Token | Class::Callback => 0,
+        };
+        Some(bucket.max(global).max(refused).max(self.global_until_ms))
+    }
+
+    /// Counts a call as under way. Only when [`Self::ready_at`] says now.
+    #[must_use]
+    pub fn take(&mut self, route: &Route, now_ms: u64) -> Grant {
+        if route.class() == Class::Callback {
+            return Grant(None);
+        }
+        if route.class() == Class::Bot {
+            self.granted_ms.push_back(now_ms);
+            if self.granted_ms.len() > GLOBAL_CALLS_MAX {
+                self.granted_ms.pop_front();
+            }
+        }
+        self.forget_settled(now_ms);
+        let key = self.key(route);
+        let bucket = self.buckets.entry(key.clone()).or_default();
+        bucket.in_flight = bucket.in_flight.saturating_add(1);
+        Grant(Some(key))
+    }
+
+    /// Gives a grant back. A call that went out without an answer may have been counted by Discord: it is counted here too.
+    pub fn release(&mut self, grant: Grant, unanswered: bool) {
+        let Some(bucket) = grant.0.and_then(|key| self.buckets.get_mut(&key)) else {
+            return;
+        };
+        bucket.in_flight = bucket.in_flight.saturating_sub(1);
+        if let (true, Some(window)) = (unanswered, &mut bucket.window) {
+            window.remaining = window.remaining.saturating_sub(1);
+        }
+    }
+
+    /// Learns from an answer, whatever its status. Returns what a 429 asks for.
+    pub fn observe(&mut self, route: &Route, answer: &Answer, now_ms: u64) -> Option<Limited> {
+        let told = Told::read(answer);
+        self.count_refused(route, answer.status, &told, now_ms);
+        if route.class() == Class::Callback {
+            return (answer.status == StatusCode::TOO_MANY_REQUESTS).then(|| told.limited());
+        }
+        if let Some(name) = &told.bucket {
+            self.names.insert(route.template(), Arc::clone(name));
+        }
+        let key = self.key(route);
+        let bucket = self.buckets.entry(key).or_default();
+        if let (Some(remaining), Some(reset_after_ms)) = (told.remaining, told.reset_after_ms) {
+            bucket.window = Some(Window {
+                limit: told.limit,
+                remaining,
+                reset_ms: now_ms.saturating_add(reset_after_ms),
+            });
+        }
+        if answer.status != StatusCode::TOO_MANY_REQUESTS {
+            return None;
+        }
+        let limited = told.limited();
+        let until_ms = now_ms.saturating_add(limited.retry_after_ms);
+        if limited.global {
+            self.global_until_ms = self.global_until_ms.max(until_ms);
+        } else {
+            bucket.blocked_until_ms = bucket.blocked_until_ms.max(until_ms);
+        }
+        Some(limited)
+    }
+
+    /// Why a call must not be sent at all, if so.
+    #[must_use]
+    pub fn stopped(&self, route: &Route, now_ms: u64) -> Option<Stop> {
+        if self.unauthorized && route.class() == Class::Bot {
+            return Some(Stop::Unauthorized);
+        }
+        let until_ms = self.refused_until(now_ms);
+        (until_ms > now_ms).then(|| Stop::TooManyRefused(until_ms - now_ms))
+    }
+
+    fn key(&self, route: &Route) -> Key {
+        let name = match self.names.get(route.template()) {
+            Some(name) => Name::Told(Arc::clone(name)),
+            None => Name::Template(route.template()),
+        };
+        Key {
+            name,
+            major: route.major(),
+        }
+    }
+
+    fn count_refused(&mut self, route: &Route, status: StatusCode, told: &Told, now_ms: u64) {
+        // An interaction's token that ran out is answered with 401 as well, and says nothing about the bot's.
+        if status == StatusCode::UNAUTHORIZED && route.class() == Class::Bot {
+            self.unauthorized = true;
+        }
+        let counted = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
+            StatusCode::TOO_MANY_REQUESTS => !told.shared,
+            _ => false,
+        };
+        if counted {
+            self.refused_ms.push_back(now_ms);
+            if self.refused_ms.len() > REFUSED_MAX {
+                self.refused_ms.pop_front();
+            }
+        }
+    }
+
+    /// The time at which fewer than the most refused calls are in the window; zero when that is so now.
+    fn refused_until(&self, now_ms: u64) -> u64 {
+        window_full_until(&self.refused_ms, REFUSED_MAX, REFUSED_WINDOW_MS, now_ms)
+    }
+
+    fn second_full_until(&self, now_ms: u64) -> u64 {
+        window_full_until(&self.granted_ms, GLOBAL_CALLS_MAX, GLOBAL_WINDOW_MS, now_ms)
+    }
+
+    /// Drops buckets that say nothing any more, so that threads and tokens of the past take no memory.
+    fn forget_settled(&mut self, now_ms: u64) {
+        if self.buckets.len() < self.forget_at.max(BUCKETS_KEPT) {
+            return;
+        }
+        self.buckets.retain(|_, bucket| !bucket.is_settled(now_ms));
+        self.forget_at = self.buckets.len().saturating_mul(2);
+    }
+}
+
+/// The end of a full sliding window, given the last `calls_max` times in it; zero when it has room.
+fn window_full_until(times: &VecDeque<u64>, calls_max: usize, window_ms: u64, now_ms: u64) -> u64 {
+    match times.front() {
+        Some(oldest) if times.len() >= calls_max => {
+            let free_ms = oldest.saturating_add(window_ms);
+            if free_ms > now_ms { free_ms } else { 0 }
+        }
+        Some(_) | None => 0,
+    }
+}
+
+impl Bucket {
+    fn ready_at(&self, now_ms: u64) -> Option<u64> {
+        if self.blocked_until_ms > now_ms {
+            return Some(self.blocked_until_ms);
+        }
+        let left = match self.window {
+            Some(window) if window.reset_ms > now_ms && window.remaining == 0 => {
+                return Some(window.reset_ms);
+            }
+            Some(window) if window.reset_ms > now_ms => window.remaining,
+            // The window is over and filled up again.
+            Some(window) => window.limit.unwrap_or(1),
+            None => 1,
+        };
+        (self.in_flight < left.max(1)).then_some(now_ms)
+    }
+
+    fn is_settled(&self, now_ms: u64) -> bool {
+        let running = self.window.is_some_and(|window| window.reset_ms > now_ms);
+        self.in_flight == 0 && self.blocked_until_ms <= now_ms && !running
+    }
+}
+
+/// What an answer says about limits. Everything is believed within bounds, nothing is required.
+#[derive(Debug)]
+struct Told {
+    bucket: Option<Arc<str>>,
+    limit: Option<u32>,
+    remaining: Option<u32>,
+    reset_after_ms: Option<u64>,
+    retry_after_ms: Option<u64>,
+    shared: bool,
+    global: bool,
+}
+
+/// The body of a 429.
+#[derive(Debug, Default, Deserialize)]
+struct TooMany {
+    #[serde(default)]
+    retry_after: Option<f64>,
+    #[serde(default)]
+    global: bool,
+}
+
+impl Told {
+    fn read(answer: &Answer) -> Self {
+        let headers = &answer.headers;
+        let body = if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            // A proxy's 429 has another body, or none; the headers then have to do.
+            serde_json::from_slice(&answer.body).unwrap_or_default()
+        } else {
+            TooMany::default()
+        };
+        let scope = text(headers, "x-ratelimit-scope");
+        let bucket = text(headers, "x-ratelimit-bucket")
+            .filter(|name| !name.is_empty() && name.len() <= BUCKET_NAME_BYTES_MAX);
+        // Without scope and bucket it does not come from Discord's own limiter but from the edge before it, which limits our address.
+        let edge = scope.is_none() && bucket.is_none();
+        let by_header = text(headers, "retry-after").and_then(seconds);
+        let by_body = body.retry_after.and_then(milliseconds);
+        Self {
+            bucket: bucket.map(Arc::from),
+            limit: number(headers, "x-ratelimit-limit"),
+            remaining: number(headers, "x-ratelimit-remaining"),
+            reset_after_ms: text(headers, "x-ratelimit-reset-after").and_then(seconds),
+            retry_after_ms: by_header.max(by_body),
+            shared: scope == Some("shared"),
+            global: edge || body.global || scope == Some("global") || told_global(headers),
+        }
+    }
+
+    fn limited(&self) -> Limited {
+        Limited {
+            retry_after_ms: self.retry_after_ms.unwrap_or(WAIT_MS_UNTOLD),
+            global: self.global,
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Option<u32> {
+    text(headers, name)?.parse().ok()
+}
+
+fn told_global(headers: &HeaderMap) -> bool {
+    text(headers, "x-ratelimit-global").is_some_and(|told| told.eq_ignore_ascii_case("true"))
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    milliseconds(text.parse().ok()?)
+}
+
+/// Seconds as milliseconds, rounded up, within the longest wait that is believed.
+fn milliseconds(seconds: f64) -> Option<u64> {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return None;
+    }
+    let bounded = Duration::from_secs_f64(seconds.min(1e9));
+    let ms = u64::try_from(bounded.as_micros().div_ceil(1_000)).unwrap_or(WAIT_MS_MAX);
+    Some(ms.min(WAIT_MS_MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Tests of the limiter's decisions, in virtual time.
+
+use bytes::Bytes;
+
+use super::*;
+
+fn answer(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> Answer {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.insert(*name, value.parse().unwrap());
+    }
+    Answer {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: map,
+        body: Bytes::from_static(body.as_bytes()),
+    }
+}
+
+fn ok(bucket: &str, limit: &str, remaining: &str, reset_after: &str) -> Answer {
+    let headers = [
+        ("x-ratelimit-bucket", bucket),
+        ("x-ratelimit-limit", limit),
+        ("x-ratelimit-remaining", remaining),
+        ("x-ratelimit-reset-after", reset_after),
+    ];
+    answer(200, &headers, "")
+}
+
+fn exchange(limiter: &mut Limiter, route: &Route, answer: &Answer, now_ms: u64) -> Option<Limited> {
+    let grant = limiter.take(route, now_ms);
+    let limited = limiter.observe(route, answer, now_ms);
+    limiter.release(grant, false);
+    limited
+}
+
+const POST: Route = Route::create_message(5);
+
+#[test]
+fn an_unknown_bucket_takes_one_call_at_a_time() {
+    let mut limiter = Limiter::default();
+    assert_eq!(limiter.ready_at(&POST, 7), Some(7));
+    let grant = limiter.take(&POST, 7);
+    assert_eq!(limiter.ready_at(&POST, 7), None);
+    assert_eq!(limiter.ready_at(&Route::create_message(6), 7), Some(7));
+    limiter.release(grant, true);
+    assert_eq!(limiter.ready_at(&POST, 8), Some(8));
+}
+
+#[test]
+fn remaining_and_reset_are_believed_on_every_answer() {
+    let mut limiter = Limiter::default();
+    exchange(&mut limiter, &POST, &ok("b", "5", "2", "1.5"), 1_000);
+    let first = limiter.take(&POST, 1_000);
+    let second = limiter.take(&POST, 1_000);
+    assert_eq!(limiter.ready_at(&POST, 1_000), None);
+    limiter.release(first, true);
+    limiter.release(second, true);
+    assert_eq!(limiter.ready_at(&POST, 1_001), Some(2_500));
+    assert_eq!(limiter.ready_at(&POST, 2_500), Some(2_500));
+    exchange(&mut limiter, &POST, &ok("b", "5", "0", "0.0001"), 3_000);
+    assert_eq!(limiter.ready_at(&POST, 3_000), Some(3_001));
+}
+
+#[test]
+fn a_window_that_is_over_is_full_again() {
+    let mut limiter = Limiter::default();
+    exchange(&mut limiter, &POST, &ok("b", "2", "0", "1"), 0);
+    let grants = [limiter.take(&POST, 1_000), limiter.take(&POST, 1_000)];
+    assert_eq!(limiter.ready_at(&POST, 1_000), None);
+    grants
+        .into_iter()
+        .for_each(|grant| limiter.release(grant, false));
+    assert_eq!(limiter.ready_at(&POST, 1_000), Some(1_000));
+}
+
+#[test]
+fn routes_of_one_bucket_share_it_and_majors_do_not() {
+    let mut limiter = Limiter::default();
+    let edit = Route::edit_message(5);
+    exchange(&mut limiter, &edit, &ok("b", "5", "4", "9"), 0);
+    exchange(&mut limiter, &POST, &ok("b", "5", "0", "1"), 0);
+    assert_eq!(limiter.ready_at(&edit, 0), Some(1_000));
+    assert_eq!(limiter.ready_at(&Route::edit_message(6), 0), Some(0));
+}
+
+#[test]
+fn a_429_blocks_its_bucket_for_as_long_as_it_says() {
+    let mut limiter = Limiter::default();
+    let headers = [("x-ratelimit-scope", "user"), ("retry-after", "2")];
+    let body = r#"{"message":"","retry_after":2.25,"global":false}"#;
+    let limited = exchange(&mut limiter, &POST, &answer(429, &headers, body), 100);
+    assert_eq!(
+        limited,
+        Some(Limited {
+            retry_after_ms: 2_250,
+            global: false
+        })
+    );
+    assert_eq!(limiter.ready_at(&POST, 100), Some(2_350));
+    assert_eq!(limiter.ready_at(&Route::create_message(6), 100), Some(100));
+}
+
+#[test]
+fn a_global_429_stops_everything_but_callbacks() {
+    for (headers, body) in [
+        (
+            vec![("x-ratelimit-scope", "global"), ("retry-after", "3")],
+            "",
+        ),
+        (
+            vec![
+                ("x-ratelimit-global", "true"),
+                ("retry-after", "3"),
+                ("x-ratelimit-scope", "user"),
+            ],
+            "",
+        ),
+        (
+            vec![("x-ratelimit-scope", "user")],
+            r#"{"retry_after":3,"global":true}"#,
+        ),
+        (vec![("retry-after", "3")], "<html>banned</html>"),
+    ] {
+        let mut limiter = Limiter::default();
+        let limited = exchange(&mut limiter, &POST, &answer(429, &headers, body), 0).unwrap();
+        assert!(limited.global, "{headers:?}");
+        for route in [
+            POST,
+            Route::create_message(6),
+            Route::GATEWAY,
+            Route::edit_original("t"),
+        ] {
+            assert_eq!(
+                limiter.ready_at(&route, 0),
+                Some(3_000),
+                "{headers:?} {route:?}"
+            );
+        }
+        assert_eq!(limiter.ready_at(&Route::callback("t"), 0), Some(0));
+    }
+}
+
+#[test]
+fn the_global_limit_is_45_a_second_and_exempts_tokens() {
+    let mut limiter = Limiter::default();
+    for channel in 1..=45 {
+        let route = Route::create_message(channel);
+        assert_eq!(limiter.ready_at(&route, channel), Some(channel));
+        let grant = limiter.take(&route, channel);
+        limiter.release(grant, false);
+    }
+    assert_eq!(
+        limiter.ready_at(&Route::create_message(46), 50),
+        Some(1_001)
+    );
+    assert_eq!(limiter.ready_at(&Route::edit_original("t"), 50), Some(50));
+    assert_eq!(limiter.ready_at(&Route::callback("t"), 50), Some(50));
+    assert_eq!(
+        limiter.ready_at(&Route::create_message(46), 1_001),
+        Some(1_001)
+    );
+}
+
+#[test]
+fn callbacks_never_wait() {
+    let mut limiter = Limiter::default();
+    let route = Route::callback("t");
+    let grants: Vec<_> = (0..100).map(|_| limiter.take(&route, 0)).collect();
+    exchange(&mut limiter, &route, &ok("b", "1", "0", "60"), 0);
+    assert_eq!(limiter.ready_at(&route, 0), Some(0));
+    grants
+        .into_iter()
+        .for_each(|grant| limiter.release(grant, true));
+}
+
+#[test]
+fn a_401_of_the_bot_stops_the_bot_for_good() {
+    let mut limiter = Limiter::default();
+    exchange(
+        &mut limiter,
+        &Route::edit_original("t"),
+        &answer(401, &[], ""),
+        0,
+    );
+    assert_eq!(limiter.stopped(&POST, 0), None);
+    exchange(&mut limiter, &POST, &answer(401, &[], ""), 0);
+    assert_eq!(limiter.stopped(&POST, 99_999_999), Some(Stop::Unauthorized));
+    assert_eq!(limiter.ready_at(&POST, 5), Some(5));
+    assert_eq!(limiter.stopped(&Route::callback("t"), 0), None);
+}
+
+#[test]
+fn too_many_refused_calls_stop_everything_until_the_window_has_room() {
+    let mut limiter = Limiter::default();
+    let shared = answer(
+        429,
+        &[("x-ratelimit-scope", "shared"), ("retry-after", "0")],
+        "",
+    );
+    let forbidden = answer(403, &[], "");
+    for at_ms in 0..500 {
+        exchange(&mut limiter, &POST, &shared, at_ms);
+        assert_eq!(limiter.stopped(&POST, at_ms), None);
+        exchange(&mut limiter, &POST, &forbidden, at_ms);
+    }
+    let stop = Some(Stop::TooManyRefused(599_000));
+    assert_eq!(limiter.stopped(&POST, 1_000), stop);
+    assert_eq!(limiter.stopped(&Route::callback("t"), 1_000), stop);
+    assert_eq!(limiter.ready_at(&POST, 1_000), Some(600_000));
+    assert_eq!(limiter.stopped(&POST, 600_000), None);
+}
+
+#[test]
+fn hostile_headers_are_bounded() {
+    let mut limiter = Limiter::default();
+    for bad in ["NaN", "inf", "-1", "x", "", "1e999"] {
+        exchange(&mut limiter, &POST, &ok("b", bad, "0", bad), 0);
+        assert_eq!(limiter.ready_at(&POST, 0), Some(0), "{bad}");
+    }
+    let long = "b".repeat(BUCKET_NAME_BYTES_MAX + 1);
+    exchange(&mut limiter, &POST, &ok(&long, "1", "1", "1"), 0);
+    assert_eq!(
+        limiter.names.get(POST.template()).map(|name| name.len()),
+        Some(1)
+    );
+    exchange(&mut limiter, &POST, &ok("b", "1", "0", "1e300"), 0);
+    assert_eq!(limiter.ready_at(&POST, 0), Some(WAIT_MS_MAX));
+    let headers = [("x-ratelimit-scope", "user")];
+    let limited = exchange(&mut limiter, &POST, &answer(429, &headers, "[]"), 0).unwrap();
+    assert_eq!(limited.retry_after_ms, WAIT_MS_UNTOLD);
+}
+
+#[test]
+fn settled_buckets_are_forgotten() {
+    let mut limiter = Limiter::default();
+    for channel in 1..=10_000 {
+        let now_ms = channel * 100;
+        exchange(
+            &mut limiter,
+            &Route::create_message(channel),
+            &ok("b", "5", "4", "1"),
+            now_ms,
+        );
+    }
+    assert!(
+        limiter.buckets.len() <= BUCKETS_KEPT,
+        "{}",
+        limiter.buckets.len()
+    );
+}
