@@ -8,12 +8,18 @@ pub mod shim;
 
 pub mod executor;
 
-/// Runs the program with these arguments, the first of which is its name.
-#[must_use]
-pub fn main_from(args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    let mut args = args.into_iter().skip(1);
-    match (args.next(), args.next()) {
-        (Some(verb), Some(dir)) if verb == "shim" => shim::main(&dir),
-        _ => std::process::ExitCode::from(64),
-    }
-}
+pub mod config;
+
+mod failure;
+
+mod join;
+
+mod link;
+
+mod supervise;
+
+mod agent;
+
+mod cli;
+
+pub use cli::main_from;

@@ -20,6 +20,8 @@ pub const IDENTITY_BYTES_MAX: u64 = pem::PEM_BYTES_MAX;
 /// Longest certificate that a controller may hand out, bytes. Ours are below 1 KiB.
 const CERTIFICATE_BYTES_MAX: usize = 8 * 1024;
 
+const READING_KEY: &str = "reading the private key";
+
 /// Why a key and a chain are no identity.
 #[derive(Debug, Error)]
 pub enum AgentIdentityError {
@@ -59,6 +61,22 @@ impl AgentKey {
     pub fn generate() -> Result<Self, AgentIdentityError> {
         let key = KeyPair::generate();
         key.map(Self).map_err(failed("generating a key"))
+    }
+
+    /// Reads what [`AgentKey::to_pem`] printed.
+    ///
+    /// # Errors
+    /// [`AgentIdentityError::Key`].
+    pub fn from_pem(text: &[u8]) -> Result<Self, AgentIdentityError> {
+        let key = pem::key(text).ok_or(AgentIdentityError::Key(READING_KEY, None))?;
+        let key = KeyPair::try_from(&key).map_err(failed(READING_KEY))?;
+        Ok(Self(key))
+    }
+
+    /// The key as PEM, for a file that nobody else may read.
+    #[must_use]
+    pub fn to_pem(&self) -> Zeroizing<String> {
+        pem::encode(Some(self.0.serialized_der()), &[])
     }
 
     /// The signing request: DER, asking for nothing.
@@ -112,11 +130,9 @@ impl AgentIdentity {
     /// # Errors
     /// [`AgentIdentityError`].
     pub fn from_pem(text: &[u8]) -> Result<Self, AgentIdentityError> {
-        const READING: &str = "reading the private key";
-        let key = pem::key(text).ok_or(AgentIdentityError::Key(READING, None))?;
-        let key = KeyPair::try_from(&key).map_err(failed(READING))?;
+        let key = AgentKey::from_pem(text)?;
         let chain = pem::certificates(text).ok_or(AgentIdentityError::Chain)?;
-        Self::check(&key, chain)
+        Self::check(&key.0, chain)
     }
 
     /// Key and chain as PEM, for a file that nobody else may read.
@@ -226,6 +242,15 @@ mod tests {
         assert_eq!(read.peer().agent, [3; 16]);
         assert_eq!(read.pin(), ca.pin());
         assert!(format!("{read:?}").contains("***"));
+    }
+
+    #[test]
+    fn a_key_is_kept_between_two_attempts_to_join() {
+        let key = AgentKey::generate().unwrap();
+        let kept = AgentKey::from_pem(key.to_pem().as_bytes()).unwrap();
+        let spki = |key: &AgentKey| Csr::check(&key.csr().unwrap()).unwrap().spki();
+        assert_eq!(spki(&key), spki(&kept));
+        assert!(AgentKey::from_pem(b"torn").is_err());
     }
 
     #[test]

@@ -1,0 +1,179 @@
+//! The agent, put together: executor, link and what watches over them, from start to an ordered stop.
+//!
+//! Reads no arguments, signals or environment.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use shanty_core::ids::{AgentId, HostName};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ConfigError, DataDir};
+use crate::executor::{self, Handle, State};
+use crate::facts;
+use crate::failure::{Failure, exit};
+use crate::link::{self, Context, OnStop, Over, Watcher};
+use crate::supervise::Supervisor;
+
+/// What the command line says.
+pub(crate) struct Options {
+    pub(crate) data_dir: DataDir,
+    pub(crate) on_stop: OnStop,
+    /// Program and leading arguments of shims.
+    pub(crate) shim: Vec<OsString>,
+}
+
+/// Who is ready.
+pub(crate) struct Ready {
+    pub(crate) agent: AgentId,
+    pub(crate) name: HostName,
+}
+
+/// Runs until `stop` is cancelled, the identity is revoked, or a part fails. `ready` is called when the first link is up.
+pub(crate) async fn run(
+    options: Options,
+    stop: CancellationToken,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), Failure> {
+    // Asked before anything is created: a wrong directory should stay as it is.
+    if !options.data_dir.is_enrolled() {
+        let error = ConfigError::NotEnrolled(options.data_dir.path().to_owned());
+        return Err(Failure::new(
+            "E_NOT_ENROLLED",
+            exit::CONFIG,
+            error.to_string(),
+        ));
+    }
+    let _lock = options.data_dir.lock().map_err(|error| locked(&error))?;
+    let (identity, config) = options.data_dir.load().map_err(|e| Failure::config(&e))?;
+    let tls = shanty_certs::tls::link_client(&identity).map_err(|e| Failure::config(&e))?;
+
+    let mut parts = Supervisor::default();
+    let executor = open_executor(&options, &config, &mut parts).await?;
+    let context = Context {
+        agent: config.agent,
+        address: config.link.clone(),
+        tls,
+        boot_id: boot_id()?,
+        instance: uuid::Uuid::now_v7().simple().to_string(),
+        executor: executor.clone(),
+        vitals: Watcher::start(config.run_as.clone(), config.times.metrics)
+            .map_err(|e| Failure::internal(&e))?,
+        times: config.times,
+        on_stop: options.on_stop,
+        stop: stop.clone(),
+    };
+    let who = Ready {
+        agent: config.agent,
+        name: config.name,
+    };
+    let work = keep_until_over(&context, &executor, || ready(&who));
+    let over = tokio::select! {
+        over = work => over,
+        failed = parts.failed() => return Err(Failure::internal(&failed)),
+    };
+    if let Over::Revoked(text) = &over {
+        tracing::error!(
+            "The controller refuses this identity for good: {text}. Executions are killed."
+        );
+        kill_all(&executor).await;
+    }
+    drop((context, executor));
+    // With its last handle gone the executor ends; what it still writes is finished first.
+    tokio::time::timeout(link::KILL, parts.ended()).await.ok();
+    match over {
+        Over::Stopped => Ok(()),
+        Over::Revoked(text) => {
+            let text = format!("The controller revoked this agent: {text}");
+            Err(Failure::new("E_REVOKED", exit::REFUSED, text))
+        }
+    }
+}
+
+/// Keeps the link; when the agent stops and takes its executions along, kills them while the link still tells how they ended.
+async fn keep_until_over(context: &Context, executor: &Handle, ready: impl FnOnce()) -> Over {
+    let ended = CancellationToken::new();
+    let keep = async {
+        let over = link::keep(context, ready).await;
+        ended.cancel();
+        over
+    };
+    let kill = async {
+        tokio::select! {
+            biased;
+            () = context.stop.cancelled() => {
+                if context.on_stop == OnStop::Kill {
+                    kill_all(executor).await;
+                }
+            }
+            () = ended.cancelled() => {}
+        }
+    };
+    let (over, ()) = tokio::join!(keep, kill);
+    over
+}
+
+/// Kills every execution, also those that are only just starting, and waits until none runs, for [`link::KILL`] at most.
+async fn kill_all(executor: &Handle) {
+    let mut held = executor.watch();
+    let mut told = BTreeSet::new();
+    let killing = async {
+        loop {
+            let running: Vec<_> = held
+                .borrow_and_update()
+                .iter()
+                .filter(|(_, status)| status.state == State::Running)
+                .map(|(run, _)| *run)
+                .collect();
+            if running.is_empty() {
+                return;
+            }
+            for run in running {
+                if told.insert(run) {
+                    executor.cancel(run, true).await;
+                }
+            }
+            if held.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(link::KILL, killing).await.is_err() {
+        tracing::error!("Some executions could not be killed; their shims go on.");
+    }
+}
+
+async fn open_executor(
+    options: &Options,
+    config: &Config,
+    parts: &mut Supervisor,
+) -> Result<Handle, Failure> {
+    // Shims run elsewhere, so a relative directory would be another one for them.
+    let data_dir =
+        std::path::absolute(options.data_dir.path()).map_err(|e| Failure::internal(&e))?;
+    let config = executor::Config::new(
+        data_dir,
+        config.agent,
+        config.run_as.clone(),
+        options.shim.clone(),
+    );
+    let (executor, work) = executor::open(config)
+        .await
+        .map_err(|e| Failure::config(&e))?;
+    parts.start("executor", work);
+    Ok(executor)
+}
+
+fn boot_id() -> Result<String, Failure> {
+    let id = facts::boot_id().map_err(|e| Failure::internal(&e))?;
+    Ok(uuid::Uuid::from_bytes(id).to_string())
+}
+
+/// Another agent in the directory may end soon; anything else has to be put right.
+fn locked(error: &ConfigError) -> Failure {
+    match error {
+        ConfigError::InUse(_) => Failure::new("E_IN_USE", exit::TRY_AGAIN, error.to_string()),
+        ConfigError::File(_) => Failure::new("E_PERM", exit::CONFIG, error.to_string()),
+        _ => Failure::config(error),
+    }
+}

@@ -1,0 +1,318 @@
+//! The command line: arguments, environment, signals and standard streams, which nothing else of the crate touches.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use zeroize::Zeroizing;
+
+use crate::agent::{self, Ready};
+use crate::config::{Address, DataDir};
+use crate::failure::{Failure, exit};
+use crate::join;
+use crate::link::OnStop;
+use crate::shim;
+
+/// Runs commands on this host for a Shanty controller.
+#[derive(Debug, Parser)]
+#[command(name = "shanty-agent", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Enrol this host with a join token, once.
+    Join(JoinArgs),
+    /// Keep the link to the controller and run what it orders.
+    Run(RunArgs),
+    /// Own one execution; started by the agent itself.
+    #[command(hide = true)]
+    Shim {
+        /// Folder of the execution.
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct JoinArgs {
+    /// Join listener of the controller.
+    #[arg(long, value_name = "HOST:PORT")]
+    server: Address,
+    /// Name of this host in Shanty [default: the host name in lower case].
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    data_dir: DataDirArg,
+    /// File with the join token, or - for standard input. Without it SHANTY_TOKEN is used, else standard input.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Users that commands may run as; the first is the default. Required for root.
+    #[arg(long, value_name = "USER,USER", value_delimiter = ',')]
+    run_as: Vec<String>,
+    /// Link listener to dial from now on, when the one that the controller names cannot be reached from here.
+    #[arg(long, value_name = "HOST:PORT")]
+    link: Option<Address>,
+    /// Print the outcome as one JSON line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    #[command(flatten)]
+    data_dir: DataDirArg,
+    /// What becomes of executions when the agent stops [default: kill on a terminal, else keep].
+    #[arg(long)]
+    on_stop: Option<OnStop>,
+    /// Program for shims [default: this one].
+    #[arg(long, value_name = "PROGRAM")]
+    shim: Option<PathBuf>,
+    /// Arguments of that program before the execution's folder [default: shim].
+    #[arg(long, value_name = "ARG", hide = true, requires = "shim")]
+    shim_arg: Vec<OsString>,
+    /// Stop when standard input ends.
+    #[arg(long)]
+    exit_with_stdin: bool,
+    /// Print errors as one JSON line too.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DataDirArg {
+    /// Where identity, configuration and executions are kept.
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "SHANTY_AGENT_DATA",
+        default_value = "/var/lib/shanty-agent"
+    )]
+    data_dir: PathBuf,
+}
+
+/// Runs the program with these arguments, the program's own name first.
+#[must_use]
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // A shim has no threads and writes no log, so it comes before everything that has or does.
+    if let [_, command, dir] = args.as_slice()
+        && command == "shim"
+    {
+        return shim::main(dir);
+    }
+    match Cli::try_parse_from(args) {
+        Ok(cli) => dispatch(cli.command),
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { 0 };
+            error.print().ok(); // Nobody to tell.
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> ExitCode {
+    match command {
+        Command::Shim { dir } => shim::main(dir.as_os_str()),
+        Command::Join(args) => {
+            let json = args.json;
+            finish(join_main(args), json)
+        }
+        Command::Run(args) => {
+            let json = args.json;
+            finish(run_main(args), json)
+        }
+    }
+}
+
+fn finish(ended: Result<(), Failure>, json: bool) -> ExitCode {
+    let Err(failure) = ended else {
+        return ExitCode::SUCCESS;
+    };
+    if json {
+        print_line(&serde_json::json!({
+            "event": "error", "code": failure.code, "text": failure.text,
+        }));
+    }
+    let text = format!("shanty-agent: {failure} ({})\n", failure.code);
+    std::io::stderr().write_all(text.as_bytes()).ok(); // Nobody to tell.
+    ExitCode::from(failure.exit)
+}
+
+fn join_main(args: JoinArgs) -> Result<(), Failure> {
+    start_log();
+    let options = join::Options {
+        server: args.server,
+        link: args.link,
+        name: args.name,
+        data_dir: DataDir::new(args.data_dir.data_dir),
+        token_file: args.token_file,
+        token: std::env::var("SHANTY_TOKEN").ok().map(Zeroizing::new),
+        run_as: args.run_as,
+    };
+    let joined = runtime()?.block_on(join::join(options))?;
+    let (agent, name, link) = (joined.agent, joined.name, joined.link);
+    if args.json {
+        print_line(&serde_json::json!({
+            "event": "joined", "agent": agent.to_string(), "name": name.as_str(), "link": link.to_string(),
+        }));
+    } else {
+        let text = format!("Joined as {name}. Start the agent with `shanty-agent run`.\n");
+        std::io::stdout().write_all(text.as_bytes()).ok(); // Nobody to tell.
+    }
+    Ok(())
+}
+
+fn run_main(args: RunArgs) -> Result<(), Failure> {
+    start_log();
+    let usual = if std::io::stdout().is_terminal() {
+        OnStop::Kill
+    } else {
+        OnStop::Keep
+    };
+    let options = agent::Options {
+        data_dir: DataDir::new(args.data_dir.data_dir),
+        on_stop: args.on_stop.unwrap_or(usual),
+        shim: shim_command(args.shim, args.shim_arg)?,
+    };
+    let stop = CancellationToken::new();
+    if args.exit_with_stdin {
+        stop_with_stdin(stop.clone())?;
+    }
+    let runtime = runtime()?;
+    let ended = runtime.block_on(until_stopped(options, stop));
+    // A blocked read of some file must not hold up the exit.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    ended
+}
+
+/// Runs the agent; the first signal stops it in order, the second at once.
+async fn until_stopped(options: agent::Options, stop: CancellationToken) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let mut run = std::pin::pin!(agent::run(options, stop.clone(), announce));
+    tokio::select! {
+        ended = &mut run => return ended,
+        () = signals.next() => stop.cancel(),
+    }
+    tokio::select! {
+        ended = &mut run => ended,
+        () = signals.next() => Err(Failure::new("E_STOPPED", exit::FAILED, "stopped at once, on a second signal")),
+    }
+}
+
+fn announce(ready: &Ready) {
+    print_line(&serde_json::json!({
+        "event": "ready", "agent": ready.agent.to_string(), "name": ready.name.as_str(),
+    }));
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|e| Failure::internal(&e));
+        Ok(Self {
+            term: listen(SignalKind::terminate())?,
+            int: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
+}
+
+/// This program's own shim unless another program is named.
+fn shim_command(program: Option<PathBuf>, args: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
+    let program = match program {
+        Some(program) => program,
+        None => std::env::current_exe().map_err(|e| Failure::internal(&e))?,
+    };
+    let mut command = vec![program.into_os_string()];
+    if args.is_empty() {
+        command.push(OsStr::new("shim").to_owned());
+    } else {
+        command.extend(args);
+    }
+    Ok(command)
+}
+
+/// Whoever started the agent may hold a pipe to it: when that ends, so does the agent. Reading cannot be interrupted, so the thread
+/// is left behind at the exit.
+fn stop_with_stdin(stop: CancellationToken) -> Result<(), Failure> {
+    let wait = move || {
+        let mut stdin = std::io::stdin();
+        let mut ignored = [0; 256];
+        while stdin.read(&mut ignored).is_ok_and(|n| n > 0) {}
+        stop.cancel();
+    };
+    let started = std::thread::Builder::new()
+        .name("stdin".to_owned())
+        .spawn(wait);
+    started.map(drop).map_err(|e| Failure::internal(&e))
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::internal(&e))
+}
+
+/// Logs to standard error; `RUST_LOG` chooses what.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    log.try_init().ok(); // A program around this one has its own.
+}
+
+fn print_line(line: &serde_json::Value) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).ok(); // Nobody to tell.
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_token_has_no_place_on_the_command_line() {
+        let parsed =
+            Cli::try_parse_from(["shanty-agent", "join", "--server", "a:1", "--token", "x"]);
+        assert!(parsed.is_err());
+    }
+
+    #[test]
+    fn shims_are_this_program_unless_told_otherwise() {
+        let own = shim_command(None, Vec::new()).unwrap();
+        assert_eq!(own[1], "shim");
+        let other = shim_command(Some("/bin/shanty".into()), vec!["__shim".into()]).unwrap();
+        assert_eq!(other, ["/bin/shanty", "__shim"]);
+    }
+}

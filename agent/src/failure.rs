@@ -1,0 +1,94 @@
+//! What the program says when it stops for a reason that a person can do something about, and with which exit code.
+
+use std::error::Error;
+use std::fmt;
+
+/// Exit codes, as in `sysexits.h`: stable for scripts and units.
+pub(crate) mod exit {
+    /// Something failed that is no fault of the caller.
+    pub(crate) const FAILED: u8 = 1;
+    /// The command line, or a token, is not well-formed.
+    pub(crate) const USAGE: u8 = 64;
+    /// What was to be created is there already.
+    pub(crate) const EXISTS: u8 = 73;
+    /// It may work later.
+    pub(crate) const TRY_AGAIN: u8 = 75;
+    /// The controller said no.
+    pub(crate) const REFUSED: u8 = 77;
+    /// Something is not set up as it must be.
+    pub(crate) const CONFIG: u8 = 78;
+}
+
+/// A stop with a stable code, an exit code and a text for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// `E_...`, stable for scripts.
+    pub(crate) code: &'static str,
+    /// The exit code.
+    pub(crate) exit: u8,
+    /// What happened and what to do next.
+    pub(crate) text: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: &'static str, exit: u8, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            exit,
+            text: text.into(),
+        }
+    }
+
+    /// Something is not set up as it must be: exit code 78.
+    pub(crate) fn config(error: &dyn Error) -> Self {
+        Self::new("E_CONFIG", exit::CONFIG, chain(error))
+    }
+
+    /// A fault of ours or of the machine: exit code 1.
+    pub(crate) fn internal(error: &dyn Error) -> Self {
+        Self::new("E_INTERNAL", exit::FAILED, chain(error))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// An error and its causes as one line: `connect to web:1: connection refused`. A cause that repeats its effect is left out.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// A text from the other side as one line that is safe to print: bounded, nothing that moves a cursor.
+pub(crate) fn printable(text: &str) -> String {
+    const CHARS_MAX: usize = 500;
+    text.chars()
+        .take(CHARS_MAX)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_follow_without_repetition() {
+        let inner = std::io::Error::other("deep");
+        assert_eq!(chain(&inner), "deep");
+        assert_eq!(printable("a\x1b[2Jb\nc"), "a [2Jb c");
+        assert_eq!(printable(&"x".repeat(9_999)).len(), 500);
+    }
+}

@@ -1,0 +1,202 @@
+//! One connection to a controller: TCP, TLS, then HTTP/2 over exactly that stream.
+//!
+//! The handshake is done here and not inside tonic, so that its errors stay what they are and nothing is sent before it is over.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use shanty_certs::tls::{self, ServerRefused};
+use shanty_core::limits;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use crate::config::Address;
+
+/// HTTP/2 pings of ours, beside the pings of the link: they also cover a link on which the controller is stuck.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// Headers that the controller may send, bytes.
+const HEADERS_BYTES_MAX: u32 = 16 * 1024;
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub(crate) enum DialError {
+    /// No TCP connection: unknown name, refused, unreachable.
+    #[error("cannot connect to {address}")]
+    Connect {
+        /// What was dialled.
+        address: Address,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Nobody answered in time.
+    #[error("{0} does not answer")]
+    Silent(Address),
+    /// Our side refused the server.
+    #[error("will not talk to {address}")]
+    Refused {
+        /// What was dialled.
+        address: Address,
+        /// Why.
+        #[source]
+        refused: ServerRefused,
+    },
+    /// The handshake failed otherwise.
+    #[error("the TLS handshake with {address} failed")]
+    Tls {
+        /// What was dialled.
+        address: Address,
+        /// What rustls said.
+        #[source]
+        source: io::Error,
+    },
+    /// No HTTP/2 on the connection.
+    #[error("{address} does not speak HTTP/2")]
+    Http {
+        /// What was dialled.
+        address: Address,
+        /// What tonic said.
+        #[source]
+        source: tonic::transport::Error,
+    },
+}
+
+/// A connection that is ready for calls.
+pub(crate) struct Dialed {
+    pub(crate) channel: Channel,
+    revoked: Arc<AtomicBool>,
+}
+
+impl Dialed {
+    /// Tells later whether the controller ended this connection because our identity is revoked.
+    pub(crate) fn revoked(&self) -> Arc<AtomicBool> {
+        self.revoked.clone()
+    }
+}
+
+/// Connects within [`limits::HANDSHAKE_MS_MAX`].
+pub(crate) async fn dial(
+    address: &Address,
+    config: Arc<ClientConfig>,
+) -> Result<Dialed, DialError> {
+    let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
+    tokio::time::timeout(limit, connect(address, config))
+        .await
+        .unwrap_or_else(|_| Err(DialError::Silent(address.clone())))
+}
+
+async fn connect(address: &Address, config: Arc<ClientConfig>) -> Result<Dialed, DialError> {
+    let revoked = Arc::<AtomicBool>::default();
+    let io = ControllerIo {
+        io: handshake(address, config).await?,
+        revoked: revoked.clone(),
+    };
+    let failed = |source| DialError::Http {
+        address: address.clone(),
+        source,
+    };
+    // The controller sees as authority what was dialled.
+    let channel = Endpoint::from_shared(format!("http://{address}"))
+        .and_then(|endpoint| {
+            endpoint.user_agent(concat!("shanty-agent/", env!("CARGO_PKG_VERSION")))
+        })
+        .map_err(failed)?
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .keep_alive_while_idle(true)
+        .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .connect_with_connector(once(io))
+        .await
+        .map_err(failed)?;
+    Ok(Dialed { channel, revoked })
+}
+
+/// The stream under HTTP/2. With TLS 1.3 the controller's opinion of our certificate arrives with the first read, and h2 turns
+/// the error into text, so it is caught here.
+struct ControllerIo {
+    io: TlsStream<TcpStream>,
+    revoked: Arc<AtomicBool>,
+}
+
+impl AsyncRead for ControllerIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        if let Poll::Ready(Err(error)) = &read
+            && tls::says_revoked(error)
+        {
+            self.revoked.store(true, Ordering::Release);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for ControllerIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+async fn handshake(
+    address: &Address,
+    config: Arc<ClientConfig>,
+) -> Result<TlsStream<TcpStream>, DialError> {
+    let connected = TcpStream::connect(address.to_string()).await;
+    let tcp = connected
+        .and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp))
+        .map_err(|source| DialError::Connect {
+            address: address.clone(),
+            source,
+        })?;
+    let secured = TlsConnector::from(config).connect(tls::server_name(), tcp);
+    secured.await.map_err(|source| {
+        let address = address.clone();
+        match tls::server_refused(&source).cloned() {
+            Some(refused) => DialError::Refused { address, refused },
+            None => DialError::Tls { address, source },
+        }
+    })
+}
+
+/// Hands out one stream, once: tonic must not dial again behind our back.
+fn once(
+    stream: ControllerIo,
+) -> impl tower::Service<
+    Uri,
+    Response = TokioIo<ControllerIo>,
+    Error = io::Error,
+    Future = std::future::Ready<io::Result<TokioIo<ControllerIo>>>,
+> + Send
++ 'static {
+    let mut stream = Some(stream);
+    tower::service_fn(move |_: Uri| {
+        let stream = stream.take().map(TokioIo::new);
+        std::future::ready(stream.ok_or_else(|| io::Error::other("the connection is over")))
+    })
+}

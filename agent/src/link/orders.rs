@@ -1,0 +1,80 @@
+//! Hands what the controller ordered to the executor, one after the other: a `Cancel` must not overtake its `Start`.
+//!
+//! Runs beside the stream, so that an order that waits for the disk holds up neither output nor pings.
+
+use shanty_core::ids::RunId;
+use shanty_core::refusal::Code;
+use shanty_proto::v1;
+use tokio::sync::mpsc;
+
+use super::wire;
+use crate::executor::{ClockOffset, Handle, Refusal, Started};
+
+/// Orders that may wait for the executor. A fleet-wide run is one order for each host, so hundreds at once are not for work; when
+/// they do not fit, the link is closed and the controller sorts it out with what the next `Hello` says.
+pub(super) const ORDERS_MAX: usize = 512;
+
+/// What the controller wants done.
+#[derive(Debug)]
+pub(super) enum Order {
+    Start { run: RunId, order: Vec<u8> },
+    Cancel { run: RunId, force: bool },
+    Release { run: RunId },
+}
+
+/// Works until there are no more orders, or nobody to answer to. `answers` is the link's own bounded channel: a controller that
+/// does not read waits for itself only.
+pub(super) async fn carry_out(
+    mut orders: mpsc::Receiver<Order>,
+    executor: Handle,
+    clock: ClockOffset,
+    answers: mpsc::Sender<v1::Up>,
+) {
+    while let Some(order) = orders.recv().await {
+        let state = match order {
+            Order::Start { run, order } => start(&executor, run, order, clock).await,
+            Order::Cancel { run, force } => {
+                executor.cancel(run, force).await;
+                continue;
+            }
+            Order::Release { run } => {
+                executor.release(run).await;
+                continue;
+            }
+        };
+        let Some(state) = state else { continue };
+        if answers
+            .send(wire::up(v1::up::Kind::State(state)))
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// The answer to an order; none when it was accepted now, since the executor's state says so itself.
+async fn start(
+    executor: &Handle,
+    run: RunId,
+    order: Vec<u8>,
+    clock: ClockOffset,
+) -> Option<v1::State> {
+    match executor.start(order, clock).await {
+        Ok(Started::New) => None,
+        Ok(Started::Duplicate(status)) => Some(wire::state(run, &status)),
+        Err(refusal) => {
+            tracing::info!(run.id = %run, code = %refusal.code, "An order was refused.");
+            Some(wire::refused(run, refusal))
+        }
+    }
+}
+
+/// What a stopping agent answers to an order.
+pub(super) fn stopping(run: RunId) -> v1::State {
+    let refusal = Refusal {
+        code: Code::Stopping,
+        text: "The agent is stopping.".to_owned(),
+    };
+    wire::refused(run, refusal)
+}

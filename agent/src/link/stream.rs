@@ -1,0 +1,414 @@
+//! One link, from `Hello` to its end: hears the controller, tells what changes here, sends output as far as it is allowed.
+//!
+//! One loop that owns all of it. Bytes come from the executor a slice at a time and only when the last one went out, so a slow
+//! controller costs no memory here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use shanty_core::ids::RunId;
+use shanty_core::limits;
+use shanty_core::link::sender::{PastEnd, Sender, Slice};
+use shanty_proto::v1;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Channel;
+use v1::agents_client::AgentsClient;
+use v1::down::Kind as Down;
+use v1::up::Kind as Up;
+
+use super::orders::{self, ORDERS_MAX, Order};
+use super::vitals::Vitals;
+use super::wire::{self, BadMessage};
+use super::{Context, OnStop};
+use crate::executor::{ClockOffset, Handle, ReadError, State, Status};
+
+/// Messages handed to HTTP/2 and not yet sent. Small: they wait here only for flow control.
+const UP_MAX: usize = 16;
+
+/// Messages of ours that wait for a place among those. A controller that pings faster than it reads is cut off here.
+const WAITING_MAX: usize = 4_096;
+
+/// Longest time that a controller may ask an agent to stay away.
+const DRAIN_MAX: Duration = Duration::from_secs(600);
+
+/// How a link ended that did not break.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// We are stopping, and said what could be said.
+    Stopped,
+    /// The controller asks to come back within this time.
+    Drain(Duration),
+    /// The controller gives us no link.
+    Refused { code: v1::RefusedCode, text: String },
+}
+
+/// Why a link broke.
+#[derive(Debug, Error)]
+pub(crate) enum LinkError {
+    /// gRPC ended with an error.
+    #[error("{0}")]
+    Broken(String),
+    /// The controller closed it.
+    #[error("the controller closed the link")]
+    Closed,
+    /// No message for too long.
+    #[error("the controller was silent for {} s", .0.as_secs())]
+    Silent(Duration),
+    /// No `Welcome` in time.
+    #[error("the controller did not greet")]
+    NoWelcome,
+    /// A message that makes no sense.
+    #[error(transparent)]
+    BadMessage(#[from] BadMessage),
+    /// It acknowledged, or asked for, what does not exist.
+    #[error("the controller named bytes that there are not")]
+    PastEnd(#[from] PastEnd),
+    /// More at once than an agent takes.
+    #[error("the controller sends more than it reads, or more orders than can be taken")]
+    Flood,
+}
+
+impl From<tonic::Status> for LinkError {
+    /// Keeps what a person needs: the controller's own words, or the innermost cause. A status prints itself with all its layers.
+    fn from(status: tonic::Status) -> Self {
+        let mut cause = status.source();
+        while let Some(inner) = cause.and_then(Error::source) {
+            cause = Some(inner);
+        }
+        Self::Broken(cause.map_or_else(|| status.message().to_owned(), ToString::to_string))
+    }
+}
+
+type Reading = Pin<Box<dyn Future<Output = (Slice, Result<Vec<u8>, ReadError>)> + Send>>;
+
+/// What was last told of an execution; its length is told by the output itself.
+type Told = (std::mem::Discriminant<State>, bool);
+
+/// Opens a link and serves it to its end. `up` is called when the controller has greeted.
+pub(crate) async fn serve(
+    ctx: &Context,
+    channel: Channel,
+    up: impl FnOnce(),
+) -> Result<End, LinkError> {
+    let mut held = ctx.executor.watch();
+    let executions = held.borrow_and_update().clone();
+    let (out, messages) = mpsc::channel(UP_MAX);
+    out.try_send(wire::up(Up::Hello(hello(ctx, &executions))))
+        .map_err(|_| LinkError::Flood)?;
+    let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
+    let opened = tokio::time::timeout(limit, greet(channel, messages)).await;
+    let (down, first) = opened.unwrap_or(Err(LinkError::NoWelcome))?;
+    let welcome = match first {
+        Down::Welcome(welcome) => welcome,
+        Down::Refused(refused) => return Ok(refusal(refused)),
+        Down::Drain(drain) => return Ok(end_of(&drain)),
+        _ => return Err(BadMessage("something else than Welcome first").into()),
+    };
+    up();
+
+    let clock = ClockOffset::new(welcome.now_ms);
+    let (orders, waiting) = mpsc::channel(ORDERS_MAX);
+    let carrying = orders::carry_out(waiting, ctx.executor.clone(), clock, out.clone());
+    let mut stream = Stream {
+        ctx,
+        out: Some(out),
+        orders: Some(orders),
+        sender: Sender::default(),
+        told: BTreeMap::new(),
+        waiting: VecDeque::new(),
+        reading: None,
+        stop_by: None,
+    };
+    stream.take_up(&executions, &welcome)?;
+    stream.talk(down, held, carrying).await
+}
+
+async fn greet(
+    channel: Channel,
+    messages: mpsc::Receiver<v1::Up>,
+) -> Result<(Streaming<v1::Down>, Down), LinkError> {
+    let mut client = AgentsClient::new(channel)
+        .max_decoding_message_size(limits::FRAME_BYTES_MAX)
+        .max_encoding_message_size(limits::FRAME_BYTES_MAX);
+    let answer = client.link(ReceiverStream::new(messages)).await?;
+    let mut down = answer.into_inner();
+    let first = down.message().await?.ok_or(LinkError::Closed)?;
+    let first = first.kind.ok_or(BadMessage("an empty first message"))?;
+    Ok((down, first))
+}
+
+fn hello(ctx: &Context, executions: &BTreeMap<RunId, Status>) -> v1::Hello {
+    v1::Hello {
+        agent: ctx.agent.to_string(),
+        boot_id: ctx.boot_id.clone(),
+        instance: ctx.instance.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        executions: executions
+            .iter()
+            .map(|(run, status)| wire::state(*run, status))
+            .collect(),
+    }
+}
+
+fn refusal(refused: v1::Refused) -> End {
+    End::Refused {
+        code: refused.code(),
+        text: refused.text,
+    }
+}
+
+fn end_of(drain: &v1::Drain) -> End {
+    End::Drain(Duration::from_millis(drain.over_ms).min(DRAIN_MAX))
+}
+
+/// A link that is up.
+struct Stream<'a> {
+    ctx: &'a Context,
+    /// Gone once everything is said.
+    out: Option<mpsc::Sender<v1::Up>>,
+    orders: Option<mpsc::Sender<Order>>,
+    sender: Sender,
+    told: BTreeMap<RunId, Told>,
+    waiting: VecDeque<v1::Up>,
+    reading: Option<Reading>,
+    /// When stopping: the end of patience.
+    stop_by: Option<Instant>,
+}
+
+impl Stream<'_> {
+    /// Starts from what the controller holds of each execution that `Hello` named.
+    fn take_up(
+        &mut self,
+        executions: &BTreeMap<RunId, Status>,
+        welcome: &v1::Welcome,
+    ) -> Result<(), LinkError> {
+        self.sender.observe(lengths(executions));
+        self.told = executions.iter().map(|(run, s)| (*run, told(s))).collect();
+        for ack in &welcome.acked {
+            if let Err(error) = self.sender.welcome(wire::run(&ack.run)?, ack.offset) {
+                // Closing would not help: the next link would start the same way.
+                tracing::error!(run.id = %error.run, "The controller holds more of a spool than this host: {error}.");
+            }
+        }
+        Ok(())
+    }
+
+    async fn talk(
+        mut self,
+        mut down: Streaming<v1::Down>,
+        mut held: watch::Receiver<BTreeMap<RunId, Status>>,
+        carrying: impl Future<Output = ()>,
+    ) -> Result<End, LinkError> {
+        let mut carrying = pin!(carrying);
+        let mut carried = false;
+        let mut vitals = self.ctx.vitals.seen();
+        vitals.mark_changed();
+        let mut last_facts = None;
+        let mut silence = Instant::now() + self.ctx.times.offline;
+        loop {
+            self.read_on();
+            if self.finish_when_done(&held.borrow()) {
+                return Ok(End::Stopped);
+            }
+            let patience = self.stop_by.unwrap_or(silence).min(silence);
+            tokio::select! {
+                message = down.message() => {
+                    let Some(message) = message? else {
+                        return if self.stop_by.is_some() { Ok(End::Stopped) } else { Err(LinkError::Closed) };
+                    };
+                    silence = Instant::now() + self.ctx.times.offline;
+                    if let Some(end) = self.hear(message)? {
+                        return Ok(end);
+                    }
+                }
+                handed = hand_over(self.out.as_ref(), &mut self.waiting), if !self.waiting.is_empty() => {
+                    handed.map_err(|()| LinkError::Closed)?;
+                }
+                (slice, bytes) = read(&mut self.reading), if self.reading.is_some() => self.take_slice(slice, bytes),
+                changed = held.changed() => {
+                    // The executor's end is noticed by the supervisor.
+                    if changed.is_err() { return Err(LinkError::Closed); }
+                    self.observe(&held.borrow_and_update());
+                }
+                Ok(()) = vitals.changed() => self.tell_vitals(&vitals.borrow_and_update(), &mut last_facts),
+                () = &mut carrying, if !carried => carried = true,
+                () = self.ctx.stop.cancelled(), if self.stop_by.is_none() => self.begin_to_stop(),
+                () = tokio::time::sleep_until(patience) => {
+                    if self.stop_by.is_some_and(|by| by <= Instant::now()) {
+                        return Ok(End::Stopped);
+                    }
+                    return Err(LinkError::Silent(self.ctx.times.offline));
+                }
+            }
+            if self.waiting.len() > WAITING_MAX {
+                return Err(LinkError::Flood);
+            }
+        }
+    }
+
+    /// Reads the next slice when the last one is out.
+    fn read_on(&mut self) {
+        if self.reading.is_some() || !self.waiting.is_empty() || self.out.is_none() {
+            return;
+        }
+        if let Some(slice) = self.sender.next() {
+            let executor: Handle = self.ctx.executor.clone();
+            self.reading = Some(Box::pin(async move {
+                let bytes = executor.read(slice.run, slice.offset, slice.max).await;
+                (slice, bytes)
+            }));
+        }
+    }
+
+    fn take_slice(&mut self, slice: Slice, bytes: Result<Vec<u8>, ReadError>) {
+        self.reading = None;
+        let bytes = bytes.unwrap_or_else(|error| {
+            tracing::warn!(run.id = %slice.run, "Output cannot be read: {}.", crate::failure::chain(&error));
+            Vec::new()
+        });
+        self.sender.sent(slice, bytes.len());
+        if !bytes.is_empty() {
+            let output = v1::Output {
+                run: slice.run.to_string(),
+                offset: slice.offset,
+                bytes,
+            };
+            self.tell(Up::Output(output));
+        }
+    }
+
+    fn observe(&mut self, held: &BTreeMap<RunId, Status>) {
+        self.sender.observe(lengths(held));
+        self.told.retain(|run, _| held.contains_key(run));
+        for (run, status) in held {
+            if self.told.insert(*run, told(status)) != Some(told(status)) {
+                self.tell(Up::State(wire::state(*run, status)));
+            }
+        }
+    }
+
+    fn tell_vitals(&mut self, vitals: &Vitals, last_facts: &mut Option<v1::Facts>) {
+        if vitals.facts != *last_facts
+            && let Some(facts) = vitals.facts.clone()
+        {
+            *last_facts = Some(facts.clone());
+            self.tell(Up::Facts(facts));
+        }
+        if let Some(metrics) = vitals.metrics.clone() {
+            self.tell(Up::Metrics(metrics));
+        }
+    }
+
+    fn tell(&mut self, kind: Up) {
+        if self.out.is_some() {
+            self.waiting.push_back(wire::up(kind));
+        }
+    }
+
+    /// One message of the controller; the end of the link when it says so.
+    fn hear(&mut self, message: v1::Down) -> Result<Option<End>, LinkError> {
+        match message.kind {
+            // A kind that a newer controller knows.
+            None => {}
+            Some(Down::Welcome(_)) => return Err(BadMessage("a second Welcome").into()),
+            Some(Down::Start(start)) => self.start(start)?,
+            Some(Down::Cancel(cancel)) => {
+                let run = wire::run(&cancel.run)?;
+                let force = cancel.force;
+                self.order(Order::Cancel { run, force })?;
+            }
+            Some(Down::Release(release)) => {
+                let run = wire::run(&release.run)?;
+                self.order(Order::Release { run })?;
+            }
+            Some(Down::Ack(ack)) => self.sender.ack(wire::run(&ack.run)?, ack.offset)?,
+            Some(Down::Resume(resume)) => {
+                self.reading = None;
+                self.sender.resume(wire::run(&resume.run)?, resume.from)?;
+            }
+            Some(Down::Ping(ping)) => self.tell(Up::Pong(v1::Pong { id: ping.id })),
+            Some(Down::Drain(drain)) => return Ok(Some(end_of(&drain))),
+            Some(Down::Refused(refused)) => return Ok(Some(refusal(refused))),
+        }
+        Ok(None)
+    }
+
+    fn start(&mut self, start: v1::Start) -> Result<(), LinkError> {
+        let run = wire::run(&start.run)?;
+        if self.stop_by.is_some() {
+            self.tell(Up::State(orders::stopping(run)));
+            return Ok(());
+        }
+        let order = start.order;
+        self.order(Order::Start { run, order })
+    }
+
+    fn order(&self, order: Order) -> Result<(), LinkError> {
+        match &self.orders {
+            Some(orders) => orders.try_send(order).map_err(|_| LinkError::Flood),
+            // Stopping and already saying goodbye: the next link tells what came of it.
+            None => Ok(()),
+        }
+    }
+
+    fn begin_to_stop(&mut self) {
+        let patience = match self.ctx.on_stop {
+            OnStop::Keep => super::FLUSH,
+            OnStop::Kill => super::FLUSH + super::KILL,
+        };
+        self.stop_by = Some(Instant::now() + patience);
+    }
+
+    /// When stopping and everything is sent, says so by ending our half; the controller ends its own when it has read it all.
+    /// True when there is nobody to wait for.
+    fn finish_when_done(&mut self, held: &BTreeMap<RunId, Status>) -> bool {
+        if self.stop_by.is_none() || self.out.is_none() {
+            return false;
+        }
+        let running = held.values().any(|status| status.state == State::Running);
+        let wait_for_ends = self.ctx.on_stop == OnStop::Kill && running;
+        let silent = self.waiting.is_empty() && self.reading.is_none();
+        if !wait_for_ends && silent && self.sender.is_drained() {
+            self.orders = None;
+            self.out = None;
+        }
+        false
+    }
+}
+
+/// Hands the first waiting message to HTTP/2 once it takes one. Cancel-safe: the message leaves the queue only then.
+async fn hand_over(
+    out: Option<&mpsc::Sender<v1::Up>>,
+    waiting: &mut VecDeque<v1::Up>,
+) -> Result<(), ()> {
+    let Some(out) = out else {
+        return std::future::pending().await;
+    };
+    let permit = out.reserve().await.map_err(|_| ())?;
+    if let Some(message) = waiting.pop_front() {
+        permit.send(message);
+    }
+    Ok(())
+}
+
+async fn read(reading: &mut Option<Reading>) -> (Slice, Result<Vec<u8>, ReadError>) {
+    match reading {
+        Some(reading) => reading.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn lengths(held: &BTreeMap<RunId, Status>) -> impl Iterator<Item = (RunId, u64)> {
+    held.iter().map(|(run, status)| (*run, status.spool_len))
+}
+
+fn told(status: &Status) -> Told {
+    (std::mem::discriminant(&status.state), status.spool_full)
+}

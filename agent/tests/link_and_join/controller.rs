@@ -1,0 +1,301 @@
+//! A controller of a few lines: both listeners with real certificates; the test is its hub.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use shanty_certs::ca::Ca;
+use shanty_certs::csr::Csr;
+use shanty_certs::identity::PeerIdentity;
+use shanty_certs::revocation::Revoked;
+use shanty_certs::tls;
+use shanty_certs::token::JoinToken;
+use shanty_proto::v1::agents_server::{Agents, AgentsServer};
+use shanty_proto::v1::enroll_server::{Enroll, EnrollServer};
+use shanty_proto::v1::{self, down, up};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Server;
+use tonic::transport::server::Connected;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::program::{self, soon};
+
+/// Decides about a join that has a right shape.
+type Decide = Box<dyn FnMut(&v1::JoinRequest) -> Result<(), Status> + Send>;
+
+pub(crate) struct Controller {
+    pub(crate) ca: Arc<Ca>,
+    pub(crate) revoked: Revoked,
+    pub(crate) join: SocketAddr,
+    pub(crate) joins: Arc<Mutex<Vec<v1::JoinRequest>>>,
+    pub(crate) decide: Arc<Mutex<Decide>>,
+    links: mpsc::Receiver<Link>,
+    _dir: tempfile::TempDir,
+    _servers: JoinSet<()>,
+}
+
+/// One link, as the controller holds it.
+pub(crate) struct Link {
+    pub(crate) peer: PeerIdentity,
+    down: mpsc::Sender<Result<v1::Down, Status>>,
+    up: Streaming<v1::Up>,
+}
+
+impl Link {
+    pub(crate) async fn send(&self, kind: down::Kind) {
+        self.down
+            .send(Ok(v1::Down { kind: Some(kind) }))
+            .await
+            .unwrap();
+    }
+
+    /// The next message, or none when the agent ended the link.
+    pub(crate) async fn try_hear(&mut self) -> Option<up::Kind> {
+        let message = soon("a message of the agent", self.up.message()).await;
+        Some(message.ok()??.kind.expect("a kind"))
+    }
+
+    pub(crate) async fn hear(&mut self) -> up::Kind {
+        self.try_hear().await.expect("the link is up")
+    }
+
+    pub(crate) async fn hello(&mut self) -> v1::Hello {
+        match self.hear().await {
+            up::Kind::Hello(hello) => hello,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn welcome(&self, acked: Vec<v1::Ack>) {
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        let now_ms = u64::try_from(now.as_millis()).unwrap();
+        self.send(down::Kind::Welcome(v1::Welcome { now_ms, acked }))
+            .await;
+    }
+
+    /// Messages until one fits; the others are dropped.
+    pub(crate) async fn hear_until<T>(&mut self, pick: impl Fn(up::Kind) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = pick(self.hear().await) {
+                return found;
+            }
+        }
+    }
+
+    pub(crate) async fn ack(&self, run: &str, offset: u64) {
+        let run = run.to_owned();
+        self.send(down::Kind::Ack(v1::Ack { run, offset })).await;
+    }
+}
+
+impl Controller {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = Ca::open_or_create(&dir.path().join("ca"), SystemTime::now()).unwrap();
+        let (ca, revoked) = (Arc::new(ca), Revoked::default());
+        let mut servers = JoinSet::new();
+        let (links_tx, links) = mpsc::channel(8);
+        let joins = Arc::<Mutex<Vec<_>>>::default();
+        let accept_all: Decide = Box::new(|_| Ok(()));
+        let decide = Arc::new(Mutex::new(accept_all));
+
+        let link_config = tls::link_server(&ca, revoked.clone()).unwrap();
+        let (link, link_streams) = listen(link_config, ca.clone(), &mut servers).await;
+        let agents = AgentsServer::new(AgentsHere { links: links_tx });
+        servers.spawn(async move {
+            let served = Server::builder()
+                .add_service(agents)
+                .serve_with_incoming(link_streams);
+            served.await.unwrap();
+        });
+        let (join, join_streams) =
+            listen(tls::join_server(&ca).unwrap(), ca.clone(), &mut servers).await;
+        let enroll = EnrollServer::new(EnrollHere {
+            ca: ca.clone(),
+            joins: joins.clone(),
+            decide: decide.clone(),
+            link,
+        });
+        servers.spawn(async move {
+            let served = Server::builder()
+                .add_service(enroll)
+                .serve_with_incoming(join_streams);
+            served.await.unwrap();
+        });
+        Self {
+            ca,
+            revoked,
+            join,
+            joins,
+            decide,
+            links,
+            _dir: dir,
+            _servers: servers,
+        }
+    }
+
+    pub(crate) fn token(&self) -> String {
+        JoinToken::generate(self.ca.pin())
+            .unwrap()
+            .reveal()
+            .to_string()
+    }
+
+    pub(crate) fn server(&self) -> String {
+        self.join.to_string()
+    }
+
+    /// An enrolled agent's data directory, whose agent dials again at once.
+    pub(crate) async fn enroll(&self) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = dir.path().join("agent");
+        let output = program::join(&data_dir, &self.server(), &self.token(), &[]).await;
+        assert!(output.status.success(), "{}", program::stderr(&output));
+        let config = data_dir.join("agent.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let limits = "\n[limits]\nreconnect_min_ms = 20\nreconnect_max_ms = 100\nrefused_ms = 20\n";
+        std::fs::write(&config, text + limits).unwrap();
+        dir
+    }
+
+    pub(crate) async fn link(&mut self) -> Link {
+        soon("a link", self.links.recv()).await.unwrap()
+    }
+
+    /// The next link, greeted, with nothing acknowledged.
+    pub(crate) async fn greeted(&mut self) -> (Link, v1::Hello) {
+        let mut link = self.link().await;
+        let hello = link.hello().await;
+        link.welcome(Vec::new()).await;
+        (link, hello)
+    }
+}
+
+async fn listen(
+    config: Arc<rustls::ServerConfig>,
+    ca: Arc<Ca>,
+    servers: &mut JoinSet<()>,
+) -> (SocketAddr, ReceiverStream<io::Result<AgentIo>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tx, rx) = mpsc::channel(8);
+    let acceptor = TlsAcceptor::from(config);
+    servers.spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            if let Ok(io) = acceptor.accept(tcp).await {
+                let peer = tls::peer_identity(io.get_ref().1, ca.trust_domain()).ok();
+                tx.send(Ok(AgentIo { io, peer })).await.ok();
+            }
+        }
+    });
+    (address, ReceiverStream::new(rx))
+}
+
+struct AgentIo {
+    io: TlsStream<TcpStream>,
+    peer: Option<PeerIdentity>,
+}
+
+impl Connected for AgentIo {
+    type ConnectInfo = Option<PeerIdentity>;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for AgentIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for AgentIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+struct AgentsHere {
+    links: mpsc::Sender<Link>,
+}
+
+#[tonic::async_trait]
+impl Agents for AgentsHere {
+    type LinkStream = ReceiverStream<Result<v1::Down, Status>>;
+
+    async fn link(
+        &self,
+        request: Request<Streaming<v1::Up>>,
+    ) -> Result<Response<Self::LinkStream>, Status> {
+        let peer = request
+            .extensions()
+            .get::<Option<PeerIdentity>>()
+            .cloned()
+            .flatten();
+        let (down, messages) = mpsc::channel(64);
+        let link = Link {
+            peer: peer.expect("the link listener knows its peers"),
+            down,
+            up: request.into_inner(),
+        };
+        self.links.send(link).await.ok();
+        Ok(Response::new(ReceiverStream::new(messages)))
+    }
+}
+
+struct EnrollHere {
+    ca: Arc<Ca>,
+    joins: Arc<Mutex<Vec<v1::JoinRequest>>>,
+    decide: Arc<Mutex<Decide>>,
+    link: SocketAddr,
+}
+
+#[tonic::async_trait]
+impl Enroll for EnrollHere {
+    async fn join(
+        &self,
+        request: Request<v1::JoinRequest>,
+    ) -> Result<Response<v1::JoinReply>, Status> {
+        let request = request.into_inner();
+        self.joins.lock().unwrap().push(request.clone());
+        (self.decide.lock().unwrap())(&request)?;
+        let csr = Csr::check(&request.csr).map_err(|e| Status::invalid_argument(e.to_string()))?;
+        let agent = *uuid::Uuid::now_v7().as_bytes();
+        let chain = self.ca.issue_agent(&csr, agent, SystemTime::now()).unwrap();
+        Ok(Response::new(v1::JoinReply {
+            agent: hex::encode(agent),
+            name: request.name,
+            chain: chain.iter().map(|der| der.to_vec()).collect(),
+            // Only a port: the agent knows the host that it dialled.
+            link: format!(":{}", self.link.port()),
+        }))
+    }
+}
