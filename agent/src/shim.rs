@@ -91,7 +91,7 @@ pub fn main(dir: &OsStr) -> ExitCode {
 
 fn carry_out(dir: &Path) -> Result<(), ShimError> {
     system::close_on_exec_from(3);
-    let signals = own_process()?;
+    own_process()?;
     let order = read_order(dir)?;
     let spool = claim_spool(dir)?;
     let header = header(&order)?;
@@ -100,27 +100,34 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let clients = listen(dir)?;
     let limits = Limits::of(&order);
     let run_as = std::env::var(RUN_AS_VARIABLE).ok();
+    let keeper = Keeper::new(recorder, clients, limits, started_ms);
     let command = command::spawn(&order, run_as.as_deref());
-    Keeper::new(recorder, clients, signals, limits, started_ms)
-        .keep(command)
-        .map_err(ShimError::Keep)
+    // Only now, as std hands the mask on to what it spawns. A child that ended before is found without its signal.
+    let signals = take_signals()?;
+    keeper.keep(command, &signals).map_err(ShimError::Keep)
 }
 
-/// Leaves the agent's session, adopts orphans, and takes signals through a descriptor.
-fn own_process() -> Result<SignalFd, ShimError> {
+/// Leaves the agent's session, adopts orphans, and sets what the command inherits.
+fn own_process() -> Result<(), ShimError> {
     setsid().ok(); // Fails for the leader of a group, as when started by hand: then we lead one already.
     prctl::set_child_subreaper(true)?;
     umask(Mode::from_bits_truncate(0o027));
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    let mut taken = SigSet::empty();
-    for signal in [
+    system::default_signals();
+    SigSet::empty().thread_set_mask()?;
+    Ok(())
+}
+
+/// From now on signals come through a descriptor.
+fn take_signals() -> Result<SignalFd, ShimError> {
+    let taken: SigSet = [
         Signal::SIGCHLD,
         Signal::SIGTERM,
         Signal::SIGINT,
         Signal::SIGHUP,
-    ] {
-        taken.add(signal);
-    }
+    ]
+    .into_iter()
+    .collect();
     taken.thread_block()?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     Ok(SignalFd::with_flags(&taken, flags)?)

@@ -115,7 +115,8 @@ impl Folders {
         fs::remove_file(self.released.join(run.to_string())).ok(); // Tried again at the next start.
     }
 
-    fn delete(&self, run: RunId) -> io::Result<()> {
+    /// Deletes what there is of an execution, without remembering it.
+    pub(super) fn delete(&self, run: RunId) -> io::Result<()> {
         match fs::remove_dir_all(self.execution(run)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             Ok(()) | Err(_) => Ok(()),

@@ -173,7 +173,7 @@ impl Owner {
         });
     }
 
-    fn cancel(&mut self, run: RunId, force: bool) {
+    fn cancel(&self, run: RunId, force: bool) {
         let Some(held) = self.held.get(&run) else {
             return;
         };
@@ -471,6 +471,7 @@ fn accept(
     begin().inspect_err(|_| {
         if let Err(error) = folders.release(run) {
             tracing::warn!(run.id = %run, %error, "A refused order cannot be remembered on disk.");
+            folders.delete(run).ok(); // Left over it would look like an execution that was lost.
         }
     })
 }

@@ -72,7 +72,6 @@ impl Limits {
 pub(super) struct Keeper {
     recorder: Recorder,
     clients: Clients,
-    signals: SignalFd,
     limits: Limits,
     started_ms: u64,
     started: Instant,
@@ -116,7 +115,6 @@ impl Keeper {
     pub(super) fn new(
         recorder: Recorder,
         clients: Clients,
-        signals: SignalFd,
         limits: Limits,
         started_ms: u64,
     ) -> Self {
@@ -124,7 +122,6 @@ impl Keeper {
         Self {
             recorder,
             clients,
-            signals,
             started_ms,
             started,
             out: None,
@@ -151,11 +148,16 @@ impl Keeper {
     }
 
     /// Keeps the command until everything is over and recorded.
-    pub(super) fn keep(mut self, command: Result<Running, CannotStart>) -> io::Result<()> {
+    pub(super) fn keep(
+        mut self,
+        command: Result<Running, CannotStart>,
+        signals: &SignalFd,
+    ) -> io::Result<()> {
         match command {
             Ok(running) => {
                 self.main = Main::Alive(running.pid);
                 self.childless = false;
+                self.more_dead = true;
                 self.out = Some(running.out);
                 self.err = Some(running.err);
                 self.stdin = running.stdin;
@@ -164,10 +166,10 @@ impl Keeper {
         }
         while !self.over(Instant::now()) {
             self.tell();
-            let ready = self.wait()?;
+            let ready = self.wait(signals)?;
             let mut asked = Vec::new();
             for (source, flags) in ready {
-                self.serve(source, flags, &mut asked)?;
+                self.serve(source, flags, signals, &mut asked)?;
             }
             for request in asked {
                 self.obey(request);
@@ -202,8 +204,8 @@ impl Keeper {
     }
 
     /// Waits until something is ready or a time has come.
-    fn wait(&self) -> io::Result<Vec<(Source, PollFlags)>> {
-        let waited = self.waited();
+    fn wait(&self, signals: &SignalFd) -> io::Result<Vec<(Source, PollFlags)>> {
+        let waited = self.waited(signals);
         let mut polled: Vec<_> = waited
             .iter()
             .map(|(_, descriptor, flags)| PollFd::new(*descriptor, *flags))
@@ -222,10 +224,10 @@ impl Keeper {
         Ok(ready.collect())
     }
 
-    fn waited(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
+    fn waited<'a>(&'a self, signals: &'a SignalFd) -> Vec<(Source, BorrowedFd<'a>, PollFlags)> {
         let input = PollFlags::POLLIN;
         let mut waited = vec![
-            (Source::Signals, self.signals.as_fd(), input),
+            (Source::Signals, signals.as_fd(), input),
             (Source::Listener, self.clients.listener(), input),
         ];
         let stdin_full = self.stdin_waiting.len() > STDIN_BYTES_MAX;
@@ -269,10 +271,11 @@ impl Keeper {
         &mut self,
         source: Source,
         flags: PollFlags,
+        signals: &SignalFd,
         asked: &mut Vec<ToShim>,
     ) -> io::Result<()> {
         match source {
-            Source::Signals => self.hear(),
+            Source::Signals => self.hear(signals),
             Source::Listener => self.clients.accept(),
             // One that is only ready for writing is told the news at the next turn.
             Source::Client(_) if flags == PollFlags::POLLOUT => {}
@@ -286,8 +289,8 @@ impl Keeper {
     }
 
     /// Takes the signals that came. TERM and INT cancel, as a person at the host would expect; HUP means nothing to us.
-    fn hear(&mut self) {
-        while let Ok(Some(signal)) = self.signals.read_signal() {
+    fn hear(&mut self, signals: &SignalFd) {
+        while let Ok(Some(signal)) = signals.read_signal() {
             match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
                 Ok(Ok(Signal::SIGCHLD)) => self.more_dead = true,
                 Ok(Ok(Signal::SIGTERM | Signal::SIGINT)) => self.stop(Cause::Cancelled, false),

@@ -2,13 +2,14 @@
 
 #![expect(
     unsafe_code,
-    reason = "waitpid with real-time signals and close_range have no safe wrapper; each block says why it is sound"
+    reason = "waitpid that knows real-time signals, signal and close_range have no safe wrapper; each block says why it is sound"
 )]
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
 use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::Pid;
 
 /// What one look at the children found.
@@ -34,6 +35,26 @@ pub(super) fn reap() -> Reaped {
             (-1, _) => return Reaped::Childless,
             (pid, _) => return Reaped::Child(Pid::from_raw(pid), ExitStatus::from_raw(status)),
         }
+    }
+}
+
+/// Undoes what a parent such as nohup or a shell ignored: a command would inherit it, and with CHLD ignored its status would be lost.
+pub(super) fn default_signals() {
+    for ignored in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGCHLD,
+        Signal::SIGALRM,
+        Signal::SIGUSR1,
+        Signal::SIGUSR2,
+        Signal::SIGTSTP,
+        Signal::SIGTTIN,
+        Signal::SIGTTOU,
+    ] {
+        // SAFETY: the default disposition runs no code of ours, and nobody else in this single-threaded process handles these.
+        unsafe { signal(ignored, SigHandler::SigDfl) }.ok(); // Cannot fail for signals that have names.
     }
 }
 

@@ -1,0 +1,247 @@
+//! Agents and shims that are killed, disks and hosts that fail: each order at most once, and the state told truly.
+
+use std::fs;
+use std::io::Write as _;
+
+use nix::sys::signal::{Signal, kill};
+use prost::Message as _;
+use shanty_agent::executor::{Started, State};
+use shanty_core::ids::RunId;
+use shanty_core::spool::{Cause, Decoder, How, Record, encode};
+
+use crate::world::{World, commands, order, wait};
+
+const LOST: (How, Cause, u32) = (How::Unknown, Cause::Lost, 0);
+
+#[tokio::test]
+async fn a_killed_agent_finds_its_executions_again() {
+    let mut world = World::new().await;
+    let (gate, count) = (world.path("gate"), world.path("count"));
+    let command = format!(
+        "echo x >> {}; echo before; mkfifo {gate}; read x < {gate}; echo after; exit 6",
+        count.display(),
+        gate = gate.display(),
+    );
+    let order = order(&command);
+    let run = world.start(&order).await;
+    world.wrote(run, "before\n").await;
+    world.stop().await;
+    wait(|| (!gate.exists()).then(|| "there is no gate".to_owned()));
+    world.open().await;
+    assert_eq!(world.status(run).await.unwrap().state, State::Running);
+    world.wrote(run, "before\n").await;
+    let again = world.try_start(&order).await;
+    assert!(matches!(again, Ok(Started::Duplicate(status)) if status.state == State::Running));
+    fs::write(&gate, "go\n").unwrap();
+    let ended = world.ended(run).await;
+    assert_eq!(ended.text(), "before\nafter\n");
+    assert_eq!(ended.end(), (How::Code(6), Cause::Command, 0));
+    assert_eq!(fs::read(count).unwrap(), b"x\n");
+}
+
+#[tokio::test]
+async fn what_ended_without_an_agent_is_complete() {
+    let mut world = World::new().await;
+    let run = world
+        .start(&order("echo 0; sleep 0.1; seq 1 100000; exit 9"))
+        .await;
+    world.wrote(run, "0\n").await;
+    world.stop().await;
+    world.nothing_left();
+    world.open().await;
+    let ended = world.ended(run).await;
+    assert_eq!(ended.end(), (How::Code(9), Cause::Command, 0));
+    assert!(ended.text().ends_with("\n100000\n"));
+}
+
+#[tokio::test]
+async fn an_execution_taken_up_again_is_cancelled_like_any_other() {
+    let mut world = World::new().await;
+    let run = world.start(&order("echo ready; sleep 1000")).await;
+    world.wrote(run, "ready\n").await;
+    world.reopen().await;
+    world.handle.cancel(run, false).await;
+    assert_eq!(
+        world.ended(run).await.end(),
+        (How::Signal(15), Cause::Cancelled, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_killed_shim_leaves_a_lost_execution_and_no_process() {
+    let world = World::new().await;
+    let command = "(setsid sh -c 'trap \"\" TERM; sleep 1000' &); echo ready; sleep 1000";
+    let order = order(command);
+    let run = world.start(&order).await;
+    world.wrote(run, "ready\n").await;
+    // Half a record, as a shim that is killed in the middle of a write would leave it.
+    let spool = world.execution(run).join("spool");
+    let mut file = fs::OpenOptions::new().append(true).open(&spool).unwrap();
+    file.write_all(&[9, 0, 0, 0, 1, 2, 3]).unwrap();
+    kill(world.shim(run), Signal::SIGKILL).unwrap();
+    let ended = world.ended(run).await;
+    assert_eq!((ended.end(), ended.text().as_str()), (LOST, "ready\n"));
+    assert!(commands(&run.to_string()).is_empty());
+    let again = world.try_start(&order).await;
+    assert!(matches!(again, Ok(Started::Duplicate(status)) if status.state == State::Ended));
+}
+
+#[tokio::test]
+async fn agent_and_shim_killed_leave_a_lost_execution_and_no_process() {
+    let mut world = World::new().await;
+    let run = world.start(&order("echo ready; sleep 1000")).await;
+    world.wrote(run, "ready\n").await;
+    let shim = world.shim(run);
+    world.stop().await;
+    kill(shim, Signal::SIGKILL).unwrap();
+    world.open().await;
+    let ended = world.ended(run).await;
+    assert_eq!((ended.end(), ended.text().as_str()), (LOST, "ready\n"));
+    assert!(commands(&run.to_string()).is_empty());
+}
+
+#[tokio::test]
+async fn an_order_whose_shim_never_began_is_lost_and_never_starts() {
+    let mut world = World::new().await;
+    let count = world.path("count");
+    let order = order(&format!("echo x >> {}", count.display()));
+    let run: RunId = order.run.parse().unwrap();
+    world.stop().await;
+    fs::create_dir(world.execution(run)).unwrap();
+    fs::write(world.execution(run).join("order"), order.encode_to_vec()).unwrap();
+    world.open().await;
+    assert_eq!(world.ended(run).await.end(), LOST);
+    let again = world.try_start(&order).await;
+    assert!(matches!(again, Ok(Started::Duplicate(status)) if status.state == State::Ended));
+    // A shim that comes late finds that the spool is not its own.
+    let late = std::process::Command::new(&world.config.shim[0])
+        .arg("shim")
+        .arg(world.execution(run))
+        .status()
+        .unwrap();
+    assert_eq!(late.code(), Some(75));
+    assert!(!count.exists());
+}
+
+#[tokio::test]
+async fn broken_folders_are_lost_and_do_not_stop_the_others() {
+    let mut world = World::new().await;
+    let good = world.start(&order("echo fine")).await;
+    world.ended(good).await;
+    world.stop().await;
+    let unreadable = RunId::from_bytes([1; 16]);
+    fs::create_dir(world.execution(unreadable)).unwrap();
+    fs::write(world.execution(unreadable).join("order"), [0xff; 50]).unwrap();
+    let garbage = RunId::from_bytes([2; 16]);
+    fs::create_dir(world.execution(garbage)).unwrap();
+    fs::write(world.execution(garbage).join("spool"), [0xee; 500]).unwrap();
+    let empty = RunId::from_bytes([3; 16]);
+    fs::create_dir(world.execution(empty)).unwrap();
+    fs::write(world.execution(RunId::from_bytes([4; 16])), b"a file").unwrap();
+    fs::create_dir(world.config.data_dir.join("executions/foreign")).unwrap();
+    world.open().await;
+    assert_eq!(world.ended(good).await.text(), "fine\n");
+    assert_eq!(world.ended(unreadable).await.end(), LOST);
+    assert_eq!(world.ended(garbage).await.end(), LOST);
+    assert_eq!(world.handle.list().await.len(), 3);
+    assert!(!world.execution(empty).exists(), "it was never accepted");
+}
+
+#[tokio::test]
+async fn after_a_crash_of_the_host_executions_are_lost() {
+    let mut world = World::new().await;
+    let run = world.start(&order("echo ready; sleep 1000")).await;
+    world.wrote(run, "ready\n").await;
+    let shim = world.shim(run);
+    world.stop().await;
+    kill(shim, Signal::SIGKILL).unwrap();
+    // The processes of another boot are not ours to kill: here they stand for those that got the same numbers.
+    let spool = world.execution(run).join("spool");
+    let mut decoder = Decoder::new();
+    decoder.push(&fs::read(&spool).unwrap());
+    let mut bytes = Vec::new();
+    while let Some((mut record, _)) = decoder.next_record().unwrap() {
+        if let Record::Header(header) = &mut record {
+            header.boot_id = [0; 16];
+        }
+        encode(&record, &mut bytes).unwrap();
+    }
+    fs::write(&spool, bytes).unwrap();
+    world.open().await;
+    let ended = world.ended(run).await;
+    assert_eq!((ended.end(), ended.text().as_str()), (LOST, "ready\n"));
+    let others = commands(&run.to_string());
+    assert_eq!(others.len(), 2);
+    for pid in others {
+        kill(pid, Signal::SIGKILL).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_a_crash_cut_short_is_finished() {
+    let mut world = World::new().await;
+    let order = order("true");
+    let run = world.start(&order).await;
+    world.ended(run).await;
+    world.stop().await;
+    let released = world.config.data_dir.join("released").join(run.to_string());
+    fs::write(released, "99999999999999").unwrap();
+    world.open().await;
+    assert!(world.handle.list().await.is_empty());
+    assert!(!world.execution(run).exists());
+    assert!(world.try_start(&order).await.is_err());
+}
+
+#[tokio::test]
+async fn a_full_disk_makes_the_command_wait_and_loses_nothing() {
+    if !nix::unistd::Uid::effective().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
+        println!("SKIPPED: a small disk can only be mounted by root");
+        return;
+    }
+    let disk = SmallDisk::mounted();
+    let ballast = disk.0.path().join("ballast");
+    fs::write(&ballast, vec![0; 6_000_000]).unwrap();
+    let data_dir = disk.0.path().join("data");
+    {
+        let world = World::with(|config| config.data_dir = data_dir).await;
+        let run = world
+            .start(&order("head -c 7000000 /dev/zero; echo end >&2"))
+            .await;
+        let status = world.until(run, |status| status.spool_full).await;
+        assert_eq!(status.state, State::Running);
+        fs::remove_file(&ballast).unwrap();
+        let ended = world.ended(run).await;
+        assert_eq!(
+            (ended.out.len(), ended.err_text().as_str()),
+            (7_000_000, "end\n")
+        );
+        assert_eq!(ended.end(), (How::Code(0), Cause::Command, 0));
+    }
+}
+
+/// Eight megabytes in memory.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mounted() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        mount(
+            &["mount", "-t", "tmpfs", "-o", "size=8m", "shanty-test"],
+            &folder,
+        );
+        Self(folder)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        mount(&["umount", "--lazy"], &self.0);
+    }
+}
+
+fn mount(words: &[&str], folder: &tempfile::TempDir) {
+    let mut command = std::process::Command::new(words[0]);
+    command.args(&words[1..]).arg(folder.path());
+    assert!(command.status().unwrap().success());
+}

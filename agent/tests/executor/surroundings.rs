@@ -1,0 +1,126 @@
+//! What a command finds around itself: its user, folder, environment, descriptors, limits.
+
+use nix::unistd::Uid;
+use shanty_core::spool::{Cause, How};
+use shanty_proto::v1;
+
+use crate::world::{World, argv, order};
+
+#[tokio::test]
+async fn the_environment_is_made_from_nothing() {
+    let world = World::new().await;
+    let mut order =
+        order("env | cut -d= -f1 | sort; echo $GREETING; echo $LANG; echo $SHANTY_RUN; echo $PATH");
+    order.env.push(v1::EnvVar {
+        name: "GREETING".to_owned(),
+        value: "a=b $(id) 'c'".to_owned(),
+    });
+    let ended = world.run(&order).await;
+    // PWD is the shell's own, `_` is some shells'.
+    let names = "GREETING HOME LANG LOGNAME PATH PWD SHANTY_RUN SHELL USER";
+    let lines: Vec<_> = ended.text().lines().map(str::to_owned).collect();
+    let (seen, values) = lines.split_at(lines.len() - 4);
+    let seen: Vec<_> = seen
+        .iter()
+        .map(String::as_str)
+        .filter(|name| *name != "_")
+        .collect();
+    assert_eq!(seen.join(" "), names);
+    assert_eq!(
+        values,
+        [
+            "a=b $(id) 'c'",
+            "C.UTF-8",
+            &order.run,
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn no_descriptor_of_ours_and_no_input_reach_the_command() {
+    let world = World::new().await;
+    // No pipeline here: the shell itself would hold its ends for a moment.
+    let ended = world
+        .run(&order("readlink /proc/self/fd/0; ls /proc/$$/fd"))
+        .await;
+    let text = ended.text();
+    let (input, descriptors) = text.split_once('\n').unwrap();
+    assert_eq!(input, "/dev/null");
+    // Shells keep one of their own from 10 on.
+    let inherited = descriptors.lines().filter(|number| number.len() == 1);
+    assert_eq!(inherited.collect::<Vec<_>>(), ["0", "1", "2"]);
+}
+
+#[tokio::test]
+async fn limits_signals_and_group_are_set() {
+    let world = World::new().await;
+    let command = "umask; ulimit -c; grep -E '^Sig(Blk|Ign)' /proc/self/status | cut -f2; \
+        ps -o pgid= -p $$ | tr -d ' '; echo $$";
+    let ended = world.run(&order(command)).await;
+    let text = ended.text();
+    let [umask, core, blocked, ignored, group, main] = text.lines().collect::<Vec<_>>()[..] else {
+        panic!("six lines: {text}");
+    };
+    assert_eq!((umask, core), ("0027", "0"));
+    assert_eq!(group, main, "the command leads its group");
+    for mask in [blocked, ignored] {
+        // Some versions of glibc leave its two internal ones, 32 and 33, ignored in what they spawn.
+        let mask = u64::from_str_radix(mask, 16).unwrap() & !0x1_8000_0000;
+        assert_eq!(mask, 0, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn words_are_not_touched_by_a_shell() {
+    let world = World::new().await;
+    let ended = world
+        .run(&argv(&["/bin/echo", "$HOME `id` *", "", "x\ny"]))
+        .await;
+    assert_eq!(ended.text(), "$HOME `id` *  x\ny\n");
+    assert_eq!(ended.end(), (How::Code(0), Cause::Command, 0));
+}
+
+#[tokio::test]
+async fn the_working_directory_is_as_ordered() {
+    let world = World::new().await;
+    let mut order = order("pwd");
+    order.cwd = "/usr".to_owned();
+    assert_eq!(world.run(&order).await.text(), "/usr\n");
+}
+
+#[tokio::test]
+async fn as_root_the_command_runs_as_its_user_and_no_more() {
+    if !Uid::effective().is_root() {
+        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
+        println!("SKIPPED: only root can become another user");
+        return;
+    }
+    let world =
+        World::with(|config| config.run_as = vec!["nobody".to_owned(), "root".to_owned()]).await;
+    let who = "id -un; id -gn; id -Gn; echo $USER $LOGNAME; cat /etc/shadow 2>/dev/null | wc -l";
+    let group = std::process::Command::new("id")
+        .args(["-gn", "nobody"])
+        .output()
+        .unwrap();
+    let group = String::from_utf8(group.stdout).unwrap().trim().to_owned();
+    let ended = world.run(&order(who)).await;
+    assert_eq!(
+        ended.text(),
+        format!("nobody\n{group}\n{group}\nnobody nobody\n0\n")
+    );
+    let mut as_root = order(who);
+    as_root.run_as = "root".to_owned();
+    assert!(world.run(&as_root).await.text().starts_with("root\n"));
+
+    // A folder that is closed to the user does not open through us.
+    let mut closed = order("pwd");
+    closed.cwd = world.config.data_dir.display().to_string();
+    let ended = world.run(&closed).await;
+    assert_eq!(ended.end(), (How::Code(126), Cause::Command, 0));
+    assert!(ended.err_text().starts_with("shanty: cannot start: "));
+
+    // Left-overs of another user are ours to end all the same.
+    let ended = world.run(&order("setsid sleep 1000 & exit 1")).await;
+    assert_eq!(ended.end(), (How::Code(1), Cause::Command, 1));
+}
