@@ -74,7 +74,8 @@ pub(crate) async fn run(
     };
     if let Over::Revoked(text) = &over {
         tracing::error!(
-            "The controller refuses this identity for good: {text}. Executions are killed."
+            reason = text,
+            "The controller revoked this agent. Its executions are killed."
         );
         kill_all(&executor).await;
     }

@@ -94,6 +94,7 @@ struct DataDirArg {
         long,
         value_name = "DIR",
         env = "SHANTY_AGENT_DATA",
+        hide_env_values = true,
         default_value = "/var/lib/shanty-agent"
     )]
     data_dir: PathBuf,
@@ -299,6 +300,20 @@ mod tests {
     #[test]
     fn verify_cli() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_says_what_there_is() {
+        for name in ["join", "run"] {
+            let mut cli = Cli::command();
+            cli.build();
+            let help = cli
+                .find_subcommand_mut(name)
+                .unwrap()
+                .render_long_help()
+                .to_string();
+            insta::assert_snapshot!(name, help);
+        }
     }
 
     #[test]

@@ -33,7 +33,11 @@ use crate::executor::{ClockOffset, Handle, ReadError, State, Status};
 const UP_MAX: usize = 16;
 
 /// Messages of ours that wait for a place among those. A controller that pings faster than it reads is cut off here.
-const WAITING_MAX: usize = 4_096;
+const WAITING_MAX: usize = 16_384;
+
+/// Executions named in `Hello`, so that it fits a frame. The others are told right after it, and sent from their beginning: the
+/// controller drops what it has.
+const HELLO_EXECUTIONS_MAX: usize = 1_000;
 
 /// Longest time that a controller may ask an agent to stay away.
 const DRAIN_MAX: Duration = Duration::from_secs(600);
@@ -152,6 +156,7 @@ fn hello(ctx: &Context, executions: &BTreeMap<RunId, Status>) -> v1::Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         executions: executions
             .iter()
+            .take(HELLO_EXECUTIONS_MAX)
             .map(|(run, status)| wire::state(*run, status))
             .collect(),
     }
@@ -190,13 +195,15 @@ impl Stream<'_> {
         welcome: &v1::Welcome,
     ) -> Result<(), LinkError> {
         self.sender.observe(lengths(executions));
-        self.told = executions.iter().map(|(run, s)| (*run, told(s))).collect();
+        let said = executions.iter().take(HELLO_EXECUTIONS_MAX);
+        self.told = said.map(|(run, status)| (*run, told(status))).collect();
         for ack in &welcome.acked {
             if let Err(error) = self.sender.welcome(wire::run(&ack.run)?, ack.offset) {
                 // Closing would not help: the next link would start the same way.
                 tracing::error!(run.id = %error.run, "The controller holds more of a spool than this host: {error}.");
             }
         }
+        self.observe(executions);
         Ok(())
     }
 
@@ -214,9 +221,7 @@ impl Stream<'_> {
         let mut silence = Instant::now() + self.ctx.times.offline;
         loop {
             self.read_on();
-            if self.finish_when_done(&held.borrow()) {
-                return Ok(End::Stopped);
-            }
+            self.say_goodbye_when_done(&held.borrow());
             let patience = self.stop_by.unwrap_or(silence).min(silence);
             tokio::select! {
                 message = down.message() => {
@@ -367,10 +372,9 @@ impl Stream<'_> {
     }
 
     /// When stopping and everything is sent, says so by ending our half; the controller ends its own when it has read it all.
-    /// True when there is nobody to wait for.
-    fn finish_when_done(&mut self, held: &BTreeMap<RunId, Status>) -> bool {
+    fn say_goodbye_when_done(&mut self, held: &BTreeMap<RunId, Status>) {
         if self.stop_by.is_none() || self.out.is_none() {
-            return false;
+            return;
         }
         let running = held.values().any(|status| status.state == State::Running);
         let wait_for_ends = self.ctx.on_stop == OnStop::Kill && running;
@@ -379,7 +383,6 @@ impl Stream<'_> {
             self.orders = None;
             self.out = None;
         }
-        false
     }
 }
 
