@@ -1,1 +1,38 @@
-//! Placeholder of the crate, filled by the next commits.
+//! A local Discord: REST, gateway, people and a web client, for trying a bot without Discord.
+//!
+//! Follows Discord's documentation for the part that a bot of slash commands, cards and threads uses, and is strict where
+//! Discord is. It knows nothing of Shanty, so it stays an independent judge. Everything is in memory; every start begins
+//! with a fresh guild.
+
+#![forbid(unsafe_code)]
+// Discord's guild object is one long `json!`.
+#![recursion_limit = "256"]
+
+mod cli;
+mod server;
+
+mod guard;
+mod live;
+mod people;
+mod web;
+
+mod gateway;
+mod rest;
+
+mod faults;
+mod limits;
+mod traffic;
+
+mod commands;
+mod guild;
+mod interaction;
+mod message;
+mod world;
+
+mod error;
+mod field;
+mod snowflake;
+mod token;
+
+pub use cli::main_from;
+pub use server::{Options, ServeError, serve};

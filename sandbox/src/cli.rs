@@ -1,0 +1,180 @@
+//! The program's command line: arguments, signals, exit codes.
+//!
+//! Exit codes: 0 stopped in order, 64 usage, 73 the address is taken, 78 an address that others could reach.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::server::{Options, serve};
+
+const USAGE: u8 = 64;
+const CANNOT_CREATE: u8 = 73;
+const CONFIGURATION: u8 = 78;
+
+/// A local Discord with a web client, for trying a bot without Discord.
+#[derive(Debug, Parser)]
+#[command(name = "shanty-sandbox", version)]
+struct Cli {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7470")]
+    listen: SocketAddr,
+    /// Whether Discord's rate limits are enforced
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    limits: Switch,
+    /// Stop when standard input ends
+    #[arg(long)]
+    exit_with_stdin: bool,
+    /// Listen on an address that is not loopback: whoever reaches it can run commands
+    #[arg(long)]
+    allow_nonloopback: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// Runs the program and gives its exit code.
+///
+/// Writes one JSON line to standard output when it is ready, everything else to standard error.
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            error.print().ok(); // nowhere to complain to
+            return if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    if !cli.listen.ip().is_loopback() && !cli.allow_nonloopback {
+        let address = cli.listen;
+        return fail(
+            CONFIGURATION,
+            &format!(
+                "{address} can be reached by others, and whoever reaches the sandbox can run commands. \
+             Listen on 127.0.0.1, or say --allow-nonloopback if you mean it."
+            ),
+        );
+    }
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("SHANTY_LOG").unwrap_or_else(|_| "warn".into());
+    let logging = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    logging.try_init().ok(); // set already when another program embeds this one
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &format!("The runtime did not start: {error}.")),
+    };
+    let code = runtime.block_on(run(cli));
+    // A read of standard input may still be under way; it must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli) -> ExitCode {
+    let listener = match TcpListener::bind(cli.listen).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            return fail(
+                CANNOT_CREATE,
+                &format!("{} cannot be listened on: {error}.", cli.listen),
+            );
+        }
+    };
+    let Ok(address) = listener.local_addr() else {
+        return fail(1, "The listener has no address.");
+    };
+    let shutdown = CancellationToken::new();
+    if cli.exit_with_stdin {
+        cancel_at_end_of_stdin(shutdown.clone());
+    }
+    let options = Options {
+        limits: cli.limits == Switch::On,
+        ..Options::default()
+    };
+    let serving = serve(listener, options, shutdown.clone());
+    let stopping = async {
+        stopped().await;
+        shutdown.cancel();
+        std::future::pending().await
+    };
+    ready(address);
+    tokio::select! {
+        served = serving => match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(1, &format!("The sandbox stopped: {error}.")),
+        },
+        () = stopping => ExitCode::SUCCESS,
+    }
+}
+
+/// Says that the sandbox is ready; a reader that is gone does not matter.
+fn ready(address: SocketAddr) {
+    let line = json!({"event": "ready", "web": format!("http://{address}/")});
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .ok(); // nobody listens
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn stopped() {
+    match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
+        (Ok(mut interrupt), Ok(mut terminate)) => tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        },
+        // Without handlers the signals still end the process, only less orderly.
+        (Err(_), _) | (_, Err(_)) => std::future::pending().await,
+    }
+}
+
+fn cancel_at_end_of_stdin(shutdown: CancellationToken) {
+    // A thread of its own: a blocked read cannot be cancelled, and the runtime would wait for it.
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        while matches!(std::io::stdin().lock().read(&mut buffer), Ok(read) if read > 0) {}
+        shutdown.cancel();
+    });
+}
+
+fn fail(code: u8, text: &str) -> ExitCode {
+    writeln!(std::io::stderr(), "shanty-sandbox: {text}").ok(); // nowhere to complain to
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn other_addresses_than_loopback_are_refused() {
+        let args = ["shanty-sandbox", "--listen", "0.0.0.0:0"].map(OsString::from);
+        assert_eq!(main_from(args), ExitCode::from(CONFIGURATION));
+    }
+}

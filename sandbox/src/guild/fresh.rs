@@ -1,0 +1,166 @@
+//! The guild that every start begins with: channels, roles and people.
+//!
+//! Also makes further guilds for tests of what crosses their borders.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::permissions::{EVERYONE, MANAGE_THREADS, PIN_MESSAGES};
+use super::{Channel, Guild, Member, Role, User};
+use crate::snowflake::Snowflake;
+use crate::world::World;
+
+/// The ids that `defaults` tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeds {
+    pub(crate) guild: Snowflake,
+    pub(crate) general: Snowflake,
+    pub(crate) owner: Snowflake,
+    pub(crate) operator: Snowflake,
+    pub(crate) approver: Snowflake,
+    pub(crate) guest: Snowflake,
+}
+
+/// Fills an empty world; the bot's own user exists already.
+pub(crate) fn furnish(world: &mut World) -> Seeds {
+    let owner = add_user(world, "owner", false);
+    let guild = add_guild(world, "Shanty", owner, true);
+    let general = add_channel(world, guild, "general");
+    add_channel(world, guild, "ops");
+    add_channel(world, guild, "audit");
+    let operators = add_role(world, guild, "Operator", 0, 0x2e_cc_71);
+    let approvers = add_role(world, guild, "Approver", 0, 0xe0_a0_00);
+    let operator = add_user(world, "operator", false);
+    let approver = add_user(world, "approver", false);
+    let guest = add_user(world, "guest", false);
+    add_member(world, guild, operator, vec![operators]);
+    add_member(world, guild, approver, vec![approvers]);
+    add_member(world, guild, guest, Vec::new());
+    Seeds {
+        guild,
+        general,
+        owner,
+        operator,
+        approver,
+        guest,
+    }
+}
+
+/// Adds someone who is in no guild yet.
+pub(crate) fn add_user(world: &mut World, username: &str, bot: bool) -> Snowflake {
+    let id = world.next_id();
+    world.users.insert(
+        id,
+        User {
+            id,
+            username: username.to_owned(),
+            bot,
+        },
+    );
+    world.structure_changed();
+    id
+}
+
+/// Adds a guild with its owner and, if wanted, our bot with its managed role.
+pub(crate) fn add_guild(
+    world: &mut World,
+    name: &str,
+    owner: Snowflake,
+    with_bot: bool,
+) -> Snowflake {
+    let id = world.next_id();
+    let everyone = Role {
+        id,
+        name: "@everyone".to_owned(),
+        permissions: EVERYONE,
+        color: 0,
+        position: 0,
+        mentionable: false,
+        managed: false,
+    };
+    let guild = Guild {
+        id,
+        name: name.to_owned(),
+        owner,
+        created_ms: world.now_ms(),
+        roles: BTreeMap::from([(id, everyone)]),
+        members: BTreeMap::new(),
+        channels: Vec::new(),
+        active_threads: BTreeSet::new(),
+    };
+    world.guilds.insert(id, guild);
+    add_member(world, id, owner, Vec::new());
+    if with_bot {
+        let role = add_role(
+            world,
+            id,
+            "Shanty",
+            MANAGE_THREADS | PIN_MESSAGES,
+            0x58_65_f2,
+        );
+        if let Some(role) = world
+            .guilds
+            .get_mut(&id)
+            .and_then(|g| g.roles.get_mut(&role))
+        {
+            role.managed = true;
+        }
+        let bot = world.application.id;
+        add_member(world, id, bot, vec![role]);
+    }
+    id
+}
+
+/// Adds a role above all others; unknown guilds are ignored.
+pub(crate) fn add_role(
+    world: &mut World,
+    guild: Snowflake,
+    name: &str,
+    permissions: u64,
+    color: u32,
+) -> Snowflake {
+    let id = world.next_id();
+    if let Some(guild) = world.guilds.get_mut(&guild) {
+        let position = u64::try_from(guild.roles.len()).unwrap_or(0);
+        let name = name.to_owned();
+        let role = Role {
+            id,
+            name,
+            permissions,
+            color,
+            position,
+            mentionable: true,
+            managed: false,
+        };
+        guild.roles.insert(id, role);
+    }
+    world.structure_changed();
+    id
+}
+
+/// Adds a text channel below all others; unknown guilds are ignored.
+pub(crate) fn add_channel(world: &mut World, guild: Snowflake, name: &str) -> Snowflake {
+    let id = world.next_id();
+    if let Some(found) = world.guilds.get_mut(&guild) {
+        let position = u64::try_from(found.channels.len()).unwrap_or(0);
+        found.channels.push(id);
+        world
+            .channels
+            .insert(id, Channel::text(id, guild, name.to_owned(), position));
+    }
+    world.structure_changed();
+    id
+}
+
+/// Adds someone to a guild, or replaces their roles.
+pub(crate) fn add_member(
+    world: &mut World,
+    guild: Snowflake,
+    user: Snowflake,
+    roles: Vec<Snowflake>,
+) {
+    let joined_ms = world.now_ms();
+    if let Some(guild) = world.guilds.get_mut(&guild) {
+        guild.members.insert(user, Member { roles, joined_ms });
+    }
+    world.structure_changed();
+}

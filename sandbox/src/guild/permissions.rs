@@ -1,0 +1,165 @@
+//! What someone may do in a channel: Discord's rule over base roles and overwrites.
+//!
+//! Follows "Permissions" of Discord's documentation: owner, then administrator, then `@everyone`, roles together, member.
+
+use super::{Channel, Guild, Member, Overwrite, Whose};
+use crate::snowflake::Snowflake;
+
+pub(crate) const ADMINISTRATOR: u64 = 1 << 3;
+pub(crate) const MANAGE_CHANNELS: u64 = 1 << 4;
+pub(crate) const ADD_REACTIONS: u64 = 1 << 6;
+pub(crate) const VIEW_CHANNEL: u64 = 1 << 10;
+pub(crate) const SEND_MESSAGES: u64 = 1 << 11;
+pub(crate) const MANAGE_MESSAGES: u64 = 1 << 13;
+pub(crate) const EMBED_LINKS: u64 = 1 << 14;
+pub(crate) const ATTACH_FILES: u64 = 1 << 15;
+pub(crate) const READ_MESSAGE_HISTORY: u64 = 1 << 16;
+pub(crate) const MENTION_EVERYONE: u64 = 1 << 17;
+pub(crate) const CHANGE_NICKNAME: u64 = 1 << 26;
+pub(crate) const USE_APPLICATION_COMMANDS: u64 = 1 << 31;
+pub(crate) const MANAGE_THREADS: u64 = 1 << 34;
+pub(crate) const CREATE_PUBLIC_THREADS: u64 = 1 << 35;
+pub(crate) const CREATE_PRIVATE_THREADS: u64 = 1 << 36;
+pub(crate) const SEND_IN_THREADS: u64 = 1 << 38;
+pub(crate) const PIN_MESSAGES: u64 = 1 << 51;
+
+/// What `@everyone` gets in a new guild, as far as it matters here; Discord's default lets everyone mention everyone.
+pub(crate) const EVERYONE: u64 = ADD_REACTIONS
+    | VIEW_CHANNEL
+    | SEND_MESSAGES
+    | EMBED_LINKS
+    | ATTACH_FILES
+    | READ_MESSAGE_HISTORY
+    | MENTION_EVERYONE
+    | CHANGE_NICKNAME
+    | USE_APPLICATION_COMMANDS
+    | CREATE_PUBLIC_THREADS
+    | CREATE_PRIVATE_THREADS
+    | SEND_IN_THREADS;
+
+/// Everything: what owners and administrators hold.
+pub(crate) const ALL: u64 = (1 << 53) - 1;
+
+/// What a member may do in a channel; `ruling` is the channel itself or, for a thread, its parent.
+pub(crate) fn in_channel(guild: &Guild, who: Snowflake, ruling: Option<&Channel>) -> u64 {
+    if guild.owner == who {
+        return ALL;
+    }
+    let Some(member) = guild.members.get(&who) else {
+        return 0;
+    };
+    let base = in_guild(guild, member);
+    if base & ADMINISTRATOR != 0 {
+        return ALL;
+    }
+    match ruling {
+        Some(channel) => overwritten(base, guild, who, member, &channel.overwrites),
+        None => base,
+    }
+}
+
+fn in_guild(guild: &Guild, member: &Member) -> u64 {
+    let everyone = guild
+        .roles
+        .get(&guild.id)
+        .map_or(0, |role| role.permissions);
+    let held = member.roles.iter().filter_map(|id| guild.roles.get(id));
+    held.fold(everyone, |bits, role| bits | role.permissions)
+}
+
+fn overwritten(
+    base: u64,
+    guild: &Guild,
+    who: Snowflake,
+    member: &Member,
+    list: &[Overwrite],
+) -> u64 {
+    let apply = |bits: u64, allow: u64, deny: u64| (bits & !deny) | allow;
+    let roles = || list.iter().filter(|o| o.whose == Whose::Role);
+    let mut bits = base;
+    for one in roles().filter(|o| o.id == guild.id) {
+        bits = apply(bits, one.allow, one.deny);
+    }
+    let (mut allow, mut deny) = (0, 0);
+    for one in roles().filter(|o| member.roles.contains(&o.id)) {
+        allow |= one.allow;
+        deny |= one.deny;
+    }
+    bits = apply(bits, allow, deny);
+    for one in list
+        .iter()
+        .filter(|o| o.whose == Whose::Member && o.id == who)
+    {
+        bits = apply(bits, one.allow, one.deny);
+    }
+    // Without sight of a channel nothing else can be done in it.
+    if bits & VIEW_CHANNEL == 0 { 0 } else { bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+
+    #[test]
+    fn overwrites_apply_in_discords_order() {
+        let mut world = World::for_tests();
+        let (guild_id, channel_id, bot) =
+            (world.seeds.guild, world.seeds.general, world.application.id);
+        let deny = Overwrite {
+            id: guild_id,
+            whose: Whose::Role,
+            allow: 0,
+            deny: SEND_MESSAGES,
+        };
+        world
+            .channels
+            .get_mut(&channel_id)
+            .unwrap()
+            .overwrites
+            .push(deny);
+        let bits = |world: &World, who| {
+            in_channel(
+                &world.guilds[&guild_id],
+                who,
+                world.channels.get(&channel_id),
+            )
+        };
+        assert_eq!(bits(&world, bot) & SEND_MESSAGES, 0);
+        assert_eq!(
+            bits(&world, world.seeds.owner),
+            ALL,
+            "the owner is above overwrites"
+        );
+        let allow = Overwrite {
+            id: bot,
+            whose: Whose::Member,
+            allow: SEND_MESSAGES,
+            deny: 0,
+        };
+        world
+            .channels
+            .get_mut(&channel_id)
+            .unwrap()
+            .overwrites
+            .push(allow);
+        assert_ne!(
+            bits(&world, bot) & SEND_MESSAGES,
+            0,
+            "the member's own overwrite comes last"
+        );
+        let hide = Overwrite {
+            id: bot,
+            whose: Whose::Member,
+            allow: 0,
+            deny: VIEW_CHANNEL,
+        };
+        world
+            .channels
+            .get_mut(&channel_id)
+            .unwrap()
+            .overwrites
+            .push(hide);
+        assert_eq!(bits(&world, bot), 0, "no sight, no rights");
+    }
+}

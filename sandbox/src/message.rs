@@ -1,0 +1,160 @@
+//! Messages: what the sandbox keeps of one, and its history.
+//!
+//! Reading a request into a `Draft`, checking it and turning a message into JSON are in the modules below.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use crate::snowflake::Snowflake;
+
+pub(crate) mod components;
+pub(crate) mod draft;
+pub(crate) mod embeds;
+pub(crate) mod mentions;
+pub(crate) mod render;
+
+use mentions::Mentions;
+
+/// Message flags of Discord that mean something here.
+pub(crate) const SUPPRESS_EMBEDS: u64 = 1 << 2;
+pub(crate) const HAS_THREAD: u64 = 1 << 5;
+pub(crate) const EPHEMERAL: u64 = 1 << 6;
+pub(crate) const LOADING: u64 = 1 << 7;
+pub(crate) const SUPPRESS_NOTIFICATIONS: u64 = 1 << 12;
+pub(crate) const COMPONENTS_V2: u64 = 1 << 15;
+
+/// Message types of Discord that occur here.
+pub(crate) const REGULAR: u8 = 0;
+pub(crate) const REPLY: u8 = 19;
+pub(crate) const COMMAND_ANSWER: u8 = 20;
+
+/// Past states kept per message; older ones are dropped, while `edits` keeps counting them.
+const HISTORY_MAX: usize = 256;
+
+/// A file of a message; its bytes are kept apart (`world::Files`).
+#[derive(Clone, Debug)]
+pub(crate) struct Attachment {
+    pub(crate) id: Snowflake,
+    pub(crate) filename: String,
+    pub(crate) description: Option<String>,
+    pub(crate) content_type: &'static str,
+    pub(crate) size: usize,
+    pub(crate) url: String,
+}
+
+/// The interaction that a message answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) interaction: Snowflake,
+    /// Discord's interaction type.
+    pub(crate) kind: u8,
+    pub(crate) user: Snowflake,
+    pub(crate) command: Option<String>,
+    /// The message whose component was used.
+    pub(crate) source: Option<Snowflake>,
+}
+
+/// A past state of a message.
+#[derive(Clone, Debug)]
+pub(crate) struct Revision {
+    pub(crate) at_ms: u64,
+    pub(crate) content: String,
+    pub(crate) embeds: Vec<Value>,
+    pub(crate) components: Vec<Value>,
+    pub(crate) mentions: Mentions,
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) id: Snowflake,
+    pub(crate) channel: Snowflake,
+    pub(crate) guild: Option<Snowflake>,
+    pub(crate) author: Snowflake,
+    pub(crate) kind: u8,
+    pub(crate) content: String,
+    pub(crate) embeds: Vec<Value>,
+    pub(crate) components: Vec<Value>,
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) flags: u64,
+    pub(crate) mentions: Mentions,
+    pub(crate) created_ms: u64,
+    pub(crate) edited_ms: Option<u64>,
+    pub(crate) deleted_ms: Option<u64>,
+    pub(crate) nonce: Option<Value>,
+    pub(crate) tts: bool,
+    pub(crate) pinned: bool,
+    /// The message that this one replies to.
+    pub(crate) reference: Option<Snowflake>,
+    pub(crate) origin: Option<Origin>,
+    /// The only person who sees it, for ephemeral answers.
+    pub(crate) only_for: Option<Snowflake>,
+    /// Emoji that the bot added.
+    pub(crate) reactions: Vec<String>,
+    /// States before the present one, oldest first, bounded.
+    pub(crate) history: VecDeque<Revision>,
+    /// How often it was edited.
+    pub(crate) edits: u64,
+}
+
+impl Message {
+    /// An empty message.
+    pub(crate) const fn new(
+        id: Snowflake,
+        channel: Snowflake,
+        author: Snowflake,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            id,
+            channel,
+            guild: None,
+            author,
+            kind: REGULAR,
+            content: String::new(),
+            embeds: Vec::new(),
+            components: Vec::new(),
+            attachments: Vec::new(),
+            flags: 0,
+            mentions: Mentions::none(),
+            created_ms: now_ms,
+            edited_ms: None,
+            deleted_ms: None,
+            nonce: None,
+            tts: false,
+            pinned: false,
+            reference: None,
+            origin: None,
+            only_for: None,
+            reactions: Vec::new(),
+            history: VecDeque::new(),
+            edits: 0,
+        }
+    }
+
+    /// Whether it has the flag.
+    pub(crate) const fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Whether it still stands in the channel for everyone who may read there.
+    pub(crate) const fn is_public(&self) -> bool {
+        self.deleted_ms.is_none() && self.only_for.is_none()
+    }
+
+    /// Moves the present state into the history, before an edit replaces it.
+    pub(crate) fn archive_state(&mut self) {
+        if self.history.len() >= HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back(Revision {
+            at_ms: self.edited_ms.unwrap_or(self.created_ms),
+            content: std::mem::take(&mut self.content),
+            embeds: std::mem::take(&mut self.embeds),
+            components: std::mem::take(&mut self.components),
+            mentions: std::mem::replace(&mut self.mentions, Mentions::none()),
+        });
+        self.edits = self.edits.saturating_add(1);
+    }
+}

@@ -1,0 +1,183 @@
+//! Messages as JSON: Discord's message object, and the fuller forms for people and transcripts.
+
+use serde_json::{Value, json};
+
+use super::{Attachment, EPHEMERAL, Message, Origin, components};
+use crate::guild::with;
+use crate::snowflake::{Snowflake, rfc3339};
+use crate::world::World;
+
+impl World {
+    /// Discord's message object.
+    pub(crate) fn message_json(&self, message: &Message) -> Value {
+        let author = self
+            .users
+            .get(&message.author)
+            .map(crate::guild::User::json);
+        let mut json = json!({
+            "id": message.id, "channel_id": message.channel, "type": message.kind, "author": author,
+            "content": message.content, "embeds": message.embeds, "components": message.components,
+            "attachments": message.attachments.iter().map(Attachment::json).collect::<Vec<_>>(),
+            "timestamp": rfc3339(message.created_ms), "edited_timestamp": message.edited_ms.map(rfc3339),
+            "flags": message.flags, "tts": message.tts, "pinned": message.pinned,
+            "mention_everyone": message.mentions.everyone, "mention_roles": message.mentions.roles,
+            "mentions": message.mentions.users.iter().filter_map(|id| Some(self.users.get(id)?.json()))
+                .collect::<Vec<_>>(),
+        });
+        let Some(map) = json.as_object_mut() else {
+            return json;
+        };
+        if let Some(nonce) = &message.nonce {
+            map.insert("nonce".into(), nonce.clone());
+        }
+        if let Some(origin) = &message.origin {
+            map.insert("webhook_id".into(), json!(self.application.id));
+            map.insert("application_id".into(), json!(self.application.id));
+            map.insert(
+                "interaction_metadata".into(),
+                self.origin_json(message, origin),
+            );
+        }
+        if !message.reactions.is_empty() {
+            map.insert(
+                "reactions".into(),
+                message
+                    .reactions
+                    .iter()
+                    .map(|emoji| reaction(emoji))
+                    .collect(),
+            );
+        }
+        if let Some(reference) = message.reference {
+            map.insert("message_reference".into(), json!({
+                "type": 0, "message_id": reference, "channel_id": message.channel, "guild_id": message.guild,
+            }));
+        }
+        if message.has(super::HAS_THREAD)
+            && let Some(thread) = self.channels.get(&message.id)
+        {
+            map.insert("thread".into(), thread.json());
+        }
+        json
+    }
+
+    /// The message as an event carries it: with guild and the author's membership.
+    pub(crate) fn message_event(&self, message: &Message) -> Value {
+        let mut json = self.message_json(message);
+        let Some(guild_id) = message.guild else {
+            return json;
+        };
+        json = with(json, "guild_id", json!(guild_id));
+        let member = self
+            .guilds
+            .get(&guild_id)
+            .and_then(|guild| guild.members.get(&message.author));
+        match member {
+            Some(member) => with(json, "member", member.json()),
+            None => json,
+        }
+    }
+
+    /// The message as people see it, with what a script wants to know.
+    pub(crate) fn message_view(&self, message: &Message) -> Value {
+        let mut json = self.message_json(message);
+        if let Some(map) = json.as_object_mut() {
+            map.extend([
+                ("ephemeral".into(), json!(message.has(EPHEMERAL))),
+                ("deleted".into(), json!(message.deleted_ms.is_some())),
+                ("edited".into(), json!(message.edited_ms.is_some())),
+                ("text".into(), json!(full_text(message))),
+            ]);
+        }
+        json
+    }
+
+    /// The message with everything that ever happened to it.
+    pub(crate) fn message_transcript(&self, message: &Message) -> Value {
+        let mut json = self.message_view(message);
+        let history = message.history.iter().map(|past| {
+            json!({
+                "at": rfc3339(past.at_ms), "content": past.content, "embeds": past.embeds,
+                "components": past.components, "resolved_mentions": past.mentions.json(),
+            })
+        });
+        if let Some(map) = json.as_object_mut() {
+            map.extend([
+                ("edits".into(), json!(message.edits)),
+                ("history".into(), history.collect()),
+                ("resolved_mentions".into(), message.mentions.json()),
+                ("ephemeral_for".into(), json!(message.only_for)),
+                (
+                    "deleted_timestamp".into(),
+                    json!(message.deleted_ms.map(rfc3339)),
+                ),
+            ]);
+        }
+        json
+    }
+
+    fn origin_json(&self, message: &Message, origin: &Origin) -> Value {
+        let owner = message
+            .guild
+            .map_or_else(|| "0".to_owned(), |guild| guild.to_string());
+        let mut json = json!({
+            "id": origin.interaction, "type": origin.kind,
+            "user": self.users.get(&origin.user).map(crate::guild::User::json),
+            "authorizing_integration_owners": {"0": owner},
+        });
+        let Some(map) = json.as_object_mut() else {
+            return json;
+        };
+        if let Some(command) = &origin.command {
+            map.extend([
+                ("name".into(), json!(command)),
+                ("command_type".into(), json!(1)),
+            ]);
+        }
+        if let Some(source) = origin.source {
+            map.insert("interacted_message_id".into(), json!(source));
+        }
+        json
+    }
+}
+
+impl Attachment {
+    /// Discord's attachment object.
+    pub(crate) fn json(&self) -> Value {
+        let json = json!({
+            "id": self.id, "filename": self.filename, "size": self.size, "url": self.url,
+            "proxy_url": self.url, "content_type": self.content_type,
+        });
+        match &self.description {
+            Some(description) => with(json, "description", json!(description)),
+            None => json,
+        }
+    }
+}
+
+/// Everything that can be read in a message, in order, for scripts that only look for words.
+fn full_text(message: &Message) -> String {
+    let mut parts = vec![message.content.as_str()];
+    for embed in &message.embeds {
+        parts.extend(
+            ["title", "description"]
+                .iter()
+                .filter_map(|key| embed.get(key)?.as_str()),
+        );
+    }
+    parts.extend(components::texts(&message.components));
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
+
+fn reaction(emoji: &str) -> Value {
+    json!({
+        "emoji": {"id": null, "name": emoji}, "count": 1, "count_details": {"burst": 0, "normal": 1},
+        "me": true, "me_burst": false, "burst_colors": [], "burst_count": 0, "burst_me": false,
+    })
+}
+
+/// Whether an event's text may be shown to a session without MESSAGE_CONTENT: own, direct or mentioning the bot.
+pub(crate) fn is_open_to_bot(message: &Message, bot: Snowflake) -> bool {
+    message.author == bot || message.guild.is_none() || message.mentions.users.contains(&bot)
+}

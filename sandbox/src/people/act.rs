@@ -1,0 +1,263 @@
+//! What people do: commands, autocomplete, modals, messages.
+//!
+//! Clicking and selecting are in `pick`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::ask::{Ask, Bad};
+use super::command::{Resolved, Typing};
+use crate::commands::{Command, MESSAGE_MENU, SLASH};
+use crate::guild::permissions::{MANAGE_THREADS, SEND_IN_THREADS, SEND_MESSAGES, VIEW_CHANNEL};
+use crate::guild::{Channel, with};
+use crate::interaction::{Answer, Kind, Start, modal};
+use crate::message::draft::Settled;
+use crate::message::mentions::Allowed;
+use crate::snowflake::Snowflake;
+use crate::world::World;
+use crate::world::posting::Post;
+
+/// Characters that a person may write.
+const CONTENT_MAX: usize = 4000;
+
+/// Where someone does something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) user: Snowflake,
+    pub(crate) channel: Snowflake,
+    pub(crate) guild: Option<Snowflake>,
+}
+
+impl Place {
+    /// Reads `guild_id`, `channel_id` and `user_id`: they must exist and the person must see the channel.
+    pub(crate) fn read(world: &World, ask: Ask<'_>) -> Result<Self, Bad> {
+        let user = ask.id("user_id")?;
+        if !world.users.contains_key(&user) {
+            return Err(ask.bad("user_id", "there is no such user"));
+        }
+        let channel = world.channels.get(&ask.id("channel_id")?);
+        let channel = channel.ok_or_else(|| ask.bad("channel_id", "there is no such channel"))?;
+        if ask
+            .optional_id("guild_id")?
+            .is_some_and(|guild| Some(guild) != channel.guild)
+        {
+            return Err(ask.bad("guild_id", "the channel is not in this guild"));
+        }
+        let guild = channel.guild.and_then(|id| world.guilds.get(&id));
+        if guild.is_some_and(|guild| !guild.members.contains_key(&user)) {
+            return Err(ask.bad("user_id", "the user is not in the channel's guild"));
+        }
+        if world.permissions(user, channel) & VIEW_CHANNEL == 0 {
+            return Err(ask.bad("channel_id", "the user does not see this channel"));
+        }
+        Ok(Self {
+            user,
+            channel: channel.id,
+            guild: channel.guild,
+        })
+    }
+}
+
+/// `slash`
+pub(crate) fn slash(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let place = Place::read(world, ask)?;
+    let kind = ask.number("type")?.unwrap_or(SLASH);
+    let command = meant(world, ask, place, kind)?;
+    let mut resolved = Resolved::default();
+    let mut data = command_data(command, place);
+    if kind == SLASH {
+        let typing = Typing {
+            world,
+            place,
+            completing: false,
+        };
+        let options = typing.read(
+            command.options(),
+            ask.list("options")?,
+            "options",
+            &mut resolved,
+        )?;
+        data = with(data, "options", Value::Array(options));
+    } else {
+        let target = ask.id("target_id")?;
+        let found = if kind == MESSAGE_MENU {
+            resolved.message(world, place, target)
+        } else {
+            resolved.user(world, place, target)
+        };
+        found.map_err(|text| ask.bad("target_id", text))?;
+        data = with(data, "target_id", json!(target));
+    }
+    if let Some(resolved) = resolved.json() {
+        data = with(data, "resolved", resolved);
+    }
+    let label = command.name.clone();
+    let id = start(world, place, Kind::Command, label, data);
+    Ok(json!({"interaction_id": id}))
+}
+
+/// `autocomplete`, up to the question; the interaction's id.
+pub(crate) fn autocomplete(world: &mut World, ask: Ask<'_>) -> Result<Snowflake, Bad> {
+    let place = Place::read(world, ask)?;
+    let command = meant(world, ask, place, SLASH)?;
+    let mut resolved = Resolved::default();
+    let typing = Typing {
+        world,
+        place,
+        completing: true,
+    };
+    let options = typing.read(
+        command.options(),
+        ask.list("options")?,
+        "options",
+        &mut resolved,
+    )?;
+    if count_focused(&options) != 1 {
+        return Err(ask.bad("options", "exactly one option must be focused"));
+    }
+    let data = with(
+        command_data(command, place),
+        "options",
+        Value::Array(options),
+    );
+    let label = command.name.clone();
+    Ok(start(world, place, Kind::Autocomplete, label, data))
+}
+
+/// The bot's choices, once it has answered.
+pub(crate) fn choices(world: &World, id: Snowflake) -> Option<Vec<Value>> {
+    match &world.interactions.find(id)?.answer {
+        Some(Answer::Choices(choices)) => Some(choices.clone()),
+        Some(Answer::Message(_) | Answer::Deferred(_) | Answer::Source(_) | Answer::Modal(_))
+        | None => None,
+    }
+}
+
+/// `modal_open`
+pub(crate) fn modal_open(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let open = world.open_modal(ask.id("user_id")?);
+    Ok(
+        match open.map(|interaction| (interaction.id, &interaction.answer)) {
+            Some((id, Some(Answer::Modal(modal)))) => json!({"modal": modal, "interaction_id": id}),
+            Some(_) | None => json!({"modal": null, "interaction_id": null}),
+        },
+    )
+}
+
+/// `modal_close`
+pub(crate) fn modal_close(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    world.close_modals_of(ask.id("user_id")?);
+    Ok(json!({}))
+}
+
+/// `modal_submit`
+pub(crate) fn modal_submit(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let user = ask.id("user_id")?;
+    let opener = world.open_modal(user).cloned();
+    let Some((opener, Some(Answer::Modal(shown)))) = opener.map(|o| (o.clone(), o.answer)) else {
+        return Err(ask.bad("user_id", "no modal is open for this user"));
+    };
+    let fields: BTreeMap<String, Value> = match ask.value("fields") {
+        Some(Value::Object(map)) => map.clone().into_iter().collect(),
+        Some(_) => return Err(ask.bad("fields", "it must be an object")),
+        None => BTreeMap::new(),
+    };
+    let components = modal::submit(&shown, &fields)
+        .map_err(|modal::BadField(name, text)| ask.bad(&format!("fields.{name}"), text))?;
+    let custom_id = shown
+        .get("custom_id")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let data = json!({"custom_id": custom_id, "components": components});
+    let kept = opener.source;
+    let start = Start {
+        kind: Kind::ModalSubmit,
+        user,
+        channel: opener.channel,
+        label: custom_id,
+        data,
+        source: kept,
+    };
+    Ok(json!({"interaction_id": world.start_interaction(start)}))
+}
+
+/// `message`
+pub(crate) fn message(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let place = Place::read(world, ask)?;
+    let content = ask.text("content")?;
+    let chars = content.chars().count();
+    if content.trim().is_empty() || chars > CONTENT_MAX {
+        return Err(ask.bad(
+            "content",
+            format!("it must have 1 to {CONTENT_MAX} characters"),
+        ));
+    }
+    check_may_write(world, ask, place)?;
+    let settled = Settled {
+        content: content.to_owned(),
+        embeds: Vec::new(),
+        components: Vec::new(),
+        flags: 0,
+        files: Vec::new(),
+    };
+    let post = Post::new(place.channel, place.user, settled, Allowed::by_default());
+    Ok(json!({"message_id": world.post(post)}))
+}
+
+fn check_may_write(world: &World, ask: Ask<'_>, place: Place) -> Result<(), Bad> {
+    let Some(channel) = world.channels.get(&place.channel) else {
+        return Ok(());
+    };
+    let bits = world.permissions(place.user, channel);
+    let (needed, locked) = match &channel.thread {
+        Some(thread) => (SEND_IN_THREADS, thread.locked && bits & MANAGE_THREADS == 0),
+        None => (SEND_MESSAGES, false),
+    };
+    if bits & needed == 0 || locked {
+        return Err(ask.bad("channel_id", "the user may not write in this channel"));
+    }
+    Ok(())
+}
+
+fn meant<'a>(world: &'a World, ask: Ask<'_>, place: Place, kind: u64) -> Result<&'a Command, Bad> {
+    let name = ask.text("name")?;
+    let found = world.commands.meant(place.guild, kind, name);
+    found.ok_or_else(|| ask.bad("name", "the bot has no such command"))
+}
+
+fn command_data(command: &Command, place: Place) -> Value {
+    let data = json!({"id": command.id, "name": command.name, "type": command.kind});
+    match place.guild.filter(|_| command.scope.is_some()) {
+        Some(guild) => with(data, "guild_id", json!(guild)),
+        None => data,
+    }
+}
+
+fn start(world: &mut World, place: Place, kind: Kind, label: String, data: Value) -> Snowflake {
+    let Place { user, channel, .. } = place;
+    world.start_interaction(Start {
+        kind,
+        user,
+        channel,
+        label,
+        data,
+        source: None,
+    })
+}
+
+fn count_focused(options: &[Value]) -> usize {
+    let counts = options.iter().map(|option| {
+        let own = usize::from(option.get("focused") == Some(&Value::Bool(true)));
+        let below = option.get("options").and_then(Value::as_array);
+        own + below.map_or(0, |below| count_focused(below))
+    });
+    counts.sum()
+}
+
+/// Someone's name for the title of a direct-message channel.
+pub(crate) fn title(world: &World, channel: &Channel) -> String {
+    let recipient = channel.recipient.and_then(|id| world.users.get(&id));
+    recipient.map_or_else(|| channel.name.clone(), |user| user.username.clone())
+}

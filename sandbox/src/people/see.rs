@@ -1,0 +1,168 @@
+//! What people see: their view of a channel, the transcript, and what the web client draws around it.
+
+use serde_json::{Value, json};
+
+use super::act::{Place, title};
+use super::ask::{Ask, Bad};
+use crate::guild::permissions::VIEW_CHANNEL;
+use crate::guild::{Channel, DM, Role, with};
+use crate::interaction::Interaction;
+use crate::message::{EPHEMERAL, Message};
+use crate::snowflake::{Snowflake, rfc3339};
+use crate::world::World;
+
+/// Messages of a view, unless asked otherwise.
+const VIEW_DEFAULT: usize = 50;
+/// Messages of a view at most.
+const VIEW_MAX: usize = 1000;
+/// What a client says when the bot stayed silent for 3 seconds.
+const NO_RESPONSE: &str = "The application did not respond";
+/// Interactions looked at for such notices.
+const NOTICES_FROM: usize = 2000;
+
+/// `defaults`
+pub(crate) fn defaults(world: &mut World, _ask: Ask<'_>) -> Result<Value, Bad> {
+    let seeds = world.seeds;
+    Ok(json!({
+        "guild_id": seeds.guild, "channel_id": seeds.general, "user_id": seeds.operator,
+        "user2_id": seeds.approver, "owner_id": seeds.owner, "guest_id": seeds.guest,
+        "application_id": world.application.id, "bot_token": world.application.token,
+    }))
+}
+
+/// `view`
+pub(crate) fn view(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let place = Place::read(world, ask)?;
+    let Some(channel) = world.channels.get(&place.channel) else {
+        return Err(ask.bad("channel_id", "there is no such channel"));
+    };
+    let asked = ask
+        .number("limit")?
+        .and_then(|limit| usize::try_from(limit).ok());
+    let limit = asked.unwrap_or(VIEW_DEFAULT).min(VIEW_MAX);
+    let before = ask.optional_id("before")?.unwrap_or(Snowflake::MAX);
+    let seen = |message: &&Message| message.only_for.is_none_or(|who| who == place.user);
+    let messages = channel
+        .messages
+        .range(..before)
+        .rev()
+        .map(|(_, message)| message)
+        .filter(seen);
+    let mut list: Vec<(Snowflake, Value)> = messages
+        .take(limit)
+        .map(|message| (message.id, world.message_view(message)))
+        .collect();
+    let now_ms = world.now_ms();
+    let silent = |i: &&Interaction| {
+        i.channel == place.channel
+            && i.user == place.user
+            && i.id < before
+            && i.went_unanswered(now_ms)
+    };
+    let notices = world
+        .interactions
+        .newest_first()
+        .take(NOTICES_FROM)
+        .filter(silent)
+        .take(limit);
+    list.extend(notices.map(|interaction| (interaction.id, notice(world, interaction))));
+    list.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+    list.truncate(limit);
+    let messages: Vec<Value> = list.into_iter().map(|(_, message)| message).collect();
+    Ok(
+        json!({"messages": messages, "version": channel.version, "channel": summary(world, channel)}),
+    )
+}
+
+/// `transcript`
+pub(crate) fn transcript(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let channel = world.channels.get(&ask.id("channel_id")?);
+    let channel = channel.ok_or_else(|| ask.bad("channel_id", "there is no such channel"))?;
+    let messages: Vec<Value> = channel
+        .messages
+        .values()
+        .map(|message| world.message_transcript(message))
+        .collect();
+    Ok(
+        json!({"messages": messages, "version": channel.version, "channel": summary(world, channel)}),
+    )
+}
+
+/// `stats`
+pub(crate) fn stats(world: &mut World, _ask: Ask<'_>) -> Result<Value, Bad> {
+    let sessions = json!(world.sessions.connected());
+    let stats = with(world.traffic.stats(), "gateway_connections", sessions);
+    Ok(with(stats, "version", json!(world.version())))
+}
+
+/// `client`: channels, people, roles and commands, as the web client of one person shows them.
+pub(crate) fn client(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let user = ask.id("user_id")?;
+    let sees = |channel: &&Channel| world.permissions(user, channel) & VIEW_CHANNEL != 0;
+    let guild = ask.optional_id("guild_id")?.unwrap_or(world.seeds.guild);
+    let guild = world
+        .guilds
+        .get(&guild)
+        .ok_or_else(|| ask.bad("guild_id", "there is no such guild"))?;
+    let ordered = guild
+        .channels
+        .iter()
+        .filter_map(|id| world.channels.get(id));
+    let direct = world
+        .channels
+        .values()
+        .filter(|c| c.kind == DM && c.recipient == Some(user));
+    let threads = guild
+        .active_threads
+        .iter()
+        .filter_map(|id| world.channels.get(id));
+    let list = |channels: &mut dyn Iterator<Item = &Channel>| -> Vec<Value> {
+        channels
+            .filter(|channel| sees(channel))
+            .map(|channel| summary(world, channel))
+            .collect()
+    };
+    let people: Vec<Value> = guild
+        .members
+        .iter()
+        .filter_map(|(id, member)| {
+            let user = world.users.get(id)?;
+            Some(with(user.json(), "roles", json!(member.roles)))
+        })
+        .collect();
+    let global = world
+        .commands
+        .list(None)
+        .iter()
+        .chain(world.commands.list(Some(guild.id)));
+    let commands: Vec<Value> = global
+        .map(|command| command.json(world.application.id))
+        .collect();
+    Ok(json!({
+        "version": world.version(), "structure_version": world.structure_version,
+        "guild": {"id": guild.id, "name": guild.name}, "application_id": world.application.id,
+        "channels": list(&mut ordered.chain(direct)), "threads": list(&mut threads.into_iter()),
+        "people": people, "roles": guild.roles.values().map(Role::json).collect::<Vec<_>>(),
+        "commands": commands, "bot_online": world.sessions.connected() > 0,
+    }))
+}
+
+fn summary(world: &World, channel: &Channel) -> Value {
+    with(
+        with(channel.json(), "title", json!(title(world, channel))),
+        "version",
+        json!(channel.version),
+    )
+}
+
+fn notice(world: &World, interaction: &Interaction) -> Value {
+    let at_ms = interaction.id.unix_ms();
+    json!({
+        "id": interaction.id, "channel_id": interaction.channel, "type": 20, "content": NO_RESPONSE,
+        "notice": NO_RESPONSE, "interaction_id": interaction.id, "label": interaction.label,
+        "author": world.bot_user().map(crate::guild::User::json), "timestamp": rfc3339(at_ms),
+        "edited_timestamp": null, "flags": EPHEMERAL, "embeds": [], "components": [], "attachments": [],
+        "mentions": [], "mention_roles": [], "mention_everyone": false, "pinned": false, "tts": false,
+        "ephemeral": true, "deleted": false, "edited": false, "text": NO_RESPONSE,
+    })
+}

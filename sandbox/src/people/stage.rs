@@ -1,0 +1,168 @@
+//! What a test stages: broken connections, faults, expired interactions, old messages.
+
+use serde_json::{Value, json};
+
+use super::ask::{Ask, Bad};
+use crate::faults::{Aim, Fault};
+use crate::gateway::session::{Control, Dispatch};
+use crate::limits::Scope;
+use crate::world::World;
+
+pub(crate) mod guild;
+
+/// The longest delay of an injected failure.
+const DELAY_MAX_MS: u64 = 60_000;
+
+/// `drop_gateway`
+pub(crate) fn drop_gateway(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let control = match ask.optional_text("how")?.unwrap_or("tcp") {
+        "tcp" => Control::Drop,
+        "close" => {
+            let code = ask.number("code")?.unwrap_or(4000);
+            let valid = u16::try_from(code)
+                .ok()
+                .filter(|code| (1000..5000).contains(code));
+            Control::Close(valid.ok_or_else(|| ask.bad("code", "it must be a close code"))?)
+        }
+        _ => return Err(ask.bad("how", "it must be tcp or close")),
+    };
+    let dropped = world.sessions.control(&control);
+    if ask.flag("forget")? {
+        world.sessions.forget_all();
+    }
+    Ok(json!({"dropped": dropped}))
+}
+
+/// `gateway_send`
+pub(crate) fn gateway_send(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let op = ask
+        .number("op")?
+        .ok_or_else(|| ask.bad("op", "it is required"))?;
+    let d = ask.value("d").cloned().unwrap_or(Value::Null);
+    if op == 0 {
+        let name = EVENTS
+            .iter()
+            .find(|known| Some(**known) == ask.value("t").and_then(Value::as_str));
+        let name = name.ok_or_else(|| ask.bad("t", "it must be the name of an event"))?;
+        let dispatch = Dispatch {
+            name,
+            channel: None,
+            guild: None,
+            intents: 0,
+            d,
+            blanked: None,
+        };
+        return Ok(json!({"sent": world.publish(dispatch)}));
+    }
+    let frame = json!({"t": null, "s": null, "op": op, "d": d}).to_string();
+    Ok(json!({"sent": world.sessions.control(&Control::Send(frame))}))
+}
+
+/// Events that a script may send as they are.
+const EVENTS: [&str; 8] = [
+    "INTERACTION_CREATE",
+    "MESSAGE_CREATE",
+    "MESSAGE_UPDATE",
+    "MESSAGE_DELETE",
+    "GUILD_CREATE",
+    "GUILD_DELETE",
+    "CHANNEL_DELETE",
+    "THREAD_UPDATE",
+];
+
+/// `ratelimit_next`
+pub(crate) fn ratelimit_next(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let seconds = match ask.value("retry_after") {
+        Some(value) => value.as_f64().filter(|s| (0.0..=3600.0).contains(s)),
+        None => Some(1.0),
+    };
+    let seconds = seconds.ok_or_else(|| ask.bad("retry_after", "it must be 0 to 3600 seconds"))?;
+    let scope = match ask.optional_text("scope")?.unwrap_or("user") {
+        "user" => Scope::User,
+        "shared" => Scope::Shared,
+        "global" => Scope::Global,
+        _ => return Err(ask.bad("scope", "it must be user, shared or global")),
+    };
+    let wait = std::time::Duration::from_secs_f64(seconds);
+    let retry_after_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+    order(
+        world,
+        ask,
+        Fault::RateLimit {
+            retry_after_ms,
+            scope,
+        },
+    )
+}
+
+/// `fail_next`
+pub(crate) fn fail_next(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let status = ask.number("status")?.unwrap_or(500);
+    let status = u16::try_from(status)
+        .ok()
+        .filter(|status| (400..600).contains(status));
+    let status = status.ok_or_else(|| ask.bad("status", "it must be 400 to 599"))?;
+    let code = u32::try_from(ask.number("code")?.unwrap_or(0))
+        .map_err(|_| ask.bad("code", "it is too large"))?;
+    let message = ask
+        .optional_text("message")?
+        .map_or_else(|| format!("{status}: Ordered Failure"), str::to_owned);
+    let delay_ms = ask.number("delay_ms")?.unwrap_or(0).min(DELAY_MAX_MS);
+    let after_commit = ask.flag("after_commit")?;
+    order(
+        world,
+        ask,
+        Fault::Fail {
+            status,
+            code,
+            message,
+            after_commit,
+            delay_ms,
+        },
+    )
+}
+
+fn order(world: &mut World, ask: Ask<'_>, fault: Fault) -> Result<Value, Bad> {
+    let method = ask
+        .optional_text("method")?
+        .filter(|method| *method != "*")
+        .map(str::to_ascii_uppercase);
+    let path_glob = ask.optional_text("path_glob")?.unwrap_or("*").to_owned();
+    let count = ask.number("count")?.unwrap_or(1);
+    let ordered = world.faults.order(
+        Aim {
+            method,
+            path_glob,
+            count,
+        },
+        fault,
+    );
+    ordered.map_err(|error| Bad::body(error.to_string()))?;
+    Ok(json!({}))
+}
+
+/// `expire_interaction`: unanswered, its 3 seconds are over; answered, its 15 minutes are.
+pub(crate) fn expire_interaction(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let interaction = world.interactions.find_mut(ask.id("interaction_id")?);
+    let interaction =
+        interaction.ok_or_else(|| ask.bad("interaction_id", "there is no such interaction"))?;
+    interaction.expired = true;
+    let channel = interaction.channel;
+    world.touch(channel);
+    Ok(json!({}))
+}
+
+/// `age_message`: makes a message older by so many seconds, for what Discord forbids on old ones.
+pub(crate) fn age_message(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let seconds = ask
+        .number("seconds")?
+        .ok_or_else(|| ask.bad("seconds", "it is required"))?;
+    let channel = world.channels.get_mut(&ask.id("channel_id")?);
+    let channel = channel.ok_or_else(|| ask.bad("channel_id", "there is no such channel"))?;
+    let message = channel.messages.get_mut(&ask.id("message_id")?);
+    let message = message.ok_or_else(|| ask.bad("message_id", "there is no such message"))?;
+    message.created_ms = message
+        .created_ms
+        .saturating_sub(seconds.saturating_mul(1000));
+    Ok(json!({}))
+}

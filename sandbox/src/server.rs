@@ -1,0 +1,161 @@
+//! The server: which path leads to which edge, and an orderly end.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, post};
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::Sandbox;
+use crate::{gateway, guard, live, people, rest, web};
+
+/// Discord's heartbeat interval.
+const HEARTBEAT_MS: u64 = 41_250;
+/// How long open connections may take to end.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How the sandbox behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether rate limits are enforced; the headers are sent either way.
+    pub limits: bool,
+    /// The heartbeat interval that clients are told, in milliseconds; one and a half of it without a heartbeat and the
+    /// connection is closed.
+    pub heartbeat_interval_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: true,
+            heartbeat_interval_ms: HEARTBEAT_MS,
+        }
+    }
+}
+
+/// Why serving ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listener does not know its own address.
+    #[error("failed to read the listener's address")]
+    Address(#[source] std::io::Error),
+    /// Accepting connections failed for good.
+    #[error("failed to accept connections")]
+    Accept(#[source] std::io::Error),
+}
+
+/// Serves a fresh sandbox on `listener` until `shutdown` is cancelled.
+///
+/// # Errors
+/// When the listener is unusable; single connections never end it.
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr().map_err(ServeError::Address)?;
+    let sandbox = Sandbox::new(address, options, shutdown.clone());
+    let router = router(sandbox.clone());
+    // Events are small and each one is awaited by somebody: no delay for batching.
+    let listener = listener.tap_io(|io| {
+        if let Err(error) = io.set_nodelay(true) {
+            tracing::debug!(%error, "A connection keeps its delay.");
+        }
+    });
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let grace = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => served.map_err(ServeError::Accept),
+        () = sandbox.keep_time() => Ok(()),
+        () = grace => Ok(()),
+    }
+}
+
+fn router(sandbox: Sandbox) -> Router {
+    Router::new()
+        .route("/", any(front))
+        .route("/gateway", any(gateway_only))
+        .route("/gateway/", any(gateway_only))
+        .route("/api/{*rest}", any(api))
+        .route("/sandbox/live", any(live_socket))
+        .route("/sandbox/{action}", post(action).fallback(not_post))
+        .route("/attachments/{channel}/{id}/{name}", any(attachment))
+        .fallback(any(asset))
+        .with_state(sandbox)
+}
+
+/// `/` is the web client, and for some clients the gateway.
+async fn front(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    if request.headers().contains_key("sec-websocket-key") {
+        return open_gateway(sandbox, request).await;
+    }
+    asset(State(sandbox), request).await
+}
+
+async fn gateway_only(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    open_gateway(sandbox, request).await
+}
+
+async fn open_gateway(sandbox: Sandbox, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let query = parts.uri.query().map(rest::query_pairs).unwrap_or_default();
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade.on_upgrade(move |socket| gateway::serve(sandbox, socket, query)),
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+async fn api(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    rest::handle(sandbox, request).await
+}
+
+async fn live_socket(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let address = sandbox.world().address;
+    if let Err(turned) = guard::check(&parts.headers, address) {
+        return people::refusal(turned.status(), &turned.to_string(), None);
+    }
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade.on_upgrade(move |socket| live::serve(sandbox, socket)),
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+async fn action(
+    State(sandbox): State<Sandbox>,
+    Path(action): Path<String>,
+    request: Request,
+) -> Response {
+    people::handle(sandbox, action, request).await
+}
+
+async fn not_post() -> Response {
+    people::refusal(405, "actions are requested with POST", None)
+}
+
+async fn attachment(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    web::attachment(&sandbox, &request)
+}
+
+async fn asset(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    let address = sandbox.world().address;
+    if let Err(turned) = guard::check(request.headers(), address) {
+        return people::refusal(turned.status(), &turned.to_string(), None);
+    }
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    match web::asset(request.uri().path()).filter(|_| reading) {
+        Some(response) => response,
+        None => rest::not_found(),
+    }
+}

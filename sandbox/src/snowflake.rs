@@ -1,0 +1,200 @@
+//! Time and ids: the sandbox's clock, Discord's snowflakes and timestamps.
+//!
+//! Knows nothing of what the ids stand for. One `Snowflake` type serves all of Discord's ids, as Discord's own API
+//! does: the id of a thread *is* the id of a message.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Serialize, Serializer};
+use tokio::time::Instant;
+
+/// Discord's epoch, 2015-01-01T00:00:00Z, in milliseconds of the Unix epoch.
+const EPOCH_MS: u64 = 1_420_070_400_000;
+
+/// An id of Discord: `(milliseconds since 2015) << 22 | increment`, printed in decimal and never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Snowflake(u64);
+
+impl Snowflake {
+    /// The lowest and highest id, as bounds of a range.
+    pub(crate) const MIN: Self = Self(0);
+    pub(crate) const MAX: Self = Self(u64::MAX);
+
+    /// The milliseconds of the Unix epoch at which this id was made.
+    pub(crate) const fn unix_ms(self) -> u64 {
+        (self.0 >> 22).saturating_add(EPOCH_MS)
+    }
+
+    /// The shard of `count` that carries the guild with this id.
+    pub(crate) const fn shard(self, count: u64) -> u64 {
+        match (self.0 >> 22).checked_rem(count) {
+            Some(shard) => shard,
+            None => 0,
+        }
+    }
+}
+
+impl fmt::Display for Snowflake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Serialize for Snowflake {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The text is not an id: not 1 to 20 digits, zero, or beyond 64 bits.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("value is not a snowflake")]
+pub(crate) struct NotSnowflake;
+
+impl FromStr for Snowflake {
+    type Err = NotSnowflake;
+
+    fn from_str(text: &str) -> Result<Self, NotSnowflake> {
+        if text.is_empty() || text.len() > 20 || !text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(NotSnowflake);
+        }
+        match text.parse() {
+            Ok(0) | Err(_) => Err(NotSnowflake),
+            Ok(raw) => Ok(Self(raw)),
+        }
+    }
+}
+
+/// Wall time that never goes back: read once at the start, then carried by the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    started_ms: u64,
+    started: Instant,
+}
+
+impl Clock {
+    /// Starts the clock at the present wall time.
+    pub(crate) fn start() -> Self {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let started_ms = u64::try_from(since.as_millis())
+            .unwrap_or(EPOCH_MS)
+            .max(EPOCH_MS + 1);
+        Self {
+            started_ms,
+            started: Instant::now(),
+        }
+    }
+
+    /// Milliseconds of the Unix epoch.
+    pub(crate) fn now_ms(&self) -> u64 {
+        let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.started_ms.saturating_add(elapsed)
+    }
+
+    /// The instant at which `now_ms` will read `at_ms`; the past gives an instant that has passed.
+    pub(crate) fn instant(&self, at_ms: u64) -> Instant {
+        let ahead = Duration::from_millis(at_ms.saturating_sub(self.started_ms));
+        self.started.checked_add(ahead).unwrap_or(self.started)
+    }
+}
+
+/// Makes ids, each greater than all before it.
+#[derive(Debug, Default)]
+pub(crate) struct Mint {
+    last: u64,
+}
+
+impl Mint {
+    /// The next id for something made at `now_ms`.
+    pub(crate) const fn next(&mut self, now_ms: u64) -> Snowflake {
+        let fresh = now_ms.saturating_sub(EPOCH_MS) << 22;
+        self.last = if fresh > self.last {
+            fresh
+        } else {
+            self.last.saturating_add(1)
+        };
+        Snowflake(self.last)
+    }
+}
+
+/// A timestamp as Discord writes it: `2026-01-02T03:04:05.678000+00:00`.
+pub(crate) fn rfc3339(unix_ms: u64) -> String {
+    let (days, of_day) = (unix_ms / 86_400_000, unix_ms % 86_400_000);
+    let (year, month, day) = civil(days);
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, millis) = (of_day / 1000 % 60, of_day % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}000+00:00")
+}
+
+/// Days since 1970 to year, month and day (Howard Hinnant's `civil_from_days`, for days after the epoch).
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400;
+    (if month <= 2 { year + 1 } else { year }, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_read_as_discord_writes_them() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000000+00:00");
+        assert_eq!(
+            rfc3339(1_767_323_045_678),
+            "2026-01-02T03:04:05.678000+00:00"
+        );
+        assert_eq!(
+            rfc3339(1_709_208_000_000),
+            "2024-02-29T12:00:00.000000+00:00"
+        );
+    }
+
+    #[test]
+    fn ids_ascend_and_tell_their_time() {
+        let mut mint = Mint::default();
+        let (first, second) = (mint.next(EPOCH_MS + 5), mint.next(EPOCH_MS + 5));
+        assert!(first < second);
+        assert_eq!(second.unix_ms(), EPOCH_MS + 5);
+        assert!(
+            mint.next(EPOCH_MS) > second,
+            "a clock that went back still gives greater ids"
+        );
+    }
+
+    #[test]
+    fn only_decimal_ids_parse() {
+        assert_eq!(
+            "175928847299117063"
+                .parse::<Snowflake>()
+                .map(|id| id.to_string()),
+            Ok("175928847299117063".into())
+        );
+        for bad in [
+            "",
+            "0",
+            "+1",
+            "-1",
+            "1.0",
+            "abc",
+            "99999999999999999999",
+            "123456789012345678901",
+        ] {
+            assert_eq!(bad.parse::<Snowflake>(), Err(NotSnowflake), "{bad}");
+        }
+    }
+}

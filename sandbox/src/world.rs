@@ -1,0 +1,304 @@
+//! The state of the sandbox: everything that exists, behind one lock, and the version that tells of changes.
+//!
+//! `Sandbox` is the handle that all edges share. Nothing awaits while it holds the lock: requests are read before and
+//! answered after, and whoever waits for a change does so on the version (`Sandbox::changed`).
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::Commands;
+use crate::faults::Faults;
+use crate::gateway::session::Sessions;
+use crate::guild::fresh::{self, Seeds};
+use crate::guild::{Channel, DM, Guild, User, permissions};
+use crate::interaction::Interactions;
+use crate::limits::Limits;
+use crate::message::Message;
+use crate::server::Options;
+use crate::snowflake::{Clock, Mint, Snowflake};
+use crate::traffic::Traffic;
+
+pub(crate) mod files;
+pub(crate) mod posting;
+pub(crate) mod threads;
+
+use files::Files;
+
+/// Nonces remembered; Discord promises uniqueness for "the past few minutes" only.
+const NONCES_MAX: usize = 10_000;
+/// How long a nonce finds its first message again, in milliseconds.
+const NONCE_MS: u64 = 3 * 60 * 1000;
+
+/// The bot's application; its user has the same id, as with every application made since 2016.
+#[derive(Clone, Debug)]
+pub(crate) struct Application {
+    pub(crate) id: Snowflake,
+    pub(crate) name: &'static str,
+    pub(crate) token: String,
+}
+
+/// Everything that exists.
+#[derive(Debug)]
+pub(crate) struct World {
+    clock: Clock,
+    mint: Mint,
+    pub(crate) address: SocketAddr,
+    pub(crate) application: Application,
+    pub(crate) seeds: Seeds,
+    pub(crate) users: HashMap<Snowflake, User>,
+    pub(crate) guilds: BTreeMap<Snowflake, Guild>,
+    pub(crate) channels: HashMap<Snowflake, Channel>,
+    pub(crate) files: Files,
+    pub(crate) commands: Commands,
+    pub(crate) interactions: Interactions,
+    pub(crate) sessions: Sessions,
+    pub(crate) limits: Limits,
+    pub(crate) faults: Faults,
+    pub(crate) traffic: Traffic,
+    nonces: VecDeque<Nonce>,
+    version: u64,
+    /// The version at which channels, people, roles or commands last changed.
+    pub(crate) structure_version: u64,
+    changed: watch::Sender<u64>,
+    /// Raised when an interaction starts, for whoever watches the clocks.
+    started: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Nonce {
+    channel: Snowflake,
+    text: String,
+    message: Snowflake,
+    at_ms: u64,
+}
+
+impl World {
+    fn new(address: SocketAddr, limits_on: bool) -> Self {
+        let clock = Clock::start();
+        let mut mint = Mint::default();
+        let id = mint.next(clock.now_ms());
+        let user = User {
+            id,
+            username: "Shanty".to_owned(),
+            bot: true,
+        };
+        let mut world = Self {
+            clock,
+            mint,
+            address,
+            application: Application {
+                id,
+                name: "Shanty",
+                token: crate::token::bot(id),
+            },
+            seeds: Seeds {
+                guild: id,
+                general: id,
+                owner: id,
+                operator: id,
+                approver: id,
+                guest: id,
+            },
+            users: HashMap::from([(id, user)]),
+            guilds: BTreeMap::new(),
+            channels: HashMap::new(),
+            files: Files::default(),
+            commands: Commands::default(),
+            interactions: Interactions::default(),
+            sessions: Sessions::default(),
+            limits: Limits::new(limits_on),
+            faults: Faults::default(),
+            traffic: Traffic::default(),
+            nonces: VecDeque::new(),
+            version: 1,
+            structure_version: 1,
+            changed: watch::Sender::new(0),
+            started: watch::Sender::new(0),
+        };
+        world.seeds = fresh::furnish(&mut world);
+        world
+    }
+
+    /// A furnished world without a listener.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self::new(SocketAddr::from(([127, 0, 0, 1], 1)), false)
+    }
+
+    /// A role of the first guild by its name.
+    #[cfg(test)]
+    pub(crate) fn role_named(&self, name: &str) -> Option<Snowflake> {
+        let guild = self.guilds.get(&self.seeds.guild)?;
+        guild
+            .roles
+            .values()
+            .find(|role| role.name == name)
+            .map(|role| role.id)
+    }
+
+    /// Milliseconds of the Unix epoch.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// The clock by itself, for waits outside of the lock.
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// A new id.
+    pub(crate) fn next_id(&mut self) -> Snowflake {
+        self.mint.next(self.clock.now_ms())
+    }
+
+    /// The version that every change raises.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Notes that what is seen in a channel has changed.
+    pub(crate) fn touch(&mut self, channel: Snowflake) {
+        let version = self.bump();
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.version = version;
+        }
+    }
+
+    /// Notes that channels, people, roles or commands have changed.
+    pub(crate) fn structure_changed(&mut self) {
+        self.structure_version = self.bump();
+    }
+
+    /// Raises the version; whoever waits for a change looks again.
+    pub(crate) fn bump(&mut self) -> u64 {
+        self.version = self.version.saturating_add(1);
+        self.changed.send_replace(self.version);
+        self.version
+    }
+
+    /// What someone may do in a channel; everything in their own direct messages, nothing in others'.
+    pub(crate) fn permissions(&self, who: Snowflake, channel: &Channel) -> u64 {
+        let Some(guild) = channel.guild.and_then(|id| self.guilds.get(&id)) else {
+            let ours = channel.recipient == Some(who) || who == self.application.id;
+            return if ours { permissions::ALL } else { 0 };
+        };
+        permissions::in_channel(guild, who, self.channels.get(&channel.ruling()))
+    }
+
+    /// Wakes whoever watches the clocks of interactions.
+    pub(crate) fn interaction_started(&self) {
+        self.started
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// The direct-message channel with a person, made when it is first asked for.
+    pub(crate) fn dm_with(&mut self, person: Snowflake) -> Snowflake {
+        let found = self
+            .channels
+            .values()
+            .find(|c| c.kind == DM && c.recipient == Some(person));
+        if let Some(channel) = found {
+            return channel.id;
+        }
+        let id = self.next_id();
+        self.channels.insert(id, Channel::dm(id, person));
+        self.structure_changed();
+        id
+    }
+
+    /// The message that was created with this nonce in the last few minutes.
+    pub(crate) fn message_with_nonce(&self, channel: Snowflake, nonce: &str) -> Option<&Message> {
+        let since = self.now_ms().saturating_sub(NONCE_MS);
+        let found = self
+            .nonces
+            .iter()
+            .rev()
+            .take_while(|seen| seen.at_ms >= since);
+        let id = found
+            .into_iter()
+            .find(|seen| seen.channel == channel && seen.text == nonce)?
+            .message;
+        self.channels.get(&channel)?.messages.get(&id)
+    }
+
+    /// Remembers the nonce of a new message.
+    pub(crate) fn remember_nonce(&mut self, channel: Snowflake, text: String, message: Snowflake) {
+        if self.nonces.len() >= NONCES_MAX {
+            self.nonces.pop_front();
+        }
+        let at_ms = self.now_ms();
+        self.nonces.push_back(Nonce {
+            channel,
+            text,
+            message,
+            at_ms,
+        });
+    }
+}
+
+/// The handle that REST, gateway, people and web share.
+#[derive(Clone, Debug)]
+pub(crate) struct Sandbox {
+    world: Arc<Mutex<World>>,
+    changed: watch::Receiver<u64>,
+    started: watch::Receiver<u64>,
+    pub(crate) options: Arc<Options>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Sandbox {
+    /// A fresh world that is reached at `address`.
+    pub(crate) fn new(address: SocketAddr, options: Options, shutdown: CancellationToken) -> Self {
+        let world = World::new(address, options.limits);
+        let (changed, started) = (world.changed.subscribe(), world.started.subscribe());
+        let (world, options) = (Arc::new(Mutex::new(world)), Arc::new(options));
+        Self {
+            world,
+            changed,
+            started,
+            options,
+            shutdown,
+        }
+    }
+
+    /// The world, for as long as the guard lives; never across an await.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        // A handler that panicked left at worst one half-made change; serving on shows more than dying would.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A receiver of the version, which starts as seen at its present value.
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
+        let mut receiver = self.changed.clone();
+        receiver.mark_unchanged();
+        receiver
+    }
+
+    /// Watches the clocks of interactions: shows people when the bot has stayed silent. Runs until it is dropped.
+    pub(crate) async fn keep_time(&self) {
+        let mut started = self.started.clone();
+        loop {
+            started.mark_unchanged();
+            let next = {
+                let mut world = self.world();
+                world.notice_silence();
+                let next_ms = world.interactions.next_deadline_ms(world.now_ms());
+                next_ms.map(|at_ms| world.clock().instant(at_ms))
+            };
+            let deadline = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = deadline => {}
+                result = started.changed() => if result.is_err() { return },
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The bytes of attachments, kept in memory within a bound.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::Bytes;
+
+use crate::message::Attachment;
+use crate::message::draft::{Planned, safe_name};
+use crate::snowflake::Snowflake;
+use crate::world::World;
+
+/// Bytes of all attachments together; beyond it the oldest answer 404, as an expired link of Discord does.
+const BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// A stored file.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    pub(crate) filename: String,
+    pub(crate) content_type: &'static str,
+    pub(crate) bytes: Bytes,
+}
+
+/// All stored files.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    by_id: HashMap<Snowflake, File>,
+    oldest_first: VecDeque<Snowflake>,
+    bytes: usize,
+}
+
+impl Files {
+    /// The file with this id, unless it had to make room.
+    pub(crate) fn find(&self, id: Snowflake) -> Option<&File> {
+        self.by_id.get(&id)
+    }
+
+    fn store(&mut self, id: Snowflake, file: File) {
+        self.bytes = self.bytes.saturating_add(file.bytes.len());
+        self.by_id.insert(id, file);
+        self.oldest_first.push_back(id);
+        while self.bytes > BYTES_MAX {
+            let Some(old) = self
+                .oldest_first
+                .pop_front()
+                .and_then(|id| self.by_id.remove(&id))
+            else {
+                break;
+            };
+            self.bytes = self.bytes.saturating_sub(old.bytes.len());
+        }
+    }
+}
+
+impl World {
+    /// Stores the new ones of a message's files and gives all of them as attachments.
+    pub(crate) fn attach(&mut self, channel: Snowflake, files: Vec<Planned>) -> Vec<Attachment> {
+        let attach = |file: Planned| match file {
+            Planned::Keep(kept) => kept,
+            Planned::New {
+                upload,
+                description,
+            } => {
+                let id = self.next_id();
+                let filename = safe_name(&upload.filename);
+                let content_type = content_type(&filename);
+                let url = format!(
+                    "http://{}/attachments/{channel}/{id}/{filename}",
+                    self.address
+                );
+                let size = upload.bytes.len();
+                self.files.store(
+                    id,
+                    File {
+                        filename: filename.clone(),
+                        content_type,
+                        bytes: upload.bytes,
+                    },
+                );
+                Attachment {
+                    id,
+                    filename,
+                    description,
+                    content_type,
+                    size,
+                    url,
+                }
+            }
+        };
+        files.into_iter().map(attach).collect()
+    }
+}
+
+/// The type that Discord would tell for a file of this name.
+fn content_type(filename: &str) -> &'static str {
+    let extension = filename
+        .rsplit_once('.')
+        .map_or("", |(_, extension)| extension);
+    match extension.to_ascii_lowercase().as_str() {
+        "txt" | "log" | "md" => "text/plain; charset=utf-8",
+        "json" => "application/json; charset=utf-8",
+        "csv" => "text/csv; charset=utf-8",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "gif" => "image/gif",
+        "webp" => "image/webp",
+        "gz" => "application/gzip",
+        "zip" => "application/zip",
+        _ => "application/octet-stream",
+    }
+}

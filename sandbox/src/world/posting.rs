@@ -1,0 +1,238 @@
+//! Creating, editing and deleting messages, with the events that follow.
+//!
+//! What a request may do was decided before; here it happens.
+
+use serde_json::{Value, json};
+
+use crate::gateway::session::{DIRECT_MESSAGES, Dispatch, GUILD_MESSAGES};
+use crate::guild::{permissions, with};
+use crate::message::components;
+use crate::message::draft::Settled;
+use crate::message::mentions::{Allowed, Mentions};
+use crate::message::render::is_open_to_bot;
+use crate::message::{LOADING, Message, Origin, REGULAR};
+use crate::snowflake::Snowflake;
+use crate::world::World;
+
+/// Messages kept per channel, deleted ones included; beyond it the oldest are forgotten.
+const MESSAGES_MAX: usize = 50_000;
+
+/// A message about to be created.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) channel: Snowflake,
+    pub(crate) author: Snowflake,
+    pub(crate) settled: Settled,
+    pub(crate) allowed: Allowed,
+    pub(crate) kind: u8,
+    pub(crate) nonce: Option<Value>,
+    pub(crate) tts: bool,
+    pub(crate) reply_to: Option<Snowflake>,
+    pub(crate) origin: Option<Origin>,
+    pub(crate) only_for: Option<Snowflake>,
+}
+
+impl Post {
+    /// A plain message.
+    pub(crate) const fn new(
+        channel: Snowflake,
+        author: Snowflake,
+        settled: Settled,
+        allowed: Allowed,
+    ) -> Self {
+        Self {
+            channel,
+            author,
+            settled,
+            allowed,
+            kind: REGULAR,
+            nonce: None,
+            tts: false,
+            reply_to: None,
+            origin: None,
+            only_for: None,
+        }
+    }
+}
+
+impl World {
+    /// Creates a message; the channel must exist.
+    pub(crate) fn post(&mut self, post: Post) -> Snowflake {
+        let id = self.next_id();
+        let mut message = Message::new(id, post.channel, post.author, self.now_ms());
+        message.guild = self
+            .channels
+            .get(&post.channel)
+            .and_then(|channel| channel.guild);
+        message.kind = post.kind;
+        message.nonce = post.nonce;
+        message.tts = post.tts;
+        message.reference = post.reply_to;
+        message.origin = post.origin;
+        message.only_for = post.only_for;
+        message.flags = post.settled.flags;
+        self.fill(&mut message, post.settled, &post.allowed);
+        self.wake_thread(post.channel);
+        let public = message.is_public();
+        if public {
+            self.publish_message("MESSAGE_CREATE", &message);
+        }
+        if let Some(nonce) = &message.nonce {
+            let text = nonce
+                .as_str()
+                .map_or_else(|| nonce.to_string(), str::to_owned);
+            self.remember_nonce(post.channel, text, id);
+        }
+        if let Some(channel) = self.channels.get_mut(&post.channel) {
+            channel.messages.insert(id, message);
+            if channel.messages.len() > MESSAGES_MAX {
+                channel.messages.pop_first();
+            }
+            if public {
+                channel.last_message = Some(id);
+                if let Some(thread) = &mut channel.thread {
+                    thread.message_count = thread.message_count.saturating_add(1);
+                    thread.sent_total = thread.sent_total.saturating_add(1);
+                }
+            }
+        }
+        self.touch_with_parent(post.channel);
+        id
+    }
+
+    /// Replaces what a message says; it must exist.
+    pub(crate) fn revise(
+        &mut self,
+        channel: Snowflake,
+        id: Snowflake,
+        settled: Settled,
+        allowed: &Allowed,
+    ) {
+        // Out of the map while it is edited, so that the rest of the world can be read beside it.
+        let Some(mut message) = self
+            .channels
+            .get_mut(&channel)
+            .and_then(|c| c.messages.remove(&id))
+        else {
+            return;
+        };
+        message.flags = settled.flags;
+        if message.has(LOADING) {
+            // A deferred answer gets its first text: people do not see that as an edit.
+            message.flags &= !LOADING;
+        } else {
+            message.archive_state();
+            message.edited_ms = Some(self.now_ms());
+        }
+        self.fill(&mut message, settled, allowed);
+        self.put_back(message);
+    }
+
+    /// Gives a message that was taken out for a change back, and tells of the change.
+    pub(crate) fn put_back(&mut self, message: Message) {
+        if message.is_public() {
+            self.publish_message("MESSAGE_UPDATE", &message);
+        }
+        let channel_id = message.channel;
+        if let Some(channel) = self.channels.get_mut(&channel_id) {
+            channel.messages.insert(message.id, message);
+        }
+        self.touch(channel_id);
+    }
+
+    /// Deletes a message; it must exist. It stays in the transcript, marked.
+    pub(crate) fn delete_message(&mut self, channel_id: Snowflake, id: Snowflake) {
+        let now_ms = self.now_ms();
+        let Some(channel) = self.channels.get_mut(&channel_id) else {
+            return;
+        };
+        let guild = channel.guild;
+        let Some(message) = channel.messages.get_mut(&id) else {
+            return;
+        };
+        let public = message.is_public();
+        message.deleted_ms = Some(now_ms);
+        if let Some(thread) = channel.thread.as_mut().filter(|_| public) {
+            thread.message_count = thread.message_count.saturating_sub(1);
+        }
+        if public {
+            let mut d = json!({"id": id, "channel_id": channel_id});
+            if let Some(guild) = guild {
+                d = with(d, "guild_id", json!(guild));
+            }
+            let intents = if guild.is_some() {
+                GUILD_MESSAGES
+            } else {
+                DIRECT_MESSAGES
+            };
+            self.publish(Dispatch {
+                name: "MESSAGE_DELETE",
+                channel: Some(channel_id),
+                guild,
+                intents,
+                d,
+                blanked: None,
+            });
+        }
+        self.touch_with_parent(channel_id);
+    }
+
+    /// Sends a message event to the sessions that may see it.
+    pub(crate) fn publish_message(&mut self, name: &'static str, message: &Message) {
+        let d = self.message_event(message);
+        let blanked = (!is_open_to_bot(message, self.application.id)).then(|| blank(d.clone()));
+        let intents = if message.guild.is_some() {
+            GUILD_MESSAGES
+        } else {
+            DIRECT_MESSAGES
+        };
+        let (channel, guild) = (Some(message.channel), message.guild);
+        self.publish(Dispatch {
+            name,
+            channel,
+            guild,
+            intents,
+            d,
+            blanked,
+        });
+    }
+
+    fn fill(&mut self, message: &mut Message, settled: Settled, allowed: &Allowed) {
+        message.content = settled.content;
+        message.embeds = settled.embeds;
+        message.components = settled.components;
+        message.attachments = self.attach(message.channel, settled.files);
+        components::link_files(&mut message.components, &message.attachments);
+        let guild = message.guild.and_then(|id| self.guilds.get(&id));
+        let mass = self.channels.get(&message.channel).is_some_and(|channel| {
+            self.permissions(message.author, channel) & permissions::MENTION_EVERYONE != 0
+        });
+        let shown = components::texts(&message.components);
+        let texts = std::iter::once(message.content.as_str()).chain(shown);
+        message.mentions = Mentions::resolve(texts, allowed, guild, mass, |id| {
+            self.users.contains_key(&id)
+        });
+    }
+
+    fn touch_with_parent(&mut self, channel: Snowflake) {
+        self.touch(channel);
+        let parent = self
+            .channels
+            .get(&channel)
+            .and_then(|c| Some(c.thread.as_ref()?.parent));
+        if let Some(parent) = parent {
+            self.touch(parent);
+        }
+    }
+}
+
+/// A message event as a session without MESSAGE_CONTENT gets it.
+fn blank(mut d: Value) -> Value {
+    if let Some(map) = d.as_object_mut() {
+        map.insert("content".into(), json!(""));
+        for key in ["embeds", "attachments", "components"] {
+            map.insert(key.into(), json!([]));
+        }
+    }
+    d
+}

@@ -1,0 +1,9 @@
+//! The sandbox over real HTTP and WebSockets: as a client library sees it, as scripts see it, and as a program.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it stands"
+)]
+
+mod flow;
+mod rig;
