@@ -30,6 +30,9 @@ const REQUESTS_MAX: usize = 64;
 /// Longest order, bytes. A command takes 6 kB; the rest is room for environments and argument lists.
 pub(crate) const ORDER_BYTES_MAX: usize = 256 * 1024;
 
+/// Executions that run at once on one host. Each takes a shim of about 3 MB; nobody watches more.
+pub const RUNNING_MAX: usize = 256;
+
 /// What the link holds of the executor.
 #[derive(Clone, Debug)]
 pub struct Handle {
@@ -47,10 +50,12 @@ pub struct Config {
     /// Users that commands may run as, by name; the first is the default. Empty means the agent's own user, and nothing may run
     /// when that is root.
     pub run_as: Vec<String>,
-    /// Program and leading arguments of the shim; the execution's folder is appended.
+    /// Program, by its absolute path, and leading arguments of the shim; the execution's folder is appended.
     pub shim: Vec<OsString>,
     /// Unreleased spool bytes from which commands wait, [`limits::SPOOL_TOTAL_BYTES_MAX`] unless a test needs less.
     pub spool_total_bytes_max: u64,
+    /// Executions that may run at once; more are refused. [`RUNNING_MAX`] unless a test needs less.
+    pub running_max: usize,
 }
 
 impl Config {
@@ -68,6 +73,7 @@ impl Config {
             run_as,
             shim,
             spool_total_bytes_max: limits::SPOOL_TOTAL_BYTES_MAX,
+            running_max: RUNNING_MAX,
         }
     }
 }

@@ -161,14 +161,20 @@ impl Owner {
             let text = "This order was carried out or refused before, and is over.";
             return answer(reply, Err(Refusal::new(Code::Closed, text)));
         }
-        if self.held.len() + self.remembered.len() >= RUNS_MAX {
+        let known = self.status.borrow().len() + self.held.len() + self.remembered.len();
+        if known >= RUNS_MAX {
             let text = format!("The agent remembers {RUNS_MAX} runs and takes no more for now.");
             return answer(reply, Err(Refusal::new(Code::Rate, text)));
         }
+        let busy = self.held.len() >= self.config.running_max;
         self.hold(run, vec![reply]);
         let (config, folders) = (Arc::clone(&self.config), self.folders.clone());
         self.work.spawn_blocking(move || {
-            let result = accept(&parsed, &order, &config, &folders, clock);
+            let result = if busy {
+                Err(refuse_busy(run, &config, &folders))
+            } else {
+                accept(&parsed, &order, &config, &folders, clock)
+            };
             Some(Accepted { run, result })
         });
     }
@@ -468,12 +474,21 @@ fn accept(
         Shim::spawn(&config.shim, &folders.execution(run), run_as.as_deref())
             .map_err(|error| failed("start a shim", error))
     };
-    begin().inspect_err(|_| {
-        if let Err(error) = folders.release(run) {
-            tracing::warn!(run.id = %run, %error, "A refused order cannot be remembered on disk.");
-            folders.delete(run).ok(); // Left over it would look like an execution that was lost.
-        }
-    })
+    begin().inspect_err(|_| remember_refused(run, folders))
+}
+
+fn refuse_busy(run: RunId, config: &Config, folders: &Folders) -> Refusal {
+    remember_refused(run, folders);
+    let max = config.running_max;
+    let text = format!("{max} commands run on this host already, and that is the limit.");
+    Refusal::new(Code::Rate, text)
+}
+
+fn remember_refused(run: RunId, folders: &Folders) {
+    if let Err(error) = folders.release(run) {
+        tracing::warn!(run.id = %run, %error, "A refused order cannot be remembered on disk.");
+        folders.delete(run).ok(); // Left over it would look like an execution that was lost.
+    }
 }
 
 fn answer(reply: Reply, result: Result<Started, Refusal>) {

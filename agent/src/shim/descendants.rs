@@ -35,7 +35,8 @@ pub(super) fn terminate(ancestor: Pid, leader: Pid) {
 }
 
 /// Kills every descendant of `ancestor`, and returns whom. They are stopped first: what forks faster than one looks would never end.
-pub(super) fn kill_all(ancestor: Pid) -> BTreeSet<Pid> {
+/// The group of `leader` is killed even where `/proc` shows nothing.
+pub(super) fn kill_all(ancestor: Pid, leader: Option<Pid>) -> BTreeSet<Pid> {
     let mut frozen = BTreeSet::new();
     for _ in 0..FREEZE_LOOKS_MAX {
         let before = frozen.len();
@@ -51,6 +52,9 @@ pub(super) fn kill_all(ancestor: Pid) -> BTreeSet<Pid> {
     let killed: BTreeSet<_> = of(ancestor).into_iter().map(|found| found.pid).collect();
     for &pid in &killed {
         kill(pid, Signal::SIGKILL).ok(); // It ended meanwhile.
+    }
+    if let Some(leader) = leader {
+        killpg(leader, Signal::SIGKILL).ok(); // It ended meanwhile.
     }
     killed
 }

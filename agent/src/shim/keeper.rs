@@ -380,9 +380,12 @@ impl Keeper {
     /// One round of killing. It is repeated until no child is left, as the dying may have forked.
     fn kill(&mut self, now: Instant) {
         let since = *self.killing_since.get_or_insert(now);
-        let over = matches!(self.main, Main::Over { .. });
-        for pid in descendants::kill_all(Pid::this()) {
-            if self.killed.insert(pid) && over {
+        let leader = match self.main {
+            Main::Alive(pid) => Some(pid),
+            Main::Over { .. } => None,
+        };
+        for pid in descendants::kill_all(Pid::this(), leader) {
+            if self.killed.insert(pid) && leader.is_none() {
                 self.left_over += 1;
             }
         }

@@ -171,6 +171,23 @@ async fn without_a_shim_the_order_is_refused() {
 }
 
 #[tokio::test]
+async fn too_many_at_once_are_refused_for_good() {
+    let world = World::with(|config| config.running_max = 1).await;
+    let first = world.start(&order("sleep 1000")).await;
+    let second = counted(&world);
+    let refusal = world.try_start(&second).await.unwrap_err();
+    assert_eq!(refusal.code, Code::Rate);
+    world.handle.cancel(first, true).await;
+    world.ended(first).await;
+    let again = world.try_start(&second).await;
+    assert!(
+        matches!(again, Ok(Started::Duplicate(status)) if status.state == State::Refused(refusal))
+    );
+    world.run(&order("true")).await;
+    assert_eq!(count(&world), 0);
+}
+
+#[tokio::test]
 async fn reads_end_where_the_records_do() {
     let world = World::new().await;
     let run = world.start(&order("echo hello")).await;
