@@ -145,6 +145,12 @@ impl Ca {
         &self.domain
     }
 
+    /// The certificates above every leaf: issuing and root.
+    #[must_use]
+    pub fn issuers(&self) -> [CertificateDer<'static>; 2] {
+        [self.issuing.clone(), self.root.clone()]
+    }
+
     /// The root certificate.
     #[must_use]
     pub const fn root(&self) -> &CertificateDer<'static> {

@@ -1,8 +1,8 @@
-//! The edge towards Discord: what is said to it and what is heard from it, without any decision.
+//! The edge towards Discord: what is said to it and what is heard from it, and the tasks that carry words between it and the hub.
 //!
 //! [`gateway`] hears interactions, [`commands`] turns them into the closed set of things that people can ask, [`requests`] turns what
-//! we want to say into calls, [`sender`] makes each call once, when the limits allow it. What to answer, whether somebody may, and
-//! which message to write next is decided elsewhere.
+//! we want to say into calls, [`sender`] makes each call once, when the limits allow it. `interaction` answers people, `publish` shows runs.
+//! Whether somebody may, and which message to write next, is decided in the core.
 //!
 //! **Before anything here is used, `main` (and each test) installs a TLS provider**:
 //! `rustls::crypto::ring::default_provider().install_default()`. twilight builds TLS connectors when a gateway configuration or an HTTP
@@ -15,9 +15,260 @@ pub mod call;
 pub mod cards;
 pub mod commands;
 pub mod gateway;
+mod interaction;
+mod publish;
 pub mod requests;
 pub mod secret;
 pub mod sender;
 
 #[cfg(test)]
 mod fake;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, watch};
+use twilight_model::application::interaction::Interaction;
+
+use crate::hub;
+use crate::store::{Journal, Output};
+use crate::supervise::{Spawner, Supervisor};
+use api::Api;
+use gateway::{GatewayConfig, GatewayState, SavedSession};
+use requests::Requests;
+use secret::Secret;
+use sender::Sender;
+
+/// Interactions that wait to be answered: more in three seconds than this cannot be answered anyway.
+const INTERACTIONS_MAX: usize = 256;
+/// Where the gateway's session is kept.
+const SESSION_KEY: &str = "gateway";
+
+/// How chat is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatState {
+    /// Not configured.
+    Off,
+    /// Logging in.
+    Starting,
+    /// Logged in, commands registered.
+    Ready,
+    /// Does not work, because of this; the command line does.
+    Degraded(String),
+}
+
+/// What the edge needs.
+pub struct Parts {
+    /// The hub.
+    pub hub: hub::Handle,
+    /// Where output is read.
+    pub output: Output,
+    /// Where the gateway's session is kept.
+    pub journal: Journal,
+    /// The guilds that are served.
+    pub guilds: Vec<u64>,
+    /// Runs of the command line are shown here.
+    pub ops_channel: Option<u64>,
+    /// Discord itself, or the sandbox.
+    pub api: Api,
+    /// The bot's.
+    pub token: Secret,
+}
+
+/// What every task of the edge shares.
+struct Edge {
+    hub: hub::Handle,
+    output: Output,
+    sender: Sender,
+    requests: Requests,
+    spawner: Spawner,
+    ops_channel: Option<u64>,
+}
+
+/// Starts the edge; what comes back says how chat is. Call it inside a runtime.
+///
+/// # Errors
+/// The address of Discord cannot be used.
+pub fn start(
+    supervisor: &mut Supervisor,
+    parts: Parts,
+) -> anyhow::Result<watch::Receiver<ChatState>> {
+    let sender = Sender::new(parts.api, &parts.token).context("use `api` in [discord]")?;
+    let saved = saved_session(&parts.journal);
+    let (interactions_tx, interactions) = mpsc::channel(INTERACTIONS_MAX);
+    let (gateway_tx, gateway) = watch::channel(GatewayState::Connecting);
+    let (session_tx, session) = watch::channel(saved.clone());
+    let (chat_tx, chat) = watch::channel(ChatState::Starting);
+    let edge = Arc::new(Edge {
+        hub: parts.hub,
+        output: parts.output,
+        sender: sender.clone(),
+        requests: Requests::new(),
+        spawner: supervisor.spawner(),
+        ops_channel: parts.ops_channel,
+    });
+
+    let shutdown = supervisor.shutdown();
+    let config = GatewayConfig::new(parts.token, saved);
+    supervisor.start("gateway", async move {
+        let stop = shutdown.clone();
+        let told = gateway::run(
+            config,
+            sender,
+            interactions_tx,
+            gateway_tx,
+            session_tx,
+            stop,
+        )
+        .await;
+        if let Err(error) = told {
+            // The gateway said so in its state already. Without chat the command line goes on.
+            tracing::error!(
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "chat is off until the next start"
+            );
+            shutdown.cancelled().await;
+        }
+        Ok(())
+    });
+    let shutdown = supervisor.shutdown();
+    supervisor.start(
+        "gateway session",
+        keep_session(parts.journal, session, shutdown),
+    );
+    let shutdown = supervisor.shutdown();
+    supervisor.start(
+        "interactions",
+        hear(Arc::clone(&edge), interactions, shutdown),
+    );
+    let shutdown = supervisor.shutdown();
+    supervisor.start(
+        "runs of the command line",
+        publish::ops(Arc::clone(&edge), shutdown),
+    );
+    let shutdown = supervisor.shutdown();
+    supervisor.start(
+        "commands",
+        register(edge, parts.guilds, gateway, chat_tx, shutdown),
+    );
+    Ok(chat)
+}
+
+/// Answers each interaction in a task of its own: nobody waits behind somebody else.
+async fn hear(
+    edge: Arc<Edge>,
+    mut interactions: mpsc::Receiver<Interaction>,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        let interaction = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            interaction = interactions.recv() => interaction,
+        };
+        let Some(interaction) = interaction else {
+            shutdown.cancelled().await;
+            return Ok(());
+        };
+        edge.spawner
+            .spawn(interaction::answer(Arc::clone(&edge), interaction));
+    }
+}
+
+/// Registers the commands whenever the bot has logged in anew, and says how chat is.
+async fn register(
+    edge: Arc<Edge>,
+    guilds: Vec<u64>,
+    mut gateway: watch::Receiver<GatewayState>,
+    chat: watch::Sender<ChatState>,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<()> {
+    let mut registered = false;
+    loop {
+        let state = gateway.borrow_and_update().clone();
+        let mut again = false;
+        let said = match state {
+            GatewayState::Connecting => ChatState::Starting,
+            GatewayState::Degraded(why) | GatewayState::Fatal(why) => ChatState::Degraded(why),
+            GatewayState::Ready { .. } if registered => ChatState::Ready,
+            GatewayState::Ready { application, .. } => {
+                match set_commands(&edge, application, &guilds).await {
+                    Ok(()) => {
+                        registered = true;
+                        ChatState::Ready
+                    }
+                    Err(why) => {
+                        tracing::error!(
+                            error = format!("{why:#}"),
+                            "the commands could not be registered; tried again"
+                        );
+                        again = true;
+                        ChatState::Degraded(format!("{why:#}"))
+                    }
+                }
+            }
+        };
+        chat.send_if_modified(|old| std::mem::replace(old, said.clone()) != said);
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            changed = gateway.changed() => if changed.is_err() {
+                shutdown.cancelled().await;
+                return Ok(());
+            },
+            () = tokio::time::sleep(Duration::from_secs(30)), if again => {}
+        }
+    }
+}
+
+async fn set_commands(edge: &Edge, application: u64, guilds: &[u64]) -> anyhow::Result<()> {
+    for guild in guilds {
+        let call = edge
+            .requests
+            .set_commands(application, *guild, &commands::all())?;
+        edge.sender.call(&call).await.with_context(|| {
+            format!("register the commands in server {guild}: is the bot a member?")
+        })?;
+    }
+    Ok(())
+}
+
+fn saved_session(journal: &Journal) -> Option<SavedSession> {
+    let kept = journal.kept(SESSION_KEY).ok().flatten()?;
+    serde_json::from_slice(&kept).ok()
+}
+
+/// Keeps the gateway's session, so that a restart resumes it instead of logging in again.
+async fn keep_session(
+    journal: Journal,
+    mut session: watch::Receiver<Option<SavedSession>>,
+    shutdown: tokio_util::sync::CancellationToken,
+) -> anyhow::Result<()> {
+    let mut last = false;
+    while !last {
+        tokio::select! {
+            () = shutdown.cancelled() => {
+                // The gateway says its last sequence number when it has closed.
+                while session.changed().await.is_ok() {}
+                last = true;
+            }
+            changed = session.changed() => if changed.is_err() {
+                shutdown.cancelled().await;
+                last = true;
+            },
+        }
+        let kept = session.borrow_and_update().clone();
+        let bytes = serde_json::to_vec(&kept).context("keep the gateway's session")?;
+        let journal = journal.clone();
+        let written = tokio::task::spawn_blocking(move || journal.keep(SESSION_KEY, &bytes)).await;
+        if let Ok(Err(error)) = written {
+            tracing::warn!(%error, "the gateway's session could not be kept");
+        }
+        if !last {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            }
+        }
+    }
+    Ok(())
+}

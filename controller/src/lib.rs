@@ -1,3 +1,30 @@
-//! Placeholder of the crate, filled by the next commits.
+//! `shanty`: the controller, and the operator's command line.
+//!
+//! Edges (`link`, `discord`, `admin`, `http`) do not know one another; all use [`hub::Handle`] and the store. Read in this order.
 
+#![forbid(unsafe_code)]
+
+pub mod clock;
+pub mod config;
+pub mod log;
+pub mod supervise;
+
+pub mod store;
+
+pub mod hub;
+
+pub mod status;
+
+pub mod admin;
 pub mod discord;
+pub mod http;
+pub mod link;
+
+pub mod app;
+mod cli;
+pub mod stop;
+
+#[cfg(feature = "demo")]
+mod demo;
+
+pub use cli::main_from;

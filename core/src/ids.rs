@@ -109,7 +109,7 @@ impl FromStr for RunNumber {
 
 /// The name of a host: `[a-z0-9._-]`, 1 to 63 characters, starting and ending with a letter or digit.
 ///
-/// The grammar leaves nothing that means something to a selector, a path, Markdown or a mention.
+/// The grammar leaves nothing that means something to a selector, a path, Markdown or a mention; `all` is no name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostName(String);
 
@@ -137,7 +137,8 @@ impl FromStr for HostName {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        if is_word(text) {
+        // `all` is a word of selectors.
+        if is_word(text) && text != "all" {
             Ok(Self(text.to_owned()))
         } else {
             Err(IdError::HostName(shown(text)))
@@ -276,6 +277,7 @@ mod tests {
         let long = "a".repeat(64);
         for bad in [
             "",
+            "all",
             "-web",
             "web.",
             "A",

@@ -84,6 +84,9 @@ pub const PAGE_CHARS_MAX: usize = 1_900;
 /// Pages of one host that are posted whole; after them one tail page is edited in place and the whole output is attached.
 pub const PAGES_WHOLE_MAX: usize = 3;
 
+/// Hosts of one run whose output is posted in its thread: more messages nobody reads, and Discord takes about one a second.
+pub const THREAD_HOSTS_MAX: usize = 25;
+
 /// Characters of a line before it is folded.
 pub const LINE_CHARS_MAX: usize = 1_000;
 

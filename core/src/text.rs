@@ -18,7 +18,7 @@ pub fn duration(ms: u64) -> String {
         0 => format!("{ms} ms"),
         1..=9 => format!("{s}.{} s", ms % 1_000 / 100),
         10..=59 => format!("{s} s"),
-        60..=3_599 if s % 60 == 0 => format!("{}m", s / 60),
+        60..=3_599 if s.is_multiple_of(60) => format!("{}m", s / 60),
         60..=3_599 => format!("{}m {:02}s", s / 60, s % 60),
         3_600..=86_399 => format!("{}h {:02}m", s / 3_600, s % 3_600 / 60),
         _ => format!("{}d {}h", s / 86_400, s % 86_400 / 3_600),

@@ -41,6 +41,15 @@ enum Scheme {
 }
 
 impl Api {
+    /// Discord itself.
+    #[must_use]
+    pub fn discord() -> Self {
+        Self {
+            scheme: Scheme::Https,
+            authority: "discord.com".to_owned(),
+        }
+    }
+
     /// True when calls are encrypted, that is everywhere but on this machine.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

@@ -162,6 +162,14 @@ pub struct Permit {
     sent: bool,
 }
 
+impl Permit {
+    /// Whether it is for calls on this route.
+    #[must_use]
+    pub fn is_for(&self, route: &Route) -> bool {
+        self.route == *route
+    }
+}
+
 impl Sender {
     /// A sender for one bot.
     ///

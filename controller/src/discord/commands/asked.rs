@@ -69,8 +69,10 @@ pub enum Asked {
 /// What a button of a card does: the middle of its custom id, `v1:<verb>:<RunId>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// `cancel`: stops the run; pressed again, at once.
+    /// `cancel`: stops the run.
     Cancel,
+    /// `kill`: stops it at once.
+    Kill,
 }
 
 impl Verb {
@@ -83,6 +85,7 @@ impl Verb {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Cancel => "cancel",
+            Self::Kill => "kill",
         }
     }
 }
@@ -268,7 +271,7 @@ fn typing(data: CommandData) -> Option<Asked> {
 
 fn press(data: MessageComponentInteractionData, message_id: u64) -> Option<Asked> {
     let (verb, run) = data.custom_id.strip_prefix("v1:")?.split_once(':')?;
-    let verb = [Verb::Cancel]
+    let verb = [Verb::Cancel, Verb::Kill]
         .into_iter()
         .find(|known| known.as_str() == verb)?;
     let run = run.parse().ok()?;

@@ -1,0 +1,115 @@
+//! What the command line is shown.
+
+use shanty_core::facts::{Facts, Metrics};
+use shanty_core::run::{Phase, Progress, Run};
+use shanty_core::selector::fold::fold;
+use shanty_proto::convert::{labels_to_wire, outcome_to_wire, principal_to_wire};
+use shanty_proto::v1;
+
+use crate::hub::{HostsView, TokenRow};
+
+pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
+    let host = |(agent, enrolled_ms, row): (
+        shanty_core::ids::AgentId,
+        u64,
+        shanty_core::view::HostRow,
+    )| {
+        v1::HostInfo {
+            agent: agent.to_string(),
+            name: row.name.to_string(),
+            labels: labels_to_wire(&row.labels),
+            online: row.online,
+            seen_ms: row.seen_ms,
+            version: row.version,
+            facts: row.facts.as_ref().map(facts),
+            metrics: row.metrics.as_ref().map(metrics),
+            enrolled_ms,
+            spool_full: view.spool_full.contains(&agent),
+        }
+    };
+    let mut hosts: Vec<v1::HostInfo> = view.rows.into_iter().map(host).collect();
+    hosts.sort_by(|a, b| a.name.cmp(&b.name));
+    v1::HostsReply {
+        hosts,
+        normal: view.normal,
+    }
+}
+
+fn facts(facts: &Facts) -> v1::Facts {
+    v1::Facts {
+        os: facts.os.clone(),
+        kernel: facts.kernel.clone(),
+        arch: facts.arch.clone(),
+        hostname: facts.hostname.clone(),
+        cpus: facts.cpus,
+        memory_bytes: facts.memory_bytes,
+        containment: facts.containment.clone(),
+        run_as: facts.run_as.clone(),
+        boot_time_ms: facts.boot_time_ms,
+    }
+}
+
+fn metrics(metrics: &Metrics) -> v1::Metrics {
+    let disk = |disk: &shanty_core::facts::Disk| v1::Disk {
+        mount: disk.mount.clone(),
+        total_bytes: disk.total_bytes,
+        available_bytes: disk.available_bytes,
+    };
+    v1::Metrics {
+        load1: metrics.load1,
+        memory_used_bytes: metrics.memory_used_bytes,
+        uptime_s: metrics.uptime_s,
+        disks: metrics.disks.iter().map(disk).collect(),
+    }
+}
+
+pub(super) fn run(run: &Run) -> v1::RunInfo {
+    let mut executions: Vec<v1::ExecutionInfo> = run
+        .executions()
+        .map(|(agent, execution)| v1::ExecutionInfo {
+            agent: agent.to_string(),
+            name: execution.name.to_string(),
+            state: execution.state().to_owned(),
+            outcome: match &execution.progress {
+                Progress::Done(outcome) | Progress::Ending(outcome) => {
+                    Some(outcome_to_wire(outcome))
+                }
+                Progress::Queued | Progress::Running => None,
+            },
+            online: execution.online,
+        })
+        .collect();
+    executions.sort_by(|a, b| a.name.cmp(&b.name));
+    let (state, closed_ms, expired) = match &run.phase {
+        Phase::Accepted => ("accepted", 0, String::new()),
+        Phase::Expired(reason) => ("expired", 0, reason.clone()),
+        Phase::Running if run.cancel.is_some() => ("cancelling", 0, String::new()),
+        Phase::Running => ("running", 0, String::new()),
+        Phase::Closed { at_ms } => ("closed", *at_ms, String::new()),
+    };
+    v1::RunInfo {
+        number: run.number.0,
+        run: run.spec.id.to_string(),
+        by: Some(principal_to_wire(&run.spec.by)),
+        selector: run.spec.selector.clone(),
+        command: run.spec.command.clone(),
+        run_as: run.spec.run_as.clone().unwrap_or_default(),
+        accepted_ms: run.accepted_ms,
+        closed_ms,
+        hosts: fold(executions.iter().map(|execution| execution.name.as_str())),
+        executions,
+        expired,
+        state: state.to_owned(),
+    }
+}
+
+pub(super) fn token(row: &TokenRow) -> v1::TokenInfo {
+    v1::TokenInfo {
+        id: row.id.clone(),
+        labels: labels_to_wire(&row.labels),
+        uses: row.uses,
+        uses_max: row.uses_max,
+        expires_ms: row.expires_ms,
+        revoked: row.revoked,
+    }
+}

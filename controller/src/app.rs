@@ -1,0 +1,306 @@
+//! The composition root: builds the parts, binds the listeners, says when it is ready, and stops everything in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use shanty_certs::ca::Ca;
+use shanty_certs::files;
+use shanty_certs::revocation::Revoked;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Listen};
+use crate::discord::{self, ChatState};
+use crate::hub::{self, Hub};
+use crate::store::Store;
+use crate::supervise::Supervisor;
+use crate::{admin, http, link};
+
+/// How long tasks may take to stop.
+const STOP_GRACE: Duration = Duration::from_secs(8);
+/// How long the ready line waits for Discord before it says `degraded`.
+const CHAT_GRACE: Duration = Duration::from_secs(20);
+/// Longest token file, bytes.
+const TOKEN_BYTES_MAX: u64 = 4 * 1024;
+
+/// Why a controller did not start, or did not go on.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// Something that it was told to use cannot be used.
+    #[error("{0:#}")]
+    Config(anyhow::Error),
+    /// A listener cannot be bound.
+    #[error("{0:#}")]
+    Listen(anyhow::Error),
+    /// Stored data cannot be used.
+    #[error("{0:#}")]
+    Data(anyhow::Error),
+    /// A part failed while it ran.
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+}
+
+/// What a controller says when it is ready.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// The link listener.
+    pub agents: SocketAddr,
+    /// The join listener.
+    pub join: SocketAddr,
+    /// The health listener.
+    pub http: SocketAddr,
+    /// The admin socket.
+    pub admin: PathBuf,
+    /// `ready`, `degraded` or `off`.
+    pub discord: &'static str,
+}
+
+impl Ready {
+    /// One JSON line for programs that wait for it.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "event": "ready", "agents": self.agents.to_string(), "join": self.join.to_string(),
+            "http": self.http.to_string(), "admin": self.admin, "discord": self.discord,
+        })
+    }
+}
+
+/// Runs a controller on its own runtime until SIGTERM, SIGINT, or the end of standard input when that is asked for.
+///
+/// # Errors
+/// See [`AppError`].
+pub fn main(
+    config: Config,
+    until_stdin_ends: bool,
+    on_ready: impl FnOnce(&Ready) + Send + 'static,
+) -> Result<(), AppError> {
+    // twilight makes TLS connectors as soon as it is used; every other part brings its provider along.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok(); // chosen before: by a test
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")
+        .map_err(AppError::Failed)?;
+    let result = runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        let stop = crate::stop::watch(until_stdin_ends, shutdown.clone());
+        tokio::select! {
+            result = run(config, shutdown.clone(), on_ready) => result,
+            error = stop => Err(AppError::Failed(error)),
+        }
+    });
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    result
+}
+
+/// Runs a controller until the token is cancelled.
+///
+/// # Errors
+/// See [`AppError`].
+pub async fn run(
+    config: Config,
+    shutdown: CancellationToken,
+    on_ready: impl FnOnce(&Ready) + Send + 'static,
+) -> Result<(), AppError> {
+    prepare(&config)?;
+    let token = match &config.discord {
+        Some(discord) => Some(read_token(&discord.token_file)?),
+        None => None,
+    };
+    let ca = Ca::open_or_create(&config.data_dir.join("ca"), SystemTime::now())
+        .context("open the certificate authority")
+        .map_err(AppError::Config)?;
+    let ca = Arc::new(ca);
+    // Listeners before anything else is opened: a second controller on the same data finds the socket taken and leaves.
+    let sockets = bind(&config.listen).await.map_err(AppError::Listen)?;
+    let store = Store::open(&config.data_dir).map_err(|error| AppError::Data(error.into()))?;
+
+    let mut supervisor = Supervisor::new(shutdown.clone());
+    let parts = hub::Parts {
+        journal: store.journal.clone(),
+        output: store.output.clone(),
+        ca: Arc::clone(&ca),
+        revoked: Revoked::default(),
+        policy: config.policy,
+        guilds: config
+            .discord
+            .as_ref()
+            .map(|d| d.guilds.clone())
+            .unwrap_or_default(),
+        limits: config.limits,
+    };
+    let (hub, handle, requests) = Hub::open(parts)
+        .await
+        .map_err(|error| AppError::Data(error.into()))?;
+    // The hub stops last: it commits what the edges still tell it.
+    let hub_stop = CancellationToken::new();
+    let hub_task = Supervisor::new(hub_stop.clone());
+    let hub_task = start_hub(hub_task, hub, requests);
+
+    let links = link::Parts {
+        ca,
+        hub: handle.clone(),
+        output: store.output.clone(),
+        public: config.public.agents,
+    };
+    let ready = sockets.ready(&config.listen);
+    let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
+    link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
+    admin::start(
+        &mut supervisor,
+        sockets.admin,
+        handle.clone(),
+        store.output.clone(),
+        join,
+    );
+    let chat = match config.discord.zip(token) {
+        Some((discord, token)) => {
+            let parts = discord::Parts {
+                hub: handle,
+                output: store.output.clone(),
+                journal: store.journal.clone(),
+                guilds: discord.guilds,
+                ops_channel: discord.ops_channel,
+                api: discord.api,
+                token,
+            };
+            discord::start(&mut supervisor, parts).map_err(AppError::Config)?
+        }
+        None => tokio::sync::watch::channel(ChatState::Off).1,
+    };
+    http::start(&mut supervisor, sockets.http, chat.clone());
+    let waiting = supervisor.shutdown();
+    supervisor.spawner().spawn(async move {
+        tokio::select! {
+            () = waiting.cancelled() => {}
+            ready = announce(ready, chat) => on_ready(&ready),
+        }
+    });
+
+    let stopped = supervisor.wait(STOP_GRACE).await;
+    hub_stop.cancel();
+    let hub_stopped = hub_task.wait(STOP_GRACE).await;
+    close(store).await;
+    std::fs::remove_file(&config.listen.admin).ok(); // replaced by whoever starts next
+    stopped
+        .and(hub_stopped)
+        .map_err(|error| AppError::Failed(error.into()))
+}
+
+/// Waits until the writers have written everything: they end when nobody holds a handle any more.
+async fn close(store: Store) {
+    let Store {
+        journal,
+        output,
+        threads,
+    } = store;
+    drop((journal, output));
+    let joined = tokio::task::spawn_blocking(move || {
+        threads.into_iter().all(|thread| thread.join().is_ok())
+    });
+    if !matches!(tokio::time::timeout(STOP_GRACE, joined).await, Ok(Ok(true))) {
+        tracing::warn!("a writer of the store did not end in order");
+    }
+}
+
+fn start_hub(
+    mut supervisor: Supervisor,
+    hub: Hub,
+    requests: tokio::sync::mpsc::Receiver<hub::Request>,
+) -> Supervisor {
+    let stop = supervisor.shutdown();
+    supervisor.start("hub", async move {
+        hub.run(requests, stop).await;
+        Ok(())
+    });
+    supervisor
+}
+
+/// Waits until chat works or clearly does not.
+async fn announce(mut ready: Ready, mut chat: tokio::sync::watch::Receiver<ChatState>) -> Ready {
+    let decided = chat.wait_for(|state| *state != ChatState::Starting);
+    ready.discord = match tokio::time::timeout(CHAT_GRACE, decided).await {
+        Ok(Ok(state)) => match &*state {
+            ChatState::Off => "off",
+            ChatState::Ready => "ready",
+            ChatState::Starting | ChatState::Degraded(_) => "degraded",
+        },
+        Ok(Err(_)) | Err(_) => "degraded",
+    };
+    ready
+}
+
+fn prepare(config: &Config) -> Result<(), AppError> {
+    let created = files::private_directory(&config.data_dir)
+        .with_context(|| format!("use the data directory {}", config.data_dir.display()));
+    created.map_err(AppError::Config)?;
+    if let Some(parent) = config.listen.admin.parent() {
+        std::fs::create_dir_all(parent)
+            .with_context(|| format!("create {} for the admin socket", parent.display()))
+            .map_err(AppError::Listen)?;
+    }
+    Ok(())
+}
+
+fn read_token(path: &std::path::Path) -> Result<discord::secret::Secret, AppError> {
+    let bytes = files::read_secret(path, TOKEN_BYTES_MAX)
+        .context("read the bot's token (`token_file` in [discord])")
+        .map_err(AppError::Config)?;
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    if !plain {
+        let why = anyhow::anyhow!("{} does not hold a token on one line", path.display());
+        return Err(AppError::Config(why));
+    }
+    Ok(discord::secret::Secret::new(text.to_owned()))
+}
+
+struct Sockets {
+    agents: TcpListener,
+    join: TcpListener,
+    http: TcpListener,
+    admin: tokio::net::UnixListener,
+    bound: [SocketAddr; 3],
+}
+
+impl Sockets {
+    fn ready(&self, listen: &Listen) -> Ready {
+        let [agents, join, http] = self.bound;
+        Ready {
+            agents,
+            join,
+            http,
+            admin: listen.admin.clone(),
+            discord: "off",
+        }
+    }
+}
+
+async fn bind(listen: &Listen) -> anyhow::Result<Sockets> {
+    let admin = admin::bind(&listen.admin)?;
+    let agents = bind_tcp("agents", listen.agents).await?;
+    let join = bind_tcp("join", listen.join).await?;
+    let http = bind_tcp("http", listen.http).await?;
+    let bound = [agents.local_addr()?, join.local_addr()?, http.local_addr()?];
+    Ok(Sockets {
+        agents,
+        join,
+        http,
+        admin,
+        bound,
+    })
+}
+
+async fn bind_tcp(key: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("listen on {address} (`{key}` in [listen]): choose another address")
+    })
+}

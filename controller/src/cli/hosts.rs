@@ -1,0 +1,308 @@
+//! `shanty hosts`: who is there.
+
+use clap::{Args, Subcommand};
+use shanty_core::ids::Labels;
+use shanty_core::text::{count, duration, size};
+use shanty_proto::convert::{labels_from_wire, labels_to_wire};
+use shanty_proto::v1;
+
+use super::client::{Client, Failure};
+use super::{AdminArgs, exit};
+use crate::clock::now_ms;
+
+#[derive(Args, Debug)]
+pub(super) struct HostsArgs {
+    #[command(subcommand)]
+    command: Option<HostsCommand>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Args, Debug)]
+struct ListArgs {
+    /// Which hosts, for example: 'env=prod !web-03'
+    selector: Option<String>,
+    /// Print names only, one a line
+    #[arg(long)]
+    names: bool,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum HostsCommand {
+    /// Show all that is known of one host
+    Show {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Change the labels of a host
+    Label {
+        /// Its name
+        name: String,
+        /// key=value sets a label, key- removes it
+        #[arg(required = true, value_name = "KEY=VALUE|KEY-")]
+        labels: Vec<String>,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Remove a host for good: its identity is refused from now on
+    Remove {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+}
+
+impl HostsArgs {
+    pub(super) const fn admin(&self) -> &AdminArgs {
+        match &self.command {
+            None => &self.list.admin,
+            Some(
+                HostsCommand::Show { admin, .. }
+                | HostsCommand::Label { admin, .. }
+                | HostsCommand::Remove { admin, .. },
+            ) => admin,
+        }
+    }
+}
+
+pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
+    let mut client = Client::connect(args.admin()).await?;
+    match args.command {
+        None => list(&mut client, args.list).await,
+        Some(HostsCommand::Show { name, admin }) => show(&mut client, name, &admin).await,
+        Some(HostsCommand::Label {
+            name,
+            labels,
+            admin,
+        }) => label(&mut client, name, &labels, &admin).await,
+        Some(HostsCommand::Remove { name, admin }) => {
+            let request = v1::HostRemoveRequest { name: name.clone() };
+            client
+                .call(|mut api| async move { api.host_remove(request).await })
+                .await?;
+            said(
+                &admin,
+                "removed",
+                &name,
+                "was removed; its agent is told to stop",
+            );
+            Ok(exit::OK)
+        }
+    }
+}
+
+async fn list(client: &mut Client, args: ListArgs) -> Result<u8, Failure> {
+    let request = v1::HostsRequest {
+        selector: args.selector.unwrap_or_default(),
+    };
+    let reply = client
+        .call(|mut api| async move { api.hosts(request).await })
+        .await?;
+    if args.names {
+        for host in &reply.hosts {
+            println!("{}", host.name);
+        }
+    } else if args.admin.json {
+        for host in &reply.hosts {
+            println!("{}", json(host));
+        }
+    } else if reply.hosts.is_empty() {
+        println!("No host has joined yet. `shanty token create` makes a token for one.");
+    } else {
+        for line in table(&reply.hosts) {
+            println!("{line}");
+        }
+        let online = reply.hosts.iter().filter(|host| host.online).count();
+        eprintln!("{}, {online} online", count(reply.hosts.len(), "host"));
+    }
+    Ok(exit::OK)
+}
+
+fn table(hosts: &[v1::HostInfo]) -> Vec<String> {
+    let width = hosts
+        .iter()
+        .map(|host| host.name.len())
+        .max()
+        .unwrap_or(0)
+        .max(4);
+    let mut lines = vec![format!(
+        "{:width$}  {:8}  {:>4}  {:>5}  {:>4}  {:>8}  {:24}  LABELS",
+        "NAME", "STATE", "CPUS", "LOAD", "MEM", "UP", "SYSTEM"
+    )];
+    for host in hosts {
+        let state = if host.online {
+            "online".to_owned()
+        } else {
+            away(host)
+        };
+        let (cpus, load, memory, up, system) = match (&host.facts, &host.metrics) {
+            (Some(facts), Some(metrics)) => (
+                facts.cpus.to_string(),
+                format!("{:.2}", metrics.load1),
+                percent(metrics.memory_used_bytes, facts.memory_bytes),
+                duration(metrics.uptime_s.saturating_mul(1_000)),
+                facts.os.chars().take(24).collect(),
+            ),
+            _ => (
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+                "-".to_owned(),
+            ),
+        };
+        lines.push(format!(
+            "{:width$}  {state:8}  {cpus:>4}  {load:>5}  {memory:>4}  {up:>8}  {system:24}  {}",
+            host.name,
+            labels(host)
+        ));
+    }
+    lines
+}
+
+fn away(host: &v1::HostInfo) -> String {
+    match host.seen_ms {
+        0 => "offline".to_owned(),
+        seen => format!("off {}", duration(now_ms().saturating_sub(seen))),
+    }
+}
+
+fn percent(part: u64, whole: u64) -> String {
+    part.saturating_mul(100)
+        .checked_div(whole)
+        .map_or("-".to_owned(), |percent| format!("{percent}%"))
+}
+
+fn labels(host: &v1::HostInfo) -> String {
+    labels_from_wire(&host.labels)
+        .map(|labels| labels.to_string())
+        .unwrap_or_default()
+}
+
+async fn show(client: &mut Client, name: String, admin: &AdminArgs) -> Result<u8, Failure> {
+    let request = v1::HostsRequest { selector: name };
+    let reply = client
+        .call(|mut api| async move { api.hosts(request).await })
+        .await?;
+    for host in &reply.hosts {
+        if admin.json {
+            println!("{}", json(host));
+            continue;
+        }
+        println!(
+            "{}  {}",
+            host.name,
+            if host.online {
+                "online".to_owned()
+            } else {
+                away(host)
+            }
+        );
+        println!("  labels       {}", labels(host));
+        println!("  agent        {} {}", host.agent, host.version);
+        if let Some(facts) = &host.facts {
+            println!(
+                "  system       {} · {} · {}",
+                facts.os, facts.kernel, facts.arch
+            );
+            println!("  host name    {}", facts.hostname);
+            println!("  CPUs         {}", facts.cpus);
+            println!("  memory       {}", size(facts.memory_bytes));
+            println!(
+                "  runs as      {} (contained by {})",
+                facts.run_as, facts.containment
+            );
+        }
+        if let Some(metrics) = &host.metrics {
+            println!("  load         {:.2}", metrics.load1);
+            println!("  memory used  {}", size(metrics.memory_used_bytes));
+            println!(
+                "  up           {}",
+                duration(metrics.uptime_s.saturating_mul(1_000))
+            );
+            for disk in &metrics.disks {
+                let free = size(disk.available_bytes);
+                println!(
+                    "  disk         {} · {free} free of {}",
+                    disk.mount,
+                    size(disk.total_bytes)
+                );
+            }
+        }
+    }
+    Ok(exit::OK)
+}
+
+async fn label(
+    client: &mut Client,
+    name: String,
+    changes: &[String],
+    admin: &AdminArgs,
+) -> Result<u8, Failure> {
+    let mut set = Labels::default();
+    let mut remove = Vec::new();
+    for change in changes {
+        match (change.split_once('='), change.strip_suffix('-')) {
+            (Some((key, value)), _) => {
+                set.insert(key, value)
+                    .map_err(|error| Failure::usage(error.to_string()))?;
+            }
+            (None, Some(key)) => remove.push(key.to_owned()),
+            (None, None) => {
+                return Err(Failure::usage(format!(
+                    "`{change}` is neither key=value nor key-"
+                )));
+            }
+        }
+    }
+    let request = v1::HostLabelRequest {
+        name: name.clone(),
+        set: labels_to_wire(&set),
+        remove,
+    };
+    client
+        .call(|mut api| async move { api.host_label(request).await })
+        .await?;
+    said(admin, "labelled", &name, "has its labels");
+    Ok(exit::OK)
+}
+
+fn said(admin: &AdminArgs, event: &str, name: &str, text: &str) {
+    if admin.json {
+        println!("{}", serde_json::json!({"event": event, "name": name}));
+    } else {
+        println!("{name} {text}.");
+    }
+}
+
+fn json(host: &v1::HostInfo) -> serde_json::Value {
+    let facts = host.facts.as_ref().map(|facts| {
+        serde_json::json!({
+            "os": facts.os, "kernel": facts.kernel, "arch": facts.arch, "hostname": facts.hostname,
+            "cpus": facts.cpus, "memory_bytes": facts.memory_bytes, "containment": facts.containment,
+            "run_as": facts.run_as, "boot_time_ms": facts.boot_time_ms,
+        })
+    });
+    let metrics = host.metrics.as_ref().map(|metrics| {
+        let disks = metrics.disks.iter().map(|disk| {
+            serde_json::json!({
+                "mount": disk.mount, "total_bytes": disk.total_bytes,
+                "available_bytes": disk.available_bytes,
+            })
+        });
+        serde_json::json!({
+            "load1": metrics.load1, "memory_used_bytes": metrics.memory_used_bytes,
+            "uptime_s": metrics.uptime_s, "disks": disks.collect::<Vec<_>>(),
+        })
+    });
+    serde_json::json!({
+        "agent": host.agent, "name": host.name, "labels": host.labels, "online": host.online,
+        "seen_ms": host.seen_ms, "version": host.version, "enrolled_ms": host.enrolled_ms,
+        "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
+    })
+}

@@ -1,0 +1,249 @@
+//! `shanty run`: the command line's `/run`.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+
+use clap::Args;
+use shanty_core::text::duration;
+use shanty_proto::convert::outcome_from_wire;
+use shanty_proto::v1;
+
+use super::client::{Client, Failure};
+use super::{AdminArgs, exit};
+
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// Which hosts, for example: 'role=web !web-03'
+    #[arg(long, value_name = "SELECTOR")]
+    on: String,
+    /// Time before it is stopped, such as 90s or 10m [default: 300s]
+    #[arg(long, value_name = "DURATION")]
+    timeout: Option<String>,
+    /// The user to run as, one that the agents allow
+    #[arg(long = "as", value_name = "USER")]
+    run_as: Option<String>,
+    /// Start it, print its number, and leave
+    #[arg(long)]
+    detach: bool,
+    #[command(flatten)]
+    pub(super) admin: AdminArgs,
+    /// The command; several words are joined by spaces for /bin/sh
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
+    let mut client = Client::connect(&args.admin).await?;
+    let request = v1::StartRunRequest {
+        selector: args.on,
+        command: args.command.join(" "),
+        timeout: args.timeout.unwrap_or_default(),
+        run_as: args.run_as.unwrap_or_default(),
+    };
+    let run = client
+        .call(|mut api| async move { api.start_run(request).await })
+        .await?;
+    if args.detach {
+        if args.admin.json {
+            println!("{}", json_run(&run));
+        } else {
+            println!(
+                "#{} runs on {}. See it with `shanty runs follow {}`.",
+                run.number, run.hosts, run.number
+            );
+        }
+        return Ok(exit::OK);
+    }
+    if !args.admin.json && run.executions.len() > 1 {
+        eprintln!("#{} on {}", run.number, run.hosts);
+    }
+    follow(&mut client, run.number, args.admin.json).await
+}
+
+/// Prints everything of a run until it is over, and gives the exit code for scripts. Ctrl-C leaves; the run goes on.
+pub(super) async fn follow(client: &mut Client, number: u64, json: bool) -> Result<u8, Failure> {
+    let request = v1::FollowRequest { number };
+    let mut events = client
+        .call(|mut api| async move { api.follow(request).await })
+        .await?;
+    let mut printer = Printer {
+        json,
+        several: false,
+        partial: HashMap::new(),
+    };
+    let mut last: Option<v1::RunInfo> = None;
+    loop {
+        let event = tokio::select! {
+            event = events.message() => event?,
+            _ = tokio::signal::ctrl_c() => {
+                printer.flush();
+                eprintln!("#{number} goes on. Stop it with `shanty runs cancel {number}`.");
+                return Ok(130);
+            }
+        };
+        match event.and_then(|event| event.kind) {
+            Some(v1::follow_event::Kind::Output(chunk)) => printer.output(&chunk),
+            Some(v1::follow_event::Kind::Run(run)) => {
+                printer.several = run.executions.len() > 1;
+                if json {
+                    println!("{}", json_run(&run));
+                }
+                last = Some(run);
+            }
+            None => break,
+        }
+    }
+    printer.flush();
+    let run = last
+        .filter(|run| run.state == "closed" || run.state == "expired")
+        .ok_or_else(|| {
+            Failure::new(
+                "E_STOPPING",
+                exit::TRY_AGAIN,
+                format!("the controller left before #{number} was over"),
+                "",
+            )
+        })?;
+    if !json {
+        ends(&run);
+    }
+    Ok(exit_code(&run))
+}
+
+/// What scripts get: one host gives its own code, several give 0, 1, or 75 when a host did not run.
+pub(super) fn exit_code(run: &v1::RunInfo) -> u8 {
+    let outcomes: Vec<Option<i32>> = run
+        .executions
+        .iter()
+        .map(|execution| {
+            let outcome = execution.outcome.as_ref()?;
+            outcome_from_wire(outcome).ok()?.how.exit_code()
+        })
+        .collect();
+    match &outcomes[..] {
+        _ if !run.expired.is_empty() => exit::TRY_AGAIN,
+        [Some(code)] => u8::try_from(*code).unwrap_or(u8::MAX),
+        all if all.iter().any(Option::is_none) => exit::TRY_AGAIN,
+        all if all.iter().all(|code| *code == Some(0)) => exit::OK,
+        _ => exit::FAILED,
+    }
+}
+
+/// How each host ended, unless one host simply did what was asked.
+fn ends(run: &v1::RunInfo) {
+    if !run.expired.is_empty() {
+        eprintln!("#{} was not started: {}", run.number, run.expired);
+        return;
+    }
+    for execution in &run.executions {
+        let Some(Ok(outcome)) = execution.outcome.as_ref().map(outcome_from_wire) else {
+            continue;
+        };
+        let alone = run.executions.len() == 1;
+        if alone && outcome.is_ok() && outcome.left_over == 0 && outcome.dropped_bytes == 0 {
+            continue;
+        }
+        let ran = outcome.how.exit_code().is_some();
+        let took = if ran {
+            format!(" · {}", duration(outcome.duration_ms))
+        } else {
+            String::new()
+        };
+        let left = match outcome.left_over {
+            0 => String::new(),
+            left => format!(" · {left} left-over processes killed"),
+        };
+        let dropped = match outcome.dropped_bytes {
+            0 => String::new(),
+            dropped => format!(" · {} of output not kept", shanty_core::text::size(dropped)),
+        };
+        eprintln!("{}: {}{took}{left}{dropped}", execution.name, outcome.how);
+    }
+}
+
+pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
+    let executions = run.executions.iter().map(|execution| {
+        let outcome = execution
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome_from_wire(outcome).ok());
+        serde_json::json!({
+            "host": execution.name, "agent": execution.agent, "state": execution.state,
+            "online": execution.online,
+            "exit_code": outcome.as_ref().and_then(|outcome| outcome.how.exit_code()),
+            "text": outcome.as_ref().map(|outcome| outcome.how.to_string()),
+            "duration_ms": outcome.as_ref().map(|outcome| outcome.duration_ms),
+            "output_bytes": outcome.as_ref().map(|outcome| outcome.output_bytes),
+            "dropped_bytes": outcome.as_ref().map(|outcome| outcome.dropped_bytes),
+            "left_over": outcome.as_ref().map(|outcome| outcome.left_over),
+        })
+    });
+    serde_json::json!({
+        "event": "run", "number": run.number, "run": run.run, "state": run.state,
+        "selector": run.selector, "command": run.command, "hosts": run.hosts,
+        "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
+        "executions": executions.collect::<Vec<_>>(),
+    })
+}
+
+/// Prints output: as it is from one host, by line and with the host's name from several.
+struct Printer {
+    json: bool,
+    several: bool,
+    partial: HashMap<(String, bool), Vec<u8>>,
+}
+
+impl Printer {
+    fn output(&mut self, chunk: &v1::OutputChunk) {
+        if self.json {
+            let stream = if chunk.err { "err" } else { "out" };
+            let text = String::from_utf8_lossy(&chunk.bytes);
+            println!(
+                "{}",
+                serde_json::json!({"event": "output", "host": chunk.host, "stream": stream, "text": text})
+            );
+        } else if self.several {
+            let held = self
+                .partial
+                .entry((chunk.host.clone(), chunk.err))
+                .or_default();
+            held.extend_from_slice(&chunk.bytes);
+            let whole = held
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |at| at + 1);
+            let lines: Vec<u8> = held.drain(..whole).collect();
+            print_lines(&chunk.host, chunk.err, &lines);
+        } else {
+            print_raw(chunk.err, &chunk.bytes);
+        }
+    }
+
+    /// Prints lines that never got their end.
+    fn flush(&mut self) {
+        for ((host, err), mut held) in self.partial.drain() {
+            if !held.is_empty() {
+                held.push(b'\n');
+                print_lines(&host, err, &held);
+            }
+        }
+    }
+}
+
+fn print_lines(host: &str, err: bool, lines: &[u8]) {
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let mut text = format!("{host}: ").into_bytes();
+        text.extend_from_slice(line);
+        print_raw(err, &text);
+    }
+}
+
+/// A closed pipe ends the program's interest, not the run.
+fn print_raw(err: bool, bytes: &[u8]) {
+    if err {
+        std::io::stderr().write_all(bytes).ok(); // nobody reads it
+    } else {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush()).ok(); // nobody reads it
+    }
+}

@@ -1,0 +1,445 @@
+//! The configuration of a controller: what it is, its defaults, and every error in it at once.
+
+mod read;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use shanty_core::limits;
+use shanty_core::policy::{Grant, Policy, Verb};
+use shanty_core::selector::Selector;
+
+use crate::discord::api::Api;
+use read::{Errors, Section};
+
+pub use read::ConfigErrors;
+
+/// Everything that `shanty serve` is told.
+#[derive(Debug)]
+pub struct Config {
+    /// Journal, output and keys live here.
+    pub data_dir: PathBuf,
+    /// Nothing: no chat, the command line only.
+    pub discord: Option<DiscordConfig>,
+    /// Where it listens.
+    pub listen: Listen,
+    /// What agents are told to dial.
+    pub public: Public,
+    /// Who may do what. Empty: nobody, except on the admin socket.
+    pub policy: Policy,
+    /// Limits that an operator may change.
+    pub limits: Limits,
+}
+
+/// How to reach Discord.
+#[derive(Debug)]
+pub struct DiscordConfig {
+    /// Holds the bot's token; readable by the owner only.
+    pub token_file: PathBuf,
+    /// The guilds that are served.
+    pub guilds: Vec<u64>,
+    /// Runs of the command line are shown here.
+    pub ops_channel: Option<u64>,
+    /// Discord itself, or the sandbox.
+    pub api: Api,
+}
+
+/// Addresses to listen on; port 0 takes a free one.
+#[derive(Debug)]
+pub struct Listen {
+    /// Links of agents, mutual TLS.
+    pub agents: SocketAddr,
+    /// Joining agents, TLS.
+    pub join: SocketAddr,
+    /// Health, loopback.
+    pub http: SocketAddr,
+    /// The admin socket.
+    pub admin: PathBuf,
+}
+
+/// What agents are told to dial; nothing means the address that they dialled to join, with the bound port.
+#[derive(Debug, Default)]
+pub struct Public {
+    /// host:port of the link listener.
+    pub agents: Option<String>,
+    /// host:port of the join listener.
+    pub join: Option<String>,
+}
+
+/// Limits that an operator may change; the defaults and their reasons are in `shanty_core::limits`.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Output kept of one execution, bytes.
+    pub output_max: u64,
+    /// Between TERM and KILL, milliseconds.
+    pub grace_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            output_max: limits::OUTPUT_BYTES_MAX,
+            grace_ms: limits::GRACE_MS,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration; `file` is only used in errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its line.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ConfigErrors> {
+        let mut errors = Errors::new(file, text);
+        let table = read::parse(text, &mut errors);
+        let config = Self::read(Section::new("", 0, table.get_ref()), &mut errors);
+        errors.finish()?;
+        config.ok_or_else(|| ConfigErrors(vec![format!("{file}: nothing could be read")]))
+    }
+
+    fn read(mut root: Section<'_, '_>, errors: &mut Errors<'_>) -> Option<Self> {
+        let data_dir = root.required::<AbsolutePath>("data_dir", errors);
+        let discord = root
+            .section("discord", errors)
+            .map(|s| DiscordConfig::read(s, errors));
+        let listen = Listen::read(root.section("listen", errors), data_dir.as_ref(), errors);
+        let public = root
+            .section("public", errors)
+            .map(|s| Public::read(s, errors));
+        let mut grants: Vec<Option<Grant>> = Vec::new();
+        for section in root.sections("grant", errors) {
+            let known: Vec<String> = grants
+                .iter()
+                .flatten()
+                .map(|grant| grant.id.clone())
+                .collect();
+            grants.push(read_grant(section, &known, errors));
+        }
+        let limits = root
+            .section("limits", errors)
+            .map(|s| Limits::read(s, errors));
+        root.finish(errors);
+        Some(Self {
+            data_dir: data_dir?.0,
+            discord: match discord {
+                Some(discord) => Some(discord?),
+                None => None,
+            },
+            listen: listen?,
+            public: public.unwrap_or_default(),
+            // One bad grant among fifty refuses the whole file: a mistyped rule must never disappear.
+            policy: Policy {
+                grants: grants.into_iter().collect::<Option<_>>()?,
+            },
+            limits: limits.unwrap_or_default(),
+        })
+    }
+}
+
+impl DiscordConfig {
+    fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Option<Self> {
+        let token_file = section.required::<AbsolutePath>("token_file", errors);
+        let start = section.start();
+        let guilds = section.list::<Snowflake>("guilds", errors);
+        if guilds.as_ref().is_none_or(Vec::is_empty) {
+            errors.at(
+                start,
+                "`guilds` in [discord] must name at least one server by its id",
+            );
+        }
+        let ops_channel = section.text::<Snowflake>("ops_channel", errors);
+        let api = section.text::<Api>("api", errors);
+        section.finish(errors);
+        Some(Self {
+            token_file: token_file?.0,
+            guilds: guilds?.into_iter().map(|id| id.0).collect(),
+            ops_channel: ops_channel.map(|id| id.0),
+            api: api.unwrap_or_else(Api::discord),
+        })
+    }
+}
+
+impl Listen {
+    fn read(
+        section: Option<Section<'_, '_>>,
+        data_dir: Option<&AbsolutePath>,
+        errors: &mut Errors<'_>,
+    ) -> Option<Self> {
+        let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        let mut listen = Self {
+            agents: any(7443),
+            join: any(7444),
+            http: SocketAddr::from(([127, 0, 0, 1], 7480)),
+            admin: data_dir
+                .map(|dir| dir.0.join("admin.sock"))
+                .unwrap_or_default(),
+        };
+        let Some(mut section) = section else {
+            return Some(listen);
+        };
+        let start = section.start();
+        listen.agents = section.text("agents", errors).unwrap_or(listen.agents);
+        listen.join = section.text("join", errors).unwrap_or(listen.join);
+        listen.http = section.text("http", errors).unwrap_or(listen.http);
+        listen.admin = section
+            .text::<AbsolutePath>("admin", errors)
+            .map_or(listen.admin, |p| p.0);
+        if !listen.http.ip().is_loopback() {
+            errors.at(
+                start,
+                "`http` in [listen] must be a loopback address, such as 127.0.0.1:7480",
+            );
+        }
+        let ports = [listen.agents.port(), listen.join.port(), listen.http.port()];
+        for (at, port) in ports.iter().enumerate() {
+            if *port != 0 && ports.iter().skip(at + 1).any(|other| other == port) {
+                errors.at(
+                    start,
+                    format!("two addresses in [listen] have the same port {port}"),
+                );
+            }
+        }
+        section.finish(errors);
+        Some(listen)
+    }
+}
+
+impl Public {
+    fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Self {
+        let agents = section
+            .text::<HostPort>("agents", errors)
+            .map(|address| address.0);
+        let join = section
+            .text::<HostPort>("join", errors)
+            .map(|address| address.0);
+        section.finish(errors);
+        Self { agents, join }
+    }
+}
+
+impl Limits {
+    fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Self {
+        let standard = Self::default();
+        let start = section.start();
+        let output_max = section
+            .number("output_max", errors)
+            .unwrap_or(standard.output_max);
+        if !(1 << 20..=1 << 34).contains(&output_max) {
+            errors.at(
+                start,
+                "`output_max` in [limits] must be from 1 MiB to 16 GiB, in bytes",
+            );
+        }
+        let grace_ms = section
+            .number("grace_ms", errors)
+            .unwrap_or(standard.grace_ms);
+        if !(100..=600_000).contains(&grace_ms) {
+            errors.at(
+                start,
+                "`grace_ms` in [limits] must be from 100 to 600000 milliseconds",
+            );
+        }
+        section.finish(errors);
+        Self {
+            output_max,
+            grace_ms,
+        }
+    }
+}
+
+fn read_grant(
+    mut section: Section<'_, '_>,
+    known: &[String],
+    errors: &mut Errors<'_>,
+) -> Option<Grant> {
+    let start = section.start();
+    let id = section.required::<String>("id", errors);
+    if id.as_ref().is_some_and(|id| known.contains(id)) {
+        errors.at(start, "two grants have the same `id`");
+    }
+    let who = section.section("who", errors).map(|mut who| {
+        let roles = who.list::<Snowflake>("roles", errors).unwrap_or_default();
+        let people = who.list::<Snowflake>("people", errors).unwrap_or_default();
+        who.finish(errors);
+        (roles, people)
+    });
+    if who
+        .as_ref()
+        .is_none_or(|(roles, people)| roles.is_empty() && people.is_empty())
+    {
+        errors.at(
+            start,
+            "`who` in [[grant]] must name roles or people by their ids",
+        );
+    }
+    let channels = section.section("where", errors).and_then(|mut places| {
+        let channels = places.list::<Snowflake>("channels", errors);
+        places.finish(errors);
+        channels
+    });
+    if channels.as_ref().is_none_or(Vec::is_empty) {
+        errors.at(
+            start,
+            "`where` in [[grant]] must name channels by their ids",
+        );
+    }
+    let what = section.list::<Verb>("what", errors);
+    if what.as_ref().is_none_or(Vec::is_empty) {
+        errors.at(
+            start,
+            "`what` in [[grant]] must name some of view, run, cancel, hold",
+        );
+    }
+    let hosts = section.required::<GrantHosts>("hosts", errors);
+    section.finish(errors);
+    let (roles, people) = who?;
+    let ids = |ids: Vec<Snowflake>| ids.into_iter().map(|id| id.0).collect();
+    Some(Grant {
+        id: id?,
+        roles: ids(roles),
+        people: ids(people),
+        channels: ids(channels?),
+        what: what?,
+        hosts: hosts?.0,
+    })
+}
+
+/// A path from the root: the working directory of a service is nobody's choice.
+#[derive(Debug)]
+struct AbsolutePath(PathBuf);
+
+impl FromStr for AbsolutePath {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = PathBuf::from(text);
+        if path.is_absolute() {
+            Ok(Self(path))
+        } else {
+            Err("the path must start with /")
+        }
+    }
+}
+
+/// An id of Discord, in quotes as Discord shows it.
+#[derive(Debug, Clone, Copy)]
+struct Snowflake(u64);
+
+impl FromStr for Snowflake {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        match text.parse::<u64>() {
+            Ok(id) if digits && id > 0 && i64::try_from(id).is_ok() => Ok(Self(id)),
+            Ok(_) | Err(_) => Err(format!(
+                "`{text}` is not an id of Discord, which has digits only"
+            )),
+        }
+    }
+}
+
+/// host:port for others to dial.
+#[derive(Debug)]
+struct HostPort(String);
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p > 0) => {
+                Ok(Self(text.to_owned()))
+            }
+            Some(_) | None => Err(format!("`{text}` is not an address of the form host:port")),
+        }
+    }
+}
+
+/// The hosts of a grant: names and labels only, never what an agent says of itself.
+#[derive(Debug)]
+struct GrantHosts(Selector);
+
+impl FromStr for GrantHosts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Selector::parse_for_grant(text).map(Self).map_err(|errors| {
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+data_dir = "/var/lib/shanty"
+[discord]
+token_file = "/etc/shanty/token"
+guilds = ["1"]
+ops_channel = "2"
+[[grant]]
+id = "ops"
+who = { roles = ["3"], people = ["4"] }
+where = { channels = ["5"] }
+what = ["view", "run", "cancel"]
+hosts = "env=prod"
+"#;
+
+    #[test]
+    fn a_good_file_is_read_with_its_defaults() {
+        let config = Config::parse("shanty.toml", GOOD).unwrap();
+        assert_eq!(config.listen.agents.port(), 7443);
+        assert_eq!(
+            config.listen.admin,
+            PathBuf::from("/var/lib/shanty/admin.sock")
+        );
+        assert_eq!(config.discord.unwrap().guilds, [1]);
+        assert_eq!(
+            config.policy.grants[0].what,
+            [Verb::View, Verb::Run, Verb::Cancel]
+        );
+    }
+
+    #[test]
+    fn every_error_is_told_at_once_with_its_line() {
+        let bad = r#"
+data_dir = "relative"
+colour = "blue"
+[discord]
+token_file = 5
+guilds = ["ops"]
+api = "ftp://x"
+[listen]
+agents = "0.0.0.0:7443"
+join = "0.0.0.0:7443"
+http = "0.0.0.0:80"
+[[grant]]
+id = "a"
+who = { roles = [] }
+where = { channels = ["5"], thread = "6" }
+what = ["fly"]
+hosts = "is:online"
+[limits]
+output_max = "big"
+"#;
+        let errors = Config::parse("shanty.toml", bad).unwrap_err();
+        insta::assert_snapshot!(errors);
+    }
+
+    #[test]
+    fn syntax_errors_have_lines_too() {
+        let errors = Config::parse("shanty.toml", "data_dir = \"/x\"\nguilds = [\n").unwrap_err();
+        assert!(errors.0[0].starts_with("shanty.toml:"), "{errors}");
+        let twice =
+            Config::parse("shanty.toml", "data_dir = \"/x\"\ndata_dir = \"/y\"\n").unwrap_err();
+        assert!(twice.0[0].starts_with("shanty.toml:2:"), "{twice}");
+    }
+}

@@ -1,0 +1,253 @@
+//! Shows one run: its card in the channel, its output in the thread, from the store, as fast as Discord allows and no faster.
+//!
+//! What people see is a function of (run, stored bytes, which messages exist). The outbox says which message to write next; each lane
+//! has one write in flight, and takes its permit before it renders, so that what is sent is always the newest state.
+
+mod lane;
+mod output;
+mod render;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::SelectAll;
+use shanty_core::ids::RunId;
+use shanty_core::limits;
+use shanty_core::outbox::{Block, Lane, Outbox, Urgency};
+use shanty_core::principal::Principal;
+use shanty_core::run::Run;
+use tokio::sync::watch;
+use tokio_stream::wrappers::WatchStream;
+use tokio_util::sync::CancellationToken;
+
+use super::Edge;
+use crate::clock::now_ms;
+use crate::hub::Snapshot;
+use crate::store::{StoreError, Stored};
+use lane::{Done, Flight};
+use output::HostOutput;
+
+/// A run that took longer than this ends with a message that mentions who asked, milliseconds: edits notify nobody.
+const FAREWELL_MS: u64 = 60_000;
+
+/// Where a run is shown already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Posted {
+    /// The channel of the card.
+    pub(super) channel: u64,
+    /// The card, once there is one.
+    pub(super) message: Option<u64>,
+    /// The thread, when the card itself is in one.
+    pub(super) thread: Option<u64>,
+}
+
+/// Starts to show a run.
+pub(super) async fn start(edge: &Arc<Edge>, run: RunId, guild: Option<u64>, posted: Posted) {
+    match edge.hub.watch(run).await {
+        Ok(watch) => {
+            let publisher = Publisher::new(Arc::clone(edge), watch, guild, posted);
+            edge.spawner.spawn(async move {
+                if let Err(error) = publisher.run().await {
+                    tracing::error!(run.id = %run, %error, "a run can no longer be shown: its output cannot be read");
+                }
+            });
+        }
+        Err(refusal) => tracing::error!(run.id = %run, "a run cannot be shown: {refusal}"),
+    }
+}
+
+/// Shows the runs of the command line in the channel for operators, if there is one.
+pub(super) async fn ops(edge: Arc<Edge>, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Some(channel) = edge.ops_channel else {
+        shutdown.cancelled().await;
+        return Ok(());
+    };
+    let mut active = edge.hub.active();
+    // What was active before is shown already, by an earlier process.
+    let mut seen: BTreeSet<RunId> = active.borrow_and_update().keys().copied().collect();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            changed = active.changed() => if changed.is_err() {
+                shutdown.cancelled().await;
+                return Ok(());
+            },
+        }
+        let runs = active.borrow_and_update().clone();
+        for (id, watch) in runs.iter() {
+            let local = watch.borrow().run.spec.place.is_none();
+            if seen.insert(*id) && local {
+                let posted = Posted {
+                    channel,
+                    message: None,
+                    thread: None,
+                };
+                start(&edge, *id, None, posted).await;
+            }
+        }
+        seen.retain(|id| runs.contains_key(id));
+    }
+}
+
+/// One run on its way into the channel.
+struct Publisher {
+    edge: Arc<Edge>,
+    watch: watch::Receiver<Arc<Snapshot>>,
+    guild: Option<u64>,
+    channel: u64,
+    thread: Option<u64>,
+    /// Why there is no thread, said on the card.
+    thread_failed: Option<String>,
+    hosts: Vec<HostOutput>,
+    outbox: Outbox,
+}
+
+impl Publisher {
+    fn new(
+        edge: Arc<Edge>,
+        watch: watch::Receiver<Arc<Snapshot>>,
+        guild: Option<u64>,
+        posted: Posted,
+    ) -> Self {
+        let run = watch.borrow().run.clone();
+        let mut outbox = Outbox::new(run.accepted_ms);
+        if let Some(message) = posted.message {
+            // Whatever the first card showed: the next look differs from digest zero.
+            outbox.exists(Block::Card, message, 0);
+        }
+        let hosts = run.spec.targets.iter().take(limits::THREAD_HOSTS_MAX);
+        let hosts = hosts
+            .map(|target| HostOutput::new(run.spec.id, target))
+            .collect();
+        Self {
+            edge,
+            watch,
+            guild,
+            channel: posted.channel,
+            thread: posted.thread,
+            thread_failed: None,
+            hosts,
+            outbox,
+        }
+    }
+
+    async fn run(mut self) -> Result<(), StoreError> {
+        let mut stored = self.stored().await?;
+        let mut channel = Flight::Idle;
+        let mut thread = Flight::Idle;
+        let mut watching = true;
+        loop {
+            self.want();
+            let now = now_ms();
+            let channel_next = self.board(Lane::Channel, &mut channel, now);
+            let thread_next = self.board(Lane::Thread, &mut thread, now);
+            let over = self.snapshot().run.is_over() && self.hosts.iter().all(HostOutput::is_done);
+            if over && self.outbox.settled() && channel.is_idle() && thread.is_idle() {
+                return Ok(());
+            }
+            let wake = channel_next.into_iter().chain(thread_next).min();
+            let wake = wake.map_or(Duration::from_secs(3_600), |at| {
+                Duration::from_millis(at.saturating_sub(now).max(1))
+            });
+            tokio::select! {
+                changed = self.watch.changed(), if watching => watching = changed.is_ok(),
+                Some((host, stored)) = stored.next() => self.read(host, stored).await?,
+                done = channel.land() => self.landed(Lane::Channel, &mut channel, done),
+                done = thread.land() => self.landed(Lane::Thread, &mut thread, done),
+                () = tokio::time::sleep(wake) => {}
+            }
+            if !watching && !self.snapshot().run.is_over() {
+                // The hub has stopped: what is on its way lands, and nothing new is promised.
+                return Ok(());
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.watch.borrow())
+    }
+
+    /// What is stored of each host, whenever it grows.
+    async fn stored(
+        &self,
+    ) -> Result<
+        SelectAll<impl futures_util::Stream<Item = (usize, Stored)> + Unpin + use<>>,
+        StoreError,
+    > {
+        let mut all = SelectAll::new();
+        for (index, host) in self.hosts.iter().enumerate() {
+            let watch = self.edge.output.watch(host.run, host.agent).await?;
+            all.push(WatchStream::new(watch).map(move |stored| (index, stored)));
+        }
+        Ok(all)
+    }
+
+    /// Reads what is new of a host.
+    async fn read(&mut self, index: usize, stored: Stored) -> Result<(), StoreError> {
+        match self.hosts.get_mut(index) {
+            Some(host) => host.read(&self.edge.output, stored).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the outbox what people should see.
+    fn want(&mut self) {
+        let snapshot = self.snapshot();
+        let run = &snapshot.run;
+        for host in &mut self.hosts {
+            host.look_at(run);
+        }
+        let urgent = run.is_over() || run.all_ended() || run.cancel.is_some();
+        let urgency = if urgent {
+            Urgency::Now
+        } else {
+            Urgency::Progress
+        };
+        let card = render::digest(&self.card_text(&snapshot));
+        self.outbox.want(Block::Card, card, urgency);
+        if self.outbox.message(Block::Card).is_none() {
+            return;
+        }
+        if self.thread_failed.is_none() {
+            for (index, host) in self.hosts.iter_mut().enumerate() {
+                for page in host.pages() {
+                    self.outbox
+                        .want(Block::Page(index, page.number), page.digest, page.urgency);
+                }
+                if host.is_done() && host.has_whole() {
+                    self.outbox.want(Block::Whole(index), 1, Urgency::Now);
+                }
+            }
+        }
+        if run.is_over() && mention_of(run).is_some() {
+            self.outbox.want(Block::Farewell, 1, Urgency::Now);
+        }
+    }
+
+    /// A write has ended.
+    fn landed(&mut self, lane: Lane, flight: &mut Flight, done: Done) {
+        let now = now_ms();
+        match done {
+            // The newest state is rendered now, with the permit in hand.
+            Done::Permit(permit) => *flight = self.take_off(lane, permit, now),
+            Done::Thread(result) => self.thread_made(result),
+            Done::Written(block, digest, Ok(message)) => {
+                self.outbox.written(block, digest, message, now);
+            }
+            Done::Written(block, _, Err(error)) => self.failed(block, &error, now),
+        }
+    }
+}
+
+/// Who is mentioned at the end of a run, when it was long enough for people to have looked away.
+fn mention_of(run: &Run) -> Option<u64> {
+    let Principal::Discord(user) = run.spec.by else {
+        return None;
+    };
+    let shanty_core::run::Phase::Closed { at_ms } = run.phase else {
+        return None;
+    };
+    (at_ms.saturating_sub(run.accepted_ms) > FAREWELL_MS).then_some(user)
+}

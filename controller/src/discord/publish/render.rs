@@ -1,0 +1,205 @@
+//! The newest state of a block, as the call that shows it.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use bytes::Bytes;
+use shanty_core::outbox::{Block, Lane, Next};
+use shanty_core::view::{self, Card, Scene};
+
+use super::{Publisher, mention_of};
+use crate::discord::call::Call;
+use crate::discord::requests::{Content, File, NewMessage, Nonce, RequestError, Sound};
+use crate::hub::Snapshot;
+
+/// A write that is ready to be sent.
+pub(super) enum Written {
+    /// Makes the thread.
+    Thread(Call),
+    /// Creates or edits a block's message, which shows the state of this digest then.
+    Message(Block, u64, Call),
+}
+
+/// Tells states apart.
+pub(super) fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    // Zero is the digest of nothing.
+    hasher.finish().max(1)
+}
+
+impl Publisher {
+    /// What a lane should write now; nothing when nothing is wanted any more.
+    pub(super) fn render(&self, lane: Lane, now_ms: u64) -> Option<Written> {
+        let next = self.outbox.next(lane, now_ms);
+        let (block, message) = match next {
+            Next::Create(block) => (block, None),
+            Next::Edit(block, message) => (block, Some(message)),
+            Next::At(_) | Next::Idle => return None,
+        };
+        let call = if lane == Lane::Thread && self.thread.is_none() {
+            self.make_thread().map(Written::Thread)
+        } else {
+            self.write(block, message)
+                .map(|(digest, call)| Written::Message(block, digest, call))
+        };
+        match call {
+            Ok(written) => Some(written),
+            Err(error) => {
+                tracing::error!(block = ?block, "a message could not be formed: {error}");
+                None
+            }
+        }
+    }
+
+    fn make_thread(&self) -> Result<Call, RequestError> {
+        let card = self.outbox.message(Block::Card).unwrap_or_default();
+        let name = view::thread_name(&self.snapshot().run);
+        self.edge.requests.create_thread(self.channel, card, &name)
+    }
+
+    fn write(&self, block: Block, message: Option<u64>) -> Result<(u64, Call), RequestError> {
+        let snapshot = self.snapshot();
+        let thread = self.thread.unwrap_or_default();
+        match block {
+            Block::Card => {
+                let card = self.card(&snapshot);
+                let digest = digest(&self.card_text(&snapshot));
+                let call = match message {
+                    Some(message) => self.edge.requests.edit_card(self.channel, message, &card),
+                    None => self.create(
+                        self.channel,
+                        Content::Card(&card),
+                        "card",
+                        Sound::Loud,
+                        None,
+                    ),
+                };
+                Ok((digest, call?))
+            }
+            Block::Page(host, number) => {
+                let page = self.hosts.get(host).and_then(|host| host.page(number));
+                let text = page.map(|page| page.text).unwrap_or_default();
+                let call = match message {
+                    Some(message) => self.edge.requests.edit_text(thread, message, &text),
+                    None => {
+                        let content = Content::Text {
+                            text: &text,
+                            files: &[],
+                        };
+                        self.create(
+                            thread,
+                            content,
+                            &format!("page {host} {number}"),
+                            Sound::Quiet,
+                            None,
+                        )
+                    }
+                };
+                Ok((digest(&text), call?))
+            }
+            Block::Whole(host) => {
+                let (text, files) = self.whole(host);
+                let content = Content::Text {
+                    text: &text,
+                    files: &files,
+                };
+                let call = self.create(
+                    thread,
+                    content,
+                    &format!("whole {host}"),
+                    Sound::Quiet,
+                    None,
+                );
+                Ok((1, call?))
+            }
+            Block::Farewell => {
+                let user = mention_of(&snapshot.run);
+                let who = user.map_or_else(String::new, |user| format!("<@{user}> "));
+                let text = format!("{who}{}", view::run_summary(&snapshot.run));
+                let content = Content::Text {
+                    text: &text,
+                    files: &[],
+                };
+                let call = self.create(self.channel, content, "farewell", Sound::Loud, user);
+                Ok((1, call?))
+            }
+        }
+    }
+
+    fn create(
+        &self,
+        channel: u64,
+        content: Content<'_>,
+        block: &str,
+        sound: Sound,
+        mention: Option<u64>,
+    ) -> Result<Call, RequestError> {
+        let nonce = Nonce::of(&self.snapshot().run.spec.id, block);
+        let message = NewMessage {
+            content,
+            nonce,
+            sound,
+            mention,
+        };
+        self.edge.requests.create_message(channel, &message)
+    }
+
+    fn whole(&self, host: usize) -> (String, Vec<File>) {
+        let Some(host) = self.hosts.get(host) else {
+            return (String::new(), Vec::new());
+        };
+        let number = self.snapshot().run.number;
+        let (note, parts) = host.whole();
+        let name = &host.name;
+        let files: Vec<File> = parts
+            .into_iter()
+            .map(|(part, bytes)| File {
+                name: format!("{name}.{}{part}.log", number.0),
+                bytes: Bytes::from(bytes),
+            })
+            .collect();
+        (
+            format!(
+                "**{name}** · {note}\n-# all of it: `shanty runs output {} --host {name}`",
+                number.0
+            ),
+            files,
+        )
+    }
+
+    fn card(&self, snapshot: &Snapshot) -> Card {
+        let guild = self
+            .guild
+            .or_else(|| snapshot.run.spec.place.map(|place| place.guild));
+        let outputs = self.hosts.iter().filter_map(|host| {
+            let text = host.short()?;
+            (!text.trim().is_empty()).then(|| (host.name.to_string(), text))
+        });
+        let scene = Scene {
+            run_as: snapshot.run_as.clone(),
+            thread: guild.zip(self.thread),
+            outputs: outputs.collect(),
+            spool_full: snapshot.spool_full.clone(),
+        };
+        let mut card = view::run_card(&snapshot.run, &scene);
+        if self.thread_failed.is_some() {
+            let number = snapshot.run.number;
+            card.texts.push(format!(
+                "-# output cannot be shown here: the bot needs the rights to create and write in threads · `shanty runs output {}`",
+                number.0
+            ));
+        } else if snapshot.run.spec.targets.len() > self.hosts.len() {
+            card.texts.push(format!(
+                "-# the thread has the output of the first {} hosts · all: `shanty runs output {}`",
+                self.hosts.len(),
+                snapshot.run.number.0
+            ));
+        }
+        card
+    }
+
+    /// The card as one text, to tell its states apart.
+    pub(super) fn card_text(&self, snapshot: &Snapshot) -> String {
+        format!("{:?}", self.card(snapshot))
+    }
+}

@@ -1,0 +1,39 @@
+//! Health over HTTP, on loopback: whether the process lives, and whether it does its work.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::discord::ChatState;
+use crate::supervise::Supervisor;
+
+/// Serves `/healthz` and `/readyz`.
+pub fn start(supervisor: &mut Supervisor, listener: TcpListener, chat: watch::Receiver<ChatState>) {
+    let shutdown = supervisor.shutdown();
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .with_state(chat);
+    supervisor.start("http listener", async move {
+        axum::serve(listener, router)
+            .with_graceful_shutdown(shutdown.cancelled_owned())
+            .await?;
+        Ok(())
+    });
+}
+
+/// 200 when everything works, 503 with the reason when chat does not: the command line works all the same.
+async fn ready(
+    State(chat): State<watch::Receiver<ChatState>>,
+) -> (StatusCode, Json<serde_json::Value>) {
+    let (status, discord) = match &*chat.borrow() {
+        ChatState::Off => (StatusCode::OK, "off".to_owned()),
+        ChatState::Ready => (StatusCode::OK, "ready".to_owned()),
+        ChatState::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting".to_owned()),
+        ChatState::Degraded(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("degraded: {why}")),
+    };
+    (status, Json(serde_json::json!({ "discord": discord })))
+}

@@ -1,0 +1,244 @@
+//! The hub: one task that owns the fleet, asks admission, and makes every decision record.
+//!
+//! Edges ask through a [`Handle`]. The hub never awaits anybody: records that it appends come back as events, links are told with
+//! `try_send`. Output never passes through here. Its memory is the fold of the journal, plus who is connected.
+
+mod decide;
+mod enrol;
+mod fleet;
+mod handle;
+mod runs;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use shanty_certs::ca::Ca;
+use shanty_certs::revocation::Revoked;
+use shanty_core::admission::Context;
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::journal::{Kind, Record, State};
+use shanty_core::policy::Policy;
+use shanty_core::refusal::{Code, Refusal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::now_ms;
+use crate::config::Limits;
+use crate::store::{Journal, Output, StoreError};
+
+pub use enrol::{JoinRequest, Joined};
+pub use fleet::{Holds, LinkUp};
+pub use handle::{ActiveRuns, Handle, HostsView, NewToken, Request, Snapshot, TokenRow, Which};
+
+/// Requests that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
+const REQUESTS_MAX: usize = 4_096;
+
+/// What the hub is made of.
+pub struct Parts {
+    /// The journal.
+    pub journal: Journal,
+    /// Output: only what has ended is heard of it.
+    pub output: Output,
+    /// Signs certificates of agents.
+    pub ca: Arc<Ca>,
+    /// Checked in every handshake.
+    pub revoked: Revoked,
+    /// The grants.
+    pub policy: Policy,
+    /// The guilds that are served.
+    pub guilds: Vec<u64>,
+    /// Limits of executions.
+    pub limits: Limits,
+}
+
+/// The hub's memory.
+pub struct Hub {
+    parts: Parts,
+    state: State,
+    presence: HashMap<AgentId, fleet::Presence>,
+    /// Records that are being committed, in order, and what happens then.
+    pending: VecDeque<Pending>,
+    /// Interactions whose `Accepted` is being committed.
+    interactions: HashSet<u64>,
+    /// Joins wait here while one is being committed: a token's uses are counted one by one.
+    joins: VecDeque<(JoinRequest, oneshot::Sender<Result<Joined, Refusal>>)>,
+    snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
+    active: watch::Sender<ActiveRuns>,
+    dirty: BTreeSet<RunId>,
+    link_ids: u64,
+}
+
+struct Pending {
+    answer: oneshot::Receiver<Result<(), StoreError>>,
+    record: Record,
+    after: After,
+}
+
+/// What happens when a record is committed, or could not be.
+enum After {
+    Nothing,
+    Accepted(RunId, oneshot::Sender<Result<Arc<Snapshot>, Refusal>>),
+    Go(RunId),
+    Finished(RunId, AgentId),
+    Reply(oneshot::Sender<Result<(), Refusal>>),
+    Token(NewToken, oneshot::Sender<Result<NewToken, Refusal>>),
+    Enrolled(Joined, oneshot::Sender<Result<Joined, Refusal>>),
+    Revoked(AgentId, oneshot::Sender<Result<(), Refusal>>),
+}
+
+impl Hub {
+    /// Folds the journal, says what an earlier process left unfinished, and gives the handle for edges.
+    ///
+    /// # Errors
+    /// The journal or the output cannot be read: nothing may be decided without them.
+    pub async fn open(parts: Parts) -> Result<(Self, Handle, mpsc::Receiver<Request>), StoreError> {
+        let mut state = State::default();
+        parts.journal.replay(|record| state.apply(&record))?;
+        let revoked = state
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.revoked)
+            .map(|(id, _)| *id.as_bytes());
+        parts.revoked.replace(revoked);
+        let (tx, rx) = mpsc::channel(REQUESTS_MAX);
+        let (active, active_rx) = watch::channel(ActiveRuns::default());
+        let mut hub = Self {
+            parts,
+            state,
+            presence: HashMap::new(),
+            pending: VecDeque::new(),
+            interactions: HashSet::new(),
+            joins: VecDeque::new(),
+            snapshots: HashMap::new(),
+            active,
+            dirty: BTreeSet::new(),
+            link_ids: 0,
+        };
+        hub.recover().await?;
+        hub.publish();
+        Ok((hub, Handle::new(tx, active_rx), rx))
+    }
+
+    /// Runs until shutdown, then until everything that was decided is committed.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>, shutdown: CancellationToken) {
+        let Some(mut exits) = self.parts.output.exits() else {
+            return;
+        };
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                committed = next_committed(&mut self.pending) => self.committed(committed),
+                Some((run, agent, outcome)) = exits.recv() => self.exited(run, agent, outcome),
+                Some(request) = requests.recv() => self.handle(request),
+                _ = ticks.tick() => self.tick(),
+            }
+            if requests.is_empty() && exits.is_empty() {
+                self.publish();
+            }
+        }
+        while !self.pending.is_empty() {
+            let committed = next_committed(&mut self.pending).await;
+            self.committed(committed);
+        }
+        self.publish();
+    }
+
+    /// Records something; `after` happens when it is committed.
+    fn append(&mut self, kind: Kind, after: After) {
+        let record = Record {
+            at_ms: now_ms(),
+            kind,
+        };
+        let answer = self.parts.journal.append(&record);
+        self.pending.push_back(Pending {
+            answer,
+            record,
+            after,
+        });
+    }
+
+    fn committed(&mut self, (committed, record, after): (bool, Record, After)) {
+        if let Kind::Accepted(spec) = &record.kind
+            && let Some(place) = spec.place
+        {
+            self.interactions.remove(&place.interaction);
+        }
+        if committed {
+            self.state.apply(&record);
+            self.touch(&record.kind);
+        }
+        let result = if committed {
+            Ok(())
+        } else {
+            Err(storage_refusal())
+        };
+        match after {
+            After::Nothing => {}
+            After::Accepted(run, reply) => self.accepted(run, result, reply),
+            After::Go(run) => {
+                if committed {
+                    self.begin(run);
+                }
+            }
+            After::Finished(run, agent) => {
+                if committed {
+                    self.drive(run, shanty_core::run::Event::FinishedRecorded { agent });
+                }
+            }
+            After::Reply(reply) => drop(reply.send(result)),
+            After::Token(token, reply) => drop(reply.send(result.map(|()| token))),
+            After::Enrolled(joined, reply) => {
+                drop(reply.send(result.map(|()| joined)));
+                self.next_join();
+            }
+            After::Revoked(agent, reply) => {
+                if committed {
+                    self.cut_off(agent);
+                }
+                drop(reply.send(result));
+            }
+        }
+    }
+
+    /// What decisions rest on, now.
+    fn context<'a>(&'a self, online: &'a dyn Fn(AgentId) -> bool) -> Context<'a> {
+        Context {
+            state: &self.state,
+            policy: &self.parts.policy,
+            guilds: &self.parts.guilds,
+            online,
+        }
+    }
+
+    fn is_online(&self, agent: AgentId) -> bool {
+        self.presence
+            .get(&agent)
+            .is_some_and(fleet::Presence::is_online)
+    }
+}
+
+/// The oldest record that is being committed, once it is, and whether it was. Never ends while there is none. Cancel-safe: a record
+/// leaves the queue only when its answer is there.
+async fn next_committed(pending: &mut VecDeque<Pending>) -> (bool, Record, After) {
+    let Some(front) = pending.front_mut() else {
+        return std::future::pending().await;
+    };
+    let committed = matches!((&mut front.answer).await, Ok(Ok(())));
+    match pending.pop_front() {
+        Some(Pending { record, after, .. }) => (committed, record, after),
+        None => std::future::pending().await,
+    }
+}
+
+fn storage_refusal() -> Refusal {
+    Refusal::new(
+        Code::Storage,
+        "The journal could not be written. Nothing was done.",
+        "Look at the controller's log and its disk.",
+    )
+}
+
+/// Everything that is active, by id.
+type SnapshotMap = BTreeMap<RunId, watch::Receiver<Arc<Snapshot>>>;

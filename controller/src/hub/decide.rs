@@ -1,0 +1,409 @@
+//! Requests of people: admission, the record, the answer.
+
+use std::sync::Arc;
+
+use shanty_core::admission::{self, RunRequest};
+use shanty_core::ids::{AgentId, Labels, RunId, RunNumber};
+use shanty_core::journal::Kind;
+use shanty_core::limits;
+use shanty_core::policy::Verb;
+use shanty_core::principal::{Asker, Principal};
+use shanty_core::refusal::{Code, Refusal};
+use shanty_core::run::{CancelRequest, Event, Phase, Run, Spec};
+use shanty_core::selector::complete::Choice;
+use tokio::sync::oneshot;
+
+use super::handle::{Cancelled, HostsView, NewToken, Request, Snapshot, TokenRow, Which};
+use super::{After, Hub};
+use crate::clock::now_ms;
+
+impl Hub {
+    /// Takes one request. Only calls.
+    pub(super) fn handle(&mut self, request: Request) {
+        match request {
+            Request::Run {
+                asker,
+                request,
+                reply,
+            } => self.ask_run(&asker, &request, reply),
+            Request::Go { run } => self.append(Kind::Go(run), After::Go(run)),
+            Request::Expire { run, reason } => self.expire(run, reason),
+            Request::Cancel {
+                asker,
+                which,
+                force,
+                reply,
+            } => {
+                let answer = self.ask_cancel(&asker, which, force);
+                self.answer(&asker, Verb::Cancel, answer, reply);
+            }
+            Request::Hosts { asker, on, reply } => drop(reply.send(self.ask_hosts(&asker, &on))),
+            Request::Complete {
+                asker,
+                typed,
+                reply,
+            } => {
+                drop(reply.send(Ok(self.ask_complete(&asker, &typed))));
+            }
+            Request::Runs {
+                asker,
+                limit,
+                reply,
+            } => drop(reply.send(self.ask_runs(&asker, limit))),
+            Request::Show {
+                asker,
+                number,
+                reply,
+            } => {
+                drop(reply.send(self.ask_show(&asker, number).cloned()));
+            }
+            Request::Watch { run, reply } => drop(reply.send(self.watch(run))),
+            Request::Hold { asker, on, reply } => self.ask_hold(&asker, on, reply),
+            Request::TokenCreate {
+                user,
+                labels,
+                uses_max,
+                ttl_ms,
+                reply,
+            } => {
+                self.token_create(user, labels, uses_max, ttl_ms, reply);
+            }
+            Request::TokenList { reply } => drop(reply.send(Ok(self.token_rows()))),
+            Request::TokenRevoke { user, id, reply } => self.token_revoke(user, id, reply),
+            Request::HostLabel {
+                user,
+                name,
+                set,
+                remove,
+                reply,
+            } => {
+                self.host_label(user, &name, &set, &remove, reply);
+            }
+            Request::HostRemove { user, name, reply } => self.host_remove(user, &name, reply),
+            Request::Join { join, reply } => self.ask_join(join, reply),
+            Request::LinkUp { link, reply } => self.link_up(link, reply),
+            Request::LinkDown { agent, link } => self.link_down(agent, link),
+            Request::Told {
+                agent,
+                run,
+                told,
+                spool_full,
+            } => {
+                self.told(agent, run, told, spool_full);
+            }
+            Request::Facts { agent, facts } => self.facts(agent, facts),
+            Request::Metrics { agent, metrics } => self.metrics(agent, metrics),
+        }
+    }
+
+    fn ask_run(
+        &mut self,
+        asker: &Asker,
+        request: &RunRequest,
+        reply: oneshot::Sender<Result<Arc<Snapshot>, Refusal>>,
+    ) {
+        if let Some(place) = asker.place()
+            && (self.interactions.contains(&place.interaction)
+                || self.state.interactions.contains_key(&place.interaction))
+        {
+            let what = "This interaction was taken already. Nothing was run twice.";
+            drop(reply.send(Err(Refusal::new(Code::Stale, what, ""))));
+            return;
+        }
+        let online = |agent| self.is_online(agent);
+        let plan = admission::admit_run(&self.context(&online), asker, request);
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(refusal) => return self.answer(asker, Verb::Run, Err(refusal), reply),
+        };
+        let spec = Spec {
+            id: RunId::from_bytes(*uuid::Uuid::now_v7().as_bytes()),
+            by: asker.principal(),
+            place: asker.place(),
+            selector: plan.selector,
+            command: plan.command,
+            run_as: plan.run_as,
+            timeout_ms: plan.timeout_ms,
+            targets: plan.targets,
+            digest: plan.digest,
+            grant: plan.grant,
+        };
+        self.interactions
+            .extend(spec.place.map(|place| place.interaction));
+        let after = After::Accepted(spec.id, reply);
+        self.append(Kind::Accepted(spec), after);
+    }
+
+    /// `Accepted` is committed, or could not be.
+    pub(super) fn accepted(
+        &mut self,
+        run: RunId,
+        result: Result<(), Refusal>,
+        reply: oneshot::Sender<Result<Arc<Snapshot>, Refusal>>,
+    ) {
+        let answer = result.and_then(|()| self.snapshot(run).ok_or_else(not_found));
+        let recorded = answer.is_ok();
+        if reply.send(answer).is_err() && recorded {
+            self.expire(run, "nobody waited for the answer any more".to_owned());
+        }
+    }
+
+    pub(super) fn expire(&mut self, run: RunId, reason: String) {
+        let waits = self
+            .state
+            .runs
+            .get(&run)
+            .is_some_and(|run| run.phase == Phase::Accepted);
+        if waits {
+            self.append(Kind::Expired { run, reason }, After::Nothing);
+        }
+    }
+
+    fn ask_cancel(
+        &mut self,
+        asker: &Asker,
+        which: Which,
+        force: bool,
+    ) -> Result<Cancelled, Refusal> {
+        let online = |agent| self.is_online(agent);
+        let ctx = self.context(&online);
+        admission::admit(&ctx, asker, Verb::Cancel)?;
+        let mut found: Vec<&Run> = match which {
+            Which::Id(id) => self.state.runs.get(&id).into_iter().collect(),
+            Which::Number(number) => self.state.run_numbered(number).into_iter().collect(),
+            Which::All => self
+                .state
+                .runs
+                .values()
+                .filter(|run| !run.is_over())
+                .collect(),
+        };
+        if found.is_empty() && !matches!(which, Which::All) {
+            return Err(not_found());
+        }
+        for run in &found {
+            admission::admit_on_run(&ctx, asker, Verb::Cancel, &run.spec.targets)?;
+        }
+        found.retain(|run| run.phase == Phase::Running);
+        if found.is_empty() && !matches!(which, Which::All) {
+            return Err(Refusal::new(
+                Code::Closed,
+                "The run is over. There is nothing to stop.",
+                "Its card shows how it ended.",
+            ));
+        }
+        let ids: Vec<RunId> = found.iter().map(|run| run.spec.id).collect();
+        let mut done = Cancelled::default();
+        for id in ids {
+            self.cancel_one(id, asker.principal(), force, &mut done);
+        }
+        Ok(done)
+    }
+
+    /// Acts first: the record follows.
+    fn cancel_one(&mut self, id: RunId, by: Principal, force: bool, done: &mut Cancelled) {
+        let request = CancelRequest {
+            by: by.clone(),
+            force,
+            at_ms: now_ms(),
+        };
+        self.drive(id, Event::Cancel(request));
+        self.append(Kind::CancelRequested { run: id, by, force }, After::Nothing);
+        let Some(run) = self.state.runs.get(&id) else {
+            return;
+        };
+        let reach = run.cancel_reach();
+        let names = |agents: Vec<AgentId>| {
+            let name = |agent| {
+                run.execution(agent)
+                    .map(|execution| execution.name.to_string())
+            };
+            agents.into_iter().filter_map(name).collect::<Vec<_>>()
+        };
+        done.numbers.push(run.number);
+        done.told.extend(names(reach.told));
+        done.away.extend(names(reach.away));
+    }
+
+    fn ask_hosts(&self, asker: &Asker, on: &str) -> Result<HostsView, Refusal> {
+        let online = |agent| self.is_online(agent);
+        let (agents, normal) = admission::admit_hosts(&self.context(&online), asker, on)?;
+        let rows = agents
+            .iter()
+            .filter_map(|agent| self.host_row(*agent))
+            .collect();
+        let full = |agent: &AgentId| {
+            self.presence
+                .get(agent)
+                .is_some_and(|p| !p.spool_full.is_empty())
+        };
+        let spool_full = agents.iter().copied().filter(full).collect();
+        Ok(HostsView {
+            rows,
+            spool_full,
+            normal,
+        })
+    }
+
+    fn ask_complete(&self, asker: &Asker, typed: &str) -> Vec<Choice> {
+        let online = |agent| self.is_online(agent);
+        admission::complete(&self.context(&online), asker, typed)
+    }
+
+    fn ask_runs(&self, asker: &Asker, limit: usize) -> Result<Vec<Run>, Refusal> {
+        let online = |agent| self.is_online(agent);
+        let ctx = self.context(&online);
+        admission::admit(&ctx, asker, Verb::View)?;
+        let newest = self
+            .state
+            .numbers
+            .values()
+            .rev()
+            .filter_map(|id| self.state.runs.get(id));
+        let may = |run: &&Run| {
+            admission::admit_on_run(&ctx, asker, Verb::View, &run.spec.targets).is_ok()
+        };
+        Ok(newest.filter(may).take(limit).cloned().collect())
+    }
+
+    fn ask_show(&self, asker: &Asker, number: RunNumber) -> Result<&Run, Refusal> {
+        let online = |agent| self.is_online(agent);
+        let ctx = self.context(&online);
+        admission::admit(&ctx, asker, Verb::View)?;
+        let run = self.state.run_numbered(number).ok_or_else(not_found)?;
+        admission::admit_on_run(&ctx, asker, Verb::View, &run.spec.targets)
+            .map_err(|_| not_found())?;
+        Ok(run)
+    }
+
+    fn ask_hold(&mut self, asker: &Asker, on: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
+        let online = |agent| self.is_online(agent);
+        match admission::admit(&self.context(&online), asker, Verb::Hold) {
+            Ok(()) => {
+                self.append(
+                    Kind::Hold {
+                        on,
+                        by: asker.principal(),
+                    },
+                    After::Reply(reply),
+                );
+            }
+            Err(refusal) => self.answer(asker, Verb::Hold, Err(refusal), reply),
+        }
+    }
+
+    fn token_create(
+        &mut self,
+        user: String,
+        labels: Labels,
+        uses_max: u32,
+        ttl_ms: u64,
+        reply: oneshot::Sender<Result<NewToken, Refusal>>,
+    ) {
+        if !(1..=limits::TOKEN_USES_MAX).contains(&uses_max) {
+            let what = format!("A token takes 1 to {} uses.", limits::TOKEN_USES_MAX);
+            drop(reply.send(Err(Refusal::new(Code::TooLong, what, ""))));
+            return;
+        }
+        if !(1_000..=limits::TOKEN_MS.1).contains(&ttl_ms) {
+            let what = "A token lives from 1s to 7d.";
+            drop(reply.send(Err(Refusal::new(
+                Code::Duration,
+                what,
+                "Write for example `30m`.",
+            ))));
+            return;
+        }
+        let Ok(token) = shanty_certs::token::JoinToken::generate(self.parts.ca.pin()) else {
+            let what = "The system gave no random numbers. No token was made.";
+            drop(reply.send(Err(Refusal::new(Code::Token, what, "Try again."))));
+            return;
+        };
+        let expires_ms = now_ms().saturating_add(ttl_ms);
+        let kind = Kind::TokenCreated {
+            token: token.id(),
+            secret_sha256: token.secret_sha256(),
+            labels,
+            uses_max,
+            expires_ms,
+            by: Principal::Local(user),
+        };
+        let new = NewToken {
+            text: token.reveal(),
+            id: token.id(),
+            expires_ms,
+        };
+        self.append(kind, After::Token(new, reply));
+    }
+
+    fn token_rows(&self) -> Vec<TokenRow> {
+        let row = |(id, token): (&String, &shanty_core::journal::TokenEntry)| TokenRow {
+            id: id.clone(),
+            labels: token.labels.clone(),
+            uses: token.uses,
+            uses_max: token.uses_max,
+            expires_ms: token.expires_ms,
+            revoked: token.revoked,
+        };
+        self.state.tokens.iter().map(row).collect()
+    }
+
+    fn token_revoke(
+        &mut self,
+        user: String,
+        id: String,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    ) {
+        if self.state.tokens.contains_key(&id) {
+            let kind = Kind::TokenRevoked {
+                token: id,
+                by: Principal::Local(user),
+            };
+            self.append(kind, After::Reply(reply));
+        } else {
+            let next = "`shanty token list` shows the ids of all.";
+            drop(reply.send(Err(Refusal::new(
+                Code::NotFound,
+                "There is no such token.",
+                next,
+            ))));
+        }
+    }
+
+    /// Answers, and records a refusal of something that would have changed something.
+    fn answer<T>(
+        &mut self,
+        asker: &Asker,
+        verb: Verb,
+        answer: Result<T, Refusal>,
+        reply: oneshot::Sender<Result<T, Refusal>>,
+    ) {
+        if let Err(refusal) = &answer {
+            let text = refusal
+                .what
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(200)
+                .collect();
+            let denied = Kind::Denied {
+                by: asker.principal(),
+                place: asker.place(),
+                verb: verb.to_string(),
+                code: refusal.code.to_string(),
+                text,
+            };
+            self.append(denied, After::Nothing);
+        }
+        drop(reply.send(answer));
+    }
+}
+
+pub(super) fn not_found() -> Refusal {
+    Refusal::new(
+        Code::NotFound,
+        "There is no such run.",
+        "`/runs` and `shanty runs list` show the last ones.",
+    )
+}

@@ -1,0 +1,270 @@
+//! Carries out what the state machines of runs ask for, and shows how they stand.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::journal::Kind;
+use shanty_core::refusal::Refusal;
+use shanty_core::run::{Effect, Event, Outcome, Phase, Run};
+use shanty_proto::v1;
+use tokio::sync::watch;
+
+use super::decide::not_found;
+use super::handle::Snapshot;
+use super::{After, Hub};
+use crate::clock::now_ms;
+use crate::store::StoreError;
+
+/// A run that was accepted and hears neither of `Go` nor of the end for this long is given up, milliseconds.
+const ACCEPTED_MS_MAX: u64 = 60_000;
+
+impl Hub {
+    /// What an earlier process left: accepted runs did not begin, and ends that are stored and not recorded are recorded now.
+    pub(super) async fn recover(&mut self) -> Result<(), StoreError> {
+        let open: Vec<RunId> = self
+            .state
+            .runs
+            .values()
+            .filter(|run| !run.is_over())
+            .map(|run| run.spec.id)
+            .collect();
+        for id in open {
+            let Some(run) = self.state.runs.get(&id) else {
+                continue;
+            };
+            if run.phase == Phase::Accepted {
+                self.expire(id, "the controller restarted before it began".to_owned());
+                continue;
+            }
+            let unknown: Vec<AgentId> = run
+                .executions()
+                .filter(|(_, execution)| execution.outcome().is_none())
+                .map(|(agent, _)| agent)
+                .collect();
+            self.drive(id, Event::Recovered);
+            for agent in unknown {
+                if let Some(outcome) = self.parts.output.load(id, agent).await?.outcome {
+                    self.exited(id, agent, outcome);
+                }
+            }
+            self.dirty.insert(id);
+        }
+        Ok(())
+    }
+
+    /// `Go` is committed.
+    pub(super) fn begin(&mut self, run: RunId) {
+        let online = self
+            .presence
+            .iter()
+            .filter(|(_, p)| p.is_online())
+            .map(|(agent, _)| *agent);
+        let online = online.collect();
+        self.drive(run, Event::Begin { online });
+    }
+
+    /// The last record of a spool is committed.
+    pub(super) fn exited(&mut self, run: RunId, agent: AgentId, outcome: Outcome) {
+        self.drive(run, Event::Exit { agent, outcome });
+    }
+
+    pub(super) fn tick(&mut self) {
+        let now = now_ms();
+        let open: Vec<(RunId, bool)> = self
+            .state
+            .runs
+            .values()
+            .filter(|run| !run.is_over())
+            .map(|run| {
+                let forgotten = run.phase == Phase::Accepted
+                    && now.saturating_sub(run.accepted_ms) > ACCEPTED_MS_MAX;
+                (run.spec.id, forgotten)
+            })
+            .collect();
+        for (id, forgotten) in open {
+            if forgotten {
+                self.expire(id, "nobody said that the answer was seen".to_owned());
+            } else {
+                self.drive(id, Event::Tick);
+            }
+        }
+    }
+
+    /// Gives an event to a run and carries out what it asks for.
+    pub(super) fn drive(&mut self, id: RunId, event: Event) {
+        let Some(run) = self.state.runs.get_mut(&id) else {
+            return;
+        };
+        let mut effects = Vec::new();
+        run.handle(event, now_ms(), &mut effects);
+        self.dirty.insert(id);
+        for effect in effects {
+            self.carry_out(id, effect);
+        }
+    }
+
+    fn carry_out(&mut self, run: RunId, effect: Effect) {
+        match effect {
+            Effect::SendOrder {
+                agent,
+                not_after_ms,
+            } => {
+                if let Some(start) = self.order(run, agent, not_after_ms) {
+                    self.send(agent, v1::down::Kind::Start(start));
+                }
+            }
+            Effect::SendCancel { agent, force } => {
+                let cancel = v1::Cancel {
+                    run: run.to_string(),
+                    force,
+                };
+                self.send(agent, v1::down::Kind::Cancel(cancel));
+            }
+            Effect::RecordStarted(agent) => {
+                self.append(Kind::Started { run, agent }, After::Nothing)
+            }
+            Effect::RecordFinished(agent, outcome) => {
+                let kind = Kind::Finished {
+                    run,
+                    agent,
+                    outcome,
+                };
+                self.append(kind, After::Finished(run, agent));
+            }
+            Effect::RecordClosed => self.append(Kind::Closed(run), After::Nothing),
+            Effect::Release(agent) => {
+                let release = v1::Release {
+                    run: run.to_string(),
+                };
+                self.send(agent, v1::down::Kind::Release(release));
+            }
+        }
+    }
+
+    fn order(&self, run: RunId, agent: AgentId, not_after_ms: u64) -> Option<v1::Start> {
+        let spec = &self.state.runs.get(&run)?.spec;
+        let order = v1::ExecutionOrder {
+            run: run.to_string(),
+            agent: agent.to_string(),
+            not_after_ms,
+            what: Some(v1::execution_order::What::Command(spec.command.clone())),
+            run_as: spec.run_as.clone().unwrap_or_default(),
+            env: Vec::new(),
+            cwd: String::new(),
+            timeout_ms: spec.timeout_ms,
+            output_max_bytes: self.parts.limits.output_max,
+            grace_ms: self.parts.limits.grace_ms,
+            stdin: false,
+        };
+        Some(v1::Start {
+            run: run.to_string(),
+            order: order.encode_to_vec(),
+            sig: Vec::new(),
+            key_id: String::new(),
+        })
+    }
+
+    /// A record changes how a run looks.
+    pub(super) fn touch(&mut self, kind: &Kind) {
+        let run = match kind {
+            Kind::Accepted(spec) => spec.id,
+            Kind::Go(run) | Kind::Closed(run) => *run,
+            Kind::Expired { run, .. }
+            | Kind::CancelRequested { run, .. }
+            | Kind::Started { run, .. }
+            | Kind::Finished { run, .. } => *run,
+            Kind::TokenCreated { .. }
+            | Kind::TokenRevoked { .. }
+            | Kind::Enrolled(_)
+            | Kind::Labelled { .. }
+            | Kind::Revoked { .. }
+            | Kind::Denied { .. }
+            | Kind::Hold { .. }
+            | Kind::Unknown => return,
+        };
+        self.dirty.insert(run);
+    }
+
+    /// Shows the newest state of every run that changed, and which runs are not over.
+    pub(super) fn publish(&mut self) {
+        if self.dirty.is_empty() {
+            return;
+        }
+        let mut changed = false;
+        for id in std::mem::take(&mut self.dirty) {
+            let Some(snapshot) = self.snapshot(id) else {
+                continue;
+            };
+            let over = snapshot.run.is_over();
+            if let Some(sender) = self.snapshots.get(&id) {
+                sender.send_replace(snapshot);
+            } else if !over {
+                self.snapshots.insert(id, watch::channel(snapshot).0);
+                changed = true;
+            }
+            if over && self.snapshots.remove(&id).is_some() {
+                changed = true;
+            }
+        }
+        if changed {
+            let all = self
+                .snapshots
+                .iter()
+                .map(|(id, sender)| (*id, sender.subscribe()))
+                .collect();
+            self.active.send_replace(Arc::new(all));
+        }
+    }
+
+    pub(super) fn watch(&mut self, id: RunId) -> Result<watch::Receiver<Arc<Snapshot>>, Refusal> {
+        self.publish();
+        if let Some(sender) = self.snapshots.get(&id) {
+            return Ok(sender.subscribe());
+        }
+        // It is over: one last state, and no more to come.
+        let snapshot = self.snapshot(id).ok_or_else(not_found)?;
+        Ok(watch::channel(snapshot).1)
+    }
+
+    pub(super) fn snapshot(&self, id: RunId) -> Option<Arc<Snapshot>> {
+        let run = self.state.runs.get(&id)?.clone();
+        let run_as = self.run_as(&run);
+        let waits = |agent: &AgentId| {
+            self.presence
+                .get(agent)
+                .is_some_and(|p| p.spool_full.contains(&id))
+        };
+        let spool_full = run
+            .executions()
+            .filter(|(agent, _)| waits(agent))
+            .map(|(_, execution)| execution.name.to_string())
+            .collect();
+        Some(Arc::new(Snapshot {
+            run,
+            run_as,
+            spool_full,
+        }))
+    }
+
+    fn run_as(&self, run: &Run) -> Vec<String> {
+        if let Some(user) = &run.spec.run_as {
+            return vec![user.clone()];
+        }
+        let told = |agent: AgentId| {
+            self.presence
+                .get(&agent)?
+                .facts
+                .as_ref()
+                .map(|f| f.run_as.clone())
+        };
+        let mut users: Vec<String> = run
+            .executions()
+            .filter_map(|(agent, _)| told(agent))
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        users.retain(|user| shanty_core::ids::is_word(user));
+        users
+    }
+}

@@ -1,0 +1,114 @@
+//! The two listeners for agents: one to join, one to keep a link. Knows nothing of chat.
+
+mod accept;
+mod agents;
+mod join;
+mod pump;
+
+use accept::Listener;
+
+use std::sync::Arc;
+
+use shanty_certs::ca::Ca;
+use shanty_certs::revocation::Revoked;
+use shanty_certs::tls;
+use shanty_core::limits;
+use shanty_proto::v1::agents_server::AgentsServer;
+use shanty_proto::v1::enroll_server::EnrollServer;
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+
+use crate::hub;
+use crate::store::Output;
+use crate::supervise::Supervisor;
+
+/// HTTP/2 window of a link, bytes: what may be on its way before the controller has read it.
+const WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// What the listeners need.
+pub struct Parts {
+    /// Proves that we are the controller.
+    pub ca: Arc<Ca>,
+    /// The hub.
+    pub hub: hub::Handle,
+    /// Where output goes.
+    pub output: Output,
+    /// host:port that agents dial from now on; nothing means what they dialled to join, with the link's port.
+    pub public: Option<String>,
+}
+
+/// Starts both listeners.
+///
+/// # Errors
+/// The TLS configurations cannot be built from the authority's files.
+pub fn start(
+    supervisor: &mut Supervisor,
+    links: TcpListener,
+    joins: TcpListener,
+    parts: Parts,
+) -> anyhow::Result<()> {
+    let link_port = links.local_addr()?.port();
+    // Revoked agents pass the handshake and are told on the link, so that they stop instead of dialling for ever.
+    let link_tls = tls::link_server(&parts.ca, Revoked::default())?;
+    let join_tls = tls::join_server(&parts.ca)?;
+    let domain = parts.ca.trust_domain().clone();
+
+    let agents = agents::Agents {
+        hub: parts.hub.clone(),
+        output: parts.output,
+        spawner: supervisor.spawner(),
+        shutdown: supervisor.shutdown(),
+    };
+    let agents = AgentsServer::new(agents)
+        .max_decoding_message_size(limits::FRAME_BYTES_MAX)
+        .max_encoding_message_size(limits::FRAME_BYTES_MAX);
+    let listener = Listener::new(links, link_tls, Some(domain));
+    serve(
+        supervisor,
+        "link listener",
+        listener,
+        server().add_service(agents),
+    );
+
+    let enroll = join::Enroll {
+        hub: parts.hub,
+        public: parts.public,
+        link_port,
+    };
+    let enroll = EnrollServer::new(enroll).max_decoding_message_size(limits::CHUNK_BYTES_MAX);
+    let listener = Listener::new(joins, join_tls, None);
+    serve(
+        supervisor,
+        "join listener",
+        listener,
+        server().add_service(enroll),
+    );
+    Ok(())
+}
+
+fn server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(std::time::Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(std::time::Duration::from_secs(10)))
+        .http2_max_header_list_size(16 * 1024)
+        .max_concurrent_streams(8)
+        // One agent streams one output at a time: the window must hold what is on its way on a long line.
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+}
+
+fn serve(
+    supervisor: &mut Supervisor,
+    name: &'static str,
+    listener: Listener,
+    router: tonic::transport::server::Router,
+) {
+    let shutdown = supervisor.shutdown();
+    let incoming = listener.incoming(&supervisor.spawner(), supervisor.shutdown());
+    supervisor.start(name, async move {
+        router
+            .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
+            .await?;
+        Ok(())
+    });
+}

@@ -1,0 +1,131 @@
+//! The link service: the first message, then the pump until the link ends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::limits;
+use shanty_proto::convert::told_from_wire;
+use shanty_proto::v1;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::accept::Peer;
+use super::pump::Pump;
+use crate::clock::now_ms;
+use crate::hub::{Handle, Holds, LinkUp};
+use crate::store::Output;
+use crate::supervise::Spawner;
+
+/// What the hub may send before an agent has taken it. Past it the link is closed.
+const DOWN_MAX: usize = 1_024;
+/// Messages that wait for the network.
+const WIRE_MAX: usize = 64;
+
+/// The service on the link listener.
+pub(super) struct Agents {
+    pub(super) hub: Handle,
+    pub(super) output: Output,
+    pub(super) spawner: Spawner,
+    pub(super) shutdown: CancellationToken,
+}
+
+type DownStream = Pin<Box<dyn Stream<Item = Result<v1::Down, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl v1::agents_server::Agents for Agents {
+    type LinkStream = DownStream;
+
+    async fn link(
+        &self,
+        request: Request<Streaming<v1::Up>>,
+    ) -> Result<Response<DownStream>, Status> {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let identity = peer.as_ref().and_then(|peer| peer.identity.clone());
+        let (Some(peer), Some(identity)) = (peer, identity) else {
+            return Err(Status::unauthenticated("a client certificate is required"));
+        };
+        let agent = AgentId::from_bytes(identity.agent);
+        let mut up = request.into_inner();
+        let hello = first(&mut up).await?;
+        if hello.agent != agent.to_string() {
+            tracing::warn!(agent.id = %agent, peer.address = %peer.from, "an agent said another id than its certificate");
+            return Err(Status::permission_denied(
+                "the first message names another agent than the certificate",
+            ));
+        }
+        let (wire, down) = mpsc::channel(WIRE_MAX);
+        let (tx, orders) = mpsc::channel(DOWN_MAX);
+        let seen_ms = Arc::new(AtomicU64::new(now_ms()));
+        let executions = self.holds(agent, &hello).await?;
+        let link = LinkUp {
+            agent,
+            boot_id: hello.boot_id.chars().take(64).collect(),
+            version: hello.version,
+            executions,
+            tx,
+            seen_ms: Arc::clone(&seen_ms),
+        };
+        match self.hub.link_up(link).await {
+            Ok(id) => {
+                let pump = Pump::new(agent, id, self.hub.clone(), &self.output, seen_ms);
+                let shutdown = self.shutdown.clone();
+                self.spawner.spawn(pump.run(up, orders, wire, shutdown));
+            }
+            Err(refused) => {
+                let refused = v1::Down {
+                    kind: Some(v1::down::Kind::Refused(refused)),
+                };
+                wire.send(Ok(refused)).await.ok(); // the receiver is in our hands
+            }
+        }
+        Ok(Response::new(Box::pin(ReceiverStream::new(down))))
+    }
+}
+
+impl Agents {
+    /// What the agent holds, and how much of it is committed here.
+    async fn holds(&self, agent: AgentId, hello: &v1::Hello) -> Result<Vec<Holds>, Status> {
+        let mut executions = Vec::new();
+        for state in &hello.executions {
+            let run: RunId = state
+                .run
+                .parse()
+                .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
+            let told = told_from_wire(state)
+                .map_err(|error| Status::invalid_argument(error.to_string()))?;
+            let loaded = self.output.load(run, agent).await.map_err(|error| {
+                tracing::error!(%error, "the output of an execution cannot be read");
+                Status::unavailable("the store cannot be read")
+            })?;
+            executions.push(Holds {
+                run,
+                told,
+                stored: loaded.stored.len,
+            });
+        }
+        Ok(executions)
+    }
+}
+
+async fn first(up: &mut Streaming<v1::Up>) -> Result<v1::Hello, Status> {
+    let within = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
+    let message = tokio::time::timeout(within, up.next())
+        .await
+        .map_err(|_| Status::deadline_exceeded("the first message did not come"))?;
+    match message {
+        Some(Ok(v1::Up {
+            kind: Some(v1::up::Kind::Hello(hello)),
+        })) => Ok(hello),
+        Some(Ok(_)) => Err(Status::failed_precondition(
+            "the first message must be Hello",
+        )),
+        Some(Err(status)) => Err(status),
+        None => Err(Status::cancelled("the stream ended before Hello")),
+    }
+}

@@ -1,0 +1,91 @@
+//! What is written down for good: the journal, and the output of executions.
+//!
+//! Two SQLite files, one writer thread each; a commit takes everything that is queued. Nobody is told that something is stored before
+//! it is committed with `synchronous=FULL`.
+
+mod entry;
+mod journal;
+mod output;
+mod sqlite;
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+pub use journal::Journal;
+pub use output::{Appender, Exited, Output, Stored};
+
+/// Why something could not be stored or read.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// A file could not be opened.
+    #[error("open {path}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file was written by a newer program.
+    #[error(
+        "{path} has schema {found}, and this program knows up to {known}: use the newer program"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// The file is damaged.
+    #[error("{path} is damaged ({why}): restore it from a backup, nothing was changed")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the check said.
+        why: String,
+    },
+    /// A statement failed: a full disk, a file that went away.
+    #[error("write or read the store")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A record that this program wrote can no longer be read.
+    #[error("read record {seq} of the journal")]
+    Record {
+        /// Its place.
+        seq: i64,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The writer is gone.
+    #[error("the store has stopped")]
+    Stopped,
+}
+
+/// Both stores, and the threads that a supervisor joins.
+pub struct Store {
+    /// The journal.
+    pub journal: Journal,
+    /// Output.
+    pub output: Output,
+    /// Writer threads, which end when every handle is dropped.
+    pub threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Store {
+    /// Opens or creates both files in a directory.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, is damaged, or was written by a newer program.
+    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+        let (journal, journal_thread) = Journal::open(&data_dir.join("shanty.db"))?;
+        let (output, output_thread) = Output::open(&data_dir.join("output.db"))?;
+        Ok(Self {
+            journal,
+            output,
+            threads: vec![journal_thread, output_thread],
+        })
+    }
+}

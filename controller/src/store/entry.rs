@@ -1,0 +1,152 @@
+//! What the writer knows of one execution: how much is stored, what its records say, and whether its last one is there.
+
+use std::collections::VecDeque;
+
+use sha2::{Digest as _, Sha256};
+use shanty_core::link::receiver::Receiver;
+use shanty_core::refusal::Code;
+use shanty_core::run::{How, Outcome, Reason};
+use shanty_core::spool::{Cause, Decoder, Exit, How as ExitHow, Record};
+
+/// The live view reads at least this much of the end of an output, bytes.
+const TAIL_BYTES: u64 = 64 * 1024;
+/// Places where a record ends are remembered this far apart, bytes.
+const MARK_BYTES: u64 = 16 * 1024;
+
+/// One execution in the writer's memory. A pure function of the bytes that were pushed.
+pub(super) struct Entry {
+    /// The row of the execution.
+    pub(super) row: i64,
+    /// Judges offsets.
+    pub(super) receiver: Receiver,
+    decoder: Decoder,
+    hash: Sha256,
+    /// Bytes after the last whole record.
+    unhashed: Vec<u8>,
+    hashed_to: u64,
+    marks: VecDeque<u64>,
+    output_bytes: u64,
+    dropped_bytes: u64,
+    outcome: Option<Outcome>,
+}
+
+impl Entry {
+    pub(super) fn new(row: i64) -> Self {
+        Self {
+            row,
+            receiver: Receiver::new(0),
+            decoder: Decoder::new(),
+            hash: Sha256::new(),
+            unhashed: Vec::new(),
+            hashed_to: 0,
+            marks: VecDeque::from([0]),
+            output_bytes: 0,
+            dropped_bytes: 0,
+            outcome: None,
+        }
+    }
+
+    /// Takes the next bytes of the spool.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.outcome.is_some() {
+            return;
+        }
+        self.unhashed.extend_from_slice(bytes);
+        self.decoder.push(bytes);
+        loop {
+            match self.decoder.next_record() {
+                Ok(Some((Record::Exit(exit), _))) => {
+                    self.outcome = Some(self.ended(&exit));
+                    self.unhashed = Vec::new();
+                    return;
+                }
+                Ok(Some((record, end))) => self.took(&record, end),
+                Ok(None) => return,
+                Err(_) => {
+                    self.outcome = Some(self.lost("what the host sent of it is damaged"));
+                    self.unhashed = Vec::new();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// How it ended, once the last record is there.
+    pub(super) const fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+
+    /// Where a record begins, far enough from the end for the live view.
+    pub(super) fn tail_from(&self) -> u64 {
+        self.marks.front().copied().unwrap_or(0)
+    }
+
+    fn took(&mut self, record: &Record, end: u64) {
+        let whole = usize::try_from(end - self.hashed_to).unwrap_or(usize::MAX);
+        let whole = whole.min(self.unhashed.len());
+        self.hash
+            .update(self.unhashed.get(..whole).unwrap_or_default());
+        self.unhashed.drain(..whole);
+        self.hashed_to = end;
+        if self
+            .marks
+            .back()
+            .is_none_or(|mark| end - mark >= MARK_BYTES)
+        {
+            self.marks.push_back(end);
+        }
+        while self
+            .marks
+            .get(1)
+            .is_some_and(|mark| mark + TAIL_BYTES <= end)
+        {
+            self.marks.pop_front();
+        }
+        match record {
+            Record::Out { bytes, .. } | Record::Err { bytes, .. } => {
+                self.output_bytes = self.output_bytes.saturating_add(bytes.len() as u64);
+            }
+            Record::Truncated { dropped } => {
+                self.dropped_bytes = self.dropped_bytes.saturating_add(*dropped);
+            }
+            Record::Header(_) | Record::Exit(_) | Record::Unknown { .. } => {}
+        }
+    }
+
+    fn ended(&self, exit: &Exit) -> Outcome {
+        let stored: [u8; 32] = self.hash.clone().finalize().into();
+        if stored != exit.sha256 {
+            return self.lost("what is stored of it differs from what the host wrote");
+        }
+        let code = match exit.how {
+            ExitHow::Code(code) => i32::from(code),
+            ExitHow::Signal(signal) => 128 + i32::from(signal),
+            ExitHow::Unknown => return self.lost("the host lost track of it"),
+        };
+        let how = match (exit.cause, exit.how) {
+            (Cause::Timeout, _) => How::TimedOut(code),
+            (Cause::Cancelled, _) => How::Cancelled(code),
+            (Cause::Lost, _) => return self.lost("the host lost track of it"),
+            (Cause::Command, ExitHow::Signal(signal)) => How::Signaled(i32::from(signal)),
+            (Cause::Command, _) => How::Exited(code),
+        };
+        Outcome {
+            duration_ms: exit.duration_us / 1_000,
+            left_over: exit.left_over,
+            output_sha256: Some(stored),
+            ..self.outcome_of(how)
+        }
+    }
+
+    fn lost(&self, why: &str) -> Outcome {
+        self.outcome_of(How::Lost(Reason::new(Code::Agent, why)))
+    }
+
+    fn outcome_of(&self, how: How) -> Outcome {
+        Outcome {
+            output_bytes: self.output_bytes,
+            dropped_bytes: self.dropped_bytes,
+            ..Outcome::without_output(how)
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The journal's file: records are appended in order and read once, at the start.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use prost::Message as _;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use shanty_core::journal::Record;
+use shanty_proto::convert::{record_from_wire, record_to_wire};
+use shanty_proto::v1;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{StoreError, sqlite};
+
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/journal_1.sql")];
+
+/// Appends that may wait for the writer; a full queue makes the asker say that nothing was recorded.
+const QUEUE_MAX: usize = 16_384;
+
+/// One append and who waits for it.
+struct Append {
+    record: Vec<u8>,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The journal, for any number of users.
+#[derive(Clone)]
+pub struct Journal {
+    tx: mpsc::Sender<Append>,
+    reader: Arc<Mutex<Connection>>,
+}
+
+impl Journal {
+    /// Opens or creates the file and starts its writer.
+    pub(super) fn open(path: &Path) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
+        let connection = sqlite::open(path, &MIGRATIONS)?;
+        let reader = Connection::open(path).map_err(|source| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        reader.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL;")?;
+        let (tx, rx) = mpsc::channel(QUEUE_MAX);
+        let thread = thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || write(connection, rx))
+            .map_err(|_| StoreError::Stopped)?;
+        Ok((
+            Self {
+                tx,
+                reader: Arc::new(Mutex::new(reader)),
+            },
+            thread,
+        ))
+    }
+
+    /// Appends a record; what comes back answers once it is committed. Appends are committed in the order of these calls.
+    pub fn append(&self, record: &Record) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, answer) = oneshot::channel();
+        let append = Append {
+            record: record_to_wire(record).encode_to_vec(),
+            done,
+        };
+        if let Err(refused) = self.tx.try_send(append) {
+            let append = refused.into_inner();
+            append.done.send(Err(StoreError::Stopped)).ok(); // nobody waits: nobody is told
+        }
+        answer
+    }
+
+    /// Calls `each` with every record, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a record of a known kind is damaged.
+    pub fn replay(&self, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
+        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
+        let mut statement = connection.prepare("SELECT seq, record FROM journal ORDER BY seq")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let seq: i64 = row.get(0)?;
+            let damaged = |source| StoreError::Record { seq, source };
+            let wire = v1::Record::decode(row.get_ref(1)?.as_blob().unwrap_or_default())
+                .map_err(|error| damaged(Box::new(error)))?;
+            each(record_from_wire(&wire).map_err(|error| damaged(Box::new(error)))?);
+        }
+        Ok(())
+    }
+
+    /// A kept value. Blocks for a moment.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kept(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
+        let value = connection.query_row("SELECT value FROM kept WHERE key = ?1", [key], |row| {
+            row.get(0)
+        });
+        Ok(value.optional()?)
+    }
+
+    /// Keeps a value. Blocks for a moment: for a few values a minute.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
+        connection.execute(
+            "INSERT INTO kept (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+            params![key, value],
+        )?;
+        Ok(())
+    }
+}
+
+/// The writer: takes all that is queued, commits at once, answers.
+fn write(mut connection: Connection, mut rx: mpsc::Receiver<Append>) {
+    let mut batch = Vec::new();
+    while rx.blocking_recv_many(&mut batch, 1_024) > 0 {
+        let result = commit(&mut connection, &batch);
+        if let Err(error) = &result {
+            tracing::error!(error = %error, records = batch.len(), "the journal could not be written");
+        }
+        for append in batch.drain(..) {
+            let answer = match &result {
+                Ok(()) => Ok(()),
+                Err(_) => Err(StoreError::Stopped),
+            };
+            append.done.send(answer).ok(); // the asker gave up: the record stands all the same
+        }
+    }
+}
+
+fn commit(connection: &mut Connection, batch: &[Append]) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    {
+        let mut insert = transaction.prepare_cached("INSERT INTO journal (record) VALUES (?1)")?;
+        for append in batch {
+            insert.execute([&append.record])?;
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shanty_core::journal::Kind;
+    use shanty_core::principal::Principal;
+
+    fn hold(at_ms: u64) -> Record {
+        let by = Principal::Local("root".into());
+        Record {
+            at_ms,
+            kind: Kind::Hold { on: true, by },
+        }
+    }
+
+    #[test]
+    fn records_come_back_in_order_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shanty.db");
+        let (journal, thread) = Journal::open(&path).unwrap();
+        let answers: Vec<_> = (0..50).map(|at| journal.append(&hold(at))).collect();
+        for answer in answers {
+            answer.blocking_recv().unwrap().unwrap();
+        }
+        journal.keep("gateway", b"one").unwrap();
+        journal.keep("gateway", b"two").unwrap();
+        drop(journal);
+        thread.join().unwrap();
+
+        let (journal, _thread) = Journal::open(&path).unwrap();
+        let mut times = Vec::new();
+        journal.replay(|record| times.push(record.at_ms)).unwrap();
+        assert_eq!(times, (0..50).collect::<Vec<_>>());
+        assert_eq!(
+            journal.kept("gateway").unwrap().as_deref(),
+            Some(&b"two"[..])
+        );
+        assert_eq!(journal.kept("nothing").unwrap(), None);
+    }
+
+    #[test]
+    fn a_newer_or_damaged_file_is_refused_and_not_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shanty.db");
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("PRAGMA user_version = 99")
+            .unwrap();
+        assert!(matches!(
+            Journal::open(&path),
+            Err(StoreError::Newer { found: 99, .. })
+        ));
+        std::fs::write(&path, b"this is not a database, and never was one at all").unwrap();
+        assert!(Journal::open(&path).is_err());
+        assert!(std::fs::read(&path).unwrap().starts_with(b"this is not"));
+    }
+}

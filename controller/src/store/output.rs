@@ -1,0 +1,538 @@
+//! The output's file: each execution's spool as a byte-identical prefix that grows.
+//!
+//! Links append; runners, cards and the command line read. Both look at [`Stored`], which is only ever moved by a commit.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::link::receiver::{Accept, Receiver};
+use shanty_core::run::Outcome;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::entry::Entry;
+use super::{StoreError, sqlite};
+
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/output_1.sql")];
+
+/// Appends that may wait for the writer; a full queue makes links wait, and their agents' spools absorb it.
+const QUEUE_MAX: usize = 1_024;
+/// Bytes that one commit takes at most.
+const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of one row at most: large rows when much is queued.
+const ROW_BYTES_MAX: usize = 1024 * 1024;
+
+type Key = (RunId, AgentId);
+
+/// How much of an execution is committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes from the beginning of the spool.
+    pub len: u64,
+    /// Where a record begins that is at least 64 KiB before the end, or zero.
+    pub tail_from: u64,
+    /// The last record is there.
+    pub ended: bool,
+}
+
+/// What one link must say to its agent, by run, since it was last taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkAcks {
+    /// Everything before this offset is committed.
+    pub acked: BTreeMap<RunId, u64>,
+    /// Send again from this offset.
+    pub resume: BTreeMap<RunId, u64>,
+    /// The link must be closed, because of this.
+    pub close: Option<String>,
+}
+
+/// Acknowledgements on their way from the writer to one link: only the newest of each run is kept.
+#[derive(Debug, Default)]
+struct AckBox {
+    waiting: Mutex<LinkAcks>,
+    changed: watch::Sender<()>,
+}
+
+impl AckBox {
+    fn update(&self, change: impl FnOnce(&mut LinkAcks)) {
+        if let Ok(mut waiting) = self.waiting.lock() {
+            change(&mut waiting);
+        }
+        self.changed.send_replace(());
+    }
+}
+
+/// Where a link appends: its own, so that acknowledgements find their way back.
+pub struct Appender {
+    agent: AgentId,
+    tx: mpsc::Sender<Command>,
+    acks: Arc<AckBox>,
+    changed: watch::Receiver<()>,
+}
+
+impl Appender {
+    /// Hands a slice of a spool to the writer; waits while the queue is full. The answer comes by [`Appender::changed`].
+    ///
+    /// # Errors
+    /// The writer is gone.
+    pub async fn append(&self, run: RunId, offset: u64, bytes: Bytes) -> Result<(), StoreError> {
+        let (agent, acks) = (self.agent, Arc::clone(&self.acks));
+        let append = Command::Append(Append {
+            key: (run, agent),
+            offset,
+            bytes,
+            acks,
+        });
+        self.tx.send(append).await.map_err(|_| StoreError::Stopped)
+    }
+
+    /// Waits until there is something to say to the agent. Cancel-safe.
+    pub async fn changed(&mut self) {
+        if self.changed.changed().await.is_err() {
+            // The box lives as long as this does: it never closes.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Takes what there is to say.
+    #[must_use]
+    pub fn take(&self) -> LinkAcks {
+        self.acks
+            .waiting
+            .lock()
+            .map(|mut waiting| std::mem::take(&mut *waiting))
+            .unwrap_or_default()
+    }
+}
+
+/// What is known of an execution after reading all that is stored of it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// How much is committed.
+    pub stored: Stored,
+    /// How it ended, when its last record is there.
+    pub outcome: Option<Outcome>,
+}
+
+struct Append {
+    key: Key,
+    offset: u64,
+    bytes: Bytes,
+    acks: Arc<AckBox>,
+}
+
+enum Command {
+    Append(Append),
+    Load {
+        key: Key,
+        done: oneshot::Sender<Result<Loaded, StoreError>>,
+    },
+}
+
+type Registry = Arc<Mutex<HashMap<Key, watch::Sender<Stored>>>>;
+
+/// The output, for any number of users.
+#[derive(Clone)]
+pub struct Output {
+    tx: mpsc::Sender<Command>,
+    registry: Registry,
+    reader: Arc<Mutex<Connection>>,
+    exits: Arc<Mutex<Option<mpsc::Receiver<Exited>>>>,
+}
+
+/// An execution whose last record was committed.
+pub type Exited = (RunId, AgentId, Outcome);
+
+impl Output {
+    /// Opens or creates the file and starts its writer.
+    pub(super) fn open(path: &Path) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
+        let connection = sqlite::open(path, &MIGRATIONS)?;
+        let reader = sqlite::open_reader(path)?;
+        let (tx, rx) = mpsc::channel(QUEUE_MAX);
+        let (exits_tx, exits) = mpsc::channel(QUEUE_MAX);
+        let registry = Registry::default();
+        let writer = Writer {
+            connection,
+            registry: Arc::clone(&registry),
+            entries: HashMap::new(),
+            exits: exits_tx,
+        };
+        let thread = thread::Builder::new()
+            .name("output".to_owned())
+            .spawn(move || writer.run(rx))
+            .map_err(|_| StoreError::Stopped)?;
+        let reader = Arc::new(Mutex::new(reader));
+        let exits = Arc::new(Mutex::new(Some(exits)));
+        Ok((
+            Self {
+                tx,
+                registry,
+                reader,
+                exits,
+            },
+            thread,
+        ))
+    }
+
+    /// The executions that end from now on. There is one receiver: the second call gets nothing.
+    #[must_use]
+    pub fn exits(&self) -> Option<mpsc::Receiver<Exited>> {
+        self.exits.lock().ok()?.take()
+    }
+
+    /// Where the link of this agent appends, and hears what it must say to its agent.
+    #[must_use]
+    pub fn appender(&self, agent: AgentId) -> Appender {
+        let acks = Arc::new(AckBox::default());
+        let changed = acks.changed.subscribe();
+        Appender {
+            agent,
+            tx: self.tx.clone(),
+            acks,
+            changed,
+        }
+    }
+
+    /// How much of an execution is committed, level-triggered. Reads the file when nobody asked before.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn watch(
+        &self,
+        run: RunId,
+        agent: AgentId,
+    ) -> Result<watch::Receiver<Stored>, StoreError> {
+        if let Some(watch) = self.watched((run, agent)) {
+            return Ok(watch);
+        }
+        self.load(run, agent).await?;
+        self.watched((run, agent)).ok_or(StoreError::Stopped)
+    }
+
+    /// Reads all that is stored of an execution, so that it is known how it stands.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn load(&self, run: RunId, agent: AgentId) -> Result<Loaded, StoreError> {
+        let (done, answer) = oneshot::channel();
+        let load = Command::Load {
+            key: (run, agent),
+            done,
+        };
+        self.tx.send(load).await.map_err(|_| StoreError::Stopped)?;
+        answer.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Bytes of a spool from an offset, at most `max`; fewer at the end of what is committed.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn read(
+        &self,
+        run: RunId,
+        agent: AgentId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<u8>, StoreError> {
+        let reader = Arc::clone(&self.reader);
+        let read = move || {
+            let connection = reader.lock().map_err(|_| StoreError::Stopped)?;
+            read_range(&connection, (run, agent), from, max)
+        };
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| StoreError::Stopped)?
+    }
+
+    fn watched(&self, key: Key) -> Option<watch::Receiver<Stored>> {
+        Some(self.registry.lock().ok()?.get(&key)?.subscribe())
+    }
+}
+
+/// The one thread that writes.
+struct Writer {
+    connection: Connection,
+    registry: Registry,
+    entries: HashMap<Key, Entry>,
+    exits: mpsc::Sender<Exited>,
+}
+
+impl Writer {
+    fn run(mut self, mut rx: mpsc::Receiver<Command>) {
+        while let Some(first) = rx.blocking_recv() {
+            let mut appends = Vec::new();
+            let mut bytes = 0;
+            let mut next = Some(first);
+            while let Some(command) = next {
+                match command {
+                    Command::Append(append) => {
+                        bytes += append.bytes.len();
+                        appends.push(append);
+                    }
+                    Command::Load { key, done } => {
+                        done.send(self.load(key)).ok(); // the asker gave up
+                    }
+                }
+                next = if bytes < BATCH_BYTES_MAX {
+                    rx.try_recv().ok()
+                } else {
+                    None
+                };
+            }
+            self.commit(appends);
+        }
+    }
+
+    fn load(&mut self, key: Key) -> Result<Loaded, StoreError> {
+        if !self.entries.contains_key(&key) {
+            let entry = read_entry(&self.connection, key)?;
+            self.entries.insert(key, entry);
+        }
+        let entry = self.entries.get(&key).ok_or(StoreError::Stopped)?;
+        let loaded = Loaded {
+            stored: stored(entry),
+            outcome: entry.outcome().cloned(),
+        };
+        self.publish(key, loaded.stored);
+        Ok(loaded)
+    }
+
+    /// Writes a batch; nobody is told anything before it is committed, and when that fails nothing of it counts.
+    fn commit(&mut self, appends: Vec<Append>) {
+        if appends.is_empty() {
+            return;
+        }
+        let had_ended: Vec<Key> = appends
+            .iter()
+            .map(|a| a.key)
+            .filter(|key| self.has_ended(*key))
+            .collect();
+        match self.write(&appends) {
+            Ok(answers) => {
+                for (append, answer) in appends.iter().zip(&answers) {
+                    tell(append, answer);
+                }
+                self.announce(appends, &had_ended);
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "output could not be stored; links are closed so that it is sent again");
+                for append in appends {
+                    // What is in memory may be ahead of the file now: forget it.
+                    self.entries.remove(&append.key);
+                    append.acks.update(|acks| {
+                        acks.close = Some("output could not be stored".to_owned());
+                    });
+                }
+            }
+        }
+    }
+
+    fn has_ended(&self, key: Key) -> bool {
+        self.entries
+            .get(&key)
+            .is_some_and(|entry| entry.outcome().is_some())
+    }
+
+    fn write(&mut self, appends: &[Append]) -> Result<Vec<Answer>, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let mut answers = Vec::with_capacity(appends.len());
+        let mut rows: HashMap<Key, Row> = HashMap::new();
+        for append in appends {
+            if !self.entries.contains_key(&append.key) {
+                let entry = read_entry(&transaction, append.key)?;
+                self.entries.insert(append.key, entry);
+            }
+            let Some(entry) = self.entries.get_mut(&append.key) else {
+                continue;
+            };
+            let before = entry.receiver.stored();
+            let answer = match entry.receiver.accept(append.offset, append.bytes.len()) {
+                Accept::Append { skip } => {
+                    let fresh = append.bytes.get(skip..).unwrap_or_default();
+                    if entry.row == 0 {
+                        entry.row = insert_execution(&transaction, append.key)?;
+                    }
+                    let row = rows
+                        .entry(append.key)
+                        .or_insert_with(|| Row::at(entry.row, before));
+                    row.bytes.extend_from_slice(fresh);
+                    entry.push(fresh);
+                    if row.bytes.len() >= ROW_BYTES_MAX {
+                        row.insert(&transaction)?;
+                    }
+                    Answer::Acked(entry.receiver.stored())
+                }
+                Accept::Duplicate => Answer::Acked(entry.receiver.stored()),
+                Accept::Resume { from } => Answer::Resume(from),
+                Accept::Close => Answer::Close,
+            };
+            answers.push(answer);
+        }
+        for row in rows.values_mut() {
+            row.insert(&transaction)?;
+        }
+        transaction.commit()?;
+        Ok(answers)
+    }
+
+    /// Tells those who watch, and whoever records ends, once for each execution of the batch.
+    fn announce(&mut self, appends: Vec<Append>, had_ended: &[Key]) {
+        let mut keys: Vec<Key> = appends.into_iter().map(|append| append.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
+            let Some(entry) = self.entries.get(&key) else {
+                continue;
+            };
+            self.publish(key, stored(entry));
+            if let Some(outcome) = entry.outcome()
+                && !had_ended.contains(&key)
+            {
+                // The hub never waits for this thread, so this wait is bounded by its work.
+                self.exits
+                    .blocking_send((key.0, key.1, outcome.clone()))
+                    .ok(); // shutting down
+            }
+        }
+    }
+
+    fn publish(&self, key: Key, stored: Stored) {
+        if let Ok(mut registry) = self.registry.lock() {
+            let watch = registry
+                .entry(key)
+                .or_insert_with(|| watch::channel(stored).0);
+            watch.send_if_modified(|old| std::mem::replace(old, stored) != stored);
+        }
+    }
+}
+
+/// What an agent is told of one append.
+enum Answer {
+    Acked(u64),
+    Resume(u64),
+    Close,
+}
+
+fn tell(append: &Append, answer: &Answer) {
+    let run = append.key.0;
+    append.acks.update(|acks| match answer {
+        Answer::Acked(offset) => {
+            acks.acked.insert(run, *offset);
+            acks.resume.remove(&run);
+        }
+        Answer::Resume(from) => {
+            acks.resume.insert(run, *from);
+        }
+        Answer::Close => acks.close = Some("output that does not follow what is stored".to_owned()),
+    });
+}
+
+fn stored(entry: &Entry) -> Stored {
+    Stored {
+        len: entry.receiver.stored(),
+        tail_from: entry.tail_from(),
+        ended: entry.outcome().is_some(),
+    }
+}
+
+/// A row that is being filled.
+struct Row {
+    execution: i64,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Row {
+    const fn at(execution: i64, offset: u64) -> Self {
+        Self {
+            execution,
+            offset,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn insert(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+        if self.bytes.is_empty() {
+            return Ok(());
+        }
+        let mut insert = transaction
+            .prepare_cached("INSERT INTO chunk (execution, offset, bytes) VALUES (?1, ?2, ?3)")?;
+        let offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
+        insert.execute(params![self.execution, offset, self.bytes])?;
+        self.offset += self.bytes.len() as u64;
+        self.bytes.clear();
+        Ok(())
+    }
+}
+
+fn find_execution(connection: &Connection, (run, agent): Key) -> Result<Option<i64>, StoreError> {
+    let mut find =
+        connection.prepare_cached("SELECT id FROM execution WHERE run = ?1 AND agent = ?2")?;
+    Ok(find
+        .query_row(params![run.as_bytes(), agent.as_bytes()], |row| row.get(0))
+        .optional()?)
+}
+
+fn insert_execution(connection: &Connection, (run, agent): Key) -> Result<i64, StoreError> {
+    connection
+        .prepare_cached("INSERT INTO execution (run, agent) VALUES (?1, ?2)")?
+        .execute(params![run.as_bytes(), agent.as_bytes()])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// Rebuilds what is known of an execution from what is stored of it.
+fn read_entry(connection: &Connection, key: Key) -> Result<Entry, StoreError> {
+    let Some(row) = find_execution(connection, key)? else {
+        return Ok(Entry::new(0));
+    };
+    let mut entry = Entry::new(row);
+    let mut len = 0;
+    let mut chunks = connection
+        .prepare_cached("SELECT bytes FROM chunk WHERE execution = ?1 ORDER BY offset")?;
+    let mut rows = chunks.query([row])?;
+    while let Some(chunk) = rows.next()? {
+        let bytes = chunk.get_ref(0)?.as_blob().unwrap_or_default();
+        len += bytes.len() as u64;
+        entry.push(bytes);
+    }
+    entry.receiver = Receiver::new(len);
+    Ok(entry)
+}
+
+fn read_range(
+    connection: &Connection,
+    key: Key,
+    from: u64,
+    max: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let Some(row) = find_execution(connection, key)? else {
+        return Ok(Vec::new());
+    };
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    let mut chunks = connection.prepare_cached(
+        "SELECT offset, bytes FROM chunk WHERE execution = ?1 AND offset >= coalesce(
+             (SELECT max(offset) FROM chunk WHERE execution = ?1 AND offset <= ?2), 0)
+         ORDER BY offset",
+    )?;
+    let mut rows = chunks.query(params![row, from])?;
+    let mut range = Vec::new();
+    while let Some(chunk) = rows.next()? {
+        let offset: i64 = chunk.get(0)?;
+        let bytes = chunk.get_ref(1)?.as_blob().unwrap_or_default();
+        let skip = usize::try_from(from.saturating_sub(offset)).unwrap_or(0);
+        let wanted = bytes.get(skip..).unwrap_or_default();
+        let room = max - range.len();
+        range.extend_from_slice(wanted.get(..room.min(wanted.len())).unwrap_or_default());
+        if range.len() >= max {
+            break;
+        }
+    }
+    Ok(range)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! The writer through its front door.
+
+use super::*;
+use sha2::{Digest as _, Sha256};
+use shanty_core::run::How;
+use shanty_core::spool::{Cause, Exit, Header, How as ExitHow, Record, encode};
+
+fn spool(lines: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let header = Header {
+        version: 1,
+        run: RunId::from_bytes([1; 16]),
+        agent: AgentId::from_bytes([2; 16]),
+        boot_id: [0; 16],
+        wall_ms: 5,
+    };
+    encode(&Record::Header(header), &mut bytes).unwrap();
+    for n in 0..lines {
+        let line = Bytes::from(format!("line {n}\n"));
+        encode(
+            &Record::Out {
+                dt_us: 1,
+                bytes: line,
+            },
+            &mut bytes,
+        )
+        .unwrap();
+    }
+    let exit = Exit {
+        how: ExitHow::Code(7),
+        cause: Cause::Command,
+        started_ms: 5,
+        duration_us: 12_345,
+        cpu_user_ms: 0,
+        cpu_system_ms: 0,
+        rss_max_bytes: 0,
+        left_over: 0,
+        sha256: Sha256::digest(&bytes).into(),
+    };
+    encode(&Record::Exit(exit), &mut bytes).unwrap();
+    bytes
+}
+
+async fn told(appender: &mut Appender, until: impl Fn(&LinkAcks) -> bool) {
+    let wait = async {
+        while !until(&appender.take()) {
+            appender.changed().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), wait)
+        .await
+        .unwrap();
+}
+
+async fn acked(appender: &mut Appender, run: RunId, offset: u64) {
+    told(appender, |acks| {
+        acks.acked.get(&run).is_some_and(|acked| *acked >= offset)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("output.db");
+    let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let spool = spool(5_000);
+    let half = spool.len() / 2 + 3;
+
+    let (output, thread) = Output::open(&path).unwrap();
+    let mut appender = output.appender(agent);
+    let mut offset = 0;
+    while offset < half {
+        let end = (offset + 1_000).min(half);
+        let again = offset.saturating_sub(300);
+        let slice = Bytes::copy_from_slice(&spool[again..end]);
+        appender.append(run, again as u64, slice).await.unwrap();
+        offset = end;
+    }
+    acked(&mut appender, run, half as u64).await;
+    drop((output, appender));
+    tokio::task::spawn_blocking(move || thread.join().unwrap())
+        .await
+        .unwrap();
+
+    // Another process of the controller: what it knows comes from the file.
+    let (output, _thread) = Output::open(&path).unwrap();
+    let mut exits = output.exits().unwrap();
+    let loaded = output.load(run, agent).await.unwrap();
+    assert_eq!((loaded.stored.len, loaded.outcome), (half as u64, None));
+    let mut appender = output.appender(agent);
+    appender
+        .append(run, half as u64 + 9, Bytes::from_static(b"gap"))
+        .await
+        .unwrap();
+    told(&mut appender, |acks| {
+        acks.resume.get(&run) == Some(&(half as u64))
+    })
+    .await;
+    appender
+        .append(run, half as u64, Bytes::copy_from_slice(&spool[half..]))
+        .await
+        .unwrap();
+    acked(&mut appender, run, spool.len() as u64).await;
+
+    let (_, _, outcome) = exits.recv().await.unwrap();
+    assert_eq!(outcome.how, How::Exited(7));
+    assert_eq!(outcome.duration_ms, 12);
+    let read = output.read(run, agent, 0, usize::MAX).await.unwrap();
+    assert!(
+        read == spool,
+        "{} bytes against {}",
+        read.len(),
+        spool.len()
+    );
+    let part = output.read(run, agent, 500, 100).await.unwrap();
+    assert_eq!(part, &spool[500..600]);
+    let stored = *output.watch(run, agent).await.unwrap().borrow();
+    assert!(stored.ended && stored.len == spool.len() as u64);
+    assert!(stored.tail_from > 0 && stored.tail_from + 64 * 1024 <= stored.len);
+}
+
+#[tokio::test]
+async fn output_that_differs_from_its_own_digest_is_an_unknown_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, _thread) = Output::open(&dir.path().join("output.db")).unwrap();
+    let mut exits = output.exits().unwrap();
+    let mut bytes = spool(3);
+    let honest = spool(4);
+    // The last record of a longer output behind a shorter one: whole records, wrong digest.
+    let exit_len = 200.min(honest.len());
+    let exit_at = (0..exit_len).map(|back| honest.len() - back).find(|at| {
+        shanty_core::spool::complete_prefix(&honest[..*at]) == *at && *at < honest.len()
+    });
+    bytes.truncate(spool(3).len() - (honest.len() - exit_at.unwrap()));
+    bytes.extend_from_slice(&honest[exit_at.unwrap()..]);
+    let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let appender = output.appender(agent);
+    appender.append(run, 0, Bytes::from(bytes)).await.unwrap();
+    let (_, _, outcome) = exits.recv().await.unwrap();
+    assert!(matches!(outcome.how, How::Lost(_)), "{outcome:?}");
+}
