@@ -1,1 +1,20 @@
-//! Placeholder of the crate, filled by the next commits.
+//! Rigs for whole-system tests and benches: the real programs as processes, people who type, and servers that join.
+//!
+//! Everything goes through the front doors: the command lines, the script actions of the sandbox, the sockets. Nothing here sleeps;
+//! everything waits for a condition, at most [`wait::BOUND`].
+
+#![forbid(unsafe_code)]
+
+pub mod host;
+pub mod left;
+pub mod person;
+pub mod process;
+pub mod wait;
+pub mod world;
+
+mod http;
+
+pub use host::Host;
+pub use person::{Message, Person};
+pub use process::Programs;
+pub use world::{Options, World};

@@ -1,0 +1,5 @@
+//! `shanty-sandbox` as the tests run it: always built together with them.
+
+fn main() -> std::process::ExitCode {
+    shanty_sandbox::main_from(std::env::args_os())
+}

@@ -1,0 +1,74 @@
+//! JSON over HTTP to the sandbox.
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// A client that keeps its connections.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+    base: String,
+}
+
+impl Http {
+    pub(crate) fn new(base: &str) -> Self {
+        Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            base: base.to_owned(),
+        }
+    }
+
+    /// Posts JSON; gives the status and the answer.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", self.base))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(body.to_string())));
+        self.send(request.expect("invariant: the parts of a request are valid"))
+            .await
+    }
+
+    /// Gets bytes of any address.
+    pub(crate) async fn get(&self, url: &str) -> Vec<u8> {
+        let request = Request::builder().uri(url).body(Full::new(Bytes::new()));
+        let request = request.expect("invariant: the parts of a request are valid");
+        let answer = self
+            .client
+            .request(request)
+            .await
+            .expect("the sandbox answers");
+        answer
+            .into_body()
+            .collect()
+            .await
+            .expect("the sandbox answers whole")
+            .to_bytes()
+            .to_vec()
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> (u16, Value) {
+        let answer = self
+            .client
+            .request(request)
+            .await
+            .expect("the sandbox answers");
+        let status = answer.status().as_u16();
+        let body = answer
+            .into_body()
+            .collect()
+            .await
+            .expect("the sandbox answers whole")
+            .to_bytes();
+        let json = serde_json::from_slice(&body);
+        (
+            status,
+            json.unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&body).into_owned())),
+        )
+    }
+}

@@ -1,0 +1,250 @@
+//! Somebody in the sandbox's guild: types commands, presses buttons, and sees what Discord would show them.
+
+use serde_json::{Value, json};
+
+use crate::http::Http;
+use crate::wait::BOUND;
+
+/// A person in a guild.
+#[derive(Clone)]
+pub struct Person {
+    pub(crate) http: Http,
+    /// Their id.
+    pub id: String,
+    /// The guild that they type in.
+    pub guild: String,
+    /// The channel that they type in.
+    pub channel: String,
+}
+
+/// A message as a person sees it.
+#[derive(Clone, Debug)]
+pub struct Message(pub Value);
+
+impl Message {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.0["id"].as_str().unwrap_or_default()
+    }
+
+    /// Everything that is written on it: content, and every text display of a card.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = self.0["content"].as_str().unwrap_or_default().to_owned();
+        collect(&self.0["components"], &mut |component| {
+            if let Some(content) = component["content"].as_str() {
+                text.push_str(content);
+                text.push('\n');
+            }
+        });
+        text
+    }
+
+    /// The custom ids of its buttons.
+    #[must_use]
+    pub fn buttons(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        collect(&self.0["components"], &mut |component| {
+            ids.extend(component["custom_id"].as_str().map(str::to_owned));
+        });
+        ids
+    }
+
+    /// True when only one person sees it.
+    #[must_use]
+    pub fn is_ephemeral(&self) -> bool {
+        self.0["flags"].as_u64().unwrap_or(0) & 64 != 0
+    }
+
+    /// Its thread, when it has one.
+    #[must_use]
+    pub fn thread(&self) -> Option<String> {
+        self.0["thread"]["id"].as_str().map(str::to_owned)
+    }
+
+    /// The names and addresses of its files.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, String)> {
+        let files = self.0["attachments"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let pair = |file: &Value| {
+            Some((
+                file["filename"].as_str()?.to_owned(),
+                file["url"].as_str()?.to_owned(),
+            ))
+        };
+        files.iter().filter_map(pair).collect()
+    }
+}
+
+fn collect(components: &Value, each: &mut impl FnMut(&Value)) {
+    for component in components.as_array().into_iter().flatten() {
+        each(component);
+        collect(&component["components"], each);
+    }
+}
+
+impl Person {
+    /// The same person in another channel or thread.
+    #[must_use]
+    pub fn in_channel(&self, channel: &str) -> Self {
+        Self {
+            channel: channel.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// A script action of the sandbox with this body: status and answer.
+    pub async fn act(&self, action: &str, body: &Value) -> (u16, Value) {
+        self.http.post(&format!("sandbox/{action}"), body).await
+    }
+
+    /// Types a slash command; gives the interaction's id.
+    ///
+    /// # Panics
+    /// When the sandbox does not take it.
+    pub async fn slash(&self, name: &str, options: &[(&str, &str)]) -> String {
+        let (status, answer) = self.act("slash", &self.command(name, options)).await;
+        assert_eq!(status, 200, "/{name} {options:?}: {answer}");
+        answer["interaction_id"]
+            .as_str()
+            .expect("an interaction has an id")
+            .to_owned()
+    }
+
+    /// `/run` on hosts.
+    pub async fn run(&self, on: &str, command: &str) -> String {
+        self.slash("run", &[("on", on), ("command", command)]).await
+    }
+
+    /// What is suggested while `on:` of a command is typed: names and values.
+    ///
+    /// # Panics
+    /// When the sandbox does not take it.
+    pub async fn complete(&self, name: &str, typed: &str) -> Vec<(String, String)> {
+        let mut body = self.command(name, &[("on", typed)]);
+        body["options"][0]["focused"] = Value::from(true);
+        let (status, answer) = self.act("autocomplete", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        let pair = |choice: &Value| {
+            let text = |field: &str| choice[field].as_str().unwrap_or_default().to_owned();
+            (text("name"), text("value"))
+        };
+        answer["choices"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(pair)
+            .collect()
+    }
+
+    /// Presses a button.
+    ///
+    /// # Panics
+    /// When the sandbox does not take it.
+    pub async fn click(&self, message: &Message, custom_id: &str) {
+        let (status, answer) = self
+            .act("click", &self.press(message.id(), custom_id))
+            .await;
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// The body of a press.
+    #[must_use]
+    pub fn press(&self, message: &str, custom_id: &str) -> Value {
+        json!({
+            "guild_id": self.guild, "channel_id": self.channel, "user_id": self.id,
+            "message_id": message, "custom_id": custom_id,
+        })
+    }
+
+    /// The body of a slash command.
+    #[must_use]
+    pub fn command(&self, name: &str, options: &[(&str, &str)]) -> Value {
+        let options: Vec<Value> = options
+            .iter()
+            .map(|(name, value)| json!({"name": name, "type": 3, "value": value}))
+            .collect();
+        json!({
+            "guild_id": self.guild, "channel_id": self.channel, "user_id": self.id,
+            "name": name, "options": options,
+        })
+    }
+
+    /// What they see, newest first.
+    ///
+    /// # Panics
+    /// When the sandbox does not show it.
+    pub async fn view(&self) -> Vec<Message> {
+        self.look(None).await.1
+    }
+
+    /// Waits until one of the messages that they see is the one; newest first.
+    ///
+    /// # Panics
+    /// After the bound, with all that was seen.
+    pub async fn sees(&self, what: &str, is: impl Fn(&Message) -> bool) -> Message {
+        self.waits(what, |messages| {
+            messages.iter().find(|message| is(message)).cloned()
+        })
+        .await
+    }
+
+    /// Waits until what they see has something in it.
+    ///
+    /// # Panics
+    /// After the bound, with all that was seen.
+    pub async fn waits<T>(&self, what: &str, find: impl Fn(&[Message]) -> Option<T>) -> T {
+        let deadline = tokio::time::Instant::now() + BOUND;
+        let mut version = None;
+        loop {
+            let (newer, messages) = self.look(version).await;
+            version = Some(newer);
+            if let Some(found) = find(&messages) {
+                return found;
+            }
+            let texts: Vec<String> = messages.iter().map(Message::text).collect();
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "waited for {what}; last seen:\n{}",
+                texts.join("\n====\n")
+            );
+        }
+    }
+
+    /// Waits until the answer of a run that is over is on its card, and gives it. `text` is in the card's first line.
+    pub async fn sees_end(&self, text: &str) -> Message {
+        let over = |message: &Message| {
+            let shown = message.text();
+            let first = shown.lines().next().unwrap_or_default().to_owned();
+            let ended = ["✅", "❌", "⚠", "⏹", "❔", "✖"]
+                .iter()
+                .any(|mark| first.contains(mark));
+            ended && first.contains(text) && message.buttons().is_empty()
+        };
+        self.sees(&format!("the end of {text}"), over).await
+    }
+
+    /// Downloads a file of a message.
+    pub async fn download(&self, url: &str) -> Vec<u8> {
+        self.http.get(url).await
+    }
+
+    async fn look(&self, changed_since: Option<u64>) -> (u64, Vec<Message>) {
+        let mut body = json!({"channel_id": self.channel, "user_id": self.id, "limit": 100});
+        if let Some(version) = changed_since {
+            body["changed_since"] = Value::from(version);
+            body["wait_ms"] = Value::from(2_000);
+        }
+        let (status, answer) = self.act("view", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        let messages = answer["messages"].as_array().cloned().unwrap_or_default();
+        (
+            answer["version"].as_u64().unwrap_or(0),
+            messages.into_iter().map(Message).collect(),
+        )
+    }
+}

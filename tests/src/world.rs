@@ -1,0 +1,340 @@
+//! A whole world: a sandbox, a controller, and servers that join it.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::host::Host;
+use crate::http::Http;
+use crate::person::Person;
+use crate::process::{self, Process, Programs, Ran};
+use crate::{left, wait};
+
+/// How a world differs from the plain one.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether the sandbox enforces Discord's rate limits.
+    pub rate_limits: bool,
+    /// Lines for `[limits]` of the controller's configuration.
+    pub limits: String,
+    /// Whether runs of the command line are shown in the channel.
+    pub ops_channel: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            rate_limits: true,
+            limits: String::new(),
+            ops_channel: false,
+        }
+    }
+}
+
+/// A sandbox and a controller with their people and servers. End it with [`World::end`], which checks that nothing is left.
+pub struct World {
+    programs: Programs,
+    /// Everything that the programs keep.
+    pub dir: TempDir,
+    /// Answers of the sandbox's `defaults`.
+    pub defaults: Value,
+    /// Addresses of the controller's ready line.
+    pub ready: Value,
+    /// The servers, by the order in which they were added.
+    pub hosts: Vec<Host>,
+    /// The sandbox's address, with a slash at its end.
+    pub web: String,
+    http: Http,
+    sandbox: Option<Process>,
+    controller: Option<Process>,
+}
+
+impl World {
+    /// Starts a sandbox and a controller.
+    pub async fn start(programs: &Programs, options: Options) -> Self {
+        let dir = TempDir::with_prefix("shanty-test-").expect("a directory can be made");
+        let limits = if options.rate_limits { "on" } else { "off" };
+        let args = ["--listen", "127.0.0.1:0", "--limits", limits];
+        let log = dir.path().join("sandbox.log");
+        let (sandbox, ready) =
+            Process::start("sandbox", process::call(&programs.sandbox, &args), log).await;
+        let web = ready["web"]
+            .as_str()
+            .expect("the sandbox has an address")
+            .to_owned();
+        let http = Http::new(&web);
+        let (_, defaults) = http.post("sandbox/defaults", &json!({})).await;
+        let mut world = Self {
+            programs: programs.clone(),
+            dir,
+            defaults,
+            ready: Value::Null,
+            hosts: Vec::new(),
+            web,
+            http,
+            sandbox: Some(sandbox),
+            controller: None,
+        };
+        world.configure(&options);
+        world.start_controller().await;
+        world
+    }
+
+    /// Starts a world with these servers: name and labels.
+    pub async fn with_hosts(programs: &Programs, options: Options, hosts: &[(&str, &str)]) -> Self {
+        let mut world = Self::start(programs, options).await;
+        for (name, labels) in hosts {
+            world.add_host(name, labels).await;
+        }
+        world
+    }
+
+    /// Starts a world with `web-01`, `web-02` and `db-01`.
+    pub async fn with_three(programs: &Programs) -> Self {
+        let hosts = [
+            ("web-01", "env=prod,role=web"),
+            ("web-02", "env=prod,role=web"),
+            ("db-01", "env=prod,role=db"),
+        ];
+        Self::with_hosts(programs, Options::default(), &hosts).await
+    }
+
+    /// A server joins and its agent runs.
+    pub async fn add_host(&mut self, name: &str, labels: &str) {
+        let token = self.token(&["--labels", labels]).await;
+        let mut host = self.new_host(name);
+        let joined = host.join(&self.join_address(), &token).await;
+        assert_eq!(joined.code, 0, "{joined:?}");
+        host.run("keep").await;
+        self.hosts.push(host);
+        self.is_online(name, true).await;
+    }
+
+    /// A server that has not joined.
+    #[must_use]
+    pub fn new_host(&self, name: &str) -> Host {
+        Host::new(&self.programs, self.dir.path(), name)
+    }
+
+    /// A server by its name.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn host(&mut self, name: &str) -> &mut Host {
+        self.hosts
+            .iter_mut()
+            .find(|host| host.name == name)
+            .expect("there is such a host")
+    }
+
+    /// Waits until the controller says that a host is online, or that it is not.
+    pub async fn is_online(&self, name: &str, online: bool) {
+        wait::until(&format!("{name} online={online}"), || async {
+            let ran = self.shanty(&["hosts", name, "--json"]).await;
+            let host: Value = serde_json::from_str(&ran.out).unwrap_or_default();
+            if host["online"] == online {
+                Ok(())
+            } else {
+                Err(ran)
+            }
+        })
+        .await;
+    }
+
+    /// The address of the join listener.
+    #[must_use]
+    pub fn join_address(&self) -> String {
+        self.ready["join"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Makes a join token.
+    pub async fn token(&self, args: &[&str]) -> String {
+        let args = [&["token", "create", "--json"], args].concat();
+        let ran = self.shanty(&args).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.json()["token"]
+            .as_str()
+            .expect("a token was made")
+            .to_owned()
+    }
+
+    /// `shanty` with these arguments, against this controller.
+    pub async fn shanty(&self, args: &[&str]) -> Ran {
+        process::run(&mut self.shanty_call(args)).await
+    }
+
+    /// The same, not started yet.
+    #[must_use]
+    pub fn shanty_call(&self, args: &[&str]) -> tokio::process::Command {
+        let mut command = process::call(&self.programs.shanty, args);
+        command.env("SHANTY_ADMIN", self.admin());
+        command
+    }
+
+    /// The controller's admin socket.
+    #[must_use]
+    pub fn admin(&self) -> PathBuf {
+        self.dir.path().join("admin.sock")
+    }
+
+    /// The programs under test.
+    #[must_use]
+    pub const fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    /// The operator: may do everything.
+    #[must_use]
+    pub fn operator(&self) -> Person {
+        self.person("user_id")
+    }
+
+    /// The approver: may look.
+    #[must_use]
+    pub fn viewer(&self) -> Person {
+        self.person("user2_id")
+    }
+
+    /// The guest: has no grant.
+    #[must_use]
+    pub fn guest(&self) -> Person {
+        self.person("guest_id")
+    }
+
+    /// Somebody by the field of the sandbox's `defaults`.
+    #[must_use]
+    pub fn person(&self, field: &str) -> Person {
+        let text = |field: &str| self.defaults[field].as_str().unwrap_or_default().to_owned();
+        Person {
+            http: self.http.clone(),
+            id: text(field),
+            guild: text("guild_id"),
+            channel: text("channel_id"),
+        }
+    }
+
+    /// A script action of the sandbox.
+    pub async fn act(&self, action: &str, body: &Value) -> Value {
+        let (status, answer) = self.http.post(&format!("sandbox/{action}"), body).await;
+        assert_eq!(status, 200, "{action} {body}: {answer}");
+        answer
+    }
+
+    /// The running controller.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub const fn controller(&self) -> &Process {
+        self.controller.as_ref().expect("the controller runs")
+    }
+
+    /// Takes the controller away, to stop or kill it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub const fn take_controller(&mut self) -> Process {
+        self.controller.take().expect("the controller runs")
+    }
+
+    /// Starts the controller, again if it ran before: on the same addresses then.
+    pub async fn start_controller(&mut self) {
+        let config = self.config_path().to_string_lossy().into_owned();
+        let command = process::call(&self.programs.shanty, &["serve", "--config", &config]);
+        let log = self.dir.path().join("controller.log");
+        let (controller, ready) = Process::start("controller", command, log).await;
+        self.controller = Some(controller);
+        self.ready = ready;
+        // Agents come back to where they were told: the next controller listens there too.
+        let text = std::fs::read_to_string(self.config_path()).expect("the configuration is there");
+        let mut fixed = text;
+        for key in ["agents", "join"] {
+            let address = self.ready[key].as_str().unwrap_or_default();
+            fixed = fixed.replace(
+                &format!("{key} = \"127.0.0.1:0\""),
+                &format!("{key} = \"{address}\""),
+            );
+        }
+        std::fs::write(self.config_path(), fixed).expect("the configuration can be written");
+    }
+
+    /// Stops everything in order, and checks that nothing is left.
+    pub async fn end(mut self) {
+        for host in &mut self.hosts {
+            host.stop().await;
+        }
+        let dir = self.dir.path().to_string_lossy().into_owned();
+        if let Some(controller) = self.controller.take() {
+            controller.stop().await;
+        }
+        if let Some(sandbox) = self.sandbox.take() {
+            sandbox.stop().await;
+        }
+        let gone = || left::with_argument(&dir).is_empty();
+        wait::until_true(
+            &format!(
+                "nothing to be left of {dir}: {:?}",
+                left::with_argument(&dir)
+            ),
+            gone,
+        )
+        .await;
+    }
+
+    /// The controller's configuration.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.dir.path().join("shanty.toml")
+    }
+
+    fn configure(&self, options: &Options) {
+        let text = |field: &str| self.defaults[field].as_str().unwrap_or_default().to_owned();
+        let token = self.dir.path().join("bot-token");
+        std::fs::write(&token, text("bot_token")).expect("the token can be written");
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&token, private).expect("the token can be made private");
+        let channel = text("channel_id");
+        let ops = if options.ops_channel {
+            format!("ops_channel = {channel:?}")
+        } else {
+            String::new()
+        };
+        let config = format!(
+            r#"data_dir = {data:?}
+[discord]
+token_file = {token:?}
+guilds = [{guild:?}]
+api = {api:?}
+{ops}
+[listen]
+agents = "127.0.0.1:0"
+join = "127.0.0.1:0"
+http = "127.0.0.1:0"
+admin = {admin:?}
+[[grant]]
+id = "operators"
+who = {{ people = [{operator:?}] }}
+where = {{ channels = [{channel:?}] }}
+what = ["view", "run", "cancel", "hold"]
+hosts = "all"
+[[grant]]
+id = "viewers"
+who = {{ people = [{viewer:?}] }}
+where = {{ channels = [{channel:?}] }}
+what = ["view"]
+hosts = "role=web"
+[limits]
+{limits}
+"#,
+            data = self.dir.path().join("controller"),
+            guild = text("guild_id"),
+            api = self.web.trim_end_matches('/'),
+            admin = self.admin(),
+            operator = text("user_id"),
+            viewer = text("user2_id"),
+            limits = options.limits,
+        );
+        std::fs::write(self.config_path(), config).expect("the configuration can be written");
+    }
+}
