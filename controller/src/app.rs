@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Listen};
-use crate::discord::{self, ChatState};
+use crate::discord;
+use crate::health::ChatState;
 use crate::hub::{self, Hub};
 use crate::store::Store;
 use crate::supervise::Supervisor;

@@ -57,6 +57,7 @@ struct AdminArgs {
         long,
         value_name = "PATH",
         env = "SHANTY_ADMIN",
+        hide_env_values = true,
         default_value = "/run/shanty/admin.sock"
     )]
     admin: PathBuf,
@@ -103,7 +104,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn hold(args: HoldArgs) -> Result<u8, Failure> {
     let on = args.state == "on";
-    let mut client = Client::connect(&args.admin).await?;
+    let client = Client::connect(&args.admin).await?;
     client
         .call(|mut admin| async move { admin.set_hold(shanty_proto::v1::HoldRequest { on }).await })
         .await?;

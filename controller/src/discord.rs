@@ -31,6 +31,7 @@ use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 use twilight_model::application::interaction::Interaction;
 
+use crate::health::ChatState;
 use crate::hub;
 use crate::store::{Journal, Output};
 use crate::supervise::{Spawner, Supervisor};
@@ -44,19 +45,6 @@ use sender::Sender;
 const INTERACTIONS_MAX: usize = 256;
 /// Where the gateway's session is kept.
 const SESSION_KEY: &str = "gateway";
-
-/// How chat is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChatState {
-    /// Not configured.
-    Off,
-    /// Logging in.
-    Starting,
-    /// Logged in, commands registered.
-    Ready,
-    /// Does not work, because of this; the command line does.
-    Degraded(String),
-}
 
 /// What the edge needs.
 pub struct Parts {

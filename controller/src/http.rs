@@ -7,7 +7,7 @@ use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::discord::ChatState;
+use crate::health::ChatState;
 use crate::supervise::Supervisor;
 
 /// Serves `/healthz` and `/readyz`.

@@ -13,6 +13,7 @@ pub mod store;
 
 pub mod hub;
 
+pub mod health;
 pub mod status;
 
 pub mod admin;

@@ -72,7 +72,7 @@ async fn follow_run(
     loop {
         let event = tokio::select! {
             chunk = chunks.recv() => match chunk {
-                Some(chunk) => chunk.map(|chunk| v1::follow_event::Kind::Output(chunk)),
+                Some(chunk) => chunk.map(v1::follow_event::Kind::Output),
                 None if over => break,
                 None => {
                     // All output is out; only the end is missing.

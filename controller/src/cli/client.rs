@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// One call.
-    pub(super) async fn call<T, F, R>(&mut self, call: F) -> Result<T, Failure>
+    pub(super) async fn call<T, F, R>(&self, call: F) -> Result<T, Failure>
     where
         F: FnOnce(AdminClient<Channel>) -> R,
         R: Future<Output = Result<Response<T>, Status>>,

@@ -71,15 +71,15 @@ impl HostsArgs {
 }
 
 pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
-    let mut client = Client::connect(args.admin()).await?;
+    let client = Client::connect(args.admin()).await?;
     match args.command {
-        None => list(&mut client, args.list).await,
-        Some(HostsCommand::Show { name, admin }) => show(&mut client, name, &admin).await,
+        None => list(&client, args.list).await,
+        Some(HostsCommand::Show { name, admin }) => show(&client, name, &admin).await,
         Some(HostsCommand::Label {
             name,
             labels,
             admin,
-        }) => label(&mut client, name, &labels, &admin).await,
+        }) => label(&client, name, &labels, &admin).await,
         Some(HostsCommand::Remove { name, admin }) => {
             let request = v1::HostRemoveRequest { name: name.clone() };
             client
@@ -96,7 +96,7 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
     }
 }
 
-async fn list(client: &mut Client, args: ListArgs) -> Result<u8, Failure> {
+async fn list(client: &Client, args: ListArgs) -> Result<u8, Failure> {
     let request = v1::HostsRequest {
         selector: args.selector.unwrap_or_default(),
     };
@@ -184,7 +184,7 @@ fn labels(host: &v1::HostInfo) -> String {
         .unwrap_or_default()
 }
 
-async fn show(client: &mut Client, name: String, admin: &AdminArgs) -> Result<u8, Failure> {
+async fn show(client: &Client, name: String, admin: &AdminArgs) -> Result<u8, Failure> {
     let request = v1::HostsRequest { selector: name };
     let reply = client
         .call(|mut api| async move { api.hosts(request).await })
@@ -239,7 +239,7 @@ async fn show(client: &mut Client, name: String, admin: &AdminArgs) -> Result<u8
 }
 
 async fn label(
-    client: &mut Client,
+    client: &Client,
     name: String,
     changes: &[String],
     admin: &AdminArgs,

@@ -33,7 +33,7 @@ pub(super) struct RunArgs {
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
-    let mut client = Client::connect(&args.admin).await?;
+    let client = Client::connect(&args.admin).await?;
     let request = v1::StartRunRequest {
         selector: args.on,
         command: args.command.join(" "),
@@ -57,11 +57,11 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     if !args.admin.json && run.executions.len() > 1 {
         eprintln!("#{} on {}", run.number, run.hosts);
     }
-    follow(&mut client, run.number, args.admin.json).await
+    follow(&client, run.number, args.admin.json).await
 }
 
 /// Prints everything of a run until it is over, and gives the exit code for scripts. Ctrl-C leaves; the run goes on.
-pub(super) async fn follow(client: &mut Client, number: u64, json: bool) -> Result<u8, Failure> {
+pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u8, Failure> {
     let request = v1::FollowRequest { number };
     let mut events = client
         .call(|mut api| async move { api.follow(request).await })

@@ -85,10 +85,10 @@ impl RunsArgs {
 }
 
 pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
-    let mut client = Client::connect(args.admin()).await?;
+    let client = Client::connect(args.admin()).await?;
     match args.command {
-        RunsCommand::List { limit, admin } => list(&mut client, limit, &admin).await,
-        RunsCommand::Show { number, admin } => show(&mut client, parse(&number)?, &admin).await,
+        RunsCommand::List { limit, admin } => list(&client, limit, &admin).await,
+        RunsCommand::Show { number, admin } => show(&client, parse(&number)?, &admin).await,
         RunsCommand::Output {
             number,
             host,
@@ -99,11 +99,9 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
                 number: parse(&number)?,
                 host: host.unwrap_or_default(),
             };
-            output(&mut client, request, raw, &admin).await
+            output(&client, request, raw, &admin).await
         }
-        RunsCommand::Follow { number, admin } => {
-            follow(&mut client, parse(&number)?, admin.json).await
-        }
+        RunsCommand::Follow { number, admin } => follow(&client, parse(&number)?, admin.json).await,
         RunsCommand::Cancel {
             number,
             all,
@@ -111,12 +109,7 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
             admin,
         } => {
             let number = number.as_deref().map(parse).transpose()?.unwrap_or(0);
-            cancel(
-                &mut client,
-                v1::CancelRunRequest { number, all, force },
-                &admin,
-            )
-            .await
+            cancel(&client, v1::CancelRunRequest { number, all, force }, &admin).await
         }
     }
 }
@@ -128,7 +121,7 @@ fn parse(number: &str) -> Result<u64, Failure> {
         .map_err(|error| Failure::usage(error.to_string()))
 }
 
-async fn list(client: &mut Client, limit: u32, admin: &AdminArgs) -> Result<u8, Failure> {
+async fn list(client: &Client, limit: u32, admin: &AdminArgs) -> Result<u8, Failure> {
     let request = v1::RunsRequest { limit };
     let reply = client
         .call(|mut api| async move { api.runs(request).await })
@@ -178,7 +171,7 @@ fn is_ok(execution: &v1::ExecutionInfo) -> bool {
     outcome.is_some_and(|outcome| outcome.is_ok())
 }
 
-async fn show(client: &mut Client, number: u64, admin: &AdminArgs) -> Result<u8, Failure> {
+async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Failure> {
     let request = v1::ShowRunRequest { number };
     let run = client
         .call(|mut api| async move { api.show_run(request).await })
@@ -213,7 +206,7 @@ async fn show(client: &mut Client, number: u64, admin: &AdminArgs) -> Result<u8,
 }
 
 async fn output(
-    client: &mut Client,
+    client: &Client,
     request: v1::OutputRequest,
     raw: bool,
     admin: &AdminArgs,
@@ -259,7 +252,7 @@ async fn output(
 }
 
 async fn cancel(
-    client: &mut Client,
+    client: &Client,
     request: v1::CancelRunRequest,
     admin: &AdminArgs,
 ) -> Result<u8, Failure> {

@@ -67,7 +67,7 @@ pub(super) async fn token(args: TokenArgs) -> Result<u8, Failure> {
         } => create(&labels, uses, &ttl, &admin).await,
         TokenCommand::List { admin } => list(&admin).await,
         TokenCommand::Revoke { id, admin } => {
-            let mut client = Client::connect(&admin).await?;
+            let client = Client::connect(&admin).await?;
             let request = v1::TokenRevokeRequest { id: id.clone() };
             client
                 .call(|mut api| async move { api.token_revoke(request).await })
@@ -89,7 +89,7 @@ async fn create(labels: &str, uses: u32, ttl: &str, admin: &AdminArgs) -> Result
             "`{ttl}` is not a duration: write a whole number and s, m, h or d"
         ))
     })?;
-    let mut client = Client::connect(admin).await?;
+    let client = Client::connect(admin).await?;
     let request = v1::TokenCreateRequest {
         labels: labels_to_wire(&labels),
         uses_max: uses,
@@ -123,7 +123,7 @@ async fn create(labels: &str, uses: u32, ttl: &str, admin: &AdminArgs) -> Result
 }
 
 async fn list(admin: &AdminArgs) -> Result<u8, Failure> {
-    let mut client = Client::connect(admin).await?;
+    let client = Client::connect(admin).await?;
     let request = v1::Empty {};
     let reply = client
         .call(|mut api| async move { api.token_list(request).await })

@@ -186,11 +186,7 @@ impl<'a, 't> Section<'a, 't> {
     }
 
     /// A table below this one.
-    pub(super) fn section(
-        &mut self,
-        key: &'static str,
-        errors: &mut Errors<'_>,
-    ) -> Option<Section<'a, 't>> {
+    pub(super) fn section(&mut self, key: &'static str, errors: &mut Errors<'_>) -> Option<Self> {
         let value = self.take(key)?;
         let start = value.span().start;
         let Some(table) = value.get_ref().as_table() else {
@@ -209,11 +205,7 @@ impl<'a, 't> Section<'a, 't> {
     }
 
     /// Tables of the form `[[key]]`.
-    pub(super) fn sections(
-        &mut self,
-        key: &'static str,
-        errors: &mut Errors<'_>,
-    ) -> Vec<Section<'a, 't>> {
+    pub(super) fn sections(&mut self, key: &'static str, errors: &mut Errors<'_>) -> Vec<Self> {
         let Some(value) = self.take(key) else {
             return Vec::new();
         };

@@ -2,6 +2,7 @@
 //!
 //! Links append; runners, cards and the command line read. Both look at [`Stored`], which is only ever moved by a commit.
 
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -288,11 +289,10 @@ impl Writer {
     }
 
     fn load(&mut self, key: Key) -> Result<Loaded, StoreError> {
-        if !self.entries.contains_key(&key) {
-            let entry = read_entry(&self.connection, key)?;
-            self.entries.insert(key, entry);
-        }
-        let entry = self.entries.get(&key).ok_or(StoreError::Stopped)?;
+        let entry = match self.entries.entry(key) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(free) => free.insert(read_entry(&self.connection, key)?),
+        };
         let loaded = Loaded {
             stored: stored(entry),
             outcome: entry.outcome().cloned(),
@@ -342,12 +342,9 @@ impl Writer {
         let mut answers = Vec::with_capacity(appends.len());
         let mut rows: HashMap<Key, Row> = HashMap::new();
         for append in appends {
-            if !self.entries.contains_key(&append.key) {
-                let entry = read_entry(&transaction, append.key)?;
-                self.entries.insert(append.key, entry);
-            }
-            let Some(entry) = self.entries.get_mut(&append.key) else {
-                continue;
+            let entry = match self.entries.entry(append.key) {
+                Slot::Occupied(known) => known.into_mut(),
+                Slot::Vacant(free) => free.insert(read_entry(&transaction, append.key)?),
             };
             let before = entry.receiver.stored();
             let answer = match entry.receiver.accept(append.offset, append.bytes.len()) {
@@ -380,7 +377,7 @@ impl Writer {
     }
 
     /// Tells those who watch, and whoever records ends, once for each execution of the batch.
-    fn announce(&mut self, appends: Vec<Append>, had_ended: &[Key]) {
+    fn announce(&self, appends: Vec<Append>, had_ended: &[Key]) {
         let mut keys: Vec<Key> = appends.into_iter().map(|append| append.key).collect();
         keys.sort_unstable();
         keys.dedup();

@@ -238,7 +238,11 @@ fn the_writer_splits_output_and_hashes_everything_before_the_exit() {
         .iter()
         .filter_map(|(record, _)| match record {
             Record::Err { bytes, .. } => Some(bytes.len()),
-            _ => None,
+            Record::Header(_)
+            | Record::Out { .. }
+            | Record::Truncated { .. }
+            | Record::Exit(_)
+            | Record::Unknown { .. } => None,
         })
         .collect();
     assert_eq!(lens, [OUTPUT_RECORD_BYTES_MAX, OUTPUT_RECORD_BYTES_MAX, 1]);

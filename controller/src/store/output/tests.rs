@@ -97,10 +97,12 @@ async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
         acks.resume.get(&run) == Some(&(half as u64))
     })
     .await;
-    appender
-        .append(run, half as u64, Bytes::copy_from_slice(&spool[half..]))
-        .await
-        .unwrap();
+    let mut offset = half;
+    for slice in spool[half..].chunks(32 * 1024) {
+        let bytes = Bytes::copy_from_slice(slice);
+        appender.append(run, offset as u64, bytes).await.unwrap();
+        offset += slice.len();
+    }
     acked(&mut appender, run, spool.len() as u64).await;
 
     let (_, _, outcome) = exits.recv().await.unwrap();
