@@ -1,4 +1,4 @@
-//! The main job: a command typed in chat runs on hosts, and its output arrives in a thread.
+//! The heart of it: a command typed in chat runs on hosts, and its output arrives in a thread.
 
 use crate::programs;
 use shanty_tests::World;

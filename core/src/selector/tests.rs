@@ -1,3 +1,5 @@
+//! What selectors mean, and every error that they can have.
+
 use super::complete::complete;
 use super::error::mark;
 use super::*;

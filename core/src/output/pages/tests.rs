@@ -1,3 +1,5 @@
+//! Pages hold all of the text, and no message is over the limit.
+
 use super::*;
 use crate::limits::PAGE_CHARS_MAX;
 

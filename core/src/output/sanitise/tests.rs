@@ -1,3 +1,5 @@
+//! Every hostile output that we know of, cut at every byte.
+
 use super::*;
 use crate::limits::COMBINING_MARKS_MAX;
 
