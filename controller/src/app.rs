@@ -1,11 +1,13 @@
 //! The composition root: builds the parts, binds the listeners, says when it is ready, and stops everything in order.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use nix::fcntl::{Flock, FlockArg};
 use shanty_certs::ca::Ca;
 use shanty_certs::files;
 use shanty_certs::revocation::Revoked;
@@ -110,7 +112,7 @@ pub async fn run(
     shutdown: CancellationToken,
     on_ready: impl FnOnce(&Ready) + Send + 'static,
 ) -> Result<(), AppError> {
-    prepare(&config)?;
+    let _lock = prepare(&config)?;
     let token = match &config.discord {
         Some(discord) => Some(read_token(&discord.token_file)?),
         None => None,
@@ -238,7 +240,8 @@ async fn announce(mut ready: Ready, mut chat: tokio::sync::watch::Receiver<ChatS
     ready
 }
 
-fn prepare(config: &Config) -> Result<(), AppError> {
+/// Makes what is needed on the disk, and locks the data directory for as long as what comes back is held.
+fn prepare(config: &Config) -> Result<Flock<File>, AppError> {
     let created = files::private_directory(&config.data_dir)
         .with_context(|| format!("use the data directory {}", config.data_dir.display()));
     created.map_err(AppError::Config)?;
@@ -247,7 +250,15 @@ fn prepare(config: &Config) -> Result<(), AppError> {
             .with_context(|| format!("create {} for the admin socket", parent.display()))
             .map_err(AppError::Listen)?;
     }
-    Ok(())
+    let lock = File::create(config.data_dir.join("lock"))
+        .with_context(|| format!("lock {}", config.data_dir.display()))
+        .map_err(AppError::Config)?;
+    Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, _)| {
+        AppError::Listen(anyhow::anyhow!(
+            "another controller uses {}: stop it first",
+            config.data_dir.display()
+        ))
+    })
 }
 
 fn read_token(path: &std::path::Path) -> Result<discord::secret::Secret, AppError> {

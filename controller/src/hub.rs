@@ -34,6 +34,9 @@ pub use handle::{ActiveRuns, Handle, HostsView, NewToken, Request, Snapshot, Tok
 /// Requests that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const REQUESTS_MAX: usize = 4_096;
 
+/// Events after which people see the newest states, however busy the hub is.
+const PUBLISH_EVENTS: u32 = 64;
+
 /// What the hub is made of.
 pub struct Parts {
     /// The journal.
@@ -126,6 +129,7 @@ impl Hub {
             return;
         };
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        let mut unpublished = 0;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -134,8 +138,10 @@ impl Hub {
                 Some(request) = requests.recv() => self.handle(request),
                 _ = ticks.tick() => self.tick(),
             }
-            if requests.is_empty() && exits.is_empty() {
+            unpublished += 1;
+            if (requests.is_empty() && exits.is_empty()) || unpublished >= PUBLISH_EVENTS {
                 self.publish();
+                unpublished = 0;
             }
         }
         while !self.pending.is_empty() {
@@ -184,6 +190,7 @@ impl Hub {
             }
             After::Finished(run, agent) => {
                 if committed {
+                    self.parts.output.forget(run, agent);
                     self.drive(run, shanty_core::run::Event::FinishedRecorded { agent });
                 }
             }

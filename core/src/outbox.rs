@@ -204,6 +204,13 @@ impl Outbox {
         self.entries.get(&block)?.message
     }
 
+    /// True when people see the wanted state of a block, or never will; false for one that was never wanted.
+    #[must_use]
+    pub fn is_settled(&self, block: Block) -> bool {
+        let done = |entry: &Entry| entry.dead || entry.written == Some(entry.wanted);
+        self.entries.get(&block).is_some_and(done)
+    }
+
     /// True when people see everything that they should see, or never will.
     #[must_use]
     pub fn settled(&self) -> bool {

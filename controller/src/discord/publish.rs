@@ -27,7 +27,7 @@ use crate::clock::now_ms;
 use crate::hub::Snapshot;
 use crate::store::{StoreError, Stored};
 use lane::{Done, Flight};
-use output::HostOutput;
+use output::{HostOutput, Whole};
 
 /// A run that took longer than this ends with a message that mentions who asked, milliseconds: edits notify nobody.
 const FAREWELL_MS: u64 = 60_000;
@@ -101,6 +101,8 @@ struct Publisher {
     /// Why there is no thread, said on the card.
     thread_failed: Option<String>,
     hosts: Vec<HostOutput>,
+    /// What is attached next, and of which host: one at a time is in memory.
+    whole: Option<(usize, Whole)>,
     outbox: Outbox,
 }
 
@@ -129,6 +131,7 @@ impl Publisher {
             thread: posted.thread,
             thread_failed: None,
             hosts,
+            whole: None,
             outbox,
         }
     }
@@ -139,12 +142,14 @@ impl Publisher {
         let mut thread = Flight::Idle;
         let mut watching = true;
         loop {
+            self.fetch_whole().await?;
             self.want();
             let now = now_ms();
             let channel_next = self.board(Lane::Channel, &mut channel, now);
             let thread_next = self.board(Lane::Thread, &mut thread, now);
             let over = self.snapshot().run.is_over() && self.hosts.iter().all(HostOutput::is_done);
-            if over && self.outbox.settled() && channel.is_idle() && thread.is_idle() {
+            let shown = over && self.whole.is_none() && self.outbox.settled();
+            if shown && channel.is_idle() && thread.is_idle() {
                 return Ok(());
             }
             let wake = channel_next.into_iter().chain(thread_next).min();
@@ -192,6 +197,26 @@ impl Publisher {
         }
     }
 
+    /// Reads what is attached next, when the one before is posted.
+    async fn fetch_whole(&mut self) -> Result<(), StoreError> {
+        if let Some((host, _)) = &self.whole {
+            if !self.outbox.is_settled(Block::Whole(*host)) {
+                return Ok(());
+            }
+            self.whole = None;
+        }
+        if self.thread_failed.is_some() {
+            return Ok(());
+        }
+        let waits = |(index, host): &(usize, &HostOutput)| {
+            host.is_done() && host.has_whole() && !self.outbox.is_settled(Block::Whole(*index))
+        };
+        if let Some((index, host)) = self.hosts.iter().enumerate().find(waits) {
+            self.whole = Some((index, host.whole(&self.edge.output).await?));
+        }
+        Ok(())
+    }
+
     /// Tells the outbox what people should see.
     fn want(&mut self) {
         let snapshot = self.snapshot();
@@ -216,7 +241,7 @@ impl Publisher {
                     self.outbox
                         .want(Block::Page(index, page.number), page.digest, page.urgency);
                 }
-                if host.is_done() && host.has_whole() {
+                if self.whole.as_ref().is_some_and(|(of, _)| *of == index) {
                     self.outbox.want(Block::Whole(index), 1, Urgency::Now);
                 }
             }

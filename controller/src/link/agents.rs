@@ -106,7 +106,7 @@ impl Agents {
             executions.push(Holds {
                 run,
                 told,
-                stored: loaded.stored.len,
+                stored: loaded.stored.borrow().len,
             });
         }
         Ok(executions)

@@ -1,17 +1,13 @@
 //! What the writer knows of one execution: how much is stored, what its records say, and whether its last one is there.
 
-use std::collections::VecDeque;
-
 use sha2::{Digest as _, Sha256};
 use shanty_core::link::receiver::Receiver;
 use shanty_core::refusal::Code;
 use shanty_core::run::{How, Outcome, Reason};
 use shanty_core::spool::{Cause, Decoder, Exit, How as ExitHow, Record};
+use tokio::sync::watch;
 
-/// The live view reads at least this much of the end of an output, bytes.
-const TAIL_BYTES: u64 = 64 * 1024;
-/// Places where a record ends are remembered this far apart, bytes.
-const MARK_BYTES: u64 = 16 * 1024;
+use super::output::{Loaded, Stored};
 
 /// One execution in the writer's memory. A pure function of the bytes that were pushed.
 pub(super) struct Entry {
@@ -24,10 +20,10 @@ pub(super) struct Entry {
     /// Bytes after the last whole record.
     unhashed: Vec<u8>,
     hashed_to: u64,
-    marks: VecDeque<u64>,
     output_bytes: u64,
     dropped_bytes: u64,
     outcome: Option<Outcome>,
+    watch: watch::Sender<Stored>,
 }
 
 impl Entry {
@@ -39,10 +35,39 @@ impl Entry {
             hash: Sha256::new(),
             unhashed: Vec::new(),
             hashed_to: 0,
-            marks: VecDeque::from([0]),
             output_bytes: 0,
             dropped_bytes: 0,
             outcome: None,
+            watch: watch::Sender::default(),
+        }
+    }
+
+    /// Takes over those who watch another entry of the same execution.
+    pub(super) fn succeed(&mut self, old: Self) {
+        self.watch = old.watch;
+        self.publish();
+    }
+
+    /// Tells those who watch how much is committed.
+    pub(super) fn publish(&self) {
+        let stored = self.stored();
+        self.watch
+            .send_if_modified(|old| std::mem::replace(old, stored) != stored);
+    }
+
+    /// What is known, for somebody who asks.
+    pub(super) fn loaded(&self) -> Loaded {
+        self.publish();
+        Loaded {
+            stored: self.watch.subscribe(),
+            outcome: self.outcome.clone(),
+        }
+    }
+
+    fn stored(&self) -> Stored {
+        Stored {
+            len: self.receiver.stored(),
+            ended: self.outcome.is_some(),
         }
     }
 
@@ -76,11 +101,6 @@ impl Entry {
         self.outcome.as_ref()
     }
 
-    /// Where a record begins, far enough from the end for the live view.
-    pub(super) fn tail_from(&self) -> u64 {
-        self.marks.front().copied().unwrap_or(0)
-    }
-
     fn took(&mut self, record: &Record, end: u64) {
         let whole = usize::try_from(end - self.hashed_to).unwrap_or(usize::MAX);
         let whole = whole.min(self.unhashed.len());
@@ -88,20 +108,6 @@ impl Entry {
             .update(self.unhashed.get(..whole).unwrap_or_default());
         self.unhashed.drain(..whole);
         self.hashed_to = end;
-        if self
-            .marks
-            .back()
-            .is_none_or(|mark| end - mark >= MARK_BYTES)
-        {
-            self.marks.push_back(end);
-        }
-        while self
-            .marks
-            .get(1)
-            .is_some_and(|mark| mark + TAIL_BYTES <= end)
-        {
-            self.marks.pop_front();
-        }
         match record {
             Record::Out { bytes, .. } | Record::Err { bytes, .. } => {
                 self.output_bytes = self.output_bytes.saturating_add(bytes.len() as u64);

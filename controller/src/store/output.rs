@@ -37,8 +37,6 @@ type Key = (RunId, AgentId);
 pub struct Stored {
     /// Bytes from the beginning of the spool.
     pub len: u64,
-    /// Where a record begins that is at least 64 KiB before the end, or zero.
-    pub tail_from: u64,
     /// The last record is there.
     pub ended: bool,
 }
@@ -114,10 +112,10 @@ impl Appender {
 }
 
 /// What is known of an execution after reading all that is stored of it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Loaded {
-    /// How much is committed.
-    pub stored: Stored,
+    /// How much is committed, now and later.
+    pub stored: watch::Receiver<Stored>,
     /// How it ended, when its last record is there.
     pub outcome: Option<Outcome>,
 }
@@ -135,15 +133,13 @@ enum Command {
         key: Key,
         done: oneshot::Sender<Result<Loaded, StoreError>>,
     },
+    Forget(Key),
 }
-
-type Registry = Arc<Mutex<HashMap<Key, watch::Sender<Stored>>>>;
 
 /// The output, for any number of users.
 #[derive(Clone)]
 pub struct Output {
     tx: mpsc::Sender<Command>,
-    registry: Registry,
     reader: Arc<Mutex<Connection>>,
     exits: Arc<Mutex<Option<mpsc::Receiver<Exited>>>>,
 }
@@ -158,10 +154,8 @@ impl Output {
         let reader = sqlite::open_reader(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);
         let (exits_tx, exits) = mpsc::channel(QUEUE_MAX);
-        let registry = Registry::default();
         let writer = Writer {
             connection,
-            registry: Arc::clone(&registry),
             entries: HashMap::new(),
             exits: exits_tx,
         };
@@ -171,15 +165,7 @@ impl Output {
             .map_err(|_| StoreError::Stopped)?;
         let reader = Arc::new(Mutex::new(reader));
         let exits = Arc::new(Mutex::new(Some(exits)));
-        Ok((
-            Self {
-                tx,
-                registry,
-                reader,
-                exits,
-            },
-            thread,
-        ))
+        Ok((Self { tx, reader, exits }, thread))
     }
 
     /// The executions that end from now on. There is one receiver: the second call gets nothing.
@@ -201,7 +187,7 @@ impl Output {
         }
     }
 
-    /// How much of an execution is committed, level-triggered. Reads the file when nobody asked before.
+    /// How much of an execution is committed, level-triggered; closed when nothing more is expected.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -210,11 +196,7 @@ impl Output {
         run: RunId,
         agent: AgentId,
     ) -> Result<watch::Receiver<Stored>, StoreError> {
-        if let Some(watch) = self.watched((run, agent)) {
-            return Ok(watch);
-        }
-        self.load(run, agent).await?;
-        self.watched((run, agent)).ok_or(StoreError::Stopped)
+        Ok(self.load(run, agent).await?.stored)
     }
 
     /// Reads all that is stored of an execution, so that it is known how it stands.
@@ -229,6 +211,12 @@ impl Output {
         };
         self.tx.send(load).await.map_err(|_| StoreError::Stopped)?;
         answer.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Nothing more is expected of an execution: what is known of it need not be in memory.
+    pub fn forget(&self, run: RunId, agent: AgentId) {
+        // A full queue only means that it stays in memory.
+        self.tx.try_send(Command::Forget((run, agent))).ok();
     }
 
     /// Bytes of a spool from an offset, at most `max`; fewer at the end of what is committed.
@@ -251,16 +239,11 @@ impl Output {
             .await
             .map_err(|_| StoreError::Stopped)?
     }
-
-    fn watched(&self, key: Key) -> Option<watch::Receiver<Stored>> {
-        Some(self.registry.lock().ok()?.get(&key)?.subscribe())
-    }
 }
 
 /// The one thread that writes.
 struct Writer {
     connection: Connection,
-    registry: Registry,
     entries: HashMap<Key, Entry>,
     exits: mpsc::Sender<Exited>,
 }
@@ -277,6 +260,7 @@ impl Writer {
                         bytes += append.bytes.len();
                         appends.push(append);
                     }
+                    Command::Forget(key) => drop(self.entries.remove(&key)),
                     Command::Load { key, done } => {
                         done.send(self.load(key)).ok(); // the asker gave up
                     }
@@ -292,16 +276,26 @@ impl Writer {
     }
 
     fn load(&mut self, key: Key) -> Result<Loaded, StoreError> {
-        let entry = match self.entries.entry(key) {
-            Slot::Occupied(known) => known.into_mut(),
-            Slot::Vacant(free) => free.insert(read_entry(&self.connection, key)?),
-        };
-        let loaded = Loaded {
-            stored: stored(entry),
-            outcome: entry.outcome().cloned(),
-        };
-        self.publish(key, loaded.stored);
+        if let Some(known) = self.entries.get(&key) {
+            return Ok(known.loaded());
+        }
+        let entry = read_entry(&self.connection, key)?;
+        let loaded = entry.loaded();
+        if entry.outcome().is_none() {
+            self.entries.insert(key, entry);
+        }
         Ok(loaded)
+    }
+
+    /// What is in memory may be ahead of the file: it is read anew. Those who watch go on.
+    fn reload(&mut self, key: Key) {
+        let Some(old) = self.entries.remove(&key) else {
+            return;
+        };
+        if let Ok(mut entry) = read_entry(&self.connection, key) {
+            entry.succeed(old);
+            self.entries.insert(key, entry);
+        }
     }
 
     /// Writes a batch; nobody is told anything before it is committed, and when that fails nothing of it counts.
@@ -324,8 +318,7 @@ impl Writer {
             Err(error) => {
                 tracing::error!(error = %error, "output could not be stored; links are closed so that it is sent again");
                 for append in appends {
-                    // What is in memory may be ahead of the file now: forget it.
-                    self.entries.remove(&append.key);
+                    self.reload(append.key);
                     append.acks.update(|acks| {
                         acks.close = Some("output could not be stored".to_owned());
                     });
@@ -388,7 +381,7 @@ impl Writer {
             let Some(entry) = self.entries.get(&key) else {
                 continue;
             };
-            self.publish(key, stored(entry));
+            entry.publish();
             if let Some(outcome) = entry.outcome()
                 && !had_ended.contains(&key)
             {
@@ -397,15 +390,6 @@ impl Writer {
                     .blocking_send((key.0, key.1, outcome.clone()))
                     .ok(); // shutting down
             }
-        }
-    }
-
-    fn publish(&self, key: Key, stored: Stored) {
-        if let Ok(mut registry) = self.registry.lock() {
-            let watch = registry
-                .entry(key)
-                .or_insert_with(|| watch::channel(stored).0);
-            watch.send_if_modified(|old| std::mem::replace(old, stored) != stored);
         }
     }
 }
@@ -429,14 +413,6 @@ fn tell(append: &Append, answer: &Answer) {
         }
         Answer::Close => acks.close = Some("output that does not follow what is stored".to_owned()),
     });
-}
-
-fn stored(entry: &Entry) -> Stored {
-    Stored {
-        len: entry.receiver.stored(),
-        tail_from: entry.tail_from(),
-        ended: entry.outcome().is_some(),
-    }
 }
 
 #[cfg(test)]

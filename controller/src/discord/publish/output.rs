@@ -1,6 +1,6 @@
 //! The output of one host, from stored bytes to pages.
 //!
-//! Memory is bounded, however much the host writes: a few whole pages, the end, and the first part for the attachment.
+//! Memory is bounded, however much the host writes: a few whole pages and the end. What is attached is read again when it is posted.
 
 use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::limits;
@@ -48,10 +48,6 @@ pub(super) struct HostOutput {
     lines: u64,
     bytes: u64,
     sample: Vec<u8>,
-    /// The first part of the raw output, for the attachment.
-    head: Vec<u8>,
-    /// The end of it, once the first part is full.
-    end: Vec<u8>,
     /// The last record was read.
     read_all: bool,
     outcome: Option<Outcome>,
@@ -75,8 +71,6 @@ impl HostOutput {
             lines: 0,
             bytes: 0,
             sample: Vec::new(),
-            head: Vec::new(),
-            end: Vec::new(),
             read_all: false,
             outcome: None,
             state: "queued",
@@ -190,27 +184,42 @@ impl HostOutput {
         (self.is_done() && fits && !self.is_binary()).then(|| text.to_owned())
     }
 
-    /// What to attach: a sentence, and the raw bytes by part.
-    pub(super) fn whole(&self) -> (String, Vec<(&'static str, Vec<u8>)>) {
+    /// What to attach when pages do not hold all of the output, read from the store.
+    pub(super) async fn whole(&self, output: &Output) -> Result<Whole, StoreError> {
+        let mut whole = Whole::default();
+        let (mut offset, mut decoder) = (0, Decoder::new());
+        while offset < self.offset {
+            let bytes = output
+                .read(self.run, self.agent, offset, READ_BYTES)
+                .await?;
+            if bytes.is_empty() {
+                break;
+            }
+            offset += bytes.len() as u64;
+            decoder.push(&bytes);
+            while let Ok(Some((record, _))) = decoder.next_record() {
+                if let Record::Out { bytes, .. } | Record::Err { bytes, .. } = record {
+                    whole.push(&bytes);
+                }
+            }
+        }
+        whole.note = self.note(&whole);
+        Ok(whole)
+    }
+
+    fn note(&self, whole: &Whole) -> String {
         let all = format!(
             "{} of output, {}",
             size(self.bytes),
             count_lines(self.lines)
         );
-        if self.end.is_empty() {
-            return (
-                format!("the whole output: {all}"),
-                vec![("", self.head.clone())],
-            );
+        if whole.end.is_empty() {
+            return format!("the whole output: {all}");
         }
-        let note = format!(
+        format!(
             "{all}: attached are the first {} and the last {}",
-            size(self.head.len() as u64),
-            size(self.end.len() as u64)
-        );
-        (
-            note,
-            vec![(".first", self.head.clone()), (".last", self.end.clone())],
+            size(whole.head.len() as u64),
+            size(whole.end.len() as u64)
         )
     }
 
@@ -235,23 +244,9 @@ impl HostOutput {
             .min(bytes.len());
         self.sample
             .extend_from_slice(bytes.get(..room).unwrap_or_default());
-        self.keep(bytes);
         let mut text = String::new();
         self.sanitiser.push(bytes, &mut text);
         self.show(&text);
-    }
-
-    /// Keeps the first part and the end of the raw bytes.
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = ATTACH_BYTES_MAX
-            .saturating_sub(self.head.len())
-            .min(bytes.len());
-        let (first, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
-        self.head.extend_from_slice(first);
-        self.end.extend_from_slice(rest);
-        if self.end.len() > 2 * ATTACH_END_BYTES {
-            self.end.drain(..self.end.len() - ATTACH_END_BYTES);
-        }
     }
 
     fn show(&mut self, text: &str) {
@@ -285,4 +280,36 @@ impl HostOutput {
 
 fn count_lines(lines: u64) -> String {
     count(usize::try_from(lines).unwrap_or(usize::MAX), "line")
+}
+
+/// The raw output of a host as it is attached: all of it, or its first part and its end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Whole {
+    /// A sentence about it.
+    pub(super) note: String,
+    head: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Whole {
+    /// The parts, each with what its file's name says of it.
+    pub(super) fn parts(&self) -> Vec<(&'static str, &[u8])> {
+        if self.end.is_empty() {
+            vec![("", &self.head)]
+        } else {
+            vec![(".first", &self.head), (".last", &self.end)]
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let room = ATTACH_BYTES_MAX
+            .saturating_sub(self.head.len())
+            .min(bytes.len());
+        let (first, rest) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        self.head.extend_from_slice(first);
+        self.end.extend_from_slice(rest);
+        if self.end.len() > 2 * ATTACH_END_BYTES {
+            self.end.drain(..self.end.len() - ATTACH_END_BYTES);
+        }
+    }
 }

@@ -145,26 +145,19 @@ impl Publisher {
     }
 
     fn whole(&self, host: usize) -> (String, Vec<File>) {
-        let Some(host) = self.hosts.get(host) else {
+        let (Some(host), Some((_, whole))) = (self.hosts.get(host), &self.whole) else {
             return (String::new(), Vec::new());
         };
-        let number = self.snapshot().run.number;
-        let (note, parts) = host.whole();
-        let name = &host.name;
-        let files: Vec<File> = parts
-            .into_iter()
-            .map(|(part, bytes)| File {
-                name: format!("{name}.{}{part}.log", number.0),
-                bytes: Bytes::from(bytes),
-            })
-            .collect();
-        (
-            format!(
-                "**{name}** · {note}\n-# all of it: `shanty runs output {} --host {name}`",
-                number.0
-            ),
-            files,
-        )
+        let (name, number) = (&host.name, self.snapshot().run.number.0);
+        let file = |(part, bytes): (&str, &[u8])| File {
+            name: format!("{name}.{number}{part}.log"),
+            bytes: Bytes::copy_from_slice(bytes),
+        };
+        let note = &whole.note;
+        let text = format!(
+            "**{name}** · {note}\n-# all of it: `shanty runs output {number} --host {name}`"
+        );
+        (text, whole.parts().into_iter().map(file).collect())
     }
 
     fn card(&self, snapshot: &Snapshot) -> Card {
