@@ -156,9 +156,11 @@ impl Publisher {
             let wake = wake.map_or(Duration::from_secs(3_600), |at| {
                 Duration::from_millis(at.saturating_sub(now).max(1))
             });
+            let behind = self.hosts.iter().any(HostOutput::is_behind);
             tokio::select! {
                 changed = self.watch.changed(), if watching => watching = changed.is_ok(),
-                Some((host, stored)) = stored.next() => self.read(host, stored).await?,
+                Some((host, stored)) = stored.next() => self.grew(host, stored),
+                () = std::future::ready(()), if behind => self.read().await?,
                 done = channel.land() => self.landed(Lane::Channel, &mut channel, done),
                 done = thread.land() => self.landed(Lane::Thread, &mut thread, done),
                 () = tokio::time::sleep(wake) => {}
@@ -189,10 +191,17 @@ impl Publisher {
         Ok(all)
     }
 
-    /// Reads what is new of a host.
-    async fn read(&mut self, index: usize, stored: Stored) -> Result<(), StoreError> {
-        match self.hosts.get_mut(index) {
-            Some(host) => host.read(&self.edge.output, stored).await,
+    /// So much of a host is stored now.
+    fn grew(&mut self, index: usize, stored: Stored) {
+        if let Some(host) = self.hosts.get_mut(index) {
+            host.grew(stored);
+        }
+    }
+
+    /// Reads the next part of the first host that is behind.
+    async fn read(&mut self) -> Result<(), StoreError> {
+        match self.hosts.iter_mut().find(|host| host.is_behind()) {
+            Some(host) => host.read(&self.edge.output).await,
             None => Ok(()),
         }
     }

@@ -36,6 +36,7 @@ pub(super) struct HostOutput {
     pub(super) run: RunId,
     pub(super) agent: AgentId,
     pub(super) name: HostName,
+    stored: Stored,
     offset: u64,
     decoder: Decoder,
     sanitiser: Sanitiser,
@@ -61,6 +62,7 @@ impl HostOutput {
             run,
             agent: target.agent,
             name: target.name.clone(),
+            stored: Stored::default(),
             offset: 0,
             decoder: Decoder::new(),
             sanitiser: Sanitiser::new(),
@@ -77,26 +79,34 @@ impl HostOutput {
         }
     }
 
-    /// Reads everything that is stored beyond what was read.
-    pub(super) async fn read(&mut self, output: &Output, stored: Stored) -> Result<(), StoreError> {
-        while self.offset < stored.len {
-            let bytes = output
-                .read(self.run, self.agent, self.offset, READ_BYTES)
-                .await?;
-            if bytes.is_empty() {
-                break;
-            }
-            self.offset += bytes.len() as u64;
-            self.decoder.push(&bytes);
-            while let Ok(Some((record, _))) = self.decoder.next_record() {
-                self.took(&record);
-            }
+    /// So much is stored now.
+    pub(super) const fn grew(&mut self, stored: Stored) {
+        self.stored = stored;
+    }
+
+    /// True when there is more to read.
+    pub(super) const fn is_behind(&self) -> bool {
+        self.offset < self.stored.len || (self.stored.ended && !self.read_all)
+    }
+
+    /// Reads the next part of what is stored, so much that what people see stays fresh meanwhile.
+    pub(super) async fn read(&mut self, output: &Output) -> Result<(), StoreError> {
+        let bytes = output
+            .read(self.run, self.agent, self.offset, READ_BYTES)
+            .await?;
+        self.offset += bytes.len() as u64;
+        self.decoder.push(&bytes);
+        while let Ok(Some((record, _))) = self.decoder.next_record() {
+            self.took(&record);
         }
-        if stored.ended && !self.read_all {
-            self.read_all = true;
-            let mut text = String::new();
-            self.sanitiser.finish(&mut text);
-            self.show(&text);
+        if bytes.is_empty() || self.offset >= self.stored.len {
+            self.offset = self.offset.max(self.stored.len);
+            if self.stored.ended && !self.read_all {
+                self.read_all = true;
+                let mut text = String::new();
+                self.sanitiser.finish(&mut text);
+                self.show(&text);
+            }
         }
         Ok(())
     }
