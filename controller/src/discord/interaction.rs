@@ -114,14 +114,8 @@ async fn run(edge: &Arc<Edge>, asker: &Asker, who: principal::Asker, request: Ru
     };
     let id = snapshot.run.spec.id;
     match post_card(edge, asker, &snapshot).await {
-        Ok(message) => {
+        Ok(posted) => {
             edge.hub.go(id).await;
-            let thread = asker.channel_is_thread.then_some(asker.channel);
-            let posted = Posted {
-                channel: message.channel,
-                message: Some(message.message),
-                thread,
-            };
             publish::start(edge, id, asker.guild, posted).await;
         }
         Err(why) => {
@@ -133,7 +127,7 @@ async fn run(edge: &Arc<Edge>, asker: &Asker, who: principal::Asker, request: Ru
 }
 
 /// Answers with the card itself. That Discord takes it is the proof that the interaction is fresh: nothing runs before.
-async fn post_card(edge: &Edge, asker: &Asker, snapshot: &Snapshot) -> Result<MessageRef, String> {
+async fn post_card(edge: &Edge, asker: &Asker, snapshot: &Snapshot) -> Result<Posted, String> {
     let thread = asker.channel_is_thread.then_some(asker.channel);
     let scene = Scene {
         run_as: snapshot.run_as.clone(),
@@ -141,37 +135,34 @@ async fn post_card(edge: &Edge, asker: &Asker, snapshot: &Snapshot) -> Result<Me
         ..Scene::default()
     };
     let card = view::run_card(&snapshot.run, &scene);
+    let message = answer_with(edge, asker, &card).await?;
+    Ok(Posted {
+        channel: message.channel,
+        card: Some((message.message, publish::card_digest(&card))),
+        thread,
+    })
+}
+
+async fn answer_with(edge: &Edge, asker: &Asker, card: &Card) -> Result<MessageRef, String> {
     let to = asker.reply_to();
-    let call = edge
-        .requests
-        .respond(to, &card, Audience::Channel)
-        .map_err(|error| chain(&error))?;
-    match edge.sender.call(&call).await {
-        Ok(answer) => answer.callback_message().map_err(|error| chain(&error)),
-        Err(error) if error.outcome() == Outcome::NotDone => Err(format!(
-            "Discord did not take the answer ({})",
-            chain(&error)
-        )),
-        // It may be there all the same: look once.
-        Err(error) => {
-            let look = edge
-                .requests
-                .read_original(to)
-                .map_err(|error| chain(&error))?;
-            match edge
-                .sender
-                .call(&look)
-                .await
-                .and_then(|answer| answer.message())
-            {
-                Ok(message) => Ok(message),
-                Err(_) => Err(format!(
-                    "Discord did not take the answer ({})",
-                    chain(&error)
-                )),
-            }
-        }
+    let call = edge.requests.respond(to, card, Audience::Channel);
+    let call = call.map_err(|error| chain(&error))?;
+    let answered = edge.sender.call(&call).await;
+    let error = match answered.and_then(|answer| answer.callback_message()) {
+        Ok(message) => return Ok(message),
+        Err(error) => error,
+    };
+    let not_taken = format!("Discord did not take the answer ({})", chain(&error));
+    if error.outcome() == Outcome::NotDone {
+        return Err(not_taken);
     }
+    // It may be there all the same: look once.
+    let look = edge.requests.read_original(to);
+    let look = look.map_err(|error| chain(&error))?;
+    let found = edge.sender.call(&look).await;
+    found
+        .and_then(|answer| answer.message())
+        .map_err(|_| not_taken)
 }
 
 /// The interaction is dead, so the channel is told with the bot's own token.

@@ -32,13 +32,15 @@ use output::{HostOutput, Whole};
 /// A run that took longer than this ends with a message that mentions who asked, milliseconds: edits notify nobody.
 const FAREWELL_MS: u64 = 60_000;
 
+pub(super) use render::card_digest;
+
 /// Where a run is shown already.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Posted {
     /// The channel of the card.
     pub(super) channel: u64,
-    /// The card, once there is one.
-    pub(super) message: Option<u64>,
+    /// The card and the digest of what it shows, once there is one.
+    pub(super) card: Option<(u64, u64)>,
     /// The thread, when the card itself is in one.
     pub(super) thread: Option<u64>,
 }
@@ -81,7 +83,7 @@ pub(super) async fn ops(edge: Arc<Edge>, shutdown: CancellationToken) -> anyhow:
             if seen.insert(*id) && local {
                 let posted = Posted {
                     channel,
-                    message: None,
+                    card: None,
                     thread: None,
                 };
                 start(&edge, *id, None, posted).await;
@@ -115,9 +117,8 @@ impl Publisher {
     ) -> Self {
         let run = watch.borrow().run.clone();
         let mut outbox = Outbox::new(run.accepted_ms);
-        if let Some(message) = posted.message {
-            // Whatever the first card showed: the next look differs from digest zero.
-            outbox.exists(Block::Card, message, 0);
+        if let Some((message, digest)) = posted.card {
+            outbox.exists(Block::Card, message, digest);
         }
         let hosts = run.spec.targets.iter().take(limits::THREAD_HOSTS_MAX);
         let hosts = hosts
@@ -239,7 +240,7 @@ impl Publisher {
         } else {
             Urgency::Progress
         };
-        let card = render::digest(&self.card_text(&snapshot));
+        let card = card_digest(&self.card(&snapshot));
         self.outbox.want(Block::Card, card, urgency);
         if self.outbox.message(Block::Card).is_none() {
             return;

@@ -27,6 +27,11 @@ pub(super) fn digest(text: &str) -> u64 {
     hasher.finish().max(1)
 }
 
+/// Tells looks of a card apart.
+pub(in crate::discord) fn card_digest(card: &Card) -> u64 {
+    digest(&format!("{card:?}"))
+}
+
 impl Publisher {
     /// What a lane should write now; nothing when nothing is wanted any more.
     pub(super) fn render(&self, lane: Lane, now_ms: u64) -> Option<Written> {
@@ -63,7 +68,7 @@ impl Publisher {
         match block {
             Block::Card => {
                 let card = self.card(&snapshot);
-                let digest = digest(&self.card_text(&snapshot));
+                let digest = card_digest(&card);
                 let call = match message {
                     Some(message) => self.edge.requests.edit_card(self.channel, message, &card),
                     None => self.create(
@@ -160,7 +165,7 @@ impl Publisher {
         (text, whole.parts().into_iter().map(file).collect())
     }
 
-    fn card(&self, snapshot: &Snapshot) -> Card {
+    pub(super) fn card(&self, snapshot: &Snapshot) -> Card {
         let guild = self
             .guild
             .or_else(|| snapshot.run.spec.place.map(|place| place.guild));
@@ -189,10 +194,5 @@ impl Publisher {
             ));
         }
         card
-    }
-
-    /// The card as one text, to tell its states apart.
-    pub(super) fn card_text(&self, snapshot: &Snapshot) -> String {
-        format!("{:?}", self.card(snapshot))
     }
 }
