@@ -160,7 +160,8 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
     };
     let mut meta = vec![run.spec.by.to_string()];
     let seconds = run.accepted_ms / 1_000;
-    if run.is_over() {
+    // That the end is recorded too changes nothing to see, and must not cost another edit.
+    if run.is_over() || run.all_ended() {
         meta.push(format!("<t:{seconds}:f>"));
     } else {
         meta.push(format!("<t:{seconds}:R>"));
@@ -335,7 +336,7 @@ fn cancel_note(run: &Run) -> Option<String> {
     let signal = if cancel.force {
         "KILL"
     } else {
-        "TERM, after 10 s KILL"
+        "TERM, then KILL"
     };
     Some(format!(
         "⏹ {} asked to stop it ({signal}) · {}",
