@@ -1,6 +1,12 @@
 //! Whole-system tests: sandbox, controller and agents as real processes, and people who type.
 
+mod chat_cancel;
+mod chat_discord;
+mod chat_output;
+mod chat_refusals;
+mod chat_run;
 mod first_run;
+mod tidy;
 
 use shanty_tests::Programs;
 

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod gate;
 pub mod host;
 pub mod left;
 pub mod person;
@@ -14,7 +15,8 @@ pub mod world;
 
 mod http;
 
+pub use gate::Gate;
 pub use host::Host;
 pub use person::{Message, Person};
 pub use process::Programs;
-pub use world::{Options, World};
+pub use world::{Grant, Options, World};

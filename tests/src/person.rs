@@ -63,6 +63,24 @@ impl Message {
         self.0["thread"]["id"].as_str().map(str::to_owned)
     }
 
+    /// True when it is the card of a run that is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let text = self.text();
+        let first = text.lines().next().unwrap_or_default();
+        let ended = ["✅", "❌", "⚠", "⏹", "❔", "✖"]
+            .iter()
+            .any(|mark| first.contains(mark));
+        ended && self.buttons().is_empty()
+    }
+
+    /// True when it answers this interaction, or says that nobody did.
+    #[must_use]
+    pub fn answers(&self, interaction: &str) -> bool {
+        self.0["interaction_metadata"]["id"] == interaction
+            || self.0["interaction_id"] == interaction
+    }
+
     /// The names and addresses of its files.
     #[must_use]
     pub fn files(&self) -> Vec<(String, String)> {
@@ -141,15 +159,19 @@ impl Person {
             .collect()
     }
 
-    /// Presses a button.
+    /// Presses a button; gives the interaction's id.
     ///
     /// # Panics
     /// When the sandbox does not take it.
-    pub async fn click(&self, message: &Message, custom_id: &str) {
+    pub async fn click(&self, message: &Message, custom_id: &str) -> String {
         let (status, answer) = self
             .act("click", &self.press(message.id(), custom_id))
             .await;
         assert_eq!(status, 200, "{answer}");
+        answer["interaction_id"]
+            .as_str()
+            .expect("an interaction has an id")
+            .to_owned()
     }
 
     /// The body of a press.
@@ -219,13 +241,56 @@ impl Person {
     pub async fn sees_end(&self, text: &str) -> Message {
         let over = |message: &Message| {
             let shown = message.text();
-            let first = shown.lines().next().unwrap_or_default().to_owned();
-            let ended = ["✅", "❌", "⚠", "⏹", "❔", "✖"]
-                .iter()
-                .any(|mark| first.contains(mark));
-            ended && first.contains(text) && message.buttons().is_empty()
+            message.is_over() && shown.lines().next().unwrap_or_default().contains(text)
         };
         self.sees(&format!("the end of {text}"), over).await
+    }
+
+    /// Waits for the answer to an interaction.
+    pub async fn answer(&self, interaction: &str) -> Message {
+        self.card(interaction, "to be there", |_| true).await
+    }
+
+    /// Waits until the answer to an interaction is as it should be.
+    pub async fn card(
+        &self,
+        interaction: &str,
+        what: &str,
+        is: impl Fn(&Message) -> bool,
+    ) -> Message {
+        let what = format!("the answer to {interaction} {what}");
+        self.sees(&what, |message| message.answers(interaction) && is(message))
+            .await
+    }
+
+    /// Waits until the answer to an interaction is the card of a run that is over, with this text on it.
+    pub async fn card_end(&self, interaction: &str, text: &str) -> Message {
+        let what = format!("to say the end with {text:?}");
+        self.card(interaction, &what, |card| {
+            card.is_over() && card.text().contains(text)
+        })
+        .await
+    }
+
+    /// The same person in the thread of the card that answers an interaction, once there is one.
+    pub async fn in_thread_of(&self, interaction: &str) -> Self {
+        let card = self
+            .card(interaction, "to have a thread", |card| {
+                card.thread().is_some()
+            })
+            .await;
+        self.in_channel(&card.thread().unwrap_or_default())
+    }
+
+    /// Types a slash command that is refused; gives what only they see.
+    ///
+    /// # Panics
+    /// When everybody sees the answer.
+    pub async fn refused(&self, name: &str, options: &[(&str, &str)]) -> String {
+        let asked = self.slash(name, options).await;
+        let answer = self.answer(&asked).await;
+        assert!(answer.is_ephemeral(), "{answer:?}");
+        answer.text()
     }
 
     /// Downloads a file of a message.

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use hyper::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,6 +22,19 @@ pub struct Options {
     pub limits: String,
     /// Whether runs of the command line are shown in the channel.
     pub ops_channel: bool,
+    /// Grants besides those of the operator and the viewer.
+    pub grants: Vec<Grant>,
+}
+
+/// A grant in the channel that everybody types in.
+#[derive(Clone, Copy, Debug)]
+pub struct Grant {
+    /// Whose, by the field of the sandbox's `defaults`.
+    pub who: &'static str,
+    /// What it gives.
+    pub what: &'static [&'static str],
+    /// On which hosts.
+    pub hosts: &'static str,
 }
 
 impl Default for Options {
@@ -29,6 +43,7 @@ impl Default for Options {
             rate_limits: true,
             limits: String::new(),
             ops_channel: false,
+            grants: Vec::new(),
         }
     }
 }
@@ -222,6 +237,47 @@ impl World {
         answer
     }
 
+    /// Every message of a channel with all its earlier states, oldest first.
+    pub async fn transcript(&self, channel: &str) -> Vec<Value> {
+        let answer = self
+            .act("transcript", &json!({"channel_id": channel}))
+            .await;
+        answer["messages"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Every call that was made of the REST interface, oldest first.
+    pub async fn traffic(&self) -> Vec<Value> {
+        let lines = match self.act("traffic", &json!({})).await {
+            Value::String(lines) => lines,
+            // A single line is a document by itself.
+            one => one.to_string(),
+        };
+        lines
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
+    /// Calls Discord's REST interface with the bot's own token, as an older version of the bot might have.
+    pub async fn as_bot(&self, method: Method, path: &str, body: &Value) -> Value {
+        let token = self.defaults["bot_token"].as_str().unwrap_or_default();
+        let (status, answer) = self.http.api(method, path, token, body).await;
+        assert!((200..300).contains(&status), "{path} {body}: {answer}");
+        answer
+    }
+
+    /// Every run, newest first, as the command line lists it.
+    pub async fn runs(&self) -> Vec<Value> {
+        let ran = self
+            .shanty(&["runs", "list", "--limit", "1000", "--json"])
+            .await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.out
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+
     /// The running controller.
     ///
     /// # Panics
@@ -300,6 +356,20 @@ impl World {
         } else {
             String::new()
         };
+        let grants: String = options
+            .grants
+            .iter()
+            .map(|grant| {
+                format!(
+                    "[[grant]]\nid = \"{who}\"\nwho = {{ people = [{id:?}] }}\nwhere = {{ channels = [{channel:?}] }}\n\
+                     what = {what:?}\nhosts = {hosts:?}\n",
+                    who = grant.who,
+                    id = text(grant.who),
+                    what = grant.what,
+                    hosts = grant.hosts,
+                )
+            })
+            .collect();
         let config = format!(
             r#"data_dir = {data:?}
 [discord]
@@ -324,7 +394,7 @@ who = {{ people = [{viewer:?}] }}
 where = {{ channels = [{channel:?}] }}
 what = ["view"]
 hosts = "role=web"
-[limits]
+{grants}[limits]
 {limits}
 "#,
             data = self.dir.path().join("controller"),

@@ -1,0 +1,256 @@
+//! Discord at its worst: limits, failures before and after the deed, broken gateways, stale and repeated interactions.
+
+use std::collections::BTreeSet;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use shanty_tests::{Options, Person, World, wait};
+
+use crate::programs;
+
+const WEB: (&str, &str) = ("web-01", "role=web");
+const CALLBACK: &str = "/interactions/*/callback";
+
+async fn world() -> World {
+    World::with_hosts(&programs(), Options::default(), &[WEB]).await
+}
+
+async fn fail_next(world: &World, method: &str, path_glob: &str, status: u16, after_commit: bool) {
+    let fault = json!({
+        "method": method, "path_glob": path_glob, "count": 1, "status": status,
+        "after_commit": after_commit, "code": if status == 404 { 10_062 } else { 0 },
+    });
+    world.act("fail_next", &fault).await;
+}
+
+/// A command that leaves a trace when it runs, and the trace.
+fn traced(world: &World) -> (String, std::path::PathBuf) {
+    let trace = world.dir.path().join("trace");
+    (format!("echo ran >> {}", trace.display()), trace)
+}
+
+/// Waits until the channel says that a run was not started, and checks that it was not.
+async fn check_not_started(world: &World, operator: &Person, number: usize) {
+    let start = format!("#{number} was not started and nothing was run: ");
+    let said = operator
+        .sees("that nothing was run", |message| {
+            message.text().replace('\\', "").starts_with(&start)
+        })
+        .await;
+    assert!(!said.is_ephemeral());
+    assert!(
+        said.text().ends_with("Please ask again."),
+        "{}",
+        said.text()
+    );
+    wait::until("the run to be given up", || async {
+        let runs = world.runs().await;
+        if runs[0]["state"] == "expired" {
+            Ok(())
+        } else {
+            Err(runs)
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limits_and_failures_neither_lose_nor_double_a_message() {
+    let world = world().await;
+    let operator = world.operator();
+    let limit = json!({
+        "method": "POST", "path_glob": "/channels/*/messages", "count": 1, "retry_after": 0.2,
+        "scope": "shared",
+    });
+    world.act("ratelimit_next", &limit).await;
+    let edits = json!({
+        "method": "PATCH", "path_glob": "*", "count": 1, "retry_after": 0.1, "scope": "user",
+    });
+    world.act("ratelimit_next", &edits).await;
+    fail_next(&world, "POST", "/channels/*/threads", 500, true).await;
+    fail_next(&world, "POST", "/channels/*/messages", 502, false).await;
+    fail_next(&world, "POST", "/channels/*/messages", 500, true).await;
+    fail_next(&world, "PATCH", "/channels/*", 500, false).await;
+    fail_next(&world, "PATCH", "/channels/*", 503, true).await;
+
+    let asked = operator.run("web-01", "seq 1 3000").await;
+    operator.card_end(&asked, "exit 0").await;
+    let thread = operator.in_thread_of(&asked).await;
+    thread
+        .sees("the whole output", |message| !message.files().is_empty())
+        .await;
+    let pages = thread.view().await;
+    let texts: BTreeSet<String> = pages.iter().map(|page| page.text()).collect();
+    assert_eq!(
+        (pages.len(), texts.len()),
+        (5, 5),
+        "three pages, the tail and the file: {texts:#?}"
+    );
+    assert_eq!(operator.view().await.len(), 1, "one card");
+
+    let stats = world.act("stats", &json!({})).await;
+    assert_eq!(stats["rate_limited"], 2, "only what was staged: {stats}");
+    let traffic = world.traffic().await;
+    let nonces = traffic.iter().filter(|call| {
+        call["method"] == "POST"
+            && call["path"]
+                .as_str()
+                .unwrap_or_default()
+                .ends_with("/messages")
+    });
+    for call in nonces {
+        let message = match &call["request"]["payload_json"] {
+            Value::Null => &call["request"],
+            form => form,
+        };
+        assert_eq!(message["enforce_nonce"], true, "{call}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_breaks_is_resumed_and_the_next_command_works() {
+    let world = world().await;
+    let operator = world.operator();
+    let ways = [
+        json!({"how": "tcp"}),
+        json!({"how": "close", "code": 4_000}),
+        json!({"how": "close", "code": 1_001}),
+    ];
+    for (before, how) in ways.iter().enumerate() {
+        let dropped = world.act("drop_gateway", how).await;
+        assert_eq!(dropped["dropped"], 1, "{how}");
+        wait::until("the session to be resumed", || async {
+            let stats = world.act("stats", &json!({})).await;
+            let resumed = stats["resumes"].as_u64() == u64::try_from(before + 1).ok();
+            if resumed && stats["gateway_connections"] == 1 {
+                Ok(())
+            } else {
+                Err(stats)
+            }
+        })
+        .await;
+        let asked = operator.run("web-01", "true").await;
+        operator.card_end(&asked, "exit 0").await;
+    }
+    let stats = world.act("stats", &json!({})).await;
+    assert_eq!(stats["identifies"], 1, "{stats}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_discord_refuses_runs_nothing_and_the_channel_is_told() {
+    let world = world().await;
+    let operator = world.operator();
+    let (command, trace) = traced(&world);
+    for (number, status) in [(1, 404), (2, 500)] {
+        fail_next(&world, "POST", CALLBACK, status, false).await;
+        operator.run("web-01", &command).await;
+        check_not_started(&world, &operator, number).await;
+    }
+
+    // The three seconds are over before the controller gets to it.
+    world.controller().signal(Signal::SIGSTOP);
+    let asked = operator.run("web-01", &command).await;
+    world
+        .act("expire_interaction", &json!({"interaction_id": asked}))
+        .await;
+    world.controller().signal(Signal::SIGCONT);
+    check_not_started(&world, &operator, 3).await;
+
+    let asked = operator.run("web-01", "true").await;
+    operator.card_end(&asked, "exit 0").await;
+    assert!(!trace.exists(), "none of the three ran");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_arrived_although_it_failed_runs_once() {
+    let world = world().await;
+    let operator = world.operator();
+    let (command, trace) = traced(&world);
+    fail_next(&world, "POST", CALLBACK, 500, true).await;
+    let asked = operator.run("web-01", &command).await;
+    operator.card_end(&asked, "exit 0").await;
+    assert_eq!(std::fs::read_to_string(trace).unwrap(), "ran\n");
+    assert_eq!(operator.view().await.len(), 1, "one card");
+    world.end().await;
+}
+
+/// The event of a `/run` once more, as a gateway that resumes may send it.
+fn repeated(
+    world: &World,
+    operator: &Person,
+    interaction: &str,
+    token: &str,
+    command: &str,
+) -> Value {
+    let defaults = &world.defaults;
+    let user = json!({
+        "id": operator.id, "username": "operator", "discriminator": "0", "avatar": null, "bot": false,
+    });
+    json!({
+        "id": interaction, "application_id": defaults["application_id"], "type": 2, "token": token,
+        "version": 1, "guild_id": operator.guild, "channel_id": operator.channel,
+        "channel": {"id": operator.channel, "type": 0, "name": "general", "guild_id": operator.guild},
+        "member": {
+            "user": user, "roles": [], "permissions": "0", "joined_at": "2024-01-01T00:00:00.000000+00:00",
+            "deaf": false, "mute": false, "flags": 0, "nick": null, "avatar": null,
+        },
+        "locale": "en-US", "entitlements": [], "authorizing_integration_owners": {}, "context": 0,
+        "attachment_size_limit": 10_485_760,
+        "data": {"id": "1", "name": "run", "type": 1, "options": [
+            {"name": "on", "type": 3, "value": "web-01"},
+            {"name": "command", "type": 3, "value": command},
+        ]},
+    })
+}
+
+#[tokio::test]
+async fn the_same_interaction_runs_once_also_after_a_restart() {
+    let mut world = world().await;
+    let operator = world.operator();
+    let (command, trace) = traced(&world);
+    let asked = operator.run("web-01", &command).await;
+    operator.card_end(&asked, "exit 0").await;
+    let answered = |call: &&Value| {
+        call["path"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("/callback")
+    };
+    let traffic = world.traffic().await;
+    let path = traffic.iter().find(answered).expect("there was an answer")["path"].clone();
+    let token = path
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .nth(1)
+        .unwrap()
+        .to_owned();
+
+    for restart in [false, true] {
+        if restart {
+            world.take_controller().stop().await;
+            world.start_controller().await;
+            world.is_online("web-01", true).await;
+        }
+        let before = world.traffic().await.iter().filter(answered).count();
+        let event = repeated(&world, &operator, &asked, &token, &command);
+        let sent = json!({"op": 0, "t": "INTERACTION_CREATE", "d": event});
+        assert_eq!(world.act("gateway_send", &sent).await["sent"], 1);
+        let refused = wait::until("the repetition to be refused", || async {
+            let traffic = world.traffic().await;
+            let answers: Vec<&Value> = traffic.iter().filter(answered).collect();
+            answers
+                .get(before)
+                .map(|answer| answer["request"].to_string())
+                .ok_or(())
+        })
+        .await;
+        assert!(refused.contains("E_STALE"), "{refused}");
+    }
+    assert_eq!(world.runs().await.len(), 1);
+    assert_eq!(std::fs::read_to_string(trace).unwrap(), "ran\n");
+    world.end().await;
+}

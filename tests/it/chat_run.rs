@@ -1,0 +1,500 @@
+//! What a command that runs well or badly looks like to the people in the channel, from the first second to the end.
+
+use shanty_tests::host::own_user;
+use shanty_tests::wait;
+use shanty_tests::{Gate, Grant, Message, Options, World};
+
+use crate::programs;
+
+const WEB: (&str, &str) = ("web-01", "env=prod,role=web");
+
+/// The page of a host in the thread of a card.
+fn is_page_of(host: &str) -> impl Fn(&Message) -> bool {
+    let header = format!("**{host}**\n");
+    move |message| message.text().starts_with(&header)
+}
+
+#[tokio::test]
+async fn lines_arrive_in_the_thread_one_by_one_while_the_command_runs() {
+    let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
+    let operator = world.operator();
+    let mut gate = Gate::new(world.dir.path(), "lines");
+    let command = format!(
+        "{}; while read -r line <&3; do echo \"$line\"; done",
+        gate.open_in_shell()
+    );
+    let asked = operator.run("web-01", &command).await;
+    gate.say("the first line");
+
+    let thread = operator.in_thread_of(&asked).await;
+    let first = thread
+        .sees("the first line", |page| {
+            page.text().contains("```\nthe first line\n```") && page.text().contains("· live")
+        })
+        .await;
+    gate.say("the second line");
+    let second = thread
+        .sees("the second line", |page| {
+            page.text()
+                .contains("```\nthe first line\nthe second line\n```")
+        })
+        .await;
+    assert_eq!(first.id(), second.id(), "the page is edited, not repeated");
+    let card = operator.answer(&asked).await;
+    assert!(!card.is_over(), "{}", card.text());
+    assert!(
+        card.text().starts_with("### ▶ #1 · web-01\n"),
+        "{}",
+        card.text()
+    );
+    assert_eq!(card.buttons().len(), 1, "{card:?}");
+
+    drop(gate);
+    let card = operator.card_end(&asked, "exit 0").await;
+    assert!(
+        card.text()
+            .contains("```\nthe first line\nthe second line\n```"),
+        "{}",
+        card.text()
+    );
+    let page = thread
+        .sees("the end", |page| page.text().contains("exit 0"))
+        .await;
+    assert_eq!(page.id(), first.id());
+    assert!(page.text().contains("2 lines · 31 B"), "{}", page.text());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn every_host_streams_on_its_own_and_the_card_tells_how_each_ended() {
+    let world = World::with_three(&programs()).await;
+    let operator = world.operator();
+    let gate = Gate::new(world.dir.path(), "hosts");
+    let command = format!(
+        "{}; echo waiting; cat <&3; \
+         for code in 0 3 7; do mkdir {dir}/code-$code 2>/dev/null && exit $code; done",
+        gate.open_in_shell(),
+        dir = world.dir.path().display()
+    );
+    let asked = operator.run("all", &command).await;
+    let thread = operator.in_thread_of(&asked).await;
+    let hosts = ["db-01", "web-01", "web-02"];
+    for host in hosts {
+        let is_page = is_page_of(host);
+        thread
+            .sees(host, |page| {
+                is_page(page) && page.text().contains("waiting") && page.text().contains("live")
+            })
+            .await;
+    }
+    drop(gate);
+
+    let text = operator.card_end(&asked, "1/3 ok").await.text();
+    assert!(
+        text.starts_with("### ⚠ #1 · 3 hosts · `all` · 1/3 ok · "),
+        "{text}"
+    );
+    let mut codes = Vec::new();
+    for host in hosts {
+        let row = text.lines().find(|line| line.starts_with(host));
+        let row: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
+        let [_, "exit", code, amount, unit] = row[..] else {
+            panic!("{host} has no code and duration: {text}");
+        };
+        assert!(
+            amount.parse::<f64>().is_ok() && ["ms", "s"].contains(&unit),
+            "{text}"
+        );
+        codes.push(code.parse::<i32>().unwrap());
+    }
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 3, 7], "{text}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn short_output_no_output_and_a_signal_are_told_on_the_card() {
+    let world = World::with_hosts(
+        &programs(),
+        Options::default(),
+        &[WEB, ("web-02", "role=web")],
+    )
+    .await;
+    let operator = world.operator();
+
+    let asked = operator.run("web-01", "echo one; echo two >&2").await;
+    let text = operator.card_end(&asked, "two").await.text();
+    assert!(text.contains("```\none\ntwo\n```"), "{text}");
+
+    let asked = operator.run("role=web", "echo both").await;
+    operator
+        .card(&asked, "to have the output of both", |card| {
+            let text = card.text();
+            let shown = |host: &str| text.contains(&format!("**{host}**\n```\nboth\n```"));
+            shown("web-01") && shown("web-02")
+        })
+        .await;
+
+    let asked = operator.run("web-01", "true").await;
+    let card = operator.card_end(&asked, "exit 0").await;
+    assert!(!card.text().contains("```"), "{}", card.text());
+    let thread = operator.in_thread_of(&asked).await;
+    thread
+        .sees("no output", |page| {
+            page.text()
+                .starts_with("**web-01**\n(no output)\n-# exit 0 · ")
+        })
+        .await;
+
+    let asked = operator.run("web-01", "kill -KILL $$").await;
+    let text = operator.card_end(&asked, "exit 137 (SIGKILL)").await.text();
+    assert!(text.starts_with("### ❌ #4 · web-01"), "{text}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn hosts_and_runs_are_listed_only_to_who_asked() {
+    let world = World::with_three(&programs()).await;
+    let operator = world.operator();
+    let facts = format!("{} · as {}", std::env::consts::ARCH, own_user());
+    let list = wait::until("facts of every host", || async {
+        let asked = operator.slash("hosts", &[]).await;
+        let list = operator.answer(&asked).await;
+        let told = list.text().replace('\\', "").matches(&facts).count();
+        let measured = !list.text().contains("just connected");
+        if told == 3 && measured {
+            Ok(list)
+        } else {
+            Err(list.text())
+        }
+    })
+    .await;
+    assert!(list.is_ephemeral());
+    let text = list.text();
+    for told in [
+        "### Hosts · 3 · 🟢 3 online · ⚪ 0 offline",
+        "-# **db-01** · `env=prod role=db` · ",
+        "-# **web-01** · `env=prod role=web` · ",
+        "+ web-02 ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let asked = operator.slash("hosts", &[("on", "role=db,web-02")]).await;
+    let text = operator.answer(&asked).await.text();
+    assert!(text.contains("Hosts · `role=db,web-02` · 2 · "), "{text}");
+    assert!(!text.contains("web-01"), "{text}");
+
+    for host in ["db-01", "web-01"] {
+        let asked = operator.run(host, "true").await;
+        operator.card_end(&asked, "exit 0").await;
+    }
+    let asked = operator.slash("runs", &[]).await;
+    let list = operator.answer(&asked).await;
+    assert!(list.is_ephemeral());
+    for run in ["✅ #1 · db-01 · exit 0", "✅ #2 · web-01 · exit 0"] {
+        assert!(list.text().contains(run), "{}", list.text());
+    }
+    let others = world.guest().view().await;
+    assert!(
+        others.iter().all(|message| !message.is_ephemeral()),
+        "{others:?}"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_viewer_sees_only_what_the_grant_covers() {
+    let world = World::with_three(&programs()).await;
+    let (operator, viewer, guest) = (world.operator(), world.viewer(), world.guest());
+    for host in ["db-01", "web-01"] {
+        let asked = operator.run(host, "true").await;
+        operator.card_end(&asked, "exit 0").await;
+    }
+
+    for (command, own) in [("hosts", "web-02"), ("runs", "#2")] {
+        let asked = viewer.slash(command, &[]).await;
+        let text = viewer.answer(&asked).await.text();
+        assert!(text.contains(own), "{text}");
+        assert!(!text.contains("db-01") && !text.contains("#1"), "{text}");
+    }
+    for command in ["run", "hosts"] {
+        for typed in ["", "d", "db-0", "role=", "all", "web-01,"] {
+            let told = format!("{:?}", viewer.complete(command, typed).await);
+            assert!(
+                !told.contains("db-01") && !told.contains("role=db"),
+                "{typed}: {told}"
+            );
+            assert_eq!(guest.complete(command, typed).await, [], "{typed}");
+        }
+    }
+    let all = viewer.complete("run", "all").await;
+    assert!(all[0].0.contains("2 hosts: web-[01-02]"), "{all:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn hosts_are_suggested_while_they_are_typed() {
+    let world = World::with_three(&programs()).await;
+    let operator = world.operator();
+    let values = |choices: Vec<(String, String)>| -> Vec<String> {
+        choices.into_iter().map(|(_, value)| value).collect()
+    };
+    let names = values(operator.complete("run", "web").await);
+    for name in ["web-01", "web-02"] {
+        assert!(names.iter().any(|value| value == name), "{names:?}");
+    }
+    assert!(!names.iter().any(|value| value == "db-01"), "{names:?}");
+    let labels = values(operator.complete("hosts", "role=").await);
+    for label in ["role=db", "role=web"] {
+        assert!(labels.iter().any(|value| value == label), "{labels:?}");
+    }
+    let second = values(operator.complete("run", "role=web !web-0").await);
+    assert!(
+        second.iter().any(|value| value == "role=web !web-02"),
+        "{second:?}"
+    );
+    let wrong = operator.complete("run", "wbe-01").await;
+    assert!(
+        wrong[0].0.contains("web-01"),
+        "the nearest is named: {wrong:?}"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn hold_refuses_every_new_run_until_it_is_ended() {
+    let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
+    let operator = world.operator();
+    let hold = |state: &'static str| {
+        let operator = operator.clone();
+        async move { operator.slash("hold", &[("state", state)]).await }
+    };
+    let asked = hold("on").await;
+    let said = world.guest().answer(&asked).await;
+    assert!(
+        said.text().contains("New runs are on hold"),
+        "{}",
+        said.text()
+    );
+
+    let refused = operator
+        .refused("run", &[("on", "web-01"), ("command", "true")])
+        .await;
+    assert!(refused.contains("-# E_HOLD"), "{refused}");
+    let ran = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert_eq!(world.runs().await, Vec::<serde_json::Value>::new());
+
+    let asked = hold("off").await;
+    let said = world.guest().answer(&asked).await;
+    assert!(said.text().contains("allowed again"), "{}", said.text());
+    let asked = operator.run("web-01", "true").await;
+    operator.card_end(&asked, "exit 0").await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_command_typed_in_a_thread_streams_there() {
+    let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
+    let operator = world.operator();
+    let asked = operator.run("web-01", "echo above").await;
+    operator.card_end(&asked, "exit 0").await;
+    let inside = operator.in_thread_of(&asked).await;
+
+    let asked = inside.run("web-01", "seq 100 140").await;
+    let card = inside.card_end(&asked, "exit 0").await;
+    assert_eq!(card.thread(), None, "there is no thread in a thread");
+    let page = inside
+        .sees("the output", |page| page.text().contains("\n139\n140\n"))
+        .await;
+    assert!(page.id() > card.id(), "the page stands below its card");
+    let above = operator.view().await;
+    assert_eq!(
+        above.len(),
+        1,
+        "the channel has only the first card: {above:?}"
+    );
+    let threads = world.traffic().await;
+    let threads = threads.iter().filter(|call| {
+        call["path"]
+            .as_str()
+            .unwrap_or_default()
+            .ends_with("/threads")
+    });
+    assert_eq!(threads.count(), 1, "only the first run asked for a thread");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn two_people_at_once_get_a_card_and_a_thread_each() {
+    let options = Options {
+        grants: vec![Grant {
+            who: "owner_id",
+            what: &["view", "run"],
+            hosts: "all",
+        }],
+        ..Options::default()
+    };
+    let hosts = [WEB, ("web-02", "role=web")];
+    let world = World::with_hosts(&programs(), options, &hosts).await;
+    let people = [world.operator(), world.person("owner_id")];
+    let gate = Gate::new(world.dir.path(), "both");
+    // Neither ends before both have begun.
+    let command = |person: usize| {
+        format!(
+            "{}; echo for person {person}; cat <&3",
+            gate.open_in_shell()
+        )
+    };
+    let (first, second) = (command(0), command(1));
+    let asked = tokio::join!(
+        people[0].run("role=web", &first),
+        people[1].run("role=web", &second)
+    );
+    let mut threads = Vec::new();
+    for (person, asked) in [&asked.0, &asked.1].into_iter().enumerate() {
+        let who = &people[person];
+        let card = who
+            .card(asked, "to have a thread", |card| card.thread().is_some())
+            .await;
+        assert!(
+            card.text().contains(&format!("<@{}>", who.id)),
+            "{}",
+            card.text()
+        );
+        threads.push(who.in_channel(&card.thread().unwrap()));
+    }
+    for (person, thread) in threads.iter().enumerate() {
+        for host in ["web-01", "web-02"] {
+            let is_page = is_page_of(host);
+            let line = format!("for person {person}\n");
+            thread
+                .sees(host, |page| is_page(page) && page.text().contains(&line))
+                .await;
+        }
+    }
+    drop(gate);
+    for (person, asked) in [&asked.0, &asked.1].into_iter().enumerate() {
+        people[person].card_end(asked, "2/2 ok").await;
+    }
+    for (person, thread) in threads.iter().enumerate() {
+        let other = format!("for person {}", 1 - person);
+        let pages = thread.view().await;
+        assert!(
+            pages.iter().all(|page| !page.text().contains(&other)),
+            "{pages:?}"
+        );
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_run_of_the_command_line_is_shown_in_the_channel_for_operators() {
+    let options = Options {
+        ops_channel: true,
+        ..Options::default()
+    };
+    let world = World::with_hosts(&programs(), options, &[WEB]).await;
+    let operator = world.operator();
+    let ran = world
+        .shanty(&[
+            "run",
+            "--on",
+            "web-01",
+            "--",
+            "echo from the terminal; exit 4",
+        ])
+        .await;
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (4, "from the terminal\n"),
+        "{ran:?}"
+    );
+
+    let card = operator
+        .sees("the card", |card| {
+            card.is_over()
+                && card.thread().is_some()
+                && card.text().contains("from the terminal\n```")
+        })
+        .await;
+    let text = card.text();
+    assert!(text.starts_with("### ❌ #1 · web-01 · exit 4 · "), "{text}");
+    assert!(text.contains(&format!("local:{}", own_user())), "{text}");
+    let thread = operator.in_channel(&card.thread().unwrap());
+    thread
+        .sees("the output", |page| {
+            page.text().contains("```\nfrom the terminal\n```") && page.text().contains("exit 4")
+        })
+        .await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_command_that_takes_too_long_is_stopped_and_called_timed_out() {
+    let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
+    let operator = world.operator();
+    let command = [
+        ("on", "web-01"),
+        ("command", "echo begun; sleep 1000"),
+        ("timeout", "1s"),
+    ];
+    let asked = operator.slash("run", &command).await;
+    let card = operator.card_end(&asked, "timed out, exit 143").await;
+    assert!(
+        card.text().starts_with("### ❌ #1 · web-01 · timed out"),
+        "{}",
+        card.text()
+    );
+    let thread = operator.in_thread_of(&asked).await;
+    thread
+        .sees("what it printed before", |page| {
+            page.text()
+                .contains("```\nbegun\n```\n-# timed out, exit 143")
+        })
+        .await;
+    let runs = world.runs().await;
+    let run = runs[0]["run"].as_str().unwrap();
+    let left = shanty_tests::left::of_runs(Some(run));
+    assert!(left.is_empty(), "{left:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_command_runs_as_the_user_of_the_agent_and_as_no_other() {
+    let hosts = [WEB, ("web-02", "role=web")];
+    let world = World::with_hosts(&programs(), Options::default(), &hosts).await;
+    let operator = world.operator();
+    let own = own_user();
+    let asked = operator
+        .slash(
+            "run",
+            &[("on", "role=web"), ("command", "id -un"), ("as", &own)],
+        )
+        .await;
+    let text = operator.card_end(&asked, "2/2 ok").await.text();
+    assert!(text.contains(&format!(" · as {own}")), "{text}");
+    let asked = operator.run("web-01", "id -un").await;
+    operator.card_end(&asked, &format!("```\n{own}\n```")).await;
+
+    let asked = operator
+        .slash(
+            "run",
+            &[("on", "role=web"), ("command", "id -un"), ("as", "daemon")],
+        )
+        .await;
+    let text = operator.card_end(&asked, "0/2 ok").await.text();
+    for host in ["web-01", "web-02"] {
+        let row = text.lines().find(|line| line.starts_with(host));
+        let row = row.unwrap_or_default();
+        assert!(
+            row.contains("refused: ") && row.contains("daemon"),
+            "{text}"
+        );
+    }
+    let runs = world.runs().await;
+    for execution in runs[0]["executions"].as_array().unwrap() {
+        assert_eq!(execution["state"], "refused", "{execution}");
+    }
+    world.end().await;
+}
