@@ -91,6 +91,10 @@ async fn limits_and_failures_neither_lose_nor_double_a_message() {
     let stats = world.act("stats", &json!({})).await;
     assert_eq!(stats["rate_limited"], 2, "only what was staged: {stats}");
     let traffic = world.traffic().await;
+    let failed = traffic
+        .iter()
+        .filter(|call| call["status"].as_u64() >= Some(500));
+    assert_eq!(failed.count(), 5, "everything that was staged happened");
     let nonces = traffic.iter().filter(|call| {
         call["method"] == "POST"
             && call["path"]
@@ -105,6 +109,29 @@ async fn limits_and_failures_neither_lose_nor_double_a_message() {
         };
         assert_eq!(message["enforce_nonce"], true, "{call}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_thread_that_may_not_be_made_is_said_on_the_card_and_the_command_runs() {
+    let world = world().await;
+    let operator = world.operator();
+    fail_next(&world, "POST", "/channels/*/threads", 403, false).await;
+    let asked = operator.run("web-01", "seq 1 100").await;
+    let card = operator
+        .card(&asked, "to say where the output is", |card| {
+            card.is_over() && card.text().contains("`shanty runs output 1`")
+        })
+        .await;
+    let text = card.text();
+    assert!(
+        text.contains("exit 0") && text.contains("output cannot be shown here"),
+        "{text}"
+    );
+    assert_eq!(card.thread(), None);
+    let expected: String = (1..=100).map(|line| format!("{line}\n")).collect();
+    let ran = world.shanty(&["runs", "output", "1"]).await;
+    assert!(ran.out.ends_with(&expected), "{ran:?}");
     world.end().await;
 }
 

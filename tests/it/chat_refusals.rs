@@ -10,6 +10,9 @@ use crate::programs;
 
 const WEB: (&str, &str) = ("web-01", "env=prod,role=web");
 
+/// Options of a command as somebody types them: name and value.
+type Typed<'a> = &'a [(&'a str, &'a str)];
+
 /// One more answer of a snapshot.
 fn note(all: &mut String, what: &str, answer: &str) {
     let shown: String = what.chars().take(70).collect();
@@ -40,7 +43,7 @@ async fn what_is_typed_wrong_gets_a_clear_answer_and_runs_nothing() {
     let operator = world.operator();
     let long = "é".repeat(3_001);
     let long_selector = "é".repeat(3_001);
-    let typed: [(&str, &str, &[(&str, &str)]); 23] = [
+    let typed: [(&str, &str, Typed<'_>); 23] = [
         ("wbe-01", "true", &[]),
         ("web-1", "true", &[]),
         ("role=wbe", "true", &[]),
@@ -104,7 +107,7 @@ async fn who_has_no_grant_learns_nothing() {
     let world = World::with_three(&programs()).await;
     let (guest, viewer) = (world.guest(), world.viewer());
     let mut all = String::new();
-    let asked: [(&str, &[(&str, &str)]); 6] = [
+    let asked: [(&str, Typed<'_>); 6] = [
         ("run", &[("on", "web-01"), ("command", "true")]),
         ("run", &[("on", "no such host"), ("command", "")]),
         ("hosts", &[]),
@@ -120,7 +123,7 @@ async fn who_has_no_grant_learns_nothing() {
         );
         note(&mut all, &format!("guest /{name} {options:?}"), &refused);
     }
-    let asked: [(&str, &[(&str, &str)]); 4] = [
+    let asked: [(&str, Typed<'_>); 4] = [
         ("run", &[("on", "web-01"), ("command", "true")]),
         ("hosts", &[("on", "db-0")]),
         ("hosts", &[("on", "role=db")]),
@@ -206,7 +209,7 @@ async fn other_guilds_and_direct_messages_are_refused() {
     let direct = person_at(&operator, &Value::Null, &direct["dms"][&operator.id], &me);
 
     let mut all = String::new();
-    let asked: [(&str, &[(&str, &str)]); 3] = [
+    let asked: [(&str, Typed<'_>); 3] = [
         ("run", &[("on", "web-01"), ("command", "true")]),
         ("hosts", &[]),
         ("hold", &[("state", "on")]),
@@ -378,7 +381,7 @@ async fn cancel_needs_the_right_to_it_and_a_run_that_goes_on() {
     assert!(!card.text().contains("asked to stop it"), "{}", card.text());
 
     // Somebody whose client still showed the button, and pressed it just then.
-    let old = old_message(&world, &operator.channel, &[button.clone()]).await;
+    let old = old_message(&world, &operator.channel, std::slice::from_ref(&button)).await;
     let pressed = operator.click(&old, &button).await;
     let answer = operator.answer(&pressed).await;
     assert!(answer.is_ephemeral(), "{answer:?}");

@@ -1,7 +1,13 @@
 //! Whole-system tests: sandbox, controller and agents as real processes, and people who type.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "an unwrap in a test is an assertion, also outside of its function"
+)]
+
 mod chat_cancel;
 mod chat_discord;
+mod chat_lists;
 mod chat_output;
 mod chat_refusals;
 mod chat_run;

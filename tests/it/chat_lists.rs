@@ -1,0 +1,150 @@
+//! What people are told when they look: hosts, runs, suggestions; and that new runs are on hold.
+
+use shanty_tests::host::own_user;
+use shanty_tests::wait;
+use shanty_tests::{Options, World};
+
+use crate::programs;
+
+const WEB: (&str, &str) = ("web-01", "env=prod,role=web");
+
+#[tokio::test]
+async fn hosts_and_runs_are_listed_only_to_who_asked() {
+    let world = World::with_three(&programs()).await;
+    let operator = world.operator();
+    let facts = format!("{} · as {}", std::env::consts::ARCH, own_user());
+    let list = wait::until("facts of every host", || async {
+        let asked = operator.slash("hosts", &[]).await;
+        let list = operator.answer(&asked).await;
+        let told = list.text().replace('\\', "").matches(&facts).count();
+        let measured = !list.text().contains("just connected");
+        if told == 3 && measured {
+            Ok(list)
+        } else {
+            Err(list.text())
+        }
+    })
+    .await;
+    assert!(list.is_ephemeral());
+    let text = list.text();
+    for told in [
+        "### Hosts · 3 · 🟢 3 online · ⚪ 0 offline",
+        "-# **db-01** · `env=prod role=db` · ",
+        "-# **web-01** · `env=prod role=web` · ",
+        "+ web-02 ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let asked = operator.slash("hosts", &[("on", "role=db,web-02")]).await;
+    let text = operator.answer(&asked).await.text();
+    assert!(text.contains("Hosts · `role=db,web-02` · 2 · "), "{text}");
+    assert!(!text.contains("web-01"), "{text}");
+
+    for host in ["db-01", "web-01"] {
+        let asked = operator.run(host, "true").await;
+        operator.card_end(&asked, "exit 0").await;
+    }
+    let asked = operator.slash("runs", &[]).await;
+    let list = operator.answer(&asked).await;
+    assert!(list.is_ephemeral());
+    for run in ["✅ #1 · db-01 · exit 0", "✅ #2 · web-01 · exit 0"] {
+        assert!(list.text().contains(run), "{}", list.text());
+    }
+    let others = world.guest().view().await;
+    assert!(
+        others.iter().all(|message| !message.is_ephemeral()),
+        "{others:?}"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_viewer_sees_only_what_the_grant_covers() {
+    let world = World::with_three(&programs()).await;
+    let (operator, viewer, guest) = (world.operator(), world.viewer(), world.guest());
+    for host in ["db-01", "web-01"] {
+        let asked = operator.run(host, "true").await;
+        operator.card_end(&asked, "exit 0").await;
+    }
+
+    for (command, own) in [("hosts", "web-02"), ("runs", "#2")] {
+        let asked = viewer.slash(command, &[]).await;
+        let text = viewer.answer(&asked).await.text();
+        assert!(text.contains(own), "{text}");
+        assert!(!text.contains("db-01") && !text.contains("#1"), "{text}");
+    }
+    for command in ["run", "hosts"] {
+        for typed in ["", "d", "db-0", "role=", "all", "web-01,"] {
+            let told = format!("{:?}", viewer.complete(command, typed).await);
+            assert!(
+                !told.contains("db-01") && !told.contains("role=db"),
+                "{typed}: {told}"
+            );
+            assert_eq!(guest.complete(command, typed).await, [], "{typed}");
+        }
+    }
+    let all = viewer.complete("run", "all").await;
+    assert!(all[0].0.contains("2 hosts: web-[01-02]"), "{all:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn hosts_are_suggested_while_they_are_typed() {
+    let world = World::with_three(&programs()).await;
+    let operator = world.operator();
+    let values = |choices: Vec<(String, String)>| -> Vec<String> {
+        choices.into_iter().map(|(_, value)| value).collect()
+    };
+    let names = values(operator.complete("run", "web").await);
+    for name in ["web-01", "web-02"] {
+        assert!(names.iter().any(|value| value == name), "{names:?}");
+    }
+    assert!(!names.iter().any(|value| value == "db-01"), "{names:?}");
+    let labels = values(operator.complete("hosts", "role=").await);
+    for label in ["role=db", "role=web"] {
+        assert!(labels.iter().any(|value| value == label), "{labels:?}");
+    }
+    let second = values(operator.complete("run", "role=web !web-0").await);
+    assert!(
+        second.iter().any(|value| value == "role=web !web-02"),
+        "{second:?}"
+    );
+    let wrong = operator.complete("run", "wbe-01").await;
+    assert!(
+        wrong[0].0.contains("web-01"),
+        "the nearest is named: {wrong:?}"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn hold_refuses_every_new_run_until_it_is_ended() {
+    let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
+    let operator = world.operator();
+    let hold = |state: &'static str| {
+        let operator = operator.clone();
+        async move { operator.slash("hold", &[("state", state)]).await }
+    };
+    let asked = hold("on").await;
+    let said = world.guest().answer(&asked).await;
+    assert!(
+        said.text().contains("New runs are on hold"),
+        "{}",
+        said.text()
+    );
+
+    let refused = operator
+        .refused("run", &[("on", "web-01"), ("command", "true")])
+        .await;
+    assert!(refused.contains("-# E_HOLD"), "{refused}");
+    let ran = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert_eq!(world.runs().await, Vec::<serde_json::Value>::new());
+
+    let asked = hold("off").await;
+    let said = world.guest().answer(&asked).await;
+    assert!(said.text().contains("allowed again"), "{}", said.text());
+    let asked = operator.run("web-01", "true").await;
+    operator.card_end(&asked, "exit 0").await;
+    world.end().await;
+}
