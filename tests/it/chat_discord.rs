@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use shanty_tests::{Options, Person, World, wait};
+use shanty_tests::{Message, Options, Person, World, wait};
 
 use crate::programs;
 
@@ -54,55 +54,74 @@ async fn check_not_started(world: &World, operator: &Person, number: usize) {
     .await;
 }
 
-#[tokio::test]
-async fn limits_and_failures_neither_lose_nor_double_a_message() {
-    let world = world().await;
+/// Runs a command of more output than fits pages, and checks that every message of it is there once.
+async fn check_each_message_once(world: &World) {
     let operator = world.operator();
-    let limit = json!({
-        "method": "POST", "path_glob": "/channels/*/messages", "count": 1, "retry_after": 0.2,
-        "scope": "shared",
-    });
-    world.act("ratelimit_next", &limit).await;
-    let edits = json!({
-        "method": "PATCH", "path_glob": "*", "count": 1, "retry_after": 0.1, "scope": "user",
-    });
-    world.act("ratelimit_next", &edits).await;
-    fail_next(&world, "POST", "/channels/*/threads", 500, true).await;
-    fail_next(&world, "POST", "/channels/*/messages", 502, false).await;
-    fail_next(&world, "POST", "/channels/*/messages", 500, true).await;
-    fail_next(&world, "PATCH", "/channels/*", 500, false).await;
-    fail_next(&world, "PATCH", "/channels/*", 503, true).await;
-
     let asked = operator.run("web-01", "seq 1 3000").await;
     operator.card_end(&asked, "exit 0").await;
     let thread = operator.in_thread_of(&asked).await;
     thread
         .sees("the whole output", |message| !message.files().is_empty())
         .await;
+    thread
+        .sees("the end of the tail", |page| {
+            page.text().contains("\n3000\n```\n-# exit 0")
+        })
+        .await;
     let pages = thread.view().await;
-    let texts: BTreeSet<String> = pages.iter().map(|page| page.text()).collect();
+    let texts: BTreeSet<String> = pages.iter().map(Message::text).collect();
     assert_eq!(
         (pages.len(), texts.len()),
         (5, 5),
         "three pages, the tail and the file: {texts:#?}"
     );
     assert_eq!(operator.view().await.len(), 1, "one card");
+}
 
+#[tokio::test]
+async fn limits_are_kept_and_a_limited_message_comes_later() {
+    let world = world().await;
+    for (method, path_glob, scope) in [
+        ("POST", "/channels/*/messages", "shared"),
+        ("PATCH", "/channels/*", "user"),
+    ] {
+        let limit = json!({
+            "method": method, "path_glob": path_glob, "count": 1, "retry_after": 0.2, "scope": scope,
+        });
+        world.act("ratelimit_next", &limit).await;
+    }
+    check_each_message_once(&world).await;
     let stats = world.act("stats", &json!({})).await;
     assert_eq!(stats["rate_limited"], 2, "only what was staged: {stats}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn failures_before_and_after_the_deed_neither_lose_nor_double_a_message() {
+    let options = Options {
+        rate_limits: false,
+        ..Options::default()
+    };
+    let world = World::with_hosts(&programs(), options, &[WEB]).await;
+    for (method, path_glob, status, after_commit) in [
+        ("POST", "/channels/*/threads", 500, true),
+        ("POST", "/channels/*/messages", 502, false),
+        ("POST", "/channels/*/messages", 500, true),
+        ("PATCH", "/channels/*", 503, true),
+    ] {
+        fail_next(&world, method, path_glob, status, after_commit).await;
+    }
+    check_each_message_once(&world).await;
     let traffic = world.traffic().await;
     let failed = traffic
         .iter()
         .filter(|call| call["status"].as_u64() >= Some(500));
-    assert_eq!(failed.count(), 5, "everything that was staged happened");
-    let nonces = traffic.iter().filter(|call| {
-        call["method"] == "POST"
-            && call["path"]
-                .as_str()
-                .unwrap_or_default()
-                .ends_with("/messages")
+    assert_eq!(failed.count(), 4, "everything that was staged happened");
+    let creates = traffic.iter().filter(|call| {
+        let path = call["path"].as_str().unwrap_or_default();
+        call["method"] == "POST" && path.ends_with("/messages")
     });
-    for call in nonces {
+    for call in creates {
         let message = match &call["request"]["payload_json"] {
             Value::Null => &call["request"],
             form => form,
