@@ -202,7 +202,7 @@ async fn pages_hold_the_beginning_and_the_file_holds_everything() {
 }
 
 #[tokio::test]
-async fn four_pages_end_whole_and_three_need_no_file() {
+async fn output_that_fits_three_pages_is_read_there_and_needs_no_file() {
     let world = World::with_hosts(&programs(), unlimited(), &[WEB]).await;
     let operator = world.operator();
     // A little less than three pages: all of it can be read, so nothing is attached.
