@@ -19,6 +19,7 @@ use shanty_proto::v1::admin_server::AdminServer;
 use tokio::net::UnixListener;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
@@ -68,6 +69,7 @@ pub fn start(
         output,
         join,
         spawner: supervisor.spawner(),
+        shutdown: supervisor.shutdown(),
     };
     let service = AdminServer::new(admin).max_decoding_message_size(limits::FRAME_BYTES_MAX);
     supervisor.start("admin socket", async move {
@@ -88,6 +90,7 @@ struct Admin {
     /// host:port of the join listener, for whoever is given a token.
     join: String,
     spawner: Spawner,
+    shutdown: CancellationToken,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -155,7 +158,12 @@ impl v1::admin_server::Admin for Admin {
             .watch(run.spec.id)
             .await
             .map_err(|refusal| status(&refusal))?;
-        let events = follow::follow(&self.spawner, self.output.clone(), watch);
+        let events = follow::follow(
+            &self.spawner,
+            self.output.clone(),
+            watch,
+            self.shutdown.clone(),
+        );
         Ok(Response::new(Box::pin(events)))
     }
 

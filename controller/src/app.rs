@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, Limits, Listen};
 use crate::discord;
 use crate::health::ChatState;
 use crate::hub::{self, Hub};
@@ -27,6 +27,8 @@ use crate::{admin, http, link};
 const STOP_GRACE: Duration = Duration::from_secs(8);
 /// How long the ready line waits for Discord before it says `degraded`.
 const CHAT_GRACE: Duration = Duration::from_secs(20);
+/// Room for the heads of records in a spool of little output, bytes.
+const SPOOL_SLACK_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest token file, bytes.
 const TOKEN_BYTES_MAX: u64 = 4 * 1024;
 
@@ -123,7 +125,8 @@ pub async fn run(
     let ca = Arc::new(ca);
     // Listeners before anything else is opened: a second controller on the same data finds the socket taken and leaves.
     let sockets = bind(&config.listen).await.map_err(AppError::Listen)?;
-    let store = Store::open(&config.data_dir).map_err(|error| AppError::Data(error.into()))?;
+    let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
+        .map_err(|error| AppError::Data(error.into()))?;
 
     let mut supervisor = Supervisor::new(shutdown.clone());
     let parts = hub::Parts {
@@ -195,6 +198,14 @@ pub async fn run(
     stopped
         .and(hub_stopped)
         .map_err(|error| AppError::Failed(error.into()))
+}
+
+/// The longest spool that an honest agent makes of the output that it may keep: its records have heads, and the end is kept twice.
+const fn spool_bytes_max(limits: &Limits) -> u64 {
+    limits
+        .output_max
+        .saturating_mul(2)
+        .saturating_add(SPOOL_SLACK_BYTES)
 }
 
 /// Waits until the writers have written everything: they end when nobody holds a handle any more.

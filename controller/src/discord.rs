@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use twilight_model::application::interaction::Interaction;
 
 use crate::health::ChatState;
@@ -72,6 +73,7 @@ struct Edge {
     requests: Requests,
     spawner: Spawner,
     ops_channel: Option<u64>,
+    shutdown: CancellationToken,
 }
 
 /// Starts the edge; what comes back says how chat is. Call it inside a runtime.
@@ -95,6 +97,7 @@ pub fn start(
         requests: Requests::new(),
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
+        shutdown: supervisor.shutdown(),
     });
 
     let shutdown = supervisor.shutdown();
@@ -130,11 +133,7 @@ pub fn start(
         "interactions",
         hear(Arc::clone(&edge), interactions, shutdown),
     );
-    let shutdown = supervisor.shutdown();
-    supervisor.start(
-        "runs of the command line",
-        publish::ops(Arc::clone(&edge), shutdown),
-    );
+    supervisor.start("runs of the command line", publish::ops(Arc::clone(&edge)));
     let shutdown = supervisor.shutdown();
     supervisor.start(
         "commands",
@@ -147,7 +146,7 @@ pub fn start(
 async fn hear(
     edge: Arc<Edge>,
     mut interactions: mpsc::Receiver<Interaction>,
-    shutdown: tokio_util::sync::CancellationToken,
+    shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
         let interaction = tokio::select! {
@@ -169,7 +168,7 @@ async fn register(
     guilds: Vec<u64>,
     mut gateway: watch::Receiver<GatewayState>,
     chat: watch::Sender<ChatState>,
-    shutdown: tokio_util::sync::CancellationToken,
+    shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut registered = false;
     loop {
@@ -229,7 +228,7 @@ fn saved_session(journal: &Journal) -> Option<SavedSession> {
 async fn keep_session(
     journal: Journal,
     mut session: watch::Receiver<Option<SavedSession>>,
-    shutdown: tokio_util::sync::CancellationToken,
+    shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut last = false;
     while !last {

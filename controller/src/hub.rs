@@ -9,7 +9,7 @@ mod fleet;
 mod handle;
 mod runs;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use shanty_core::ids::{AgentId, RunId};
 use shanty_core::journal::{Kind, Record, State};
 use shanty_core::policy::Policy;
 use shanty_core::refusal::{Code, Refusal};
-use tokio::sync::{mpsc, oneshot, watch};
+use shanty_core::run::{Event, Phase};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
@@ -29,10 +30,13 @@ use crate::store::{Journal, Output, StoreError};
 
 pub use enrol::{JoinRequest, Joined};
 pub use fleet::{Holds, LinkUp};
-pub use handle::{ActiveRuns, Handle, HostsView, NewToken, Request, Snapshot, TokenRow, Which};
+pub use handle::{Handle, HostsView, NewToken, Request, Snapshot, TokenRow, Which};
 
 /// Requests that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const REQUESTS_MAX: usize = 4_096;
+
+/// Runs that began and are not heard of yet by the edge that shows them; past it some are not shown, and that is logged.
+const BEGUN_MAX: usize = 1_024;
 
 /// Events after which people see the newest states, however busy the hub is.
 const PUBLISH_EVENTS: u32 = 64;
@@ -67,7 +71,9 @@ pub struct Hub {
     /// Joins wait here while one is being committed: a token's uses are counted one by one.
     joins: VecDeque<(JoinRequest, oneshot::Sender<Result<Joined, Refusal>>)>,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
-    active: watch::Sender<ActiveRuns>,
+    begun: broadcast::Sender<(RunId, bool)>,
+    /// Records that could not be written and must be: tried again with time.
+    unwritten: Vec<(Kind, After)>,
     dirty: BTreeSet<RunId>,
     link_ids: u64,
 }
@@ -105,7 +111,8 @@ impl Hub {
             .map(|(id, _)| *id.as_bytes());
         parts.revoked.replace(revoked);
         let (tx, rx) = mpsc::channel(REQUESTS_MAX);
-        let (active, active_rx) = watch::channel(ActiveRuns::default());
+        let begun = broadcast::Sender::new(BEGUN_MAX);
+        let handle = Handle::new(tx, begun.clone());
         let mut hub = Self {
             parts,
             state,
@@ -114,13 +121,14 @@ impl Hub {
             interactions: HashSet::new(),
             joins: VecDeque::new(),
             snapshots: HashMap::new(),
-            active,
+            begun,
+            unwritten: Vec::new(),
             dirty: BTreeSet::new(),
             link_ids: 0,
         };
         hub.recover().await?;
         hub.publish();
-        Ok((hub, Handle::new(tx, active_rx), rx))
+        Ok((hub, handle, rx))
     }
 
     /// Runs until shutdown, then until everything that was decided is committed.
@@ -171,6 +179,8 @@ impl Hub {
         {
             self.interactions.remove(&place.interaction);
         }
+        // A run that was given up meanwhile does not begin any more.
+        let begins = matches!(&record.kind, Kind::Go(run) if self.is_accepted(*run));
         if committed {
             self.state.apply(&record);
             self.touch(&record.kind);
@@ -181,17 +191,24 @@ impl Hub {
             Err(storage_refusal())
         };
         match after {
-            After::Nothing => {}
+            After::Nothing => {
+                if !committed && matches!(record.kind, Kind::Closed(_)) {
+                    self.unwritten.push((record.kind, After::Nothing));
+                }
+            }
             After::Accepted(run, reply) => self.accepted(run, result, reply),
             After::Go(run) => {
-                if committed {
+                if committed && begins {
                     self.begin(run);
                 }
             }
             After::Finished(run, agent) => {
                 if committed {
                     self.parts.output.forget(run, agent);
-                    self.drive(run, shanty_core::run::Event::FinishedRecorded { agent });
+                    self.drive(run, Event::FinishedRecorded { agent });
+                } else {
+                    self.unwritten
+                        .push((record.kind, After::Finished(run, agent)));
                 }
             }
             After::Reply(reply) => drop(reply.send(result)),
@@ -217,6 +234,13 @@ impl Hub {
             guilds: &self.parts.guilds,
             online,
         }
+    }
+
+    fn is_accepted(&self, run: RunId) -> bool {
+        self.state
+            .runs
+            .get(&run)
+            .is_some_and(|run| run.phase == Phase::Accepted)
     }
 
     fn is_online(&self, agent: AgentId) -> bool {
@@ -246,6 +270,3 @@ fn storage_refusal() -> Refusal {
         "Look at the controller's log and its disk.",
     )
 }
-
-/// Everything that is active, by id.
-type SnapshotMap = BTreeMap<RunId, watch::Receiver<Arc<Snapshot>>>;

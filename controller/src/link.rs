@@ -25,6 +25,12 @@ use crate::supervise::Supervisor;
 /// HTTP/2 window of a link, bytes: what may be on its way before the controller has read it.
 const WINDOW_BYTES: u32 = 1024 * 1024;
 
+/// Links at once: what one controller is made for.
+const LINKS_MAX: usize = 20_000;
+/// Connections to the join listener at once, and how long each may last.
+const JOINS_MAX: usize = 256;
+const JOIN_AGE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// What the listeners need.
 pub struct Parts {
     /// Proves that we are the controller.
@@ -62,7 +68,7 @@ pub fn start(
     let agents = AgentsServer::new(agents)
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let listener = Listener::new(links, link_tls, Some(domain));
+    let listener = Listener::new(links, link_tls, Some(domain), LINKS_MAX);
     serve(
         supervisor,
         "link listener",
@@ -76,12 +82,14 @@ pub fn start(
         link_port,
     };
     let enroll = EnrollServer::new(enroll).max_decoding_message_size(limits::CHUNK_BYTES_MAX);
-    let listener = Listener::new(joins, join_tls, None);
+    let listener = Listener::new(joins, join_tls, None, JOINS_MAX);
+    // Whoever can reach the port can connect: nobody stays.
+    let mut server = server().max_connection_age(JOIN_AGE);
     serve(
         supervisor,
         "join listener",
         listener,
-        server().add_service(enroll),
+        server.add_service(enroll),
     );
     Ok(())
 }

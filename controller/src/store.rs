@@ -75,13 +75,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or creates both files in a directory.
+    /// Opens or creates both files in a directory. No spool longer than this is taken, bytes.
     ///
     /// # Errors
     /// A file that cannot be opened, is damaged, or was written by a newer program.
-    pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
+    pub fn open(data_dir: &Path, spool_bytes_max: u64) -> Result<Self, StoreError> {
         let (journal, journal_thread) = Journal::open(&data_dir.join("shanty.db"))?;
-        let (output, output_thread) = Output::open(&data_dir.join("output.db"))?;
+        let (output, output_thread) = Output::open(&data_dir.join("output.db"), spool_bytes_max)?;
         Ok(Self {
             journal,
             output,

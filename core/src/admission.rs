@@ -4,7 +4,7 @@
 //! is asked learns nothing else, no host's name and no error in a selector.
 
 use crate::ids::AgentId;
-use crate::journal::State;
+use crate::journal::{HostEntry, State};
 use crate::limits;
 use crate::policy::{Policy, Verb, Who};
 use crate::principal::Asker;
@@ -172,26 +172,35 @@ pub fn admit_on_run(
 ) -> Result<(), Refusal> {
     authenticate(ctx, asker)?;
     require_any(ctx, asker, verb)?;
-    let hosts = hosts(ctx);
-    let named: Vec<&Host<'_>> = hosts
+    // Hosts that were removed keep guarding what was done on them.
+    let hosts: Option<Vec<Host<'_>>> = targets
         .iter()
-        .filter(|host| targets.iter().any(|target| target.agent == host.id))
+        .map(|target| {
+            Some(as_host(
+                ctx,
+                target.agent,
+                ctx.state.hosts.get(&target.agent)?,
+            ))
+        })
         .collect();
-    permit(ctx, asker, verb, &named).map(|_| ())
+    let hosts = hosts.ok_or_else(|| denied(verb))?;
+    permit(ctx, asker, verb, &hosts.iter().collect::<Vec<_>>()).map(|_| ())
 }
 
 /// The hosts that may come back, as selectors see them.
 #[must_use]
 pub fn hosts<'a>(ctx: &Context<'a>) -> Vec<Host<'a>> {
     let entries = ctx.state.hosts.iter().filter(|(_, host)| !host.revoked);
-    entries
-        .map(|(id, host)| Host {
-            id: *id,
-            name: &host.enrolment.name,
-            labels: &host.labels,
-            online: (ctx.online)(*id),
-        })
-        .collect()
+    entries.map(|(id, host)| as_host(ctx, *id, host)).collect()
+}
+
+fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> {
+    Host {
+        id,
+        name: &host.enrolment.name,
+        labels: &host.labels,
+        online: (ctx.online)(id),
+    }
 }
 
 fn authenticate(ctx: &Context<'_>, asker: &Asker) -> Result<(), Refusal> {

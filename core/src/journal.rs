@@ -3,7 +3,7 @@
 //! Folding is pure and total: the hub's memory is this same fold. A record that does not fit the state (a `Go` for an unknown run)
 //! changes nothing, because an older or newer program may have written it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::principal::{Place, Principal};
@@ -179,6 +179,8 @@ pub struct State {
     pub tokens: BTreeMap<String, TokenEntry>,
     /// Runs by id.
     pub runs: BTreeMap<RunId, Run>,
+    /// Runs that are not over.
+    pub open: BTreeSet<RunId>,
     /// Runs by number.
     pub numbers: BTreeMap<RunNumber, RunId>,
     /// Interactions that were accepted: none is accepted twice.
@@ -231,9 +233,18 @@ impl State {
                 }
             }
             Kind::Accepted(spec) => self.accepted(spec, at_ms),
-            Kind::Go(run) => self.with(*run, |run| run.phase = Phase::Running),
+            // Whichever of the two comes first stands.
+            Kind::Go(run) => self.with(*run, |run| {
+                if run.phase == Phase::Accepted {
+                    run.phase = Phase::Running;
+                }
+            }),
             Kind::Expired { run, reason } => {
-                self.with(*run, |run| run.phase = Phase::Expired(reason.clone()));
+                self.with(*run, |run| {
+                    if run.phase == Phase::Accepted {
+                        run.phase = Phase::Expired(reason.clone());
+                    }
+                });
             }
             Kind::CancelRequested { run, by, force } => self.with(*run, |run| {
                 run.cancel = Some(CancelRequest {
@@ -294,6 +305,7 @@ impl State {
         if let Some(place) = spec.place {
             self.interactions.insert(place.interaction, spec.id);
         }
+        self.open.insert(spec.id);
         self.runs
             .insert(spec.id, Run::new(number, spec.clone(), at_ms));
     }
@@ -301,6 +313,51 @@ impl State {
     fn with(&mut self, run: RunId, change: impl FnOnce(&mut Run)) {
         if let Some(run) = self.runs.get_mut(&run) {
             change(run);
+            if run.is_over() {
+                self.open.remove(&run.spec.id);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Target;
+
+    #[test]
+    fn the_first_of_go_and_expired_stands() {
+        let id = RunId::from_bytes([7; 16]);
+        let spec = Spec {
+            id,
+            by: Principal::Local("root".into()),
+            place: None,
+            selector: "all".into(),
+            command: "true".into(),
+            run_as: None,
+            timeout_ms: 0,
+            targets: Vec::<Target>::new(),
+            digest: [0; 32],
+            grant: None,
+        };
+        let expired = Kind::Expired {
+            run: id,
+            reason: "late".into(),
+        };
+        let phase_after = |kinds: [Kind; 2]| {
+            let mut state = State::default();
+            state.apply(&Record {
+                at_ms: 1,
+                kind: Kind::Accepted(spec.clone()),
+            });
+            assert!(state.open.contains(&id));
+            for kind in kinds {
+                state.apply(&Record { at_ms: 2, kind });
+            }
+            (state.runs[&id].phase.clone(), state.open.contains(&id))
+        };
+        let late = (Phase::Expired("late".into()), false);
+        assert_eq!(phase_after([expired.clone(), Kind::Go(id)]), late);
+        assert_eq!(phase_after([Kind::Go(id), expired]), (Phase::Running, true));
     }
 }

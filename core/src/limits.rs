@@ -84,6 +84,9 @@ pub const PAGE_CHARS_MAX: usize = 1_900;
 /// Pages of one host that are posted whole; after them one tail page is edited in place and the whole output is attached.
 pub const PAGES_WHOLE_MAX: usize = 3;
 
+/// Characters of all text displays of one message, UTF-16 units (Discord: 4,000).
+pub const CARD_CHARS_MAX: usize = 4_000;
+
 /// Hosts of one run whose output is posted in its thread: more messages nobody reads, and Discord takes about one a second.
 pub const THREAD_HOSTS_MAX: usize = 25;
 

@@ -6,6 +6,11 @@
 
 use std::collections::BTreeMap;
 
+/// The longest wait before a write that failed is tried again, milliseconds.
+const AGAIN_MS_MAX: u64 = 60_000;
+/// After so many failures in a row, about an hour, a block is given up.
+const FAILURES_MAX: u32 = 60;
+
 /// A block of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Block {
@@ -71,6 +76,8 @@ struct Entry {
     message: Option<u64>,
     /// Not before, after a failure.
     not_before_ms: u64,
+    /// Failures in a row.
+    failures: u32,
     /// Given up: Discord will never take it.
     dead: bool,
 }
@@ -102,6 +109,7 @@ impl Outbox {
             written: Some(digest),
             message: Some(message),
             not_before_ms: 0,
+            failures: 0,
             dead: false,
         };
         self.entries.insert(block, entry);
@@ -115,6 +123,7 @@ impl Outbox {
             written: None,
             message: None,
             not_before_ms: 0,
+            failures: 0,
             dead: false,
         });
         // An urgent state that is not written yet stays urgent when a newer one replaces it.
@@ -181,14 +190,24 @@ impl Outbox {
         if let Some(entry) = self.entries.get_mut(&block) {
             entry.written = Some(digest);
             entry.message = Some(message);
+            entry.failures = 0;
         }
     }
 
-    /// A write failed and may be tried again at this time.
-    pub fn failed(&mut self, block: Block, again_ms: u64) {
+    /// A write failed and may be tried again after this time, milliseconds, and later each time; in the end it is given up.
+    pub fn failed(&mut self, block: Block, after_ms: u64, now_ms: u64) {
         if let Some(entry) = self.entries.get_mut(&block) {
-            entry.not_before_ms = again_ms;
+            let longer = after_ms.saturating_mul(1 << entry.failures.min(5));
+            entry.not_before_ms = now_ms.saturating_add(longer.min(AGAIN_MS_MAX).max(after_ms));
+            entry.failures += 1;
+            entry.dead = entry.failures >= FAILURES_MAX;
         }
+    }
+
+    /// True when a block was given up.
+    #[must_use]
+    pub fn is_dead(&self, block: Block) -> bool {
+        self.entries.get(&block).is_some_and(|entry| entry.dead)
     }
 
     /// Discord will never take this block: the message or its thread is gone.
@@ -285,7 +304,7 @@ mod tests {
             outbox.next(Lane::Thread, NOW),
             Next::Create(Block::Page(0, 0))
         );
-        outbox.failed(Block::Page(0, 0), NOW + 500);
+        outbox.failed(Block::Page(0, 0), 500, NOW);
         assert_eq!(
             outbox.next(Lane::Thread, NOW),
             Next::At(NOW + 500),

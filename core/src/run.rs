@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::ids::{AgentId, HostName, RunId, RunNumber};
 use crate::principal::{Place, Principal};
 
-pub use machine::{Away, Effect, Event, Told};
+pub use machine::{Away, Effect, Event, Held, Told};
 pub use outcome::{How, Outcome, Reason};
 
 /// What was accepted: fixed for the life of the run.

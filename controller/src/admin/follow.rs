@@ -8,6 +8,7 @@ use shanty_core::spool::{Decoder, Record};
 use shanty_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::convert;
@@ -27,11 +28,17 @@ pub(super) fn follow(
     spawner: &Spawner,
     output: Output,
     watch: watch::Receiver<Arc<Snapshot>>,
+    shutdown: CancellationToken,
 ) -> ReceiverStream<Result<v1::FollowEvent, Status>> {
     let (tx, rx) = mpsc::channel(EVENTS_MAX);
     let readers = spawner.clone();
     spawner.spawn(async move {
-        if let Err(error) = follow_run(&readers, &output, watch, &tx).await {
+        let followed = tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tx.closed() => return,
+            followed = follow_run(&readers, &output, watch, &tx) => followed,
+        };
+        if let Err(error) = followed {
             tracing::error!(%error, "output cannot be read");
             tx.send(Err(Status::unavailable("output cannot be read")))
                 .await
@@ -170,8 +177,10 @@ impl Reader {
     ) -> Result<(), StoreError> {
         let mut stored = self.output.watch(self.run, self.agent).await?;
         loop {
+            // First the run, then what is stored: an end that is known has its output stored.
+            let over = has_ended(&run, self.agent);
             let now: Stored = *stored.borrow_and_update();
-            let ended = now.ended || has_ended(&run, self.agent);
+            let ended = now.ended || over;
             if now.len > self.offset && !self.send_stored(tx).await? {
                 return Ok(());
             }

@@ -21,6 +21,8 @@ use crate::hub::{Snapshot, Which};
 
 /// The journal must have committed by then: the answer has to reach Discord within three seconds.
 const DECIDE: Duration = Duration::from_millis(1_500);
+/// Whether Discord has the answer all the same must be known by then: later nobody expects the run to start.
+const LOOK_UP: Duration = Duration::from_secs(10);
 /// Runs that `/runs` shows.
 const RUNS_SHOWN: usize = 10;
 
@@ -159,7 +161,8 @@ async fn answer_with(edge: &Edge, asker: &Asker, card: &Card) -> Result<MessageR
     // It may be there all the same: look once.
     let look = edge.requests.read_original(to);
     let look = look.map_err(|error| chain(&error))?;
-    let found = edge.sender.call(&look).await;
+    let found = tokio::time::timeout(LOOK_UP, edge.sender.call(&look)).await;
+    let found = found.map_err(|_| not_taken.clone())?;
     found
         .and_then(|answer| answer.message())
         .map_err(|_| not_taken)

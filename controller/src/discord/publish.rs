@@ -7,7 +7,6 @@ mod lane;
 mod output;
 mod render;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +17,8 @@ use shanty_core::limits;
 use shanty_core::outbox::{Block, Lane, Outbox, Urgency};
 use shanty_core::principal::Principal;
 use shanty_core::run::Run;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio_stream::wrappers::WatchStream;
-use tokio_util::sync::CancellationToken;
 
 use super::Edge;
 use crate::clock::now_ms;
@@ -61,35 +59,31 @@ pub(super) async fn start(edge: &Arc<Edge>, run: RunId, guild: Option<u64>, post
 }
 
 /// Shows the runs of the command line in the channel for operators, if there is one.
-pub(super) async fn ops(edge: Arc<Edge>, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Some(channel) = edge.ops_channel else {
-        shutdown.cancelled().await;
-        return Ok(());
-    };
-    let mut active = edge.hub.active();
-    // What was active before is shown already, by an earlier process.
-    let mut seen: BTreeSet<RunId> = active.borrow_and_update().keys().copied().collect();
+pub(super) async fn ops(edge: Arc<Edge>) -> anyhow::Result<()> {
+    let mut begun = edge.hub.begun();
     loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            changed = active.changed() => if changed.is_err() {
-                shutdown.cancelled().await;
-                return Ok(());
+        let (id, local) = tokio::select! {
+            () = edge.shutdown.cancelled() => return Ok(()),
+            begun = begun.recv() => match begun {
+                Ok(begun) => begun,
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "too many runs at once: some are not shown in the channel for operators");
+                    continue;
+                }
+                Err(broadcast::error::RecvError::Closed) => {
+                    edge.shutdown.cancelled().await;
+                    return Ok(());
+                }
             },
+        };
+        if let (true, Some(channel)) = (local, edge.ops_channel) {
+            let posted = Posted {
+                channel,
+                card: None,
+                thread: None,
+            };
+            start(&edge, id, None, posted).await;
         }
-        let runs = active.borrow_and_update().clone();
-        for (id, watch) in runs.iter() {
-            let local = watch.borrow().run.spec.place.is_none();
-            if seen.insert(*id) && local {
-                let posted = Posted {
-                    channel,
-                    card: None,
-                    thread: None,
-                };
-                start(&edge, *id, None, posted).await;
-            }
-        }
-        seen.retain(|id| runs.contains_key(id));
     }
 }
 
@@ -142,6 +136,7 @@ impl Publisher {
         let mut channel = Flight::Idle;
         let mut thread = Flight::Idle;
         let mut watching = true;
+        let shutdown = self.edge.shutdown.clone();
         loop {
             self.fetch_whole().await?;
             self.want();
@@ -153,12 +148,17 @@ impl Publisher {
             if shown && channel.is_idle() && thread.is_idle() {
                 return Ok(());
             }
+            if self.outbox.is_dead(Block::Card) {
+                // The channel is gone, or closed to the bot: there is nowhere to show anything.
+                return Ok(());
+            }
             let wake = channel_next.into_iter().chain(thread_next).min();
             let wake = wake.map_or(Duration::from_secs(3_600), |at| {
                 Duration::from_millis(at.saturating_sub(now).max(1))
             });
             let behind = self.hosts.iter().any(HostOutput::is_behind);
             tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
                 changed = self.watch.changed(), if watching => watching = changed.is_ok(),
                 Some((host, stored)) = stored.next() => self.grew(host, stored),
                 () = std::future::ready(()), if behind => self.read().await?,

@@ -9,13 +9,16 @@ use shanty_core::limits;
 use shanty_core::policy::Verb;
 use shanty_core::principal::{Asker, Principal};
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{CancelRequest, Event, Phase, Run, Spec};
+use shanty_core::run::{CancelRequest, Event, Run, Spec};
 use shanty_core::selector::complete::Choice;
 use tokio::sync::oneshot;
 
 use super::handle::{Cancelled, HostsView, NewToken, Request, Snapshot, TokenRow, Which};
 use super::{After, Hub};
 use crate::clock::now_ms;
+
+/// Runs that a list looks through: somebody with few rights must not hold up everybody.
+const RUNS_LOOKED_AT_MAX: usize = 2_000;
 
 impl Hub {
     /// Takes one request. Only calls.
@@ -26,7 +29,15 @@ impl Hub {
                 request,
                 reply,
             } => self.ask_run(&asker, &request, reply),
-            Request::Go { run } => self.append(Kind::Go(run), After::Go(run)),
+            Request::Go { run } => {
+                if self.is_accepted(run) {
+                    self.append(Kind::Go(run), After::Go(run));
+                }
+            }
+            Request::IsTarget { agent, run, reply } => {
+                let run = self.state.runs.get(&run);
+                drop(reply.send(Ok(run.is_some_and(|run| run.execution(agent).is_some()))));
+            }
             Request::Expire { run, reason } => self.expire(run, reason),
             Request::Cancel {
                 asker,
@@ -149,12 +160,7 @@ impl Hub {
     }
 
     pub(super) fn expire(&mut self, run: RunId, reason: String) {
-        let waits = self
-            .state
-            .runs
-            .get(&run)
-            .is_some_and(|run| run.phase == Phase::Accepted);
-        if waits {
+        if self.is_accepted(run) {
             self.append(Kind::Expired { run, reason }, After::Nothing);
         }
     }
@@ -184,7 +190,7 @@ impl Hub {
         for run in &found {
             admission::admit_on_run(&ctx, asker, Verb::Cancel, &run.spec.targets)?;
         }
-        found.retain(|run| run.phase == Phase::Running);
+        found.retain(|run| !run.is_over());
         if found.is_empty() && !matches!(which, Which::All) {
             return Err(Refusal::new(
                 Code::Closed,
@@ -263,7 +269,12 @@ impl Hub {
         let may = |run: &&Run| {
             admission::admit_on_run(&ctx, asker, Verb::View, &run.spec.targets).is_ok()
         };
-        Ok(newest.filter(may).take(limit).cloned().collect())
+        Ok(newest
+            .take(RUNS_LOOKED_AT_MAX)
+            .filter(may)
+            .take(limit)
+            .cloned()
+            .collect())
     }
 
     fn ask_show(&self, asker: &Asker, number: RunNumber) -> Result<&Run, Refusal> {

@@ -10,13 +10,13 @@ use shanty_core::journal::Kind;
 use shanty_core::limits;
 use shanty_core::principal::Principal;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{Event, Phase, Told};
+use shanty_core::run::{Event, Held, Phase, Told};
 use shanty_core::view::HostRow;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{After, Hub};
-use crate::clock::now_ms;
+use crate::clock::{link_ms, now_ms};
 
 /// What is known of a host beside the journal.
 #[derive(Default)]
@@ -66,7 +66,7 @@ pub struct Holds {
     /// Its run.
     pub run: RunId,
     /// How it stands.
-    pub told: Told,
+    pub held: Held,
     /// Bytes of it that are committed here.
     pub stored: u64,
 }
@@ -93,7 +93,7 @@ impl Hub {
             return;
         }
         let welcome = v1::Welcome {
-            now_ms: now_ms(),
+            now_ms: link_ms(),
             acked: link
                 .executions
                 .iter()
@@ -155,22 +155,18 @@ impl Hub {
 
     fn tell_runs_of(&mut self, agent: AgentId, executions: &[Holds]) {
         let mut concerned: BTreeSet<RunId> = executions.iter().map(|holds| holds.run).collect();
-        let waiting = self.state.runs.values().filter(|run| {
-            let open = |execution: &shanty_core::run::Execution| execution.outcome().is_none();
-            run.phase == Phase::Running && run.execution(agent).is_some_and(open)
-        });
-        concerned.extend(waiting.map(|run| run.spec.id));
+        concerned.extend(self.open_runs_of(agent));
         for run in concerned {
             let holds = executions.iter().find(|holds| holds.run == run);
-            let stored = holds.is_some_and(|holds| holds.stored > 0);
-            self.drive(
-                run,
-                Event::LinkUp {
-                    agent,
-                    holds: holds.map(|h| h.told.clone()),
-                    stored,
-                },
-            );
+            let holds = holds.map(|holds| holds.held.clone());
+            let begun = self
+                .state
+                .runs
+                .get(&run)
+                .is_some_and(|run| run.phase != Phase::Accepted);
+            if begun {
+                self.drive(run, Event::LinkUp { agent, holds });
+            }
         }
     }
 
@@ -198,16 +194,21 @@ impl Hub {
     }
 
     fn open_runs_of(&self, agent: AgentId) -> Vec<RunId> {
-        let of = |run: &&shanty_core::run::Run| !run.is_over() && run.execution(agent).is_some();
-        self.state
-            .runs
-            .values()
-            .filter(of)
-            .map(|run| run.spec.id)
-            .collect()
+        let of = |id: &&RunId| {
+            self.state
+                .runs
+                .get(id)
+                .is_some_and(|run| run.execution(agent).is_some())
+        };
+        self.state.open.iter().filter(of).copied().collect()
     }
 
     pub(super) fn told(&mut self, agent: AgentId, run: RunId, told: Told, spool_full: bool) {
+        let run_here = self.state.runs.get(&run);
+        if run_here.is_none_or(|run| run.execution(agent).is_none()) {
+            tracing::warn!(agent.id = %agent, run.id = %run, "an agent speaks of a run that is not its own");
+            return;
+        }
         if let Some(presence) = self.presence.get_mut(&agent) {
             let changed = if spool_full {
                 presence.spool_full.insert(run)
@@ -304,8 +305,21 @@ impl Hub {
             return;
         };
         let mut labels = Labels::default();
-        let kept = host
-            .labels
+        // What was asked just before may not be committed yet.
+        let asked = self
+            .pending
+            .iter()
+            .rev()
+            .find_map(|pending| match &pending.record.kind {
+                Kind::Labelled {
+                    agent: of,
+                    labels,
+                    by: _,
+                } if *of == agent => Some(labels),
+                _ => None,
+            });
+        let kept = asked
+            .unwrap_or(&host.labels)
             .iter()
             .filter(|(key, _)| !remove.iter().any(|gone| gone == key));
         for (key, value) in kept.chain(set.iter()) {

@@ -10,14 +10,11 @@ use shanty_core::run::{Run, Told};
 use shanty_core::selector::complete::Choice;
 use shanty_core::view::HostRow;
 use shanty_proto::v1;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use zeroize::Zeroizing;
 
 use super::enrol::{JoinRequest, Joined};
 use super::fleet::LinkUp;
-
-/// The runs that are not over, each with its newest state. Level-triggered.
-pub type ActiveRuns = Arc<super::SnapshotMap>;
 
 /// A run as it stands, with what its card needs besides.
 #[derive(Clone, Debug)]
@@ -185,6 +182,11 @@ pub enum Request {
         agent: AgentId,
         link: u64,
     },
+    IsTarget {
+        agent: AgentId,
+        run: RunId,
+        reply: Reply<bool>,
+    },
     Told {
         agent: AgentId,
         run: RunId,
@@ -205,21 +207,21 @@ pub enum Request {
 #[derive(Clone)]
 pub struct Handle {
     tx: mpsc::Sender<Request>,
-    active: watch::Receiver<ActiveRuns>,
+    begun: broadcast::Sender<(RunId, bool)>,
 }
 
 impl Handle {
     pub(super) const fn new(
         tx: mpsc::Sender<Request>,
-        active: watch::Receiver<ActiveRuns>,
+        begun: broadcast::Sender<(RunId, bool)>,
     ) -> Self {
-        Self { tx, active }
+        Self { tx, begun }
     }
 
-    /// The runs that are not over.
+    /// The runs that begin from now on, and whether the command line asked for them.
     #[must_use]
-    pub fn active(&self) -> watch::Receiver<ActiveRuns> {
-        self.active.clone()
+    pub fn begun(&self) -> broadcast::Receiver<(RunId, bool)> {
+        self.begun.subscribe()
     }
 
     /// Asks for a run; what comes back is recorded as accepted and waits for [`Handle::go`]. Dropping the future before it is answered
@@ -424,6 +426,12 @@ impl Handle {
     /// A link has ended.
     pub async fn link_down(&self, agent: AgentId, link: u64) {
         self.tell(Request::LinkDown { agent, link }).await;
+    }
+
+    /// Whether a run was for this host: nobody else's output is taken.
+    pub async fn is_target(&self, agent: AgentId, run: RunId) -> bool {
+        let answer = self.ask(|reply| Request::IsTarget { agent, run, reply });
+        answer.await.unwrap_or(false)
     }
 
     /// An agent says how an execution stands.

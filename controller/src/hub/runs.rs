@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::decide::not_found;
 use super::handle::Snapshot;
 use super::{After, Hub};
-use crate::clock::now_ms;
+use crate::clock::{link_ms, now_ms};
 use crate::store::StoreError;
 
 /// A run that was accepted and hears neither of `Go` nor of the end for this long is given up, milliseconds.
@@ -22,13 +22,7 @@ const ACCEPTED_MS_MAX: u64 = 60_000;
 impl Hub {
     /// What an earlier process left: accepted runs did not begin, and ends that are stored and not recorded are recorded now.
     pub(super) async fn recover(&mut self) -> Result<(), StoreError> {
-        let open: Vec<RunId> = self
-            .state
-            .runs
-            .values()
-            .filter(|run| !run.is_over())
-            .map(|run| run.spec.id)
-            .collect();
+        let open: Vec<RunId> = self.state.open.iter().copied().collect();
         for id in open {
             let Some(run) = self.state.runs.get(&id) else {
                 continue;
@@ -62,6 +56,14 @@ impl Hub {
             .map(|(agent, _)| *agent);
         let online = online.collect();
         self.drive(run, Event::Begin { online });
+        let local = self
+            .state
+            .runs
+            .get(&run)
+            .is_some_and(|run| run.spec.place.is_none());
+        // The watch must be there before anybody is told of the run.
+        self.publish();
+        self.begun.send((run, local)).ok(); // nobody shows runs
     }
 
     /// The last record of a spool is committed.
@@ -70,20 +72,14 @@ impl Hub {
     }
 
     pub(super) fn tick(&mut self) {
+        for (kind, after) in std::mem::take(&mut self.unwritten) {
+            self.append(kind, after);
+        }
         let now = now_ms();
-        let open: Vec<(RunId, bool)> = self
-            .state
-            .runs
-            .values()
-            .filter(|run| !run.is_over())
-            .map(|run| {
-                let forgotten = run.phase == Phase::Accepted
-                    && now.saturating_sub(run.accepted_ms) > ACCEPTED_MS_MAX;
-                (run.spec.id, forgotten)
-            })
-            .collect();
-        for (id, forgotten) in open {
-            if forgotten {
+        let open: Vec<RunId> = self.state.open.iter().copied().collect();
+        for id in open {
+            let accepted_ms = self.state.runs.get(&id).map_or(now, |run| run.accepted_ms);
+            if self.is_accepted(id) && now.saturating_sub(accepted_ms) > ACCEPTED_MS_MAX {
                 self.expire(id, "nobody said that the answer was seen".to_owned());
             } else {
                 self.drive(id, Event::Tick);
@@ -97,7 +93,7 @@ impl Hub {
             return;
         };
         let mut effects = Vec::new();
-        run.handle(event, now_ms(), &mut effects);
+        run.handle(event, link_ms(), &mut effects);
         self.dirty.insert(id);
         for effect in effects {
             self.carry_out(id, effect);
@@ -191,7 +187,6 @@ impl Hub {
         if self.dirty.is_empty() {
             return;
         }
-        let mut changed = false;
         for id in std::mem::take(&mut self.dirty) {
             let Some(snapshot) = self.snapshot(id) else {
                 continue;
@@ -201,19 +196,10 @@ impl Hub {
                 sender.send_replace(snapshot);
             } else if !over {
                 self.snapshots.insert(id, watch::channel(snapshot).0);
-                changed = true;
             }
-            if over && self.snapshots.remove(&id).is_some() {
-                changed = true;
+            if over {
+                self.snapshots.remove(&id);
             }
-        }
-        if changed {
-            let all = self
-                .snapshots
-                .iter()
-                .map(|(id, sender)| (*id, sender.subscribe()))
-                .collect();
-            self.active.send_replace(Arc::new(all));
         }
     }
 

@@ -11,7 +11,7 @@ use shanty_certs::tls;
 use shanty_core::limits;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -36,6 +36,8 @@ pub(super) struct Peer {
 pub(super) struct AgentIo {
     io: TlsStream<TcpStream>,
     peer: Peer,
+    /// One of the connections that the listener may have at once.
+    _place: OwnedSemaphorePermit,
 }
 
 /// A bound socket with its TLS configuration.
@@ -43,20 +45,23 @@ pub(super) struct Listener {
     socket: TcpListener,
     acceptor: TlsAcceptor,
     domain: Option<TrustDomain>,
+    places: Arc<Semaphore>,
 }
 
 impl Listener {
-    /// With a domain, every peer must have an identity in it.
+    /// With a domain, every peer must have an identity in it. Past this number of connections others wait.
     #[must_use]
     pub(super) fn new(
         socket: TcpListener,
         config: Arc<rustls::ServerConfig>,
         domain: Option<TrustDomain>,
+        connections_max: usize,
     ) -> Self {
         Self {
             socket,
             acceptor: TlsAcceptor::from(config),
             domain,
+            places: Arc::new(Semaphore::new(connections_max)),
         }
     }
 
@@ -72,6 +77,13 @@ impl Listener {
         spawner.spawn(async move {
             loop {
                 let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else {
+                    return;
+                };
+                let place = tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    place = Arc::clone(&self.places).acquire_owned() => place,
+                };
+                let Ok(place) = place else {
                     return;
                 };
                 let (stream, from) = tokio::select! {
@@ -92,7 +104,7 @@ impl Listener {
                 each.spawn(async move {
                     tokio::select! {
                         () = stopping.cancelled() => {}
-                        done = handshake(acceptor, stream, from, domain) => {
+                        done = handshake(acceptor, stream, from, domain, place) => {
                             drop(permit);
                             if let Some(io) = done {
                                 tx.send(Ok(io)).await.ok(); // tonic is gone: shutting down
@@ -111,6 +123,7 @@ async fn handshake(
     stream: TcpStream,
     from: std::net::SocketAddr,
     domain: Option<TrustDomain>,
+    place: OwnedSemaphorePermit,
 ) -> Option<AgentIo> {
     stream.set_nodelay(true).ok(); // a socket that is gone fails at its next use
     let within = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
@@ -140,6 +153,7 @@ async fn handshake(
     Some(AgentIo {
         io,
         peer: Peer { identity, from },
+        _place: place,
     })
 }
 

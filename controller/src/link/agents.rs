@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
+use shanty_core::run::{Held, Told};
 use shanty_proto::convert::told_from_wire;
 use shanty_proto::v1;
 use tokio::sync::mpsc;
@@ -22,6 +23,8 @@ use crate::hub::{Handle, Holds, LinkUp};
 use crate::store::Output;
 use crate::supervise::Spawner;
 
+/// Executions that one agent may name at once.
+const EXECUTIONS_MAX: usize = 2_000;
 /// What the hub may send before an agent has taken it. Past it the link is closed.
 const DOWN_MAX: usize = 1_024;
 /// Messages that wait for the network.
@@ -91,6 +94,9 @@ impl v1::agents_server::Agents for Agents {
 impl Agents {
     /// What the agent holds, and how much of it is committed here.
     async fn holds(&self, agent: AgentId, hello: &v1::Hello) -> Result<Vec<Holds>, Status> {
+        if hello.executions.len() > EXECUTIONS_MAX {
+            return Err(Status::invalid_argument("too many executions in Hello"));
+        }
         let mut executions = Vec::new();
         for state in &hello.executions {
             let run: RunId = state
@@ -99,14 +105,25 @@ impl Agents {
                 .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
             let told = told_from_wire(state)
                 .map_err(|error| Status::invalid_argument(error.to_string()))?;
+            if !self.hub.is_target(agent, run).await {
+                tracing::warn!(agent.id = %agent, run.id = %run, "an agent holds an execution of a run that is not known here");
+                continue;
+            }
             let loaded = self.output.load(run, agent).await.map_err(|error| {
                 tracing::error!(%error, "the output of an execution cannot be read");
                 Status::unavailable("the store cannot be read")
             })?;
+            let stored = loaded.stored.borrow().len;
+            let complete = loaded.outcome.is_some();
+            let short = told == Told::Ended && !complete && state.spool_len < stored;
             executions.push(Holds {
                 run,
-                told,
-                stored: loaded.stored.borrow().len,
+                held: Held {
+                    told,
+                    complete,
+                    short,
+                },
+                stored,
             });
         }
         Ok(executions)

@@ -1,5 +1,6 @@
 //! One link at work: orders go down, output goes to the store, acknowledgements go down when they are committed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(super) struct Pump {
     id: u64,
     hub: Handle,
     appender: Appender,
+    /// Runs whose output this agent may send.
+    own: BTreeSet<RunId>,
     seen_ms: Arc<AtomicU64>,
 }
 
@@ -58,6 +61,7 @@ impl Pump {
             id,
             hub,
             appender: output.appender(agent),
+            own: BTreeSet::new(),
             seen_ms,
         }
     }
@@ -135,7 +139,7 @@ impl Pump {
         }
     }
 
-    async fn took(&self, message: v1::Up) -> Result<(), String> {
+    async fn took(&mut self, message: v1::Up) -> Result<(), String> {
         use v1::up::Kind;
         match message.kind {
             Some(Kind::Output(output)) => {
@@ -143,6 +147,12 @@ impl Pump {
                     return Err("a slice of output is too long".to_owned());
                 }
                 let run = parse(&output.run)?;
+                if !self.own.contains(&run) {
+                    if !self.hub.is_target(self.agent, run).await {
+                        return Err("output of a run that is not its own".to_owned());
+                    }
+                    self.own.insert(run);
+                }
                 let bytes = Bytes::from(output.bytes);
                 let taken = self.appender.append(run, output.offset, bytes).await;
                 taken.map_err(|error| error.to_string())

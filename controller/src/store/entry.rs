@@ -1,7 +1,7 @@
 //! What the writer knows of one execution: how much is stored, what its records say, and whether its last one is there.
 
 use sha2::{Digest as _, Sha256};
-use shanty_core::link::receiver::Receiver;
+use shanty_core::link::receiver::{Accept, Receiver};
 use shanty_core::refusal::Code;
 use shanty_core::run::{How, Outcome, Reason};
 use shanty_core::spool::{Cause, Decoder, Exit, How as ExitHow, Record};
@@ -69,6 +69,21 @@ impl Entry {
             len: self.receiver.stored(),
             ended: self.outcome.is_some(),
         }
+    }
+
+    /// Judges a slice. Nothing follows the last record, and no spool is longer than an honest agent makes it.
+    pub(super) fn accept(&mut self, offset: u64, len: usize, bytes_max: u64) -> Accept {
+        let end = offset.saturating_add(len as u64);
+        let past_end = self.outcome.is_some() && end > self.receiver.stored();
+        if past_end || end > bytes_max {
+            return Accept::Close;
+        }
+        self.receiver.accept(offset, len)
+    }
+
+    /// True when nothing of it is stored or expected by anybody.
+    pub(super) fn is_idle(&self) -> bool {
+        (self.row == 0 || self.outcome.is_some()) && self.watch.receiver_count() == 0
     }
 
     /// Takes the next bytes of the spool.

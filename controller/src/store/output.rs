@@ -27,6 +27,8 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/output_1.sql")];
 const QUEUE_MAX: usize = 1_024;
 /// Bytes that one commit takes at most.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Executions in memory before those that nobody waits for are dropped from it.
+const ENTRIES_MAX: usize = 4_096;
 /// Bytes of one row at most: large rows when much is queued.
 const ROW_BYTES_MAX: usize = 1024 * 1024;
 
@@ -149,7 +151,10 @@ pub type Exited = (RunId, AgentId, Outcome);
 
 impl Output {
     /// Opens or creates the file and starts its writer.
-    pub(super) fn open(path: &Path) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        spool_bytes_max: u64,
+    ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
         let connection = sqlite::open(path, &MIGRATIONS)?;
         let reader = sqlite::open_reader(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);
@@ -158,6 +163,7 @@ impl Output {
             connection,
             entries: HashMap::new(),
             exits: exits_tx,
+            spool_bytes_max,
         };
         let thread = thread::Builder::new()
             .name("output".to_owned())
@@ -246,6 +252,7 @@ struct Writer {
     connection: Connection,
     entries: HashMap<Key, Entry>,
     exits: mpsc::Sender<Exited>,
+    spool_bytes_max: u64,
 }
 
 impl Writer {
@@ -262,6 +269,8 @@ impl Writer {
                     }
                     Command::Forget(key) => drop(self.entries.remove(&key)),
                     Command::Load { key, done } => {
+                        // What was handed in before must be committed before anybody is told of it.
+                        self.commit(std::mem::take(&mut appends));
                         done.send(self.load(key)).ok(); // the asker gave up
                     }
                 }
@@ -282,6 +291,9 @@ impl Writer {
         let entry = read_entry(&self.connection, key)?;
         let loaded = entry.loaded();
         if entry.outcome().is_none() {
+            if self.entries.len() >= ENTRIES_MAX {
+                self.entries.retain(|_, entry| !entry.is_idle());
+            }
             self.entries.insert(key, entry);
         }
         Ok(loaded)
@@ -343,7 +355,8 @@ impl Writer {
                 Slot::Vacant(free) => free.insert(read_entry(&transaction, append.key)?),
             };
             let before = entry.receiver.stored();
-            let answer = match entry.receiver.accept(append.offset, append.bytes.len()) {
+            let answer = match entry.accept(append.offset, append.bytes.len(), self.spool_bytes_max)
+            {
                 Accept::Append { skip } => {
                     let fresh = append.bytes.get(skip..).unwrap_or_default();
                     if entry.row == 0 {

@@ -278,3 +278,37 @@ fn completion_shows_only_what_may_be_used() {
     );
     assert_eq!(complete(&ctx, &person(GUEST, &[]), "").len(), 0);
 }
+
+#[test]
+fn removing_a_host_opens_nothing() {
+    let (mut state, policy) = (state(), policy());
+    let by = Principal::Local("root".into());
+    state.apply(&Record {
+        at_ms: 2,
+        kind: Kind::Revoked {
+            agent: agent(3),
+            by,
+        },
+    });
+    let online = |_| true;
+    let ctx = Context {
+        state: &state,
+        policy: &policy,
+        guilds: &[GUILD],
+        online: &online,
+    };
+    let target = |n: u8, name: &str| Target {
+        agent: agent(n),
+        name: name.parse().unwrap(),
+    };
+    let may = |targets: &[Target]| {
+        admit_on_run(&ctx, &person(OPERATOR, &[9]), Verb::View, targets).is_ok()
+    };
+    assert!(may(&[target(1, "web-01")]));
+    assert!(
+        !may(&[target(3, "db-01")]),
+        "it is removed, and still not theirs"
+    );
+    assert!(!may(&[target(1, "web-01"), target(3, "db-01")]));
+    assert!(!may(&[target(9, "unknown")]));
+}

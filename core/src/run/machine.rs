@@ -17,6 +17,17 @@ pub enum Told {
     Refused(Reason),
 }
 
+/// An execution that a host holds when it comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What the agent says of it.
+    pub told: Told,
+    /// Its last record is stored here.
+    pub complete: bool,
+    /// The host has ended it with less of its output than is stored here: it lost some in a crash.
+    pub short: bool,
+}
+
 /// Something that happens to a run after `Go`.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -32,9 +43,7 @@ pub enum Event {
         /// The host.
         agent: AgentId,
         /// What its first message said of this run; nothing when it does not hold it.
-        holds: Option<Told>,
-        /// True when output of it is stored.
-        stored: bool,
+        holds: Option<Held>,
     },
     /// The link of a host ended.
     LinkDown {
@@ -114,11 +123,10 @@ impl Run {
                 }
                 self.close_when_done(out);
             }
-            Event::LinkUp {
-                agent,
-                holds,
-                stored,
-            } => self.link_up(agent, holds, stored, now_ms, out),
+            Event::LinkUp { agent, holds } => match holds {
+                Some(held) => self.held(agent, held, out),
+                None => self.not_held(agent, now_ms, out),
+            },
             Event::LinkDown { agent } => {
                 if let Some(execution) = self.executions.get_mut(&agent) {
                     execution.online = false;
@@ -171,89 +179,93 @@ impl Run {
 
     fn begin(&mut self, online: &[AgentId], now_ms: u64, out: &mut Vec<Effect>) {
         let not_after_ms = now_ms.saturating_add(limits::ORDER_NOT_AFTER_MS);
-        let mut offline = Vec::new();
+        let mut unstarted = Vec::new();
         for (agent, execution) in &mut self.executions {
             execution.online = online.contains(agent);
-            if execution.online {
+            if self.cancel.is_some() {
+                let reason = Reason::new(Code::Closed, "cancelled before it began");
+                unstarted.push((*agent, reason));
+            } else if execution.online {
                 execution.order_sent_ms = Some(now_ms);
                 out.push(Effect::SendOrder {
                     agent: *agent,
                     not_after_ms,
                 });
             } else {
-                offline.push(*agent);
+                let reason = Reason::new(Code::Offline, "the host was offline");
+                unstarted.push((*agent, reason));
             }
         }
-        for agent in offline {
-            let reason = Reason::new(Code::Offline, "the host was offline");
+        for (agent, reason) in unstarted {
             self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
         }
     }
 
-    fn link_up(
-        &mut self,
-        agent: AgentId,
-        holds: Option<Told>,
-        stored: bool,
-        now_ms: u64,
-        out: &mut Vec<Effect>,
-    ) {
-        let cancel = self.cancel.clone();
+    fn held(&mut self, agent: AgentId, held: Held, out: &mut Vec<Effect>) {
+        let cancel = self.cancel.as_ref().map(|cancel| cancel.force);
         let Some(execution) = self.executions.get_mut(&agent) else {
             return;
         };
         execution.online = true;
-        if let Some(told) = holds {
-            self.told(agent, told, out);
-            let Some(execution) = self.executions.get_mut(&agent) else {
-                return;
-            };
-            match (&cancel, execution.outcome()) {
-                (Some(cancel), None) => {
-                    execution.cancel_told = true;
-                    out.push(Effect::SendCancel {
-                        agent,
-                        force: cancel.force,
-                    });
-                }
-                (None, None) => {}
-                // Recorded, and the agent does not know it yet.
-                (_, Some(_)) if matches!(execution.progress, Progress::Done(_)) => {
+        let runs = held.told == Told::Running;
+        match &execution.progress {
+            // Recorded, and the agent does not know it yet. What was called lost is heard to its end first.
+            Progress::Done(outcome) => {
+                let lost = matches!(outcome.how, How::Lost(_));
+                if !lost || held.complete || held.short {
                     out.push(Effect::Release(agent));
+                } else if let (true, Some(force)) = (runs, cancel) {
+                    out.push(Effect::SendCancel { agent, force });
                 }
-                (_, Some(_)) => {}
             }
-            return;
+            Progress::Ending(_) => {}
+            Progress::Queued | Progress::Running if held.short => {
+                let reason =
+                    Reason::new(Code::Agent, "the host lost part of its output in a crash");
+                self.end(agent, Outcome::without_output(How::Lost(reason)), out);
+            }
+            Progress::Queued | Progress::Running => {
+                if let (true, Some(force)) = (runs, cancel) {
+                    execution.cancel_told = true;
+                    out.push(Effect::SendCancel { agent, force });
+                }
+                self.told(agent, held.told, out);
+            }
         }
-        if execution.outcome().is_some() {
+    }
+
+    fn not_held(&mut self, agent: AgentId, now_ms: u64, out: &mut Vec<Effect>) {
+        let cancelled = self.cancel.is_some();
+        let Some(execution) = self.executions.get_mut(&agent) else {
             return;
-        }
-        // An agent keeps every execution that it ever accepted until it is released: this one never became durable there, unless
-        // something proves the contrary.
-        if execution.progress == Progress::Running || stored {
-            let reason = Reason::new(
-                Code::Agent,
-                "the host came back and does not know it any more",
-            );
+        };
+        execution.online = true;
+        let queued = match &execution.progress {
+            Progress::Queued => true,
+            Progress::Running => false,
+            Progress::Ending(_) | Progress::Done(_) => return,
+        };
+        // An agent keeps every execution that it ever accepted until it is released: one that never showed life never became durable.
+        if !queued {
+            let text = "the host came back and does not know it any more";
+            let reason = Reason::new(Code::Agent, text);
             self.end(agent, Outcome::without_output(How::Lost(reason)), out);
             return;
         }
         let not_after_ms = execution
             .order_sent_ms
             .map(|sent| sent.saturating_add(limits::ORDER_NOT_AFTER_MS));
-        let reason = match (cancel, not_after_ms) {
-            (Some(_), _) => Reason::new(Code::Closed, "cancelled before it reached the host"),
-            (None, Some(not_after_ms)) if now_ms < not_after_ms => {
+        let reason = match not_after_ms {
+            _ if cancelled => Reason::new(Code::Closed, "cancelled before it reached the host"),
+            Some(not_after_ms) if now_ms < not_after_ms => {
                 out.push(Effect::SendOrder {
                     agent,
                     not_after_ms,
                 });
                 return;
             }
-            (None, Some(_)) => {
-                Reason::new(Code::Expired, "the order did not reach the host in time")
-            }
-            (None, None) => Reason::new(
+            Some(_) => Reason::new(Code::Expired, "the order did not reach the host in time"),
+            None => Reason::new(
                 Code::ControllerRestart,
                 "the controller restarted before it was sent",
             ),
@@ -286,10 +298,12 @@ impl Run {
         };
         match &execution.progress {
             Progress::Queued | Progress::Running => self.end(agent, outcome, out),
-            // What was unknown is known now: the record that comes later stands.
-            Progress::Done(Outcome {
-                how: How::Lost(_), ..
-            }) => self.end(agent, outcome, out),
+            // What was thought is known better now: the record that comes later stands.
+            Progress::Done(before)
+                if before.how.exit_code().is_none() && outcome.how.exit_code().is_some() =>
+            {
+                self.end(agent, outcome, out);
+            }
             Progress::Done(_) => out.push(Effect::Release(agent)),
             Progress::Ending(_) => {}
         }
@@ -318,20 +332,24 @@ impl Run {
             .accepted_ms
             .saturating_add(self.spec.timeout_ms)
             .saturating_add(patience);
-        let away = |(_, execution): &(&AgentId, &Execution)| {
-            !execution.online && execution.outcome().is_none()
-        };
-        if now_ms >= deadline {
-            let agents: Vec<_> = self
-                .executions
-                .iter()
-                .filter(away)
-                .map(|(id, _)| *id)
-                .collect();
-            for agent in agents {
-                let reason = Reason::new(Code::Offline, "the host did not come back");
-                self.end(agent, Outcome::without_output(How::Lost(reason)), out);
-            }
+        if now_ms < deadline {
+            return;
+        }
+        let open = self
+            .executions
+            .iter()
+            .filter(|(_, execution)| execution.outcome().is_none());
+        let open: Vec<(AgentId, bool)> = open
+            .map(|(id, execution)| (*id, execution.online))
+            .collect();
+        for (agent, online) in open {
+            let text = if online {
+                "the host does not say how it ended"
+            } else {
+                "the host did not come back"
+            };
+            let reason = Reason::new(Code::Offline, text);
+            self.end(agent, Outcome::without_output(How::Lost(reason)), out);
         }
     }
 

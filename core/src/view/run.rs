@@ -11,6 +11,9 @@ use crate::text::{count, duration, size};
 /// Rows of the card that stand for one host each; more hosts are grouped.
 const HOST_ROWS_MAX: usize = 10;
 
+/// Users that the card names.
+const USERS_MAX: usize = 3;
+
 /// What the card shows besides the run itself.
 #[derive(Clone, Debug, Default)]
 pub struct Scene {
@@ -22,20 +25,24 @@ pub struct Scene {
     pub outputs: Vec<(String, String)>,
     /// Hosts whose commands wait because too much output is not stored yet.
     pub spool_full: Vec<String>,
+    /// A last small line about how the run is shown.
+    pub remark: Option<String>,
 }
 
 /// The card of a run.
 #[must_use]
 pub fn run_card(run: &Run, scene: &Scene) -> Card {
     let verdict = Verdict::of(run);
-    let mut texts = vec![heading(run, &verdict, scene)];
+    let mut texts = Texts::with(heading(run, &verdict, scene));
     if let Phase::Expired(reason) = &run.phase {
-        texts.push(format!("Nothing was run: {reason}."));
+        texts.add(Some(format!("Nothing was run: {reason}.")));
     } else {
-        texts.extend(rows(run));
-        texts.extend(notes(run, scene));
-        texts.extend(inlined(run, scene));
+        texts.add(rows(run));
+        texts.add(notes(run, scene));
+        texts.add(inlined(run, scene));
     }
+    texts.add(scene.remark.clone());
+    let texts = texts.0;
     Card {
         accent: verdict.accent,
         texts,
@@ -68,6 +75,32 @@ pub fn thread_name(run: &Run) -> String {
         .collect();
     let name = format!("{} {} · {}", run.number, command.trim(), target(run));
     name.chars().take(limits::NAME_CHARS_MAX).collect()
+}
+
+/// Blocks that fit one card together, counted as Discord counts. The heading always does; what does not fit is left out whole.
+struct Texts(Vec<String>);
+
+impl Texts {
+    fn with(heading: String) -> Self {
+        Self(vec![heading])
+    }
+
+    fn add(&mut self, text: Option<String>) {
+        let Some(text) = text else {
+            return;
+        };
+        let all = || self.0.iter().chain([&text]);
+        let fits = units(&text) <= limits::TEXT_DISPLAY_CHARS_MAX
+            && all().map(|text| units(text)).sum::<usize>() <= limits::CARD_CHARS_MAX
+            && all().map(|text| text.len() + 12).sum::<usize>() <= limits::CARD_BYTES_MAX;
+        if fits {
+            self.0.push(text);
+        }
+    }
+}
+
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
 struct Verdict {
@@ -171,7 +204,18 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
         });
     }
     if !scene.run_as.is_empty() {
-        meta.push(format!("as {}", scene.run_as.join("/")));
+        let more = if scene.run_as.len() > USERS_MAX {
+            "/…"
+        } else {
+            ""
+        };
+        let users: Vec<&str> = scene
+            .run_as
+            .iter()
+            .take(USERS_MAX)
+            .map(String::as_str)
+            .collect();
+        meta.push(format!("as {}{more}", users.join("/")));
     }
     if let Some((_, thread)) = scene.thread {
         meta.push(format!("output in <#{thread}>"));

@@ -69,24 +69,29 @@ impl Publisher {
     }
 
     /// Writes the newest state, if what it is still needs the permit that was given.
-    pub(super) fn take_off(&self, lane: Lane, permit: Permit, now_ms: u64) -> Flight {
-        let Some(written) = self.render(lane, now_ms) else {
-            return Flight::Idle;
-        };
-        match written {
-            Written::Thread(call) => self.fly(permit, call, |answer| {
+    pub(super) fn take_off(&mut self, lane: Lane, permit: Permit, now_ms: u64) -> Flight {
+        match self.render(lane, now_ms) {
+            Ok(None) => Flight::Idle,
+            Ok(Some(Written::Thread(call))) => self.fly(permit, call, |answer| {
                 Done::Thread(
                     answer
                         .and_then(|answer| answer.channel())
                         .map(|thread| thread.id),
                 )
             }),
-            Written::Message(block, digest, call) => self.fly(permit, call, move |answer| {
-                let message = answer
-                    .and_then(|answer| answer.message())
-                    .map(|at| at.message);
-                Done::Written(block, digest, message)
-            }),
+            Ok(Some(Written::Message(block, digest, call))) => {
+                self.fly(permit, call, move |answer| {
+                    let message = answer
+                        .and_then(|answer| answer.message())
+                        .map(|at| at.message);
+                    Done::Written(block, digest, message)
+                })
+            }
+            Err((block, error)) => {
+                tracing::error!(block = ?block, "a message cannot be formed and is given up: {error}");
+                self.outbox.give_up(block);
+                Flight::Idle
+            }
         }
     }
 
@@ -141,9 +146,9 @@ impl Publisher {
             }
             Err(error) => {
                 tracing::warn!("the thread of a run could not be made yet: {error}");
-                let again = crate::clock::now_ms() + again_ms(&error);
+                let now_ms = crate::clock::now_ms();
                 for block in self.thread_blocks() {
-                    self.outbox.failed(block, again);
+                    self.outbox.failed(block, again_ms(&error), now_ms);
                 }
             }
         }
@@ -155,7 +160,7 @@ impl Publisher {
             self.outbox.give_up(block);
         } else {
             tracing::warn!(block = ?block, "a message is tried again: {error}");
-            self.outbox.failed(block, now_ms + again_ms(error));
+            self.outbox.failed(block, again_ms(error), now_ms);
         }
     }
 

@@ -34,12 +34,18 @@ pub(in crate::discord) fn card_digest(card: &Card) -> u64 {
 
 impl Publisher {
     /// What a lane should write now; nothing when nothing is wanted any more.
-    pub(super) fn render(&self, lane: Lane, now_ms: u64) -> Option<Written> {
-        let next = self.outbox.next(lane, now_ms);
-        let (block, message) = match next {
+    ///
+    /// # Errors
+    /// The block cannot be formed, now or later.
+    pub(super) fn render(
+        &self,
+        lane: Lane,
+        now_ms: u64,
+    ) -> Result<Option<Written>, (Block, RequestError)> {
+        let (block, message) = match self.outbox.next(lane, now_ms) {
             Next::Create(block) => (block, None),
             Next::Edit(block, message) => (block, Some(message)),
-            Next::At(_) | Next::Idle => return None,
+            Next::At(_) | Next::Idle => return Ok(None),
         };
         let call = if lane == Lane::Thread && self.thread.is_none() {
             self.make_thread().map(Written::Thread)
@@ -47,13 +53,7 @@ impl Publisher {
             self.write(block, message)
                 .map(|(digest, call)| Written::Message(block, digest, call))
         };
-        match call {
-            Ok(written) => Some(written),
-            Err(error) => {
-                tracing::error!(block = ?block, "a message could not be formed: {error}");
-                None
-            }
-        }
+        call.map(Some).map_err(|error| (block, error))
     }
 
     fn make_thread(&self) -> Result<Call, RequestError> {
@@ -178,21 +178,22 @@ impl Publisher {
             thread: guild.zip(self.thread),
             outputs: outputs.collect(),
             spool_full: snapshot.spool_full.clone(),
+            remark: self.remark(snapshot),
         };
-        let mut card = view::run_card(&snapshot.run, &scene);
+        view::run_card(&snapshot.run, &scene)
+    }
+
+    /// What people should know about how the run is shown.
+    fn remark(&self, snapshot: &Snapshot) -> Option<String> {
+        let number = snapshot.run.number.0;
         if self.thread_failed.is_some() {
-            let number = snapshot.run.number;
-            card.texts.push(format!(
-                "-# output cannot be shown here: the bot needs the rights to create and write in threads · `shanty runs output {}`",
-                number.0
-            ));
-        } else if snapshot.run.spec.targets.len() > self.hosts.len() {
-            card.texts.push(format!(
-                "-# the thread has the output of the first {} hosts · all: `shanty runs output {}`",
-                self.hosts.len(),
-                snapshot.run.number.0
+            return Some(format!(
+                "-# output cannot be shown here: the bot needs the rights to create and write in threads · `shanty runs output {number}`"
             ));
         }
-        card
+        let shown = self.hosts.len();
+        (snapshot.run.spec.targets.len() > shown).then(|| {
+            format!("-# the thread has the output of the first {shown} hosts · all: `shanty runs output {number}`")
+        })
     }
 }

@@ -67,7 +67,7 @@ async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
     let spool = spool(5_000);
     let half = spool.len() / 2 + 3;
 
-    let (output, thread) = Output::open(&path).unwrap();
+    let (output, thread) = Output::open(&path, u64::MAX).unwrap();
     let mut appender = output.appender(agent);
     let mut offset = 0;
     while offset < half {
@@ -84,7 +84,7 @@ async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
         .unwrap();
 
     // Another process of the controller: what it knows comes from the file.
-    let (output, _thread) = Output::open(&path).unwrap();
+    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
     let mut exits = output.exits().unwrap();
     let loaded = output.load(run, agent).await.unwrap();
     assert_eq!(
@@ -127,7 +127,7 @@ async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
 #[tokio::test]
 async fn output_that_differs_from_its_own_digest_is_an_unknown_outcome() {
     let dir = tempfile::tempdir().unwrap();
-    let (output, _thread) = Output::open(&dir.path().join("output.db")).unwrap();
+    let (output, _thread) = Output::open(&dir.path().join("output.db"), 10_000).unwrap();
     let mut exits = output.exits().unwrap();
     let mut bytes = spool(3);
     let honest = spool(4);
@@ -143,4 +143,29 @@ async fn output_that_differs_from_its_own_digest_is_an_unknown_outcome() {
     appender.append(run, 0, Bytes::from(bytes)).await.unwrap();
     let (_, _, outcome) = exits.recv().await.unwrap();
     assert!(matches!(outcome.how, How::Lost(_)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn nothing_follows_the_last_record_and_no_spool_grows_without_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, _thread) = Output::open(&dir.path().join("output.db"), 2_000).unwrap();
+    let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let mut appender = output.appender(agent);
+    let bytes = spool(3);
+    let len = bytes.len();
+    appender.append(run, 0, Bytes::from(bytes)).await.unwrap();
+    acked(&mut appender, run, len as u64).await;
+    appender
+        .append(run, len as u64, Bytes::from_static(b"more"))
+        .await
+        .unwrap();
+    told(&mut appender, |acks| acks.close.is_some()).await;
+
+    let other = RunId::from_bytes([3; 16]);
+    let mut appender = output.appender(agent);
+    appender
+        .append(other, 0, Bytes::from(vec![0; 2_001]))
+        .await
+        .unwrap();
+    told(&mut appender, |acks| acks.close.is_some()).await;
 }

@@ -71,6 +71,34 @@ fn cancel(force: bool) -> Event {
     })
 }
 
+fn held(n: u8, told: Told, complete: bool, short: bool) -> Event {
+    let holds = Some(Held {
+        told,
+        complete,
+        short,
+    });
+    Event::LinkUp {
+        agent: agent(n),
+        holds,
+    }
+}
+
+fn lost(effects: &[Effect]) -> bool {
+    let lost = |effect: &Effect| {
+        matches!(
+            effect,
+            Effect::RecordFinished(
+                _,
+                Outcome {
+                    how: How::Lost(_),
+                    ..
+                }
+            )
+        )
+    };
+    effects.iter().any(lost)
+}
+
 fn not_started(effects: &[Effect], code: Code) -> bool {
     effects.iter().any(|effect| {
         matches!(effect, Effect::RecordFinished(_, Outcome { how: How::NotStarted(reason), .. }) if reason.code == code.as_str())
@@ -154,11 +182,7 @@ fn a_cancel_reaches_hosts_that_are_away_when_they_return() {
         }
     );
 
-    let up = Event::LinkUp {
-        agent: agent(2),
-        holds: Some(Told::Running),
-        stored: true,
-    };
+    let up = held(2, Told::Running, false, false);
     assert_eq!(
         handle(&mut run, up),
         [Effect::SendCancel {
@@ -175,10 +199,9 @@ fn a_cancel_reaches_hosts_that_are_away_when_they_return() {
 
 #[test]
 fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
-    let up = |stored| Event::LinkUp {
+    let up = || Event::LinkUp {
         agent: agent(1),
         holds: None,
-        stored,
     };
     let flapped = || {
         let mut run = run_on(&[1]);
@@ -186,7 +209,7 @@ fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
         handle(&mut run, Event::LinkDown { agent: agent(1) }).clear();
         run
     };
-    let again = handle_at(&mut flapped(), up(false), NOW + 1_000);
+    let again = handle_at(&mut flapped(), up(), NOW + 1_000);
     let not_after_ms = NOW + limits::ORDER_NOT_AFTER_MS;
     assert_eq!(
         again,
@@ -197,16 +220,13 @@ fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
     );
 
     assert!(not_started(
-        &handle_at(&mut flapped(), up(false), not_after_ms),
+        &handle_at(&mut flapped(), up(), not_after_ms),
         Code::Expired
     ));
 
     let mut cancelled = flapped();
     handle(&mut cancelled, cancel(false)).clear();
-    assert!(not_started(
-        &handle(&mut cancelled, up(false)),
-        Code::Closed
-    ));
+    assert!(not_started(&handle(&mut cancelled, up()), Code::Closed));
 }
 
 #[test]
@@ -217,7 +237,6 @@ fn after_a_restart_of_the_controller_nothing_is_sent_again() {
     let up = |n| Event::LinkUp {
         agent: agent(n),
         holds: None,
-        stored: false,
     };
     assert!(not_started(
         &handle(&mut run, up(1)),
@@ -273,4 +292,88 @@ fn what_was_lost_and_comes_back_is_recorded_as_it_was() {
         [Effect::Release(agent(1))],
         "a known outcome is never replaced"
     );
+}
+
+#[test]
+fn what_was_called_lost_is_heard_to_its_end_before_it_is_released() {
+    let mut run = run_on(&[1]);
+    begin(&mut run, &[1]).clear();
+    handle(
+        &mut run,
+        Event::Told {
+            agent: agent(1),
+            told: Told::Running,
+        },
+    )
+    .clear();
+    let reason = Reason::new(Code::Offline, "the host did not come back");
+    run.apply_finished(agent(1), Outcome::without_output(How::Lost(reason)));
+
+    assert_eq!(handle(&mut run, held(1, Told::Ended, false, false)), []);
+    handle(&mut run, cancel(false)).clear();
+    let running = handle(&mut run, held(1, Told::Running, false, false));
+    assert_eq!(
+        running,
+        [Effect::SendCancel {
+            agent: agent(1),
+            force: false
+        }]
+    );
+    let complete = handle(&mut run, held(1, Told::Ended, true, false));
+    assert_eq!(complete, [Effect::Release(agent(1))]);
+}
+
+#[test]
+fn output_that_a_host_lost_in_a_crash_is_an_unknown_outcome() {
+    let mut run = run_on(&[1]);
+    begin(&mut run, &[1]).clear();
+    handle(
+        &mut run,
+        Event::Told {
+            agent: agent(1),
+            told: Told::Running,
+        },
+    )
+    .clear();
+    assert!(lost(&handle(&mut run, held(1, Told::Ended, false, true))));
+}
+
+#[test]
+fn a_cancel_before_the_beginning_starts_nothing() {
+    let mut run = run_on(&[1, 2]);
+    run.phase = Phase::Accepted;
+    assert_eq!(handle(&mut run, cancel(false)), []);
+    run.phase = Phase::Running;
+    let effects = begin(&mut run, &[1, 2]);
+    assert!(
+        effects
+            .iter()
+            .all(|effect| !matches!(effect, Effect::SendOrder { .. }))
+    );
+    assert!(not_started(&effects, Code::Closed));
+}
+
+#[test]
+fn a_real_end_replaces_what_was_only_thought() {
+    let mut run = run_on(&[1]);
+    begin(&mut run, &[]).clear();
+    let reason = Reason::new(Code::Offline, "the host was offline");
+    run.apply_finished(agent(1), Outcome::without_output(How::NotStarted(reason)));
+    let truth = outcome(How::Exited(0));
+    let effects = handle(
+        &mut run,
+        Event::Exit {
+            agent: agent(1),
+            outcome: truth.clone(),
+        },
+    );
+    assert_eq!(effects, [Effect::RecordFinished(agent(1), truth)]);
+}
+
+#[test]
+fn a_host_that_never_says_how_it_ended_is_given_up_too() {
+    let mut run = run_on(&[1]);
+    begin(&mut run, &[1]).clear();
+    assert_eq!(handle_at(&mut run, Event::Tick, NOW + 60_000), []);
+    assert!(lost(&handle_at(&mut run, Event::Tick, NOW + 3_600_000)));
 }

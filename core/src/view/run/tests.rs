@@ -164,3 +164,35 @@ fn hundreds_of_hosts_stay_within_the_limits() {
     assert!(bytes <= limits::CARD_BYTES_MAX);
     assert!(thread_name(&run).chars().count() <= limits::NAME_CHARS_MAX);
 }
+
+#[test]
+fn output_of_characters_that_count_double_stays_within_the_limits() {
+    let names: Vec<String> = (1..=12)
+        .map(|n| format!("a-rather-long-host-name-{n:02}"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut run = run_on(&names);
+    for n in 1..=12 {
+        end(&mut run, n, How::Exited(0), 10);
+    }
+    let outputs = names
+        .iter()
+        .map(|name| ((*name).to_owned(), "😀".repeat(75)))
+        .collect();
+    let run_as = (0..40).map(|n| format!("user-number-{n}")).collect();
+    let card = run_card(
+        &run,
+        &Scene {
+            outputs,
+            run_as,
+            ..scene()
+        },
+    );
+    let units = |text: &String| text.encode_utf16().count();
+    assert!(
+        card.texts
+            .iter()
+            .all(|text| units(text) <= limits::TEXT_DISPLAY_CHARS_MAX)
+    );
+    assert!(card.texts.iter().map(units).sum::<usize>() <= limits::CARD_CHARS_MAX);
+}
