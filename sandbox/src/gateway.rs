@@ -295,18 +295,18 @@ impl Connection {
             }
             world.bump();
         }
-        if let Ended::ByUs(code) = ended {
-            let frame = CloseFrame {
-                code,
-                reason: reason(code).into(),
-            };
-            let closing = async {
+        let closing = async {
+            if let Ended::ByUs(code) = ended {
+                let frame = CloseFrame {
+                    code,
+                    reason: reason(code).into(),
+                };
                 self.socket.send(Message::Close(Some(frame))).await.ok(); // client gone: nothing to tell
-                // Reading on lets the client see the code before the connection is gone.
-                while let Some(Ok(_)) = self.socket.recv().await {}
-            };
-            timeout(Duration::from_secs(2), closing).await.ok(); // a silent client is dropped
-        }
+            }
+            // Reading on sends our half of the goodbye, and lets the client see the code before the connection is gone.
+            while let Some(Ok(_)) = self.socket.recv().await {}
+        };
+        timeout(Duration::from_secs(2), closing).await.ok(); // a silent client is dropped
     }
 }
 
