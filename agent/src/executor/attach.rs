@@ -76,10 +76,10 @@ impl Shim {
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        Ok(Self {
-            child: command.spawn()?,
-            socket: UnixStream::from_std(ours)?,
-        })
+        let socket = UnixStream::from_std(ours)?;
+        // Last: the order of a shim that was spawned can no longer be refused.
+        let child = command.spawn()?;
+        Ok(Self { child, socket })
     }
 }
 
@@ -133,11 +133,11 @@ impl Follower {
         let (mut read, mut write) = socket.split();
         let mut inbox = Inbox::default();
         let mut buffer = [0; 512];
-        let mut told = Wish::default();
+        let mut told = None;
         loop {
             let wish = *self.wish.borrow_and_update();
             tell_wish(&mut write, told, wish).await?;
-            told = wish;
+            told = Some(wish);
             tokio::select! {
                 read = read.read(&mut buffer) => {
                     let n = read?;
@@ -177,19 +177,19 @@ impl Follower {
     }
 }
 
-/// Tells a shim what changed between two wishes.
+/// Tells a shim what changed between two wishes. At first everything has: an earlier executor may have paused it.
 async fn tell_wish(
     socket: &mut (impl tokio::io::AsyncWrite + Unpin),
-    told: Wish,
+    told: Option<Wish>,
     wish: Wish,
 ) -> io::Result<()> {
-    if wish.cancel > told.cancel {
-        let force = wish.cancel == Cancel::Kill;
-        socket.write_all(&ToShim::Cancel { force }.encode()).await?;
-    }
-    if wish.pause != told.pause {
+    if told.is_none_or(|told| told.pause != wish.pause) {
         let on = wish.pause;
         socket.write_all(&ToShim::Pause { on }.encode()).await?;
+    }
+    if wish.cancel > told.unwrap_or_default().cancel {
+        let force = wish.cancel == Cancel::Kill;
+        socket.write_all(&ToShim::Cancel { force }.encode()).await?;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Agents and shims that are killed, disks and hosts that fail: each order at most once, and the state told truly.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::{Signal, kill};
 use prost::Message as _;
@@ -65,6 +67,31 @@ async fn an_execution_taken_up_again_is_cancelled_like_any_other() {
         world.ended(run).await.end(),
         (How::Signal(15), Cause::Cancelled, 0)
     );
+}
+
+#[tokio::test]
+async fn a_shim_that_an_earlier_agent_paused_goes_on() {
+    let mut world = World::new().await;
+    let gate = world.path("gate");
+    let command = format!(
+        "mkfifo {gate}; read x < {gate}; echo after",
+        gate = gate.display()
+    );
+    let run = world.start(&order(&command)).await;
+    wait(|| (!gate.exists()).then(|| "there is no gate".to_owned()));
+    world.stop().await;
+    let folder = fs::File::open(world.execution(run)).unwrap();
+    let ctl = format!("/proc/self/fd/{}/ctl", folder.as_raw_fd());
+    let mut earlier = UnixStream::connect(ctl).unwrap();
+    // Pause, then watch: what the shim answers to the second shows that it has heard the first.
+    earlier
+        .write_all(&[2, 0, 0, 0, 4, 1, 1, 0, 0, 0, 3])
+        .unwrap();
+    earlier.read_exact(&mut [0]).unwrap();
+    drop(earlier);
+    fs::write(&gate, "go\n").unwrap();
+    world.open().await;
+    assert_eq!(world.ended(run).await.text(), "after\n");
 }
 
 #[tokio::test]
