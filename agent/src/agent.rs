@@ -119,6 +119,8 @@ async fn kill_all(executor: &Handle) {
     let mut held = executor.watch();
     let mut told = BTreeSet::new();
     let killing = async {
+        // Nothing can come after what is seen from here on.
+        executor.close().await;
         loop {
             let running: Vec<_> = held
                 .borrow_and_update()
@@ -176,5 +178,63 @@ fn locked(error: &ConfigError) -> Failure {
         ConfigError::InUse(_) => Failure::new("E_IN_USE", exit::TRY_AGAIN, error.to_string()),
         ConfigError::File(_) => Failure::new("E_PERM", exit::CONFIG, error.to_string()),
         _ => Failure::config(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use prost::Message as _;
+    use shanty_core::ids::RunId;
+    use shanty_proto::v1;
+    use tokio::runtime::Builder;
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+    use crate::executor::ClockOffset;
+
+    #[test]
+    fn killing_all_waits_for_an_order_that_is_being_accepted() {
+        // The one thread for blocking work is occupied until the test lets go of it, and the order waits there.
+        let mut runtime = Builder::new_current_thread();
+        let runtime = runtime.enable_all().max_blocking_threads(1).build();
+        runtime.unwrap().block_on(async {
+            let data = tempfile::tempdir().unwrap();
+            let (agent, run) = (AgentId::from_bytes([1; 16]), RunId::from_bytes([2; 16]));
+            let own = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap();
+            // A shim that is gone at once: its execution is lost, and so it is over.
+            let config = executor::Config::new(
+                data.path().to_owned(),
+                agent,
+                vec![own.unwrap().name],
+                vec!["/bin/true".into()],
+            );
+            let mut parts = Supervisor::default();
+            let (executor, work) = executor::open(config).await.unwrap();
+            parts.start("executor", work);
+            let (stuck, until_dropped) = mpsc::channel::<()>();
+            spawn_blocking(move || until_dropped.recv());
+            let order = v1::ExecutionOrder {
+                run: run.to_string(),
+                agent: agent.to_string(),
+                not_after_ms: 1_000,
+                what: Some(v1::execution_order::What::Command("true".to_owned())),
+                ..v1::ExecutionOrder::default()
+            };
+            let killed = async {
+                kill_all(&executor).await;
+                let status = executor.watch().borrow().get(&run).cloned();
+                assert_eq!(status.unwrap().state, State::Ended);
+            };
+            let later = async {
+                let mut seen = executor.watch();
+                seen.wait_for(|held| held.contains_key(&run)).await.unwrap();
+                drop(stuck);
+            };
+            let start = executor.start(order.encode_to_vec(), ClockOffset::new(0));
+            let (started, (), ()) = tokio::join!(start, killed, later);
+            assert!(started.is_ok());
+        });
     }
 }

@@ -6,6 +6,7 @@
 //! Invariant: an order is durable before its shim is spawned, and a run that was ever accepted or refused here is never started again
 //! until the controller's own bound on orders, [`ORDER_MEMORY_MS`](shanty_core::limits::ORDER_MEMORY_MS) past `not_after`, is over.
 
+mod accept;
 mod attach;
 mod check;
 mod folder;
@@ -117,7 +118,7 @@ pub struct Status {
 /// How far an execution is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Durable on the host, about to start or running.
+    /// About to start or running. While its order is only just becoming durable, a refusal may still follow.
     Running,
     /// Over: the spool's last record says how.
     Ended,
@@ -226,6 +227,12 @@ pub(crate) enum Request {
     Release {
         run: RunId,
     },
+    List {
+        reply: oneshot::Sender<BTreeMap<RunId, Status>>,
+    },
+    Close {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 impl Handle {
@@ -253,12 +260,24 @@ impl Handle {
         self.tx.send(request).await.ok(); // Executor gone: shims go on and a later agent finds them.
     }
 
-    /// Every execution held here, by run. A clone of what [`Handle::watch`] shows.
-    pub async fn list(&self) -> Vec<(RunId, Status)> {
-        let held = self.watch.borrow();
-        held.iter()
-            .map(|(run, status)| (*run, status.clone()))
-            .collect()
+    /// Every execution held here. Unlike [`Handle::watch`], which may be a moment behind, this knows of all orders that were handed
+    /// over before, whether or not somebody still waits for their answers.
+    pub async fn list(&self) -> BTreeMap<RunId, Status> {
+        let (reply, answer) = oneshot::channel();
+        // With the executor gone, what it showed last is all there is.
+        let last = || self.watch.borrow().clone();
+        if self.tx.send(Request::List { reply }).await.is_err() {
+            return last();
+        }
+        answer.await.unwrap_or_else(|_| last())
+    }
+
+    /// Refuses new orders from now on. Afterwards [`Handle::watch`] shows every execution that runs or still will.
+    pub async fn close(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.tx.send(Request::Close { reply }).await.is_ok() {
+            answer.await.ok(); // Executor gone: it accepts nothing either.
+        }
     }
 
     /// Bytes of a spool from `offset`, at most `max`, ending at or before the last whole record; empty at the end.

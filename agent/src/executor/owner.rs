@@ -11,8 +11,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::accept::{accept, refuse_busy};
 use super::attach::{Cancel, Follower, News, Shim, Wish};
-use super::check::{self, Parsed};
+use super::check;
 use super::folder::{Folders, forget_at_ms};
 use super::recover::{Found, settle};
 use super::{ClockOffset, Config, OpenError, ReadError, Refusal, Request, Started, State, Status};
@@ -33,7 +34,7 @@ type Reply = oneshot::Sender<Result<Started, Refusal>>;
 pub(super) struct Owner {
     config: Arc<Config>,
     folders: Folders,
-    /// What is shown to the link: everything held, but for orders that are just being accepted.
+    /// What is shown to the link: everything held, but for orders that are just being refused because too much runs.
     status: watch::Sender<BTreeMap<RunId, Status>>,
     held: BTreeMap<RunId, Held>,
     /// Runs that must not start again, and until when by the host's clock.
@@ -42,13 +43,15 @@ pub(super) struct Owner {
     news_tx: mpsc::Sender<(RunId, News)>,
     news: mpsc::Receiver<(RunId, News)>,
     paused: bool,
+    /// Nothing new is accepted any more.
+    closed: bool,
 }
 
 /// One execution that is not over, or was not at the last look.
 struct Held {
     wish: watch::Sender<Wish>,
-    /// Those who wait to hear whether the order is accepted; the first of them brought it.
-    waiting: Vec<Reply>,
+    /// While the order is being accepted, those who wait to hear of it; the first of them brought it.
+    waiting: Option<Vec<Reply>>,
     disk_full: bool,
 }
 
@@ -95,6 +98,7 @@ impl Owner {
             news_tx,
             news,
             paused: false,
+            closed: false,
         };
         for (run, found) in found {
             owner.take_up(run, found);
@@ -140,6 +144,13 @@ impl Owner {
                 reply,
             } => self.read(run, offset, max, reply),
             Request::Release { run } => self.release(run),
+            Request::List { reply } => {
+                reply.send(self.status.borrow().clone()).ok(); // Asker gone.
+            }
+            Request::Close { reply } => {
+                self.closed = true;
+                reply.send(()).ok(); // Asker gone.
+            }
         }
     }
 
@@ -150,16 +161,20 @@ impl Owner {
             Err(refusal) => return answer(reply, Err(refusal)),
         };
         let run = parsed.run;
+        let held = self.held.get_mut(&run);
+        if let Some(waiting) = held.and_then(|held| held.waiting.as_mut()) {
+            waiting.push(reply);
+            return;
+        }
         if let Some(status) = self.status.borrow().get(&run) {
             return answer(reply, Ok(Started::Duplicate(status.clone())));
-        }
-        if let Some(held) = self.held.get_mut(&run) {
-            held.waiting.push(reply);
-            return;
         }
         if self.remembered.contains_key(&run) {
             let text = "This order was carried out or refused before, and is over.";
             return answer(reply, Err(Refusal::new(Code::Closed, text)));
+        }
+        if self.closed {
+            return answer(reply, Err(Refusal::stopping()));
         }
         let known = self.status.borrow().len() + self.held.len() + self.remembered.len();
         if known >= RUNS_MAX {
@@ -167,7 +182,11 @@ impl Owner {
             return answer(reply, Err(Refusal::new(Code::Rate, text)));
         }
         let busy = self.held.len() >= self.config.running_max;
-        self.hold(run, vec![reply]);
+        self.hold(run, Some(vec![reply]));
+        if !busy {
+            // From here on a shim may come of it, so whoever asks what runs here has to hear of it; a refusal may still follow.
+            self.show_state(run, State::Running);
+        }
         let (config, folders) = (Arc::clone(&self.config), self.folders.clone());
         self.work.spawn_blocking(move || {
             let result = if busy {
@@ -277,12 +296,12 @@ impl Owner {
             shown.insert(run, status);
         });
         if running {
-            let wish = self.hold(run, Vec::new());
+            let wish = self.hold(run, None);
             self.follow(run, wish, None);
         }
     }
 
-    fn hold(&mut self, run: RunId, waiting: Vec<Reply>) -> watch::Receiver<Wish> {
+    fn hold(&mut self, run: RunId, waiting: Option<Vec<Reply>>) -> watch::Receiver<Wish> {
         let wish = Wish {
             pause: self.paused,
             ..Wish::default()
@@ -326,29 +345,23 @@ impl Owner {
     /// Answers those who wait: the first brought the order, the others repeated it.
     fn accepted(&mut self, accepted: Accepted) {
         let Accepted { run, result } = accepted;
-        let Some(held) = self.held.get_mut(&run) else {
+        let held = self.held.get_mut(&run);
+        let Some(waiting) = held.and_then(|held| held.waiting.take()) else {
             return;
         };
-        let waiting = std::mem::take(&mut held.waiting);
-        let (state, shim) = match result {
-            Ok(shim) => (State::Running, Some(shim)),
-            Err(refusal) => (State::Refused(refusal), None),
+        let state = match result {
+            Ok(shim) => {
+                let wish = held_wish(&self.held, run);
+                self.follow(run, wish, Some(shim));
+                State::Running
+            }
+            Err(refusal) => {
+                self.held.remove(&run);
+                self.remembered.insert(run, forget_at_ms());
+                State::Refused(refusal)
+            }
         };
-        let status = Status {
-            spool_len: 0,
-            state,
-            spool_full: false,
-        };
-        self.show(|shown| {
-            shown.insert(run, status.clone());
-        });
-        if let Some(shim) = shim {
-            let wish = held_wish(&self.held, run);
-            self.follow(run, wish, Some(shim));
-        } else {
-            self.held.remove(&run);
-            self.remembered.insert(run, forget_at_ms());
-        }
+        let status = self.show_state(run, state);
         let mut first = match &status.state {
             State::Refused(refusal) => Some(Err(refusal.clone())),
             State::Running | State::Ended => Some(Ok(Started::New)),
@@ -442,6 +455,19 @@ impl Owner {
         });
     }
 
+    /// Shows an execution of which nothing is in the spool yet.
+    fn show_state(&self, run: RunId, state: State) -> Status {
+        let status = Status {
+            spool_len: 0,
+            state,
+            spool_full: self.is_full(run),
+        };
+        self.show(|shown| {
+            shown.insert(run, status.clone());
+        });
+        status
+    }
+
     fn show(&self, change: impl FnOnce(&mut BTreeMap<RunId, Status>)) {
         self.status.send_modify(change);
     }
@@ -452,43 +478,6 @@ fn held_wish(held: &BTreeMap<RunId, Held>, run: RunId) -> watch::Receiver<Wish> 
         || watch::channel(Wish::default()).1,
         |held| held.wish.subscribe(),
     )
-}
-
-/// Checks an order, makes it durable and spawns its shim. Whatever is refused is remembered, so that it stays refused.
-fn accept(
-    parsed: &Parsed,
-    order: &[u8],
-    config: &Config,
-    folders: &Folders,
-    clock: ClockOffset,
-) -> Result<Shim, Refusal> {
-    let run = parsed.run;
-    let begin = || {
-        let run_as = check::check(&parsed.order, config, clock)?;
-        let failed = |what: &str, error: std::io::Error| {
-            Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
-        };
-        folders
-            .accept(run, order)
-            .map_err(|error| failed("record the order", error))?;
-        Shim::spawn(&config.shim, &folders.execution(run), run_as.as_deref())
-            .map_err(|error| failed("start a shim", error))
-    };
-    begin().inspect_err(|_| remember_refused(run, folders))
-}
-
-fn refuse_busy(run: RunId, config: &Config, folders: &Folders) -> Refusal {
-    remember_refused(run, folders);
-    let max = config.running_max;
-    let text = format!("{max} commands run on this host already, and that is the limit.");
-    Refusal::new(Code::Rate, text)
-}
-
-fn remember_refused(run: RunId, folders: &Folders) {
-    if let Err(error) = folders.release(run) {
-        tracing::warn!(run.id = %run, %error, "A refused order cannot be remembered on disk.");
-        folders.delete(run).ok(); // Left over it would look like an execution that was lost.
-    }
 }
 
 fn answer(reply: Reply, result: Result<Started, Refusal>) {

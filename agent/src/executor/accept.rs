@@ -1,0 +1,48 @@
+//! From an order to its shim, or to a refusal, and in which order that becomes durable. All of it blocks, and knows one order only.
+
+use shanty_core::ids::RunId;
+use shanty_core::refusal::Code;
+
+use super::attach::Shim;
+use super::check::{self, Parsed};
+use super::folder::Folders;
+use super::{ClockOffset, Config, Refusal};
+
+/// Checks an order, makes it durable and spawns its shim. Whatever is refused is remembered, so that it stays
+/// refused. Blocks.
+pub(super) fn accept(
+    parsed: &Parsed,
+    order: &[u8],
+    config: &Config,
+    folders: &Folders,
+    clock: ClockOffset,
+) -> Result<Shim, Refusal> {
+    let run = parsed.run;
+    let begin = || {
+        let run_as = check::check(&parsed.order, config, clock)?;
+        let failed = |what: &str, error: std::io::Error| {
+            Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
+        };
+        folders
+            .accept(run, order)
+            .map_err(|error| failed("record the order", error))?;
+        Shim::spawn(&config.shim, &folders.execution(run), run_as.as_deref())
+            .map_err(|error| failed("start a shim", error))
+    };
+    begin().inspect_err(|_| remember_refused(run, folders))
+}
+
+/// Refuses an order because enough runs here already, and remembers that. Blocks.
+pub(super) fn refuse_busy(run: RunId, config: &Config, folders: &Folders) -> Refusal {
+    remember_refused(run, folders);
+    let max = config.running_max;
+    let text = format!("{max} commands run on this host already, and that is the limit.");
+    Refusal::new(Code::Rate, text)
+}
+
+fn remember_refused(run: RunId, folders: &Folders) {
+    if let Err(error) = folders.release(run) {
+        tracing::warn!(run.id = %run, %error, "A refused order cannot be remembered on disk.");
+        folders.delete(run).ok(); // Left over it would look like an execution that was lost.
+    }
+}
