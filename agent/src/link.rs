@@ -5,6 +5,7 @@
 pub(crate) mod dial;
 
 mod backoff;
+mod hello;
 mod orders;
 mod stream;
 mod vitals;

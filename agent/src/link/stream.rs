@@ -23,6 +23,7 @@ use v1::agents_client::AgentsClient;
 use v1::down::Kind as Down;
 use v1::up::Kind as Up;
 
+use super::hello;
 use super::orders::{self, ORDERS_MAX, Order};
 use super::vitals::Vitals;
 use super::wire::{self, BadMessage};
@@ -34,10 +35,6 @@ const UP_MAX: usize = 16;
 
 /// Messages of ours that wait for a place among those. A controller that pings faster than it reads is cut off here.
 const WAITING_MAX: usize = 16_384;
-
-/// Executions named in `Hello`, so that it fits a frame. The others are told right after it, and sent from their beginning: the
-/// controller drops what it has.
-const HELLO_EXECUTIONS_MAX: usize = 1_000;
 
 /// Longest time that a controller may ask an agent to stay away.
 const DRAIN_MAX: Duration = Duration::from_secs(600);
@@ -101,10 +98,11 @@ pub(crate) async fn serve(
     channel: Channel,
     up: impl FnOnce(),
 ) -> Result<End, LinkError> {
-    let mut held = ctx.executor.watch();
-    let executions = held.borrow_and_update().clone();
+    // Asked for, not only looked at: an order that the last link handed over in its last moment is among them.
+    let executions = ctx.executor.list().await;
+    let held = ctx.executor.watch();
     let (out, messages) = mpsc::channel(UP_MAX);
-    out.try_send(wire::up(Up::Hello(hello(ctx, &executions))))
+    out.try_send(wire::up(Up::Hello(hello::hello(ctx, &executions))))
         .map_err(|_| LinkError::Flood)?;
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
     let opened = tokio::time::timeout(limit, greet(channel, messages)).await;
@@ -148,20 +146,6 @@ async fn greet(
     Ok((down, first))
 }
 
-fn hello(ctx: &Context, executions: &BTreeMap<RunId, Status>) -> v1::Hello {
-    v1::Hello {
-        agent: ctx.agent.to_string(),
-        boot_id: ctx.boot_id.clone(),
-        instance: ctx.instance.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        executions: executions
-            .iter()
-            .take(HELLO_EXECUTIONS_MAX)
-            .map(|(run, status)| wire::state(*run, status))
-            .collect(),
-    }
-}
-
 fn refusal(refused: v1::Refused) -> End {
     End::Refused {
         code: refused.code(),
@@ -195,8 +179,8 @@ impl Stream<'_> {
         welcome: &v1::Welcome,
     ) -> Result<(), LinkError> {
         self.sender.observe(lengths(executions));
-        let said = executions.iter().take(HELLO_EXECUTIONS_MAX);
-        self.told = said.map(|(run, status)| (*run, told(status))).collect();
+        let said = hello::named(executions).into_iter();
+        self.told = said.map(|(run, status)| (run, told(status))).collect();
         for ack in &welcome.acked {
             if let Err(error) = self.sender.welcome(wire::run(&ack.run)?, ack.offset) {
                 // Closing would not help: the next link would start the same way.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 use prost::Message;
 use shanty_core::limits;
-use shanty_core::spool::{Decoder, Record};
+use shanty_core::spool::{Cause, Decoder, Record};
 use shanty_proto::v1::{self, down, up};
 
 use crate::controller::{Controller, Link};
@@ -301,6 +301,25 @@ async fn an_order_that_cannot_be_carried_out_is_refused_by_name() {
         (run.as_str(), v1::ExecutionState::Refused)
     );
     assert!(state.code.starts_with("E_") && !state.text.is_empty());
+}
+
+#[tokio::test]
+async fn a_cancel_right_behind_its_order_is_not_lost() {
+    let mut world = World::new().await;
+    let (mut link, hello) = world.controller.greeted().await;
+    let run = new_run();
+    start(&link, &hello, &run, "sleep 1000").await;
+    let cancel = v1::Cancel {
+        run: run.clone(),
+        force: true,
+    };
+    link.send(down::Kind::Cancel(cancel)).await;
+    let mut stored = Stored::default();
+    stored.take(&mut link, usize::MAX).await;
+    let Some(Record::Exit(exit)) = stored.records().pop() else {
+        panic!("the last record is an exit");
+    };
+    assert_eq!(exit.cause, Cause::Cancelled);
 }
 
 #[tokio::test]
