@@ -8,8 +8,7 @@ use super::check::{self, Parsed};
 use super::folder::Folders;
 use super::{ClockOffset, Config, Refusal};
 
-/// Checks an order, makes it durable and spawns its shim. Whatever is refused is remembered, so that it stays
-/// refused. Blocks.
+/// Checks an order, makes it durable and spawns its shim. Whatever is refused is remembered, so that it stays refused. Blocks.
 pub(super) fn accept(
     parsed: &Parsed,
     order: &[u8],

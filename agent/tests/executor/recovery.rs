@@ -74,7 +74,7 @@ async fn a_shim_that_an_earlier_agent_paused_goes_on() {
     let mut world = World::new().await;
     let gate = world.path("gate");
     let command = format!(
-        "mkfifo {gate}; read x < {gate}; echo after",
+        "mkfifo {gate}; read x < {gate}; echo after; sleep 1000",
         gate = gate.display()
     );
     let run = world.start(&order(&command)).await;
@@ -91,7 +91,9 @@ async fn a_shim_that_an_earlier_agent_paused_goes_on() {
     drop(earlier);
     fs::write(&gate, "go\n").unwrap();
     world.open().await;
-    assert_eq!(world.ended(run).await.text(), "after\n");
+    world.wrote(run, "after\n").await;
+    world.handle.cancel(run, true).await;
+    world.ended(run).await;
 }
 
 #[tokio::test]
