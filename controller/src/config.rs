@@ -225,10 +225,10 @@ impl Limits {
         let output_max = section
             .number("output_max", errors)
             .unwrap_or(standard.output_max);
-        if !(1 << 20..=1 << 34).contains(&output_max) {
+        if !(1 << 20..=limits::OUTPUT_BYTES_MAX).contains(&output_max) {
             errors.at(
                 start,
-                "`output_max` in [limits] must be from 1 MiB to 16 GiB, in bytes",
+                "`output_max` in [limits] must be from 1 MiB to 64 MiB, in bytes: agents keep no more",
             );
         }
         let grace_ms = section
