@@ -6,7 +6,7 @@ use super::act::{Place, title};
 use super::ask::{Ask, Bad};
 use crate::guild::permissions::VIEW_CHANNEL;
 use crate::guild::{Channel, DM, Role, with};
-use crate::interaction::Interaction;
+use crate::interaction::{Interaction, Kind};
 use crate::message::{EPHEMERAL, Message};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
@@ -157,9 +157,14 @@ fn summary(world: &World, channel: &Channel) -> Value {
 
 fn notice(world: &World, interaction: &Interaction) -> Value {
     let at_ms = interaction.id.unix_ms();
+    let slash = if interaction.kind == Kind::Command {
+        "/"
+    } else {
+        ""
+    };
     json!({
         "id": interaction.id, "channel_id": interaction.channel, "type": 20, "content": NO_RESPONSE,
-        "notice": NO_RESPONSE, "interaction_id": interaction.id, "label": interaction.label,
+        "notice": NO_RESPONSE, "interaction_id": interaction.id, "label": format!("{slash}{}", interaction.label),
         "author": world.bot_user().map(crate::guild::User::json), "timestamp": rfc3339(at_ms),
         "edited_timestamp": null, "flags": EPHEMERAL, "embeds": [], "components": [], "attachments": [],
         "mentions": [], "mention_roles": [], "mention_everyone": false, "pinned": false, "tts": false,

@@ -6,4 +6,12 @@
 )]
 
 mod flow;
+mod gateway;
+mod guard;
+mod interactions;
+mod limits;
+mod program;
 mod rig;
+mod rules;
+mod staging;
+mod threads;

@@ -245,19 +245,19 @@ pub(crate) struct Bot {
 impl Bot {
     /// Connects and takes HELLO.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self::connect_to(&format!("ws://{address}/gateway/?v=10&encoding=json")).await
+        let mut bot = Self::open(&format!("ws://{address}/gateway/?v=10&encoding=json")).await;
+        assert_eq!(bot.frame().await["op"], 10);
+        bot
     }
 
-    pub(crate) async fn connect_to(url: &str) -> Self {
+    /// Opens a connection and takes nothing.
+    pub(crate) async fn open(url: &str) -> Self {
         let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-        let mut bot = Self {
+        Self {
             socket,
             seq: 0,
             session: String::new(),
-        };
-        let hello = bot.frame().await;
-        assert_eq!(hello["op"], 10);
-        bot
+        }
     }
 
     pub(crate) async fn say(&mut self, op: u64, d: Value) {
@@ -280,11 +280,11 @@ impl Bot {
                 .await
                 .expect("a frame within the bound");
             match next {
-                Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).unwrap();
+                Some(Ok(Message::Text(sent))) => {
+                    let frame: Value = serde_json::from_str(&sent).unwrap();
                     self.seq = frame["s"].as_u64().unwrap_or(self.seq);
                     if frame["t"] == "READY" {
-                        self.session = text_of(&frame["d"]["session_id"]);
+                        self.session = text(&frame["d"]["session_id"]);
                     }
                     return Ok(frame);
                 }
@@ -326,8 +326,4 @@ pub(crate) fn text(value: &Value) -> String {
         .as_str()
         .unwrap_or_else(|| panic!("{value} is not a string"))
         .to_owned()
-}
-
-fn text_of(value: &Value) -> String {
-    text(value)
 }
