@@ -432,7 +432,7 @@ fn buttons(run: &Run, scene: &Scene) -> Vec<Button> {
     }
     if let Some((guild, thread)) = scene.thread {
         buttons.push(Button {
-            label: "Output ↗".to_owned(),
+            label: "Output".to_owned(),
             target: ButtonTarget::Link(format!("https://discord.com/channels/{guild}/{thread}")),
             style: ButtonStyle::Secondary,
         });
