@@ -74,19 +74,23 @@ impl v1::agents_server::Agents for Agents {
             tx,
             seen_ms: Arc::clone(&seen_ms),
         };
-        match self.hub.link_up(link).await {
-            Ok(id) => {
-                let pump = Pump::new(agent, id, self.hub.clone(), &self.output, seen_ms);
-                let shutdown = self.shutdown.clone();
-                self.spawner.spawn(pump.run(up, orders, wire, shutdown));
+        // In a task of its own: a peer that leaves now must not leave the hub with a link that nobody ends.
+        let (hub, output, shutdown) =
+            (self.hub.clone(), self.output.clone(), self.shutdown.clone());
+        self.spawner.spawn(async move {
+            match hub.link_up(link).await {
+                Ok(id) => {
+                    let pump = Pump::new(agent, id, hub, &output, seen_ms);
+                    pump.run(up, orders, wire, shutdown).await;
+                }
+                Err(refused) => {
+                    let refused = v1::Down {
+                        kind: Some(v1::down::Kind::Refused(refused)),
+                    };
+                    wire.send(Ok(refused)).await.ok(); // the peer left
+                }
             }
-            Err(refused) => {
-                let refused = v1::Down {
-                    kind: Some(v1::down::Kind::Refused(refused)),
-                };
-                wire.send(Ok(refused)).await.ok(); // the receiver is in our hands
-            }
-        }
+        });
         Ok(Response::new(Box::pin(ReceiverStream::new(down))))
     }
 }
