@@ -118,15 +118,15 @@ pub(crate) fn link_files(list: &mut [Value], files: &[super::Attachment]) {
         let Some(map) = component.as_object_mut() else {
             continue;
         };
-        for key in ["file", "media"] {
-            if let Some(media) = map.get_mut(key) {
-                link_one(media, files);
-            }
+        if let Some(file) = map.get_mut("file").and_then(|media| link(media, files)) {
+            map.insert("name".into(), json!(file.filename));
+            map.insert("size".into(), json!(file.size));
         }
-        if let Some(Value::Object(accessory)) = map.get_mut("accessory")
-            && let Some(media) = accessory.get_mut("media")
-        {
-            link_one(media, files);
+        if let Some(media) = map.get_mut("media") {
+            link(media, files);
+        }
+        if let Some(accessory) = map.get_mut("accessory") {
+            link_files(std::slice::from_mut(accessory), files);
         }
         for key in ["components", "items"] {
             if let Some(Value::Array(children)) = map.get_mut(key) {
@@ -136,17 +136,14 @@ pub(crate) fn link_files(list: &mut [Value], files: &[super::Attachment]) {
     }
 }
 
-fn link_one(media: &mut Value, files: &[super::Attachment]) {
-    let wanted = media
-        .get("url")
-        .and_then(Value::as_str)
-        .and_then(|url| url.strip_prefix("attachment://"));
-    if let Some(file) = wanted.and_then(|name| files.iter().find(|file| file.filename == name)) {
-        *media = json!({
-            "url": file.url, "proxy_url": file.url, "content_type": file.content_type,
-            "attachment_id": file.id, "size": file.size, "name": file.filename,
-        });
-    }
+fn link<'a>(media: &mut Value, files: &'a [super::Attachment]) -> Option<&'a super::Attachment> {
+    let name = media.get("url")?.as_str()?.strip_prefix("attachment://")?;
+    let file = files.iter().find(|file| file.filename == name)?;
+    *media = json!({
+        "id": file.id, "url": file.url, "proxy_url": file.url, "content_type": file.content_type,
+        "attachment_id": file.id,
+    });
+    Some(file)
 }
 
 /// Visits every component of a stored list, parents before children.
@@ -164,6 +161,17 @@ pub(crate) fn visit<'a>(list: &'a [Value], each: &mut impl FnMut(&'a Map<String,
                 visit(std::slice::from_ref(child), each);
             }
         }
+    }
+}
+
+/// The fields that Discord's answers always have, for what a request left out.
+fn defaults(kind: u64) -> Vec<(&'static str, Value)> {
+    match kind {
+        THUMBNAIL => vec![("description", Value::Null), ("spoiler", json!(false))],
+        FILE => vec![("spoiler", json!(false))],
+        SEPARATOR => vec![("divider", json!(true)), ("spacing", json!(1))],
+        CONTAINER => vec![("accent_color", Value::Null), ("spoiler", json!(false))],
+        _ => Vec::new(),
     }
 }
 
@@ -213,6 +221,9 @@ impl Walk<'_> {
         let id = id.unwrap_or(self.next_id);
         self.next_id = self.next_id.max(id).saturating_add(1);
         stored.insert("id".into(), json!(id));
+        for (key, value) in defaults(kind) {
+            stored.entry(key).or_insert(value);
+        }
         let fields = Fields::new(map, path);
         match kind {
             ACTION_ROW => self.row(fields, &mut stored),

@@ -69,6 +69,14 @@ fn as_stored(map: &Map<String, Value>) -> Value {
     let mut stored = map.clone();
     stored.retain(|_, value| !value.is_null());
     stored.insert("type".into(), json!("rich"));
+    let fields = stored.get_mut("fields").and_then(Value::as_array_mut);
+    for field in fields
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        field.entry("inline").or_insert(json!(false));
+    }
     Value::Object(stored)
 }
 

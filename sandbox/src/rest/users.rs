@@ -70,7 +70,7 @@ pub(crate) fn application(world: &mut World, _call: &Call) -> Result<Reply, ApiE
     let owner = world.users.get(&world.seeds.owner).map(User::json);
     Ok(Reply::ok(json!({
         "id": world.application.id, "name": world.application.name, "icon": null, "description": "",
-        "summary": "", "type": null, "cover_image": null, "bot_public": false, "bot_require_code_grant": false,
+        "summary": "", "type": null, "bot_public": false, "bot_require_code_grant": false,
         "verify_key": "0".repeat(64), "flags": 0, "flags_new": "0", "redirect_uris": [],
         "interactions_endpoint_url": null, "role_connections_verification_url": null, "owner": owner,
         "bot": world.bot_user().map(User::json), "approximate_guild_count": world.guilds.len(),

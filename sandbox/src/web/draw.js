@@ -95,7 +95,7 @@ function component(part, m, ctx) {
     case 10: return markdown(part.content, ctx.names);
     case 12: return el('div', {}, part.items.map((item) => media(item.media)));
     case 11: return media(part.media);
-    case 13: return drawFile({ url: part.file.url, filename: part.file.name ?? 'file', size: part.file.size ?? 0 });
+    case 13: return drawFile({ url: part.file.url, filename: part.name ?? 'file', size: part.size ?? 0 });
     case 14: return el('hr', { class: `${part.divider === false ? 'plain ' : ''}${part.spacing === 2 ? 'wide' : ''}` });
     case 17: {
       const node = el('div', { class: 'container' }, part.components.map((child) => component(child, m, ctx)));

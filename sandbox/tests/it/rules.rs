@@ -367,3 +367,37 @@ async fn commands_are_registered_changed_and_removed() {
         .await;
     assert_eq!(foreign.code(), 10002);
 }
+
+#[tokio::test]
+async fn a_file_component_shows_the_uploaded_file() {
+    let rig = Rig::start().await;
+    let payload =
+        json!({"flags": V2, "components": [{"type": 13, "file": {"url": "attachment://a.log"}}]});
+    let body = format!(
+        "--B\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n\r\n{payload}\r\n--B\r\n\
+         Content-Disposition: form-data; name=\"files[0]\"; filename=\"a.log\"\r\n\r\nline\r\n--B--\r\n"
+    );
+    let request = Request::builder()
+        .method("POST")
+        .uri(format!(
+            "/api/v10/channels/{}/messages",
+            rig.id("channel_id")
+        ))
+        .header(HOST, rig.address.to_string())
+        .header(AUTHORIZATION, format!("Bot {}", rig.token))
+        .header(CONTENT_TYPE, "multipart/form-data; boundary=B")
+        .body(Full::new(Bytes::from(body)));
+    let sent = rig.send(request.unwrap()).await.json();
+    let shown = &sent["components"][0];
+    assert_eq!(
+        (&shown["name"], &shown["size"]),
+        (&json!("a.log"), &json!(4))
+    );
+    assert_eq!(shown["file"]["url"], sent["attachments"][0]["url"]);
+    let missing = create(&rig, payload).await;
+    let url = &missing.json()["errors"]["components"]["0"]["file"]["url"];
+    assert_eq!(
+        url["_errors"][0]["code"],
+        "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"
+    );
+}
