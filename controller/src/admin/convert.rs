@@ -76,7 +76,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
                 }
                 Progress::Queued | Progress::Running => None,
             },
-            online: execution.online,
+            online: execution.online && execution.outcome().is_none(),
         })
         .collect();
     executions.sort_by(|a, b| a.name.cmp(&b.name));

@@ -24,7 +24,7 @@ enum TokenCommand {
         #[arg(long, value_name = "KEY=VALUE,..", default_value = "")]
         labels: String,
         /// How many hosts may join with it
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         uses: u32,
         /// How long it is good for
         #[arg(long, value_name = "DURATION", default_value = "30m")]

@@ -43,8 +43,7 @@ impl Hub {
         join: JoinRequest,
         reply: oneshot::Sender<Result<Joined, Refusal>>,
     ) {
-        let committing = |pending: &super::Pending| matches!(pending.after, After::Enrolled(..));
-        if self.pending.iter().any(committing) {
+        if self.is_enrolling() {
             self.joins.push_back((join, reply));
             return;
         }
@@ -60,11 +59,19 @@ impl Hub {
         }
     }
 
-    /// The one before is committed.
+    /// The one before is committed, or could not be: those who wait are decided on, up to the next that is let in.
     pub(super) fn next_join(&mut self) {
-        if let Some((join, reply)) = self.joins.pop_front() {
+        while !self.is_enrolling()
+            && let Some((join, reply)) = self.joins.pop_front()
+        {
             self.ask_join(join, reply);
         }
+    }
+
+    fn is_enrolling(&self) -> bool {
+        self.pending
+            .iter()
+            .any(|pending| matches!(pending.after, After::Enrolled(..)))
     }
 
     fn admit_join(&self, join: &JoinRequest) -> Result<Admitted, Refusal> {
