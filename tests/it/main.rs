@@ -11,7 +11,13 @@ mod chat_lists;
 mod chat_output;
 mod chat_refusals;
 mod chat_run;
+mod cli;
+mod config;
+mod demo;
+mod faults;
 mod first_run;
+mod guard;
+mod join;
 mod tidy;
 
 use shanty_tests::Programs;

@@ -32,12 +32,13 @@ impl Host {
     pub async fn join(&self, server: &str, token: &str) -> Ran {
         let data = self.data.to_string_lossy().into_owned();
         let user = own_user();
+        // In one word: a name that begins with a dash is the agent's to refuse.
+        let name = format!("--name={}", self.name);
         let args = [
             "join",
             "--server",
             server,
-            "--name",
-            &self.name,
+            &name,
             "--data-dir",
             &data,
             "--run-as",

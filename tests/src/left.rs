@@ -28,7 +28,7 @@ pub fn shims(dir: &Path) -> Vec<i32> {
     let dir = dir.to_string_lossy().into_owned();
     with_argument(&dir)
         .into_iter()
-        .filter(|process| process.contains("shim"))
+        .filter(|process| process.contains("/executions/"))
         .filter_map(|process| process.split(':').next()?.parse().ok())
         .collect()
 }

@@ -5,16 +5,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod call;
+pub mod demo;
 pub mod gate;
 pub mod host;
 pub mod left;
+pub mod peer;
 pub mod person;
 pub mod process;
 pub mod wait;
 pub mod world;
 
 mod http;
+mod runs;
 
+pub use call::Call;
+pub use demo::Demo;
 pub use gate::Gate;
 pub use host::Host;
 pub use person::{Message, Person};

@@ -34,17 +34,17 @@ pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Fo
         .write(true)
         .mode(0o600)
         .open(folder.join("spool"))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let len = scan(&mut file)?.len;
-            return Ok(Found::Alive { len });
-        }
-        Err(TryLockError::Error(error)) => return Err(error),
-    }
+    let lock = file.try_lock();
+    // After the lock: had we looked before it, a shim could have ended in between.
     let scan = scan(&mut file)?;
-    if scan.ended {
-        return Ok(Found::Ended { len: scan.len });
+    match lock {
+        // A shim that has written its exit has nothing more to say, and lets go of the lock in a moment.
+        Ok(()) | Err(TryLockError::WouldBlock) if scan.ended => {
+            return Ok(Found::Ended { len: scan.len });
+        }
+        Err(TryLockError::WouldBlock) => return Ok(Found::Alive { len: scan.len }),
+        Err(TryLockError::Error(error)) => return Err(error),
+        Ok(()) => {}
     }
     let boot_id = facts::boot_id()?;
     let other_boot = scan

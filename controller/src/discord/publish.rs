@@ -240,8 +240,11 @@ impl Publisher {
         } else {
             Urgency::Progress
         };
-        let card = card_digest(&self.card(&snapshot));
-        self.outbox.want(Block::Card, card, urgency);
+        // A short output is read in a moment and stands on the card: its end is not shown without it, to be shown again.
+        if !self.hosts.iter().any(HostOutput::is_about_to_be_done) {
+            let card = card_digest(&self.card(&snapshot));
+            self.outbox.want(Block::Card, card, urgency);
+        }
         if self.outbox.message(Block::Card).is_none() {
             return;
         }

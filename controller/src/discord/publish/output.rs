@@ -128,6 +128,12 @@ impl HostOutput {
         self.outcome.is_some() && (self.read_all || without_output)
     }
 
+    /// True when it has ended, and the little that it printed is read in a moment.
+    pub(super) fn is_about_to_be_done(&self) -> bool {
+        let little = |outcome: &Outcome| outcome.output_bytes <= READ_BYTES as u64;
+        !self.is_done() && self.outcome.as_ref().is_some_and(little)
+    }
+
     /// True when pages do not hold all of the output, so that it is attached at the end.
     pub(super) fn has_whole(&self) -> bool {
         self.sealed_count >= limits::PAGES_WHOLE_MAX || self.is_binary()
