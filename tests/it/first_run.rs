@@ -7,16 +7,16 @@ use shanty_tests::World;
 async fn a_command_runs_where_it_was_asked_and_its_output_arrives_in_the_thread() {
     let world = World::with_three(&programs()).await;
     let operator = world.operator();
-    operator.run("role=web", "echo hello from $0; exit 3").await;
+    let asked = operator.run("role=web", "echo hello from $0; exit 3").await;
 
-    let card = operator.sees_end("2 hosts").await;
+    let card = operator.card_end(&asked, "2 hosts").await;
     let text = card.text();
     assert!(text.contains("0/2 ok"), "{text}");
     for host in ["web-01  exit 3", "web-02  exit 3"] {
         assert!(text.contains(host), "{text}");
     }
     assert!(!text.contains("db-01"), "{text}");
-    let thread = operator.in_channel(&card.thread().expect("the run has a thread"));
+    let thread = operator.in_thread_of(&asked).await;
     for host in ["**web-01**", "**web-02**"] {
         let page = thread
             .sees(host, |page| {

@@ -13,6 +13,7 @@ use shanty_proto::v1;
 use shanty_proto::v1::agents_client::AgentsClient;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_stream::StreamExt as _;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
@@ -67,9 +68,9 @@ pub async fn link(channel: Channel, agent: &str, boot_id: &str) -> Result<v1::do
     let up = v1::Up {
         kind: Some(v1::up::Kind::Hello(hello)),
     };
-    let answer = AgentsClient::new(channel)
-        .link(tokio_stream::once(up))
-        .await?;
+    // An agent that has said its first message stays: a stream that ends is an agent that has left.
+    let up = tokio_stream::once(up).chain(tokio_stream::pending());
+    let answer = AgentsClient::new(channel).link(up).await?;
     let first = answer.into_inner().message().await?;
     first
         .and_then(|down| down.kind)
