@@ -84,7 +84,8 @@ pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Resu
         .iter()
         .filter(|host| resolution.hosts.binary_search(&host.id).is_ok())
         .collect();
-    let grant = permit(ctx, asker, Verb::Run, &named)?;
+    let grant = permit(ctx, asker, Verb::Run, &named)
+        .map_err(|refusal| hide_unknown(ctx, asker, Verb::Run, &request.on, &hosts, refusal))?;
     if named.iter().all(|host| !host.online) {
         let names = folded(&named);
         return Err(Refusal::new(
@@ -273,18 +274,31 @@ fn resolve(
     hosts: &[Host<'_>],
 ) -> Result<Resolution, Refusal> {
     let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
-    selector.resolve(hosts).map_err(|_| {
-        // What is nearest must not tell the names of hosts that the asker may neither see nor use.
-        let known: Vec<Host<'_>> = hosts
-            .iter()
-            .filter(|h| allows(ctx, asker, Verb::View, h) || allows(ctx, asker, verb, h))
-            .cloned()
-            .collect();
-        match selector.resolve(&known) {
-            Err(errors) => bad_selector(on, &errors),
-            Ok(_) => denied(verb),
-        }
-    })
+    let denied = denied(verb);
+    selector
+        .resolve(hosts)
+        .map_err(|_| hide_unknown(ctx, asker, verb, on, hosts, denied))
+}
+
+/// What is wrong with a selector among the hosts that the asker may see or use; the refusal as it is when nothing is. A host that they
+/// may neither see nor use is to them as one that does not exist: nothing tells its name, and nothing tells that a guess was right.
+fn hide_unknown(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    verb: Verb,
+    on: &str,
+    hosts: &[Host<'_>],
+    refusal: Refusal,
+) -> Refusal {
+    let known: Vec<Host<'_>> = hosts
+        .iter()
+        .filter(|h| allows(ctx, asker, Verb::View, h) || allows(ctx, asker, verb, h))
+        .cloned()
+        .collect();
+    match Selector::parse(on).and_then(|selector| selector.resolve(&known)) {
+        Err(errors) => bad_selector(on, &errors),
+        Ok(_) => refusal,
+    }
 }
 
 fn permit(
