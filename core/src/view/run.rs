@@ -217,9 +217,6 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
             .collect();
         meta.push(format!("as {}{more}", users.join("/")));
     }
-    if let Some((_, thread)) = scene.thread {
-        meta.push(format!("output in <#{thread}>"));
-    }
     format!(
         "### {} {} · {}{on}{words}\n{}\n-# {}",
         verdict.mark,
