@@ -69,6 +69,7 @@ pub struct Parts {
 struct Edge {
     hub: hub::Handle,
     output: Output,
+    journal: Journal,
     sender: Sender,
     requests: Requests,
     spawner: Spawner,
@@ -93,6 +94,7 @@ pub fn start(
     let edge = Arc::new(Edge {
         hub: parts.hub,
         output: parts.output,
+        journal: parts.journal.clone(),
         sender: sender.clone(),
         requests: Requests::new(),
         spawner: supervisor.spawner(),
@@ -182,6 +184,7 @@ async fn register(
                 match set_commands(&edge, application, &guilds).await {
                     Ok(()) => {
                         registered = true;
+                        edge.spawner.spawn(publish::resume(Arc::clone(&edge)));
                         ChatState::Ready
                     }
                     Err(why) => {

@@ -175,6 +175,30 @@ async fn a_run_goes_on_without_its_killed_controller_and_the_next_one_has_it_all
 }
 
 #[tokio::test]
+async fn the_card_of_a_run_reaches_its_end_under_the_next_controller() {
+    let mut world = world(&ONE).await;
+    let mut slow = Slow::new(&world);
+    let operator = world.operator();
+    let asked = operator.run("web-01", &slow.command).await;
+    let begun = |page: &shanty_tests::Message| page.text().contains("1000");
+    operator
+        .in_thread_of(&asked)
+        .await
+        .sees("output", begun)
+        .await;
+    world.take_controller().kill().await;
+    world.start_controller().await;
+    slow.go_on().await;
+    slow.ends_well(&world, "1").await;
+    let card = operator.card_end(&asked, "exit 0").await.text();
+    assert!(
+        card.contains("the controller restarted meanwhile"),
+        "{card}"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
 async fn agent_and_controller_killed_at_once_still_start_nothing_twice() {
     let mut world = world(&ONE).await;
     let mut slow = Slow::new(&world);

@@ -3,6 +3,7 @@
 //! What people see is a function of (run, stored bytes, which messages exist). The outbox says which message to write next; each lane
 //! has one write in flight, and takes its permit before it renders, so that what is sent is always the newest state.
 
+mod cursor;
 mod lane;
 mod output;
 mod render;
@@ -24,6 +25,7 @@ use super::Edge;
 use crate::clock::now_ms;
 use crate::hub::Snapshot;
 use crate::store::{StoreError, Stored};
+use cursor::Cursor;
 use lane::{Done, Flight};
 use output::{HostOutput, Whole};
 
@@ -45,9 +47,30 @@ pub(super) struct Posted {
 
 /// Starts to show a run.
 pub(super) async fn start(edge: &Arc<Edge>, run: RunId, guild: Option<u64>, posted: Posted) {
+    show(edge, run, |watch| {
+        Publisher::new(Arc::clone(edge), watch, guild, posted)
+    })
+    .await;
+}
+
+/// Brings the cards to their end that an earlier process left.
+pub(super) async fn resume(edge: Arc<Edge>) {
+    for cursor in cursor::left(&edge).await {
+        show(&edge, cursor.run, |watch| {
+            Publisher::resumed(Arc::clone(&edge), watch, cursor)
+        })
+        .await;
+    }
+}
+
+async fn show(
+    edge: &Arc<Edge>,
+    run: RunId,
+    publisher: impl FnOnce(watch::Receiver<Arc<Snapshot>>) -> Publisher,
+) {
     match edge.hub.watch(run).await {
         Ok(watch) => {
-            let publisher = Publisher::new(Arc::clone(edge), watch, guild, posted);
+            let publisher = publisher(watch);
             edge.spawner.spawn(async move {
                 if let Err(error) = publisher.run().await {
                     tracing::error!(run.id = %run, %error, "a run can no longer be shown: its output cannot be read");
@@ -97,6 +120,8 @@ struct Publisher {
     /// Why there is no thread, said on the card.
     thread_failed: Option<String>,
     hosts: Vec<HostOutput>,
+    /// An earlier process began to show it: only the card goes on.
+    resumed: bool,
     /// What is attached next, and of which host: one at a time is in memory.
     whole: Option<(usize, Whole)>,
     outbox: Outbox,
@@ -126,12 +151,55 @@ impl Publisher {
             thread: posted.thread,
             thread_failed: None,
             hosts,
+            resumed: false,
             whole: None,
             outbox,
         }
     }
 
+    /// One that an earlier process began.
+    fn resumed(edge: Arc<Edge>, watch: watch::Receiver<Arc<Snapshot>>, cursor: Cursor) -> Self {
+        let posted = Posted {
+            channel: cursor.channel,
+            // Whatever it showed last differs from the digest of nothing.
+            card: Some((cursor.message, 0)),
+            thread: Some(cursor.thread),
+        };
+        let guild = (cursor.guild != 0).then_some(cursor.guild);
+        let mut publisher = Self::new(edge, watch, guild, posted);
+        publisher.hosts.clear();
+        publisher.resumed = true;
+        publisher
+    }
+
+    /// Shows the run until people see its end; the place of its card is kept meanwhile.
     async fn run(mut self) -> Result<(), StoreError> {
+        let (edge, run) = (Arc::clone(&self.edge), self.snapshot().run.spec.id);
+        self.keep_card().await;
+        let shown = self.show().await;
+        // At shutdown the next process goes on.
+        if !edge.shutdown.is_cancelled() {
+            cursor::forget(&edge, run).await;
+        }
+        shown
+    }
+
+    async fn keep_card(&self) {
+        if let Some(message) = self.outbox.message(Block::Card) {
+            let run = self.snapshot().run.spec.id;
+            let (guild, channel) = (self.guild.unwrap_or(0), self.channel);
+            let cursor = Cursor {
+                run,
+                guild,
+                channel,
+                message,
+                thread: self.thread.unwrap_or(message),
+            };
+            cursor.keep(&self.edge).await;
+        }
+    }
+
+    async fn show(&mut self) -> Result<(), StoreError> {
         let mut stored = self.stored().await?;
         let mut channel = Flight::Idle;
         let mut thread = Flight::Idle;
@@ -162,7 +230,13 @@ impl Publisher {
                 changed = self.watch.changed(), if watching => watching = changed.is_ok(),
                 Some((host, stored)) = stored.next() => self.grew(host, stored),
                 () = std::future::ready(()), if behind => self.read().await?,
-                done = channel.land() => self.landed(Lane::Channel, &mut channel, done),
+                done = channel.land() => {
+                    let posts = self.outbox.message(Block::Card).is_none();
+                    self.landed(Lane::Channel, &mut channel, done);
+                    if posts {
+                        self.keep_card().await;
+                    }
+                }
                 done = thread.land() => self.landed(Lane::Thread, &mut thread, done),
                 () = tokio::time::sleep(wake) => {}
             }

@@ -98,6 +98,28 @@ impl Journal {
         Ok(value.optional()?)
     }
 
+    /// Every kept value whose key begins so. Blocks for a moment.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kept_below(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
+        let mut statement = connection
+            .prepare("SELECT key, value FROM kept WHERE substr(key, 1, length(?1)) = ?1")?;
+        let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets a value. Blocks for a moment.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn forget(&self, key: &str) -> Result<(), StoreError> {
+        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
+        connection.execute("DELETE FROM kept WHERE key = ?1", [key])?;
+        Ok(())
+    }
+
     /// Keeps a value. Blocks for a moment: for a few values a minute.
     ///
     /// # Errors
@@ -179,6 +201,11 @@ mod tests {
             Some(&b"two"[..])
         );
         assert_eq!(journal.kept("nothing").unwrap(), None);
+        journal.keep("card:1", b"5:6").unwrap();
+        let cards = journal.kept_below("card:").unwrap();
+        assert_eq!(cards, [("card:1".to_owned(), b"5:6".to_vec())]);
+        journal.forget("card:1").unwrap();
+        assert_eq!(journal.kept_below("card:").unwrap(), []);
     }
 
     #[test]

@@ -191,6 +191,11 @@ impl Publisher {
                 "-# output cannot be shown here: the bot needs the rights to create and write in threads · `shanty runs output {number}`"
             ));
         }
+        if self.resumed {
+            return Some(format!(
+                "-# the controller restarted meanwhile: the thread may lack the end · all: `shanty runs output {number}`"
+            ));
+        }
         let shown = self.hosts.len();
         (snapshot.run.spec.targets.len() > shown).then(|| {
             format!("-# the thread has the output of the first {shown} hosts · all: `shanty runs output {number}`")
