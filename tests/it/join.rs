@@ -188,7 +188,7 @@ async fn a_name_is_taken_once_and_follows_the_grammar() {
     for name in [
         "",
         "Web",
-        "-web",
+        "web-",
         "web 1",
         "@everyone",
         "../etc",
