@@ -175,8 +175,14 @@ impl Publisher {
     /// Shows the run until people see its end; the place of its card is kept meanwhile.
     async fn run(mut self) -> Result<(), StoreError> {
         let (edge, run) = (Arc::clone(&self.edge), self.snapshot().run.spec.id);
-        self.keep_card().await;
-        let shown = self.show().await;
+        // Beside one another: nobody waits for their first line because of a crash that may come.
+        let kept = self.cursor();
+        let keep = async {
+            if let Some(cursor) = kept {
+                cursor.keep(&edge).await;
+            }
+        };
+        let ((), shown) = tokio::join!(keep, self.show());
         // At shutdown the next process goes on.
         if !edge.shutdown.is_cancelled() {
             cursor::forget(&edge, run).await;
@@ -184,19 +190,16 @@ impl Publisher {
         shown
     }
 
-    async fn keep_card(&self) {
-        if let Some(message) = self.outbox.message(Block::Card) {
-            let run = self.snapshot().run.spec.id;
-            let (guild, channel) = (self.guild.unwrap_or(0), self.channel);
-            let cursor = Cursor {
-                run,
-                guild,
-                channel,
-                message,
-                thread: self.thread.unwrap_or(message),
-            };
-            cursor.keep(&self.edge).await;
-        }
+    /// Where its card is, once there is one.
+    fn cursor(&self) -> Option<Cursor> {
+        let message = self.outbox.message(Block::Card)?;
+        Some(Cursor {
+            run: self.snapshot().run.spec.id,
+            guild: self.guild.unwrap_or(0),
+            channel: self.channel,
+            message,
+            thread: self.thread.unwrap_or(message),
+        })
     }
 
     async fn show(&mut self) -> Result<(), StoreError> {
@@ -233,8 +236,8 @@ impl Publisher {
                 done = channel.land() => {
                     let posts = self.outbox.message(Block::Card).is_none();
                     self.landed(Lane::Channel, &mut channel, done);
-                    if posts {
-                        self.keep_card().await;
+                    if let (true, Some(cursor)) = (posts, self.cursor()) {
+                        cursor.keep(&self.edge).await;
                     }
                 }
                 done = thread.land() => self.landed(Lane::Thread, &mut thread, done),
