@@ -152,3 +152,20 @@ fn a_tail_is_bounded_and_depends_on_the_text_alone() {
     );
     assert!(units(&message) <= PAGE_CHARS_MAX);
 }
+
+#[test]
+fn pages_and_tails_look_like_this() {
+    let mut pager = Pager::new("**web-01**");
+    let mut tail = Tail::new("**web-01**", Above::Lines(1_287));
+    for text in ["syntax is ok\n", "test is successful\n"] {
+        assert!(pager.push(text).is_empty());
+        tail.push(text);
+    }
+    let looks = [
+        pager.live("restar", "2 lines · 32 B · live"),
+        pager.message(pager.open(), "exit 0 · 1.3 s · 2 lines · 32 B"),
+        pager.message(pager.open(), ""),
+        tail.message("", "exit 0 · 1.3 s · 1289 lines · 24.1 KiB"),
+    ];
+    insta::assert_snapshot!(looks.join("\n====\n"));
+}
