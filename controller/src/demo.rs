@@ -201,7 +201,8 @@ impl Crew {
         if self.quiet {
             println!("{ready}");
         } else {
-            self.say(&welcome(&web, &admin, args.agents));
+            let program = process::own_program()?;
+            self.say(&welcome(&web, &admin, &program, args.agents));
         }
         Ok(web)
     }
@@ -413,7 +414,8 @@ hosts = "all"
     Ok(path)
 }
 
-fn welcome(web: &str, admin: &str, agents: u16) -> String {
+fn welcome(web: &str, admin: &str, program: &Path, agents: u16) -> String {
+    let program = program.display();
     format!(
         "
   Open {web}
@@ -426,7 +428,7 @@ fn welcome(web: &str, admin: &str, agents: u16) -> String {
   Without chat, in another terminal:
 
     export SHANTY_ADMIN={admin}
-    shanty run --on all -- uptime
+    {program} run --on all -- uptime
 
   Ctrl-C stops everything and deletes it.
 "
