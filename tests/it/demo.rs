@@ -25,7 +25,7 @@ async fn nothing_is_left(address: &str, temporary: &str) {
 
 #[tokio::test]
 async fn the_demo_runs_a_command_and_stops_without_a_trace() {
-    let demo = Demo::start(&programs(), 3).await;
+    let mut demo = Demo::start(&programs(), 3).await;
     assert_eq!(demo.ready["discord"], "ready", "{}", demo.ready);
     let operator = demo.operator().await;
     operator
@@ -73,7 +73,7 @@ async fn the_demo_runs_a_command_and_stops_without_a_trace() {
 
 #[tokio::test]
 async fn a_demo_that_is_killed_takes_everything_with_it() {
-    let demo = Demo::start(&programs(), 1).await;
+    let mut demo = Demo::start(&programs(), 1).await;
     let operator = demo.operator().await;
     operator
         .run("web-01", "setsid sleep 1000 & sleep 1000")

@@ -271,15 +271,16 @@ async fn an_agent_that_kills_on_stop_leaves_no_process_and_tells_the_end() {
 #[tokio::test]
 async fn what_a_command_leaves_behind_is_killed_and_counted() {
     let world = world(&ONE).await;
-    // A daemon of its own session, and one that forked twice to have no parent.
-    let command = "setsid sleep 1000 & (sleep 1001 & exec sleep 0.01) & wait $!; echo hi; exit 3";
+    // A daemon of its own session, one that forked twice to have no parent, and one that is stopped and so cannot be asked to end.
+    let command = "setsid sleep 1000 & (sleep 1001 & exec sleep 0.01) & wait $!; \
+                   sh -c 'kill -STOP $$' & echo hi; exit 3";
     let ran = world
         .shanty(&["run", "--on", "web-01", "--", command])
         .await;
     assert_eq!((ran.code, ran.out.as_str()), (3, "hi\n"), "{ran:?}");
-    assert!(ran.err.contains("2 left-over processes killed"), "{ran:?}");
+    assert!(ran.err.contains("3 left-over processes killed"), "{ran:?}");
     let run = world.show("1").await;
-    assert_eq!(run["executions"][0]["left_over"], 2, "{run}");
+    assert_eq!(run["executions"][0]["left_over"], 3, "{run}");
     let left = left::of_runs(Some(&run_id(&run)));
     assert!(left.is_empty(), "{left:?}");
     world.end().await;

@@ -77,7 +77,7 @@ impl Call {
     ///
     /// # Panics
     /// When it does not end in time.
-    pub async fn end(mut self) -> Ran {
+    pub async fn end(&mut self) -> Ran {
         let (out, err) = tokio::join!(rest(&mut self.out), rest(&mut self.err));
         let ended = tokio::time::timeout(BOUND, self.child.wait()).await;
         let ended = ended.expect("the program ends in time");

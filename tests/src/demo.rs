@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::call::Call;
 use crate::http::Http;
+use crate::left;
 use crate::person::Person;
 use crate::process::{self, Programs};
 
@@ -77,5 +78,12 @@ impl Demo {
     pub fn data(&self) -> &Path {
         let admin = Path::new(self.ready["admin"].as_str().unwrap_or_default());
         admin.parent().expect("the socket is in a directory")
+    }
+}
+
+impl Drop for Demo {
+    /// A test that failed must not leave its commands to those after it.
+    fn drop(&mut self) {
+        left::kill_all(self.temporary.path());
     }
 }

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 /// Processes that have this text among their arguments, as `pid: arguments`.
 #[must_use]
 pub fn with_argument(text: &str) -> Vec<String> {
@@ -29,8 +32,27 @@ pub fn shims(dir: &Path) -> Vec<i32> {
     with_argument(&dir)
         .into_iter()
         .filter(|process| process.contains("/executions/"))
-        .filter_map(|process| process.split(':').next()?.parse().ok())
+        .filter_map(|process| pid(&process))
         .collect()
+}
+
+/// Kills every process that has this directory among its arguments, and the commands of the shims among them: for what a failed test
+/// leaves.
+pub fn kill_all(dir: &Path) {
+    let runs: Vec<String> = with_argument(&format!("{}/", dir.display()))
+        .iter()
+        .filter(|process| process.contains("shim "))
+        .filter_map(|shim| Some(shim.rsplit('/').next()?.to_owned()))
+        .collect();
+    let mut left = with_argument(&dir.to_string_lossy());
+    left.extend(runs.iter().flat_map(|run| of_runs(Some(run))));
+    for pid in left.iter().filter_map(|process| pid(process)) {
+        kill(Pid::from_raw(pid), Signal::SIGKILL).ok(); // it ended meanwhile
+    }
+}
+
+fn pid(process: &str) -> Option<i32> {
+    process.split(':').next()?.parse().ok()
 }
 
 fn scan(file: &str, matches: impl Fn(&str) -> bool) -> Vec<String> {

@@ -408,3 +408,10 @@ hosts = "role=web"
         std::fs::write(self.config_path(), config).expect("the configuration can be written");
     }
 }
+
+impl Drop for World {
+    /// A test that failed must not leave its commands to those after it. After [`World::end`] there is nothing to do.
+    fn drop(&mut self) {
+        left::kill_all(self.dir.path());
+    }
+}
