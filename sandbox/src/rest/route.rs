@@ -1,12 +1,18 @@
-//! The routes: method, path template, who may call, rate limit and handler, in one table.
+//! Finds the route of a request: method, path template, who may call, rate limit and handler.
+//!
+//! The rows are in `table`.
 
 use std::sync::LazyLock;
 
+use super::body;
 use super::call::{Call, Reply};
-use super::{body, callback, guilds, messages, registry, threads, users, webhooks};
 use crate::error::{ApiError, Known, METHOD_NOT_ALLOWED, NOT_FOUND};
 use crate::limits::Bucket;
 use crate::world::World;
+
+mod table;
+
+use table::TABLES;
 
 /// What a route does.
 type Handler = fn(&mut World, &Call) -> Result<Reply, ApiError>;
@@ -51,274 +57,13 @@ const LOOSE: (u64, u64) = (30, 5000);
 
 type Row = (&'static str, &'static str, (u64, u64), Handler);
 
-const TABLE: &[Row] = &[
-    ("GET", "/gateway", LOOSE, users::gateway),
-    ("GET", "/gateway/bot", LOOSE, users::gateway_bot),
-    ("GET", "/users/@me", LOOSE, users::me),
-    ("GET", "/users/@me/guilds", LOOSE, guilds::mine),
-    ("POST", "/users/@me/channels", WRITE, users::open_dm),
-    ("GET", "/users/{user_id}", LOOSE, users::user),
-    ("GET", "/applications/@me", LOOSE, users::application),
-    ("GET", "/oauth2/applications/@me", LOOSE, users::application),
-    (
-        "GET",
-        "/soundboard-default-sounds",
-        LOOSE,
-        users::empty_list,
-    ),
-    ("GET", "/voice/regions", LOOSE, users::empty_list),
-    (
-        "GET",
-        "/applications/{application_id}/commands",
-        LOOSE,
-        registry::list,
-    ),
-    (
-        "PUT",
-        "/applications/{application_id}/commands",
-        LOOSE,
-        registry::replace,
-    ),
-    (
-        "POST",
-        "/applications/{application_id}/commands",
-        LOOSE,
-        registry::create,
-    ),
-    (
-        "GET",
-        "/applications/{application_id}/commands/{command_id}",
-        LOOSE,
-        registry::read,
-    ),
-    (
-        "PATCH",
-        "/applications/{application_id}/commands/{command_id}",
-        LOOSE,
-        registry::change,
-    ),
-    (
-        "DELETE",
-        "/applications/{application_id}/commands/{command_id}",
-        LOOSE,
-        registry::delete,
-    ),
-    (
-        "GET",
-        "/applications/{application_id}/guilds/{guild_id}/commands",
-        LOOSE,
-        registry::list,
-    ),
-    (
-        "PUT",
-        "/applications/{application_id}/guilds/{guild_id}/commands",
-        LOOSE,
-        registry::replace,
-    ),
-    (
-        "POST",
-        "/applications/{application_id}/guilds/{guild_id}/commands",
-        LOOSE,
-        registry::create,
-    ),
-    (
-        "GET",
-        "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}",
-        LOOSE,
-        registry::read,
-    ),
-    (
-        "PATCH",
-        "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}",
-        LOOSE,
-        registry::change,
-    ),
-    (
-        "DELETE",
-        "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}",
-        LOOSE,
-        registry::delete,
-    ),
-    (
-        "POST",
-        "/interactions/{interaction_id}/{interaction_token}/callback",
-        WRITE,
-        callback::answer,
-    ),
-    (
-        "POST",
-        "/webhooks/{webhook_id}/{webhook_token}",
-        WRITE,
-        webhooks::follow_up,
-    ),
-    (
-        "GET",
-        "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}",
-        WRITE,
-        webhooks::read,
-    ),
-    (
-        "PATCH",
-        "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}",
-        WRITE,
-        webhooks::edit,
-    ),
-    (
-        "DELETE",
-        "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}",
-        WRITE,
-        webhooks::delete,
-    ),
-    (
-        "GET",
-        "/channels/{channel_id}",
-        LOOSE,
-        threads::read_channel,
-    ),
-    (
-        "PATCH",
-        "/channels/{channel_id}",
-        LOOSE,
-        threads::change_channel,
-    ),
-    (
-        "DELETE",
-        "/channels/{channel_id}",
-        LOOSE,
-        threads::delete_channel,
-    ),
-    (
-        "POST",
-        "/channels/{channel_id}/typing",
-        WRITE,
-        threads::typing,
-    ),
-    (
-        "GET",
-        "/channels/{channel_id}/messages",
-        LOOSE,
-        messages::list,
-    ),
-    (
-        "POST",
-        "/channels/{channel_id}/messages",
-        WRITE,
-        messages::create,
-    ),
-    (
-        "PUT",
-        "/channels/{channel_id}/messages/pins/{message_id}",
-        WRITE,
-        messages::pin,
-    ),
-    (
-        "DELETE",
-        "/channels/{channel_id}/messages/pins/{message_id}",
-        WRITE,
-        messages::unpin,
-    ),
-    (
-        "PUT",
-        "/channels/{channel_id}/pins/{message_id}",
-        WRITE,
-        messages::pin,
-    ),
-    (
-        "DELETE",
-        "/channels/{channel_id}/pins/{message_id}",
-        WRITE,
-        messages::unpin,
-    ),
-    (
-        "GET",
-        "/channels/{channel_id}/messages/{message_id}",
-        LOOSE,
-        messages::read,
-    ),
-    (
-        "PATCH",
-        "/channels/{channel_id}/messages/{message_id}",
-        WRITE,
-        messages::edit,
-    ),
-    (
-        "DELETE",
-        "/channels/{channel_id}/messages/{message_id}",
-        WRITE,
-        messages::delete,
-    ),
-    (
-        "PUT",
-        "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me",
-        WRITE,
-        messages::react,
-    ),
-    (
-        "DELETE",
-        "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me",
-        WRITE,
-        messages::unreact,
-    ),
-    (
-        "POST",
-        "/channels/{channel_id}/messages/{message_id}/threads",
-        LOOSE,
-        threads::start_from_message,
-    ),
-    (
-        "POST",
-        "/channels/{channel_id}/threads",
-        LOOSE,
-        threads::start,
-    ),
-    (
-        "GET",
-        "/channels/{channel_id}/threads/archived/public",
-        LOOSE,
-        threads::archived,
-    ),
-    (
-        "GET",
-        "/channels/{channel_id}/thread-members",
-        LOOSE,
-        threads::members,
-    ),
-    (
-        "PUT",
-        "/channels/{channel_id}/thread-members/{user_id}",
-        WRITE,
-        threads::join,
-    ),
-    (
-        "DELETE",
-        "/channels/{channel_id}/thread-members/{user_id}",
-        WRITE,
-        threads::leave,
-    ),
-    ("GET", "/guilds/{guild_id}", LOOSE, guilds::read),
-    (
-        "GET",
-        "/guilds/{guild_id}/channels",
-        LOOSE,
-        guilds::channels,
-    ),
-    ("GET", "/guilds/{guild_id}/roles", LOOSE, guilds::roles),
-    ("GET", "/guilds/{guild_id}/members", LOOSE, guilds::members),
-    (
-        "GET",
-        "/guilds/{guild_id}/members/{user_id}",
-        LOOSE,
-        guilds::member,
-    ),
-    (
-        "GET",
-        "/guilds/{guild_id}/threads/active",
-        LOOSE,
-        guilds::active_threads,
-    ),
-];
-
-static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| TABLE.iter().map(Route::build).collect());
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    TABLES
+        .iter()
+        .flat_map(|area| area.iter())
+        .map(Route::build)
+        .collect()
+});
 
 impl Route {
     fn build(&(method, template, (limit, window_ms), handler): &Row) -> Self {
