@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::message::Message;
+use crate::message::timeline::Timeline;
 use crate::snowflake::{Snowflake, rfc3339};
 
 pub(crate) mod fresh;
@@ -207,7 +207,7 @@ pub(crate) struct Channel {
     pub(crate) thread: Option<Thread>,
     /// The person at the other end of a direct-message channel.
     pub(crate) recipient: Option<Snowflake>,
-    pub(crate) messages: BTreeMap<Snowflake, Message>,
+    pub(crate) messages: Timeline,
     pub(crate) last_message: Option<Snowflake>,
     /// The world's version at its last change; what long polls compare.
     pub(crate) version: u64,
@@ -227,7 +227,7 @@ impl Channel {
             overwrites: Vec::new(),
             thread: None,
             recipient: None,
-            messages: BTreeMap::new(),
+            messages: Timeline::default(),
             last_message: None,
             version: 0,
         }

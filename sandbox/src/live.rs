@@ -1,12 +1,12 @@
-//! The web client's socket: tells which channels have changed, nothing else.
+//! The web client's socket: tells which channels have changed and what is newest in them, nothing else.
 //!
-//! The client fetches what it shows by the ordinary actions; a burst of changes becomes one message.
+//! The client fetches what it shows by the ordinary actions; a burst of changes becomes one message. The guild's id tells
+//! a client that comes back whether this is still the sandbox that it knew.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::world::{Sandbox, World};
@@ -56,11 +56,15 @@ fn news(world: &World, told: u64) -> Value {
         .channels
         .values()
         .filter(|channel| channel.version > told);
-    let channels: BTreeMap<String, u64> = changed
-        .map(|channel| (channel.id.to_string(), channel.version))
-        .collect();
+    let mut channels = Map::new();
+    let mut last = Map::new();
+    for channel in changed {
+        let id = channel.id.to_string();
+        last.insert(id.clone(), json!(channel.last_message));
+        channels.insert(id, json!(channel.version));
+    }
     json!({
-        "version": world.version(), "structure_version": world.structure_version, "channels": channels,
-        "bot_online": world.sessions.connected() > 0,
+        "guild_id": world.seeds.guild, "version": world.version(), "structure_version": world.structure_version,
+        "channels": channels, "last_message_ids": last, "bot_online": world.sessions.connected() > 0,
     })
 }

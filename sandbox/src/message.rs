@@ -13,6 +13,7 @@ pub(crate) mod draft;
 pub(crate) mod embeds;
 pub(crate) mod mentions;
 pub(crate) mod render;
+pub(crate) mod timeline;
 
 use mentions::Mentions;
 
@@ -96,6 +97,8 @@ pub(crate) struct Message {
     pub(crate) history: VecDeque<Revision>,
     /// How often it was edited.
     pub(crate) edits: u64,
+    /// The version of its last change (`Timeline`).
+    pub(crate) version: u64,
 }
 
 impl Message {
@@ -130,6 +133,7 @@ impl Message {
             reactions: Vec::new(),
             history: VecDeque::new(),
             edits: 0,
+            version: 0,
         }
     }
 

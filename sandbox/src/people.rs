@@ -20,6 +20,7 @@ use crate::world::{Sandbox, World};
 mod act;
 mod ask;
 mod command;
+mod follow;
 mod pick;
 mod see;
 mod stage;
@@ -110,6 +111,8 @@ enum Action {
     ModalClose,
     Message,
     View,
+    Unread,
+    Outcome,
     Transcript,
     Traffic,
     Stats,
@@ -136,6 +139,8 @@ impl Action {
             "modal_close" => Self::ModalClose,
             "message" => Self::Message,
             "view" => Self::View,
+            "unread" => Self::Unread,
+            "outcome" => Self::Outcome,
             "transcript" => Self::Transcript,
             "traffic" => Self::Traffic,
             "stats" => Self::Stats,
@@ -166,6 +171,8 @@ impl Action {
             Self::ModalClose => now(act::modal_close),
             Self::Message => now(act::message),
             Self::View => watched(sandbox, ask, see::view).await,
+            Self::Unread => now(follow::unread),
+            Self::Outcome => outcome(sandbox, ask).await,
             Self::Transcript => watched(sandbox, ask, see::transcript).await,
             Self::Traffic => Ok(Output::Lines(
                 sandbox
@@ -194,6 +201,18 @@ async fn autocomplete(sandbox: &Sandbox, ask: Ask<'_>) -> Result<Output, Bad> {
     Ok(Output::Json(json!({
         "interaction_id": id, "choices": choices.unwrap_or_default(), "answered": answered,
     })))
+}
+
+/// Waits until an interaction is answered, at most for the time in which it may be.
+async fn outcome(sandbox: &Sandbox, ask: Ask<'_>) -> Result<Output, Bad> {
+    let id = ask.id("interaction_id")?;
+    if sandbox.world().interactions.find(id).is_none() {
+        return Err(ask.bad("interaction_id", "there is no such interaction"));
+    }
+    let deadline = Instant::now() + Duration::from_millis(crate::interaction::FIRST_ANSWER_MS);
+    let found = until(sandbox, deadline, |world| follow::outcome(world, id)).await;
+    let silent = json!({"answered": false, "kind": null});
+    Ok(Output::Json(found.unwrap_or(silent)))
 }
 
 /// Answers at once, or, given `changed_since` and `wait_ms`, when the channel has changed or the time is over.

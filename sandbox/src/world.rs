@@ -165,6 +165,7 @@ impl World {
         let version = self.bump();
         if let Some(channel) = self.channels.get_mut(&channel) {
             channel.version = version;
+            channel.messages.stamp(version);
         }
     }
 

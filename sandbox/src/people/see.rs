@@ -1,9 +1,12 @@
 //! What people see: their view of a channel, the transcript, and what the web client draws around it.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use super::act::{Place, title};
 use super::ask::{Ask, Bad};
+use super::follow::listed;
 use crate::guild::permissions::VIEW_CHANNEL;
 use crate::guild::{Channel, DM, Role, with};
 use crate::interaction::{Interaction, Kind};
@@ -40,6 +43,9 @@ pub(crate) fn view(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
         .number("limit")?
         .and_then(|limit| usize::try_from(limit).ok());
     let limit = asked.unwrap_or(VIEW_DEFAULT).min(VIEW_MAX);
+    if ask.flag("only_changed")? {
+        return changes(world, ask, place, channel, limit);
+    }
     let before = ask.optional_id("before")?.unwrap_or(Snowflake::MAX);
     let seen = |message: &&Message| message.only_for.is_none_or(|who| who == place.user);
     let messages = channel
@@ -52,26 +58,84 @@ pub(crate) fn view(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
         .take(limit)
         .map(|message| (message.id, world.message_view(message)))
         .collect();
-    let now_ms = world.now_ms();
-    let silent = |i: &&Interaction| {
-        i.channel == place.channel
-            && i.user == place.user
-            && i.id < before
-            && i.went_unanswered(now_ms)
-    };
-    let notices = world
-        .interactions
-        .newest_first()
-        .take(NOTICES_FROM)
-        .filter(silent)
-        .take(limit);
-    list.extend(notices.map(|interaction| (interaction.id, notice(world, interaction))));
+    list.extend(notices(world, place, Snowflake::MIN..before, limit));
     list.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
     list.truncate(limit);
     let messages: Vec<Value> = list.into_iter().map(|(_, message)| message).collect();
     Ok(
-        json!({"messages": messages, "version": channel.version, "channel": summary(world, channel)}),
+        json!({"messages": messages, "version": channel.version, "channel": listed(world, channel, place.user)}),
     )
+}
+
+/// What is new to someone who has seen the channel at the version `changed_since`, from the message `from` on.
+///
+/// `complete` is false when there was more than `limit`: the client then looks at the whole again.
+fn changes(
+    world: &World,
+    ask: Ask<'_>,
+    place: Place,
+    channel: &Channel,
+    limit: usize,
+) -> Result<Value, Bad> {
+    let since = ask.number("changed_since")?.unwrap_or(0);
+    let from = ask.optional_id("from")?.unwrap_or(Snowflake::MIN);
+    // The starter of a thread shows the thread's name and count.
+    let is_new = |message: &&Message| {
+        message.version > since
+            || world
+                .channels
+                .get(&message.id)
+                .is_some_and(|thread| thread.id != channel.id && thread.version > since)
+    };
+    let changed: Vec<&Message> = channel
+        .messages
+        .range(from..)
+        .rev()
+        .map(|(_, message)| message)
+        .filter(|message| message.only_for.is_none_or(|who| who == place.user))
+        .filter(is_new)
+        .take(limit.saturating_add(1))
+        .collect();
+    let complete = changed.len() <= limit;
+    let (gone, stay): (Vec<&Message>, Vec<&Message>) = changed
+        .into_iter()
+        .take(limit)
+        .partition(|message| message.deleted_ms.is_some());
+    let gone: Vec<Snowflake> = gone.iter().map(|message| message.id).collect();
+    let mut list: Vec<(Snowflake, Value)> = stay
+        .into_iter()
+        .map(|message| (message.id, world.message_view(message)))
+        .collect();
+    list.extend(notices(world, place, from..Snowflake::MAX, limit));
+    list.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+    let messages: Vec<Value> = list.into_iter().map(|(_, message)| message).collect();
+    Ok(json!({
+        "messages": messages, "deleted": gone, "complete": complete, "version": channel.version,
+        "channel": listed(world, channel, place.user),
+    }))
+}
+
+/// What someone is told of interactions that the bot left unanswered.
+fn notices(
+    world: &World,
+    place: Place,
+    range: Range<Snowflake>,
+    limit: usize,
+) -> impl Iterator<Item = (Snowflake, Value)> {
+    let now_ms = world.now_ms();
+    let silent = move |i: &&Interaction| {
+        i.channel == place.channel
+            && i.user == place.user
+            && range.contains(&i.id)
+            && i.went_unanswered(now_ms)
+    };
+    world
+        .interactions
+        .newest_first()
+        .take(NOTICES_FROM)
+        .filter(silent)
+        .take(limit)
+        .map(|interaction| (interaction.id, notice(world, interaction)))
 }
 
 /// `transcript`
@@ -119,7 +183,7 @@ pub(crate) fn client(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let list = |channels: &mut dyn Iterator<Item = &Channel>| -> Vec<Value> {
         channels
             .filter(|channel| sees(channel))
-            .map(|channel| summary(world, channel))
+            .map(|channel| listed(world, channel, user))
             .collect()
     };
     let people: Vec<Value> = guild
@@ -140,14 +204,15 @@ pub(crate) fn client(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
         .collect();
     Ok(json!({
         "version": world.version(), "structure_version": world.structure_version,
-        "guild": {"id": guild.id, "name": guild.name}, "application_id": world.application.id,
+        "guild": {"id": guild.id, "name": guild.name, "owner_id": guild.owner}, "application_id": world.application.id,
         "channels": list(&mut ordered.chain(direct)), "threads": list(&mut threads.into_iter()),
         "people": people, "roles": guild.roles.values().map(Role::json).collect::<Vec<_>>(),
         "commands": commands, "bot_online": world.sessions.connected() > 0,
     }))
 }
 
-fn summary(world: &World, channel: &Channel) -> Value {
+/// A channel with its title and version.
+pub(crate) fn summary(world: &World, channel: &Channel) -> Value {
     with(
         with(channel.json(), "title", json!(title(world, channel))),
         "version",
@@ -164,7 +229,7 @@ fn notice(world: &World, interaction: &Interaction) -> Value {
     };
     json!({
         "id": interaction.id, "channel_id": interaction.channel, "type": 20, "content": NO_RESPONSE,
-        "notice": NO_RESPONSE, "interaction_id": interaction.id, "label": format!("{slash}{}", interaction.label),
+        "notice": NO_RESPONSE, "source_message_id": interaction.source, "interaction_id": interaction.id, "label": format!("{slash}{}", interaction.label),
         "author": world.bot_user().map(crate::guild::User::json), "timestamp": rfc3339(at_ms),
         "edited_timestamp": null, "flags": EPHEMERAL, "embeds": [], "components": [], "attachments": [],
         "mentions": [], "mention_roles": [], "mention_everyone": false, "pinned": false, "tts": false,

@@ -214,7 +214,8 @@ impl World {
         });
     }
 
-    fn touch_with_parent(&mut self, channel: Snowflake) {
+    /// Notes a change in a channel that its parent shows too, as a thread's count of messages.
+    pub(crate) fn touch_with_parent(&mut self, channel: Snowflake) {
         self.touch(channel);
         let parent = self
             .channels

@@ -109,7 +109,8 @@ impl World {
             return;
         };
         self.publish_channel("THREAD_UPDATE", id, d);
-        self.touch(id);
+        // The parent shows the name below the starter.
+        self.touch_with_parent(id);
         self.structure_changed();
     }
 

@@ -15,3 +15,4 @@ mod rig;
 mod rules;
 mod staging;
 mod threads;
+mod web;

@@ -1,0 +1,182 @@
+//! What the web client is served and asks for: its view in pieces, what is unread, what became of an interaction.
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::rig::{PATIENCE, Rig, text};
+
+/// What changed for the operator in #general since a version.
+async fn news(rig: &Rig, since: &Value) -> Value {
+    let mut body = rig.place();
+    body["only_changed"] = json!(true);
+    body["changed_since"] = since.clone();
+    rig.act("view", body).await
+}
+
+fn ids(messages: &Value) -> Vec<String> {
+    let list = messages.as_array().unwrap();
+    list.iter().map(|m| text(&m["id"])).collect()
+}
+
+async fn version(rig: &Rig) -> Value {
+    rig.act("view", rig.place()).await["version"].clone()
+}
+
+#[tokio::test]
+async fn only_what_changed_is_told() {
+    let rig = Rig::start().await;
+    let channel = rig.id("channel_id");
+    let kept = rig.post(&channel, "stays").await;
+    let edited = rig.post(&channel, "before").await;
+    let deleted = rig.post(&channel, "goes").await;
+    let before = version(&rig).await;
+    assert_eq!(news(&rig, &before).await["messages"], json!([]));
+    let path = |id: &str| format!("/channels/{channel}/messages/{id}");
+    rig.ok("PATCH", &path(&edited), json!({"content": "after"}))
+        .await;
+    rig.ok("DELETE", &path(&deleted), Value::Null).await;
+    let new = rig.post(&channel, "new").await;
+    let told = news(&rig, &before).await;
+    assert_eq!(ids(&told["messages"]), [new.clone(), edited.clone()]);
+    assert_eq!(told["messages"][1]["content"], "after");
+    assert_eq!(told["deleted"], json!([deleted]));
+    assert_eq!(told["complete"], true);
+    assert_eq!(news(&rig, &told["version"]).await["messages"], json!([]));
+    // Further back than the client looks nothing is told; more than it wants is said to be incomplete.
+    let mut body = rig.place();
+    body["only_changed"] = json!(true);
+    body["from"] = json!(edited);
+    let later = rig.act("view", body.clone()).await;
+    assert!(!ids(&later["messages"]).contains(&kept));
+    body["from"] = json!(kept);
+    body["limit"] = json!(1);
+    let cut = rig.act("view", body).await;
+    assert_eq!(
+        (ids(&cut["messages"]), &cut["complete"]),
+        (vec![new], &json!(false))
+    );
+}
+
+#[tokio::test]
+async fn the_starter_changes_with_its_thread() {
+    let rig = Rig::start().await;
+    let channel = rig.id("channel_id");
+    let starter = rig.post(&channel, "starter").await;
+    let path = format!("/channels/{channel}/messages/{starter}/threads");
+    rig.ok("POST", &path, json!({"name": "first"})).await;
+    let before = version(&rig).await;
+    rig.post(&starter, "in the thread").await;
+    let told = news(&rig, &before).await;
+    let thread = told["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["id"] == json!(starter))
+        .map(|m| m["thread"].clone());
+    assert_eq!(thread.unwrap()["message_count"], 1);
+    let before = version(&rig).await;
+    rig.ok(
+        "PATCH",
+        &format!("/channels/{starter}"),
+        json!({"name": "second"}),
+    )
+    .await;
+    let told = news(&rig, &before).await;
+    assert_eq!(told["messages"][0]["thread"]["name"], "second");
+}
+
+#[tokio::test]
+async fn unread_is_counted_from_where_a_person_has_read() {
+    let rig = Rig::start().await;
+    let (channel, user) = (rig.id("channel_id"), rig.id("user_id"));
+    let read = rig.post(&channel, "read").await;
+    rig.post(&channel, "unread").await;
+    rig.post(&channel, &format!("<@{user}> look")).await;
+    let mut own = rig.place();
+    own["content"] = json!("what they write themselves is not unread");
+    rig.act("message", own).await;
+    let count = async |user: &str, channels: Value| {
+        let body = json!({"user_id": user, "channels": channels});
+        rig.act("unread", body).await["channels"].clone()
+    };
+    let counted = count(&user, json!({channel.clone(): read})).await;
+    assert_eq!(counted[&channel]["unread"], 2);
+    assert_eq!(counted[&channel]["mentions"], 1);
+    let others = count(&rig.id("guest_id"), json!({channel.clone(): read})).await;
+    assert_eq!(
+        (&others[&channel]["unread"], &others[&channel]["mentions"]),
+        (&json!(3), &json!(0))
+    );
+    let unknown = count(&user, json!({"1": "1"})).await;
+    assert_eq!(unknown, json!({}));
+    for channels in [json!([]), json!({"x": "1"}), json!({"1": "x"}), Value::Null] {
+        let refused = rig
+            .try_act("unread", json!({"user_id": user, "channels": channels}))
+            .await;
+        assert_eq!(refused.status, 400, "{channels}");
+    }
+}
+
+#[tokio::test]
+async fn the_outcome_of_an_interaction_is_awaited() {
+    let rig = Rig::start().await;
+    let mut bot = rig.bot().await;
+    rig.register(json!([{"name": "run", "description": "d"}]))
+        .await;
+    let kind_after = async |bot: &mut crate::rig::Bot, answer: Value| {
+        let id = rig.slash("run", json!([])).await;
+        let interaction = bot.event("INTERACTION_CREATE").await;
+        let (told, done) = tokio::join!(
+            rig.act("outcome", json!({"interaction_id": id})),
+            rig.answer(&interaction, answer),
+        );
+        assert!(done.status < 300, "{}", done.json());
+        told["kind"].clone()
+    };
+    assert_eq!(kind_after(&mut bot, json!({"type": 5})).await, "thinking");
+    let message = json!({"type": 4, "data": {"content": "done"}});
+    assert_eq!(kind_after(&mut bot, message).await, "message");
+    let field = json!({"type": 4, "custom_id": "why", "style": 1});
+    let modal = json!({"title": "Why?", "custom_id": "m", "components": [
+        {"type": 18, "label": "Reason", "component": field},
+    ]});
+    let modal = json!({"type": 9, "data": modal});
+    assert_eq!(kind_after(&mut bot, modal).await, "modal");
+    let id = rig.slash("run", json!([])).await;
+    rig.act("expire_interaction", json!({"interaction_id": id}))
+        .await;
+    let silent = rig.act("outcome", json!({"interaction_id": id})).await;
+    assert_eq!(silent, json!({"answered": false, "kind": null}));
+    let unknown = rig.try_act("outcome", json!({"interaction_id": "1"})).await;
+    assert_eq!(unknown.status, 400);
+}
+
+#[tokio::test]
+async fn the_socket_tells_of_channels_and_their_newest_message() {
+    let rig = Rig::start().await;
+    let (mut socket, _) = connect_async(format!("ws://{}/sandbox/live", rig.address))
+        .await
+        .unwrap();
+    let mut told = async || {
+        let next = timeout(PATIENCE, socket.next()).await;
+        match next.expect("news within the bound") {
+            Some(Ok(Message::Text(frame))) => serde_json::from_str::<Value>(&frame).unwrap(),
+            other => panic!("{other:?} is no news"),
+        }
+    };
+    let first = told().await;
+    assert_eq!(first["guild_id"], json!(rig.id("guild_id")));
+    assert_eq!(first["bot_online"], false);
+    let channel = rig.id("channel_id");
+    let id = rig.post(&channel, "hello").await;
+    loop {
+        let news = told().await;
+        if news["last_message_ids"][&channel] == json!(id) {
+            assert!(news["channels"][&channel].as_u64() > first["version"].as_u64());
+            return;
+        }
+    }
+}
