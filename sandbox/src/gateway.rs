@@ -1,57 +1,70 @@
 //! The gateway edge: one task per WebSocket, Discord's opcodes and close codes.
 //!
-//! What is sent to whom, and what a resume replays, is in `session`; a connection only carries it. `compress` is accepted
-//! and answered with text frames.
+//! What is sent to whom, and what a resume replays, is in `session`; how it looks on the wire in `wire`. A connection
+//! only carries it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::world::Sandbox;
 
+mod close;
 mod identify;
 mod ready;
 pub(crate) mod session;
+pub(crate) mod wire;
 
 use identify::{Identify, Refused, Resume};
 use session::{Control, Resumed};
+use wire::{Compressing, Gone, Seat, Wire};
 
 /// Bytes of a client's frame.
 const FRAME_MAX: usize = 4096;
 /// Frames that a client may send per minute.
 const SENDS_MAX: usize = 120;
 const SENDS_WINDOW: Duration = Duration::from_secs(60);
-/// How long a client may take to read one frame.
-const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
-const UNKNOWN_OP: u16 = 4001;
-const DECODE_ERROR: u16 = 4002;
-const NOT_AUTHENTICATED: u16 = 4003;
-const ALREADY_AUTHENTICATED: u16 = 4005;
-const RATE_LIMITED: u16 = 4008;
-const TIMED_OUT: u16 = 4009;
-const INVALID_VERSION: u16 = 4012;
+/// Bytes that a connection reads at once. Clients say little, and thousands of idle ones must not cost much.
+const READ_BUFFER: usize = 4096;
+/// Bytes of a message that is read at all; it is longer than what is accepted, so that the client learns why.
+const MESSAGE_MAX: usize = 64 * 1024;
+
+/// The upgrade with buffers of the gateway's size.
+pub(crate) fn sized(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(MESSAGE_MAX)
+        .max_frame_size(MESSAGE_MAX)
+}
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve(sandbox: Sandbox, socket: WebSocket, query: Vec<(String, String)>) {
     let interval = Duration::from_millis(sandbox.options.heartbeat_interval_ms.max(1));
     let number = sandbox.world().sessions.number();
+    let (seat, refused) = match Compressing::read(&query).map(|asked| sandbox.contexts.seat(asked))
+    {
+        Ok(Some(seat)) => (seat, None),
+        Ok(None) => (Seat::plain(), Some(close::UNKNOWN)),
+        Err(code) => (Seat::plain(), Some(code)),
+    };
     let mut connection = Connection {
         sandbox,
-        socket,
+        wire: Wire::new(socket, seat),
         number,
         bound: None,
         heartbeat_due: Instant::now() + interval + interval / 2,
         interval,
         sent_by_client: VecDeque::new(),
     };
-    let ended = match check_query(&query) {
-        Ok(()) => connection.run().await,
-        Err(code) => Ended::ByUs(code),
+    let ended = match refused {
+        None => connection.run().await,
+        Some(code) => Ended::ByUs(code),
     };
     connection.finish(ended).await;
 }
@@ -72,12 +85,14 @@ enum Ended {
 struct Bound {
     session: String,
     cursor: u64,
+    /// There is more to send than was asked for at once.
+    more: bool,
     woken: watch::Receiver<u64>,
 }
 
 struct Connection {
     sandbox: Sandbox,
-    socket: WebSocket,
+    wire: Wire,
     number: u64,
     bound: Option<Bound>,
     heartbeat_due: Instant,
@@ -88,17 +103,19 @@ struct Connection {
 impl Connection {
     async fn run(&mut self) -> Ended {
         let millis = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
-        let hello = json!({"t": null, "s": null, "op": 10, "d": {"heartbeat_interval": millis, "_trace": []}});
-        if let Err(ended) = self.send(hello.to_string().into()).await {
-            return ended;
+        let hello = json!({"heartbeat_interval": millis, "_trace": []});
+        if let Err(gone) = self.wire.send(control_frame(10, hello)).await {
+            return gone.into();
         }
         loop {
             let step = tokio::select! {
-                // All three can be dropped at any point without losing anything.
-                received = self.socket.recv() => self.received(received).await,
+                // A heartbeat that has arrived counts, even when sending kept us from reading it in time.
+                biased;
+                // All can be dropped at any point without losing anything.
+                () = self.sandbox.shutdown.cancelled() => Err(Ended::ByUs(close::GOING_AWAY)),
+                received = self.wire.receive() => self.received(received).await,
+                () = sleep_until(self.heartbeat_due) => Err(Ended::ByUs(close::TIMED_OUT)),
                 () = woken(&mut self.bound) => self.deliver().await,
-                () = sleep_until(self.heartbeat_due) => Err(Ended::ByUs(TIMED_OUT)),
-                () = self.sandbox.shutdown.cancelled() => Err(Ended::ByUs(1001)),
             };
             if let Err(ended) = step {
                 return ended;
@@ -111,7 +128,9 @@ impl Connection {
         received: Option<Result<Message, axum::Error>>,
     ) -> Result<(), Ended> {
         let text = match received {
-            None | Some(Err(_)) => return Err(Ended::Broken),
+            None => return Err(Ended::Broken),
+            // Not a WebSocket frame, or far too large: if the client is still there, it learns so.
+            Some(Err(_)) => return Err(Ended::ByUs(close::DECODE_ERROR)),
             Some(Ok(Message::Close(frame))) => {
                 let for_good = frame.is_some_and(|frame| matches!(frame.code, 1000 | 1001));
                 return Err(if for_good {
@@ -121,18 +140,19 @@ impl Connection {
                 });
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(()),
-            Some(Ok(Message::Text(text))) => text.as_bytes().to_vec(),
-            Some(Ok(Message::Binary(bytes))) => bytes.to_vec(),
+            Some(Ok(Message::Text(text))) => Bytes::from(text),
+            Some(Ok(Message::Binary(bytes))) => bytes,
         };
         self.count_send()?;
         if text.len() > FRAME_MAX {
-            return Err(Ended::ByUs(DECODE_ERROR));
+            return Err(Ended::ByUs(close::DECODE_ERROR));
         }
-        let frame: Value = serde_json::from_slice(&text).map_err(|_| Ended::ByUs(DECODE_ERROR))?;
+        let frame: Value =
+            serde_json::from_slice(&text).map_err(|_| Ended::ByUs(close::DECODE_ERROR))?;
         let op = frame
             .get("op")
             .and_then(Value::as_u64)
-            .ok_or(Ended::ByUs(DECODE_ERROR))?;
+            .ok_or(Ended::ByUs(close::DECODE_ERROR))?;
         let d = frame.get("d").unwrap_or(&Value::Null);
         match op {
             1 => self.heartbeat().await,
@@ -140,8 +160,8 @@ impl Connection {
             6 => self.resume(d).await,
             3 | 4 | 31 | 43 if self.bound.is_some() => Ok(()),
             8 if self.bound.is_some() => self.request_members(d).await,
-            3 | 4 | 8 | 31 | 43 => Err(Ended::ByUs(NOT_AUTHENTICATED)),
-            _ => Err(Ended::ByUs(UNKNOWN_OP)),
+            3 | 4 | 8 | 31 | 43 => Err(Ended::ByUs(close::NOT_AUTHENTICATED)),
+            _ => Err(Ended::ByUs(close::UNKNOWN_OP)),
         }
     }
 
@@ -156,7 +176,7 @@ impl Connection {
         }
         self.sent_by_client.push_back(now);
         if self.sent_by_client.len() > SENDS_MAX {
-            Err(Ended::ByUs(RATE_LIMITED))
+            Err(Ended::ByUs(close::RATE_LIMITED))
         } else {
             Ok(())
         }
@@ -164,23 +184,24 @@ impl Connection {
 
     async fn heartbeat(&mut self) -> Result<(), Ended> {
         self.heartbeat_due = Instant::now() + self.interval + self.interval / 2;
-        self.send(
-            json!({"t": null, "s": null, "op": 11, "d": null})
-                .to_string()
-                .into(),
-        )
-        .await
+        Ok(self.wire.send(control_frame(11, Value::Null)).await?)
     }
 
     async fn identify(&mut self, d: &Value) -> Result<(), Ended> {
         if self.bound.is_some() {
-            return Err(Ended::ByUs(ALREADY_AUTHENTICATED));
+            return Err(Ended::ByUs(close::ALREADY_AUTHENTICATED));
         }
         let session = crate::token::session();
         let woken = {
             let mut world = self.sandbox.world();
-            let Identify { intents, shard } =
-                Identify::read(d, &world.application.token).map_err(closing)?;
+            let Identify {
+                intents,
+                shard,
+                compress,
+            } = Identify::read(d, &world.application.token).map_err(closing)?;
+            if compress {
+                self.wire.compress_payloads();
+            }
             let now_ms = world.now_ms();
             world.traffic.identifies = world.traffic.identifies.saturating_add(1);
             let woken = world
@@ -193,6 +214,7 @@ impl Connection {
         self.bound = Some(Bound {
             session,
             cursor: 0,
+            more: false,
             woken,
         });
         self.deliver().await
@@ -200,7 +222,7 @@ impl Connection {
 
     async fn resume(&mut self, d: &Value) -> Result<(), Ended> {
         if self.bound.is_some() {
-            return Err(Ended::ByUs(ALREADY_AUTHENTICATED));
+            return Err(Ended::ByUs(close::ALREADY_AUTHENTICATED));
         }
         let resumed = {
             let mut world = self.sandbox.world();
@@ -215,6 +237,7 @@ impl Connection {
                     Some(Bound {
                         session,
                         cursor: seq,
+                        more: false,
                         woken,
                     })
                 }
@@ -223,18 +246,12 @@ impl Connection {
                         world.traffic.invalid_sessions.saturating_add(1);
                     None
                 }
-                Resumed::FromTheFuture => return Err(Ended::ByUs(4007)),
+                Resumed::FromTheFuture => return Err(Ended::ByUs(close::INVALID_SEQ)),
             }
         };
         if resumed.is_none() {
             // The client may identify on this same connection.
-            return self
-                .send(
-                    json!({"t": null, "s": null, "op": 9, "d": false})
-                        .to_string()
-                        .into(),
-                )
-                .await;
+            return Ok(self.wire.send(control_frame(9, json!(false))).await?);
         }
         self.bound = resumed;
         self.deliver().await
@@ -261,30 +278,30 @@ impl Connection {
             .sessions
             .due(&bound.session, self.number, bound.cursor);
         if due.lost {
-            return Err(Ended::ByUs(4000));
+            return Err(Ended::ByUs(close::UNKNOWN));
         }
         bound.cursor = due.cursor;
+        bound.more = due.more;
         for frame in due.frames {
-            self.send(frame).await?;
+            self.wire.feed(frame.text()).await?;
         }
         for control in due.controls {
             match control {
-                Control::Send(frame) => self.send(frame.into()).await?,
-                Control::Close(code) => return Err(Ended::ByUs(code)),
-                Control::Drop => return Err(Ended::Dropped),
+                Control::Send(frame) => self.wire.feed(frame).await?,
+                Control::Close(code) => {
+                    self.wire.flush().await?;
+                    return Err(Ended::ByUs(code));
+                }
+                Control::Drop => {
+                    self.wire.flush().await?;
+                    return Err(Ended::Dropped);
+                }
             }
         }
-        Ok(())
+        Ok(self.wire.flush().await?)
     }
 
-    async fn send(&mut self, frame: Utf8Bytes) -> Result<(), Ended> {
-        match timeout(SEND_TIMEOUT, self.socket.send(Message::Text(frame))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Ended::Broken),
-        }
-    }
-
-    async fn finish(mut self, ended: Ended) {
+    async fn finish(self, ended: Ended) {
         if let Some(bound) = &self.bound {
             let mut world = self.sandbox.world();
             let now_ms = world.now_ms();
@@ -295,24 +312,18 @@ impl Connection {
             }
             world.bump();
         }
-        let closing = async {
-            if let Ended::ByUs(code) = ended {
-                let frame = CloseFrame {
-                    code,
-                    reason: reason(code).into(),
-                };
-                self.socket.send(Message::Close(Some(frame))).await.ok(); // client gone: nothing to tell
-            }
-            // Reading on sends our half of the goodbye, and lets the client see the code before the connection is gone.
-            while let Some(Ok(_)) = self.socket.recv().await {}
+        let code = match ended {
+            Ended::ByUs(code) => Some(code),
+            Ended::ByClientForGood | Ended::Broken | Ended::Dropped => None,
         };
-        timeout(Duration::from_secs(2), closing).await.ok(); // a silent client is dropped
+        self.wire.finish(code).await;
     }
 }
 
 /// Waits until the session has something to say; forever without one.
 async fn woken(bound: &mut Option<Bound>) {
     match bound {
+        Some(Bound { more: true, .. }) => {}
         // An error means that the session is gone; looking for what is due then tells so.
         Some(bound) => bound.woken.changed().await.unwrap_or_default(),
         None => std::future::pending().await,
@@ -323,38 +334,13 @@ const fn closing(refused: Refused) -> Ended {
     Ended::ByUs(refused.0)
 }
 
-fn check_query(query: &[(String, String)]) -> Result<(), u16> {
-    let value = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
-    if !matches!(value("v"), None | Some("9" | "10")) {
-        return Err(INVALID_VERSION);
-    }
-    if matches!(value("encoding"), None | Some("json")) {
-        Ok(())
-    } else {
-        Err(DECODE_ERROR)
+impl From<Gone> for Ended {
+    fn from(Gone: Gone) -> Self {
+        Self::Broken
     }
 }
 
-const fn reason(code: u16) -> &'static str {
-    match code {
-        UNKNOWN_OP => "Unknown opcode.",
-        DECODE_ERROR => "Error while decoding payload.",
-        NOT_AUTHENTICATED => "Not authenticated.",
-        4004 => "Authentication failed.",
-        ALREADY_AUTHENTICATED => "Already authenticated.",
-        4007 => "Invalid `seq`.",
-        RATE_LIMITED => "You are being rate limited.",
-        TIMED_OUT => "Session timed out.",
-        4010 => "Invalid shard.",
-        INVALID_VERSION => "Invalid API version.",
-        4013 => "Invalid intent(s).",
-        4014 => "Disallowed intent(s).",
-        1001 => "Going away.",
-        _ => "Unknown error.",
-    }
+/// A frame that is no event.
+fn control_frame(op: u64, d: Value) -> String {
+    json!({"t": null, "s": null, "op": op, "d": d}).to_string()
 }

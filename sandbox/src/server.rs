@@ -111,7 +111,9 @@ async fn open_gateway(sandbox: Sandbox, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let query = parts.uri.query().map(rest::query_pairs).unwrap_or_default();
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade.on_upgrade(move |socket| gateway::serve(sandbox, socket, query)),
+        Ok(upgrade) => {
+            gateway::sized(upgrade).on_upgrade(move |socket| gateway::serve(sandbox, socket, query))
+        }
         Err(rejection) => rejection.into_response(),
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::Commands;
 use crate::faults::Faults;
 use crate::gateway::session::Sessions;
+use crate::gateway::wire::Contexts;
 use crate::guild::fresh::{self, Seeds};
 use crate::guild::{Channel, DM, Guild, User, permissions};
 use crate::interaction::Interactions;
@@ -248,6 +249,7 @@ pub(crate) struct Sandbox {
     changed: watch::Receiver<u64>,
     started: watch::Receiver<u64>,
     pub(crate) options: Arc<Options>,
+    pub(crate) contexts: Contexts,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -262,6 +264,7 @@ impl Sandbox {
             changed,
             started,
             options,
+            contexts: Contexts::default(),
             shutdown,
         }
     }

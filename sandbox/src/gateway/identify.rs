@@ -22,6 +22,8 @@ pub(crate) struct Identify {
     pub(crate) intents: u64,
     /// Number and count.
     pub(crate) shard: (u64, u64),
+    /// Whether large payloads are to be compressed one by one.
+    pub(crate) compress: bool,
 }
 
 impl Identify {
@@ -48,7 +50,12 @@ impl Identify {
             }
             None => (0, 1),
         };
-        Ok(Self { intents, shard })
+        let compress = d.get("compress").and_then(Value::as_bool) == Some(true);
+        Ok(Self {
+            intents,
+            shard,
+            compress,
+        })
     }
 }
 
@@ -124,7 +131,8 @@ mod tests {
             read(json!({"token": "Bot t", "intents": 1})),
             Ok(Identify {
                 intents: 1,
-                shard: (0, 1)
+                shard: (0, 1),
+                compress: false
             })
         );
         assert_eq!(

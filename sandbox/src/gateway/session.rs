@@ -4,8 +4,8 @@
 //! client loses nothing until the replay buffer is full, and then it is told to start over.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
-use axum::extract::ws::Utf8Bytes;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -23,6 +23,8 @@ pub(crate) const MESSAGE_CONTENT: u64 = 1 << 15;
 const REPLAY_MAX: usize = 10_000;
 /// Bytes of those events.
 const REPLAY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Events handed to a connection at once.
+const BATCH: usize = 256;
 /// How long a session waits for its client to come back, in milliseconds.
 const KEPT_MS: u64 = 5 * 60 * 1000;
 /// Sessions at once; beyond it the longest waiting are dropped.
@@ -51,10 +53,20 @@ pub(crate) enum Control {
     Drop,
 }
 
-#[derive(Debug)]
-struct Kept {
+/// An event with its number in one session. What it says is written once for all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
     seq: u64,
-    frame: Utf8Bytes,
+    name: &'static str,
+    d: Arc<str>,
+}
+
+impl Frame {
+    /// The frame as it is sent.
+    pub(crate) fn text(&self) -> String {
+        let Self { seq, name, d } = self;
+        format!("{{\"t\":\"{name}\",\"s\":{seq},\"op\":0,\"d\":{d}}}")
+    }
 }
 
 /// One session of a client.
@@ -63,7 +75,7 @@ pub(crate) struct Session {
     intents: u64,
     shard: (u64, u64),
     seq: u64,
-    kept: VecDeque<Kept>,
+    kept: VecDeque<Frame>,
     kept_bytes: usize,
     controls: VecDeque<Control>,
     /// The connection that holds it, by number.
@@ -77,9 +89,11 @@ pub(crate) struct Session {
 /// What a connection sends next.
 #[derive(Debug, Default)]
 pub(crate) struct Due {
-    pub(crate) frames: Vec<Utf8Bytes>,
+    pub(crate) frames: Vec<Frame>,
     pub(crate) controls: Vec<Control>,
     pub(crate) cursor: u64,
+    /// There are further events.
+    pub(crate) more: bool,
     /// The session is gone, held by another connection, or has forgotten events that were due.
     pub(crate) lost: bool,
 }
@@ -179,15 +193,19 @@ impl Sessions {
             };
         }
         let skipped = session.kept.partition_point(|kept| kept.seq <= cursor);
+        let frames: Vec<Frame> = session.kept.range(skipped..).take(BATCH).cloned().collect();
+        let cursor = frames.last().map_or(cursor, |last| last.seq);
+        let more = cursor < session.seq;
+        // What a script orders comes after the events before it.
+        let controls = match more {
+            true => Vec::new(),
+            false => session.controls.drain(..).collect(),
+        };
         Due {
-            frames: session
-                .kept
-                .iter()
-                .skip(skipped)
-                .map(|kept| kept.frame.clone())
-                .collect(),
-            controls: session.controls.drain(..).collect(),
-            cursor: session.seq,
+            frames,
+            controls,
+            cursor,
+            more,
             lost: false,
         }
     }
@@ -267,19 +285,16 @@ impl Session {
         ours && (dispatch.intents == 0 || self.intents & dispatch.intents != 0)
     }
 
-    fn push(&mut self, name: &str, d: &str) {
+    fn push(&mut self, name: &'static str, d: Arc<str>) {
         self.seq = self.seq.saturating_add(1);
-        let frame = format!("{{\"t\":\"{name}\",\"s\":{},\"op\":0,\"d\":{d}}}", self.seq);
-        self.kept_bytes = self.kept_bytes.saturating_add(frame.len());
-        self.kept.push_back(Kept {
-            seq: self.seq,
-            frame: frame.into(),
-        });
+        self.kept_bytes = self.kept_bytes.saturating_add(d.len());
+        let seq = self.seq;
+        self.kept.push_back(Frame { seq, name, d });
         while self.kept.len() > REPLAY_MAX || self.kept_bytes > REPLAY_BYTES_MAX {
             let Some(old) = self.kept.pop_front() else {
                 break;
             };
-            self.kept_bytes = self.kept_bytes.saturating_sub(old.frame.len());
+            self.kept_bytes = self.kept_bytes.saturating_sub(old.d.len());
         }
         self.wake
             .send_modify(|count| *count = count.wrapping_add(1));
@@ -307,7 +322,8 @@ impl World {
         if !channel.is_none_or(|id| self.bot_sees(id)) {
             return 0;
         }
-        let (full, reduced) = (d.to_string(), blanked.as_ref().map(Value::to_string));
+        let written = |d: &Value| Arc::<str>::from(d.to_string());
+        let (full, reduced) = (written(d), blanked.as_ref().map(written));
         let wanting = self
             .sessions
             .by_id
@@ -316,10 +332,8 @@ impl World {
         wanting
             .map(|session| {
                 let complete = session.intents & MESSAGE_CONTENT != 0;
-                session.push(
-                    name,
-                    reduced.as_ref().filter(|_| !complete).unwrap_or(&full),
-                );
+                let d = reduced.as_ref().filter(|_| !complete).unwrap_or(&full);
+                session.push(name, Arc::clone(d));
             })
             .count()
     }
@@ -328,7 +342,7 @@ impl World {
     pub(crate) fn publish_to(&mut self, session: &str, name: &'static str, d: &Value) {
         self.traffic.count_event(name);
         if let Some(session) = self.sessions.by_id.get_mut(session) {
-            session.push(name, &d.to_string());
+            session.push(name, d.to_string().into());
         }
     }
 
@@ -376,7 +390,7 @@ mod tests {
         ));
         let due = world.sessions.due("s", 2, 2);
         assert_eq!((due.frames.len(), due.cursor), (2, 4));
-        assert!(due.frames[1].contains("\"t\":\"B\",\"s\":4"));
+        assert!(due.frames[1].text().contains("\"t\":\"B\",\"s\":4"));
         assert!(
             world.sessions.due("s", 1, 4).lost,
             "the first connection lost it"

@@ -7,6 +7,7 @@
 
 mod flow;
 mod gateway;
+mod gateway_stream;
 mod guard;
 mod interactions;
 mod limits;
