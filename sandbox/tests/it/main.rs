@@ -9,6 +9,7 @@ mod flow;
 mod gateway;
 mod gateway_stream;
 mod guard;
+mod hostile;
 mod interactions;
 mod limits;
 mod program;
