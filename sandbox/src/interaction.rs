@@ -71,6 +71,8 @@ pub(crate) struct Interaction {
     pub(crate) label: String,
     /// The message whose component was used, also of a modal that was opened from one.
     pub(crate) source: Option<Snowflake>,
+    /// Of a modal that was filled in: the interaction that it was the answer to.
+    pub(crate) opener: Option<Snowflake>,
     pub(crate) answer: Option<Answer>,
     /// Whether a modal that answered this was filled in or closed.
     pub(crate) modal_done: bool,
@@ -167,6 +169,8 @@ pub(crate) struct Start {
     pub(crate) label: String,
     pub(crate) data: Value,
     pub(crate) source: Option<Snowflake>,
+    /// Of a modal that was filled in: the interaction that it was the answer to.
+    pub(crate) opener: Option<Snowflake>,
 }
 
 impl World {
@@ -182,6 +186,7 @@ impl World {
             created_ms: self.now_ms(),
             label: start.label,
             source: start.source,
+            opener: start.opener,
             answer: None,
             modal_done: false,
             expired: false,

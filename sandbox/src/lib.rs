@@ -12,7 +12,6 @@ mod cli;
 mod server;
 
 mod guard;
-mod intake;
 mod live;
 mod people;
 mod web;

@@ -54,6 +54,10 @@ pub(crate) struct Origin {
     pub(crate) command: Option<String>,
     /// The message whose component was used.
     pub(crate) source: Option<Snowflake>,
+    /// Of a modal that was filled in: the interaction that it was the answer to.
+    pub(crate) trigger: Option<Box<Self>>,
+    /// Of a follow-up: the message that answered first.
+    pub(crate) original: Option<Snowflake>,
 }
 
 /// A past state of a message.

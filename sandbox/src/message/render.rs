@@ -134,7 +134,13 @@ impl World {
                 ("command_type".into(), json!(1)),
             ]);
         }
-        if let Some(source) = origin.source {
+        if let Some(original) = origin.original {
+            map.insert("original_response_message_id".into(), json!(original));
+        }
+        if let Some(trigger) = &origin.trigger {
+            let trigger = self.origin_json(message, trigger);
+            map.insert("triggering_interaction_metadata".into(), trigger);
+        } else if let Some(source) = origin.source {
             map.insert("interacted_message_id".into(), json!(source));
         }
         json

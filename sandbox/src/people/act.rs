@@ -179,6 +179,7 @@ pub(crate) fn modal_submit(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad
         label: custom_id,
         data,
         source: kept,
+        opener: Some(opener.id),
     };
     Ok(json!({"interaction_id": world.start_interaction(start)}))
 }
@@ -244,6 +245,7 @@ fn start(world: &mut World, place: Place, kind: Kind, label: String, data: Value
         label,
         data,
         source: None,
+        opener: None,
     })
 }
 

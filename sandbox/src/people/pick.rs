@@ -131,6 +131,7 @@ fn start(
         label,
         data,
         source: Some(message),
+        opener: None,
     };
     Ok(json!({"interaction_id": world.start_interaction(start)}))
 }

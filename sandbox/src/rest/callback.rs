@@ -214,26 +214,40 @@ pub(crate) fn post(
         tts,
         reply_to,
         origin: Some(Origin {
-            interaction: interaction.id,
-            kind: interaction.kind.number(),
-            user: interaction.user,
-            command: is_command.then(|| interaction.label.clone()),
-            source: interaction.source,
+            original,
+            ..origin(world, interaction)
         }),
         only_for,
         ..Post::new(interaction.channel, world.application.id, settled, allowed)
     })
 }
 
-/// The body for `with_response=true`.
+/// The interaction as its messages tell of it.
+fn origin(world: &World, interaction: &Interaction) -> Origin {
+    // A modal is never the answer to a modal: there is one step at most.
+    let opener = interaction
+        .opener
+        .and_then(|id| world.interactions.find(id));
+    Origin {
+        interaction: interaction.id,
+        kind: interaction.kind.number(),
+        user: interaction.user,
+        command: (interaction.kind == Interacted::Command).then(|| interaction.label.clone()),
+        source: interaction.source,
+        trigger: opener.map(|opener| Box::new(origin(world, opener))),
+        original: None,
+    }
+}
+
+/// The body for `with_response=true`. Only an answer that made or changed a message has a resource.
 fn response(world: &World, interaction: &Interaction, kind: u64, accepted: &Answer) -> Value {
     let mut told = json!({"id": interaction.id, "type": interaction.kind.number()});
-    let mut resource = json!({"type": kind});
-    if let (Answer::Message(id) | Answer::Deferred(id) | Answer::Source(id), Some(told)) =
-        (accepted, told.as_object_mut())
-    {
-        let message = shown(world, interaction.channel, *id);
-        let flags = message.get("flags").and_then(Value::as_u64).unwrap_or(0);
+    let (Answer::Message(id) | Answer::Deferred(id) | Answer::Source(id)) = accepted else {
+        return json!({"interaction": told});
+    };
+    let message = shown(world, interaction.channel, *id);
+    let flags = message.get("flags").and_then(Value::as_u64).unwrap_or(0);
+    if let Some(told) = told.as_object_mut() {
         told.insert("response_message_id".into(), json!(id));
         told.insert(
             "response_message_loading".into(),
@@ -243,11 +257,12 @@ fn response(world: &World, interaction: &Interaction, kind: u64, accepted: &Answ
             "response_message_ephemeral".into(),
             json!(flags & EPHEMERAL != 0),
         );
-        if let Some(resource) = resource.as_object_mut().filter(|_| kind != DEFERRED_UPDATE) {
-            resource.insert("message".into(), message);
-        }
     }
-    json!({"interaction": told, "resource": resource})
+    if matches!(kind, MESSAGE | UPDATE) {
+        json!({"interaction": told, "resource": {"type": kind, "message": message}})
+    } else {
+        json!({"interaction": told})
+    }
 }
 
 impl World {
