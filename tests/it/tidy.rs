@@ -46,6 +46,7 @@ fn sources() -> Vec<(String, String)> {
         "agent",
         "controller",
         "sandbox",
+        "openapi",
         "tests",
     ]
     .into_iter()

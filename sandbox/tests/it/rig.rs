@@ -19,6 +19,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::judge::{self, Asked};
+
 /// The bound of every wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// GUILDS, GUILD_MESSAGES, DIRECT_MESSAGES.
@@ -93,8 +95,12 @@ impl Rig {
         text(&self.defaults[key])
     }
 
-    /// Sends any request.
+    /// Sends any request. What comes back from the REST interface must be as Discord has it.
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let request = Request::from_parts(parts, Full::new(body.clone()));
+        let asked = Asked::of(&request, &body);
         let sending = async {
             let stream = TcpStream::connect(self.address).await.unwrap();
             let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -109,9 +115,13 @@ impl Rig {
                 body,
             }
         };
-        timeout(PATIENCE, sending)
+        let answer = timeout(PATIENCE, sending)
             .await
-            .expect("an answer within the bound")
+            .expect("an answer within the bound");
+        if let Some(asked) = asked {
+            asked.judge(&answer);
+        }
+        answer
     }
 
     /// A REST request with the bot's token.
@@ -282,6 +292,7 @@ impl Bot {
             match next {
                 Some(Ok(Message::Text(sent))) => {
                     let frame: Value = serde_json::from_str(&sent).unwrap();
+                    judge::event(&frame);
                     self.seq = frame["s"].as_u64().unwrap_or(self.seq);
                     if frame["t"] == "READY" {
                         self.session = text(&frame["d"]["session_id"]);

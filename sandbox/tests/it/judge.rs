@@ -1,0 +1,54 @@
+//! Every answer and event that the tests get is judged by Discord's own OpenAPI file, where that is at hand.
+
+use hyper::Request;
+use hyper::header::CONTENT_TYPE;
+use serde_json::Value;
+use shanty_openapi::{Exchange, Judge, demand, json_body};
+
+use crate::rig::Answer;
+
+/// What a REST request asked, kept until its answer is there.
+pub(crate) struct Asked {
+    method: String,
+    path: String,
+    body: Option<Value>,
+}
+
+impl Asked {
+    /// `None` for what is not Discord's REST interface.
+    pub(crate) fn of<B>(request: &Request<B>, body: &[u8]) -> Option<Self> {
+        let path = request.uri().path_and_query()?.as_str();
+        let kind = request.headers().get(CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        path.starts_with("/api/").then(|| Self {
+            method: request.method().to_string(),
+            path: path.to_owned(),
+            body: json_body(kind, body),
+        })
+    }
+
+    /// Fails the test when the answer, or a request that was taken, is not as Discord has it.
+    #[track_caller]
+    pub(crate) fn judge(&self, answer: &Answer) {
+        let Some(judge) = Judge::shared() else {
+            return;
+        };
+        let body: Option<Value> = (!answer.body.is_empty())
+            .then(|| serde_json::from_slice(&answer.body).expect("answers are JSON"));
+        demand(&judge.check(&Exchange {
+            method: &self.method,
+            path: &self.path,
+            status: answer.status,
+            request: self.body.as_ref(),
+            answer: body.as_ref(),
+        }));
+    }
+}
+
+/// Fails the test when a gateway event is not as Discord has it.
+#[track_caller]
+pub(crate) fn event(frame: &Value) {
+    if let (Some(judge), Some(name)) = (Judge::shared(), frame["t"].as_str()) {
+        demand(&judge.check_event(name, &frame["d"]));
+    }
+}
