@@ -50,7 +50,7 @@ async fn all() {
     command_line(&world, "shanty run of true, 3 hosts", "all").await;
     chat(&world).await;
     large(&world).await;
-    world.end().await;
+    world.stop().await;
 }
 
 /// The agent's own memory and processor time while nothing happens.

@@ -63,6 +63,7 @@ async fn the_demo_runs_a_command_and_stops_without_a_trace() {
     wait::until_true("a command to run", shims).await;
     let address = demo.address().to_owned();
     let temporary = demo.temporary.path().to_string_lossy().into_owned();
+    demo.judge().await;
     demo.call.signal(Signal::SIGINT);
     let ran = demo.call.end().await;
     assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
@@ -89,6 +90,7 @@ async fn a_demo_that_is_killed_takes_everything_with_it() {
     })
     .await;
     wait::until_true("both sleeps", || left::of_runs(Some(&run)).len() >= 2).await;
+    demo.judge().await;
     demo.call.signal(Signal::SIGKILL);
     assert_eq!(demo.call.end().await.code, 137);
     nothing_is_left(&address, &temporary).await;

@@ -7,9 +7,9 @@ use tempfile::TempDir;
 
 use crate::call::Call;
 use crate::http::Http;
-use crate::left;
 use crate::person::Person;
 use crate::process::{self, Programs};
+use crate::{judged, left};
 
 /// A demo that is ready.
 pub struct Demo {
@@ -61,6 +61,12 @@ impl Demo {
             guild: text("guild_id"),
             channel: text("channel_id"),
         }
+    }
+
+    /// Checks that all that was said to Discord and by it so far was well-formed.
+    pub async fn judge(&self) {
+        let web = self.ready["web"].as_str().unwrap_or_default();
+        judged::all(&Http::new(web)).await;
     }
 
     /// The address of the web client, as `host:port`.

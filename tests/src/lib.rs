@@ -17,6 +17,7 @@ pub mod wait;
 pub mod world;
 
 mod http;
+mod judged;
 mod runs;
 
 pub use call::Call;

@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::http::Http;
 use crate::person::Person;
 use crate::process::{self, Process, Programs, Ran};
-use crate::{left, wait};
+use crate::{judged, left, wait};
 
 /// How a world differs from the plain one.
 #[derive(Clone, Debug)]
@@ -247,15 +247,7 @@ impl World {
 
     /// Every call that was made of the REST interface, oldest first.
     pub async fn traffic(&self) -> Vec<Value> {
-        let lines = match self.act("traffic", &json!({})).await {
-            Value::String(lines) => lines,
-            // A single line is a document by itself.
-            one => one.to_string(),
-        };
-        lines
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect()
+        judged::lines(&self.http).await
     }
 
     /// Calls Discord's REST interface with the bot's own token, as an older version of the bot might have.
@@ -315,15 +307,17 @@ impl World {
         std::fs::write(self.config_path(), fixed).expect("the configuration can be written");
     }
 
-    /// Stops everything in order, and checks that nothing is left.
+    /// Stops everything in order; checks that nothing is left, and that all that was said to Discord and by it was well-formed.
     pub async fn end(mut self) {
-        for host in &mut self.hosts {
-            host.stop().await;
-        }
+        self.stop_agents_and_controller().await;
+        judged::all(&self.http).await;
+        self.stop().await;
+    }
+
+    /// The same for measurements: what went over the wire is not looked at.
+    pub async fn stop(mut self) {
+        self.stop_agents_and_controller().await;
         let dir = self.dir.path().to_string_lossy().into_owned();
-        if let Some(controller) = self.controller.take() {
-            controller.stop().await;
-        }
         if let Some(sandbox) = self.sandbox.take() {
             sandbox.stop().await;
         }
@@ -336,6 +330,15 @@ impl World {
             gone,
         )
         .await;
+    }
+
+    async fn stop_agents_and_controller(&mut self) {
+        for host in &mut self.hosts {
+            host.stop().await;
+        }
+        if let Some(controller) = self.controller.take() {
+            controller.stop().await;
+        }
     }
 
     /// The controller's configuration.
