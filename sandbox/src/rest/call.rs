@@ -33,10 +33,13 @@ impl Call {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// A parameter of the query that is an id.
+    /// A parameter of the query that bounds ids; clients send `after=0` for "from the first one".
     pub(crate) fn query_id(&self, name: &str) -> Result<Option<Snowflake>, ApiError> {
         self.query(name)
-            .map(|text| parse_id(name, text))
+            .map(|text| match text {
+                "0" => Ok(Snowflake::MIN),
+                _ => parse_id(name, text),
+            })
             .transpose()
     }
 

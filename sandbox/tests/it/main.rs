@@ -5,7 +5,9 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+mod clients;
 mod flow;
+mod foreign;
 mod gateway;
 mod gateway_stream;
 mod guard;
