@@ -38,6 +38,23 @@ pub(crate) struct Stamp {
     pub(crate) bucket: String,
 }
 
+impl Stamp {
+    /// What a refusal says of the bucket, or nothing if the global limit refused: that one is no bucket's.
+    ///
+    /// The reset is that of the wait. A shared limit leaves the bot's own count as it is (the example on Discord's page
+    /// on rate limits); discord.js takes it for a limit below the bucket then, and waits as long as it is told.
+    pub(crate) fn of_refusal(mut self, limited: &Limited, now_ms: u64) -> Option<Self> {
+        match limited.scope {
+            Scope::Global => return None,
+            Scope::User => self.remaining = 0,
+            Scope::Shared => {}
+        }
+        self.reset_after_ms = limited.retry_after_ms;
+        self.reset_at_ms = now_ms.saturating_add(limited.retry_after_ms);
+        Some(self)
+    }
+}
+
 /// Whose limit was hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {

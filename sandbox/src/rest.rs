@@ -112,7 +112,11 @@ impl Asked<'_> {
             limited = Some(ordered);
         }
         if let Some(limited) = limited {
-            return (Answer::limited(&limited).stamped(&stamp), 0);
+            let answer = Answer::limited(&limited);
+            return match stamp.of_refusal(&limited, now_ms) {
+                Some(stamp) => (answer.stamped(&stamp), 0),
+                None => (answer, 0),
+            };
         }
         match fault {
             Some(Fault::Fail {
@@ -232,9 +236,6 @@ impl Answer {
         self.headers
             .insert(RESET_AFTER, decimal(stamp.reset_after_ms));
         self.headers.insert(BUCKET, text(&stamp.bucket));
-        if self.status == 429 {
-            self.headers.insert(REMAINING, number(0));
-        }
         self
     }
 

@@ -42,7 +42,9 @@ client.on(D.Events.ShardError, error => checks.complain(`shard error: ${error.st
 client.on(D.Events.Debug, text => {
   if (/unknown|failed to find|skipping|invalid/i.test(text)) checks.complain(`debug: ${text}`);
 });
-client.rest.on('rateLimited', info => world.limited.push(info));
+client.rest.on('response', (_, response) => {
+  if (response.status === 429) world.limited.push(response.headers.get('x-ratelimit-scope'));
+});
 client.rest.on('invalidRequestWarning', info => checks.complain(`invalid requests: ${info.count}`));
 
 /** The next interaction. */
@@ -96,7 +98,7 @@ check('login and guild', async () => {
   assert(channel('general') && channel('ops') && channel('audit'));
   assert.equal(world.guild.roles.everyone.name, '@everyone');
   assert(world.guild.members.me.permissions.has(D.PermissionFlagsBits.SendMessages));
-  if (0) assert(world.guild.members.me.roles.botRole, 'the bot has no role of its own');
+  assert(world.guild.members.me.roles.botRole, 'the bot has no role of its own');
   const members = await world.guild.members.fetch();
   assert.equal(members.size, 5);
   assert.deepEqual(
@@ -137,7 +139,6 @@ check('global commands', async () => {
   await made.delete();
   const all = await client.application.commands.fetch();
   assert.deepEqual(all.map(command => command.name), ['ping']);
-  assert(fetched.equals({ name: 'second', description: 'Comes and goes', nameLocalizations: { de: 'zweite' } }));
   const again = await client.application.commands.set([ping]);
   assert.equal(again.first().id, set.first().id, 'an identical command changes its id');
   await world.operator.slash('ping');
@@ -149,6 +150,7 @@ check('global commands', async () => {
 const ALL = new D.SlashCommandBuilder()
   .setName('all')
   .setDescription('Takes every kind of option')
+  .setIntegrationTypes(D.ApplicationIntegrationType.GuildInstall)
   .addStringOption(o => o.setName('text').setDescription('d').setRequired(true).setMinLength(1).setMaxLength(20))
   .addIntegerOption(o => o.setName('whole').setDescription('d').setRequired(true).setMinValue(-5))
   .addBooleanOption(o => o.setName('truth').setDescription('d').setRequired(true))
@@ -167,6 +169,7 @@ const ALL = new D.SlashCommandBuilder()
 const DEPLOY = new D.SlashCommandBuilder()
   .setName('deploy')
   .setDescription('Deploys')
+  .setIntegrationTypes(D.ApplicationIntegrationType.GuildInstall)
   .addSubcommand(sub =>
     sub
       .setName('start')
@@ -199,8 +202,10 @@ check('guild commands', async () => {
   assert.equal(set.size, 5);
   const fetched = await world.guild.commands.fetch();
   const find = name => fetched.find(command => command.name === name);
-  assert(find('all').equals(ALL.toJSON()), JSON.stringify(find('all')));
-  assert(find('deploy').equals(DEPLOY.toJSON()), JSON.stringify(find('deploy')));
+  for (const builder of [ALL, DEPLOY]) {
+    const sent = JSON.parse(JSON.stringify(builder)); // As it goes over the wire: without what is undefined.
+    assert(find(sent.name).equals(sent), JSON.stringify(find(sent.name)));
+  }
   assert.equal(new Set(find('all').options.map(o => o.type)).size, 9);
   assert(find('guarded').defaultMemberPermissions.has(D.PermissionFlagsBits.ManageGuild));
   assert.equal(find('Greet').type, D.ApplicationCommandType.User);
@@ -405,14 +410,14 @@ check('attachments up and down', async () => {
 
 check('threads', async () => {
   const message = await world.channel.send('start');
-  const created = event(D.Events.ThreadCreate, thread => thread.id === message.id);
+  const created = event(D.Events.Raw, packet => packet.t === 'THREAD_CREATE' && packet.d.id === message.id);
   const thread = await message.startThread({ name: 'Output', autoArchiveDuration: 60 });
   assert.equal(thread.id, message.id);
-  assert.equal((await created)[1], true, 'THREAD_CREATE without newly_created');
+  assert.equal((await created)[0].d.newly_created, true);
   assert((await message.fetch(true)).hasThread);
   const posted = await thread.send('in the thread');
   assert(posted.channel.isThread());
-  await refused(message.startThread({ name: 'Again' }), 160004, 400);
+  await refused(client.rest.post(D.Routes.threads(world.channel.id, message.id), { body: { name: 'Again' } }), 160004, 400);
   const active = await world.guild.channels.fetchActiveThreads();
   assert(active.threads.has(thread.id));
   await thread.members.add(world.approver.id);
@@ -628,9 +633,7 @@ check('rate limits are waited for', async () => {
     const order = { method: 'POST', path_glob: '*/messages', count: 1, retry_after: 0.3, scope };
     await act('ratelimit_next', order);
     assert.equal((await world.channel.send(`after ${scope}`)).content, `after ${scope}`);
-    assert.equal(world.limited.length, 1);
-    assert.equal(world.limited[0].scope, scope);
-    assert.equal(world.limited[0].global, scope === 'global');
+    assert.deepEqual(world.limited, [scope]);
   }
   await act('fail_next', { method: 'POST', path_glob: '*/messages', count: 1, status: 502 });
   assert.equal((await world.channel.send('after a failure')).content, 'after a failure');
@@ -665,7 +668,7 @@ check('a dropped connection loses nothing', async () => {
   }
   await world.operator.slash('ping');
   await (await next()).reply('here');
-});
+}, [/An unknown error occurred: 4000/]);
 
 check('reconnects when asked', async () => {
   const { resumed } = world;
@@ -681,7 +684,7 @@ check('a new session when the old one is gone', async () => {
   await soon(() => world.readies > readies, 'ready with a new session');
   await world.operator.slash('ping');
   await (await next()).reply('new here');
-});
+}, [/Invalid session; will attempt to resume: false/, /Reason: Invalid session/]);
 
 check('heartbeats are answered', async () => {
   assert.equal((await act('gateway_send', { op: 1, d: null })).sent, 1);

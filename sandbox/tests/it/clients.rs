@@ -25,3 +25,40 @@ async fn history_after_zero_begins_with_the_first_message() {
     let path = format!("/channels/{channel}/messages?after=x");
     assert_eq!(rig.api("GET", &path, json!(null)).await.code(), 50035);
 }
+
+#[tokio::test]
+async fn a_refusal_tells_of_its_own_wait_and_not_of_the_buckets() {
+    let rig = Rig::start().await;
+    let path = format!("/channels/{}/messages", rig.id("channel_id"));
+    for (scope, remaining, reset_after) in [
+        ("user", "0", "0.300"),
+        ("shared", "4", "0.300"),
+        ("global", "", ""),
+    ] {
+        let order = json!({"path_glob": "*/messages", "retry_after": 0.3, "scope": scope});
+        rig.act("ratelimit_next", order).await;
+        let refused = rig.api("POST", &path, json!({"content": "x"})).await;
+        assert_eq!(refused.status, 429);
+        assert_eq!(refused.header("x-ratelimit-scope"), scope);
+        assert_eq!(
+            refused.header("x-ratelimit-remaining"),
+            remaining,
+            "{scope}"
+        );
+        assert_eq!(
+            refused.header("x-ratelimit-reset-after"),
+            reset_after,
+            "{scope}"
+        );
+        assert_eq!(
+            refused.header("x-ratelimit-bucket").is_empty(),
+            scope == "global"
+        );
+        assert_eq!(
+            refused.header("x-ratelimit-global"),
+            if scope == "global" { "true" } else { "" }
+        );
+        assert_eq!(refused.header("retry-after"), "1");
+        rig.ok("POST", &path, json!({"content": "x"})).await;
+    }
+}
