@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +20,9 @@ const USAGE: u8 = 64;
 const CANNOT_CREATE: u8 = 73;
 const CONFIGURATION: u8 = 78;
 
+/// Files that are open beside connections: standard streams, the listener, what the runtime needs, refusals.
+const FILES_RESERVED: u64 = 128;
+
 /// A local Discord with a web client, for trying a bot without Discord.
 #[derive(Debug, Parser)]
 #[command(name = "shanty-sandbox", version)]
@@ -29,6 +33,10 @@ struct Cli {
     /// Whether Discord's rate limits are enforced
     #[arg(long, value_name = "on|off", default_value = "on")]
     limits: Switch,
+    /// Connections at once; further ones are refused with a 503 (never more than the system lets us open files)
+    #[arg(long, value_name = "N", default_value_t = Options::default().connections_max,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections: u32,
     /// Stop when standard input ends
     #[arg(long)]
     exit_with_stdin: bool,
@@ -106,6 +114,7 @@ async fn run(cli: Cli) -> ExitCode {
     }
     let options = Options {
         limits: cli.limits == Switch::On,
+        connections_max: cli.connections.min(connections_possible()),
         ..Options::default()
     };
     let serving = serve(listener, options, shutdown.clone());
@@ -131,6 +140,16 @@ fn ready(address: SocketAddr) {
     writeln!(stdout, "{line}")
         .and_then(|()| stdout.flush())
         .ok(); // nobody listens
+}
+
+/// Lets this process open as many files as the system allows, and gives how many connections that is good for.
+fn connections_possible() -> u32 {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return u32::MAX;
+    };
+    let raised = setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map(|()| hard);
+    let files = raised.unwrap_or(soft).saturating_sub(FILES_RESERVED).max(1);
+    u32::try_from(files).unwrap_or(u32::MAX)
 }
 
 /// Waits for SIGINT or SIGTERM.

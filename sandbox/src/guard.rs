@@ -1,12 +1,17 @@
 //! Who may reach what people do: whoever gets past this can run commands on servers.
 //!
-//! A web page of a stranger, open in the same browser, can send requests to loopback; what gives it away is its Origin, and
-//! after a trick with names its Host. Scripts and the web client itself have neither.
+//! A web page of a stranger, open in the same browser, can send requests to loopback; what gives it away is its Origin,
+//! what the browser says of where it came from, and after a trick with names its Host. Scripts have none of these. No
+//! answer ever carries a CORS header, so a browser's preflight always fails.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName};
+
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Why a request is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +41,9 @@ pub(crate) fn check(headers: &HeaderMap, address: SocketAddr) -> Result<(), Turn
     if !is_ours(host, address) {
         return Err(Turned::Host);
     }
+    if !is_from_here(headers) {
+        return Err(Turned::Origin);
+    }
     match headers.get_all(ORIGIN).iter().count() {
         0 => Ok(()),
         1 => {
@@ -50,9 +58,30 @@ pub(crate) fn check(headers: &HeaderMap, address: SocketAddr) -> Result<(), Turn
     }
 }
 
+/// What browsers tell of a request beside its Origin: our own page's requests, typed addresses, and links that were
+/// followed here pass. A page of another port on this machine is `same-site` and is as foreign as any.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    match headers.get_all(&SITE).iter().count() {
+        0 => true,
+        1 => match only(headers, &SITE) {
+            Some("same-origin" | "none") => true,
+            Some(_) => {
+                only(headers, &MODE) == Some("navigate")
+                    && only(headers, &DESTINATION) == Some("document")
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
 /// Checks Host, Origin and Content-Type: for the script actions.
 pub(crate) fn check_action(headers: &HeaderMap, address: SocketAddr) -> Result<(), Turned> {
     check(headers, address)?;
+    // A form of a stranger that navigates here is stopped by its type; this one needs no guess about types.
+    if only(headers, &MODE) == Some("navigate") {
+        return Err(Turned::Origin);
+    }
     let kind = only(headers, &CONTENT_TYPE).ok_or(Turned::ContentType)?;
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
@@ -89,6 +118,7 @@ fn is_ours(authority: &str, address: SocketAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
 
     fn verdict(list: &[(HeaderName, &str)]) -> Result<(), Turned> {
         let mut headers = HeaderMap::new();
@@ -153,6 +183,29 @@ mod tests {
                 "{origin}"
             );
         }
+    }
+
+    #[test]
+    fn what_browsers_tell_of_strangers_counts() {
+        let verdict = |site, mode, dest| {
+            let mut headers = HeaderMap::new();
+            headers.append(HOST, "127.0.0.1:7470".parse().unwrap());
+            for (name, value) in [(SITE, site), (MODE, mode), (DESTINATION, dest)] {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            let address = SocketAddr::from(([127, 0, 0, 1], 7470));
+            let page = check(&headers, address);
+            headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            (page, check_action(&headers, address))
+        };
+        let (yes, no) = (Ok(()), Err(Turned::Origin));
+        assert_eq!(verdict("same-origin", "cors", "empty"), (yes, yes));
+        assert_eq!(verdict("none", "navigate", "document"), (yes, no));
+        assert_eq!(verdict("cross-site", "navigate", "document"), (yes, no));
+        assert_eq!(verdict("cross-site", "navigate", "iframe"), (no, no));
+        assert_eq!(verdict("cross-site", "no-cors", "script"), (no, no));
+        assert_eq!(verdict("same-site", "cors", "empty"), (no, no));
+        assert_eq!(verdict("same-site", "websocket", "empty"), (no, no));
     }
 
     #[test]

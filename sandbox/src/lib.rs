@@ -12,6 +12,7 @@ mod cli;
 mod server;
 
 mod guard;
+mod intake;
 mod live;
 mod people;
 mod web;

@@ -9,7 +9,6 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use axum::response::Response;
-use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -50,7 +49,7 @@ pub(crate) async fn handle(sandbox: Sandbox, action: String, request: Request) -
     let Some(action) = Action::named(&action) else {
         return refusal(404, "there is no such action", None);
     };
-    let map = match read(body).await {
+    let map = match read(&sandbox, body).await {
         Ok(map) => map,
         Err(bad) => return refusal(bad.status, &bad.text, bad.field.as_deref()),
     };
@@ -83,15 +82,13 @@ fn response(status: u16, kind: &'static str, body: String) -> Response {
     response
 }
 
-async fn read(body: Body) -> Result<Map<String, Value>, Bad> {
-    let collected = Limited::new(body, BODY_MAX).collect().await;
-    let bytes = collected
-        .map_err(|_| Bad::body("the body is too large or broken"))?
-        .to_bytes();
+async fn read(sandbox: &Sandbox, body: Body) -> Result<Map<String, Value>, Bad> {
+    let taken = sandbox.intake.take(body, BODY_MAX).await;
+    let bytes = &taken.map_err(|why| Bad::body(why.to_string()))?.bytes;
     if bytes.is_empty() {
         return Ok(Map::new());
     }
-    match serde_json::from_slice(&bytes) {
+    match serde_json::from_slice(bytes) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Bad::body("the body must be a JSON object")),
         Err(error) => Err(Bad::body(format!("the body is not JSON: {error}"))),

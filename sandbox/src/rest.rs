@@ -41,11 +41,11 @@ pub(crate) async fn handle(sandbox: Sandbox, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let short = route::below_api(&path).unwrap_or_default().to_owned();
-    let bytes = body::collect(body).await;
-    let size = bytes.as_ref().map_or(0, Bytes::len);
-    let read = match bytes {
-        Ok(bytes) => body::read(&parts, bytes).await,
-        Err(error) => Err(error),
+    let taken = body::collect(&sandbox.intake, body).await;
+    let size = taken.as_ref().map_or(0, |taken| taken.bytes.len());
+    let read = match &taken {
+        Ok(taken) => body::read(&parts, taken.bytes.clone()).await,
+        Err(error) => Err(error.clone()),
     };
     let request_summary = read.as_ref().map_or(Value::Null, body::summary);
     let found = route::find(parts.method.as_str(), &short);

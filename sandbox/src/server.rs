@@ -1,6 +1,5 @@
 //! The server: which path leads to which edge, and an orderly end.
 
-use std::future::IntoFuture;
 use std::time::Duration;
 
 use axum::Router;
@@ -9,17 +8,25 @@ use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::Sandbox;
 use crate::{gateway, guard, live, people, rest, web};
 
+mod connections;
+mod wire;
+
+use connections::Bounds;
+
 /// Discord's heartbeat interval.
 const HEARTBEAT_MS: u64 = 41_250;
 /// How long open connections may take to end.
 const GRACE: Duration = Duration::from_secs(3);
+/// Connections at once: far more than clients need, and below the files that systems let a program open.
+const CONNECTIONS_MAX: u32 = 16_000;
+/// Longer than clients keep idle connections, most of them 15 to 30 seconds; also the bound of slow requests.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the sandbox behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +36,10 @@ pub struct Options {
     /// The heartbeat interval that clients are told, in milliseconds; one and a half of it without a heartbeat and the
     /// connection is closed.
     pub heartbeat_interval_ms: u64,
+    /// Connections at once, WebSockets among them; whoever comes beyond it is refused with a 503.
+    pub connections_max: u32,
+    /// How long a client may be silent between requests, take to send one, or leave an answer unread.
+    pub patience: Duration,
 }
 
 impl Default for Options {
@@ -36,6 +47,8 @@ impl Default for Options {
         Self {
             limits: true,
             heartbeat_interval_ms: HEARTBEAT_MS,
+            connections_max: CONNECTIONS_MAX,
+            patience: PATIENCE,
         }
     }
 }
@@ -61,22 +74,19 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Address)?;
+    let bounds = Bounds {
+        connections_max: options.connections_max,
+        patience: options.patience,
+    };
     let sandbox = Sandbox::new(address, options, shutdown.clone());
     let router = router(sandbox.clone());
-    // Events are small and each one is awaited by somebody: no delay for batching.
-    let listener = listener.tap_io(|io| {
-        if let Err(error) = io.set_nodelay(true) {
-            tracing::debug!(%error, "A connection keeps its delay.");
-        }
-    });
-    let serving =
-        axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving = connections::serve(listener, router, bounds, shutdown.clone());
     let grace = async {
         shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        served = serving.into_future() => served.map_err(ServeError::Accept),
+        served = serving => served.map_err(ServeError::Accept),
         () = sandbox.keep_time() => Ok(()),
         () = grace => Ok(()),
     }
@@ -129,7 +139,9 @@ async fn live_socket(State(sandbox): State<Sandbox>, request: Request) -> Respon
         return people::refusal(turned.status(), &turned.to_string(), None);
     }
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade.on_upgrade(move |socket| live::serve(sandbox, socket)),
+        Ok(upgrade) => {
+            gateway::sized(upgrade).on_upgrade(move |socket| live::serve(sandbox, socket))
+        }
         Err(rejection) => rejection.into_response(),
     }
 }

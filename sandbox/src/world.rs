@@ -16,6 +16,7 @@ use crate::gateway::session::Sessions;
 use crate::gateway::wire::Contexts;
 use crate::guild::fresh::{self, Seeds};
 use crate::guild::{Channel, DM, Guild, User, permissions};
+use crate::intake::Intake;
 use crate::interaction::Interactions;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -250,6 +251,7 @@ pub(crate) struct Sandbox {
     started: watch::Receiver<u64>,
     pub(crate) options: Arc<Options>,
     pub(crate) contexts: Contexts,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -258,6 +260,7 @@ impl Sandbox {
     pub(crate) fn new(address: SocketAddr, options: Options, shutdown: CancellationToken) -> Self {
         let world = World::new(address, options.limits);
         let (changed, started) = (world.changed.subscribe(), world.started.subscribe());
+        let intake = Arc::new(Intake::new(options.patience));
         let (world, options) = (Arc::new(Mutex::new(world)), Arc::new(options));
         Self {
             world,
@@ -265,6 +268,7 @@ impl Sandbox {
             started,
             options,
             contexts: Contexts::default(),
+            intake,
             shutdown,
         }
     }

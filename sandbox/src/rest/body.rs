@@ -5,10 +5,10 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value, json};
 
 use crate::error::{ApiError, INVALID_JSON, TOO_LARGE};
+use crate::intake::{Intake, NotTaken, Taken};
 use crate::message::draft::Upload;
 
 /// Bytes of a whole request (Discord's documentation of uploads).
@@ -17,11 +17,14 @@ const REQUEST_MAX: usize = 25 * 1024 * 1024;
 const JSON_MAX: usize = 2 * 1024 * 1024;
 
 /// The body as it came.
-pub(crate) async fn collect(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, REQUEST_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(_) => Err(TOO_LARGE.into()),
-    }
+pub(crate) async fn collect(intake: &Intake, body: Body) -> Result<Taken, ApiError> {
+    let taken = intake.take(body, REQUEST_MAX).await;
+    taken.map_err(|why| match why {
+        NotTaken::TooLarge => TOO_LARGE.into(),
+        NotTaken::TooSlow => ApiError::custom(408, 0, "408: Request Timeout".to_owned()),
+        NotTaken::Broken => ApiError::custom(400, 0, "400: Bad Request".to_owned()),
+        NotTaken::Busy => ApiError::custom(503, 0, "503: Service Unavailable".to_owned()),
+    })
 }
 
 /// What a body says.

@@ -50,6 +50,7 @@ async fn too_many_frames_and_too_few_heartbeats() {
     let rig = Rig::start_with(Options {
         limits: false,
         heartbeat_interval_ms: 1000,
+        ..Options::default()
     })
     .await;
     let mut silent = Bot::connect(rig.address).await;

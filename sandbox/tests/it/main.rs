@@ -11,6 +11,7 @@ mod foreign;
 mod gateway;
 mod gateway_stream;
 mod guard;
+mod hostile;
 mod interactions;
 mod judge;
 mod limits;
