@@ -43,6 +43,10 @@ pub(crate) const TOO_MANY_COMMANDS: Known = Known::new(
     30032,
     "Maximum number of application commands reached (100)",
 );
+pub(crate) const TOO_MANY_PINS: Known =
+    Known::new(400, 30003, "Maximum number of pins reached (250)");
+pub(crate) const TOO_MANY_REACTIONS: Known =
+    Known::new(400, 30010, "Maximum number of reactions reached (20)");
 pub(crate) const OLD_EDITS: Known = Known::new(
     429,
     30046,
@@ -52,18 +56,32 @@ pub(crate) const TOO_LARGE: Known = Known::new(413, 40005, "Request entity too l
 pub(crate) const ALREADY_ACKNOWLEDGED: Known =
     Known::new(400, 40060, "Interaction has already been acknowledged.");
 pub(crate) const MISSING_ACCESS: Known = Known::new(403, 50001, "Missing Access");
+pub(crate) const DM_CHANNEL: Known =
+    Known::new(403, 50003, "Cannot execute action on a DM channel");
 pub(crate) const FOREIGN_MESSAGE: Known =
     Known::new(403, 50005, "Cannot edit a message authored by another user");
 pub(crate) const EMPTY_MESSAGE: Known = Known::new(400, 50006, "Cannot send an empty message");
 pub(crate) const NO_MESSAGES_TO_USER: Known =
     Known::new(403, 50007, "Cannot send messages to this user");
 pub(crate) const MISSING_PERMISSIONS: Known = Known::new(403, 50013, "Missing Permissions");
+pub(crate) const SYSTEM_MESSAGE: Known =
+    Known::new(403, 50021, "Cannot execute action on a system message");
 pub(crate) const WRONG_CHANNEL: Known =
     Known::new(400, 50024, "Cannot execute action on this channel type");
 pub(crate) const INVALID_WEBHOOK_TOKEN: Known = Known::new(401, 50027, "Invalid Webhook Token");
+pub(crate) const TOO_OLD_FOR_BULK: Known = Known::new(
+    400,
+    50034,
+    "You can only bulk delete messages that are under 14 days old.",
+);
 pub(crate) const ARCHIVED_THREAD: Known = Known::new(400, 50083, "Thread is archived");
 pub(crate) const INVALID_JSON: Known =
     Known::new(400, 50109, "The request body contains invalid JSON.");
+pub(crate) const REPLY_WITHOUT_HISTORY: Known = Known::new(
+    400,
+    160_002,
+    "Cannot reply without permission to read message history",
+);
 pub(crate) const THREAD_EXISTS: Known = Known::new(
     400,
     160_004,

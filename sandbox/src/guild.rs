@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::message::emoji::CustomEmoji;
 use crate::message::timeline::Timeline;
 use crate::snowflake::{Snowflake, rfc3339};
 
@@ -110,6 +111,7 @@ pub(crate) struct Guild {
     /// By id; `@everyone` has the guild's own id.
     pub(crate) roles: BTreeMap<Snowflake, Role>,
     pub(crate) members: BTreeMap<Snowflake, Member>,
+    pub(crate) emojis: BTreeMap<Snowflake, CustomEmoji>,
     /// Text channels, in the order in which they are shown.
     pub(crate) channels: Vec<Snowflake>,
     /// Threads that are not archived.
@@ -122,7 +124,8 @@ impl Guild {
         json!({
             "id": self.id, "name": self.name, "owner_id": self.owner, "icon": null, "icon_hash": null,
             "splash": null, "discovery_splash": null, "home_header": null, "banner": null,
-            "description": null, "region": "deprecated", "features": [], "emojis": [], "stickers": [],
+            "description": null, "region": "deprecated", "features": [],
+            "emojis": self.emojis.values().map(CustomEmoji::json).collect::<Vec<_>>(), "stickers": [],
             "roles": self.roles.values().map(Role::json).collect::<Vec<_>>(),
             "afk_channel_id": null, "afk_timeout": 300, "application_id": null,
             "default_message_notifications": 0, "explicit_content_filter": 0, "mfa_level": 0,
@@ -209,6 +212,8 @@ pub(crate) struct Channel {
     pub(crate) recipient: Option<Snowflake>,
     pub(crate) messages: Timeline,
     pub(crate) last_message: Option<Snowflake>,
+    /// When a message was last pinned.
+    pub(crate) last_pin_ms: Option<u64>,
     /// The world's version at its last change; what long polls compare.
     pub(crate) version: u64,
 }
@@ -229,6 +234,7 @@ impl Channel {
             recipient: None,
             messages: Timeline::default(),
             last_message: None,
+            last_pin_ms: None,
             version: 0,
         }
     }
@@ -256,6 +262,7 @@ impl Channel {
     pub(crate) fn json(&self) -> Value {
         let mut json = json!({
             "id": self.id, "type": self.kind, "last_message_id": self.last_message, "flags": 0,
+            "last_pin_timestamp": self.last_pin_ms.map(rfc3339),
         });
         let Some(map) = json.as_object_mut() else {
             return json;

@@ -11,10 +11,12 @@ use crate::snowflake::Snowflake;
 pub(crate) mod components;
 pub(crate) mod draft;
 pub(crate) mod embeds;
+pub(crate) mod emoji;
 pub(crate) mod mentions;
 pub(crate) mod render;
 pub(crate) mod timeline;
 
+use emoji::Emoji;
 use mentions::Mentions;
 
 /// Message flags of Discord that mean something here.
@@ -27,8 +29,14 @@ pub(crate) const COMPONENTS_V2: u64 = 1 << 15;
 
 /// Message types of Discord that occur here.
 pub(crate) const REGULAR: u8 = 0;
+/// Somebody pinned a message.
+pub(crate) const PINNED: u8 = 6;
+/// A thread was started without a message of the channel.
+pub(crate) const THREAD_STARTED: u8 = 18;
 pub(crate) const REPLY: u8 = 19;
 pub(crate) const COMMAND_ANSWER: u8 = 20;
+/// The first entry of a thread: a reference to the message that it hangs on.
+pub(crate) const THREAD_STARTER: u8 = 21;
 
 /// Past states kept per message; older ones are dropped, while `edits` keeps counting them.
 const HISTORY_MAX: usize = 256;
@@ -42,6 +50,20 @@ pub(crate) struct Attachment {
     pub(crate) content_type: &'static str,
     pub(crate) size: usize,
     pub(crate) url: String,
+}
+
+/// What a message points at: the message that it replies to, or what a system message tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) channel: Snowflake,
+    pub(crate) message: Option<Snowflake>,
+}
+
+/// One emoji under a message, and who put it there, first one first.
+#[derive(Clone, Debug)]
+pub(crate) struct Reaction {
+    pub(crate) emoji: Emoji,
+    pub(crate) users: Vec<Snowflake>,
 }
 
 /// The interaction that a message answers.
@@ -89,14 +111,14 @@ pub(crate) struct Message {
     pub(crate) deleted_ms: Option<u64>,
     pub(crate) nonce: Option<Value>,
     pub(crate) tts: bool,
-    pub(crate) pinned: bool,
-    /// The message that this one replies to.
-    pub(crate) reference: Option<Snowflake>,
+    /// When it was pinned; `None` is not pinned.
+    pub(crate) pinned_ms: Option<u64>,
+    pub(crate) reference: Option<Reference>,
     pub(crate) origin: Option<Origin>,
     /// The only person who sees it, for ephemeral answers.
     pub(crate) only_for: Option<Snowflake>,
-    /// Emoji that the bot added.
-    pub(crate) reactions: Vec<String>,
+    /// In the order in which they first appeared.
+    pub(crate) reactions: Vec<Reaction>,
     /// States before the present one, oldest first, bounded.
     pub(crate) history: VecDeque<Revision>,
     /// How often it was edited.
@@ -130,7 +152,7 @@ impl Message {
             deleted_ms: None,
             nonce: None,
             tts: false,
-            pinned: false,
+            pinned_ms: None,
             reference: None,
             origin: None,
             only_for: None,
@@ -149,6 +171,11 @@ impl Message {
     /// Whether it still stands in the channel for everyone who may read there.
     pub(crate) const fn is_public(&self) -> bool {
         self.deleted_ms.is_none() && self.only_for.is_none()
+    }
+
+    /// Whether Discord wrote it and not its author: it cannot be edited, pinned or replied to.
+    pub(crate) const fn is_system(&self) -> bool {
+        matches!(self.kind, PINNED | THREAD_STARTED | THREAD_STARTER)
     }
 
     /// Moves the present state into the history, before an edit replaces it.

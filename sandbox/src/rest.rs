@@ -25,6 +25,8 @@ mod call;
 mod callback;
 mod guilds;
 mod messages;
+mod pins;
+mod reactions;
 mod registry;
 mod route;
 mod threads;

@@ -130,6 +130,86 @@ pub(crate) fn rfc3339(unix_ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}000+00:00")
 }
 
+/// The milliseconds of the Unix epoch that an ISO 8601 timestamp means; `None` when it is none, or before 1970.
+pub(crate) fn parse_rfc3339(text: &str) -> Option<u64> {
+    let number = |range: std::ops::Range<usize>| -> Option<u64> {
+        let digits = text.get(range)?;
+        let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
+        digits.parse().ok().filter(|_| all_digits)
+    };
+    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    let bytes = text.as_bytes();
+    let shaped = separators.iter().all(|(at, b)| bytes.get(*at) == Some(b));
+    if !shaped || !matches!(bytes.get(10), Some(b'T' | b't' | b' ')) {
+        return None;
+    }
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    let possible = (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 61;
+    let days = days_from_civil(year, month, day).filter(|_| possible)?;
+    let (millis, offset) = fraction(text.get(19..)?)?;
+    let local_s = days * 86_400 + hour * 3600 + minute * 60 + second;
+    let utc_s = local_s.checked_add_signed(-offset_s(offset)?)?;
+    Some(utc_s * 1000 + millis)
+}
+
+/// Splits `.678000+00:00` into milliseconds and the offset.
+fn fraction(text: &str) -> Option<(u64, &str)> {
+    let Some(rest) = text.strip_prefix('.') else {
+        return Some((0, text));
+    };
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let (digits, offset) = (rest.get(..end)?, rest.get(end..)?);
+    let mut padded: String = digits.chars().take(3).collect();
+    while padded.len() < 3 {
+        padded.push('0');
+    }
+    let millis = padded.parse().ok().filter(|_| !digits.is_empty())?;
+    Some((millis, offset))
+}
+
+/// An offset such as `+02:00`, in seconds; none at all means UTC, as Discord takes it.
+fn offset_s(text: &str) -> Option<i64> {
+    if matches!(text, "" | "Z" | "z") {
+        return Some(0);
+    }
+    let (sign, rest) = match text.strip_prefix('+') {
+        Some(rest) => (1, rest),
+        None => (-1, text.strip_prefix('-')?),
+    };
+    let (hours, minutes) = match rest.split_once(':') {
+        Some(parts) => parts,
+        None => rest.split_at_checked(2)?,
+    };
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let sane = (0..24).contains(&hours) && (0..60).contains(&minutes);
+    sane.then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// Days since 1970 (Howard Hinnant's `days_from_civil`); `None` before.
+const fn days_from_civil(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year = if month <= 2 {
+        year.saturating_sub(1)
+    } else {
+        year
+    };
+    let (era, of_era) = (year / 400, year % 400);
+    let shifted_month = if month > 2 {
+        month.saturating_sub(3)
+    } else {
+        month + 9
+    };
+    let day_of_year = (153 * shifted_month + 2) / 5 + day.saturating_sub(1);
+    let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).checked_sub(719_468)
+}
+
 /// Days since 1970 to year, month and day (Howard Hinnant's `civil_from_days`, for days after the epoch).
 const fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
@@ -162,6 +242,27 @@ mod tests {
             rfc3339(1_709_208_000_000),
             "2024-02-29T12:00:00.000000+00:00"
         );
+    }
+
+    #[test]
+    fn timestamps_are_read_as_they_are_written() {
+        for ms in [0, 1_767_323_045_678, 1_709_208_000_000] {
+            assert_eq!(parse_rfc3339(&rfc3339(ms)), Some(ms));
+        }
+        for (text, want) in [
+            ("1970-01-01T00:00:01Z", Some(1000)),
+            ("1970-01-01T02:00:00.5+02:00", Some(500)),
+            ("1970-01-01T00:00:00", Some(0)),
+            ("1970-01-01T00:00:00+01:00", None),
+            ("1970-13-01T00:00:00Z", None),
+            ("1970-01-01T00:00:00.Z", None),
+            ("1970-01-01T00:00:00+é0:00", None),
+            ("+970-01-01T00:00:00Z", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_rfc3339(text), want, "{text}");
+        }
     }
 
     #[test]

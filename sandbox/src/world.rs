@@ -25,7 +25,9 @@ use crate::snowflake::{Clock, Mint, Snowflake};
 use crate::traffic::Traffic;
 
 pub(crate) mod files;
+pub(crate) mod pins;
 pub(crate) mod posting;
+pub(crate) mod reactions;
 pub(crate) mod threads;
 
 use files::Files;

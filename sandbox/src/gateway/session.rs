@@ -15,8 +15,10 @@ use crate::world::World;
 
 pub(crate) const GUILDS: u64 = 1;
 pub(crate) const GUILD_MESSAGES: u64 = 1 << 9;
+pub(crate) const GUILD_REACTIONS: u64 = 1 << 10;
 pub(crate) const GUILD_TYPING: u64 = 1 << 11;
 pub(crate) const DIRECT_MESSAGES: u64 = 1 << 12;
+pub(crate) const DIRECT_REACTIONS: u64 = 1 << 13;
 pub(crate) const MESSAGE_CONTENT: u64 = 1 << 15;
 
 /// Events kept for a resume; a client that is further behind must identify anew.

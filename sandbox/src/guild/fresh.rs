@@ -84,6 +84,7 @@ pub(crate) fn add_guild(
         created_ms: world.now_ms(),
         roles: BTreeMap::from([(id, everyone)]),
         members: BTreeMap::new(),
+        emojis: BTreeMap::new(),
         channels: Vec::new(),
         active_threads: BTreeSet::new(),
     };

@@ -73,8 +73,18 @@ pub(crate) struct Draft {
     pub(crate) nonce: Option<Value>,
     pub(crate) enforce_nonce: bool,
     pub(crate) tts: bool,
-    pub(crate) reply_to: Option<Snowflake>,
+    pub(crate) reply: Option<Reply>,
     path: String,
+}
+
+/// The message that a request replies to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) message: Snowflake,
+    /// The channel it says that the message is in.
+    pub(crate) channel: Option<Snowflake>,
+    /// Whether the request fails when that message is gone; otherwise it is posted as no reply.
+    pub(crate) must_exist: bool,
 }
 
 /// A file of the message as it will be.
@@ -88,7 +98,7 @@ pub(crate) enum Planned {
 }
 
 /// The message as it will be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settled {
     pub(crate) content: String,
     pub(crate) embeds: Vec<Value>,
@@ -107,7 +117,7 @@ impl Draft {
             .map(str::to_owned);
         let embed_list = body.list(form, "embeds", 0..=embeds::EMBEDS_MAX);
         let embeds = embed_list.map(|list| embeds::check(list, &body.path("embeds"), form));
-        let reply = body.object(form, "message_reference");
+        refuse_unsupported(body, form);
         Self {
             content: content.or_else(|| sent_empty("content").then(String::new)),
             embeds: embeds.or_else(|| sent_empty("embeds").then(Vec::new)),
@@ -121,9 +131,16 @@ impl Draft {
             nonce: read_nonce(body, form),
             enforce_nonce: body.flag(form, "enforce_nonce").unwrap_or(false),
             tts: body.flag(form, "tts").unwrap_or(false),
-            reply_to: reply.and_then(|map| map.get("message_id")).and_then(as_id),
+            reply: read_reply(body, form),
             path: path.to_owned(),
         }
+    }
+
+    /// Whether the request brings embeds of its own.
+    pub(crate) fn has_embeds(&self) -> bool {
+        self.embeds
+            .as_ref()
+            .is_some_and(|embeds| !embeds.is_empty())
     }
 
     /// The message that comes of it, or why it cannot be.
@@ -320,6 +337,40 @@ fn read_claims(body: Fields<'_>, form: &mut Form) -> Option<Vec<Claim>> {
         });
     }
     Some(claims)
+}
+
+/// Stickers and polls do not exist here; a bot that sends one must not believe that it arrived.
+fn refuse_unsupported(body: Fields<'_>, form: &mut Form) {
+    if body
+        .list(form, "sticker_ids", 0..=3)
+        .is_some_and(|list| !list.is_empty())
+    {
+        let path = body.path("sticker_ids");
+        form.fault(&path, "STICKER_NOT_FOUND", "There are no stickers here");
+    }
+    if body.value("poll").is_some() {
+        let path = body.path("poll");
+        form.fault(&path, "POLL_NOT_SUPPORTED", "There are no polls here");
+    }
+}
+
+fn read_reply(body: Fields<'_>, form: &mut Form) -> Option<Reply> {
+    let map = body.object(form, "message_reference")?;
+    let path = body.path("message_reference");
+    let fields = Fields::new(map, &path);
+    // Type 1 forwards a message, which the sandbox has not.
+    fields.integer(form, "type", 0..=0);
+    if fields.value("message_id").is_none() {
+        fields.missing(form, "message_id");
+    }
+    let channel = fields.id(form, "channel_id");
+    fields.id(form, "guild_id");
+    let must_exist = fields.flag(form, "fail_if_not_exists").unwrap_or(true);
+    Some(Reply {
+        message: fields.id(form, "message_id")?,
+        channel,
+        must_exist,
+    })
 }
 
 fn read_nonce(body: Fields<'_>, form: &mut Form) -> Option<Value> {

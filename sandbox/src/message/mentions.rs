@@ -24,6 +24,8 @@ pub(crate) struct Allowed {
     users: Which,
     roles: Which,
     everyone: bool,
+    /// Whether a reply pings whom it replies to.
+    pub(crate) replied_user: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,17 @@ impl Allowed {
             users: Which::All,
             roles: Which::All,
             everyone: true,
+            replied_user: true,
+        }
+    }
+
+    /// Lets nothing through, as for what Discord itself writes.
+    pub(crate) const fn nobody() -> Self {
+        Self {
+            users: Which::Listed(BTreeSet::new()),
+            roles: Which::Listed(BTreeSet::new()),
+            everyone: false,
+            replied_user: false,
         }
     }
 
@@ -57,6 +70,7 @@ impl Allowed {
             users: Which::All,
             roles: Which::Listed(BTreeSet::new()),
             everyone: false,
+            replied_user: false,
         }
     }
 
@@ -87,6 +101,7 @@ impl Allowed {
             users: Self::which(map, fields, form, "users", parse.contains("users")),
             roles: Self::which(map, fields, form, "roles", parse.contains("roles")),
             everyone: parse.contains("everyone"),
+            replied_user: fields.flag(form, "replied_user").unwrap_or(false),
         })
     }
 
@@ -167,7 +182,8 @@ impl Mentions {
     }
 }
 
-fn push_new(list: &mut Vec<Snowflake>, id: Snowflake) {
+/// Adds an id that is not in the list yet.
+pub(crate) fn push_new(list: &mut Vec<Snowflake>, id: Snowflake) {
     if !list.contains(&id) {
         list.push(id);
     }

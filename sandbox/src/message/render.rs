@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Attachment, EPHEMERAL, Message, Origin, components};
+use super::{
+    Attachment, EPHEMERAL, Message, Origin, REPLY, Reaction, Reference, SUPPRESS_EMBEDS,
+    THREAD_STARTER, components,
+};
 use crate::guild::with;
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
@@ -16,10 +19,10 @@ impl World {
             .map(crate::guild::User::json);
         let mut json = json!({
             "id": message.id, "channel_id": message.channel, "type": message.kind, "author": author,
-            "content": message.content, "embeds": message.embeds, "components": message.components,
+            "content": message.content, "embeds": shown_embeds(message), "components": message.components,
             "attachments": message.attachments.iter().map(Attachment::json).collect::<Vec<_>>(),
             "timestamp": rfc3339(message.created_ms), "edited_timestamp": message.edited_ms.map(rfc3339),
-            "flags": message.flags, "tts": message.tts, "pinned": message.pinned,
+            "flags": message.flags, "tts": message.tts, "pinned": message.pinned_ms.is_some(),
             "mention_everyone": message.mentions.everyone, "mention_roles": message.mentions.roles,
             "mentions": message.mentions.users.iter().filter_map(|id| Some(self.users.get(id)?.json()))
                 .collect::<Vec<_>>(),
@@ -44,14 +47,18 @@ impl World {
                 message
                     .reactions
                     .iter()
-                    .map(|emoji| reaction(emoji))
+                    .map(|reaction| reaction.json(self.application.id))
                     .collect(),
             );
         }
         if let Some(reference) = message.reference {
-            map.insert("message_reference".into(), json!({
-                "type": 0, "message_id": reference, "channel_id": message.channel, "guild_id": message.guild,
-            }));
+            map.insert("message_reference".into(), reference.json(message.guild));
+            if matches!(message.kind, REPLY | THREAD_STARTER) {
+                map.insert(
+                    "referenced_message".into(),
+                    self.referenced_json(message, reference),
+                );
+            }
         }
         if message.has(super::HAS_THREAD)
             && let Some(thread) = self.channels.get(&message.id)
@@ -59,6 +66,21 @@ impl World {
             map.insert("thread".into(), thread.json());
         }
         json
+    }
+
+    /// The message that a reply or a thread's start shows above itself; `null` when it is gone.
+    fn referenced_json(&self, message: &Message, reference: Reference) -> Value {
+        let shown = self
+            .referenced(reference)
+            // What one person sees is not quoted to everyone.
+            .filter(|found| found.only_for.is_none() || found.only_for == message.only_for);
+        let Some(found) = shown else {
+            return Value::Null;
+        };
+        // Discord quotes one step deep only.
+        let mut found = found.clone();
+        found.reference = None;
+        self.message_json(&found)
     }
 
     /// The message as an event carries it: with guild and the author's membership.
@@ -88,6 +110,11 @@ impl World {
                 ("edited".into(), json!(message.edited_ms.is_some())),
                 ("text".into(), json!(full_text(message))),
             ]);
+            if let Some(Value::Array(shown)) = map.get_mut("reactions") {
+                for (json, reaction) in shown.iter_mut().zip(&message.reactions) {
+                    json["user_ids"] = json!(reaction.users);
+                }
+            }
         }
         json
     }
@@ -176,11 +203,38 @@ fn full_text(message: &Message) -> String {
     parts.join("\n")
 }
 
-fn reaction(emoji: &str) -> Value {
-    json!({
-        "emoji": {"id": null, "name": emoji}, "count": 1, "count_details": {"burst": 0, "normal": 1},
-        "me": true, "me_burst": false, "burst_colors": [], "burst_count": 0, "burst_me": false,
-    })
+impl Reaction {
+    /// Discord's reaction object, as the bot sees it.
+    fn json(&self, bot: Snowflake) -> Value {
+        json!({
+            "emoji": self.emoji.json(), "count": self.users.len(),
+            "count_details": {"burst": 0, "normal": self.users.len()}, "me": self.users.contains(&bot),
+            "me_burst": false, "burst_colors": [], "burst_count": 0, "burst_me": false,
+        })
+    }
+}
+
+impl Reference {
+    /// Discord's message reference object.
+    fn json(self, guild: Option<Snowflake>) -> Value {
+        let mut json = json!({"type": 0, "channel_id": self.channel});
+        if let Some(message) = self.message {
+            json = with(json, "message_id", json!(message));
+        }
+        match guild {
+            Some(guild) => with(json, "guild_id", json!(guild)),
+            None => json,
+        }
+    }
+}
+
+/// The embeds, unless the message hides them.
+fn shown_embeds(message: &Message) -> &[Value] {
+    if message.has(SUPPRESS_EMBEDS) {
+        &[]
+    } else {
+        &message.embeds
+    }
 }
 
 /// Whether an event's text may be shown to a session without MESSAGE_CONTENT: own, direct or mentioning the bot.

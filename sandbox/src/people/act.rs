@@ -9,14 +9,20 @@ use serde_json::{Value, json};
 use super::ask::{Ask, Bad};
 use super::command::{Resolved, Typing};
 use crate::commands::{Command, MESSAGE_MENU, SLASH};
-use crate::guild::permissions::{MANAGE_THREADS, SEND_IN_THREADS, SEND_MESSAGES, VIEW_CHANNEL};
+use crate::guild::permissions::{
+    ADD_REACTIONS, MANAGE_THREADS, READ_MESSAGE_HISTORY, SEND_IN_THREADS, SEND_MESSAGES,
+    VIEW_CHANNEL,
+};
 use crate::guild::{Channel, with};
 use crate::interaction::{Answer, Kind, Start, modal};
 use crate::message::draft::Settled;
+use crate::message::emoji::Emoji;
 use crate::message::mentions::Allowed;
+use crate::message::{REGULAR, REPLY, Reference};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;
+use crate::world::reactions::At;
 
 /// Characters that a person may write.
 const CONTENT_MAX: usize = 4000;
@@ -198,13 +204,64 @@ pub(crate) fn message(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     check_may_write(world, ask, place)?;
     let settled = Settled {
         content: content.to_owned(),
-        embeds: Vec::new(),
-        components: Vec::new(),
-        flags: 0,
-        files: Vec::new(),
+        ..Settled::default()
     };
-    let post = Post::new(place.channel, place.user, settled, Allowed::by_default());
+    let reference = replied(world, ask, place)?;
+    let post = Post {
+        kind: reference.map_or(REGULAR, |_| REPLY),
+        reference,
+        ..Post::new(place.channel, place.user, settled, Allowed::by_default())
+    };
     Ok(json!({"message_id": world.post(post)}))
+}
+
+/// `react`: puts an emoji under a message, or takes it away with `remove`.
+pub(crate) fn react(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let place = Place::read(world, ask)?;
+    let id = ask.id("message_id")?;
+    let channel = world.channels.get(&place.channel);
+    let message = channel.and_then(|channel| channel.messages.get(&id));
+    let message = message
+        .filter(|message| message.is_public())
+        .ok_or_else(|| ask.bad("message_id", "there is no such message in this channel"))?;
+    let emoji = Emoji::read(world, ask.text("emoji")?)
+        .ok_or_else(|| ask.bad("emoji", "it must be one emoji, or name:id"))?;
+    if channel.is_some_and(Channel::is_archived) {
+        return Err(ask.bad("channel_id", "the thread is archived"));
+    }
+    let joins = message.reactions.iter().any(|r| r.emoji == emoji);
+    let bits = channel.map_or(0, |channel| world.permissions(place.user, channel));
+    let at = At {
+        channel: place.channel,
+        message: id,
+    };
+    if ask.flag("remove")? {
+        world.unreact(at, place.user, &emoji);
+        return Ok(json!({}));
+    }
+    if bits & READ_MESSAGE_HISTORY == 0 || (!joins && bits & ADD_REACTIONS == 0) {
+        return Err(ask.bad("channel_id", "the user may not react in this channel"));
+    }
+    world
+        .react(at, place.user, emoji)
+        .map_err(|full| ask.bad("emoji", full.to_string()))?;
+    Ok(json!({}))
+}
+
+/// The message that a person replies to, by `reply_to`.
+fn replied(world: &World, ask: Ask<'_>, place: Place) -> Result<Option<Reference>, Bad> {
+    let Some(id) = ask.optional_id("reply_to")? else {
+        return Ok(None);
+    };
+    let channel = world.channels.get(&place.channel);
+    let found = channel.and_then(|channel| channel.messages.get(&id));
+    if found.is_none_or(|message| !message.is_public() || message.is_system()) {
+        return Err(ask.bad("reply_to", "there is no such message in this channel"));
+    }
+    Ok(Some(Reference {
+        channel: place.channel,
+        message: Some(id),
+    }))
 }
 
 fn check_may_write(world: &World, ask: Ask<'_>, place: Place) -> Result<(), Bad> {

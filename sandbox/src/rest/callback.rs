@@ -12,7 +12,7 @@ use crate::field::{Fields, not_among};
 use crate::interaction::{Answer, Interaction, Kind as Interacted, modal};
 use crate::message::draft::{Draft, Kind, Settled};
 use crate::message::mentions::Allowed;
-use crate::message::{COMMAND_ANSWER, EPHEMERAL, LOADING, Origin, REPLY};
+use crate::message::{COMMAND_ANSWER, EPHEMERAL, LOADING, Origin, REPLY, Reference};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;
@@ -127,11 +127,8 @@ impl Answering<'_> {
         let asked = self.data.get("flags").and_then(Value::as_u64).unwrap_or(0);
         let flags = (asked & EPHEMERAL) | LOADING;
         let settled = Settled {
-            content: String::new(),
-            embeds: Vec::new(),
-            components: Vec::new(),
             flags,
-            files: Vec::new(),
+            ..Settled::default()
         };
         Answer::Deferred(post(self.world, self.interaction, settled, None, false))
     }
@@ -197,14 +194,17 @@ pub(crate) fn post(
         Some(Answer::Message(id) | Answer::Deferred(id) | Answer::Source(id)) => Some(id),
         Some(Answer::Choices(_) | Answer::Modal(_)) | None => None,
     };
-    let reply_to = original.or(interaction.source);
+    let reference = original.or(interaction.source).map(|message| Reference {
+        channel: interaction.channel,
+        message: Some(message),
+    });
     let is_command = interaction.kind == Interacted::Command;
     let first_of_command = is_command && original.is_none();
     let only_for = (settled.flags & EPHEMERAL != 0).then_some(interaction.user);
     let allowed = allowed
         .cloned()
         .unwrap_or_else(Allowed::by_default_of_interactions);
-    let kind = match reply_to {
+    let kind = match reference {
         None if first_of_command => COMMAND_ANSWER,
         None => crate::message::REGULAR,
         Some(_) => REPLY,
@@ -212,7 +212,7 @@ pub(crate) fn post(
     world.post(Post {
         kind,
         tts,
-        reply_to,
+        reference,
         origin: Some(Origin {
             original,
             ..origin(world, interaction)

@@ -8,9 +8,9 @@ use crate::gateway::session::{DIRECT_MESSAGES, Dispatch, GUILD_MESSAGES};
 use crate::guild::{permissions, with};
 use crate::message::components;
 use crate::message::draft::Settled;
-use crate::message::mentions::{Allowed, Mentions};
+use crate::message::mentions::{Allowed, Mentions, push_new};
 use crate::message::render::is_open_to_bot;
-use crate::message::{LOADING, Message, Origin, REGULAR};
+use crate::message::{LOADING, Message, Origin, REGULAR, REPLY, Reference, THREAD_STARTER};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -27,7 +27,7 @@ pub(crate) struct Post {
     pub(crate) kind: u8,
     pub(crate) nonce: Option<Value>,
     pub(crate) tts: bool,
-    pub(crate) reply_to: Option<Snowflake>,
+    pub(crate) reference: Option<Reference>,
     pub(crate) origin: Option<Origin>,
     pub(crate) only_for: Option<Snowflake>,
 }
@@ -48,11 +48,22 @@ impl Post {
             kind: REGULAR,
             nonce: None,
             tts: false,
-            reply_to: None,
+            reference: None,
             origin: None,
             only_for: None,
         }
     }
+}
+
+/// A system message about to be written.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    pub(crate) channel: Snowflake,
+    /// Who did what it tells of.
+    pub(crate) author: Snowflake,
+    pub(crate) kind: u8,
+    pub(crate) content: String,
+    pub(crate) about: Reference,
 }
 
 impl World {
@@ -67,7 +78,7 @@ impl World {
         message.kind = post.kind;
         message.nonce = post.nonce;
         message.tts = post.tts;
-        message.reference = post.reply_to;
+        message.reference = post.reference;
         message.origin = post.origin;
         message.only_for = post.only_for;
         message.flags = post.settled.flags;
@@ -90,7 +101,9 @@ impl World {
             }
             if public {
                 channel.last_message = Some(id);
-                if let Some(thread) = &mut channel.thread {
+                // The reference to its starter is not one of a thread's messages.
+                let counted = post.kind != THREAD_STARTER;
+                if let Some(thread) = channel.thread.as_mut().filter(|_| counted) {
                     thread.message_count = thread.message_count.saturating_add(1);
                     thread.sent_total = thread.sent_total.saturating_add(1);
                 }
@@ -98,6 +111,26 @@ impl World {
         }
         self.touch_with_parent(post.channel);
         id
+    }
+
+    /// Posts what Discord itself writes in a channel: a system message. The channel must exist.
+    pub(crate) fn post_notice(&mut self, notice: Notice) -> Snowflake {
+        let settled = Settled {
+            content: notice.content,
+            ..Settled::default()
+        };
+        self.post(Post {
+            kind: notice.kind,
+            reference: Some(notice.about),
+            ..Post::new(notice.channel, notice.author, settled, Allowed::nobody())
+        })
+    }
+
+    /// The message that another one points at, unless it is gone.
+    pub(crate) fn referenced(&self, reference: Reference) -> Option<&Message> {
+        let channel = self.channels.get(&reference.channel)?;
+        let message = channel.messages.get(&reference.message?)?;
+        message.deleted_ms.is_none().then_some(message)
     }
 
     /// Replaces what a message says; it must exist.
@@ -146,7 +179,6 @@ impl World {
         let Some(channel) = self.channels.get_mut(&channel_id) else {
             return;
         };
-        let guild = channel.guild;
         let Some(message) = channel.messages.get_mut(&id) else {
             return;
         };
@@ -156,25 +188,61 @@ impl World {
             thread.message_count = thread.message_count.saturating_sub(1);
         }
         if public {
-            let mut d = json!({"id": id, "channel_id": channel_id});
-            if let Some(guild) = guild {
-                d = with(d, "guild_id", json!(guild));
-            }
-            let intents = if guild.is_some() {
-                GUILD_MESSAGES
-            } else {
-                DIRECT_MESSAGES
-            };
-            self.publish(Dispatch {
-                name: "MESSAGE_DELETE",
-                channel: Some(channel_id),
-                guild,
-                intents,
+            let d = json!({"id": id, "channel_id": channel_id});
+            self.publish_in(
+                channel_id,
+                "MESSAGE_DELETE",
+                (GUILD_MESSAGES, DIRECT_MESSAGES),
                 d,
-                blanked: None,
-            });
+            );
         }
         self.touch_with_parent(channel_id);
+    }
+
+    /// Deletes many messages with one event; those that are not there are passed over.
+    pub(crate) fn delete_messages(&mut self, channel_id: Snowflake, ids: &[Snowflake]) {
+        let now_ms = self.now_ms();
+        let Some(channel) = self.channels.get_mut(&channel_id) else {
+            return;
+        };
+        let mut gone = Vec::with_capacity(ids.len());
+        for id in ids {
+            let message = channel.messages.get_mut(id);
+            if let Some(message) = message.filter(|message| message.is_public()) {
+                message.deleted_ms = Some(now_ms);
+                gone.push(*id);
+            }
+        }
+        if let Some(thread) = channel.thread.as_mut() {
+            let count = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+            thread.message_count = thread.message_count.saturating_sub(count);
+        }
+        let d = json!({"ids": gone, "channel_id": channel_id});
+        let intents = (GUILD_MESSAGES, DIRECT_MESSAGES);
+        self.publish_in(channel_id, "MESSAGE_DELETE_BULK", intents, d);
+        self.touch_with_parent(channel_id);
+    }
+
+    /// Sends an event about something in a channel; `intents` are those for guilds and for direct messages.
+    pub(crate) fn publish_in(
+        &mut self,
+        channel: Snowflake,
+        name: &'static str,
+        intents: (u64, u64),
+        d: Value,
+    ) {
+        let guild = self.channels.get(&channel).and_then(|found| found.guild);
+        self.publish(Dispatch {
+            name,
+            channel: Some(channel),
+            guild,
+            intents: guild.map_or(intents.1, |_| intents.0),
+            d: match guild {
+                Some(guild) => with(d, "guild_id", json!(guild)),
+                None => d,
+            },
+            blanked: None,
+        });
     }
 
     /// Sends a message event to the sessions that may see it.
@@ -212,6 +280,12 @@ impl World {
         message.mentions = Mentions::resolve(texts, allowed, guild, mass, |id| {
             self.users.contains_key(&id)
         });
+        let replied = message
+            .reference
+            .filter(|_| message.kind == REPLY && message.origin.is_none() && allowed.replied_user);
+        if let Some(replied) = replied.and_then(|reference| self.referenced(reference)) {
+            push_new(&mut message.mentions.users, replied.author);
+        }
     }
 
     /// Notes a change in a channel that its parent shows too, as a thread's count of messages.

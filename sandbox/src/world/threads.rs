@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::gateway::session::{Dispatch, GUILDS};
-use crate::guild::{Channel, Thread, thread_member_json, with};
-use crate::message::HAS_THREAD;
+use crate::guild::{Channel, PUBLIC_THREAD, Thread, thread_member_json, with};
+use crate::message::{HAS_THREAD, Reference, THREAD_STARTED, THREAD_STARTER};
 use crate::snowflake::Snowflake;
 use crate::world::World;
+use crate::world::posting::Notice;
 
 /// Active threads per guild (Discord's limit without the INCREASED_THREAD_LIMIT feature).
 pub(crate) const ACTIVE_MAX: usize = 1000;
@@ -36,7 +37,7 @@ impl World {
             .get(&new.parent)
             .and_then(|parent| parent.guild);
         let now_ms = self.now_ms();
-        let mut channel = Channel::text(id, id, new.name, 0);
+        let mut channel = Channel::text(id, id, new.name.clone(), 0);
         channel.guild = guild;
         channel.kind = new.kind;
         channel.slowmode_s = new.slowmode_s;
@@ -64,12 +65,45 @@ impl World {
             guild.active_threads.insert(id);
         }
         self.publish_channel("THREAD_CREATE", id, d);
-        if let Some(starter) = new.starter {
-            self.mark_starter(new.parent, starter);
+        match new.starter {
+            Some(starter) => {
+                self.mark_starter(new.parent, starter);
+                self.announce_starter(id, &new);
+            }
+            None if new.kind == PUBLIC_THREAD => self.announce_thread(id, &new),
+            None => {}
         }
         self.touch(new.parent);
         self.structure_changed();
         id
+    }
+
+    /// A thread begins with a reference to the message that it hangs on.
+    fn announce_starter(&mut self, id: Snowflake, new: &NewThread) {
+        self.post_notice(Notice {
+            channel: id,
+            author: new.owner,
+            kind: THREAD_STARTER,
+            content: String::new(),
+            about: Reference {
+                channel: new.parent,
+                message: new.starter,
+            },
+        });
+    }
+
+    /// Without such a message the channel is told of the thread; its name is the text of that.
+    fn announce_thread(&mut self, id: Snowflake, new: &NewThread) {
+        self.post_notice(Notice {
+            channel: new.parent,
+            author: new.owner,
+            kind: THREAD_STARTED,
+            content: new.name.clone(),
+            about: Reference {
+                channel: id,
+                message: None,
+            },
+        });
     }
 
     /// Makes an archived thread active again when something is posted in it.

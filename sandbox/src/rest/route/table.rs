@@ -2,7 +2,9 @@
 //!
 //! The first match wins, so a literal segment stands before a parameter in the same place.
 
-use super::super::{callback, guilds, messages, registry, threads, users, webhooks};
+use super::super::{
+    callback, guilds, messages, pins, reactions, registry, threads, users, webhooks,
+};
 use super::{LOOSE, Row, WRITE};
 
 /// All routes.
@@ -72,15 +74,22 @@ const MESSAGES: &[Row] = &[
     ("POST", "/channels/{channel_id}/typing", WRITE, threads::typing),
     ("GET", "/channels/{channel_id}/messages", LOOSE, messages::list),
     ("POST", "/channels/{channel_id}/messages", WRITE, messages::create),
-    ("PUT", "/channels/{channel_id}/messages/pins/{message_id}", WRITE, messages::pin),
-    ("DELETE", "/channels/{channel_id}/messages/pins/{message_id}", WRITE, messages::unpin),
-    ("PUT", "/channels/{channel_id}/pins/{message_id}", WRITE, messages::pin),
-    ("DELETE", "/channels/{channel_id}/pins/{message_id}", WRITE, messages::unpin),
+    ("POST", "/channels/{channel_id}/messages/bulk-delete", WRITE, messages::delete_many),
+    ("GET", "/channels/{channel_id}/messages/pins", LOOSE, pins::page),
+    ("PUT", "/channels/{channel_id}/messages/pins/{message_id}", WRITE, pins::pin),
+    ("DELETE", "/channels/{channel_id}/messages/pins/{message_id}", WRITE, pins::unpin),
+    ("GET", "/channels/{channel_id}/pins", LOOSE, pins::list),
+    ("PUT", "/channels/{channel_id}/pins/{message_id}", WRITE, pins::pin),
+    ("DELETE", "/channels/{channel_id}/pins/{message_id}", WRITE, pins::unpin),
     ("GET", "/channels/{channel_id}/messages/{message_id}", LOOSE, messages::read),
     ("PATCH", "/channels/{channel_id}/messages/{message_id}", WRITE, messages::edit),
     ("DELETE", "/channels/{channel_id}/messages/{message_id}", WRITE, messages::delete),
-    ("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me", WRITE, messages::react),
-    ("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me", WRITE, messages::unreact),
+    ("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me", WRITE, reactions::add),
+    ("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me", WRITE, reactions::remove_own),
+    ("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/{user_id}", WRITE, reactions::remove_of),
+    ("GET", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}", LOOSE, reactions::list),
+    ("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}", WRITE, reactions::remove_emoji),
+    ("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions", WRITE, reactions::remove_all),
 ];
 
 /// Threads and their members.
