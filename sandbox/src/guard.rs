@@ -98,7 +98,7 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 /// Whether `host:port` means this server. A name other than `localhost` never does: names can be made to point anywhere.
-fn is_ours(authority: &str, address: SocketAddr) -> bool {
+pub(crate) fn is_ours(authority: &str, address: SocketAddr) -> bool {
     let Some((host, port)) = authority.rsplit_once(':') else {
         return false;
     };

@@ -14,6 +14,7 @@ mod server;
 mod guard;
 mod intake;
 mod live;
+mod markup;
 mod people;
 mod web;
 

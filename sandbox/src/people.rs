@@ -20,6 +20,7 @@ mod act;
 mod ask;
 mod command;
 mod follow;
+mod html;
 mod pick;
 mod see;
 mod stage;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Bad};
 use super::command::{Resolved, Typing};
+use super::html;
 use crate::commands::{Command, MESSAGE_MENU, SLASH};
 use crate::guild::permissions::{
     ADD_REACTIONS, MANAGE_THREADS, READ_MESSAGE_HISTORY, SEND_IN_THREADS, SEND_MESSAGES,
@@ -142,13 +143,25 @@ pub(crate) fn choices(world: &World, id: Snowflake) -> Option<Vec<Value>> {
 
 /// `modal_open`
 pub(crate) fn modal_open(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
-    let open = world.open_modal(ask.id("user_id")?);
-    Ok(
-        match open.map(|interaction| (interaction.id, &interaction.answer)) {
-            Some((id, Some(Answer::Modal(modal)))) => json!({"modal": modal, "interaction_id": id}),
-            Some(_) | None => json!({"modal": null, "interaction_id": null}),
-        },
-    )
+    let user = ask.id("user_id")?;
+    let nothing = json!({"modal": null, "interaction_id": null});
+    let Some(open) = world.open_modal(user) else {
+        return Ok(nothing);
+    };
+    let Some(Answer::Modal(modal)) = &open.answer else {
+        return Ok(nothing);
+    };
+    let mut modal = modal.clone();
+    if ask.flag("html")? {
+        let channel = world.channels.get(&open.channel);
+        let place = Place {
+            user,
+            channel: open.channel,
+            guild: channel.and_then(|channel| channel.guild),
+        };
+        html::annotate_modal(world, place, &mut modal);
+    }
+    Ok(json!({"modal": modal, "interaction_id": open.id}))
 }
 
 /// `modal_close`

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::act::{Place, title};
 use super::ask::{Ask, Bad};
 use super::follow::listed;
+use super::html;
 use crate::guild::permissions::VIEW_CHANNEL;
 use crate::guild::{Channel, DM, Role, with};
 use crate::interaction::{Interaction, Kind};
@@ -44,7 +45,8 @@ pub(crate) fn view(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
         .and_then(|limit| usize::try_from(limit).ok());
     let limit = asked.unwrap_or(VIEW_DEFAULT).min(VIEW_MAX);
     if ask.flag("only_changed")? {
-        return changes(world, ask, place, channel, limit);
+        let mut seen = changes(world, ask, place, channel, limit)?;
+        return with_html(world, ask, place, &mut seen).map(|()| seen);
     }
     let before = ask.optional_id("before")?.unwrap_or(Snowflake::MAX);
     let seen = |message: &&Message| message.only_for.is_none_or(|who| who == place.user);
@@ -62,9 +64,21 @@ pub(crate) fn view(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
     list.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
     list.truncate(limit);
     let messages: Vec<Value> = list.into_iter().map(|(_, message)| message).collect();
-    Ok(
-        json!({"messages": messages, "version": channel.version, "channel": listed(world, channel, place.user)}),
-    )
+    let mut seen = json!({
+        "messages": messages, "version": channel.version, "channel": listed(world, channel, place.user),
+    });
+    with_html(world, ask, place, &mut seen).map(|()| seen)
+}
+
+/// Adds the HTML of the messages when the asker wants it.
+fn with_html(world: &World, ask: Ask<'_>, place: Place, seen: &mut Value) -> Result<(), Bad> {
+    if ask.flag("html")? {
+        let messages = seen.get_mut("messages").and_then(Value::as_array_mut);
+        for message in messages.into_iter().flatten() {
+            html::annotate(world, place, message);
+        }
+    }
+    Ok(())
 }
 
 /// What is new to someone who has seen the channel at the version `changed_since`, from the message `from` on.

@@ -15,6 +15,7 @@ mod hostile;
 mod interactions;
 mod judge;
 mod limits;
+mod markup;
 mod pins;
 mod posting;
 mod program;
