@@ -12,16 +12,24 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::world::Sandbox;
+use crate::world::{Sandbox, World};
 
+pub(crate) mod budget;
 mod close;
+mod content;
 mod identify;
+pub(crate) mod intents;
+mod members;
+pub(crate) mod presence;
+pub(crate) mod publish;
 mod ready;
 pub(crate) mod session;
 pub(crate) mod wire;
 
+use budget::Taken;
 use identify::{Identify, Refused, Resume};
-use session::{Control, Resumed};
+use presence::Presence;
+use session::{Control, Resumed, Terms};
 use wire::{Compressing, Gone, Seat, Wire};
 
 /// Bytes of a client's frame.
@@ -158,7 +166,8 @@ impl Connection {
             1 => self.heartbeat().await,
             2 => self.identify(d).await,
             6 => self.resume(d).await,
-            3 | 4 | 31 | 43 if self.bound.is_some() => Ok(()),
+            3 if self.bound.is_some() => self.update_presence(d),
+            4 | 31 | 43 if self.bound.is_some() => Ok(()),
             8 if self.bound.is_some() => self.request_members(d).await,
             3 | 4 | 8 | 31 | 43 => Err(Ended::ByUs(close::NOT_AUTHENTICATED)),
             _ => Err(Ended::ByUs(close::UNKNOWN_OP)),
@@ -191,33 +200,53 @@ impl Connection {
         if self.bound.is_some() {
             return Err(Ended::ByUs(close::ALREADY_AUTHENTICATED));
         }
-        let session = crate::token::session();
-        let woken = {
-            let mut world = self.sandbox.world();
-            let Identify {
-                intents,
-                shard,
-                compress,
-            } = Identify::read(d, &world.application.token).map_err(closing)?;
-            if compress {
-                self.wire.compress_payloads();
-            }
-            let now_ms = world.now_ms();
-            world.traffic.identifies = world.traffic.identifies.saturating_add(1);
-            let woken = world
-                .sessions
-                .open(session.clone(), self.number, intents, shard, now_ms);
-            world.welcome(&session, intents, shard);
-            world.bump();
-            woken
+        let Some(bound) = self.open_session(d)? else {
+            // Too soon after the last one; the client waits and identifies again.
+            return Ok(self.wire.send(control_frame(9, json!(false))).await?);
         };
-        self.bound = Some(Bound {
+        self.bound = Some(bound);
+        self.deliver().await
+    }
+
+    /// A new session, or none if the client has to wait.
+    fn open_session(&mut self, d: &Value) -> Result<Option<Bound>, Ended> {
+        let mut world = self.sandbox.world();
+        let now_ms = world.now_ms();
+        let (token, granted) = (
+            &world.application.token,
+            world.application.privileged_intents,
+        );
+        let Identify { terms, compress } =
+            Identify::read(d, token, granted, now_ms).map_err(closing)?;
+        match world.budget.take(now_ms) {
+            Taken::Granted => {}
+            Taken::TooSoon => return Ok(None),
+            Taken::Exceeded => {
+                world.reset_token();
+                return Err(Ended::ByUs(close::AUTHENTICATION_FAILED));
+            }
+        }
+        if compress {
+            self.wire.compress_payloads();
+        }
+        let session = crate::token::session();
+        let woken = world.begin_session(&session, self.number, terms);
+        Ok(Some(Bound {
             session,
             cursor: 0,
             more: false,
             woken,
-        });
-        self.deliver().await
+        }))
+    }
+
+    fn update_presence(&self, d: &Value) -> Result<(), Ended> {
+        let mut world = self.sandbox.world();
+        let presence = Presence::read(d, world.now_ms()).map_err(closing)?;
+        if let Some(bound) = &self.bound {
+            world.sessions.say_presence(&bound.session, presence);
+            world.presence_may_have_changed();
+        }
+        Ok(())
     }
 
     async fn resume(&mut self, d: &Value) -> Result<(), Ended> {
@@ -233,6 +262,7 @@ impl Connection {
                 Resumed::Yes(woken) => {
                     world.traffic.resumes = world.traffic.resumes.saturating_add(1);
                     world.publish_to(&session, "RESUMED", &json!({"_trace": []}));
+                    world.presence_may_have_changed();
                     world.bump();
                     Some(Bound {
                         session,
@@ -262,7 +292,8 @@ impl Connection {
             return Ok(());
         };
         let session = bound.session.clone();
-        self.sandbox.world().publish_members(&session, d);
+        let limited = self.sandbox.options.limits;
+        self.sandbox.world().publish_members(&session, d, limited);
         self.deliver().await
     }
 
@@ -306,10 +337,11 @@ impl Connection {
             let mut world = self.sandbox.world();
             let now_ms = world.now_ms();
             if ended == Ended::ByClientForGood {
-                world.sessions.forget(&bound.session);
+                world.sessions.end(&bound.session, self.number);
             } else {
                 world.sessions.detach(&bound.session, self.number, now_ms);
             }
+            world.presence_may_have_changed();
             world.bump();
         }
         let code = match ended {
@@ -317,6 +349,30 @@ impl Connection {
             Ended::ByClientForGood | Ended::Broken | Ended::Dropped => None,
         };
         self.wire.finish(code).await;
+    }
+}
+
+impl World {
+    /// Opens a session for a connection and queues its first events.
+    fn begin_session(&mut self, id: &str, number: u64, terms: Terms) -> watch::Receiver<u64> {
+        let now_ms = self.now_ms();
+        self.traffic.identifies = self.traffic.identifies.saturating_add(1);
+        let woken = self
+            .sessions
+            .open(id.to_owned(), number, terms.clone(), now_ms);
+        self.welcome(id, &terms);
+        self.presence_may_have_changed();
+        self.bump();
+        woken
+    }
+
+    /// What Discord does to a bot that identified too often: its sessions end, and its token is worth nothing.
+    fn reset_token(&mut self) {
+        self.application.token = crate::token::bot(self.application.id);
+        self.sessions
+            .control(&Control::Close(close::AUTHENTICATION_FAILED));
+        self.sessions.forget_all();
+        self.structure_changed();
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use crate::gateway::session::Dispatch;
+use crate::gateway::publish::Dispatch;
 use crate::guild::{Channel, Guild, with};
 use crate::message::Message;
 use crate::snowflake::Snowflake;
@@ -202,9 +202,7 @@ impl World {
                 name: "INTERACTION_CREATE",
                 channel: None,
                 guild,
-                intents: 0,
                 d,
-                blanked: None,
             });
         }
         self.interactions.insert(interaction);

@@ -121,6 +121,7 @@ enum Action {
     FailNext,
     ExpireInteraction,
     AgeMessage,
+    Application,
     Guild,
 }
 
@@ -150,6 +151,7 @@ impl Action {
             "fail_next" => Self::FailNext,
             "expire_interaction" => Self::ExpireInteraction,
             "age_message" => Self::AgeMessage,
+            "application" => Self::Application,
             "guild" => Self::Guild,
             _ => return None,
         })
@@ -188,6 +190,7 @@ impl Action {
             Self::FailNext => now(stage::fail_next),
             Self::ExpireInteraction => now(stage::expire_interaction),
             Self::AgeMessage => now(stage::age_message),
+            Self::Application => now(stage::application),
             Self::Guild => now(stage::guild::guild),
         }
     }

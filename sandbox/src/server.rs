@@ -11,6 +11,7 @@ use axum::routing::{any, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::gateway::intents::{GUILD_MEMBERS, MESSAGE_CONTENT};
 use crate::world::Sandbox;
 use crate::{gateway, guard, live, people, rest, web};
 
@@ -21,6 +22,8 @@ use connections::Bounds;
 
 /// Discord's heartbeat interval.
 const HEARTBEAT_MS: u64 = 41_250;
+/// Identifies that Discord gives to a bot of ordinary size.
+const IDENTIFIES_PER_DAY: u64 = 1000;
 /// How long open connections may take to end.
 const GRACE: Duration = Duration::from_secs(3);
 /// Connections at once: far more than clients need, and below the files that systems let a program open.
@@ -40,6 +43,14 @@ pub struct Options {
     pub connections_max: u32,
     /// How long a client may be silent between requests, take to send one, or leave an answer unread.
     pub patience: Duration,
+    /// The privileged intents that the bot's application was granted, as bits: `GUILD_MEMBERS` is `1 << 1`,
+    /// `GUILD_PRESENCES` `1 << 8`, `MESSAGE_CONTENT` `1 << 15`. Identifying with another closes with 4014.
+    pub privileged_intents: u64,
+    /// How often the bot may identify per day; one more time and all its sessions end and its token is another.
+    pub identifies_per_day: u64,
+    /// The least time between two identifies in milliseconds, 5000 at Discord; earlier ones are answered with op 9. 0
+    /// lets tests restart as often as they like.
+    pub identify_interval_ms: u64,
 }
 
 impl Default for Options {
@@ -49,6 +60,9 @@ impl Default for Options {
             heartbeat_interval_ms: HEARTBEAT_MS,
             connections_max: CONNECTIONS_MAX,
             patience: PATIENCE,
+            privileged_intents: GUILD_MEMBERS | MESSAGE_CONTENT,
+            identifies_per_day: IDENTIFIES_PER_DAY,
+            identify_interval_ms: 0,
         }
     }
 }

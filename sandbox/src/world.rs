@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::commands::Commands;
 use crate::faults::Faults;
+use crate::gateway::budget::Budget;
+use crate::gateway::presence::Presence;
 use crate::gateway::session::Sessions;
 use crate::gateway::wire::Contexts;
 use crate::guild::fresh::{self, Seeds};
@@ -43,6 +45,8 @@ pub(crate) struct Application {
     pub(crate) id: Snowflake,
     pub(crate) name: &'static str,
     pub(crate) token: String,
+    /// Bits of the privileged intents that it was granted.
+    pub(crate) privileged_intents: u64,
 }
 
 /// Everything that exists.
@@ -60,6 +64,9 @@ pub(crate) struct World {
     pub(crate) commands: Commands,
     pub(crate) interactions: Interactions,
     pub(crate) sessions: Sessions,
+    pub(crate) budget: Budget,
+    /// What people last saw of the bot.
+    pub(crate) shown_presence: Presence,
     pub(crate) limits: Limits,
     pub(crate) faults: Faults,
     pub(crate) traffic: Traffic,
@@ -81,7 +88,7 @@ struct Nonce {
 }
 
 impl World {
-    fn new(address: SocketAddr, limits_on: bool) -> Self {
+    fn new(address: SocketAddr, options: &Options) -> Self {
         let clock = Clock::start();
         let mut mint = Mint::default();
         let id = mint.next(clock.now_ms());
@@ -98,6 +105,7 @@ impl World {
                 id,
                 name: "Shanty",
                 token: crate::token::bot(id),
+                privileged_intents: options.privileged_intents,
             },
             seeds: Seeds {
                 guild: id,
@@ -114,7 +122,9 @@ impl World {
             commands: Commands::default(),
             interactions: Interactions::default(),
             sessions: Sessions::default(),
-            limits: Limits::new(limits_on),
+            budget: Budget::new(options.identifies_per_day, options.identify_interval_ms),
+            shown_presence: Presence::offline(),
+            limits: Limits::new(options.limits),
             faults: Faults::default(),
             traffic: Traffic::default(),
             nonces: VecDeque::new(),
@@ -130,7 +140,11 @@ impl World {
     /// A furnished world without a listener.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
-        Self::new(SocketAddr::from(([127, 0, 0, 1], 1)), false)
+        let options = Options {
+            limits: false,
+            ..Options::default()
+        };
+        Self::new(SocketAddr::from(([127, 0, 0, 1], 1)), &options)
     }
 
     /// A role of the first guild by its name.
@@ -260,7 +274,7 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     /// A fresh world that is reached at `address`.
     pub(crate) fn new(address: SocketAddr, options: Options, shutdown: CancellationToken) -> Self {
-        let world = World::new(address, options.limits);
+        let world = World::new(address, &options);
         let (changed, started) = (world.changed.subscribe(), world.started.subscribe());
         let intake = Arc::new(Intake::new(options.patience));
         let (world, options) = (Arc::new(Mutex::new(world)), Arc::new(options));

@@ -1,62 +1,62 @@
 //! Reads what a client says when it identifies or resumes, and refuses it with Discord's close codes.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::guild::with;
-use crate::world::World;
+use super::close;
+use super::intents;
+use super::presence::Presence;
+use super::session::Terms;
 
-/// Intents that exist.
-const INTENTS: u64 = (1 << 26) - 1;
-/// GUILD_PRESENCES, the one privileged intent that this application was not granted.
-const NOT_GRANTED: u64 = 1 << 8;
-/// Members of one chunk.
-const CHUNK: usize = 1000;
+/// The bounds of `large_threshold`, and what it is when nothing is said.
+const LARGE: (u64, u64) = (50, 250);
 
 /// A close code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused(pub(crate) u16);
 
 /// An accepted IDENTIFY.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Identify {
-    pub(crate) intents: u64,
-    /// Number and count.
-    pub(crate) shard: (u64, u64),
+    pub(crate) terms: Terms,
     /// Whether large payloads are to be compressed one by one.
     pub(crate) compress: bool,
 }
 
 impl Identify {
-    /// Reads `d` of op 2.
-    pub(crate) fn read(d: &Value, token: &str) -> Result<Self, Refused> {
+    /// Reads `d` of op 2; `granted` are the privileged intents that the application may use.
+    pub(crate) fn read(d: &Value, token: &str, granted: u64, now_ms: u64) -> Result<Self, Refused> {
         check_token(d, token)?;
-        let intents = d
-            .get("intents")
-            .and_then(Value::as_u64)
-            .ok_or(Refused(4013))?;
-        if intents & !INTENTS != 0 {
-            return Err(Refused(4013));
+        let intents = d.get("intents").and_then(Value::as_u64);
+        let intents = intents
+            .filter(|intents| intents & !intents::ALL == 0)
+            .ok_or(Refused(close::INVALID_INTENTS))?;
+        if intents & intents::PRIVILEGED & !granted != 0 {
+            return Err(Refused(close::DISALLOWED_INTENTS));
         }
-        if intents & NOT_GRANTED != 0 {
-            return Err(Refused(4014));
-        }
-        let shard = match d.get("shard").filter(|shard| !shard.is_null()) {
-            Some(shard) => {
-                let part = |index: usize| shard.get(index).and_then(Value::as_u64);
-                part(0)
-                    .zip(part(1))
-                    .filter(|(number, count)| number < count)
-                    .ok_or(Refused(4010))?
-            }
-            None => (0, 1),
+        let presence = match d.get("presence").filter(|presence| !presence.is_null()) {
+            Some(presence) => Presence::read(presence, now_ms)?,
+            None => Presence::online(),
+        };
+        let large = d.get("large_threshold").and_then(Value::as_u64);
+        let terms = Terms {
+            intents,
+            shard: shard(d)?,
+            presence,
+            large_threshold: large.map_or(LARGE.0, |large| large.clamp(LARGE.0, LARGE.1)),
         };
         let compress = d.get("compress").and_then(Value::as_bool) == Some(true);
-        Ok(Self {
-            intents,
-            shard,
-            compress,
-        })
+        Ok(Self { terms, compress })
     }
+}
+
+fn shard(d: &Value) -> Result<(u64, u64), Refused> {
+    let Some(shard) = d.get("shard").filter(|shard| !shard.is_null()) else {
+        return Ok((0, 1));
+    };
+    let part = |index: usize| shard.get(index).and_then(Value::as_u64);
+    let pair = part(0).zip(part(1));
+    pair.filter(|(number, count)| number < count)
+        .ok_or(Refused(close::INVALID_SHARD))
 }
 
 /// A readable RESUME.
@@ -73,84 +73,69 @@ impl Resume {
         let session = d
             .get("session_id")
             .and_then(Value::as_str)
-            .ok_or(Refused(4002))?
+            .ok_or(Refused(close::DECODE_ERROR))?
             .to_owned();
-        let seq = d.get("seq").and_then(Value::as_u64).ok_or(Refused(4007))?;
+        let seq = d.get("seq").and_then(Value::as_u64);
+        let seq = seq.ok_or(Refused(close::INVALID_SEQ))?;
         Ok(Self { session, seq })
     }
 }
 
 fn check_token(d: &Value, token: &str) -> Result<(), Refused> {
+    if !d.is_object() {
+        return Err(Refused(close::DECODE_ERROR));
+    }
     let sent = d.get("token").and_then(Value::as_str).unwrap_or_default();
     if sent.strip_prefix("Bot ").unwrap_or(sent) == token {
         Ok(())
     } else {
-        Err(Refused(4004))
-    }
-}
-
-impl World {
-    /// Answers a request for guild members (op 8) with GUILD_MEMBERS_CHUNK.
-    pub(crate) fn publish_members(&mut self, session: &str, d: &Value) {
-        let guild = d
-            .get("guild_id")
-            .and_then(crate::field::as_id)
-            .and_then(|id| self.guilds.get(&id));
-        let Some(guild) = guild else { return };
-        let prefix = d
-            .get("query")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_lowercase();
-        let people = guild
-            .members
-            .iter()
-            .filter_map(|(id, member)| Some((member, self.users.get(id)?)));
-        let wanted = people.filter(|(_, user)| user.username.to_lowercase().starts_with(&prefix));
-        let list: Vec<Value> = wanted
-            .take(CHUNK)
-            .map(|(member, user)| member.json_with(user))
-            .collect();
-        let mut chunk =
-            json!({"guild_id": guild.id, "members": list, "chunk_index": 0, "chunk_count": 1});
-        if let Some(nonce) = d.get("nonce").filter(|nonce| nonce.is_string()) {
-            chunk = with(chunk, "nonce", nonce.clone());
-        }
-        self.publish_to(session, "GUILD_MEMBERS_CHUNK", &chunk);
+        Err(Refused(close::AUTHENTICATION_FAILED))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn refusals_have_discords_codes() {
-        let read = |d: Value| Identify::read(&d, "t");
+        let granted = intents::GUILD_MEMBERS;
+        let read = |d: Value| Identify::read(&d, "t", granted, 0).map_err(|Refused(code)| code);
+        for (d, code) in [
+            (json!({"token": "x", "intents": 1}), 4004),
+            (json!({"intents": 1}), 4004),
+            (json!({"token": "t", "intents": 1_u64 << 40}), 4013),
+            (json!({"token": "t", "intents": -1}), 4013),
+            (json!({"token": "t"}), 4013),
+            (json!({"token": "t", "intents": 1 << 8}), 4014),
+            (json!({"token": "t", "intents": 1 << 15}), 4014),
+            (json!({"token": "t", "intents": 1, "shard": [1, 1]}), 4010),
+            (json!({"token": "t", "intents": 1, "shard": [0, 0]}), 4010),
+            (json!({"token": "t", "intents": 1, "shard": "0"}), 4010),
+            (json!({"token": "t", "intents": 1, "presence": {}}), 4002),
+            (json!([]), 4002),
+            (Value::Null, 4002),
+        ] {
+            assert_eq!(read(d.clone()), Err(code), "{d}");
+        }
+    }
+
+    #[test]
+    fn an_identify_says_what_the_client_wants() {
+        let d = json!({
+            "token": "Bot t", "intents": (1 << 17) | 2, "shard": [1, 4], "compress": true, "large_threshold": 9000,
+            "presence": {"status": "idle", "activities": [], "since": null, "afk": false},
+            "properties": {}, "capabilities": 1,
+        });
+        let Identify { terms, compress } =
+            Identify::read(&d, "t", intents::GUILD_MEMBERS, 0).unwrap();
+        assert!(compress);
+        assert_eq!((terms.intents, terms.shard), ((1 << 17) | 2, (1, 4)));
         assert_eq!(
-            read(json!({"token": "Bot t", "intents": 1})),
-            Ok(Identify {
-                intents: 1,
-                shard: (0, 1),
-                compress: false
-            })
+            (terms.large_threshold, terms.presence.status()),
+            (250, "idle")
         );
-        assert_eq!(
-            read(json!({"token": "x", "intents": 1})),
-            Err(Refused(4004))
-        );
-        assert_eq!(
-            read(json!({"token": "t", "intents": 1_u64 << 40})),
-            Err(Refused(4013))
-        );
-        assert_eq!(
-            read(json!({"token": "t", "intents": 256})),
-            Err(Refused(4014))
-        );
-        assert_eq!(
-            read(json!({"token": "t", "intents": 1, "shard": [1, 1]})),
-            Err(Refused(4010))
-        );
-        assert_eq!(read(json!([])), Err(Refused(4004)));
     }
 }

@@ -2,59 +2,98 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::session::GUILDS;
-use crate::guild::{Guild, User, with};
+use super::intents::{GRANTS, GUILD_PRESENCES, GUILDS};
+use super::session::Terms;
+use crate::guild::{Channel, Guild, Member, User, thread_member_json, with};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
 
 impl World {
     /// Sends READY, then the guilds if the session asked for them.
-    pub(crate) fn welcome(&mut self, session: &str, intents: u64, shard: (u64, u64)) {
+    pub(crate) fn welcome(&mut self, session: &str, terms: &Terms) {
+        let (shard, count) = terms.shard;
         let ready = json!({
             "v": 10, "user": self.bot_user().map(User::private_json), "session_id": session,
-            "guilds": self.unavailable_guilds(shard.0, shard.1), "resume_gateway_url": self.gateway_url(),
-            "application": {"id": self.application.id, "flags": 0}, "shard": [shard.0, shard.1],
-            "private_channels": [], "relationships": [], "presences": [], "user_settings": {},
-            "geo_ordered_rtc_regions": [], "guild_join_requests": [], "session_type": "normal", "_trace": [],
+            "guilds": self.unavailable_guilds(shard, count), "resume_gateway_url": self.gateway_url(),
+            "application": {"id": self.application.id, "flags": self.application_flags()},
+            "shard": [shard, count], "private_channels": [], "relationships": [], "presences": [],
+            "user_settings": {}, "geo_ordered_rtc_regions": [], "guild_join_requests": [], "auth": {},
+            "session_type": "normal", "_trace": [],
         });
         self.publish_to(session, "READY", &ready);
-        if intents & GUILDS == 0 {
+        if terms.intents & GUILDS == 0 {
             return;
         }
         let bot = self.application.id;
-        let ours = self
-            .guilds
-            .values()
-            .filter(|guild| guild.id.shard(shard.1) == shard.0);
+        let guilds = self.guilds.values();
+        let ours = guilds.filter(|guild| guild.id.shard(count) == shard);
         let ours = ours.filter(|guild| guild.members.contains_key(&bot));
-        let created: Vec<Value> = ours.map(|guild| self.guild_create(guild)).collect();
+        let created: Vec<Value> = ours.map(|guild| self.guild_create(guild, terms)).collect();
         for d in &created {
             self.publish_to(session, "GUILD_CREATE", d);
         }
     }
 
-    /// A guild as GUILD_CREATE carries it.
-    pub(crate) fn guild_create(&self, guild: &Guild) -> Value {
-        let mut d = guild.json();
-        let list = |ids: &mut dyn Iterator<Item = &Snowflake>| -> Value {
-            ids.filter_map(|id| Some(self.channels.get(id)?.json()))
-                .collect()
+    /// Announces a guild that the bot has just come into.
+    pub(crate) fn announce_guild(&mut self, id: Snowflake) {
+        let Some(guild) = self.guilds.get(&id) else {
+            return;
         };
-        let members = guild.members.iter().filter_map(|(id, member)| {
-            Some(with(member.json(), "user", self.users.get(id)?.json()))
-        });
+        let (guild, mut created) = (guild.clone(), Vec::new());
+        let session_terms = self.sessions.terms();
+        for (session, terms) in session_terms {
+            if terms.intents & GUILDS != 0 && id.shard(terms.shard.1) == terms.shard.0 {
+                created.push((session, self.guild_create(&guild, &terms)));
+            }
+        }
+        for (session, d) in created {
+            self.publish_to(&session, "GUILD_CREATE", &d);
+        }
+    }
+
+    /// The application's flags: which privileged intents it was granted.
+    pub(crate) fn application_flags(&self) -> u64 {
+        let granted = self.application.privileged_intents;
+        let held = GRANTS.iter().filter(|(_, intent, _)| granted & intent != 0);
+        held.fold(0, |flags, (_, _, flag)| flags | flag)
+    }
+
+    /// A guild as GUILD_CREATE carries it to one session.
+    fn guild_create(&self, guild: &Guild, terms: &Terms) -> Value {
+        let bot = self.application.id;
+        let channels = guild.channels.iter().filter_map(|id| self.channels.get(id));
+        let threads = guild.active_threads.iter().filter(|id| self.bot_sees(**id));
+        let threads = threads.filter_map(|id| self.channels.get(id));
+        let count = u64::try_from(guild.members.len()).unwrap_or(u64::MAX);
+        let large = count > terms.large_threshold;
+        let sees_all = terms.intents & GUILD_PRESENCES != 0;
+        let people = guild.members.iter();
+        let people = people.filter_map(|(id, member)| Some((member, self.users.get(id)?)));
+        // Without GUILD_PRESENCES only the bot itself is listed; of a large guild those who are offline are not.
+        let listed =
+            people.filter(|(_, user)| user.id == bot || (sees_all && !(large && user.bot)));
+        let listed: Vec<(&Member, &User)> = listed.collect();
+        let members = listed.iter().map(|(member, user)| member.json_with(user));
+        let present = listed.iter().filter(|_| sees_all);
+        let presences = present.map(|(_, user)| self.presence_of(user));
+        let membership = guild.members.get(&bot);
+        let joined_ms = membership.map_or(guild.created_ms, |member| member.joined_ms);
+        let mut d = guild.json();
         if let Some(map) = d.as_object_mut() {
             map.extend([
-                ("channels".into(), list(&mut guild.channels.iter())),
-                ("threads".into(), list(&mut guild.active_threads.iter())),
+                ("channels".into(), channels.map(Channel::json).collect()),
+                (
+                    "threads".into(),
+                    threads.map(|thread| joined(thread, bot)).collect(),
+                ),
                 ("members".into(), members.collect()),
-                ("member_count".into(), json!(guild.members.len())),
-                ("joined_at".into(), json!(rfc3339(guild.created_ms))),
-                ("large".into(), json!(false)),
+                ("presences".into(), presences.collect()),
+                ("member_count".into(), json!(count)),
+                ("joined_at".into(), json!(rfc3339(joined_ms))),
+                ("large".into(), json!(large)),
                 ("unavailable".into(), json!(false)),
             ]);
             for key in [
-                "presences",
                 "voice_states",
                 "stage_instances",
                 "guild_scheduled_events",
@@ -64,5 +103,18 @@ impl World {
             }
         }
         d
+    }
+}
+
+/// A thread with the bot's membership, if it has joined.
+fn joined(thread: &Channel, bot: Snowflake) -> Value {
+    let members = thread.thread.as_ref().map(|thread| &thread.members);
+    match members.and_then(|members| members.get(&bot)) {
+        Some(joined_ms) => with(
+            thread.json(),
+            "member",
+            thread_member_json(thread.id, bot, *joined_ms),
+        ),
+        None => thread.json(),
     }
 }

@@ -236,8 +236,3 @@ fn shown_embeds(message: &Message) -> &[Value] {
         &message.embeds
     }
 }
-
-/// Whether an event's text may be shown to a session without MESSAGE_CONTENT: own, direct or mentioning the bot.
-pub(crate) fn is_open_to_bot(message: &Message, bot: Snowflake) -> bool {
-    message.author == bot || message.guild.is_none() || message.mentions.users.contains(&bot)
-}

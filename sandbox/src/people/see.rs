@@ -216,12 +216,14 @@ pub(crate) fn client(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let commands: Vec<Value> = global
         .map(|command| command.json(world.application.id))
         .collect();
+    let presence = world.bot_presence();
     Ok(json!({
         "version": world.version(), "structure_version": world.structure_version,
         "guild": {"id": guild.id, "name": guild.name, "owner_id": guild.owner}, "application_id": world.application.id,
         "channels": list(&mut ordered.chain(direct)), "threads": list(&mut threads.into_iter()),
         "people": people, "roles": guild.roles.values().map(Role::json).collect::<Vec<_>>(),
         "commands": commands, "bot_online": world.sessions.connected() > 0,
+        "bot_status": presence.status(), "bot_activities": presence.activities(),
     }))
 }
 

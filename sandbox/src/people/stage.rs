@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Bad};
 use crate::faults::{Aim, Fault};
-use crate::gateway::session::{Control, Dispatch};
+use crate::gateway::intents::{GRANTS, row};
+use crate::gateway::session::Control;
 use crate::limits::Scope;
 use crate::world::World;
 
@@ -40,35 +41,33 @@ pub(crate) fn gateway_send(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad
         .ok_or_else(|| ask.bad("op", "it is required"))?;
     let d = ask.value("d").cloned().unwrap_or(Value::Null);
     if op == 0 {
-        let name = EVENTS
-            .iter()
-            .find(|known| Some(**known) == ask.value("t").and_then(Value::as_str));
-        let name = name.ok_or_else(|| ask.bad("t", "it must be the name of an event"))?;
-        let dispatch = Dispatch {
-            name,
-            channel: None,
-            guild: None,
-            intents: 0,
-            d,
-            blanked: None,
-        };
-        return Ok(json!({"sent": world.publish(dispatch)}));
+        let row = ask.value("t").and_then(Value::as_str).and_then(row);
+        let row = row.ok_or_else(|| ask.bad("t", "it must be the name of an event"))?;
+        return Ok(json!({"sent": world.publish_to_all(row.name, &d)}));
     }
     let frame = json!({"t": null, "s": null, "op": op, "d": d}).to_string();
     Ok(json!({"sent": world.sessions.control(&Control::Send(frame))}))
 }
 
-/// Events that a script may send as they are.
-const EVENTS: [&str; 8] = [
-    "INTERACTION_CREATE",
-    "MESSAGE_CREATE",
-    "MESSAGE_UPDATE",
-    "MESSAGE_DELETE",
-    "GUILD_CREATE",
-    "GUILD_DELETE",
-    "CHANNEL_DELETE",
-    "THREAD_UPDATE",
-];
+/// `application`: which privileged intents the bot was granted; sessions that are open keep what they have.
+pub(crate) fn application(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    if ask.value("privileged_intents").is_some() {
+        let named = ask.list("privileged_intents")?.iter().map(|name| {
+            let known = GRANTS.iter().find(|(known, ..)| name == known);
+            known
+                .map(|(_, intent, _)| *intent)
+                .ok_or_else(|| ask.bad("privileged_intents", format!("there is no {name}")))
+        });
+        world.application.privileged_intents = named
+            .collect::<Result<Vec<u64>, Bad>>()?
+            .into_iter()
+            .fold(0, |bits, bit| bits | bit);
+    }
+    let granted = world.application.privileged_intents;
+    let held = GRANTS.iter().filter(|(_, intent, _)| granted & intent != 0);
+    let names: Vec<&str> = held.map(|(name, ..)| *name).collect();
+    Ok(json!({"privileged_intents": names, "flags": world.application_flags()}))
+}
 
 /// `ratelimit_next`
 pub(crate) fn ratelimit_next(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {

@@ -9,12 +9,11 @@ use crate::error::{
     UNKNOWN_USER, WRONG_CHANNEL,
 };
 use crate::field::{Fields, not_among};
-use crate::gateway::session::{DIRECT_MESSAGES, Dispatch, GUILD_TYPING};
 use crate::guild::permissions::{
     CREATE_PRIVATE_THREADS, CREATE_PUBLIC_THREADS, MANAGE_CHANNELS, MANAGE_THREADS, SEND_IN_THREADS,
 };
 use crate::guild::{
-    Channel, GUILD_TEXT, PRIVATE_THREAD, PUBLIC_THREAD, Thread, thread_member_json,
+    Channel, GUILD_TEXT, PRIVATE_THREAD, PUBLIC_THREAD, Thread, thread_member_json, with,
 };
 use crate::message::HAS_THREAD;
 use crate::snowflake::Snowflake;
@@ -100,21 +99,11 @@ pub(crate) fn typing(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
     let id = call.id("channel_id")?;
     let guild = access::postable(world, id, 0)?.guild;
     let (user_id, timestamp) = (world.application.id, world.now_ms() / 1000);
-    let d =
-        json!({"channel_id": id, "guild_id": guild, "user_id": user_id, "timestamp": timestamp});
-    let intents = if guild.is_some() {
-        GUILD_TYPING
-    } else {
-        DIRECT_MESSAGES << 2
-    };
-    world.publish(Dispatch {
-        name: "TYPING_START",
-        channel: Some(id),
-        guild,
-        intents,
-        d,
-        blanked: None,
-    });
+    let mut d = json!({"channel_id": id, "user_id": user_id, "timestamp": timestamp});
+    if let Some(guild) = guild {
+        d = with(d, "guild_id", json!(guild));
+    }
+    world.publish_channel("TYPING_START", id, d);
     Ok(Reply::none())
 }
 

@@ -8,9 +8,6 @@ use crate::field::Fields;
 use crate::guild::{User, with};
 use crate::world::World;
 
-/// Identifies that a bot has per day.
-const IDENTIFIES_PER_DAY: u64 = 1000;
-
 /// `GET /gateway`
 pub(crate) fn gateway(world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
     Ok(Reply::ok(json!({"url": world.gateway_url()})))
@@ -18,11 +15,12 @@ pub(crate) fn gateway(world: &mut World, _call: &Call) -> Result<Reply, ApiError
 
 /// `GET /gateway/bot`
 pub(crate) fn gateway_bot(world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
-    let remaining = IDENTIFIES_PER_DAY.saturating_sub(world.traffic.identifies);
+    let (budget, now_ms) = (&world.budget, world.now_ms());
     Ok(Reply::ok(json!({
         "url": world.gateway_url(), "shards": 1,
         "session_start_limit": {
-            "total": IDENTIFIES_PER_DAY, "remaining": remaining, "reset_after": 86_400_000, "max_concurrency": 1,
+            "total": budget.total(), "remaining": budget.remaining(now_ms),
+            "reset_after": budget.reset_after_ms(now_ms), "max_concurrency": 1,
         },
     })))
 }
@@ -68,10 +66,11 @@ pub(crate) fn open_dm(world: &mut World, call: &Call) -> Result<Reply, ApiError>
 /// `GET /applications/@me` and `GET /oauth2/applications/@me`
 pub(crate) fn application(world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
     let owner = world.users.get(&world.seeds.owner).map(User::json);
+    let flags = world.application_flags();
     Ok(Reply::ok(json!({
         "id": world.application.id, "name": world.application.name, "icon": null, "description": "",
         "summary": "", "type": null, "bot_public": false, "bot_require_code_grant": false,
-        "verify_key": "0".repeat(64), "flags": 0, "flags_new": "0", "redirect_uris": [],
+        "verify_key": "0".repeat(64), "flags": flags, "flags_new": flags.to_string(), "redirect_uris": [],
         "interactions_endpoint_url": null, "role_connections_verification_url": null, "owner": owner,
         "bot": world.bot_user().map(User::json), "approximate_guild_count": world.guilds.len(),
         "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,

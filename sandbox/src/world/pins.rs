@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use crate::gateway::session::{DIRECT_MESSAGES, GUILDS};
 use crate::message::{Message, PINNED, Reference};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
@@ -62,7 +61,6 @@ impl World {
             channel.last_pin_ms = last_ms;
         }
         let d = json!({"channel_id": channel_id, "last_pin_timestamp": last_ms.map(rfc3339)});
-        let intents = (GUILDS, DIRECT_MESSAGES);
-        self.publish_in(channel_id, "CHANNEL_PINS_UPDATE", intents, d);
+        self.publish_in(channel_id, "CHANNEL_PINS_UPDATE", d);
     }
 }

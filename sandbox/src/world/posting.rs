@@ -4,12 +4,10 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::session::{DIRECT_MESSAGES, Dispatch, GUILD_MESSAGES};
-use crate::guild::{permissions, with};
+use crate::guild::permissions;
 use crate::message::components;
 use crate::message::draft::Settled;
 use crate::message::mentions::{Allowed, Mentions, push_new};
-use crate::message::render::is_open_to_bot;
 use crate::message::{LOADING, Message, Origin, REGULAR, REPLY, Reference, THREAD_STARTER};
 use crate::snowflake::Snowflake;
 use crate::world::World;
@@ -189,12 +187,7 @@ impl World {
         }
         if public {
             let d = json!({"id": id, "channel_id": channel_id});
-            self.publish_in(
-                channel_id,
-                "MESSAGE_DELETE",
-                (GUILD_MESSAGES, DIRECT_MESSAGES),
-                d,
-            );
+            self.publish_in(channel_id, "MESSAGE_DELETE", d);
         }
         self.touch_with_parent(channel_id);
     }
@@ -218,51 +211,14 @@ impl World {
             thread.message_count = thread.message_count.saturating_sub(count);
         }
         let d = json!({"ids": gone, "channel_id": channel_id});
-        let intents = (GUILD_MESSAGES, DIRECT_MESSAGES);
-        self.publish_in(channel_id, "MESSAGE_DELETE_BULK", intents, d);
+        self.publish_in(channel_id, "MESSAGE_DELETE_BULK", d);
         self.touch_with_parent(channel_id);
-    }
-
-    /// Sends an event about something in a channel; `intents` are those for guilds and for direct messages.
-    pub(crate) fn publish_in(
-        &mut self,
-        channel: Snowflake,
-        name: &'static str,
-        intents: (u64, u64),
-        d: Value,
-    ) {
-        let guild = self.channels.get(&channel).and_then(|found| found.guild);
-        self.publish(Dispatch {
-            name,
-            channel: Some(channel),
-            guild,
-            intents: guild.map_or(intents.1, |_| intents.0),
-            d: match guild {
-                Some(guild) => with(d, "guild_id", json!(guild)),
-                None => d,
-            },
-            blanked: None,
-        });
     }
 
     /// Sends a message event to the sessions that may see it.
     pub(crate) fn publish_message(&mut self, name: &'static str, message: &Message) {
         let d = self.message_event(message);
-        let blanked = (!is_open_to_bot(message, self.application.id)).then(|| blank(d.clone()));
-        let intents = if message.guild.is_some() {
-            GUILD_MESSAGES
-        } else {
-            DIRECT_MESSAGES
-        };
-        let (channel, guild) = (Some(message.channel), message.guild);
-        self.publish(Dispatch {
-            name,
-            channel,
-            guild,
-            intents,
-            d,
-            blanked,
-        });
+        self.publish_channel(name, message.channel, d);
     }
 
     fn fill(&mut self, message: &mut Message, settled: Settled, allowed: &Allowed) {
@@ -299,15 +255,4 @@ impl World {
             self.touch(parent);
         }
     }
-}
-
-/// A message event as a session without MESSAGE_CONTENT gets it.
-fn blank(mut d: Value) -> Value {
-    if let Some(map) = d.as_object_mut() {
-        map.insert("content".into(), json!(""));
-        for key in ["embeds", "attachments", "components"] {
-            map.insert(key.into(), json!([]));
-        }
-    }
-    d
 }

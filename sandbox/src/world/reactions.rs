@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::gateway::session::{DIRECT_REACTIONS, GUILD_REACTIONS};
 use crate::guild::with;
 use crate::message::emoji::Emoji;
 use crate::message::{Message, Reaction};
@@ -106,7 +105,7 @@ impl World {
     }
 
     fn publish_reaction(&mut self, channel: Snowflake, name: &'static str, d: Value) {
-        self.publish_in(channel, name, (GUILD_REACTIONS, DIRECT_REACTIONS), d);
+        self.publish_in(channel, name, d);
         self.touch(channel);
     }
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::gateway::session::{Dispatch, GUILDS};
 use crate::guild::{Channel, PUBLIC_THREAD, Thread, thread_member_json, with};
 use crate::message::{HAS_THREAD, Reference, THREAD_STARTED, THREAD_STARTER};
 use crate::snowflake::Snowflake;
@@ -146,22 +145,6 @@ impl World {
         // The parent shows the name below the starter.
         self.touch_with_parent(id);
         self.structure_changed();
-    }
-
-    /// Sends an event about a channel or thread.
-    pub(crate) fn publish_channel(&mut self, name: &'static str, channel: Snowflake, d: Value) {
-        let guild = self
-            .channels
-            .get(&channel)
-            .and_then(|channel| channel.guild);
-        self.publish(Dispatch {
-            name,
-            channel: Some(channel),
-            guild,
-            intents: GUILDS,
-            d,
-            blanked: None,
-        });
     }
 
     /// The starter shows its thread: Discord says so with an update of the message.

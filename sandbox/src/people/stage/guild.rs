@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::ask::{Ask, Bad};
-use crate::gateway::session::{Dispatch, GUILDS};
 use crate::guild::{Channel, DM, Overwrite, Whose, fresh};
 use crate::snowflake::Snowflake;
 use crate::world::World;
@@ -77,19 +76,8 @@ fn target(world: &mut World, ask: Ask<'_>) -> Result<Snowflake, Bad> {
             .value("bot")
             .is_none_or(|bot| bot.as_bool() == Some(true));
         let id = fresh::add_guild(world, new.text("name")?, owner, with_bot);
-        let d = world
-            .guilds
-            .get(&id)
-            .map_or(Value::Null, |guild| world.guild_create(guild));
         if with_bot {
-            world.publish(Dispatch {
-                name: "GUILD_CREATE",
-                channel: None,
-                guild: Some(id),
-                intents: GUILDS,
-                d,
-                blanked: None,
-            });
+            world.announce_guild(id);
         }
         return Ok(id);
     }
