@@ -1,6 +1,7 @@
 //! The web client's files, built into the program, and downloads of attachments.
 //!
-//! Everything is served with headers that let the page run its own script and style and nothing else.
+//! Everything is served with headers that let the page run its own script and style and nothing else. What the page shows
+//! is asked for by script actions (`people`) and the socket (`live`).
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,53 +16,63 @@ use bytes::Bytes;
 use crate::world::Sandbox;
 use crate::{guard, people, rest};
 
+/// Only `html.js` may turn text into nodes: it holds the one policy for trusted types.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types shanty";
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// Path, type and text of every file.
+const FILES: [(&str, &str, &str); 22] = [
+    ("/", HTML, include_str!("web/index.html")),
+    ("/index.html", HTML, include_str!("web/index.html")),
+    (
+        "/favicon.svg",
+        "image/svg+xml",
+        include_str!("web/favicon.svg"),
+    ),
+    ("/base.css", STYLE, include_str!("web/base.css")),
+    ("/messages.css", STYLE, include_str!("web/messages.css")),
+    ("/forms.css", STYLE, include_str!("web/forms.css")),
+    ("/app.js", SCRIPT, include_str!("web/app.js")),
+    ("/net.js", SCRIPT, include_str!("web/net.js")),
+    ("/state.js", SCRIPT, include_str!("web/state.js")),
+    ("/dom.js", SCRIPT, include_str!("web/dom.js")),
+    ("/html.js", SCRIPT, include_str!("web/html.js")),
+    ("/listbox.js", SCRIPT, include_str!("web/listbox.js")),
+    ("/side.js", SCRIPT, include_str!("web/side.js")),
+    ("/pane.js", SCRIPT, include_str!("web/pane.js")),
+    ("/message.js", SCRIPT, include_str!("web/message.js")),
+    ("/cards.js", SCRIPT, include_str!("web/cards.js")),
+    ("/files.js", SCRIPT, include_str!("web/files.js")),
+    ("/actions.js", SCRIPT, include_str!("web/actions.js")),
+    ("/modal.js", SCRIPT, include_str!("web/modal.js")),
+    ("/command.js", SCRIPT, include_str!("web/command.js")),
+    ("/composer.js", SCRIPT, include_str!("web/composer.js")),
+    ("/chips.js", SCRIPT, include_str!("web/chips.js")),
+];
 
 /// The file at a path of the web client.
 pub(crate) fn asset(path: &str) -> Option<Response> {
-    let (kind, text) = match path {
-        "/" | "/index.html" => ("text/html; charset=utf-8", include_str!("web/index.html")),
-        "/app.js" => ("text/javascript; charset=utf-8", include_str!("web/app.js")),
-        "/draw.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("web/draw.js"),
-        ),
-        "/text.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("web/text.js"),
-        ),
-        "/command.js" => (
-            "text/javascript; charset=utf-8",
-            include_str!("web/command.js"),
-        ),
-        "/style.css" => ("text/css; charset=utf-8", include_str!("web/style.css")),
-        "/favicon.svg" => ("image/svg+xml", include_str!("web/favicon.svg")),
-        _ => return None,
-    };
+    let (_, kind, text) = FILES.iter().find(|(known, _, _)| *known == path)?;
     Some(file(kind, POLICY, Bytes::from_static(text.as_bytes())))
 }
 
 /// The file behind an attachment's address, as a download.
 pub(crate) fn attachment(sandbox: &Sandbox, request: &Request) -> Response {
-    let (address, found) = {
-        let world = sandbox.world();
-        let id = request
-            .uri()
-            .path()
-            .split('/')
-            .nth(3)
-            .and_then(|id| id.parse().ok());
-        (
-            world.address,
-            id.and_then(|id| world.files.find(id).cloned()),
-        )
-    };
+    let address = sandbox.world().address;
     if let Err(turned) = guard::check(request.headers(), address) {
         return people::refusal(turned.status(), &turned.to_string(), None);
     }
+    let id = request.uri().path().split('/').nth(3);
+    let id = id.and_then(|id| id.parse().ok());
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    let Some(found) = found.filter(|_| reading) else {
+    let found = id
+        .filter(|_| reading)
+        .and_then(|id| sandbox.world().files.find(id).cloned());
+    let Some(found) = found else {
         return rest::not_found();
     };
     let mut response = file(

@@ -1,390 +1,222 @@
-// The web client: what is shown, who looks at it, and what they do.
+// The web client: what is open, who looks at it, and what the server tells.
 //
-// The server only says that something changed; the page then fetches what it shows, at most one request per pane at a time.
+// The server only says that something changed; each column then fetches what is new to it. Where one is stands in the
+// address after `#`: `#/CHANNEL` or `#/CHANNEL/THREAD`.
+//
+// For tests, these names stay: #main and #thread (columns), #main-log and #thread-log (role log), #main-input and
+// #thread-input (message boxes, with #…-list as listbox of suggestions), input[data-option=NAME] (an option of a command),
+// article[data-message-id] (with .ephemeral, .system, .pings), button[data-custom-id] (buttons; [data-select] for selects),
+// [role=option][data-value] (rows of every list), .popup (what a select or menu opens), dialog#modal with
+// .form-field[data-custom-id], button[type=submit], [data-channel-id] (channels and threads at the left), .thread-link
+// [data-thread], #person (who one is, [data-user-id]), #bot-state, #banner (connection), .dismiss, .more, .reaction
+// [data-reaction], .present, .hint (what went wrong).
 
-import { el, tick } from '/text.js';
-import * as draw from '/draw.js';
-import * as slash from '/command.js';
+import { $, byId } from '/dom.js';
+import { act, listen } from '/net.js';
+import { wire } from '/actions.js';
+import { closePopup, popupOpen } from '/listbox.js';
+import { closeModal, openModal } from '/modal.js';
+import { Composer } from '/composer.js';
+import { Pane } from '/pane.js';
+import { Side } from '/side.js';
+import { channel, memory, reading, state } from '/state.js';
 
-const LIMIT = 100;
-const $ = (id) => document.getElementById(id);
-const state = { me: undefined, data: undefined, seen: new Map(), versions: {}, asked: undefined };
+const COUNT_MS = 300;
 
-/** Asks for a script action; throws with the server's words. */
-async function act(action, body = {}) {
-  const response = await fetch(`/sandbox/${action}`, {
-    method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
-  });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.field ? `${answer.field}: ${answer.error}` : answer.error);
-  return answer;
-}
+const app = {
+  /** The ids of what is shown. */
+  open: () => [main.id, thread.id].filter(Boolean),
 
-const find = (list, id) => list?.find((entry) => entry.id === id);
-const names = {
-  user: (id) => find(state.data?.people, id)?.username,
-  role: (id) => find(state.data?.roles, id)?.name,
-  channel: (id) => (find(state.data?.channels, id) ?? find(state.data?.threads, id))?.title,
-  list: (type) => entities({ 6: 5, 7: 8, 8: 6, 9: 7 }[type]).map((entry) => ({ label: entry.label })),
-  entity: (type, name) => entities({ 6: 5, 7: 8, 8: 6, 9: 7 }[type]).find((e) => e.label === name)?.value,
+  /** Opens a channel or thread, and shows a message in it. */
+  async go(id, messageId) {
+    const known = channel(id);
+    const below = known ? Boolean(known.thread_metadata) : id !== main.id;
+    if (below) setPlace(known?.parent_id ?? main.id, id);
+    else setPlace(id, messageId ? thread.id : undefined);
+    await follow();
+    drawer(false);
+    const pane = below ? thread : main;
+    if (messageId) { await pane.refresh(); await pane.jump(messageId); }
+    else pane.composer.input.focus({ preventScroll: true });
+  },
+
+  openThread(id) { return app.go(id); },
+
+  mention(pane, text) { pane.composer.insert(text); },
+
+  /** Shows the modal that waits for this person, if one does. */
+  async modal() {
+    const user = state.me;
+    const { modal } = await act('modal_open', { user_id: user, html: true });
+    if (!modal || user !== state.me) return;
+    openModal(modal, {
+      submit: async (fields) => {
+        const { interaction_id: id } = await act('modal_submit', { user_id: user, fields });
+        act('outcome', { interaction_id: id }).then((outcome) => {
+          if (!outcome.answered) say('The app did not respond to the form.');
+          return outcome.kind === 'modal' ? app.modal() : undefined;
+        }).catch(report);
+      },
+      dismissed: () => act('modal_close', { user_id: user }).catch(report),
+    });
+  },
+
+  /** Looks at everything as somebody else. */
+  async become(id) {
+    state.me = id;
+    memory.set('shanty.person', id);
+    closeModal();
+    const [open, below] = app.open();
+    main.id = thread.id = undefined;
+    await load();
+    await side.begin();
+    setPlace(channel(open) ? open : state.home, below);
+    await follow();
+    await app.modal();
+  },
 };
 
-/** People, roles or channels for a select of this component type. */
-function entities(type) {
-  const people = (state.data?.people ?? []).map((p) => ({ label: p.username, value: p.id }));
-  const roles = (state.data?.roles ?? []).filter((r) => r.name !== '@everyone').map((r) => ({ label: r.name, value: r.id }));
-  const channels = (state.data?.channels ?? []).map((c) => ({ label: c.title, value: c.id }));
-  return { 5: people, 6: roles, 7: [...people, ...roles], 8: channels }[type] ?? [];
+const say = (text) => main.composer.say(text, true);
+const report = (error) => say(error.message);
+const main = new Pane('main', say);
+const thread = new Pane('thread', (text) => thread.composer.say(text, true));
+const panes = [main, thread];
+const side = new Side(app);
+for (const pane of panes) {
+  pane.composer = new Composer($(`${pane.prefix}-form`), pane, app);
+  pane.read = () => side.draw();
+  wire(pane, app);
 }
 
-/** A column that shows one channel or thread. */
-class Pane {
-  constructor(prefix) {
-    this.log = $(`${prefix}-log`);
-    this.title = $(`${prefix}-title`);
-    this.form = $(`${prefix}-form`);
-    this.drawn = new Map();
-    this.limit = LIMIT;
-    this.composer = new Composer(this);
-  }
-
-  show(id) {
-    if (this.id === id) return;
-    this.id = id;
-    this.limit = LIMIT;
-    this.drawn.clear();
-    this.log.replaceChildren();
-    this.follow = true;
-    if (id) this.refresh();
-  }
-
-  /** Fetches and draws; a call during a fetch makes one more fetch after it. */
-  async refresh() {
-    if (this.busy) { this.again = true; return; }
-    this.busy = true;
-    try {
-      do {
-        this.again = false;
-        const id = this.id;
-        if (!id) break;
-        const view = await act('view', { channel_id: id, user_id: state.me, limit: this.limit });
-        if (id === this.id) this.draw(view);
-      } while (this.again);
-    } catch (error) {
-      if (this.id) this.composer.say(error.message, true);
-    } finally {
-      this.busy = false;
-    }
-  }
-
-  draw(view) {
-    const near = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 80;
-    const top = this.log.scrollHeight - this.log.scrollTop;
-    this.title.textContent = view.channel.title || view.channel.name;
-    state.seen.set(this.id, view.version);
-    const shown = new Map();
-    const nodes = view.messages.slice().reverse().map((m) => {
-      const key = JSON.stringify(m);
-      const old = this.drawn.get(m.id);
-      const entry = old && old.key === key ? old : { key, node: this.drawOne(m) };
-      shown.set(m.id, entry);
-      return entry.node;
-    });
-    this.drawn = shown;
-    if (view.messages.length >= this.limit) nodes.unshift(this.older());
-    if (!nodes.length) nodes.push(el('p', { class: 'empty' }, 'Nothing here yet. Type / to see what the bot can do.'));
-    place(this.log, nodes);
-    if (this.follow || near) this.log.scrollTop = this.log.scrollHeight;
-    else if (this.grown) this.log.scrollTop = this.log.scrollHeight - top;
-    this.follow = this.grown = false;
-  }
-
-  drawOne(m) {
-    try {
-      return draw.message(m, context(this));
-    } catch (error) {
-      return el('article', { class: 'message' }, el('p', { class: 'notice' }, `This message cannot be drawn: ${error.message}`));
-    }
-  }
-
-  older() {
-    const more = () => { this.limit = Math.min(this.limit + LIMIT, 1000); this.grown = true; this.refresh(); };
-    return el('button', { class: 'older', type: 'button', onclick: more }, 'Older messages');
-  }
+/** What the address says is open. */
+function placed() {
+  const [, open, below] = /^#\/(\d+)(?:\/(\d+))?$/.exec(location.hash) ?? [];
+  return [channel(open) ? open : state.home, below];
 }
 
-/** Makes `parent` hold exactly `nodes`, moving as few as possible. */
-function place(parent, nodes) {
-  const wanted = new Set(nodes);
-  for (const child of [...parent.childNodes]) if (!wanted.has(child)) child.remove();
-  nodes.forEach((node, index) => {
-    const there = parent.childNodes[index];
-    if (there !== node) parent.insertBefore(node, there ?? null);
-  });
+function setPlace(open, below) {
+  const hash = `#/${open}${below ? `/${below}` : ''}`;
+  if (location.hash !== hash) history.pushState(null, '', hash);
 }
 
-function context(pane) {
-  const use = async (action, m, body, control) => {
-    control.disabled = true;
-    try {
-      await act(action, { channel_id: m.channel_id, user_id: state.me, message_id: m.id, ...body });
-    } catch (error) {
-      pane.composer.say(error.message, true);
-    } finally {
-      control.disabled = false;
-    }
-  };
-  return {
-    me: state.me, myRoles: find(state.data?.people, state.me)?.roles ?? [], names, entities, openThread,
-    click: (m, customId, control) => use('click', m, { custom_id: customId }, control),
-    select: (m, customId, values, control) => use('select', m, { custom_id: customId, values }, control),
-  };
+/** Shows what the address says. */
+async function follow() {
+  const [open, below] = placed();
+  const shownBelow = below && below !== open ? below : undefined;
+  $('thread').hidden = !shownBelow;
+  $('frame').classList.toggle('with-thread', Boolean(shownBelow));
+  const showing = Promise.all([main.show(open), thread.show(shownBelow)]);
+  for (const pane of panes) pane.composer.name();
+  side.draw();
+  await showing;
+  for (const pane of panes) { pane.composer.name(); pane.seen(); }
 }
 
-/** The line below a pane: messages, and commands with what may come next. */
-class Composer {
-  constructor(pane) {
-    this.pane = pane;
-    this.input = pane.form.querySelector('textarea');
-    this.list = pane.form.querySelector('.choices');
-    this.hint = pane.form.querySelector('.hint');
-    this.items = [];
-    this.history = [];
-    this.input.addEventListener('input', () => this.changed());
-    this.input.addEventListener('click', () => this.changed());
-    this.input.addEventListener('keydown', (event) => this.key(event));
-    this.input.addEventListener('blur', () => setTimeout(() => this.offer([]), 150));
-    pane.form.addEventListener('submit', (event) => event.preventDefault());
-  }
-
-  say(text, bad = false) {
-    this.hint.textContent = text;
-    this.hint.classList.toggle('bad', bad);
-  }
-
-  changed() {
-    this.input.style.height = 'auto';
-    this.input.style.height = `${this.input.scrollHeight + 2}px`;
-    const line = this.input.value;
-    const { items, read, ask, set } = slash.next(line, this.input.selectionStart, state.data?.commands ?? [], names);
-    this.offer(items);
-    this.describe(read);
-    clearTimeout(this.timer);
-    if (ask) this.timer = setTimeout(() => this.ask(line, read, ask, set), 120);
-  }
-
-  describe(read) {
-    if (!read) return this.say('');
-    if (!read.command) return this.say(read.typed ? `Commands that start with /${read.typed}` : 'Commands');
-    const left = slash.missing(read).map((d) => `${d.name}:`);
-    this.say(left.length ? `Still needed: ${left.join(' ')}` : `${read.command.description} – Enter runs it`);
-  }
-
-  async ask(line, read, active, set) {
-    try {
-      const body = {
-        channel_id: this.pane.id, user_id: state.me, name: read.command.name,
-        options: slash.options(read, names, active.definition.name),
-      };
-      const { choices, answered } = await act('autocomplete', body);
-      if (this.input.value !== line) return;
-      if (!answered) this.say('Loading options failed', true);
-      this.offer(choices.map((c) => {
-        const [from, to, text] = set(String(c.value));
-        return { label: c.name, note: '', from, to, text };
-      }));
-    } catch (error) {
-      this.say(error.message, true);
-    }
-  }
-
-  offer(items) {
-    this.items = items;
-    this.at = 0;
-    this.moved = false;
-    this.list.hidden = !items.length;
-    this.list.replaceChildren(...items.map((entry, index) => el('div', {
-      role: 'option', 'aria-selected': String(index === 0),
-      onmousedown: (event) => { event.preventDefault(); this.take(entry); },
-    }, el('b', {}, entry.label), el('span', {}, entry.note))));
-  }
-
-  move(step) {
-    this.moved = true;
-    this.at = (this.at + step + this.items.length) % this.items.length;
-    [...this.list.children].forEach((child, index) => child.setAttribute('aria-selected', String(index === this.at)));
-    this.list.children[this.at]?.scrollIntoView({ block: 'nearest' });
-  }
-
-  take(entry) {
-    const line = this.input.value;
-    this.input.value = line.slice(0, entry.from) + entry.text + line.slice(entry.to);
-    const cursor = entry.from + entry.text.length;
-    this.input.setSelectionRange(cursor, cursor);
-    this.input.focus();
-    this.changed();
-  }
-
-  key(event) {
-    if (event.isComposing) return;
-    const open = this.items.length > 0;
-    if (open && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
-      event.preventDefault();
-      this.move(event.key === 'ArrowDown' ? 1 : -1);
-    } else if (event.key === 'Tab' && open) {
-      event.preventDefault();
-      this.take(this.items[this.at]);
-    } else if (event.key === 'Escape' && open) {
-      this.offer([]);
-    } else if (event.key === 'ArrowUp' && !this.input.value && this.history.length) {
-      event.preventDefault();
-      this.input.value = this.history.at(-1);
-      this.changed();
-    } else if (event.key === 'Enter' && !event.shiftKey) {
-      event.preventDefault();
-      // Enter takes a suggestion that was gone to, or the first one of a command that is not complete.
-      const read = slash.parse(this.input.value, state.data?.commands ?? []);
-      const unfinished = read && (!read.command || read.needsSub || slash.missing(read).length > 0);
-      if (open && (this.moved || unfinished)) this.take(this.items[this.at]);
-      else this.send();
-    }
-  }
-
-  async send() {
-    const line = this.input.value.trim();
-    if (!line || !this.pane.id) return;
-    const place = { channel_id: this.pane.id, user_id: state.me };
-    try {
-      if (line.startsWith('/')) {
-        const read = slash.parse(this.input.value, state.data?.commands ?? []);
-        if (!read?.command) throw new Error(`There is no command /${read?.typed ?? ''}`);
-        const needed = slash.missing(read).map((d) => `${d.name}:`);
-        if (read.needsSub) throw new Error('A sub-command is needed');
-        if (needed.length) throw new Error(`Still needed: ${needed.join(' ')}`);
-        if (read.loose) throw new Error(`“${read.loose}” belongs to no option`);
-        await act('slash', { ...place, name: read.command.name, options: slash.options(read, names) });
-      } else await act('message', { ...place, content: line });
-      this.history.push(line);
-      this.input.value = '';
-      this.pane.follow = true;
-      this.changed();
-      this.say('');
-    } catch (error) {
-      this.offer([]);
-      this.say(error.message, true);
-    }
-  }
-}
-
-const panes = { main: new Pane('main'), thread: new Pane('thread') };
-
-function openThread(id) {
-  $('thread').hidden = !id;
-  panes.thread.show(id);
-  drawChannels();
-}
-
-function openChannel(id) {
-  panes.main.show(id);
-  drawChannels();
-  panes.main.composer.input.focus();
-}
-
-function drawChannels() {
-  const { channels, threads } = state.data;
-  const entry = (channel, sub, here, open) => {
-    const news = !here && (state.versions[channel.id] ?? 0) > (state.seen.get(channel.id) ?? Infinity);
-    const classes = [here && 'here', sub && 'sub', news && 'news'].filter(Boolean).join(' ');
-    const mark = sub ? '⤷ ' : channel.type === 1 ? '@ ' : '# ';
-    return el('button', { type: 'button', class: classes, onclick: () => open(channel.id) }, mark + channel.title);
-  };
-  $('channels').replaceChildren(...channels.flatMap((channel) => [
-    entry(channel, false, channel.id === panes.main.id, openChannel),
-    ...threads.filter((t) => t.parent_id === channel.id).slice(-12).reverse()
-      .map((thread) => entry(thread, true, thread.id === panes.thread.id, openThread)),
-  ]));
-}
-
-async function loadClient() {
+async function load() {
   const data = await act('client', { user_id: state.me });
   state.data = data;
   $('guild-name').textContent = data.guild.name;
-  const people = data.people.filter((p) => !p.bot);
-  $('people').replaceChildren(...people.map((p) => el('option', { value: p.id, selected: p.id === state.me }, p.username)));
-  for (const channel of [...data.channels, ...data.threads]) {
-    if (!state.seen.has(channel.id)) state.seen.set(channel.id, channel.version);
-  }
-  botState(data.bot_online);
-  drawChannels();
+  for (const entry of [...data.channels, ...data.threads]) if (entry.last_message_id) state.last.set(entry.id, entry.last_message_id);
+  side.person();
+  side.bot(data.bot_online);
+  side.draw();
+  for (const pane of panes) { pane.head(); pane.composer.name(); }
 }
 
-function botState(online) {
-  $('bot-state').textContent = online ? 'bot online' : 'bot offline';
-  $('bot-state').classList.toggle('online', online);
-}
-
-async function checkModal() {
-  const { modal, interaction_id: id } = await act('modal_open', { user_id: state.me });
-  const dialog = $('modal');
-  if (!modal) { state.asked = undefined; if (dialog.open) dialog.close(); return; }
-  if (state.asked === id) return;
-  state.asked = id;
-  const done = async (fields) => {
-    try { await act('modal_submit', { user_id: state.me, fields }); } catch (error) { return error.message; }
-    return undefined;
-  };
-  draw.modal(dialog, modal, context(panes.main), done, () => act('modal_close', { user_id: state.me }));
-}
+let counting;
+const uncounted = new Set();
 
 function news(said) {
-  Object.assign(state.versions, said.channels);
-  botState(said.bot_online);
-  const touched = Object.keys(said.channels);
-  for (const pane of Object.values(panes)) {
-    if (pane.id && touched.includes(pane.id)) pane.refresh();
+  if (state.guild && said.guild_id !== state.guild) {
+    // The sandbox was started anew: nothing of what is shown exists any more, and the page itself may be another.
+    history.replaceState(null, '', location.pathname);
+    location.reload();
+    return;
   }
-  if (said.structure_version > (state.data?.structure_version ?? 0)) loadClient().catch(report);
-  else if (touched.length) drawChannels();
-  if (touched.length) checkModal().catch(report);
+  banner('');
+  for (const pane of panes) if (pane.isBehind(said.channels[pane.id] ?? 0)) pane.refresh();
+  for (const [id, last] of Object.entries(said.last_message_ids)) {
+    if (!last || (state.last.has(id) && byId(state.last.get(id), last) >= 0)) continue;
+    state.last.set(id, last);
+    if (!app.open().includes(id) || document.hidden) uncounted.add(id);
+  }
+  if (said.structure_version > state.data.structure_version) load().catch(report);
+  else if (said.bot_online !== state.data.bot_online) { state.data.bot_online = said.bot_online; side.bot(said.bot_online); }
+  if (uncounted.size && !counting) counting = setTimeout(count, COUNT_MS);
 }
 
-const report = (error) => panes.main.composer.say(error.message, true);
-
-function listen(wait = 250) {
-  const socket = new WebSocket(`ws://${location.host}/sandbox/live`);
-  let next = wait;
-  socket.onmessage = (event) => { next = 250; news(JSON.parse(event.data)); };
-  socket.onclose = () => {
-    botState(false);
-    $('bot-state').textContent = 'sandbox away';
-    setTimeout(() => listen(Math.min(next * 2, 5000)), next);
-  };
+function count() {
+  counting = undefined;
+  const ids = [...uncounted];
+  uncounted.clear();
+  side.count(ids).catch(report);
 }
 
-function remembered() {
-  try { return sessionStorage.getItem('person'); } catch { return null; }
+function banner(text) {
+  $('banner').textContent = text;
+  $('banner').hidden = !text;
+}
+
+function drawer(open) {
+  document.body.classList.toggle('drawer', open);
+  $('shade').hidden = !open;
+  $('menu').setAttribute('aria-expanded', String(open));
+  if (open) $('channels').querySelector('[aria-current]')?.focus();
+}
+
+function closeThread() {
+  setPlace(main.id);
+  follow().then(() => main.composer.input.focus({ preventScroll: true })).catch(report);
+}
+
+function keyed(event) {
+  if (event.ctrlKey && !event.shiftKey && event.key.toLowerCase() === 'k') {
+    event.preventDefault();
+    if (!document.querySelector('dialog[open]')) side.find();
+  } else if (event.altKey && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
+    event.preventDefault();
+    const id = side.neighbour(event.key === 'ArrowUp' ? -1 : 1);
+    if (id) app.go(id).catch(report);
+  } else if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]')) {
+    if (popupOpen()) closePopup();
+    else if (document.body.classList.contains('drawer')) drawer(false);
+    else if (thread.id) closeThread();
+  }
 }
 
 async function start() {
   const defaults = await act('defaults');
-  state.me = remembered() ?? defaults.user_id;
+  state.guild = defaults.guild_id;
+  state.home = defaults.channel_id;
+  state.me = memory.get('shanty.person') ?? defaults.user_id;
+  reading.open(state.guild);
   try {
-    await loadClient();
-    if (!find(state.data.people, state.me)) throw new Error('a person of an earlier start');
+    await load();
+    if (!state.data.people.some((p) => p.id === state.me)) throw new Error('a person of an earlier start');
   } catch {
     state.me = defaults.user_id;
-    await loadClient();
+    await load();
   }
-  openChannel(defaults.channel_id);
-  listen();
+  await side.begin();
+  const [open, below] = placed();
+  setPlace(open, below);
+  await follow();
+  await app.modal();
+  main.composer.input.focus({ preventScroll: true });
+  listen({
+    news,
+    away() {
+      banner('Reconnecting…');
+      side.bot(false);
+      $('bot-state').textContent = 'The sandbox is away';
+    },
+  });
 }
 
-$('people').addEventListener('change', async (event) => {
-  state.me = event.target.value;
-  try { sessionStorage.setItem('person', state.me); } catch { /* private window: it is only forgotten */ }
-  for (const pane of Object.values(panes)) { const id = pane.id; pane.show(undefined); pane.show(id); }
-  loadClient().then(checkModal).catch(report);
-});
-$('thread-close').addEventListener('click', () => openThread(undefined));
-setInterval(() => document.querySelectorAll('time.when[data-style=R]').forEach(tick), 1000);
-start().catch(report);
+addEventListener('popstate', () => follow().catch(report));
+document.addEventListener('keydown', keyed);
+$('thread-close').addEventListener('click', closeThread);
+$('thread-back').addEventListener('click', closeThread);
+$('menu').addEventListener('click', () => drawer(!document.body.classList.contains('drawer')));
+$('shade').addEventListener('click', () => drawer(false));
+start().catch((error) => banner(error.message));

@@ -1,104 +1,119 @@
-// The slash syntax: `/run on:role=web command:uptime -p`, and what may come next while it is typed.
+// Slash commands as data: which there are, what a typed line means, what an option may hold, what is sent.
 //
-// A value runs to the next ` name:` that is an option of the same command, so values may hold spaces and colons.
+// No nodes here: `chips` draws a command being filled in.
+
+import { entities } from '/state.js';
 
 const SUB = 1;
 const GROUP = 2;
+const ENTITY = { 6: 5, 7: 8, 8: 6, 9: 7 };
+const KINDS = { 3: 'text', 4: 'a whole number', 5: 'true or false', 6: 'a person', 7: 'a channel', 8: 'a role', 9: 'a person or role', 10: 'a number', 11: 'a file' };
+const ROWS_MAX = 25;
 
-/** Reads a line: the command, its options with their places, and where the cursor stands. */
+/** Every command that can be run, sub-commands one by one: `{name, path, command, description, options}`. */
+export function runnable(commands) {
+  const found = [];
+  for (const command of commands.filter((c) => (c.type ?? 1) === 1)) {
+    const below = (node, path) => {
+      const subs = (node.options ?? []).filter((o) => o.type === SUB || o.type === GROUP);
+      if (subs.length) for (const sub of subs) below(sub, [...path, sub]);
+      else {
+        const options = [...(node.options ?? [])].sort((a, b) => Number(Boolean(b.required)) - Number(Boolean(a.required)));
+        const name = [command, ...path].map((part) => part.name).join(' ');
+        found.push({ name, path, command, description: node.description, options });
+      }
+    };
+    below(command, []);
+  }
+  return found;
+}
+
+/** The commands that a typed beginning may mean, best first. */
+export function matching(commands, typed) {
+  const text = typed.toLowerCase().trimStart();
+  const rank = (entry) => (entry.name.startsWith(text) ? 0 : entry.name.split(' ').some((word) => word.startsWith(text)) ? 1
+    : entry.name.includes(text) ? 2 : 3);
+  return commands.map((entry) => [rank(entry), entry]).filter(([at]) => at < 3)
+    .sort(([a, x], [b, y]) => a - b || x.name.localeCompare(y.name)).map(([, entry]) => entry);
+}
+
+/** A whole line as a command with its options, when it names one: from `/run on:web command:uname -a`. */
 export function parse(line, commands) {
-  const head = /^\/(\S*)/.exec(line);
-  if (!head) return undefined;
-  let at = head[0].length;
-  const command = commands.find((c) => c.type === 1 && c.name === head[1]);
-  const read = { command, typed: head[1], path: [], definitions: command?.options ?? [], options: [], at };
-  while (read.definitions.some((d) => d.type === SUB || d.type === GROUP)) {
-    const next = /^\s+(\S*)/.exec(line.slice(at));
-    const sub = next && read.definitions.find((d) => d.name === next[1]);
-    if (!sub) { read.subTyped = next?.[1] ?? ''; read.needsSub = true; return read; }
-    at += next[0].length;
-    read.path.push(sub);
-    read.definitions = sub.options ?? [];
+  if (!line.startsWith('/')) return undefined;
+  const text = line.slice(1);
+  const meant = commands.filter((entry) => text === entry.name || text.startsWith(`${entry.name} `))
+    .sort((a, b) => b.name.length - a.name.length)[0];
+  if (!meant) return undefined;
+  const rest = text.slice(meant.name.length);
+  const marks = [];
+  for (const match of rest.matchAll(/(?<=\s)([\p{L}\p{N}_'-]+):/gu)) {
+    const option = meant.options.find((o) => o.name === match[1]);
+    if (option && !marks.some((known) => known.option === option)) marks.push({ option, from: match.index, to: match.index + match[0].length });
   }
-  read.at = at;
-  const names = read.definitions.map((d) => d.name).sort((a, b) => b.length - a.length).map(escapeRegex);
-  if (!names.length) return read;
-  const starts = [...line.slice(at).matchAll(new RegExp(`(?:^|\\s)(${names.join('|')}):`, 'g'))];
-  starts.forEach((found, index) => {
-    const from = at + found.index + found[0].length;
-    const to = index + 1 < starts.length ? at + starts[index + 1].index : line.length;
-    const definition = read.definitions.find((d) => d.name === found[1]);
-    read.options.push({ definition, from, to, raw: line.slice(from, to) });
-  });
-  read.loose = line.slice(at, starts.length ? at + starts[0].index : line.length).trim();
-  return read;
+  const values = marks.map((at, index) => ({ option: at.option, text: rest.slice(at.to, marks[index + 1]?.from ?? rest.length).trim() }));
+  const before = rest.slice(0, marks[0]?.from ?? rest.length).trim();
+  return { entry: meant, values, before };
 }
 
-const escapeRegex = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
-/** The options as the script action wants them. `focused` names the one being completed. */
-export function options(read, names, focused) {
-  const list = read.options
-    .filter((option) => option.definition.name === focused || option.raw.trim() !== '')
-    .map((option) => ({
-      name: option.definition.name,
-      value: option.definition.name === focused ? option.raw.trim() : value(option, names),
-      ...(option.definition.name === focused ? { focused: true } : {}),
-    }));
-  return read.path.reduceRight((inner, sub) => [{ name: sub.name, options: inner }], list);
+/** What can be offered for an option without asking the app; undefined when the app has to be asked. */
+export function offered(option, typed) {
+  const text = typed.trim().toLowerCase();
+  const fit = (rows) => rows.filter((row) => row.label.toLowerCase().includes(text.replace(/^[@#]/, ''))).slice(0, ROWS_MAX);
+  if (option.choices?.length) return fit(option.choices.map((c) => ({ value: c.value, label: c.name })));
+  if (option.type === 5) return fit([{ value: true, label: 'True' }, { value: false, label: 'False' }]);
+  if (ENTITY[option.type]) return fit(entities(ENTITY[option.type], option.channel_types));
+  return option.autocomplete ? undefined : [];
 }
 
-function value(option, names) {
-  const text = option.raw.trim();
-  const { type, choices } = option.definition;
-  const choice = choices?.find((c) => c.name === text || String(c.value) === text);
-  if (choice) return choice.value;
-  if (type === 5) return { true: true, yes: true, on: true, false: false, no: false, off: false }[text.toLowerCase()] ?? text;
-  if (type >= 6 && type <= 9) {
-    return /<(?:@!?|@&|#)(\d+)>/.exec(text)?.[1] ?? names.entity(type, text.replace(/^[@#]/, '')) ?? text;
+/** What an option wants, in words. */
+export function wants(option) {
+  const bounds = [];
+  const from = option.min_value ?? option.min_length;
+  const to = option.max_value ?? option.max_length;
+  const unit = option.type === 3 ? ' characters' : '';
+  if (from !== undefined && to !== undefined) bounds.push(`${from} to ${to}${unit}`);
+  else if (from !== undefined) bounds.push(`at least ${from}${unit}`);
+  else if (to !== undefined) bounds.push(`at most ${to}${unit}`);
+  return [option.type === 3 ? '' : KINDS[option.type], ...bounds].filter(Boolean).join(', ');
+}
+
+/** The value that is sent for what stands in an option's field: `{value}` or `{fault}`. */
+export function read(option, field) {
+  const text = field.text.trim();
+  if (field.picked !== undefined) return { value: field.picked };
+  if (option.type === 11) return field.file ? { value: field.file } : { fault: 'Choose a file.' };
+  if (!text) return { fault: 'This is needed.' };
+  if (option.choices?.length) return exactly(option.choices.map((c) => ({ value: c.value, label: c.name })), text, 'Choose one of the list.');
+  if (option.type === 5) {
+    const known = { true: true, yes: true, on: true, false: false, no: false, off: false }[text.toLowerCase()];
+    return known === undefined ? { fault: 'It is true or false.' } : { value: known };
   }
-  return text;
-}
-
-/** Required options that have no value yet. */
-export function missing(read) {
-  return read.definitions.filter((d) => d.required && !read.options.some((o) => o.definition === d && o.raw.trim()));
-}
-
-/** What could come next at the cursor: items with what they show and what they put where; or a question for the bot. */
-export function next(line, cursor, commands, names) {
-  const read = parse(line, commands);
-  if (!read) return { items: [] };
-  if (cursor <= read.typed.length + 1) {
-    const fits = commands.filter((c) => c.type === 1 && c.name.startsWith(read.typed));
-    return { read, items: fits.map((c) => item(`/${c.name}`, c.description, 0, read.typed.length + 1, `/${c.name} `)) };
+  if (ENTITY[option.type]) {
+    const id = /^(?:<[@#][!&]?)?(\d{15,20})>?$/.exec(text)?.[1];
+    if (id) return { value: id };
+    return exactly(entities(ENTITY[option.type], option.channel_types), text.replace(/^[@#]\s*/, ''), `Choose ${KINDS[option.type]} of the list.`);
   }
-  if (!read.command) return { read, items: [] };
-  const before = line.slice(0, cursor);
-  if (read.needsSub) {
-    const from = before.lastIndexOf(' ') + 1;
-    const fits = read.definitions.filter((d) => d.name.startsWith(before.slice(from)));
-    return { read, items: fits.map((d) => item(d.name, d.description, from, cursor, `${d.name} `)) };
-  }
-  const active = read.options.find((o) => cursor >= o.from && cursor <= o.to);
-  const word = /(?:^|\s)([^\s:]*)$/.exec(before)?.[1] ?? '';
-  const left = read.definitions.filter((d) => !read.options.some((o) => o.definition === d));
-  const optionItems = left.filter((d) => d.name.startsWith(word) && before.length > read.typed.length + 1)
-    .map((d) => item(`${d.name}:`, `${d.description}${d.required ? '' : ' (optional)'}`, cursor - word.length, cursor, `${d.name}:`));
-  if (!active) return { read, items: optionItems };
-  const set = (text) => [active.from, active.to, `${text}${active.to === line.length ? ' ' : ''}`];
-  const typed = active.raw.trim().toLowerCase();
-  const offered = listed(active.definition, names).filter((o) => o.label.toLowerCase().includes(typed));
-  if (offered.length) return { read, items: offered.slice(0, 25).map((o) => item(o.label, o.note ?? '', ...set(o.label))) };
-  if (active.definition.autocomplete) return { read, items: [], ask: active, set };
-  // At the end of a finished value, the next option's name can be completed.
-  return { read, items: word.length > 0 && /\s\S+$/.test(active.raw) ? optionItems : [] };
+  if (option.type === 4 || option.type === 10) return numeric(option, text);
+  const length = [...text].length;
+  if (length < (option.min_length ?? 0) || length > (option.max_length ?? 6000)) return { fault: `It must have ${wants(option) || 'at most 6000 characters'}.` };
+  return { value: text };
 }
 
-function listed(definition, names) {
-  if (definition.choices?.length) return definition.choices.map((c) => ({ label: c.name }));
-  if (definition.type === 5) return [{ label: 'true' }, { label: 'false' }];
-  return definition.type >= 6 && definition.type <= 9 ? names.list(definition.type) : [];
+function exactly(rows, text, fault) {
+  const bare = (label) => label.toLowerCase().replace(/^[@#]\s*/, '');
+  const row = rows.find((known) => bare(known.label) === text.toLowerCase() || String(known.value) === text);
+  return row ? { value: row.value } : { fault };
 }
 
-const item = (label, note, from, to, text) => ({ label, note, from, to, text });
+function numeric(option, text) {
+  const whole = option.type === 4;
+  const value = Number(text);
+  if (whole ? !/^[-+]?\d+$/.test(text) || !Number.isSafeInteger(value) : !Number.isFinite(value)) return { fault: `It must be ${KINDS[option.type]}.` };
+  if (value < (option.min_value ?? -Infinity) || value > (option.max_value ?? Infinity)) return { fault: `It must be ${wants(option)}.` };
+  return { value };
+}
+
+/** The options as a script action takes them, around them the sub-commands. */
+export function options(entry, list) {
+  return entry.path.reduceRight((inner, sub) => [{ name: sub.name, type: sub.type, options: inner }], list);
+}

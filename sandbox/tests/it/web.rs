@@ -1,12 +1,143 @@
-//! What the web client is served and asks for: its view in pieces, what is unread, what became of an interaction.
+//! What the web client is served and asks for: its files, its view in pieces, what is unread, what became of an
+//! interaction.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use futures_util::StreamExt;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::{HOST, HeaderName, ORIGIN};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::rig::{PATIENCE, Rig, text};
+use crate::rig::{Answer, PATIENCE, Rig, text};
+
+async fn get(rig: &Rig, path: &str, headers: &[(HeaderName, &str)]) -> Answer {
+    let mut request = Request::builder().uri(path);
+    for (name, value) in headers {
+        request = request.header(name, *value);
+    }
+    rig.send(request.body(Full::new(Bytes::new())).unwrap())
+        .await
+}
+
+/// Every file of the page by its path, found as a browser finds them: from link to link and import to import.
+async fn page(rig: &Rig) -> BTreeMap<String, Answer> {
+    let host = rig.address.to_string();
+    let mut found: BTreeMap<String, Answer> = BTreeMap::new();
+    let mut open = vec!["/".to_owned()];
+    while let Some(path) = open.pop() {
+        let file = get(rig, &path, &[(HOST, &host)]).await;
+        assert_eq!(file.status, 200, "{path}");
+        let source = String::from_utf8(file.body.to_vec()).unwrap();
+        for part in source.split(['"', '\'']) {
+            let is_file = part.starts_with('/')
+                && [".js", ".css", ".svg"]
+                    .iter()
+                    .any(|end| part.ends_with(end));
+            if is_file && !found.contains_key(part) && !open.iter().any(|known| known == part) {
+                open.push(part.to_owned());
+            }
+        }
+        found.insert(path, file);
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_page_may_run_its_own_script_only() {
+    let rig = Rig::start().await;
+    let page = page(&rig).await;
+    for needed in ["/app.js", "/html.js", "/base.css", "/favicon.svg"] {
+        assert!(page.contains_key(needed), "{needed}");
+    }
+    for (path, file) in &page {
+        let kind = match path.rsplit_once('.') {
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "svg")) => "image/svg+xml",
+            Some(_) | None => "text/html; charset=utf-8",
+        };
+        assert_eq!(file.header("content-type"), kind, "{path}");
+        let policy = file.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert!(
+            policy.contains("require-trusted-types-for 'script'"),
+            "{policy}"
+        );
+        assert!(
+            !policy.contains("unsafe") && !policy.contains('*'),
+            "{policy}"
+        );
+        assert_eq!(file.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(file.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(file.header("referrer-policy"), "no-referrer", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_one_module_makes_nodes_of_text() {
+    let rig = Rig::start().await;
+    let makers = [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "createContextualFragment",
+        "parseFromString",
+    ];
+    let never = [
+        "document.write",
+        "eval(",
+        "new Function",
+        "srcdoc",
+        "setAttribute('style'",
+        "https://cdn",
+        "dangerously",
+    ];
+    for (path, file) in page(&rig).await {
+        let source = String::from_utf8(file.body.to_vec()).unwrap();
+        for word in makers.iter().filter(|_| path != "/html.js").chain(&never) {
+            assert!(!source.contains(word), "{path} has {word}");
+        }
+        let inline = [" onclick=", " onload=", " style=", "<style", "javascript:"];
+        assert!(inline.iter().all(|word| !source.contains(word)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_path_of_the_page_is_guarded() {
+    let rig = Rig::start().await;
+    let host = rig.address.to_string();
+    for path in [
+        "/",
+        "/app.js",
+        "/base.css",
+        "/sandbox/live",
+        "/attachments/1/2/x.txt",
+        "/nothing",
+    ] {
+        let foreign = get(&rig, path, &[(HOST, "evil.example")]).await;
+        assert_eq!(foreign.status, 421, "{path}");
+        let origin = (ORIGIN, "http://evil.example");
+        let crossed = get(&rig, path, &[(HOST, &host), origin]).await;
+        assert_eq!(crossed.status, 403, "{path}");
+    }
+    for path in [
+        "/nothing",
+        "/../Cargo.toml",
+        "/app.js/",
+        "/attachments/1/2/x.txt",
+    ] {
+        assert_eq!(
+            get(&rig, path, &[(HOST, &host)]).await.status,
+            404,
+            "{path}"
+        );
+    }
+}
 
 /// What changed for the operator in #general since a version.
 async fn news(rig: &Rig, since: &Value) -> Value {
