@@ -29,6 +29,10 @@ pub(crate) fn annotate(world: &World, place: Place, message: &mut Value) {
     };
     add(map, "content", &reader, markup::html);
     components(map.get_mut("components"), &reader, DEPTH_MAX);
+    // The message that a thread began with is shown whole; Discord nests no deeper.
+    if let Some(referenced) = map.get_mut("referenced_message") {
+        annotate(world, place, referenced);
+    }
     let embeds = map.get_mut("embeds").and_then(Value::as_array_mut);
     for embed in embeds
         .into_iter()
