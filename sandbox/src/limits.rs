@@ -10,6 +10,8 @@ use crate::snowflake::Snowflake;
 
 /// Requests per second over all routes that count.
 const GLOBAL_PER_S: u64 = 50;
+/// What the headers say when limits are off, per second.
+const NO_LIMIT: u64 = 10_000;
 /// Buckets kept at once; beyond it those whose window has passed are dropped.
 const BUCKETS_MAX: usize = 20_000;
 /// Edits of messages older than an hour: so many per window and channel.
@@ -28,6 +30,13 @@ pub(crate) struct Bucket {
     pub(crate) global: bool,
 }
 
+impl Bucket {
+    /// Whether nothing is counted: such a route has no headers either.
+    pub(crate) const fn is_free(&self) -> bool {
+        self.limit == 0
+    }
+}
+
 /// What the headers of an answer say.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stamp {
@@ -39,6 +48,18 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
+    /// While limits are off the headers tell of a limit that nobody reaches: clients pace themselves by what they are
+    /// told, not by refusals.
+    fn of_no_limit(bucket: Bucket, now_ms: u64) -> Self {
+        Self {
+            limit: NO_LIMIT,
+            remaining: NO_LIMIT - 1,
+            reset_at_ms: now_ms.saturating_add(1000),
+            reset_after_ms: 1000,
+            bucket: opaque(bucket.method, bucket.route),
+        }
+    }
+
     /// What a refusal says of the bucket, or nothing if the global limit refused: that one is no bucket's.
     ///
     /// The reset is that of the wait. A shared limit leaves the bot's own count as it is (the example on Discord's page
@@ -125,6 +146,9 @@ impl Limits {
         now_ms: u64,
     ) -> (Stamp, Option<Limited>) {
         self.prune(now_ms);
+        if !self.on {
+            return (Stamp::of_no_limit(bucket, now_ms), None);
+        }
         let fresh = Window {
             used: 0,
             ends_ms: now_ms.saturating_add(bucket.window_ms),
@@ -133,32 +157,25 @@ impl Limits {
             .windows
             .entry((bucket.method, bucket.route, major.to_owned()))
             .or_insert(fresh);
-        if window.ends_ms <= now_ms || !self.on {
+        if window.ends_ms <= now_ms {
             *window = fresh;
         }
         let wait_ms = window.ends_ms.saturating_sub(now_ms);
-        let limited = if self.on {
-            let global = bucket.global && !spend(&mut self.global, GLOBAL_PER_S, 1000, now_ms);
-            if global {
-                let retry_after_ms = self.global.ends_ms.saturating_sub(now_ms).max(1);
-                Some(Limited {
-                    scope: Scope::Global,
-                    retry_after_ms,
-                })
-            } else if window.used >= bucket.limit {
-                Some(Limited {
-                    scope: Scope::User,
-                    retry_after_ms: wait_ms.max(1),
-                })
-            } else {
-                None
-            }
+        let limited = if bucket.global && !spend(&mut self.global, GLOBAL_PER_S, 1000, now_ms) {
+            let retry_after_ms = self.global.ends_ms.saturating_sub(now_ms).max(1);
+            Some(Limited {
+                scope: Scope::Global,
+                retry_after_ms,
+            })
+        } else if window.used >= bucket.limit {
+            Some(Limited {
+                scope: Scope::User,
+                retry_after_ms: wait_ms.max(1),
+            })
         } else {
+            window.used = window.used.saturating_add(1);
             None
         };
-        if limited.is_none() {
-            window.used = window.used.saturating_add(1);
-        }
         let stamp = Stamp {
             limit: bucket.limit,
             remaining: bucket.limit.saturating_sub(window.used),
@@ -294,7 +311,7 @@ mod tests {
         let mut limits = Limits::new(false);
         for _ in 0..100 {
             let (stamp, limited) = limits.take(WRITE, "1", 1000);
-            assert_eq!((stamp.remaining, limited), (4, None));
+            assert_eq!((stamp.remaining, limited), (NO_LIMIT - 1, None));
         }
     }
 

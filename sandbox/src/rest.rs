@@ -104,9 +104,13 @@ impl Asked<'_> {
             return (Answer::error(&UNAUTHORIZED.into()), 0);
         }
         let now_ms = world.now_ms();
-        let (stamp, mut limited) = world
-            .limits
-            .take(found.route.bucket, &found.major(), now_ms);
+        let (stamp, mut limited) = if found.route.bucket.is_free() {
+            (None, None)
+        } else {
+            let (bucket, major) = (found.route.bucket, found.major());
+            let (stamp, limited) = world.limits.take(bucket, &major, now_ms);
+            (Some(stamp), limited)
+        };
         let fault = world
             .faults
             .take(self.parts.method.as_str(), self.path, self.short);
@@ -114,11 +118,8 @@ impl Asked<'_> {
             limited = Some(ordered);
         }
         if let Some(limited) = limited {
-            let answer = Answer::limited(&limited);
-            return match stamp.of_refusal(&limited, now_ms) {
-                Some(stamp) => (answer.stamped(&stamp), 0),
-                None => (answer, 0),
-            };
+            let stamp = stamp.and_then(|stamp| stamp.of_refusal(&limited, now_ms));
+            return (Answer::limited(&limited).stamped(stamp.as_ref()), 0);
         }
         match fault {
             Some(Fault::Fail {
@@ -133,7 +134,7 @@ impl Asked<'_> {
                     Self::run(world, found, read, self.parts).ok();
                 }
                 (
-                    Answer::error(&ApiError::custom(status, code, message)).stamped(&stamp),
+                    Answer::error(&ApiError::custom(status, code, message)).stamped(stamp.as_ref()),
                     delay_ms,
                 )
             }
@@ -142,7 +143,7 @@ impl Asked<'_> {
                     Ok(reply) => Answer::reply(&reply),
                     Err(error) => Answer::error(&error),
                 };
-                (answer.stamped(&stamp), 0)
+                (answer.stamped(stamp.as_ref()), 0)
             }
         }
     }
@@ -230,7 +231,8 @@ impl Answer {
         }
     }
 
-    fn stamped(mut self, stamp: &Stamp) -> Self {
+    fn stamped(mut self, stamp: Option<&Stamp>) -> Self {
+        let Some(stamp) = stamp else { return self };
         let decimal = |ms: u64| text(&format!("{:.3}", seconds(ms)));
         self.headers.insert(LIMIT, number(stamp.limit));
         self.headers.insert(REMAINING, number(stamp.remaining));

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How the sandbox behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether rate limits are enforced; the headers are sent either way.
+    /// Whether rate limits are enforced; switched off, the headers tell of limits that nobody reaches.
     pub limits: bool,
     /// The heartbeat interval that clients are told, in milliseconds; one and a half of it without a heartbeat and the
     /// connection is closed.

@@ -55,6 +55,9 @@ const WRITE: (u64, u64) = (5, 5000);
 /// For all that reads or changes rarely.
 const LOOSE: (u64, u64) = (30, 5000);
 
+/// No bucket at all: Discord sends no headers of one for answers to interactions, and hikari reports it if one does.
+const FREE: (u64, u64) = (0, 0);
+
 type Row = (&'static str, &'static str, (u64, u64), Handler);
 
 static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {

@@ -3,6 +3,7 @@
 //! The libraries themselves are run in `foreign`; each test here is one thing that one of them stumbled over.
 
 use serde_json::{Value, json};
+use shanty_sandbox::Options;
 
 use crate::rig::{Rig, text};
 
@@ -32,7 +33,7 @@ async fn a_refusal_tells_of_its_own_wait_and_not_of_the_buckets() {
     let path = format!("/channels/{}/messages", rig.id("channel_id"));
     for (scope, remaining, reset_after) in [
         ("user", "0", "0.300"),
-        ("shared", "4", "0.300"),
+        ("shared", "9999", "0.300"),
         ("global", "", ""),
     ] {
         let order = json!({"path_glob": "*/messages", "retry_after": 0.3, "scope": scope});
@@ -61,4 +62,30 @@ async fn a_refusal_tells_of_its_own_wait_and_not_of_the_buckets() {
         assert_eq!(refused.header("retry-after"), "1");
         rig.ok("POST", &path, json!({"content": "x"})).await;
     }
+}
+
+#[tokio::test]
+async fn answers_to_interactions_have_no_bucket() {
+    let rig = Rig::start_with(Options::default()).await;
+    let mut bot = rig.bot().await;
+    rig.register(json!([{"name": "ping", "description": "d"}]))
+        .await;
+    rig.slash("ping", json!([])).await;
+    let interaction = bot.event("INTERACTION_CREATE").await;
+    let answer = json!({"type": 4, "data": {"content": "x"}});
+    for status in [200, 400, 400, 400, 400, 400, 400] {
+        let answered = rig.answer(&interaction, answer.clone()).await;
+        assert_eq!(answered.status, status);
+        for name in ["limit", "remaining", "reset", "reset-after", "bucket"] {
+            assert_eq!(
+                answered.header(&format!("x-ratelimit-{name}")),
+                "",
+                "{name}"
+            );
+        }
+    }
+    let follow_up = rig
+        .api("POST", &rig.webhook(&interaction), json!({"content": "y"}))
+        .await;
+    assert_eq!(follow_up.header("x-ratelimit-remaining"), "4");
 }

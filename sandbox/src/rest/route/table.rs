@@ -5,7 +5,7 @@
 use super::super::{
     callback, guilds, messages, pins, reactions, registry, threads, users, webhooks,
 };
-use super::{LOOSE, Row, WRITE};
+use super::{FREE, LOOSE, Row, WRITE};
 
 /// All routes.
 pub(super) const TABLES: [&[Row]; 7] = [
@@ -53,7 +53,7 @@ const COMMANDS: &[Row] = &[
 /// Answering interactions, by their token.
 #[rustfmt::skip]
 const INTERACTIONS: &[Row] = &[
-    ("POST", "/interactions/{interaction_id}/{interaction_token}/callback", WRITE, callback::answer),
+    ("POST", "/interactions/{interaction_id}/{interaction_token}/callback", FREE, callback::answer),
     ("POST", "/webhooks/{webhook_id}/{webhook_token}", WRITE, webhooks::follow_up),
     ("GET", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}", WRITE, webhooks::read),
     ("PATCH", "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}", WRITE, webhooks::edit),
