@@ -185,10 +185,11 @@ function apps(type, target, channelId, pane, app) {
 
 function messageMenu(anchor, m, pane, app) {
   const own = m.notice ? [] : apps(MESSAGE_MENU, m.id, m.channel_id, pane, app);
+  const only = m.ephemeral;
   const link = `${location.origin}/channels/${m.guild_id ?? state.data.guild.id}/${m.channel_id}/${m.id}`;
   menu(anchor, undefined, [
     ...own,
-    ...(app.canReact && !m.notice ? [['React with 👍', () => react(pane, m, '👍', false)]] : []),
+    ...(m.notice || only ? [] : [['Reply', () => pane.composer.answer(m)], ['React with 👍', () => react(pane, m, '👍', false)]]),
     ['Copy text', () => copyText(m.text || m.content)],
     ['Copy link', () => copyText(link)],
     ['Copy id', () => copyText(m.id)],

@@ -68,6 +68,7 @@ const app = {
     closeModal();
     const [open, below] = app.open();
     main.id = thread.id = undefined;
+    for (const pane of panes) pane.composer.answer();
     await load();
     await side.begin();
     setPlace(channel(open) ? open : state.home, below);

@@ -39,12 +39,13 @@ export class Composer {
     this.line = el('p', { class: 'about', hidden: true });
     this.input = el('textarea', { id, rows: '1', spellcheck: 'true', 'aria-label': 'Message or command', 'aria-describedby': `${id}-hint` });
     this.command = el('div', { class: 'command', role: 'group', hidden: true });
+    this.reply = el('div', { class: 'answering', hidden: true });
     this.picked = el('ul', { class: 'picked', hidden: true });
     this.hint = el('p', { class: 'hint', role: 'status', id: `${id}-hint` });
     const chooser = el('input', { type: 'file', multiple: true, hidden: true, on: { change: () => { this.addFiles(chooser.files); chooser.value = ''; } } });
     this.attach = el('button', { type: 'button', class: 'icon attach', 'aria-label': 'Add files', title: 'Add files', on: { click: () => chooser.click() } }, '+');
     const send = el('button', { type: 'submit', class: 'icon send', 'aria-label': 'Send', title: 'Send (Enter)' }, '➤');
-    this.form.append(this.rows, this.line, this.picked, el('div', { class: 'box' }, this.attach, this.input, this.command, send), chooser, this.hint);
+    this.form.append(this.rows, this.line, this.reply, this.picked, el('div', { class: 'box' }, this.attach, this.input, this.command, send), chooser, this.hint);
   }
 
   get commands() { return runnable(state.data?.commands ?? []); }
@@ -58,7 +59,7 @@ export class Composer {
   name() {
     const known = channel(this.pane.id) ?? this.pane.channel;
     const where = known ? `${known.thread_metadata ? '' : mark(known)}${title(known)}` : '…';
-    this.input.placeholder = `Message ${where}, or / for commands`;
+    this.input.placeholder = `Message ${where}${innerWidth > 760 ? ', or / for commands' : ''}`;
   }
 
   say(text, bad = false) {
@@ -112,6 +113,16 @@ export class Composer {
     this.list.hide();
   }
 
+  /** The next message replies to this one; without one it replies to none. */
+  answer(m) {
+    this.replyTo = m?.id;
+    this.reply.hidden = !m;
+    if (!m) return;
+    this.reply.replaceChildren(el('span', {}, 'Replying to ', el('b', {}, called(m.author))),
+      el('button', { type: 'button', class: 'icon', 'aria-label': 'Do not reply', on: { click: () => this.answer() } }, '✕'));
+    this.input.focus();
+  }
+
   insert(text, from = this.input.selectionStart, to = this.input.selectionEnd) {
     this.input.setRangeText(text, from, to, 'end');
     this.input.focus();
@@ -146,6 +157,7 @@ export class Composer {
 
   key(event) {
     if (event.isComposing || this.list.key(event)) return;
+    if (event.key === 'Escape' && this.replyTo && !this.list.open) { event.preventDefault(); event.stopPropagation(); this.answer(); return; }
     if (event.key === 'Escape' && this.list.open) { event.preventDefault(); event.stopPropagation(); this.list.hide(); return; }
     if ((event.key === 'Tab' || (event.key === 'Enter' && !event.shiftKey)) && this.list.active) {
       event.preventDefault();
@@ -178,7 +190,8 @@ export class Composer {
     }
     await this.sent(async () => {
       const attachments = this.files.length ? { attachments: await Promise.all(this.files.map(readFile)) } : {};
-      await act('message', { ...this.place(), content: text, ...attachments });
+      await act('message', { ...this.place(), content: text, reply_to: this.replyTo, ...attachments });
+      this.answer();
       this.input.value = '';
       this.files = [];
       this.drawFiles();

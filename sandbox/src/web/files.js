@@ -32,7 +32,7 @@ export function attachment(file) {
     el('span', { class: 'file-icon', 'aria-hidden': 'true' }, kindOf(file.filename)),
     el('span', { class: 'file-name', title: file.filename }, file.filename),
     el('span', { class: 'file-size' }, size(file.size ?? 0)),
-    el('a', { class: 'download', href: path, download: file.filename, 'aria-label': `Download ${file.filename}` }, '↓ Download'));
+    el('a', { class: 'download', href: path, download: file.filename, 'aria-label': `Download ${file.filename}` }, '↓', el('span', { class: 'word' }, ' Download')));
   const node = el('div', { class: 'file', 'data-keep': path }, head);
   if (isText(file) && file.size > 0) {
     const preview = el('pre', { class: 'preview', 'data-path': path }, el('code', {}, '…'));

@@ -5,6 +5,7 @@
 import { el, avatar, colour } from '/dom.js';
 
 let made = 0;
+const SHORT = 7;
 
 /** Rows of `{value, label, note, detail?, icon?, color?, chosen?}` in `root`; `pick` gets the one that was taken. */
 export class Listbox {
@@ -153,11 +154,13 @@ function selectorOf(node) {
 
 /** Lets a person choose from rows, with a search; `done` gets the chosen rows. */
 export function choose(anchor, { rows, min = 1, max = 1, chosen = [], label = 'Choose', done, cancelled }) {
-  const many = max > 1 || min === 0;
+  const many = max > 1;
   const picked = new Map(rows.filter((row) => chosen.includes(row.value)).map((row) => [row.value, row]));
   const before = [...picked.keys()].sort().join();
   const list = el('div', { class: 'list' });
-  const input = el('input', { type: 'text', class: 'search', placeholder: 'Search', 'aria-label': `${label}: search`, spellcheck: 'false' });
+  // A few rows need no search to be seen; typing finds them all the same.
+  const short = rows.length <= SHORT;
+  const input = el('input', { type: 'text', class: `search ${short ? 'quiet' : ''}`, inputmode: short ? 'none' : undefined, placeholder: 'Search', 'aria-label': `${label}: search`, spellcheck: 'false' });
   const hint = el('p', { class: 'hint', role: 'status' });
   const finish = el('button', { type: 'button', class: 'act s1' }, 'Done');
   const fits = (row) => `${row.label} ${row.detail ?? ''} ${row.note ?? ''}`.toLowerCase().includes(input.value.trim().toLowerCase());
@@ -167,10 +170,10 @@ export function choose(anchor, { rows, min = 1, max = 1, chosen = [], label = 'C
     finish.disabled = picked.size < min;
   };
   const take = (row) => {
-    if (!many) { close(row); return; }
+    // Taking what is chosen already takes it back, where nothing need be chosen.
+    if (!many) { close(min === 0 && row.value === chosen[0] ? undefined : row); return; }
     if (picked.has(row.value)) picked.delete(row.value);
     else if (picked.size < max) picked.set(row.value, row);
-    else if (max === 1) { picked.clear(); picked.set(row.value, row); }
     draw(box.at);
   };
   const box = new Listbox(list, take, { many, label });
@@ -187,7 +190,7 @@ export function choose(anchor, { rows, min = 1, max = 1, chosen = [], label = 'C
     },
   });
   function close(row) {
-    result = row ? [row] : [...picked.values()];
+    result = row ? [row] : many ? [...picked.values()] : [];
     shut();
     anchor.focus?.();
   }

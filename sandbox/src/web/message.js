@@ -2,7 +2,7 @@
 
 import { avatar, called, colour, el, plural } from '/dom.js';
 import { clock, inline, moment, rich } from '/html.js';
-import { component, embed, loose } from '/cards.js';
+import { component, embed, loose, walk } from '/cards.js';
 import { bot, channel, colourOf, mark, person, pings, state, title } from '/state.js';
 
 const HAS_THREAD = 1 << 5;
@@ -34,6 +34,7 @@ export function message(m, local, find) {
     above(m, find),
     el('button', { class: 'face', type: 'button', 'data-user-id': author.id, tabindex: '-1', 'aria-label': `More about ${called(author)}` }, avatar(author)),
     by(m, author),
+    el('time', { class: 'gutter', datetime: m.timestamp, 'aria-hidden': 'true' }, clock(Date.parse(m.timestamp))),
     el('div', { class: 'body' }, body(m, local),
       failure && el('p', { class: 'failure', role: 'alert' }, failure),
       (m.reactions?.length ?? 0) > 0 && reactions(m),
@@ -68,8 +69,8 @@ function usedBy(m) {
 
 /** The first words of a message, for a line that leads to it. */
 export function excerpt(m) {
-  const text = m.text || m.content || m.components?.find((part) => part.content)?.content || (m.attachments?.length ? 'an attachment' : 'a card');
-  return text.replace(/\s+/g, ' ').slice(0, 120);
+  const text = m.text || m.content || [...walk(m.components)].find((part) => part.content)?.content || (m.attachments?.length ? 'an attachment' : 'a card');
+  return text.replace(/^\s*(#{1,3}|-#)\s/gm, '').replace(/\s+/g, ' ').slice(0, 120);
 }
 
 function by(m, author) {

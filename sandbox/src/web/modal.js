@@ -88,6 +88,7 @@ function makeField(input, { label, description }) {
   };
   const node = el('div', { class: `form-field ${input.type === CHECK ? 'one-line' : ''}`, 'data-custom-id': input.custom_id, role: single ? undefined : 'group', 'aria-labelledby': single ? undefined : `${id}-name` },
     name, about, control.node, fault);
+  node.addEventListener('input', () => tell());
   return {
     id: input.custom_id,
     node,
@@ -145,7 +146,7 @@ function select(input, id, label) {
   const most = input.max_values ?? 1;
   target.addEventListener('click', () => choose(target, {
     rows, min: input.required === false ? 0 : least, max: most, chosen: values, label,
-    done(picked) { values = picked.map((row) => row.value); draw(); target.focus(); },
+    done(picked) { values = picked.map((row) => row.value); draw(); target.dispatchEvent(new Event('input', { bubbles: true })); target.focus(); },
   }));
   draw();
   return { target, node: target, read: () => (values.length ? values : undefined), wrong: (required) => between(values.length, required, least, most) };

@@ -120,6 +120,7 @@ export class Pane {
     if (!old) { this.version = view.version; this.channel = view.channel; }
     const changed = new Set();
     let moved = false;
+    const newest = this.order.at(-1);
     for (const m of view.messages) {
       if (m.deleted) { moved = this.messages.delete(m.id) || moved; continue; }
       if (this.dismissed.has(m.id) || (m.notice && m.source_message_id)) continue;
@@ -129,6 +130,7 @@ export class Pane {
       this.messages.set(m.id, m);
       changed.add(m.id);
       moved ||= !before;
+      if (!before && !this.stick && newest && byId(m.id, newest) > 0) this.away += 1;
     }
     for (const id of view.deleted ?? []) moved = this.messages.delete(id) || moved;
     if (moved) this.sort();
@@ -136,6 +138,7 @@ export class Pane {
     else this.patch(changed);
     this.head();
     this.seen();
+    this.offerPresent();
   }
 
   /** An edit ends what a person had chosen there. */
@@ -247,9 +250,15 @@ export class Pane {
   scrolled() {
     const left = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight;
     this.stick = left < NEAR_PX;
-    this.present.hidden = left < 2 * this.log.clientHeight;
-    if (this.stick) this.seen();
+    if (this.stick) { this.away = 0; this.seen(); }
+    this.offerPresent(left);
     if (this.older && this.log.scrollTop < AHEAD_PX) this.loadOlder().catch((error) => this.fail(error));
+  }
+
+  /** The way back to the newest message, once it is far off or there is something new. */
+  offerPresent(left = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight) {
+    this.present.hidden = this.stick || (!this.away && left < 1.5 * this.log.clientHeight);
+    this.present.textContent = this.away ? `${plural(this.away, 'new message')} ↓` : 'Jump to present ↓';
   }
 
   async loadOlder(limit = MORE) {
@@ -284,6 +293,7 @@ export class Pane {
 
   toPresent() {
     this.stick = true;
+    this.away = 0;
     this.bottom();
     this.present.hidden = true;
   }

@@ -137,7 +137,7 @@ export class Side {
   }
 
   bot(online) {
-    const { activities = [], status = online ? 'online' : 'offline' } = state.data?.presence ?? state.data?.bot_presence ?? {};
+    const { bot_activities: activities = [], bot_status: status = 'online' } = state.data ?? {};
     const doing = activities[0];
     const verb = { 0: 'Playing', 1: 'Streaming', 2: 'Listening to', 3: 'Watching', 5: 'Competing in' }[doing?.type];
     const what = doing ? (doing.type === 4 ? doing.state ?? doing.name : `${verb ?? ''} ${doing.name}`.trim()) : undefined;
