@@ -1,10 +1,13 @@
 //! The program's command line: arguments, signals, exit codes.
 //!
-//! Exit codes: 0 stopped in order, 64 usage, 73 the address is taken, 78 an address that others could reach.
+//! Exit codes: 0 stopped in order, 64 usage, 73 the address is taken, 78 an address that others could reach or a seed file
+//! that is wrong.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -14,7 +17,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::server::{Options, serve};
+use crate::seed::{FILE_MAX, Seed};
+use crate::server::{Options, Ready, serve_with};
 
 const USAGE: u8 = 64;
 const CANNOT_CREATE: u8 = 73;
@@ -30,6 +34,9 @@ struct Cli {
     /// Address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7470")]
     listen: SocketAddr,
+    /// TOML file with the bot and the guilds to begin with, instead of the default guild
+    #[arg(long, value_name = "PATH")]
+    seed_file: Option<PathBuf>,
     /// Whether Discord's rate limits are enforced
     #[arg(long, value_name = "on|off", default_value = "on")]
     limits: Switch,
@@ -76,6 +83,10 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ),
         );
     }
+    let seed = match cli.seed_file.as_deref().map(read_seed).transpose() {
+        Ok(seed) => seed.unwrap_or_default(),
+        Err(text) => return fail(CONFIGURATION, &text),
+    };
     let filter =
         tracing_subscriber::EnvFilter::try_from_env("SHANTY_LOG").unwrap_or_else(|_| "warn".into());
     let logging = tracing_subscriber::fmt()
@@ -89,13 +100,13 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("The runtime did not start: {error}.")),
     };
-    let code = runtime.block_on(run(cli));
+    let code = runtime.block_on(run(cli, seed));
     // A read of standard input may still be under way; it must not hold up the end.
     runtime.shutdown_background();
     code
 }
 
-async fn run(cli: Cli) -> ExitCode {
+async fn run(cli: Cli, seed: Seed) -> ExitCode {
     let listener = match TcpListener::bind(cli.listen).await {
         Ok(listener) => listener,
         Err(error) => {
@@ -105,9 +116,6 @@ async fn run(cli: Cli) -> ExitCode {
             );
         }
     };
-    let Ok(address) = listener.local_addr() else {
-        return fail(1, "The listener has no address.");
-    };
     let shutdown = CancellationToken::new();
     if cli.exit_with_stdin {
         cancel_at_end_of_stdin(shutdown.clone());
@@ -115,15 +123,17 @@ async fn run(cli: Cli) -> ExitCode {
     let options = Options {
         limits: cli.limits == Switch::On,
         connections_max: cli.connections.min(connections_possible()),
+        seed,
         ..Options::default()
     };
-    let serving = serve(listener, options, shutdown.clone());
+    let serving = serve_with(listener, options, shutdown.clone(), |reached| {
+        write_ready(&reached);
+    });
     let stopping = async {
         stopped().await;
         shutdown.cancel();
         std::future::pending().await
     };
-    ready(address);
     tokio::select! {
         served = serving => match served {
             Ok(()) => ExitCode::SUCCESS,
@@ -133,13 +143,39 @@ async fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Says that the sandbox is ready; a reader that is gone does not matter.
-fn ready(address: SocketAddr) {
-    let line = json!({"event": "ready", "web": format!("http://{address}/")});
+/// Says that the sandbox is ready, and what a script needs; a reader that is gone does not matter.
+fn write_ready(ready: &Ready) {
+    let address = ready.address;
+    let line = json!({
+        "event": "ready", "web": format!("http://{address}/"), "api": format!("http://{address}/api/v10"),
+        "gateway": format!("ws://{address}/gateway"), "sandbox": format!("http://{address}/sandbox"),
+        "bot_token": ready.bot_token, "application_id": ready.application_id,
+    });
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{line}")
         .and_then(|()| stdout.flush())
         .ok(); // nobody listens
+}
+
+/// Reads a seed file; on failure the text for standard error, with a line for everything that is wrong.
+fn read_seed(path: &Path) -> Result<Seed, String> {
+    let shown = path.display();
+    let cannot = |error: std::io::Error| format!("The seed file {shown} cannot be read: {error}.");
+    let mut text = String::new();
+    let file = File::open(path).map_err(cannot)?;
+    let read = file.take(FILE_MAX + 1).read_to_string(&mut text);
+    if read.map_err(cannot)? as u64 > FILE_MAX {
+        return Err(format!(
+            "The seed file {shown} is larger than {FILE_MAX} bytes."
+        ));
+    }
+    Seed::from_toml(&text).map_err(|errors| {
+        let lines = errors
+            .iter()
+            .map(|(line, what)| format!("{shown}:{line}: {what}"));
+        let lines: Vec<String> = lines.collect();
+        format!("The seed file is wrong.\n{}", lines.join("\n"))
+    })
 }
 
 /// Lets this process open as many files as the system allows, and gives how many connections that is good for.

@@ -11,6 +11,7 @@ use crate::message::timeline::Timeline;
 use crate::snowflake::{Snowflake, rfc3339};
 
 pub(crate) mod fresh;
+pub(crate) mod furnish;
 pub(crate) mod permissions;
 
 /// Channel types of Discord that exist here.

@@ -9,6 +9,7 @@
 #![recursion_limit = "256"]
 
 mod cli;
+mod seed;
 mod server;
 
 mod guard;
@@ -37,4 +38,5 @@ mod snowflake;
 mod token;
 
 pub use cli::main_from;
-pub use server::{Options, ServeError, serve};
+pub use seed::{Seed, SeedErrors};
+pub use server::{Options, Ready, ServeError, serve, serve_with};

@@ -1,5 +1,6 @@
 //! The server: which path leads to which edge, and an orderly end.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::intents::{GUILD_MEMBERS, MESSAGE_CONTENT};
+use crate::seed::Seed;
 use crate::world::Sandbox;
 use crate::{gateway, guard, live, people, rest, web};
 
@@ -51,6 +53,8 @@ pub struct Options {
     /// The least time between two identifies in milliseconds, 5000 at Discord; earlier ones are answered with op 9. 0
     /// lets tests restart as often as they like.
     pub identify_interval_ms: u64,
+    /// The bot and the guilds that it begins with.
+    pub seed: Seed,
 }
 
 impl Default for Options {
@@ -63,6 +67,7 @@ impl Default for Options {
             privileged_intents: GUILD_MEMBERS | MESSAGE_CONTENT,
             identifies_per_day: IDENTIFIES_PER_DAY,
             identify_interval_ms: 0,
+            seed: Seed::default(),
         }
     }
 }
@@ -78,6 +83,17 @@ pub enum ServeError {
     Accept(#[source] std::io::Error),
 }
 
+/// What a client needs to reach a sandbox that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The listener's address: web client, REST, gateway and script actions.
+    pub address: SocketAddr,
+    /// The token that the bot logs in with.
+    pub bot_token: String,
+    /// The id of the bot and of its application.
+    pub application_id: String,
+}
+
 /// Serves a fresh sandbox on `listener` until `shutdown` is cancelled.
 ///
 /// # Errors
@@ -87,6 +103,19 @@ pub async fn serve(
     options: Options,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
+    serve_with(listener, options, shutdown, |_| ()).await
+}
+
+/// The same, and tells when it is ready how it is reached.
+///
+/// # Errors
+/// When the listener is unusable; single connections never end it.
+pub async fn serve_with(
+    listener: TcpListener,
+    options: Options,
+    shutdown: CancellationToken,
+    ready: impl FnOnce(Ready),
+) -> Result<(), ServeError> {
     let address = listener.local_addr().map_err(ServeError::Address)?;
     let bounds = Bounds {
         connections_max: options.connections_max,
@@ -94,6 +123,14 @@ pub async fn serve(
     };
     let sandbox = Sandbox::new(address, options, shutdown.clone());
     let router = router(sandbox.clone());
+    ready({
+        let world = sandbox.world();
+        Ready {
+            address,
+            bot_token: world.application.token.clone(),
+            application_id: world.application.id.to_string(),
+        }
+    });
     let serving = connections::serve(listener, router, bounds, shutdown.clone());
     let grace = async {
         shutdown.cancelled().await;

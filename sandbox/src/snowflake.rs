@@ -106,11 +106,21 @@ impl Clock {
 #[derive(Debug, Default)]
 pub(crate) struct Mint {
     last: u64,
+    /// An id that somebody chose for the next thing.
+    given: Option<Snowflake>,
 }
 
 impl Mint {
+    /// Chooses the id of the next thing; whoever calls sees to it that it is unused and in the past.
+    pub(crate) const fn give(&mut self, id: Snowflake) {
+        self.given = Some(id);
+    }
+
     /// The next id for something made at `now_ms`.
     pub(crate) const fn next(&mut self, now_ms: u64) -> Snowflake {
+        if let Some(given) = self.given.take() {
+            return given;
+        }
         let fresh = now_ms.saturating_sub(EPOCH_MS) << 22;
         self.last = if fresh > self.last {
             fresh

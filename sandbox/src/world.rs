@@ -16,7 +16,8 @@ use crate::gateway::budget::Budget;
 use crate::gateway::presence::Presence;
 use crate::gateway::session::Sessions;
 use crate::gateway::wire::Contexts;
-use crate::guild::fresh::{self, Seeds};
+use crate::guild::fresh::Seeds;
+use crate::guild::furnish;
 use crate::guild::{Channel, DM, Guild, User, permissions};
 use crate::intake::Intake;
 use crate::interaction::Interactions;
@@ -43,10 +44,13 @@ const NONCE_MS: u64 = 3 * 60 * 1000;
 #[derive(Clone, Debug)]
 pub(crate) struct Application {
     pub(crate) id: Snowflake,
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) token: String,
     /// Bits of the privileged intents that it was granted.
     pub(crate) privileged_intents: u64,
+    /// Of its own role, in every guild that it joins.
+    pub(crate) permissions: u64,
+    pub(crate) color: u32,
 }
 
 /// Everything that exists.
@@ -91,10 +95,11 @@ impl World {
     fn new(address: SocketAddr, options: &Options) -> Self {
         let clock = Clock::start();
         let mut mint = Mint::default();
-        let id = mint.next(clock.now_ms());
+        let bot = &options.seed.bot;
+        let id = bot.id.unwrap_or_else(|| mint.next(clock.now_ms()));
         let user = User {
             id,
-            username: "Shanty".to_owned(),
+            username: bot.name.clone(),
             bot: true,
         };
         let mut world = Self {
@@ -103,9 +108,11 @@ impl World {
             address,
             application: Application {
                 id,
-                name: "Shanty",
-                token: crate::token::bot(id),
-                privileged_intents: options.privileged_intents,
+                name: bot.name.clone(),
+                token: bot.token.clone().unwrap_or_else(|| crate::token::bot(id)),
+                privileged_intents: bot.intents.unwrap_or(options.privileged_intents),
+                permissions: bot.permissions,
+                color: bot.color,
             },
             seeds: Seeds {
                 guild: id,
@@ -133,7 +140,7 @@ impl World {
             changed: watch::Sender::new(0),
             started: watch::Sender::new(0),
         };
-        world.seeds = fresh::furnish(&mut world);
+        world.seeds = furnish::furnish(&mut world, &options.seed);
         world
     }
 
@@ -166,6 +173,13 @@ impl World {
     /// The clock by itself, for waits outside of the lock.
     pub(crate) const fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// Chooses the id of the next thing that is made, if there is a choice.
+    pub(crate) const fn give_id(&mut self, id: Option<Snowflake>) {
+        if let Some(id) = id {
+            self.mint.give(id);
+        }
     }
 
     /// A new id.

@@ -1,10 +1,8 @@
-//! The guild that every start begins with: channels, roles and people.
-//!
-//! Also makes further guilds for tests of what crosses their borders.
+//! Makes guilds, channels, roles and people out of nothing: for the start (`furnish`) and for what tests stage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::permissions::{EVERYONE, MANAGE_THREADS, PIN_MESSAGES};
+use super::permissions::EVERYONE;
 use super::{Channel, Guild, Member, Role, User};
 use crate::snowflake::Snowflake;
 use crate::world::World;
@@ -18,31 +16,6 @@ pub(crate) struct Seeds {
     pub(crate) operator: Snowflake,
     pub(crate) approver: Snowflake,
     pub(crate) guest: Snowflake,
-}
-
-/// Fills an empty world; the bot's own user exists already.
-pub(crate) fn furnish(world: &mut World) -> Seeds {
-    let owner = add_user(world, "owner", false);
-    let guild = add_guild(world, "Shanty", owner, true);
-    let general = add_channel(world, guild, "general");
-    add_channel(world, guild, "ops");
-    add_channel(world, guild, "audit");
-    let operators = add_role(world, guild, "Operator", 0, 0x2e_cc_71);
-    let approvers = add_role(world, guild, "Approver", 0, 0xe0_a0_00);
-    let operator = add_user(world, "operator", false);
-    let approver = add_user(world, "approver", false);
-    let guest = add_user(world, "guest", false);
-    add_member(world, guild, operator, vec![operators]);
-    add_member(world, guild, approver, vec![approvers]);
-    add_member(world, guild, guest, Vec::new());
-    Seeds {
-        guild,
-        general,
-        owner,
-        operator,
-        approver,
-        guest,
-    }
 }
 
 /// Adds someone who is in no guild yet.
@@ -91,13 +64,11 @@ pub(crate) fn add_guild(
     world.guilds.insert(id, guild);
     add_member(world, id, owner, Vec::new());
     if with_bot {
-        let role = add_role(
-            world,
-            id,
-            "Shanty",
-            MANAGE_THREADS | PIN_MESSAGES,
-            0x58_65_f2,
+        let (name, rights) = (
+            world.application.name.clone(),
+            world.application.permissions,
         );
+        let role = add_role(world, id, &name, rights, world.application.color);
         if let Some(role) = world
             .guilds
             .get_mut(&id)

@@ -23,6 +23,7 @@ mod program;
 mod reactions;
 mod rig;
 mod rules;
+mod seed;
 mod staging;
 mod threads;
 mod twilight;

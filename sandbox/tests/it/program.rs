@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-fn sandbox(args: &[&str]) -> Command {
+/// The program with these arguments and piped streams.
+pub(crate) fn sandbox(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shanty-sandbox"));
     command
         .args(args)
