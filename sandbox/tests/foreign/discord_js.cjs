@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict');
 const { Buffer } = require('node:buffer');
 const D = require('discord.js');
-const { PATIENCE, SANDBOX, act, Person, option, bounded, soon, Checks } = require('./stage.cjs');
+const { PATIENCE, SANDBOX, LIMITED, act, refusals, Person, option, bounded, soon, Checks } = require('./stage.cjs');
 
 const checks = new Checks();
 const check = (name, body, expected) => checks.add(name, body, expected);
@@ -356,8 +356,11 @@ check('messages, replies, pins and reactions', async () => {
   const fetched = await message.fetch(true);
   assert.deepEqual(fetched.reactions.cache.map(r => [r.emoji.name, r.count, r.me]), [['✅', 1, true]]);
   assert((await fetched.reactions.cache.first().users.fetch()).has(client.user.id));
+  const taken = event(D.Events.MessageReactionRemove, found => found.message.id === message.id);
   await fetched.reactions.cache.first().users.remove(client.user.id);
-  assert.equal((await message.fetch(true)).reactions.cache.filter(r => r.count > 0).size, 0);
+  assert.equal((await taken)[1].id, client.user.id);
+  const raw = await client.rest.get(D.Routes.channelMessage(world.channel.id, message.id));
+  assert.equal(raw.reactions, undefined);
   await reply.delete();
   await refused(world.channel.messages.delete(reply.id), 10008, 404);
   const sent = await world.operator.do('message', { content: `hello <@${client.user.id}>` });
@@ -694,6 +697,15 @@ check('heartbeats are answered', async () => {
 check('a clean logout', async () => {
   await client.destroy();
   await soon(async () => (await act('stats')).gateway_connections === 0, 'no gateway connection left');
+});
+
+check('paces itself by the headers', async () => {
+  const defaults = await act('defaults', {}, LIMITED);
+  const rest = new D.REST({ api: `${LIMITED}/api`, version: '10' }).setToken(defaults.bot_token);
+  const route = D.Routes.channelMessages(defaults.channel_id);
+  const sent = Array.from({ length: 8 }, (_, n) => rest.post(route, { body: { content: `${n}` } }));
+  assert.deepEqual((await Promise.all(sent)).map(message => message.content), [...'01234567']);
+  assert.equal(await refusals(), 0);
 });
 
 checks.run().then(code => process.exit(code));

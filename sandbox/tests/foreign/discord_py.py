@@ -377,7 +377,9 @@ async def messages_replies_pins_and_reactions():
     assert [(r.emoji, r.count, r.me) for r in fetched.reactions] == [('✅', 1, True), ('👍', 1, True)]
     assert [u.id async for u in fetched.reactions[0].users()] == [bot.user.id]
     await message.remove_reaction('👍', bot.user)
+    await grant('manage_messages')
     await message.clear_reactions()
+    await revoke('manage_messages')
     assert (await channel.fetch_message(message.id)).reactions == []
     await reply.delete()
     try:
@@ -421,12 +423,17 @@ async def history_and_bulk_delete():
     assert len(await channel.purge(limit=2)) == 2
 
 
-async def grant(*names):
+async def grant(*names, given=True):
     """Gives the bot's own role more permissions."""
-    role = world.guild.me.top_role
+    role = discord.utils.get(await world.guild.fetch_roles(), id=world.guild.me.top_role.id)
     bits = role.permissions
-    bits.update(**dict.fromkeys(names, True))
+    bits.update(**dict.fromkeys(names, given))
     await act('guild', role_permissions=[{'role_id': str(role.id), 'permissions': str(bits.value)}])
+
+
+async def revoke(*names):
+    """Takes them away again."""
+    await grant(*names, given=False)
 
 
 @check()
@@ -780,6 +787,18 @@ async def a_clean_logout():
 
 async def gone():
     return (await act('stats'))['gateway_connections'] == 0
+
+
+@check('voice will NOT be supported')
+async def paces_itself_by_the_headers():
+    defaults = await stage.act_limited('defaults')
+    discord.http.Route.BASE = f'{stage.LIMITED}/api/v10'
+    async with discord.Client(intents=discord.Intents.default()) as client:
+        await client.login(defaults['bot_token'])
+        channel = client.get_partial_messageable(int(defaults['channel_id']))
+        sent = await asyncio.gather(*(channel.send(str(n)) for n in range(8)))
+    assert sorted(m.content for m in sent) == list('01234567')
+    assert await stage.refusals() == 0
 
 
 if __name__ == '__main__':

@@ -98,13 +98,13 @@ async def login_and_guild():
     assert bot.get_me().id == world.application and available.guild_id == world.guild
     guild = bot.cache.get_guild(world.guild)
     assert guild.owner_id == int(world.defaults['owner_id']) and guild.name
+    await event(hikari.MemberChunkEvent, lambda e: len(e.members) == 5)
     names = {c.name for c in bot.cache.get_guild_channels_view_for_guild(world.guild).values()}
     assert names >= {'general', 'ops', 'audit'}, names
     assert world.role('Operator').id in bot.cache.get_member(world.guild, world.operator.id).role_ids
     own = [r for r in bot.cache.get_roles_view_for_guild(world.guild).values() if r.bot_id == world.application]
     assert own and own[0].is_managed, 'the bot has no role of its own'
     world.own_role = own[0]
-    await event(hikari.MemberChunkEvent, lambda e: len(e.members) == 5)
     joined = bot.cache.get_member(world.guild, world.operator.id).joined_at
     assert abs(datetime.datetime.now(datetime.timezone.utc) - joined) < datetime.timedelta(minutes=5)
 
@@ -555,6 +555,19 @@ async def a_clean_logout():
 
 async def gone():
     return (await act('stats'))['gateway_connections'] == 0
+
+
+@check()
+async def paces_itself_by_the_headers():
+    defaults = await stage.act_limited('defaults')
+    app = hikari.RESTApp(url=f'{stage.LIMITED}/api/v10')
+    await app.start()
+    async with app.acquire(defaults['bot_token'], hikari.TokenType.BOT) as rest:
+        channel = int(defaults['channel_id'])
+        sent = await asyncio.gather(*(rest.create_message(channel, str(n)) for n in range(8)))
+    await app.close()
+    assert sorted(m.content for m in sent) == list('01234567')
+    assert await stage.refusals() == 0
 
 
 if __name__ == '__main__':

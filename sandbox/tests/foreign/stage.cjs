@@ -8,7 +8,8 @@ const assert = require('node:assert/strict');
 
 /** The bound of every wait, in milliseconds. */
 const PATIENCE = 20_000;
-const SANDBOX = process.env.SANDBOX;
+/** A sandbox whose rate limits are off, and one whose limits are on. */
+const { SANDBOX, SANDBOX_LIMITED: LIMITED } = process.env;
 
 /** Does something as a person, or orders a fault. */
 async function act(action, body = {}, sandbox = SANDBOX) {
@@ -21,6 +22,12 @@ async function act(action, body = {}, sandbox = SANDBOX) {
   const text = await answer.text();
   assert.equal(answer.status, 200, `${action} ${JSON.stringify(body)}: ${text}`);
   return action === 'traffic' ? text.split('\n').filter(Boolean).map(line => JSON.parse(line)) : JSON.parse(text);
+}
+
+/** How many requests the sandbox with rate limits has refused. */
+async function refusals() {
+  const exchanges = await act('traffic', {}, LIMITED);
+  return exchanges.filter(exchange => exchange.status === 429).length;
 }
 
 /** Someone in the guild who types, clicks and looks. */
@@ -120,4 +127,4 @@ class Checks {
   }
 }
 
-module.exports = { PATIENCE, SANDBOX, act, Person, option, bounded, soon, Checks };
+module.exports = { PATIENCE, SANDBOX, LIMITED, act, refusals, Person, option, bounded, soon, Checks };

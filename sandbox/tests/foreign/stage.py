@@ -20,7 +20,9 @@ PATIENCE = 20
 # What a library writes, below a warning, when an answer is not as it knows Discord's to be.
 SUSPICIOUS = re.compile(r'discarding|unknown|unrecogni[sz]ed|unhandled|unmarshall', re.IGNORECASE)
 
+# A sandbox whose rate limits are off, and one whose limits are on.
 SANDBOX = os.environ['SANDBOX']
+LIMITED = os.environ['SANDBOX_LIMITED']
 HOST = SANDBOX.removeprefix('http://')
 API = f'{SANDBOX}/api/v10'
 GATEWAY = f'ws://{HOST}/gateway'
@@ -30,9 +32,9 @@ class Refused(Exception):
     """The sandbox did not carry out an action."""
 
 
-def _post(action, body):
+def _post(action, body, sandbox=SANDBOX):
     request = urllib.request.Request(
-        f'{SANDBOX}/sandbox/{action}',
+        f'{sandbox}/sandbox/{action}',
         data=json.dumps(body).encode(),
         headers={'Content-Type': 'application/json'},
         method='POST',
@@ -50,6 +52,16 @@ def _post(action, body):
 async def act(action, **body):
     """Does something as a person, or orders a fault."""
     return await asyncio.to_thread(_post, action, body)
+
+
+async def act_limited(action, **body):
+    """The same in the sandbox with rate limits."""
+    return await asyncio.to_thread(_post, action, body, LIMITED)
+
+
+async def refusals():
+    """How many requests the sandbox with rate limits has refused."""
+    return sum(exchange['status'] == 429 for exchange in await act_limited('traffic'))
 
 
 class Person:
