@@ -134,6 +134,14 @@ impl ApiError {
         }
     }
 
+    /// The 429 of a limit below a route's bucket.
+    pub(crate) fn sub_limited(retry_after_ms: u64) -> Self {
+        Self {
+            retry_after_ms: Some(retry_after_ms),
+            ..Self::custom(429, 0, "You are being rate limited.".to_owned())
+        }
+    }
+
     /// A 50035 with a single fault.
     pub(crate) fn form(path: &str, code: &'static str, message: impl Into<String>) -> Self {
         let mut form = Form::default();
@@ -150,6 +158,9 @@ impl ApiError {
         if let (Some(map), Some(wait_ms)) = (body.as_object_mut(), self.retry_after_ms) {
             map.insert("retry_after".into(), json!(seconds(wait_ms)));
             map.insert("global".into(), json!(false));
+            if self.code == 0 {
+                map.remove("code");
+            }
         }
         body
     }

@@ -1,4 +1,4 @@
-//! Faults that a script orders: rate limits and failures for the next requests that match.
+//! Faults that a script orders for the next requests that match: rate limits, failures, late answers and none at all.
 
 use crate::limits::{Limited, Scope};
 
@@ -20,6 +20,14 @@ pub(crate) enum Fault {
         after_commit: bool,
         delay_ms: u64,
     },
+    /// The request is carried out, and its answer comes late.
+    Delay {
+        delay_ms: u64,
+    },
+    /// No answer comes. `after_commit`: the request is carried out all the same.
+    Hang {
+        after_commit: bool,
+    },
 }
 
 impl Fault {
@@ -33,7 +41,7 @@ impl Fault {
                 scope,
                 retry_after_ms,
             }),
-            Self::Fail { .. } => None,
+            Self::Fail { .. } | Self::Delay { .. } | Self::Hang { .. } => None,
         }
     }
 }

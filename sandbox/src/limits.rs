@@ -1,12 +1,18 @@
 //! Rate limits: buckets per route and major parameter, the global limit, and the headers that tell of them.
 //!
 //! The numbers are the ones people observe (discord-api-docs #20: 5 writes per 5 s and channel; 50 requests per second
-//! globally, documented). Edits of old messages have their own limit.
+//! globally, documented). What no header tells of is in `sub`, what shuts an address out in `invalid`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use crate::error::seconds;
 use crate::snowflake::Snowflake;
+
+pub(crate) mod invalid;
+mod sub;
+
+use invalid::Invalid;
+use sub::SubLimit;
 
 /// Requests per second over all routes that count.
 const GLOBAL_PER_S: u64 = 50;
@@ -15,8 +21,9 @@ const NO_LIMIT: u64 = 10_000;
 /// Buckets kept at once; beyond it those whose window has passed are dropped.
 const BUCKETS_MAX: usize = 20_000;
 /// Edits of messages older than an hour: so many per window and channel.
-const OLD_EDITS: usize = 3;
-const OLD_EDITS_MS: u64 = 6000;
+const OLD_EDITS: (usize, u64) = (3, 6000);
+/// Renames of a channel or thread (observed: bwmarrin/discordgo#1197).
+const RENAMES: (usize, u64) = (2, 10 * 60 * 1000);
 
 /// A kind of bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,10 +125,15 @@ struct Window {
 /// The state of all limits.
 #[derive(Debug)]
 pub(crate) struct Limits {
-    on: bool,
+    /// Whether anything is refused.
+    pub(crate) on: bool,
+    /// Requests per second over all routes that count; a script may change it.
+    pub(crate) global_per_s: u64,
+    pub(crate) invalid: Invalid,
     windows: HashMap<(&'static str, &'static str, String), Window>,
     global: Window,
-    old_edits: HashMap<Snowflake, VecDeque<u64>>,
+    old_edits: SubLimit,
+    renames: SubLimit,
 }
 
 impl Limits {
@@ -132,9 +144,12 @@ impl Limits {
         };
         Self {
             on,
+            global_per_s: GLOBAL_PER_S,
+            invalid: Invalid::default(),
             windows: HashMap::new(),
             global,
-            old_edits: HashMap::new(),
+            old_edits: SubLimit::new(OLD_EDITS.0, OLD_EDITS.1),
+            renames: SubLimit::new(RENAMES.0, RENAMES.1),
         }
     }
 
@@ -161,7 +176,8 @@ impl Limits {
             *window = fresh;
         }
         let wait_ms = window.ends_ms.saturating_sub(now_ms);
-        let limited = if bucket.global && !spend(&mut self.global, GLOBAL_PER_S, 1000, now_ms) {
+        let limited = if bucket.global && !spend(&mut self.global, self.global_per_s, 1000, now_ms)
+        {
             let retry_after_ms = self.global.ends_ms.saturating_sub(now_ms).max(1);
             Some(Limited {
                 scope: Scope::Global,
@@ -188,25 +204,28 @@ impl Limits {
 
     /// Counts an edit of a message older than an hour; the wait in milliseconds when it is one too many.
     pub(crate) fn take_old_edit(&mut self, channel: Snowflake, now_ms: u64) -> Result<(), u64> {
-        if !self.on {
-            return Ok(());
+        if self.on {
+            self.old_edits.take(channel, now_ms)
+        } else {
+            Ok(())
         }
-        let times = self.old_edits.entry(channel).or_default();
-        while times
-            .front()
-            .is_some_and(|at| at.saturating_add(OLD_EDITS_MS) <= now_ms)
-        {
-            times.pop_front();
+    }
+
+    /// Counts a change of a channel's or thread's name or topic; the wait in milliseconds when it is one too many.
+    pub(crate) fn take_rename(&mut self, channel: Snowflake, now_ms: u64) -> Result<(), u64> {
+        if self.on {
+            self.renames.take(channel, now_ms)
+        } else {
+            Ok(())
         }
-        match times.front() {
-            Some(first) if times.len() >= OLD_EDITS => Err(first
-                .saturating_add(OLD_EDITS_MS)
-                .saturating_sub(now_ms)
-                .max(1)),
-            Some(_) | None => {
-                times.push_back(now_ms);
-                Ok(())
-            }
+    }
+
+    /// How long requests are turned away for having been invalid too often, in milliseconds; notes that one was.
+    pub(crate) fn turn_away(&mut self, now_ms: u64) -> Option<u64> {
+        if self.on {
+            self.invalid.turn_away(now_ms)
+        } else {
+            None
         }
     }
 
@@ -313,17 +332,6 @@ mod tests {
             let (stamp, limited) = limits.take(WRITE, "1", 1000);
             assert_eq!((stamp.remaining, limited), (NO_LIMIT - 1, None));
         }
-    }
-
-    #[test]
-    fn old_edits_have_their_own_limit() {
-        let mut limits = Limits::new(true);
-        let channel = "7".parse().unwrap();
-        for _ in 0..3 {
-            assert_eq!(limits.take_old_edit(channel, 1000), Ok(()));
-        }
-        assert_eq!(limits.take_old_edit(channel, 2000), Err(5000));
-        assert_eq!(limits.take_old_edit(channel, 7000), Ok(()));
     }
 
     #[test]

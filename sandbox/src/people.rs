@@ -122,6 +122,10 @@ enum Action {
     ExpireInteraction,
     AgeMessage,
     Application,
+    DelayNext,
+    HangNext,
+    Limits,
+    Routes,
     Guild,
 }
 
@@ -152,6 +156,10 @@ impl Action {
             "expire_interaction" => Self::ExpireInteraction,
             "age_message" => Self::AgeMessage,
             "application" => Self::Application,
+            "delay_next" => Self::DelayNext,
+            "hang_next" => Self::HangNext,
+            "limits" => Self::Limits,
+            "routes" => Self::Routes,
             "guild" => Self::Guild,
             _ => return None,
         })
@@ -191,6 +199,10 @@ impl Action {
             Self::ExpireInteraction => now(stage::expire_interaction),
             Self::AgeMessage => now(stage::age_message),
             Self::Application => now(stage::application),
+            Self::DelayNext => now(stage::delay_next),
+            Self::HangNext => now(stage::hang_next),
+            Self::Limits => now(stage::limits),
+            Self::Routes => now(stage::routes),
             Self::Guild => now(stage::guild::guild),
         }
     }

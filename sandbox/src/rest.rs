@@ -4,22 +4,20 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VIA};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::Response;
-use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, NOT_FOUND, UNAUTHORIZED, seconds};
+use crate::error::{ApiError, NOT_FOUND, UNAUTHORIZED};
 use crate::faults::Fault;
-use crate::limits::{Limited, Scope, Stamp};
+use crate::limits::Bucket;
 use crate::traffic::Exchange;
 use crate::world::{Sandbox, World};
 
 mod access;
+mod answer;
 mod body;
 mod call;
 mod callback;
@@ -33,13 +31,27 @@ mod threads;
 mod users;
 mod webhooks;
 
+use answer::Answer;
 use body::Read;
 pub(crate) use body::pairs as query_pairs;
 use call::{Call, Reply};
 use route::{Auth, Found};
 
+/// How long an answer that hangs takes until the front gives it up.
+const HANG: Duration = Duration::from_secs(100);
+
+/// What happens to an answer before it goes out.
+enum Pause {
+    None,
+    Delay(Duration),
+    Hang,
+}
+
 /// Answers a request below `/api`.
 pub(crate) async fn handle(sandbox: Sandbox, request: Request) -> Response {
+    if let Some(wait_ms) = turned_away(&mut sandbox.world()) {
+        return answer::front(429, Some(wait_ms));
+    }
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let short = route::below_api(&path).unwrap_or_default().to_owned();
@@ -52,18 +64,22 @@ pub(crate) async fn handle(sandbox: Sandbox, request: Request) -> Response {
     let request_summary = read.as_ref().map_or(Value::Null, body::summary);
     let found = route::find(parts.method.as_str(), &short);
     let route_name = found.as_ref().map_or("", |found| found.route.bucket.route);
-    let (answer, delay_ms) = {
+    let (answer, pause) = {
         let mut world = sandbox.world();
         let asked = Asked {
             parts: &parts,
             path: &path,
             short: &short,
         };
-        let (answer, delay_ms) = match found {
+        let (answer, pause) = match found {
             Ok(found) => asked.process(&mut world, found, read),
-            Err(known) => (Answer::error(&known.into()), 0),
+            Err(known) => (Answer::error(&known.into()), Pause::None),
         };
         let at_ms = world.now_ms();
+        world
+            .limits
+            .invalid
+            .note(answer.status, answer.scope, at_ms);
         world.traffic.note(Exchange {
             method: parts.method.to_string(),
             path: parts
@@ -78,12 +94,30 @@ pub(crate) async fn handle(sandbox: Sandbox, request: Request) -> Response {
             at_ms,
             request_bytes: size,
         });
-        (answer, delay_ms)
+        (answer, pause)
     };
-    if delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+    match pause {
+        Pause::None => {}
+        Pause::Delay(time) => rest_of(&sandbox, time).await,
+        Pause::Hang => {
+            rest_of(&sandbox, HANG).await;
+            return answer::front(524, None);
+        }
     }
     answer.into_response()
+}
+
+fn turned_away(world: &mut World) -> Option<u64> {
+    let now_ms = world.now_ms();
+    world.limits.turn_away(now_ms)
+}
+
+/// Waits, but no longer than the sandbox is there.
+async fn rest_of(sandbox: &Sandbox, time: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = sandbox.shutdown.cancelled() => {}
+    }
 }
 
 /// The part of a request that routing and faults look at.
@@ -99,9 +133,9 @@ impl Asked<'_> {
         world: &mut World,
         found: Found,
         read: Result<Read, ApiError>,
-    ) -> (Answer, u64) {
+    ) -> (Answer, Pause) {
         if found.route.auth == Auth::Bot && !self.is_authorised(world) {
-            return (Answer::error(&UNAUTHORIZED.into()), 0);
+            return (Answer::error(&UNAUTHORIZED.into()), Pause::None);
         }
         let now_ms = world.now_ms();
         let (stamp, mut limited) = if found.route.bucket.is_free() {
@@ -119,8 +153,24 @@ impl Asked<'_> {
         }
         if let Some(limited) = limited {
             let stamp = stamp.and_then(|stamp| stamp.of_refusal(&limited, now_ms));
-            return (Answer::limited(&limited).stamped(stamp.as_ref()), 0);
+            let answer = Answer::limited(&limited).stamped(stamp.as_ref());
+            return (answer, Pause::None);
         }
+        let (answer, pause) = self.carry_out(world, found, read, fault);
+        (answer.stamped(stamp.as_ref()), pause)
+    }
+
+    fn carry_out(
+        &self,
+        world: &mut World,
+        found: Found,
+        read: Result<Read, ApiError>,
+        fault: Option<Fault>,
+    ) -> (Answer, Pause) {
+        let run = || match Self::run(world, found, read, self.parts) {
+            Ok(reply) => Answer::reply(&reply),
+            Err(error) => Answer::error(&error),
+        };
         match fault {
             Some(Fault::Fail {
                 status,
@@ -129,22 +179,20 @@ impl Asked<'_> {
                 after_commit,
                 delay_ms,
             }) => {
-                if after_commit {
-                    // Carried out all the same; only its answer is lost.
-                    Self::run(world, found, read, self.parts).ok();
-                }
-                (
-                    Answer::error(&ApiError::custom(status, code, message)).stamped(stamp.as_ref()),
-                    delay_ms,
-                )
+                // Carried out all the same, perhaps; only its answer is lost.
+                after_commit.then(run);
+                let answer = Answer::error(&ApiError::custom(status, code, message));
+                (answer, Pause::Delay(Duration::from_millis(delay_ms)))
             }
-            Some(Fault::RateLimit { .. }) | None => {
-                let answer = match Self::run(world, found, read, self.parts) {
-                    Ok(reply) => Answer::reply(&reply),
-                    Err(error) => Answer::error(&error),
-                };
-                (answer.stamped(stamp.as_ref()), 0)
+            Some(Fault::Hang { after_commit }) => {
+                after_commit.then(run);
+                let lost = ApiError::custom(524, 0, "524: A Timeout Occurred".to_owned());
+                (Answer::error(&lost), Pause::Hang)
             }
+            Some(Fault::Delay { delay_ms }) => {
+                (run(), Pause::Delay(Duration::from_millis(delay_ms)))
+            }
+            Some(Fault::RateLimit { .. }) | None => (run(), Pause::None),
         }
     }
 
@@ -175,108 +223,21 @@ impl Asked<'_> {
     }
 }
 
-/// An answer before it goes out.
-struct Answer {
-    status: u16,
-    body: Bytes,
-    headers: HeaderMap,
-}
-
-impl Answer {
-    fn reply(reply: &Reply) -> Self {
-        let body = reply
-            .body
-            .as_ref()
-            .map(|body| Bytes::from(body.to_string()))
-            .unwrap_or_default();
-        Self {
-            status: reply.status,
-            body,
-            headers: HeaderMap::new(),
-        }
-    }
-
-    fn error(error: &ApiError) -> Self {
-        let mut answer = Self::reply(&Reply {
-            status: error.status,
-            body: Some(error.body()),
-        });
-        if let Some(wait_ms) = error.retry_after_ms {
-            answer.set_limited(wait_ms, Scope::User);
-        }
-        answer
-    }
-
-    fn limited(limited: &Limited) -> Self {
-        let body = json!({
-            "message": "You are being rate limited.", "retry_after": limited.retry_after_s(),
-            "global": limited.scope == Scope::Global,
-        });
-        let mut answer = Self::reply(&Reply {
-            status: 429,
-            body: Some(body),
-        });
-        answer.set_limited(limited.retry_after_ms, limited.scope);
-        answer
-    }
-
-    fn set_limited(&mut self, wait_ms: u64, scope: Scope) {
-        self.headers
-            .insert(RETRY_AFTER, number(wait_ms.div_ceil(1000)));
-        self.headers
-            .insert(SCOPE, HeaderValue::from_static(scope.name()));
-        if scope == Scope::Global {
-            self.headers
-                .insert(GLOBAL, HeaderValue::from_static("true"));
-        }
-    }
-
-    fn stamped(mut self, stamp: Option<&Stamp>) -> Self {
-        let Some(stamp) = stamp else { return self };
-        let decimal = |ms: u64| text(&format!("{:.3}", seconds(ms)));
-        self.headers.insert(LIMIT, number(stamp.limit));
-        self.headers.insert(REMAINING, number(stamp.remaining));
-        self.headers.insert(RESET, decimal(stamp.reset_at_ms));
-        self.headers
-            .insert(RESET_AFTER, decimal(stamp.reset_after_ms));
-        self.headers.insert(BUCKET, text(&stamp.bucket));
-        self
-    }
-
-    fn into_response(mut self) -> Response {
-        if self.status != 204 {
-            // Exactly this: several clients compare the string and crash on a charset.
-            self.headers
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        // Without it discord.py takes a 429 for a ban instead of waiting.
-        self.headers
-            .insert(VIA, HeaderValue::from_static("1.1 google"));
-        let mut response = Response::new(Body::from(self.body));
-        *response.status_mut() =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *response.headers_mut() = self.headers;
-        response
-    }
-}
-
-const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
-const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
-const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
-const RESET_AFTER: HeaderName = HeaderName::from_static("x-ratelimit-reset-after");
-const BUCKET: HeaderName = HeaderName::from_static("x-ratelimit-bucket");
-const SCOPE: HeaderName = HeaderName::from_static("x-ratelimit-scope");
-const GLOBAL: HeaderName = HeaderName::from_static("x-ratelimit-global");
-
 /// The answer to a path that exists nowhere.
 pub(crate) fn not_found() -> Response {
     Answer::error(&NOT_FOUND.into()).into_response()
 }
 
-fn number(value: u64) -> HeaderValue {
-    HeaderValue::from(value)
-}
-
-fn text(value: &str) -> HeaderValue {
-    HeaderValue::from_str(value).unwrap_or(HeaderValue::from_static("0"))
+/// Every route: method and template, and whether it wants the bot's token.
+pub(crate) fn routes() -> Value {
+    route::all()
+        .map(|route| {
+            let Bucket {
+                method,
+                route: path,
+                ..
+            } = route.bucket;
+            json!({"method": method, "path": path, "auth": route.auth == Auth::Bot})
+        })
+        .collect()
 }

@@ -119,7 +119,6 @@ impl Traffic {
         json!({
             "routes": routes, "events": self.events, "identifies": self.identifies, "resumes": self.resumes,
             "invalid_sessions": self.invalid_sessions, "rate_limited": count(429),
-            "invalid_requests": count(401) + count(403) + count(429),
             "acknowledgement": self.latencies(), "traffic_seq": self.seq,
         })
     }

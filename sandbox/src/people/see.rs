@@ -170,7 +170,17 @@ pub(crate) fn transcript(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
 pub(crate) fn stats(world: &mut World, _ask: Ask<'_>) -> Result<Value, Bad> {
     let sessions = json!(world.sessions.connected());
     let stats = with(world.traffic.stats(), "gateway_connections", sessions);
-    Ok(with(stats, "version", json!(world.version())))
+    let invalid = &world.limits.invalid;
+    let mut stats = with(stats, "version", json!(world.version()));
+    if let Some(map) = stats.as_object_mut() {
+        let in_window = invalid.in_window(world.now_ms());
+        map.extend([
+            ("invalid_requests".into(), json!(invalid.total())),
+            ("invalid_requests_in_window".into(), json!(in_window)),
+            ("turned_away".into(), json!(invalid.turned_away())),
+        ]);
+    }
+    Ok(stats)
 }
 
 /// `client`: channels, people, roles and commands, as the web client of one person shows them.

@@ -121,6 +121,43 @@ pub(crate) fn fail_next(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     )
 }
 
+/// `delay_next`: the answer comes late.
+pub(crate) fn delay_next(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let delay_ms = ask
+        .number("delay_ms")?
+        .ok_or_else(|| ask.bad("delay_ms", "it is required"))?
+        .min(DELAY_MAX_MS);
+    order(world, ask, Fault::Delay { delay_ms })
+}
+
+/// `hang_next`: no answer comes for as long as the client waits.
+pub(crate) fn hang_next(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let after_commit = ask.flag("after_commit")?;
+    order(world, ask, Fault::Hang { after_commit })
+}
+
+/// `limits`: changes the rate limits that are given, and tells all of them.
+pub(crate) fn limits(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let positive = |key: &str| match ask.number(key)? {
+        Some(0) => Err(ask.bad(key, "it must be at least 1")),
+        number => Ok(number),
+    };
+    let (global_per_s, invalid) = (positive("global_per_s")?, positive("invalid_requests")?);
+    let on = ask.value("on").map(|_| ask.flag("on")).transpose()?;
+    let limits = &mut world.limits;
+    limits.on = on.unwrap_or(limits.on);
+    limits.global_per_s = global_per_s.unwrap_or(limits.global_per_s);
+    limits.invalid.limit = invalid.unwrap_or(limits.invalid.limit);
+    Ok(json!({
+        "on": limits.on, "global_per_s": limits.global_per_s, "invalid_requests": limits.invalid.limit,
+    }))
+}
+
+/// `routes`: every route of the REST interface, for tests that walk all of them.
+pub(crate) fn routes(_world: &mut World, _ask: Ask<'_>) -> Result<Value, Bad> {
+    Ok(json!({"routes": crate::rest::routes()}))
+}
+
 fn order(world: &mut World, ask: Ask<'_>, fault: Fault) -> Result<Value, Bad> {
     let method = ask
         .optional_text("method")?

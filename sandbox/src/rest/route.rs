@@ -127,6 +127,11 @@ impl Found {
     }
 }
 
+/// All routes.
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter()
+}
+
 /// Finds the route of a path below `/api/v10`.
 pub(crate) fn find(method: &str, path: &str) -> Result<Found, Known> {
     let segments: Vec<String> = path.split('/').skip(1).map(body::percent_decode).collect();

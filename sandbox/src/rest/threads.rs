@@ -36,14 +36,17 @@ pub(crate) fn change_channel(world: &mut World, call: &Call) -> Result<Reply, Ap
     let id = call.id("channel_id")?;
     let channel = access::channel(world, id, 0)?;
     let change = Change::read(call)?;
+    let renames = change.renames(channel);
     match &channel.thread {
         Some(thread) => {
             change.check_thread(world, channel, thread)?;
+            take_rename(world, id, renames)?;
             change.apply_to_thread(world, id);
             world.thread_updated(id);
         }
         None => {
             access::channel(world, id, MANAGE_CHANNELS)?;
+            take_rename(world, id, renames)?;
             if let Some(channel) = world.channels.get_mut(&id) {
                 change.name.into_iter().for_each(|name| channel.name = name);
                 change
@@ -58,6 +61,16 @@ pub(crate) fn change_channel(world: &mut World, call: &Call) -> Result<Reply, Ap
         }
     }
     read_channel(world, call)
+}
+
+/// New names and topics are few: a limit of their own that no header tells of.
+fn take_rename(world: &mut World, id: Snowflake, renames: bool) -> Result<(), ApiError> {
+    let now_ms = world.now_ms();
+    if !renames {
+        return Ok(());
+    }
+    let taken = world.limits.take_rename(id, now_ms);
+    taken.map_err(ApiError::sub_limited)
 }
 
 /// `DELETE /channels/{channel_id}`
@@ -343,6 +356,12 @@ impl Change {
         };
         form.finish()?;
         Ok(change)
+    }
+
+    /// Whether the channel gets another name or topic.
+    fn renames(&self, channel: &Channel) -> bool {
+        let named = self.name.as_ref().is_some_and(|name| *name != channel.name);
+        named || (self.topic.is_some() && self.topic != channel.topic)
     }
 
     /// Discord's rules: the maker of a thread may change it, its lock needs MANAGE_THREADS, an archived thread must be
