@@ -36,9 +36,17 @@ async fn mistakes_close_with_discords_codes() {
     let mut bot = rig.bot().await;
     bot.identify(&rig.token, INTENTS).await;
     assert_eq!(bot.close_code().await, 4005);
-    for text in ["{".to_owned(), "x".repeat(5000), "[]".to_owned()] {
+    let long = |length| format!("{{\"op\":1,\"d\":\"{}\"}}", "x".repeat(length));
+    // A frame of 4096 bytes is the longest that is read; one far beyond it is not even kept.
+    let mut bot = Bot::connect(rig.address).await;
+    let longest = long(4096 - long(0).len());
+    bot.socket.send(Message::text(longest)).await.unwrap();
+    assert_eq!(bot.frame().await["op"], 11);
+    let over = long(4097 - long(0).len());
+    for text in ["{".to_owned(), over, long(1 << 20), "[]".to_owned()] {
         let mut bot = Bot::connect(rig.address).await;
-        bot.socket.send(Message::text(text)).await.unwrap();
+        // Of the longest one not everything may go out before the server has closed.
+        bot.socket.send(Message::text(text)).await.ok();
         assert_eq!(bot.close_code().await, 4002);
     }
     let mut bot = Bot::open(&format!("ws://{}/?v=6", rig.address)).await;
