@@ -217,6 +217,8 @@ pub(crate) struct Channel {
     pub(crate) last_pin_ms: Option<u64>,
     /// The world's version at its last change; what long polls compare.
     pub(crate) version: u64,
+    /// Until when people see that the bot is typing, in milliseconds of the Unix epoch.
+    pub(crate) typing_until_ms: u64,
 }
 
 impl Channel {
@@ -237,6 +239,7 @@ impl Channel {
             last_message: None,
             last_pin_ms: None,
             version: 0,
+            typing_until_ms: 0,
         }
     }
 

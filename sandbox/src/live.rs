@@ -58,13 +58,19 @@ fn news(world: &World, told: u64) -> Value {
         .filter(|channel| channel.version > told);
     let mut channels = Map::new();
     let mut last = Map::new();
+    let mut typing = Map::new();
     for channel in changed {
         let id = channel.id.to_string();
+        let left_ms = channel.typing_until_ms.saturating_sub(world.now_ms());
+        if left_ms > 0 {
+            typing.insert(id.clone(), json!(left_ms));
+        }
         last.insert(id.clone(), json!(channel.last_message));
         channels.insert(id, json!(channel.version));
     }
     json!({
         "guild_id": world.seeds.guild, "version": world.version(), "structure_version": world.structure_version,
-        "channels": channels, "last_message_ids": last, "bot_online": world.sessions.connected() > 0,
+        "channels": channels, "last_message_ids": last, "typing_ms": typing,
+        "bot_online": world.sessions.connected() > 0,
     })
 }

@@ -107,6 +107,9 @@ pub(crate) fn delete_channel(world: &mut World, call: &Call) -> Result<Reply, Ap
     Ok(Reply::ok(json))
 }
 
+/// How long the sign of typing stays, unless a message comes first (Discord's documentation).
+const TYPING_MS: u64 = 10_000;
+
 /// `POST /channels/{channel_id}/typing`
 pub(crate) fn typing(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let id = call.id("channel_id")?;
@@ -117,6 +120,11 @@ pub(crate) fn typing(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
         d = with(d, "guild_id", json!(guild));
     }
     world.publish_channel("TYPING_START", id, d);
+    let until_ms = world.now_ms().saturating_add(TYPING_MS);
+    if let Some(channel) = world.channels.get_mut(&id) {
+        channel.typing_until_ms = until_ms;
+    }
+    world.touch(id);
     Ok(Reply::none())
 }
 

@@ -19,7 +19,7 @@ import { closeModal, openModal } from '/modal.js';
 import { Composer } from '/composer.js';
 import { Pane } from '/pane.js';
 import { Side } from '/side.js';
-import { channel, memory, reading, state } from '/state.js';
+import { channel, memory, person, reading, state } from '/state.js';
 
 const COUNT_MS = 300;
 
@@ -64,7 +64,8 @@ const app = {
   /** Looks at everything as somebody else. */
   async become(id) {
     state.me = id;
-    memory.set('shanty.person', id);
+    // By name: ids are others after every start.
+    memory.set('shanty.person', person(id)?.username ?? '');
     closeModal();
     const [open, below] = app.open();
     main.id = thread.id = undefined;
@@ -135,7 +136,11 @@ function news(said) {
     return;
   }
   banner('');
-  for (const pane of panes) if (pane.isBehind(said.channels[pane.id] ?? 0)) pane.refresh();
+  for (const pane of panes) {
+    if (!pane.isBehind(said.channels[pane.id] ?? 0)) continue;
+    pane.composer.typed(said.typing_ms[pane.id] ?? 0);
+    pane.refresh();
+  }
   for (const [id, last] of Object.entries(said.last_message_ids)) {
     if (!last || (state.last.has(id) && byId(state.last.get(id), last) >= 0)) continue;
     state.last.set(id, last);
@@ -189,13 +194,12 @@ async function start() {
   const defaults = await act('defaults');
   state.guild = defaults.guild_id;
   state.home = defaults.channel_id;
-  state.me = memory.get('shanty.person') ?? defaults.user_id;
+  state.me = defaults.user_id;
   reading.open(state.guild);
-  try {
-    await load();
-    if (!state.data.people.some((p) => p.id === state.me)) throw new Error('a person of an earlier start');
-  } catch {
-    state.me = defaults.user_id;
+  await load();
+  const before = state.data.people.find((p) => !p.bot && p.username === memory.get('shanty.person'));
+  if (before && before.id !== state.me) {
+    state.me = before.id;
     await load();
   }
   await side.begin();

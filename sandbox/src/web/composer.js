@@ -41,11 +41,12 @@ export class Composer {
     this.command = el('div', { class: 'command', role: 'group', hidden: true });
     this.reply = el('div', { class: 'answering', hidden: true });
     this.picked = el('ul', { class: 'picked', hidden: true });
+    this.typing = el('p', { class: 'typing', hidden: true });
     this.hint = el('p', { class: 'hint', role: 'status', id: `${id}-hint` });
     const chooser = el('input', { type: 'file', multiple: true, hidden: true, on: { change: () => { this.addFiles(chooser.files); chooser.value = ''; } } });
     this.attach = el('button', { type: 'button', class: 'icon attach', 'aria-label': 'Add files', title: 'Add files', on: { click: () => chooser.click() } }, '+');
     const send = el('button', { type: 'submit', class: 'icon send', 'aria-label': 'Send', title: 'Send (Enter)' }, '➤');
-    this.form.append(this.rows, this.line, this.reply, this.picked, el('div', { class: 'box' }, this.attach, this.input, this.command, send), chooser, this.hint);
+    this.form.append(this.rows, this.line, this.reply, this.picked, el('div', { class: 'box' }, this.attach, this.input, this.command, send), chooser, this.hint, this.typing);
   }
 
   get commands() { return runnable(state.data?.commands ?? []); }
@@ -65,6 +66,15 @@ export class Composer {
   say(text, bad = false) {
     this.hint.textContent = text;
     this.hint.classList.toggle('bad', bad);
+  }
+
+  /** Shows that the app is typing, for so long. */
+  typed(ms) {
+    clearTimeout(this.typingTimer);
+    this.typing.hidden = !ms;
+    if (!ms) return;
+    this.typing.replaceChildren(el('span', { class: 'dots', 'aria-hidden': 'true' }, el('i'), el('i'), el('i')), `${called(bot())} is typing…`);
+    this.typingTimer = setTimeout(() => this.typed(0), ms);
   }
 
   about(name, text, bad = false) {

@@ -45,6 +45,7 @@ export class Pane {
     this.version = 0;
     this.older = false;
     this.stick = true;
+    this.lastTop = 0;
     this.newFrom = undefined;
     this.away = 0;
     this.failed = undefined;
@@ -249,7 +250,10 @@ export class Pane {
 
   scrolled() {
     const left = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight;
-    this.stick = left < NEAR_PX;
+    // What grows below does not take a person away from the newest; only going up does.
+    if (left < NEAR_PX) this.stick = true;
+    else if (this.log.scrollTop < this.lastTop) this.stick = false;
+    this.lastTop = this.log.scrollTop;
     if (this.stick) { this.away = 0; this.seen(); }
     this.offerPresent(left);
     if (this.older && this.log.scrollTop < AHEAD_PX) this.loadOlder().catch((error) => this.fail(error));

@@ -92,7 +92,11 @@ impl World {
                 .map_or_else(|| nonce.to_string(), str::to_owned);
             self.remember_nonce(post.channel, text, id);
         }
+        let from_bot = post.author == self.application.id;
         if let Some(channel) = self.channels.get_mut(&post.channel) {
+            if from_bot {
+                channel.typing_until_ms = 0;
+            }
             channel.messages.insert(id, message);
             if channel.messages.len() > MESSAGES_MAX {
                 channel.messages.pop_first();

@@ -307,6 +307,18 @@ async fn the_socket_tells_of_channels_and_their_newest_message() {
         let news = told().await;
         if news["last_message_ids"][&channel] == json!(id) {
             assert!(news["channels"][&channel].as_u64() > first["version"].as_u64());
+            assert_eq!(news["typing_ms"], json!({}));
+            break;
+        }
+    }
+    let typing = format!("/channels/{channel}/typing");
+    rig.ok("POST", &typing, Value::Null).await;
+    while !told().await["typing_ms"][&channel].is_u64() {}
+    let answer = rig.post(&channel, "typed").await;
+    loop {
+        let news = told().await;
+        if news["last_message_ids"][&channel] == json!(answer) {
+            assert_eq!(news["typing_ms"], json!({}), "what was typed is there");
             return;
         }
     }
