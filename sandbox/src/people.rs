@@ -19,6 +19,7 @@ use crate::world::{Sandbox, World};
 mod act;
 mod ask;
 mod command;
+mod files;
 mod follow;
 mod html;
 mod pick;
@@ -27,8 +28,8 @@ mod stage;
 
 use ask::{Ask, Bad};
 
-/// Bytes of an action's body.
-const BODY_MAX: usize = 1024 * 1024;
+/// Bytes of an action's body: a file of 10 MiB as base64, with room for the rest.
+const BODY_MAX: usize = 15 * 1024 * 1024;
 /// The longest that an action waits for a change.
 const WAIT_MAX_MS: u64 = 30_000;
 

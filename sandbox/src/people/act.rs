@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Bad};
 use super::command::{Resolved, Typing};
+use super::files;
 use super::html;
 use crate::commands::{Command, MESSAGE_MENU, SLASH};
 use crate::guild::permissions::{
-    ADD_REACTIONS, MANAGE_THREADS, READ_MESSAGE_HISTORY, SEND_IN_THREADS, SEND_MESSAGES,
-    VIEW_CHANNEL,
+    ADD_REACTIONS, ATTACH_FILES, MANAGE_THREADS, READ_MESSAGE_HISTORY, SEND_IN_THREADS,
+    SEND_MESSAGES, VIEW_CHANNEL,
 };
 use crate::guild::{Channel, with};
 use crate::interaction::{Answer, Kind, Start, modal};
-use crate::message::draft::Settled;
+use crate::message::draft::{Planned, Settled};
 use crate::message::emoji::Emoji;
 use crate::message::mentions::Allowed;
 use crate::message::{REGULAR, REPLY, Reference};
@@ -206,17 +207,30 @@ pub(crate) fn modal_submit(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad
 /// `message`
 pub(crate) fn message(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let place = Place::read(world, ask)?;
-    let content = ask.text("content")?;
+    let uploads = files::uploads(ask, "attachments")?;
+    let content = ask.optional_text("content")?.unwrap_or_default();
     let chars = content.chars().count();
-    if content.trim().is_empty() || chars > CONTENT_MAX {
+    if (content.trim().is_empty() && uploads.is_empty()) || chars > CONTENT_MAX {
         return Err(ask.bad(
             "content",
             format!("it must have 1 to {CONTENT_MAX} characters"),
         ));
     }
     check_may_write(world, ask, place)?;
+    let may_attach = world
+        .channels
+        .get(&place.channel)
+        .is_some_and(|channel| world.permissions(place.user, channel) & ATTACH_FILES != 0);
+    if !uploads.is_empty() && !may_attach {
+        return Err(ask.bad("attachments", "the user may not send files in this channel"));
+    }
+    let files = uploads.into_iter().map(|upload| Planned::New {
+        upload,
+        description: None,
+    });
     let settled = Settled {
         content: content.to_owned(),
+        files: files.collect(),
         ..Settled::default()
     };
     let reference = replied(world, ask, place)?;

@@ -37,7 +37,7 @@ const app = {
     drawer(false);
     const pane = below ? thread : main;
     if (messageId) { await pane.refresh(); await pane.jump(messageId); }
-    else pane.composer.input.focus({ preventScroll: true });
+    else pane.composer.focus();
   },
 
   openThread(id) { return app.go(id); },
@@ -172,10 +172,20 @@ function drawer(open) {
 
 function closeThread() {
   setPlace(main.id);
-  follow().then(() => main.composer.input.focus({ preventScroll: true })).catch(report);
+  follow().then(() => main.composer.focus()).catch(report);
+}
+
+/** Typing anywhere goes to the message box of the column that is in use. */
+function typed(event) {
+  const idle = document.activeElement === document.body || document.activeElement?.closest('.log');
+  if (!idle || event.key.length !== 1 || event.ctrlKey || event.altKey || event.metaKey || event.key === ' ') return;
+  if (document.querySelector('dialog[open]') || popupOpen()) return;
+  const pane = document.activeElement.closest('#thread') && thread.id ? thread : main;
+  pane.composer.focus();
 }
 
 function keyed(event) {
+  typed(event);
   if (event.ctrlKey && !event.shiftKey && event.key.toLowerCase() === 'k') {
     event.preventDefault();
     if (!document.querySelector('dialog[open]')) side.find();
@@ -207,7 +217,7 @@ async function start() {
   setPlace(open, below);
   await follow();
   await app.modal();
-  main.composer.input.focus({ preventScroll: true });
+  main.composer.focus();
   listen({
     news,
     away() {

@@ -49,6 +49,11 @@ export class Composer {
     this.form.append(this.rows, this.line, this.reply, this.picked, el('div', { class: 'box' }, this.attach, this.input, this.command, send), chooser, this.hint, this.typing);
   }
 
+  focus() {
+    if (this.chips.active) this.chips.focus(this.chips.at);
+    else this.input.focus({ preventScroll: true });
+  }
+
   get commands() { return runnable(state.data?.commands ?? []); }
 
   place() {

@@ -28,7 +28,7 @@ export function rich(html, plain = '') {
   node.querySelectorAll('pre').forEach((pre) => {
     const fence = el('div', { class: 'fence' });
     pre.replaceWith(fence);
-    fence.append(pre, el('button', { type: 'button', class: 'copy', 'aria-label': 'Copy this block' }, 'Copy'));
+    fence.append(pre, el('button', { type: 'button', class: 'copy', tabindex: '-1', 'aria-label': 'Copy this block' }, 'Copy'));
   });
   return node;
 }

@@ -62,7 +62,12 @@ const replyOf = (m) => (m.type === 19 || (m.type === 0 && m.message_reference?.t
 
 function usedBy(m) {
   const meta = m.interaction_metadata;
-  if (meta?.name) return { user: meta.user, name: `${meta.command_type > 1 ? '' : '/'}${meta.name}` };
+  if (meta?.name) {
+    // Names of menu commands are plain words, those of slash commands are written with a slash.
+    const known = (state.data?.commands ?? []).filter((command) => command.name === meta.name || meta.name.startsWith(`${command.name} `));
+    const slash = meta.command_type ? meta.command_type === 1 && known.every((command) => (command.type ?? 1) === 1) : true;
+    return { user: meta.user, name: `${slash ? '/' : ''}${meta.name}` };
+  }
   if (m.notice && m.label?.startsWith('/')) return { user: person(state.me), name: m.label };
   return undefined;
 }

@@ -323,3 +323,48 @@ async fn the_socket_tells_of_channels_and_their_newest_message() {
         }
     }
 }
+
+#[tokio::test]
+async fn people_send_files() {
+    let rig = Rig::start().await;
+    let mut body = rig.place();
+    body["attachments"] = json!([
+        {"filename": "note.txt", "content": "hello"}, {"filename": "raw.bin", "base64": "AAEC/w=="},
+    ]);
+    let id = rig.act("message", body.clone()).await["message_id"].clone();
+    let path = format!("/channels/{}/messages/{}", rig.id("channel_id"), text(&id));
+    let message = rig.ok("GET", &path, Value::Null).await;
+    let host = rig.address.to_string();
+    let base = format!("http://{host}");
+    for (index, bytes) in [(0, b"hello".as_slice()), (1, &[0, 1, 2, 255])] {
+        let url = text(&message["attachments"][index]["url"]);
+        let file = get(&rig, url.strip_prefix(&base).unwrap(), &[(HOST, &host)]).await;
+        assert_eq!(&file.body[..], bytes);
+    }
+    for (files, field) in [
+        (json!([{"filename": "x"}]), "attachments.0.content"),
+        (
+            json!([{"filename": "x", "base64": "?"}]),
+            "attachments.0.base64",
+        ),
+        (
+            json!([{"filename": "", "content": ""}]),
+            "attachments.0.filename",
+        ),
+        (json!([{"content": ""}]), "attachments.0.filename"),
+        (json!([1]), "attachments.0"),
+        (json!("x"), "attachments"),
+        (
+            json!(vec![json!({"filename": "x", "content": "y"}); 11]),
+            "attachments",
+        ),
+        (json!([]), "content"),
+    ] {
+        body["attachments"] = files;
+        let refused = rig.try_act("message", body.clone()).await;
+        assert_eq!(
+            (refused.status, &refused.json()["field"]),
+            (400, &json!(field))
+        );
+    }
+}
