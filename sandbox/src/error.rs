@@ -38,6 +38,9 @@ pub(crate) const UNKNOWN_EMOJI: Known = Known::new(400, 10014, "Unknown Emoji");
 pub(crate) const UNKNOWN_WEBHOOK: Known = Known::new(404, 10015, "Unknown Webhook");
 pub(crate) const UNKNOWN_INTERACTION: Known = Known::new(404, 10062, "Unknown interaction");
 pub(crate) const UNKNOWN_COMMAND: Known = Known::new(404, 10063, "Unknown application command");
+pub(crate) const UNKNOWN_OVERRIDES: Known =
+    Known::new(404, 10066, "Unknown application command permissions");
+pub(crate) const NOT_FOR_BOTS: Known = Known::new(403, 20001, "Bots cannot use this endpoint");
 pub(crate) const TOO_MANY_COMMANDS: Known = Known::new(
     400,
     30032,
@@ -47,6 +50,11 @@ pub(crate) const TOO_MANY_PINS: Known =
     Known::new(400, 30003, "Maximum number of pins reached (250)");
 pub(crate) const TOO_MANY_REACTIONS: Known =
     Known::new(400, 30010, "Maximum number of reactions reached (20)");
+pub(crate) const TOO_MANY_CREATES: Known = Known::new(
+    400,
+    30034,
+    "Max number of daily application command creates has been reached (200)",
+);
 pub(crate) const OLD_EDITS: Known = Known::new(
     429,
     30046,

@@ -23,6 +23,7 @@ mod call;
 mod callback;
 mod guilds;
 mod messages;
+mod overrides;
 mod pins;
 mod reactions;
 mod registry;
@@ -34,7 +35,7 @@ mod webhooks;
 use answer::Answer;
 use body::Read;
 pub(crate) use body::pairs as query_pairs;
-use call::{Call, Reply};
+use call::{Call, Caller, Reply};
 use route::{Auth, Found};
 
 /// How long an answer that hangs takes until the front gives it up.
@@ -134,7 +135,7 @@ impl Asked<'_> {
         found: Found,
         read: Result<Read, ApiError>,
     ) -> (Answer, Pause) {
-        if found.route.auth == Auth::Bot && !self.is_authorised(world) {
+        if !found.route.auth.lets(self.caller(world)) {
             return (Answer::error(&UNAUTHORIZED.into()), Pause::None);
         }
         let now_ms = world.now_ms();
@@ -167,7 +168,8 @@ impl Asked<'_> {
         read: Result<Read, ApiError>,
         fault: Option<Fault>,
     ) -> (Answer, Pause) {
-        let run = || match Self::run(world, found, read, self.parts) {
+        let caller = self.caller(world);
+        let run = || match self.run(world, found, read, caller) {
             Ok(reply) => Answer::reply(&reply),
             Err(error) => Answer::error(&error),
         };
@@ -197,29 +199,36 @@ impl Asked<'_> {
     }
 
     fn run(
+        &self,
         world: &mut World,
         found: Found,
         read: Result<Read, ApiError>,
-        parts: &Parts,
+        caller: Caller,
     ) -> Result<Reply, ApiError> {
         let read = read?;
-        let query = parts.uri.query().map(body::pairs).unwrap_or_default();
+        let query = self.parts.uri.query().map(body::pairs).unwrap_or_default();
         let call = Call {
             params: found.params,
             query,
             body: read.json,
             uploads: read.uploads,
+            caller,
         };
         (found.route.handler)(world, &call)
     }
 
-    fn is_authorised(&self, world: &World) -> bool {
-        let sent = self
-            .parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        sent.and_then(|value| value.strip_prefix("Bot ")) == Some(world.application.token.as_str())
+    fn caller(&self, world: &World) -> Caller {
+        let header = self.parts.headers.get(AUTHORIZATION);
+        let sent = header
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        if sent.strip_prefix("Bot ") == Some(world.application.token.as_str()) {
+            return Caller::Bot;
+        }
+        let person = sent
+            .strip_prefix("Bearer ")
+            .and_then(|token| world.bearers.get(token));
+        person.map_or(Caller::Nobody, |user| Caller::Person(*user))
     }
 }
 
@@ -237,7 +246,7 @@ pub(crate) fn routes() -> Value {
                 route: path,
                 ..
             } = route.bucket;
-            json!({"method": method, "path": path, "auth": route.auth == Auth::Bot})
+            json!({"method": method, "path": path, "auth": route.auth != Auth::Open})
         })
         .collect()
 }

@@ -27,6 +27,11 @@ impl Snowflake {
         (self.0 >> 22).saturating_add(EPOCH_MS)
     }
 
+    /// The id before this one, by which Discord means all channels of a guild.
+    pub(crate) const fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// The shard of `count` that carries the guild with this id.
     pub(crate) const fn shard(self, count: u64) -> u64 {
         match (self.0 >> 22).checked_rem(count) {

@@ -18,6 +18,11 @@ pub(crate) fn interaction() -> String {
     random::<64>()
 }
 
+/// A token by which a program acts as a person who allowed it to.
+pub(crate) fn bearer() -> String {
+    random::<24>()
+}
+
 /// An id of a gateway session.
 pub(crate) fn session() -> String {
     let mut bytes = [0; 16];

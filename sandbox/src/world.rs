@@ -71,6 +71,8 @@ pub(crate) struct World {
     pub(crate) budget: Budget,
     /// What people last saw of the bot.
     pub(crate) shown_presence: Presence,
+    /// People who let a program act for them, by its token.
+    pub(crate) bearers: HashMap<String, Snowflake>,
     pub(crate) limits: Limits,
     pub(crate) faults: Faults,
     pub(crate) traffic: Traffic,
@@ -132,6 +134,7 @@ impl World {
             budget: Budget::new(options.identifies_per_day, options.identify_interval_ms),
             shown_presence: Presence::offline(),
             limits: Limits::new(options.limits),
+            bearers: HashMap::new(),
             faults: Faults::default(),
             traffic: Traffic::default(),
             nonces: VecDeque::new(),

@@ -28,12 +28,13 @@ async fn add_to_guild(world: &World, more: &Value) -> Value {
     world.act("guild", more).await
 }
 
-/// The same, for somebody else and elsewhere.
+/// The same, for somebody else and elsewhere, whether or not a client of Discord's would offer the commands there.
 fn person_at(person: &Person, guild: &Value, channel: &Value, user: &Value) -> Person {
     let text = |id: &Value| id.as_str().unwrap_or_default().to_owned();
     let mut other = person.in_channel(&text(channel));
     other.id = text(user);
     other.guild = text(guild);
+    other.forges = true;
     other
 }
 
@@ -223,6 +224,7 @@ async fn other_guilds_and_direct_messages_are_refused() {
 
         let mut body = direct.command(name, options);
         body["guild_id"] = Value::Null;
+        body["forged"] = json!(true);
         let (status, answer) = direct.act("slash", &body).await;
         assert_eq!(status, 200, "{answer}");
         let answer = direct

@@ -60,6 +60,7 @@ impl Demo {
             id: text("user_id"),
             guild: text("guild_id"),
             channel: text("channel_id"),
+            forges: false,
         }
     }
 

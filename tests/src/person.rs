@@ -15,6 +15,8 @@ pub struct Person {
     pub guild: String,
     /// The channel that they type in.
     pub channel: String,
+    /// Whether their commands are sent even where no client of Discord's offers them.
+    pub forges: bool,
 }
 
 /// A message as a person sees it.
@@ -192,7 +194,7 @@ impl Person {
             .collect();
         json!({
             "guild_id": self.guild, "channel_id": self.channel, "user_id": self.id,
-            "name": name, "options": options,
+            "name": name, "options": options, "forged": self.forges,
         })
     }
 

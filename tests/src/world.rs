@@ -227,6 +227,7 @@ impl World {
             id: text(field),
             guild: text("guild_id"),
             channel: text("channel_id"),
+            forges: false,
         }
     }
 

@@ -28,6 +28,8 @@ use crate::world::reactions::At;
 
 /// Characters that a person may write.
 const CONTENT_MAX: usize = 4000;
+/// Tokens of people at once.
+const BEARERS_MAX: usize = 1000;
 
 /// Where someone does something.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +73,9 @@ impl Place {
 pub(crate) fn slash(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let place = Place::read(world, ask)?;
     let kind = ask.number("type")?.unwrap_or(SLASH);
+    if !(SLASH..=MESSAGE_MENU).contains(&kind) {
+        return Err(ask.bad("type", "it must be 1, 2 or 3"));
+    }
     let command = meant(world, ask, place, kind)?;
     let mut resolved = Resolved::default();
     let mut data = command_data(command, place);
@@ -275,6 +280,20 @@ pub(crate) fn react(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     Ok(json!({}))
 }
 
+/// `bearer`: a token with which a program acts for a person, as after their consent.
+pub(crate) fn bearer(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let user = ask.id("user_id")?;
+    if world.users.get(&user).is_none_or(|user| user.bot) {
+        return Err(ask.bad("user_id", "there is no such person"));
+    }
+    if world.bearers.len() >= BEARERS_MAX {
+        return Err(ask.bad("user_id", format!("there are {BEARERS_MAX} tokens already")));
+    }
+    let token = crate::token::bearer();
+    world.bearers.insert(token.clone(), user);
+    Ok(json!({"token": token}))
+}
+
 /// The message that a person replies to, by `reply_to`.
 fn replied(world: &World, ask: Ask<'_>, place: Place) -> Result<Option<Reference>, Bad> {
     let Some(id) = ask.optional_id("reply_to")? else {
@@ -309,7 +328,20 @@ fn check_may_write(world: &World, ask: Ask<'_>, place: Place) -> Result<(), Bad>
 fn meant<'a>(world: &'a World, ask: Ask<'_>, place: Place, kind: u64) -> Result<&'a Command, Bad> {
     let name = ask.text("name")?;
     let found = world.commands.meant(place.guild, kind, name);
-    found.ok_or_else(|| ask.bad("name", "the bot has no such command"))
+    let unknown = || ask.bad("name", "the bot has no such command here");
+    if ask.flag("forged")? {
+        // For tests of what the bot itself checks: a request that no client of Discord's would send.
+        return found
+            .or_else(|| world.commands.anywhere(kind, name))
+            .ok_or_else(unknown);
+    }
+    let command = found.ok_or_else(unknown)?;
+    if let Some(channel) = world.channels.get(&place.channel) {
+        world
+            .check_use(command, place.user, channel)
+            .map_err(|why| ask.bad("name", why.to_string()))?;
+    }
+    Ok(command)
 }
 
 fn command_data(command: &Command, place: Place) -> Value {

@@ -6,6 +6,17 @@ use crate::error::ApiError;
 use crate::message::draft::Upload;
 use crate::snowflake::Snowflake;
 
+/// Whose token came with a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// None, or one that nobody has.
+    #[default]
+    Nobody,
+    Bot,
+    /// Somebody who allowed the application to act for them.
+    Person(Snowflake),
+}
+
 /// A request: path and query parameters, body, files.
 #[derive(Debug, Default)]
 pub(crate) struct Call {
@@ -13,6 +24,7 @@ pub(crate) struct Call {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Value,
     pub(crate) uploads: Vec<Upload>,
+    pub(crate) caller: Caller,
 }
 
 impl Call {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, Reply};
 use super::messages::shown;
-use crate::commands::check::check_choice_list;
+use crate::commands::options::check_choice_list;
 use crate::error::{ALREADY_ACKNOWLEDGED, ApiError, Form, UNKNOWN_INTERACTION};
 use crate::field::{Fields, not_among};
 use crate::interaction::{Answer, Interaction, Kind as Interacted, modal};

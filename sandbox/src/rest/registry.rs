@@ -4,15 +4,25 @@ use serde_json::{Map, Value};
 
 use super::access;
 use super::call::{Call, Reply};
-use crate::commands::{Command, MENU_MAX, Registration, SLASH, SLASH_MAX, check};
-use crate::error::{ApiError, Form, TOO_MANY_COMMANDS, UNKNOWN_APPLICATION, UNKNOWN_COMMAND};
+use crate::commands::{
+    Command, ENTRY_POINT, MENU_MAX, MESSAGE_MENU, Registration, SLASH, SLASH_MAX, USER_MENU, check,
+    locales, most_of,
+};
+use crate::error::{
+    ApiError, Form, TOO_MANY_COMMANDS, TOO_MANY_CREATES, UNKNOWN_APPLICATION, UNKNOWN_COMMAND,
+};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
 /// `GET .../commands`
 pub(crate) fn list(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let scope = scope(world, call)?;
-    Ok(Reply::ok(all(world, scope)))
+    let mut shown = all(world, scope);
+    if !call.query_flag("with_localizations") {
+        let commands = shown.as_array_mut();
+        commands.into_iter().flatten().for_each(locales::strip);
+    }
+    Ok(Reply::ok(shown))
 }
 
 /// `PUT .../commands`
@@ -24,7 +34,7 @@ pub(crate) fn replace(world: &mut World, call: &Call) -> Result<Reply, ApiError>
         .list()?
         .iter()
         .enumerate()
-        .take(SLASH_MAX + 2 * MENU_MAX + 1)
+        .take(SLASH_MAX + 3 * MENU_MAX)
     {
         let path = index.to_string();
         let Some(new) = check::command(value, &path, &mut form) else {
@@ -44,11 +54,14 @@ pub(crate) fn replace(world: &mut World, call: &Call) -> Result<Reply, ApiError>
         list.push(new);
     }
     form.finish()?;
-    for (kind, most) in [(SLASH, SLASH_MAX), (2, MENU_MAX), (3, MENU_MAX)] {
-        if list.iter().filter(|new| new.kind == kind).count() > most {
+    for kind in [SLASH, USER_MENU, MESSAGE_MENU, ENTRY_POINT] {
+        if list.iter().filter(|new| new.kind == kind).count() > most_of(kind) {
             return Err(TOO_MANY_COMMANDS.into());
         }
     }
+    let is_new = |new: &&Registration| world.commands.replaced(scope, new).is_none();
+    let count = list.iter().filter(is_new).count();
+    count_creates(world, scope, count)?;
     let mut commands = std::mem::take(&mut world.commands);
     commands.replace(scope, list, || world.next_id());
     world.commands = commands;
@@ -65,8 +78,11 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
         .list(scope)
         .iter()
         .any(|c| c.kind == new.kind && c.name == new.name);
-    if !known && !world.commands.has_room(scope, new.kind) {
-        return Err(TOO_MANY_COMMANDS.into());
+    if !known {
+        if !world.commands.has_room(scope, new.kind) {
+            return Err(TOO_MANY_COMMANDS.into());
+        }
+        count_creates(world, scope, 1)?;
     }
     let mut commands = std::mem::take(&mut world.commands);
     let (id, is_new) = commands.upsert(scope, new, || world.next_id());
@@ -111,8 +127,9 @@ pub(crate) fn change(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
             message,
         ));
     }
-    let version = world.next_id();
-    world.commands.change(scope, id, new, version);
+    let mut commands = std::mem::take(&mut world.commands);
+    commands.change(scope, id, new, || world.next_id());
+    world.commands = commands;
     world.structure_changed();
     Ok(Reply::ok(
         find(world, scope, id)?.json(world.application.id),
@@ -137,6 +154,16 @@ fn scope(world: &World, call: &Call) -> Result<Option<Snowflake>, ApiError> {
         return Ok(None);
     }
     Ok(Some(access::guild(world, call.id("guild_id")?)?.id))
+}
+
+fn count_creates(
+    world: &mut World,
+    scope: Option<Snowflake>,
+    count: usize,
+) -> Result<(), ApiError> {
+    let now_ms = world.now_ms();
+    let counted = world.commands.count_creates(scope, count, now_ms);
+    Ok(counted.map_err(|_| TOO_MANY_CREATES)?)
 }
 
 fn checked(value: &Value) -> Result<Registration, ApiError> {

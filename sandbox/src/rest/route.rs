@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use super::body;
-use super::call::{Call, Reply};
+use super::call::{Call, Caller, Reply};
 use crate::error::{ApiError, Known, METHOD_NOT_ALLOWED, NOT_FOUND};
 use crate::limits::Bucket;
 use crate::world::World;
@@ -22,8 +22,21 @@ type Handler = fn(&mut World, &Call) -> Result<Reply, ApiError>;
 pub(crate) enum Auth {
     /// `Authorization: Bot TOKEN`.
     Bot,
+    /// That, or `Authorization: Bearer TOKEN` of a person.
+    BotOrPerson,
     /// Anyone, or whoever knows the token in the path.
     Open,
+}
+
+impl Auth {
+    /// Whether this caller may go on.
+    pub(crate) const fn lets(self, caller: Caller) -> bool {
+        match self {
+            Self::Bot => matches!(caller, Caller::Bot),
+            Self::BotOrPerson => matches!(caller, Caller::Bot | Caller::Person(_)),
+            Self::Open => true,
+        }
+    }
 }
 
 /// One route.
@@ -79,7 +92,13 @@ impl Route {
             inner.map_or(Segment::Fixed(segment), Segment::Param)
         });
         Self {
-            auth: if open { Auth::Open } else { Auth::Bot },
+            auth: if open {
+                Auth::Open
+            } else if template.ends_with("/permissions") {
+                Auth::BotOrPerson
+            } else {
+                Auth::Bot
+            },
             // Interaction endpoints are not bound to the global limit (Discord's page on rate limits).
             bucket: Bucket {
                 method,

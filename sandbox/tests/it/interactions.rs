@@ -126,8 +126,9 @@ async fn answers_mention_users_only_by_default() {
 async fn commands_come_from_threads_dms_bots_and_other_guilds() {
     let rig = Rig::start().await;
     let mut bot = rig.bot().await;
-    rig.register(json!([{"name": "go", "description": "d"}]))
-        .await;
+    let global = format!("/applications/{}/commands", rig.id("application_id"));
+    let commands = json!([{"name": "go", "description": "d"}]);
+    rig.ok("PUT", &global, commands).await;
     let dms = rig
         .act("guild", json!({"dms": [{"user_id": rig.id("user_id")}]}))
         .await["dms"]

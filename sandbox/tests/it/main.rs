@@ -6,6 +6,7 @@
 )]
 
 mod clients;
+mod commands;
 mod flow;
 mod foreign;
 mod gateway;

@@ -126,6 +126,18 @@ impl Rig {
 
     /// A REST request with the bot's token.
     pub(crate) async fn api(&self, method: &str, path: &str, body: Value) -> Answer {
+        let token = format!("Bot {}", self.token);
+        self.api_as(&token, method, path, body).await
+    }
+
+    /// A REST request with any authorisation.
+    pub(crate) async fn api_as(
+        &self,
+        authorization: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> Answer {
         let bytes = if body.is_null() {
             Bytes::new()
         } else {
@@ -135,7 +147,7 @@ impl Rig {
             .method(method)
             .uri(format!("/api/v10{path}"))
             .header(HOST, self.address.to_string())
-            .header(AUTHORIZATION, format!("Bot {}", self.token))
+            .header(AUTHORIZATION, authorization)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(bytes));
         self.send(request.unwrap()).await

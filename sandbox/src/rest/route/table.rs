@@ -3,7 +3,7 @@
 //! The first match wins, so a literal segment stands before a parameter in the same place.
 
 use super::super::{
-    callback, guilds, messages, pins, reactions, registry, threads, users, webhooks,
+    callback, guilds, messages, overrides, pins, reactions, registry, threads, users, webhooks,
 };
 use super::{FREE, LOOSE, Row, WRITE};
 
@@ -45,9 +45,12 @@ const COMMANDS: &[Row] = &[
     ("GET", "/applications/{application_id}/guilds/{guild_id}/commands", LOOSE, registry::list),
     ("PUT", "/applications/{application_id}/guilds/{guild_id}/commands", LOOSE, registry::replace),
     ("POST", "/applications/{application_id}/guilds/{guild_id}/commands", LOOSE, registry::create),
+    ("GET", "/applications/{application_id}/guilds/{guild_id}/commands/permissions", LOOSE, overrides::list),
     ("GET", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}", LOOSE, registry::read),
     ("PATCH", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}", LOOSE, registry::change),
     ("DELETE", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}", LOOSE, registry::delete),
+    ("GET", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}/permissions", LOOSE, overrides::read),
+    ("PUT", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}/permissions", LOOSE, overrides::replace),
 ];
 
 /// Answering interactions, by their token.
