@@ -24,6 +24,7 @@ pub(crate) mod presence;
 pub(crate) mod publish;
 mod ready;
 pub(crate) mod session;
+mod sight;
 pub(crate) mod wire;
 
 use budget::Taken;

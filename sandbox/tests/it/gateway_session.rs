@@ -337,3 +337,29 @@ async fn the_server_may_ask_for_a_heartbeat() {
         "the others are taken in silence"
     );
 }
+
+#[tokio::test]
+async fn who_comes_to_see_a_channel_is_told_of_its_threads() {
+    let rig = Rig::start().await;
+    let channel = rig.id("channel_id");
+    let made = json!({"name": "talk", "type": 11});
+    let path = format!("/channels/{channel}/threads");
+    let thread = rig.ok("POST", &path, made).await["id"].clone();
+    let sees = |bits: &str| {
+        let one = json!({"channel_id": channel, "id": rig.id("application_id"), "deny": bits});
+        json!({"overwrites": [one]})
+    };
+    rig.act("guild", sees("1024")).await;
+    let (mut bot, _) = ready(&rig, INTENTS).await;
+    let guild = bot.event("GUILD_CREATE").await;
+    assert_eq!(guild["threads"], json!([]));
+    rig.act("guild", sees("0")).await;
+    let synced = bot.event("THREAD_LIST_SYNC").await;
+    assert_eq!(synced["guild_id"], rig.defaults["guild_id"]);
+    assert_eq!(synced["channel_ids"], json!([channel]));
+    assert_eq!(synced["threads"][0]["id"], thread);
+    assert_eq!(
+        synced["members"][0]["user_id"],
+        rig.defaults["application_id"]
+    );
+}

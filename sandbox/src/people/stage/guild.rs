@@ -18,6 +18,7 @@ const ENTRIES_MAX: usize = 1000;
 /// `guild`
 pub(crate) fn guild(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let guild = target(world, ask)?;
+    let sight = world.sight(guild);
     each(ask, "roles", |entry| {
         let (name, bits) = (entry.text("name")?, entry.bits("permissions")?);
         let color = u32::try_from(entry.number("color")?.unwrap_or(0)).unwrap_or(0);
@@ -64,6 +65,7 @@ pub(crate) fn guild(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
         world.dm_with(user);
         Ok(())
     })?;
+    world.sync_threads(&sight);
     world.structure_changed();
     Ok(ids(world, guild))
 }
