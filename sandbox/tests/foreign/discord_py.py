@@ -79,7 +79,7 @@ async def ping(interaction: discord.Interaction):
 async def everything(
     interaction: discord.Interaction,
     text: app_commands.Range[str, 1, 20],
-    whole: app_commands.Range[int, -5, 2**53],
+    whole: app_commands.Range[int, -5, 2**53 - 1],
     truth: bool,
     person: discord.Member,
     place: discord.TextChannel,
@@ -212,7 +212,7 @@ async def guild_commands():
     ]
     assert {o['type'] for o in options} == set(range(3, 12)), 'an option type is missing'
     assert (options[0]['min_length'], options[0]['max_length']) == (1, 20)
-    assert (options[1]['min_value'], options[1]['max_value']) == (-5, 2**53)
+    assert (options[1]['min_value'], options[1]['max_value']) == (-5, 2**53 - 1)
     assert [c['name'] for c in options[9]['choices']] == ['One', 'Two']
     assert synced['Greet'].type is discord.AppCommandType.user
     assert synced['guarded'].default_member_permissions == discord.Permissions(manage_guild=True)
@@ -231,14 +231,14 @@ async def a_slash_command_with_every_option():
     role = discord.utils.get(world.guild.roles, name='Operator')
     place = discord.utils.get(world.guild.text_channels, name='ops')
     values = [
-        option('text', 3, 'häɪ'), option('whole', 4, 2**53), option('truth', 5, False),
+        option('text', 3, 'häɪ'), option('whole', 4, 2**53 - 1), option('truth', 5, False),
         option('person', 6, str(world.approver.id)), option('place', 7, str(place.id)), option('role', 8, str(role.id)),
         option('whom', 9, str(role.id)), option('real', 10, 1.25),
         option('file', 11, {'filename': 'a.txt', 'content': 'attached'}), option('choice', 4, 2),
     ]  # fmt: skip
     await world.operator.slash('all', values)
     interaction, namespace, person, channel, given_role, whom, file, choice, left_out = await bot.next()
-    assert namespace['text'] == 'häɪ' and namespace['whole'] == 2**53 and namespace['truth'] is False
+    assert namespace['text'] == 'häɪ' and namespace['whole'] == 2**53 - 1 and namespace['truth'] is False
     assert namespace['real'] == 1.25 and left_out is None and choice.name == 'Two'
     assert isinstance(person, discord.Member) and person.id == world.approver.id
     assert person.resolved_permissions.send_messages, 'the resolved member has no permissions'

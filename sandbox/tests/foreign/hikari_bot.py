@@ -191,14 +191,14 @@ async def commands_of_both_scopes():
 async def a_slash_command_with_every_option():
     role, place = world.role('Operator'), world.place('ops')
     await world.operator.slash('all', [
-        option('text', 3, 'häɪ'), option('whole', 4, 2**53), option('truth', 5, False),
+        option('text', 3, 'häɪ'), option('whole', 4, 2**53 - 1), option('truth', 5, False),
         option('person', 6, str(world.approver.id)), option('place', 7, str(place.id)), option('role', 8, str(role.id)),
         option('whom', 9, str(role.id)), option('real', 10, 1.25),
         option('file', 11, {'filename': 'a.txt', 'content': 'attached'}), option('choice', 4, 2),
     ])  # fmt: skip
     interaction = await world.next(hikari.CommandInteraction)
     values = {o.name: o.value for o in interaction.options}
-    assert (values['text'], values['whole'], values['truth'], values['real']) == ('häɪ', 2**53, False, 1.25)
+    assert (values['text'], values['whole'], values['truth'], values['real']) == ('häɪ', 2**53 - 1, False, 1.25)
     assert values['person'] == world.approver.id and values['place'] == place.id and values['choice'] == 2
     member = interaction.resolved.members[values['person']]
     assert member.permissions & hikari.Permissions.SEND_MESSAGES

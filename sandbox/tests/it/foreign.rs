@@ -32,6 +32,11 @@ async fn hikari() {
     judge("python/bin/python", "hikari_bot.py", "hikari").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn disnake() {
+    judge("python/bin/python", "disnake_bot.py", "disnake").await;
+}
+
 /// Runs a script against a sandbox without limits, and for its last part one with them.
 async fn judge(interpreter: &str, script: &str, library: &str) {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/foreign");
