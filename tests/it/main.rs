@@ -5,6 +5,9 @@
     reason = "an unwrap in a test is an assertion, also outside of its function"
 )]
 
+mod browser;
+mod browser_look;
+mod browser_safety;
 mod chat_cancel;
 mod chat_discord;
 mod chat_lists;

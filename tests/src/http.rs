@@ -34,6 +34,22 @@ impl Http {
             .await
     }
 
+    /// A call with a JSON body, or without one when it is null; gives the status and the answer.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+        let bytes = if body.is_null() {
+            Bytes::new()
+        } else {
+            Bytes::from(body.to_string())
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("content-type", "application/json")
+            .body(Full::new(bytes));
+        self.send(request.expect("invariant: the parts of a request are valid"))
+            .await
+    }
+
     /// A call of Discord's REST interface, made with the bot's own token.
     pub(crate) async fn api(
         &self,
@@ -49,6 +65,29 @@ impl Http {
             .header("authorization", format!("Bot {token}"))
             .header("user-agent", "DiscordBot (https://example.org, 1)")
             .body(Full::new(Bytes::from(body.to_string())));
+        self.send(request.expect("invariant: the parts of a request are valid"))
+            .await
+    }
+
+    /// Creates a message with a file as the bot; gives the status and the answer. The file's name is sent as it is.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        token: &str,
+        name: &str,
+        file: &str,
+    ) -> (u16, Value) {
+        let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+        let body = format!(
+            "--rig\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"{quoted}\"\r\n\r\n{file}\r\n--rig--\r\n"
+        );
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}api/v10{path}", self.base))
+            .header("content-type", "multipart/form-data; boundary=rig")
+            .header("authorization", format!("Bot {token}"))
+            .header("user-agent", "DiscordBot (https://example.org, 1)")
+            .body(Full::new(Bytes::from(body)));
         self.send(request.expect("invariant: the parts of a request are valid"))
             .await
     }

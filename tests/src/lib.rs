@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alone;
+pub mod browser;
 pub mod call;
 pub mod demo;
 pub mod gate;
@@ -20,6 +22,8 @@ mod http;
 mod judged;
 mod runs;
 
+pub use alone::Alone;
+pub use browser::{Browser, Screen};
 pub use call::Call;
 pub use demo::Demo;
 pub use gate::Gate;
