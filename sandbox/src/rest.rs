@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::Response;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::error::{ApiError, NOT_FOUND, UNAUTHORIZED};
@@ -57,12 +58,14 @@ pub(crate) async fn handle(sandbox: Sandbox, request: Request) -> Response {
     let path = parts.uri.path().to_owned();
     let short = route::below_api(&path).unwrap_or_default().to_owned();
     let taken = body::collect(&sandbox.intake, body).await;
-    let size = taken.as_ref().map_or(0, |taken| taken.bytes.len());
     let read = match &taken {
         Ok(taken) => body::read(&parts, taken.bytes.clone()).await,
         Err(error) => Err(error.clone()),
     };
-    let request_summary = read.as_ref().map_or(Value::Null, body::summary);
+    let request_summary = match (&read, &taken) {
+        (Ok(read), Ok(taken)) => body::summary(&parts, read, &taken.bytes),
+        (Err(_), _) | (_, Err(_)) => Bytes::new(),
+    };
     let found = route::find(parts.method.as_str(), &short);
     let route_name = found.as_ref().map_or("", |found| found.route.bucket.route);
     let (answer, pause) = {
@@ -93,7 +96,6 @@ pub(crate) async fn handle(sandbox: Sandbox, request: Request) -> Response {
             request: request_summary,
             response: answer.body.clone(),
             at_ms,
-            request_bytes: size,
         });
         (answer, pause)
     };

@@ -75,14 +75,18 @@ pub(crate) fn attachment(sandbox: &Sandbox, request: &Request) -> Response {
     let Some(found) = found else {
         return rest::not_found();
     };
-    let mut response = file(
-        found.content_type,
-        "default-src 'none'; sandbox",
-        found.bytes,
-    );
+    let picture = found.picture();
+    let (kind, how) = match picture {
+        Some(kind) => (kind, "inline"),
+        // A name alone is no picture: nothing but its first bytes lets a file be shown in place.
+        None if found.content_type.starts_with("image/") => {
+            ("application/octet-stream", "attachment")
+        }
+        None => (found.content_type, "attachment"),
+    };
+    let mut response = file(kind, "default-src 'none'; sandbox", found.bytes);
     // Names hold letters, digits, dots, dashes and underscores only, so they need no quoting.
-    let disposition =
-        HeaderValue::from_str(&format!("attachment; filename=\"{}\"", found.filename));
+    let disposition = HeaderValue::from_str(&format!("{how}; filename=\"{}\"", found.filename));
     response.headers_mut().insert(
         CONTENT_DISPOSITION,
         disposition.unwrap_or(HeaderValue::from_static("attachment")),

@@ -16,6 +16,9 @@ const REQUEST_MAX: usize = 25 * 1024 * 1024;
 /// Bytes of a JSON document; far above any that passes the checks.
 const JSON_MAX: usize = 2 * 1024 * 1024;
 
+/// Parts of a multipart body: ten files and a document are all that a message takes.
+const PARTS_MAX: usize = 100;
+
 /// The body as it came.
 pub(crate) async fn collect(intake: &Intake, body: Body) -> Result<Taken, ApiError> {
     let taken = intake.take(body, REQUEST_MAX).await;
@@ -36,19 +39,9 @@ pub(crate) struct Read {
 
 /// Reads a body by its content type; no body is an empty object.
 pub(crate) async fn read(parts: &Parts, bytes: Bytes) -> Result<Read, ApiError> {
-    let kind = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let essence = essence(parts);
     if essence == "multipart/form-data" {
-        return read_multipart(kind, bytes).await;
+        return read_multipart(content_type(parts), bytes).await;
     }
     if bytes.is_empty() {
         return Ok(Read {
@@ -76,15 +69,32 @@ pub(crate) async fn read(parts: &Parts, bytes: Bytes) -> Result<Read, ApiError> 
     })
 }
 
-/// A body as the traffic record shows it: files by name and size only.
-pub(crate) fn summary(read: &Read) -> Value {
+/// A body as the traffic record shows it, as JSON text: files by name and size only.
+pub(crate) fn summary(parts: &Parts, read: &Read, bytes: &Bytes) -> Bytes {
+    if essence(parts) == "application/json" && !bytes.is_empty() {
+        return bytes.clone();
+    }
     if read.uploads.is_empty() {
-        return read.json.clone();
+        return read.json.to_string().into();
     }
     let files = read.uploads.iter().map(|upload| {
         json!({"slot": upload.slot, "filename": upload.filename, "size": upload.bytes.len()})
     });
-    json!({"payload_json": read.json, "files": files.collect::<Vec<_>>()})
+    let shown = json!({"payload_json": read.json, "files": files.collect::<Vec<_>>()});
+    shown.to_string().into()
+}
+
+/// The content type without its parameters.
+fn essence(parts: &Parts) -> String {
+    let kind = content_type(parts).split(';').next().unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
+}
+
+fn content_type(parts: &Parts) -> &str {
+    let value = parts.headers.get(CONTENT_TYPE);
+    value
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 async fn read_multipart(content_type: &str, bytes: Bytes) -> Result<Read, ApiError> {
@@ -100,7 +110,14 @@ async fn read_multipart(content_type: &str, bytes: Bytes) -> Result<Read, ApiErr
         json: Value::Object(Map::new()),
         uploads: Vec::new(),
     };
-    while let Some(field) = multipart.next_field().await.map_err(bad_part)? {
+    for count in 0.. {
+        let Some(field) = multipart.next_field().await.map_err(bad_part)? else {
+            break;
+        };
+        if count == PARTS_MAX {
+            let message = "The multipart body has too many parts";
+            return Err(ApiError::form("", "MULTIPART_INVALID", message));
+        }
         let name = field.name().unwrap_or_default().to_owned();
         let filename = field.file_name().map(str::to_owned);
         let bytes = field.bytes().await.map_err(bad_part)?;

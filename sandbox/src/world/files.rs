@@ -12,6 +12,9 @@ use crate::world::World;
 /// Bytes of all attachments together; beyond it the oldest answer 404, as an expired link of Discord does.
 const BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// What a file costs beside its bytes, so that empty ones do not come for nothing.
+const OVERHEAD: usize = 1024;
+
 /// A stored file.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
@@ -35,7 +38,7 @@ impl Files {
     }
 
     fn store(&mut self, id: Snowflake, file: File) {
-        self.bytes = self.bytes.saturating_add(file.bytes.len());
+        self.bytes = self.bytes.saturating_add(weight(&file));
         self.by_id.insert(id, file);
         self.oldest_first.push_back(id);
         while self.bytes > BYTES_MAX {
@@ -46,7 +49,27 @@ impl Files {
             else {
                 break;
             };
-            self.bytes = self.bytes.saturating_sub(old.bytes.len());
+            self.bytes = self.bytes.saturating_sub(weight(&old));
+        }
+    }
+}
+
+const fn weight(file: &File) -> usize {
+    file.bytes.len().saturating_add(OVERHEAD)
+}
+
+impl File {
+    /// The type under which a browser may show it in place: a picture by its first bytes, never by its name, and never
+    /// one that can hold script.
+    pub(crate) fn picture(&self) -> Option<&'static str> {
+        let bytes: &[u8] = &self.bytes;
+        let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+        match bytes {
+            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+            [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+            _ if webp => Some("image/webp"),
+            _ => None,
         }
     }
 }

@@ -112,3 +112,159 @@ async fn broken_bodies_are_said_to_be_so() {
         (400, &json!("channel_id"))
     );
 }
+
+/// Posts a file and gives the answer to its address.
+async fn posted(rig: &Rig, filename: &str, bytes: &[u8]) -> Answer {
+    let mut body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"{filename}\"\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend_from_slice(bytes);
+    body.extend_from_slice(b"\r\n--b--\r\n");
+    let request = Request::builder()
+        .method("POST")
+        .uri(format!(
+            "/api/v10/channels/{}/messages",
+            rig.id("channel_id")
+        ))
+        .header(HOST, rig.address.to_string())
+        .header("authorization", format!("Bot {}", rig.token))
+        .header(CONTENT_TYPE, "multipart/form-data; boundary=b")
+        .body(Full::new(Bytes::from(body)));
+    let message = rig.send(request.unwrap()).await;
+    assert_eq!(message.status, 200, "{filename}: {}", message.json());
+    let url = crate::rig::text(&message.json()["attachments"][0]["url"]);
+    let path = url.split_once(&rig.address.to_string()).unwrap().1;
+    ask(rig, "GET", path, &[(HOST, &rig.address.to_string())]).await
+}
+
+#[tokio::test]
+async fn files_are_downloads_and_only_pictures_are_shown() {
+    let rig = Rig::start().await;
+    let png = b"\x89PNG\r\n\x1a\n....";
+    let (html, svg) = (b"<script>alert(1)</script>", b"<svg onload=alert(1)>");
+    for (name, bytes, kind, how) in [
+        ("a.png", &png[..], "image/png", "inline"),
+        ("a.bin", &png[..], "image/png", "inline"),
+        ("a.jpg", b"\xff\xd8\xff\xe0", "image/jpeg", "inline"),
+        ("a.gif", b"GIF89a..", "image/gif", "inline"),
+        ("a.webp", b"RIFF....WEBPVP8 ", "image/webp", "inline"),
+        ("a.png", html, "application/octet-stream", "attachment"),
+        ("a.svg", svg, "application/octet-stream", "attachment"),
+        ("a.html", html, "application/octet-stream", "attachment"),
+        ("a.txt", html, "text/plain; charset=utf-8", "attachment"),
+    ] {
+        let got = posted(&rig, name, bytes).await;
+        assert_eq!((got.status, &got.body[..]), (200, bytes), "{name}");
+        assert_eq!(got.header("content-type"), kind, "{name}");
+        assert!(got.header("content-disposition").starts_with(how), "{name}");
+        assert_eq!(got.header("x-content-type-options"), "nosniff");
+        assert_eq!(
+            got.header("content-security-policy"),
+            "default-src 'none'; sandbox"
+        );
+    }
+}
+
+#[tokio::test]
+async fn names_of_files_cannot_write_headers_or_paths() {
+    let rig = Rig::start().await;
+    for name in [
+        "../../etc/passwd",
+        "a\\\"b",
+        "..",
+        "a%0d%0aX-Evil: 1",
+        "\u{202e}gpj.exe",
+    ] {
+        let got = posted(&rig, name, b"x").await;
+        assert_eq!(got.status, 200, "{name}");
+        assert_eq!(got.header("x-evil"), "");
+        let said = got.header("content-disposition");
+        let quoted = said
+            .strip_prefix("attachment; filename=\"")
+            .and_then(|rest| rest.strip_suffix('"'));
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        assert!(quoted.is_some_and(|name| name.chars().all(plain)), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_is_never_allowed() {
+    let rig = Rig::start().await;
+    let host = rig.address.to_string();
+    let method = HeaderName::from_static("access-control-request-method");
+    for path in [
+        "/sandbox/defaults",
+        "/api/v10/users/@me",
+        "/gateway",
+        "/",
+        "/sandbox/live",
+    ] {
+        let headers = [
+            (HOST, host.as_str()),
+            (ORIGIN, "http://evil.example"),
+            (method.clone(), "POST"),
+        ];
+        let got = ask(&rig, "OPTIONS", path, &headers).await;
+        assert!(got.status >= 400, "{path}: {}", got.status);
+        let cors = got
+            .headers
+            .keys()
+            .any(|name| name.as_str().starts_with("access-control-"));
+        assert!(!cors, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_that_a_browser_names_are_turned_away() {
+    let rig = Rig::start().await;
+    let host = rig.address.to_string();
+    let (site, mode, dest) = (
+        HeaderName::from_static("sec-fetch-site"),
+        HeaderName::from_static("sec-fetch-mode"),
+        HeaderName::from_static("sec-fetch-dest"),
+    );
+    let from = |value, how, what| {
+        [
+            (HOST, host.as_str()),
+            JSON,
+            (site.clone(), value),
+            (mode.clone(), how),
+            (dest.clone(), what),
+        ]
+    };
+    let ours = ask(
+        &rig,
+        "POST",
+        "/sandbox/defaults",
+        &from("same-origin", "cors", "empty"),
+    )
+    .await;
+    assert_eq!(ours.status, 200);
+    let neighbour = ask(
+        &rig,
+        "POST",
+        "/sandbox/defaults",
+        &from("same-site", "cors", "empty"),
+    )
+    .await;
+    assert_eq!(neighbour.status, 403);
+    let script = ask(
+        &rig,
+        "GET",
+        "/app.js",
+        &from("cross-site", "no-cors", "script"),
+    )
+    .await;
+    assert_eq!(script.status, 403);
+    let link = ask(
+        &rig,
+        "GET",
+        "/",
+        &from("cross-site", "navigate", "document"),
+    )
+    .await;
+    assert_eq!(link.status, 200, "a link to the page may be followed");
+    let frame = ask(&rig, "GET", "/", &from("cross-site", "navigate", "iframe")).await;
+    assert_eq!(frame.status, 403);
+}

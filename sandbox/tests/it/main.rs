@@ -7,6 +7,7 @@
 
 mod clients;
 mod commands;
+mod flood;
 mod flow;
 mod foreign;
 mod gateway;
