@@ -44,7 +44,7 @@ const app = {
 
   mention(pane, text) { pane.composer.insert(text); },
 
-  /** Shows the modal that waits for this person, if one does. */
+  /** Shows the modal that has just been opened for this person. One that a page was left with is lost, as on Discord. */
   async modal() {
     const user = state.me;
     const { modal } = await act('modal_open', { user_id: user, html: true });
@@ -74,7 +74,6 @@ const app = {
     await side.begin();
     setPlace(channel(open) ? open : state.home, below);
     await follow();
-    await app.modal();
   },
 };
 
@@ -216,7 +215,6 @@ async function start() {
   const [open, below] = placed();
   setPlace(open, below);
   await follow();
-  await app.modal();
   main.composer.focus();
   listen({
     news,

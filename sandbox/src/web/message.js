@@ -74,8 +74,13 @@ function usedBy(m) {
 
 /** The first words of a message, for a line that leads to it. */
 export function excerpt(m) {
-  const text = m.text || m.content || [...walk(m.components)].find((part) => part.content)?.content || (m.attachments?.length ? 'an attachment' : 'a card');
-  return text.replace(/^\s*(#{1,3}|-#)\s/gm, '').replace(/\s+/g, ' ').slice(0, 120);
+  const said = m.content ? m : [...walk(m.components)].find((part) => part.content);
+  if (!said) return m.attachments?.length ? 'an attachment' : 'a card';
+  const node = rich(said.content_html, said.content);
+  node.querySelectorAll('.copy').forEach((button) => button.remove());
+  // Blocks stand on lines of their own; here they follow each other.
+  node.querySelectorAll('br, h1, h2, h3, small, li, .fence').forEach((block) => block.before(' '));
+  return node.textContent.replace(/\s+/g, ' ').trim().slice(0, 120);
 }
 
 function by(m, author) {
