@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::act::Place;
 use super::ask::{Ask, Bad};
 use super::see::summary;
 use crate::field::as_id;
@@ -73,6 +74,20 @@ fn count(world: &World, channel: &Channel, user: Snowflake, read: Snowflake) -> 
         mentions += u64::from(mentioned(message));
     }
     json!({"unread": unread, "mentions": mentions, "last_message_id": channel.last_message})
+}
+
+/// The commands that someone is offered in a channel.
+pub(crate) fn usable(world: &World, place: Place) -> Vec<Snowflake> {
+    let Some(channel) = world.channels.get(&place.channel) else {
+        return Vec::new();
+    };
+    let own = place.guild.map(|guild| world.commands.list(Some(guild)));
+    let global = world.commands.list(None).iter();
+    global
+        .chain(own.into_iter().flatten())
+        .filter(|command| world.check_use(command, place.user, channel).is_ok())
+        .map(|command| command.id)
+        .collect()
 }
 
 /// A channel as lists of channels show it to someone.

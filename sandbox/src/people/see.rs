@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::act::{Place, title};
 use super::ask::{Ask, Bad};
-use super::follow::listed;
+use super::follow::{listed, usable};
 use super::html;
 use crate::guild::permissions::VIEW_CHANNEL;
 use crate::guild::{Channel, DM, Role, with};
@@ -46,7 +46,8 @@ pub(crate) fn view(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
     let limit = asked.unwrap_or(VIEW_DEFAULT).min(VIEW_MAX);
     if ask.flag("only_changed")? {
         let mut seen = changes(world, ask, place, channel, limit)?;
-        return with_html(world, ask, place, &mut seen).map(|()| seen);
+        with_html(world, ask, place, &mut seen)?;
+        return with_commands(world, ask, place, seen);
     }
     let before = ask.optional_id("before")?.unwrap_or(Snowflake::MAX);
     let seen = |message: &&Message| message.only_for.is_none_or(|who| who == place.user);
@@ -67,7 +68,19 @@ pub(crate) fn view(world: &World, ask: Ask<'_>) -> Result<Value, Bad> {
     let mut seen = json!({
         "messages": messages, "version": channel.version, "channel": listed(world, channel, place.user),
     });
-    with_html(world, ask, place, &mut seen).map(|()| seen)
+    with_html(world, ask, place, &mut seen)?;
+    with_commands(world, ask, place, seen)
+}
+
+/// Adds which commands the person is offered here when the asker wants it, and when that may have changed.
+fn with_commands(world: &World, ask: Ask<'_>, place: Place, seen: Value) -> Result<Value, Bad> {
+    let since = ask
+        .number("changed_since")?
+        .filter(|_| ask.map.contains_key("only_changed"));
+    if !ask.flag("commands")? || since.is_some_and(|since| world.structure_version <= since) {
+        return Ok(seen);
+    }
+    Ok(with(seen, "command_ids", json!(usable(world, place))))
 }
 
 /// Adds the HTML of the messages when the asker wants it.

@@ -168,10 +168,8 @@ export function menu(anchor, head, entries) {
   rows[0]?.focus({ preventScroll: true });
 }
 
-const commandsOf = (type) => (state.data?.commands ?? []).filter((command) => command.type === type);
-
 function apps(type, target, channelId, pane, app) {
-  return commandsOf(type).map((command) => [command.name, async () => {
+  return pane.commands().filter((command) => command.type === type).map((command) => [command.name, async () => {
     try {
       const { interaction_id: id } = await act('slash', {
         channel_id: channelId, user_id: state.me, name: command.name, type, target_id: target,

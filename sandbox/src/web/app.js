@@ -121,7 +121,7 @@ async function load() {
   side.person();
   side.bot(data.bot_online);
   side.draw();
-  for (const pane of panes) { pane.head(); pane.composer.name(); }
+  for (const pane of panes) { pane.head(); pane.composer.name(); if (pane.version) pane.refresh(); }
 }
 
 let counting;

@@ -54,7 +54,7 @@ export class Composer {
     else this.input.focus({ preventScroll: true });
   }
 
-  get commands() { return runnable(state.data?.commands ?? []); }
+  get commands() { return runnable(this.pane.commands()); }
 
   place() {
     const known = channel(this.pane.id);

@@ -43,6 +43,7 @@ export class Pane {
     this.nodes = new Map();
     this.order = [];
     this.version = 0;
+    this.offered = undefined;
     this.older = false;
     this.stick = true;
     this.lastTop = 0;
@@ -95,7 +96,7 @@ export class Pane {
     const { id } = this;
     const me = state.me;
     if (!id) return;
-    const place = { channel_id: id, user_id: me, html: true };
+    const place = { channel_id: id, user_id: me, html: true, commands: true };
     if (this.version) {
       const view = await act('view', {
         ...place, only_changed: true, changed_since: this.version, from: this.order[0], limit: PAGE_MAX,
@@ -119,6 +120,7 @@ export class Pane {
   /** Takes messages in: new, changed and deleted ones. */
   apply(view, old = false) {
     if (!old) { this.version = view.version; this.channel = view.channel; }
+    if (view.command_ids) this.offered = new Set(view.command_ids);
     const changed = new Set();
     let moved = false;
     const newest = this.order.at(-1);
@@ -140,6 +142,12 @@ export class Pane {
     this.head();
     this.seen();
     this.offerPresent();
+  }
+
+  /** The app's commands that this person may use here. */
+  commands() {
+    const all = state.data?.commands ?? [];
+    return this.offered ? all.filter((command) => this.offered.has(command.id)) : all;
   }
 
   /** An edit ends what a person had chosen there. */

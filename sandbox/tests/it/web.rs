@@ -325,6 +325,37 @@ async fn the_socket_tells_of_channels_and_their_newest_message() {
 }
 
 #[tokio::test]
+async fn only_commands_that_a_person_may_use_are_offered() {
+    let rig = Rig::start().await;
+    rig.register(json!([
+        {"name": "open", "description": "d"},
+        {"name": "closed", "description": "d", "default_member_permissions": "0"},
+    ]))
+    .await;
+    let offered = async |user: &str| {
+        let mut body = rig.place();
+        body["user_id"] = json!(rig.id(user));
+        body["commands"] = json!(true);
+        let view = rig.act("view", body.clone()).await;
+        body["only_changed"] = json!(true);
+        body["changed_since"] = view["version"].clone();
+        let later = rig.act("view", body).await;
+        (
+            view["command_ids"].as_array().unwrap().len(),
+            view["version"].clone(),
+            later,
+        )
+    };
+    assert_eq!(offered("owner_id").await.0, 2);
+    assert_eq!(offered("guest_id").await.0, 1);
+    // The channel is older than the commands; told again until the channel has changed after them.
+    rig.post(&rig.id("channel_id"), "newer than the commands")
+        .await;
+    let (_, version, later) = offered("guest_id").await;
+    assert!(later["command_ids"].is_null(), "{version}: {later}");
+}
+
+#[tokio::test]
 async fn people_send_files() {
     let rig = Rig::start().await;
     let mut body = rig.place();
