@@ -10,10 +10,10 @@ use crate::policy::{Policy, Verb, Who};
 use crate::principal::Asker;
 use crate::refusal::{Code, Refusal};
 use crate::run::Target;
-use crate::selector::complete::{self, Choice};
+use crate::selector::complete::{self, Choice, Recent};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
-use crate::selector::{Host, Resolution, Selector, SelectorError};
+use crate::selector::{Host, Resolution, Scope, Selector, SelectorError, Told};
 use crate::text;
 
 /// What decisions rest on, at one moment.
@@ -130,7 +130,7 @@ pub fn admit_hosts(
     }
     let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
     let resolution = selector
-        .resolve(&visible)
+        .resolve(&visible, Scope::empty())
         .map_err(|errors| bad_selector(on, &errors))?;
     Ok((resolution.hosts, selector.to_string()))
 }
@@ -148,7 +148,7 @@ pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
     if hosts.is_empty() {
         Vec::new()
     } else {
-        complete::complete(typed, &hosts)
+        complete::complete(typed, &hosts, Scope::empty(), Recent::default())
     }
 }
 
@@ -201,6 +201,9 @@ fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> 
         name: &host.enrolment.name,
         labels: &host.labels,
         online: (ctx.online)(id),
+        stale: false,
+        draining: false,
+        told: Told::default(),
     }
 }
 
@@ -276,7 +279,7 @@ fn resolve(
     let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
     let denied = denied(verb);
     selector
-        .resolve(hosts)
+        .resolve(hosts, Scope::empty())
         .map_err(|_| hide_unknown(ctx, asker, verb, on, hosts, denied))
 }
 
@@ -295,7 +298,7 @@ fn hide_unknown(
         .filter(|h| allows(ctx, asker, Verb::View, h) || allows(ctx, asker, verb, h))
         .cloned()
         .collect();
-    match Selector::parse(on).and_then(|selector| selector.resolve(&known)) {
+    match Selector::parse(on).and_then(|selector| selector.resolve(&known, Scope::empty())) {
         Err(errors) => bad_selector(on, &errors),
         Ok(_) => refusal,
     }

@@ -170,6 +170,9 @@ mod tests {
             name,
             labels,
             online: true,
+            stale: false,
+            draining: false,
+            told: crate::selector::Told::default(),
         };
         let (web, db) = (
             host(1, &web_name, &web_labels),

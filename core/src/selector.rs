@@ -4,25 +4,34 @@
 //! syntax tree and the front door; the parts below it parse, evaluate, fold and complete. Deciding whether the hosts may be touched is
 //! not done here, and nothing here ever stands for every host unless `all` was typed.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::ids::{AgentId, HostName, Labels};
+use crate::facts::{Facts, Metrics};
+use crate::ids::{AgentId, HostName, Labels, RunNumber};
+use crate::run::Run;
 
 pub mod complete;
 pub mod error;
 pub mod fold;
 
 mod evaluate;
+mod fact;
 mod near;
 mod parse;
 mod pattern;
 
-pub use error::{Feature, SelectorError, SelectorErrorKind};
+pub use error::{SelectorError, SelectorErrorKind};
 
+use fact::Comparison;
 use pattern::Pattern;
 
-/// Globs in one selector, each of which is tried on every host: this many on 10,000 hosts stay under 50 ms.
-pub const GLOBS_MAX: usize = 32;
+/// Globs, comparisons, `~` and runs in one selector, saved groups included. Each is tried on every host: this many on 10,000 hosts stay
+/// under 50 ms.
+pub const SCANS_MAX: usize = 32;
+
+/// Saved groups in one another. A group that holds itself ends here too.
+pub const GROUPS_DEPTH_MAX: usize = 8;
 
 /// Errors told about one selector; nobody reads more.
 pub const ERRORS_MAX: usize = 16;
@@ -44,6 +53,56 @@ pub struct Host<'a> {
     pub labels: &'a Labels,
     /// Whether it holds a link now.
     pub online: bool,
+    /// Whether its link has been silent for longer than it should be; only ever with `online`.
+    pub stale: bool,
+    /// Whether somebody asked it to take no new runs.
+    pub draining: bool,
+    /// What its agent tells of it.
+    pub told: Told<'a>,
+}
+
+/// What an agent tells: shown, and narrowed by, but never a reason to allow anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told<'a> {
+    /// What seldom changes.
+    pub facts: Option<&'a Facts>,
+    /// What changes all the time.
+    pub metrics: Option<&'a Metrics>,
+    /// The agent's version; empty before its first link.
+    pub version: &'a str,
+}
+
+/// What a selector may refer to besides hosts.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    /// Saved groups, by name without `@`.
+    pub groups: &'a BTreeMap<String, Selector>,
+    /// Looks up a run that the asker may see.
+    pub run: &'a dyn Fn(RunNumber) -> Option<&'a Run>,
+    /// The version that agents should have, for `is:outdated`.
+    pub agent_version: &'a str,
+    /// What `pick:` draws by: the same seed draws the same hosts of the same set.
+    pub seed: u64,
+}
+
+impl<'a> Scope<'a> {
+    /// No groups and no runs.
+    #[must_use]
+    pub const fn empty() -> Self {
+        static GROUPS: BTreeMap<String, Selector> = BTreeMap::new();
+        Self {
+            groups: &GROUPS,
+            run: &|_| None,
+            agent_version: "",
+            seed: 0,
+        }
+    }
+}
+
+impl fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").finish_non_exhaustive()
+    }
 }
 
 /// The frozen set of hosts that a selector stood for at one moment.
@@ -57,6 +116,8 @@ pub struct Resolution {
     pub online: usize,
     /// Names that a range stood for and that no host has, in the order written: `web[01-20]` matches, and `web13` is not there.
     pub absent: Vec<String>,
+    /// Whether a `pick:` had a say: another seed gives other hosts.
+    pub drawn: bool,
 }
 
 impl Selector {
@@ -68,22 +129,47 @@ impl Selector {
         parse::parse(text).map(|clauses| Self { clauses })
     }
 
-    /// Parses the selector of a grant: names, globs, ranges, labels and `all`. Rights must not come and go with a host's link, so
-    /// `is:` is refused.
+    /// Parses the selector of a grant: names, globs, ranges, labels and `all`. Rights must not come and go with a host's link, with what
+    /// an agent says, or with what a person saved, so everything else is refused.
     ///
     /// # Errors
-    /// As [`Self::parse`], and [`SelectorErrorKind::State`] for each `is:`.
+    /// As [`Self::parse`], and [`SelectorErrorKind::State`] for each part that a grant cannot have.
     pub fn parse_for_grant(text: &str) -> Result<Self, Vec<SelectorError>> {
+        Self::parse_without(text, |kind| {
+            let lasting = matches!(
+                kind,
+                AtomKind::Name(_)
+                    | AtomKind::Pattern(_)
+                    | AtomKind::Label(_)
+                    | AtomKind::All
+                    | AtomKind::Parens(_)
+            );
+            let like = matches!(kind, AtomKind::Label(test) if test.op == LabelOp::Like);
+            (!lasting || like).then_some(("a grant", "name hosts by label or name"))
+        })
+    }
+
+    /// Parses the selector of a saved group: everything but `pick:`, which would be drawn anew each time.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and [`SelectorErrorKind::State`] for each `pick:`.
+    pub fn parse_for_group(text: &str) -> Result<Self, Vec<SelectorError>> {
+        Self::parse_without(text, |kind| {
+            matches!(kind, AtomKind::Pick(_))
+                .then_some(("a saved group", "write it beside the group: `@web pick:3`"))
+        })
+    }
+
+    fn parse_without(
+        text: &str,
+        refused: impl Fn(&AtomKind) -> Option<(&'static str, &'static str)>,
+    ) -> Result<Self, Vec<SelectorError>> {
         let selector = Self::parse(text)?;
         let mut errors = Vec::new();
         for_each_atom(&selector.clauses, &mut |atom| {
-            if matches!(atom.kind, AtomKind::Online | AtomKind::Offline) {
-                let kind = SelectorErrorKind::State(atom.to_string());
-                errors.push(SelectorError::new(
-                    kind,
-                    atom.span,
-                    "name hosts by label or name",
-                ));
+            if let Some((place, hint)) = refused(&atom.kind) {
+                let kind = SelectorErrorKind::State(pattern::shorten(&atom.to_string()), place);
+                errors.push(SelectorError::new(kind, atom.span, hint));
             }
         });
         errors.truncate(ERRORS_MAX);
@@ -97,17 +183,34 @@ impl Selector {
     /// The hosts that this stands for among `hosts`.
     ///
     /// Every atom must match something, those of exclusions included, and so must each alternative of a label: a misspelt name is
-    /// never passed over. `is:online` and `is:offline` cannot be misspelt and may match nothing, as may what ends in `?`. `k!=v` means
-    /// hosts that have the label `k` with another value; a host without it is not touched by a word that says nothing about it.
+    /// never passed over. States such as `is:online` and comparisons with facts cannot be misspelt and may match nothing, as may what
+    /// ends in `?`. `k!=v` means hosts that have the label `k` with another value; a host without it is not touched by a word that says
+    /// nothing about it. A saved group must match something as a whole: hosts that it names may have left since it was saved.
     ///
     /// # Errors
     /// At least one and at most [`ERRORS_MAX`], with the nearest names where a name matched nothing.
-    pub fn resolve(&self, hosts: &[Host<'_>]) -> Result<Resolution, Vec<SelectorError>> {
-        evaluate::resolve(&self.clauses, hosts)
+    pub fn resolve(
+        &self,
+        hosts: &[Host<'_>],
+        scope: Scope<'_>,
+    ) -> Result<Resolution, Vec<SelectorError>> {
+        evaluate::resolve(&self.clauses, hosts, scope)
     }
 
-    /// Whether one host is among those that this stands for. What matches nothing is no error here: a grant may be older than the
-    /// hosts it is for.
+    /// The saved groups that it names itself, without `@`.
+    #[must_use]
+    pub fn groups(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for_each_atom(&self.clauses, &mut |atom| {
+            if let AtomKind::Saved(name) = &atom.kind {
+                names.push(name.as_str());
+            }
+        });
+        names
+    }
+
+    /// Whether one host is among those that the selector of a grant stands for. What matches nothing is no error here: a grant may be
+    /// older than the hosts it is for. Saved groups, runs and `pick:` contain no host: one host alone does not tell.
     #[must_use]
     pub fn contains(&self, host: &Host<'_>) -> bool {
         evaluate::contains(&self.clauses, host)
@@ -179,13 +282,89 @@ pub(crate) enum AtomKind {
     Name(HostName),
     Pattern(Pattern),
     Label(LabelTest),
+    Compare(Comparison),
+    /// `@web`, without the `@`.
+    Saved(String),
+    Run(RunNumber, Vec<RunPart>),
     All,
-    Online,
-    Offline,
-    Group(Vec<Clause>),
+    State(State),
+    /// Stands alone in a clause, and draws from what the rest of it leaves.
+    Pick(Pick),
+    Parens(Vec<Clause>),
 }
 
-/// `key=value|value` or `key!=value|value`.
+/// What a host is at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    Online,
+    Offline,
+    Stale,
+    Draining,
+    Outdated,
+}
+
+impl State {
+    /// Every state with the word that stands for it.
+    pub(crate) const ALL: [(&'static str, Self); 5] = [
+        ("is:online", Self::Online),
+        ("is:offline", Self::Offline),
+        ("is:stale", Self::Stale),
+        ("is:draining", Self::Draining),
+        ("is:outdated", Self::Outdated),
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "is:online",
+            Self::Offline => "is:offline",
+            Self::Stale => "is:stale",
+            Self::Draining => "is:draining",
+            Self::Outdated => "is:outdated",
+        }
+    }
+}
+
+/// How a run went on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RunPart {
+    /// Ended in any way but with exit 0, or unknown.
+    Failed,
+    /// Ended with exit 0.
+    Ok,
+    /// Stopped because its time was up.
+    Timeout,
+    /// Never began, because the host was away.
+    Offline,
+}
+
+impl RunPart {
+    /// Every part with its word.
+    pub(crate) const ALL: [(&'static str, Self); 4] = [
+        ("failed", Self::Failed),
+        ("ok", Self::Ok),
+        ("timeout", Self::Timeout),
+        ("offline", Self::Offline),
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Ok => "ok",
+            Self::Timeout => "timeout",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// How many to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pick {
+    Count(usize),
+    /// 1 to 100; rounded up, so that a part of something is never nothing.
+    Percent(u8),
+}
+
+/// `key=value|value`, `key!=value|value` or `key~part|part`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LabelTest {
     key: String,
@@ -199,6 +378,8 @@ pub(crate) enum LabelOp {
     Is,
     /// Another value than these.
     IsNot,
+    /// A value that holds one of these, upper or lower case; of a label, or of a fact that is text.
+    Like,
 }
 
 impl LabelOp {
@@ -206,25 +387,29 @@ impl LabelOp {
         match self {
             Self::Is => "=",
             Self::IsNot => "!=",
+            Self::Like => "~",
         }
     }
 }
 
-/// Calls `f` with each atom that is no group, groups searched through. Recursion ends at the depth that the parser allowed.
-fn for_each_atom(clauses: &[Clause], f: &mut impl FnMut(&Atom)) {
+/// Calls `f` with each atom that is no parentheses, parentheses searched through. Recursion ends at the depth that the parser allowed.
+fn for_each_atom<'s>(clauses: &'s [Clause], f: &mut impl FnMut(&'s Atom)) {
     for atom in clauses
         .iter()
         .flat_map(|clause| &clause.items)
         .flat_map(|item| &item.atoms)
     {
         match &atom.kind {
-            AtomKind::Group(clauses) => for_each_atom(clauses, f),
+            AtomKind::Parens(clauses) => for_each_atom(clauses, f),
             AtomKind::Name(_)
             | AtomKind::Pattern(_)
             | AtomKind::Label(_)
+            | AtomKind::Compare(_)
+            | AtomKind::Saved(_)
+            | AtomKind::Run(..)
             | AtomKind::All
-            | AtomKind::Online
-            | AtomKind::Offline => f(atom),
+            | AtomKind::State(_)
+            | AtomKind::Pick(_) => f(atom),
         }
     }
 }
@@ -259,10 +444,18 @@ impl fmt::Display for Atom {
                 write!(f, "{}{}", label.key, label.op.as_str())?;
                 joined(f, &label.values, "|")?;
             }
+            AtomKind::Compare(comparison) => write!(f, "{comparison}")?,
+            AtomKind::Saved(name) => write!(f, "@{name}")?,
+            AtomKind::Run(number, parts) => {
+                write!(f, "{number}{}", if parts.is_empty() { "" } else { ":" })?;
+                let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
+                joined(f, &parts, "|")?;
+            }
             AtomKind::All => f.write_str("all")?,
-            AtomKind::Online => f.write_str("is:online")?,
-            AtomKind::Offline => f.write_str("is:offline")?,
-            AtomKind::Group(clauses) => {
+            AtomKind::State(state) => f.write_str(state.as_str())?,
+            AtomKind::Pick(Pick::Count(count)) => write!(f, "pick:{count}")?,
+            AtomKind::Pick(Pick::Percent(percent)) => write!(f, "pick:{percent}%")?,
+            AtomKind::Parens(clauses) => {
                 f.write_str("(")?;
                 joined(f, clauses, " | ")?;
                 f.write_str(")")?;

@@ -43,6 +43,29 @@ pub fn parse_duration(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
+/// Parses what people type for a size: a number, maybe with up to three decimals, and one of `k`, `m`, `g`, `t`, each 1,024 of the
+/// one before. Nothing else: `16` could mean anything.
+#[must_use]
+pub fn parse_size(text: &str) -> Option<u64> {
+    let (number, shift) = match text.as_bytes().split_last()? {
+        (b'k', number) => (number, 10),
+        (b'm', number) => (number, 20),
+        (b'g', number) => (number, 30),
+        (b't', number) => (number, 40),
+        _ => return None,
+    };
+    let number = std::str::from_utf8(number).ok()?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !plain(whole) || !plain(part) || part.len() > 3 {
+        return None;
+    }
+    let thousandths: u128 = Some(whole)
+        .filter(|whole| whole.len() <= 12)
+        .and_then(|whole| format!("{whole}{part:0<3}").parse().ok())?;
+    u64::try_from((thousandths << shift) / 1_000).ok()
+}
+
 /// A size as a person reads it: `131 B`, `3.9 MiB`.
 #[must_use]
 pub fn size(bytes: u64) -> String {
@@ -94,6 +117,28 @@ mod tests {
             "\u{663}s",
         ] {
             assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_parsed_exactly_or_not_at_all() {
+        assert_eq!(parse_size("16g"), Some(16 << 30));
+        assert_eq!(parse_size("1.5k"), Some(1_536));
+        for bad in [
+            "",
+            "16",
+            "g",
+            "1.g",
+            ".5g",
+            "1.2345g",
+            "-1g",
+            "1 g",
+            "16G",
+            "999999999999t",
+            "9999999999999k",
+            "\u{663}g",
+        ] {
+            assert_eq!(parse_size(bad), None, "{bad}");
         }
     }
 

@@ -9,7 +9,9 @@ use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_hidden, whole};
 use shanty_core::selector::error::mark;
 use shanty_core::selector::fold::fold;
-use shanty_core::selector::{ERRORS_MAX, Host, Selector, SelectorError, SelectorErrorKind};
+use shanty_core::selector::{
+    ERRORS_MAX, Host, Scope, Selector, SelectorError, SelectorErrorKind, Told,
+};
 
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -30,6 +32,17 @@ fn selector() -> impl Strategy<Value = String> {
         "[a-c]{0,2}\\[[1-4]-[5-9](/[1-3])?(,1[0-9])?\\]",
         "[a-c]{0,2}\\[0[1-4]-[1-9][5-9]\\](-n\\[1-3\\])?",
         "(env|role)!?=[ab](\\|[bc])?",
+        "(env|role|os)~[ab](\\|[bc])?",
+        "(mem|mem\\.used|cpus|disk|disk\\.root|load|uptime|agent)(<|>|<=|>=)[1-9]".prop_map(|text| {
+            let unit = match text.split(['<', '>']).next() {
+                Some("mem") => "g",
+                Some("uptime") => "h",
+                Some("cpus" | "load" | "agent") => "",
+                _ => "%",
+            };
+            text + unit
+        }),
+        "is:(stale|draining|outdated)",
     ];
     let optional =
         (atom, any::<bool>()).prop_map(|(atom, may)| if may { atom + "?" } else { atom });
@@ -56,7 +69,7 @@ fn parsed(text: &str) -> Result<Selector, TestCaseError> {
         let limit = |error: &SelectorError| {
             matches!(
                 error.kind,
-                SelectorErrorKind::TooManyGlobs | SelectorErrorKind::RangeTooBig
+                SelectorErrorKind::TooManyScans | SelectorErrorKind::RangeTooBig
             )
         };
         if errors.iter().all(limit) {
@@ -94,6 +107,9 @@ fn hosts(fleet: &[(HostName, Labels, bool)]) -> Vec<Host<'_>> {
             name,
             labels,
             online: *online,
+            stale: false,
+            draining: false,
+            told: Told::default(),
         })
         .collect()
 }
@@ -151,7 +167,13 @@ fn assert_safe(text: &str) {
 
 proptest! {
     #[test]
-    fn a_selector_prints_what_it_parses(text in selector()) {
+    fn a_selector_prints_what_it_parses(
+        text in selector(),
+        more in prop_oneof![
+            Just(""), Just(" pick:3"), Just(" pick:10%?"), Just(",@a.b"), Just(" !#142:failed|timeout"), Just(" | #7? @x"),
+        ],
+    ) {
+        let text = text + more;
         let selector = parsed(&text)?;
         let normal = selector.to_string();
         prop_assert_eq!(Selector::parse(&normal), Ok(selector), "{} printed {}", text, normal);
@@ -179,13 +201,13 @@ proptest! {
     fn what_is_resolved_is_what_is_contained(text in selector(), fleet in fleet()) {
         let hosts = hosts(&fleet);
         let selector = parsed(&text)?;
-        let Ok(resolution) = selector.resolve(&hosts) else { return Ok(()) };
+        let Ok(resolution) = selector.resolve(&hosts, Scope::empty()) else { return Ok(()) };
         prop_assert!(!resolution.hosts.is_empty() && resolution.hosts.is_sorted());
         for host in &hosts {
             prop_assert_eq!(selector.contains(host), resolution.contains(host.id), "{} on {}", text, host.name);
         }
         let frozen = Selector::parse(&fold(hosts.iter().filter(|host| resolution.contains(host.id)).map(|host| host.name.as_str())));
-        let again = frozen.and_then(|frozen| frozen.resolve(&hosts));
+        let again = frozen.and_then(|frozen| frozen.resolve(&hosts, Scope::empty()));
         prop_assert_eq!(again.map(|again| again.digest), Ok(resolution.digest));
     }
 
@@ -216,7 +238,7 @@ proptest! {
         let hosts = hosts(&fleet);
         let folded = fold(fleet.iter().map(|(name, ..)| name.as_str()));
         let selector = Selector::parse(&folded).map_err(|errors| TestCaseError::fail(format!("{folded}: {errors:?}")))?;
-        let resolution = selector.resolve(&hosts);
+        let resolution = selector.resolve(&hosts, Scope::empty());
         let resolution = resolution.map_err(|errors| TestCaseError::fail(format!("{folded}: {errors:?}")))?;
         prop_assert_eq!(resolution.hosts.len(), hosts.len(), "{}", folded);
         prop_assert!(resolution.absent.is_empty(), "{} {:?}", folded, resolution.absent);

@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::limits::{CHOICES_MAX, NAME_CHARS_MAX};
+use crate::run::Run;
 use crate::text::count;
 
+use super::evaluate::Counts;
+use super::fact::{MEASURED_FACTS, TEXT_FACTS};
 use super::fold::{fold, natural};
-use super::{Host, Selector};
+use super::{Host, RunPart, Scope, Selector, State};
+
+/// Rows of each kind when nothing is typed: the fleet must be in sight too.
+const RECENT_ROWS_MAX: usize = 5;
+const GROUP_ROWS_MAX: usize = 8;
 
 /// One row offered to a person who types a selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,29 +24,46 @@ pub struct Choice {
     pub label: String,
 }
 
+/// What somebody did before, newest first: offered before they type.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recent<'a> {
+    /// Selectors that they used.
+    pub selectors: &'a [String],
+    /// Runs that they may see.
+    pub runs: &'a [&'a Run],
+}
+
 /// Rows for a selector typed so far, among the hosts that the person may see: first what it means, then the last word completed.
 ///
 /// At most [`CHOICES_MAX`]. A row whose value would be longer than [`NAME_CHARS_MAX`] is left out, never cut: a cut selector means
 /// other hosts.
 #[must_use]
-pub fn complete(text: &str, hosts: &[Host<'_>]) -> Vec<Choice> {
+pub fn complete(
+    text: &str,
+    hosts: &[Host<'_>],
+    scope: Scope<'_>,
+    recent: Recent<'_>,
+) -> Vec<Choice> {
     let typed = text.trim_start();
+    let rows = Rows {
+        hosts,
+        scope,
+        recent,
+    };
     let mut choices = Vec::new();
-    if !typed.is_empty() {
-        push(&mut choices, typed.trim_end(), &reading(typed, hosts));
+    if typed.is_empty() {
+        for selector in recent.selectors.iter().take(RECENT_ROWS_MAX) {
+            let reading = rows.reading(selector);
+            push(&mut choices, selector, &format!("{selector} · {reading}"));
+        }
+    } else {
+        push(&mut choices, typed.trim_end(), &rows.reading(typed));
     }
-    let word_at = typed
-        .rfind([' ', '\t', ',', '(', ')', '!'])
-        // `!` opens a word, but in `env!=dev` it is part of one.
-        .map_or(0, |at| match typed.get(at..) {
-            Some(word) if word.starts_with("!=") => word_start(typed, at),
-            Some(_) | None => at + 1,
-        });
-    let (before, word) = typed.split_at_checked(word_at).unwrap_or((typed, ""));
+    let (before, word) = last_word(typed);
     if before.ends_with(')') || word.contains('[') || before.rfind('[') > before.rfind(']') {
         return choices;
     }
-    for (completed, label) in completions(word, hosts) {
+    for (completed, label) in rows.completions(word) {
         if choices.len() == CHOICES_MAX {
             break;
         }
@@ -48,10 +72,20 @@ pub fn complete(text: &str, hosts: &[Host<'_>]) -> Vec<Choice> {
     choices
 }
 
-fn word_start(text: &str, before: usize) -> usize {
-    let head = text.get(..before).unwrap_or_default();
-    head.rfind([' ', '\t', ',', '(', '!'])
-        .map_or(0, |at| at + 1)
+/// The text before the word that is being typed, and the word.
+fn last_word(typed: &str) -> (&str, &str) {
+    let word_at = typed
+        .rfind([' ', '\t', ',', '(', ')', '!'])
+        // `!` opens a word, but in `env!=dev` it is part of one.
+        .map_or(0, |at| match typed.get(at..) {
+            Some(word) if word.starts_with("!=") => {
+                let head = typed.get(..at).unwrap_or_default();
+                head.rfind([' ', '\t', ',', '(', '!'])
+                    .map_or(0, |at| at + 1)
+            }
+            Some(_) | None => at + 1,
+        });
+    typed.split_at_checked(word_at).unwrap_or((typed, ""))
 }
 
 fn push(choices: &mut Vec<Choice>, value: &str, label: &str) {
@@ -76,62 +110,162 @@ fn cut(label: &str) -> String {
         .collect()
 }
 
-/// `✓ 3 hosts, 1 offline: web[01-02],db-01` or `✗ nothing matches web9*, nearest web09`.
-fn reading(text: &str, hosts: &[Host<'_>]) -> String {
-    let resolved = Selector::parse(text).and_then(|selector| selector.resolve(hosts));
-    match resolved {
-        Ok(resolution) => {
-            let offline = match resolution.hosts.len() - resolution.online {
-                0 => String::new(),
-                offline => format!(", {offline} offline"),
-            };
-            let names = hosts
-                .iter()
-                .filter(|host| resolution.contains(host.id))
-                .map(|host| host.name.as_str());
-            let hosts = count(resolution.hosts.len(), "host");
-            format!("✓ {hosts}{offline}: {}", fold(names))
-        }
-        Err(errors) => {
-            let Some(error) = errors.first() else {
-                return String::new();
-            };
-            let hint = match error.hint.as_str() {
-                "" => String::new(),
-                hint => format!(", {hint}"),
-            };
-            // Choices are plain text: backticks would be read as part of a name.
-            format!("✗ {}{hint}", error.kind).replace('`', "")
-        }
-    }
+/// What rows are made from.
+#[derive(Clone, Copy)]
+struct Rows<'a, 's> {
+    hosts: &'a [Host<'a>],
+    scope: Scope<'s>,
+    recent: Recent<'a>,
 }
 
-/// The last word completed, with what each means: labels, then names, then words of the grammar.
-fn completions(word: &str, hosts: &[Host<'_>]) -> Vec<(String, String)> {
-    if let Some((test, value)) = word.split_once('=') {
-        return values(test, value, hosts);
-    }
-    let mut rows = Vec::new();
-    if word.is_empty() {
-        rows.push((
-            "all".to_owned(),
-            format!("all · {}", count(hosts.len(), "host")),
-        ));
-    }
-    for ((key, value), n) in labels(hosts, |key| key.starts_with(word)) {
-        let pair = format!("{key}={value}");
-        let label = format!("{pair} · {}", count(n, "host"));
-        rows.push((pair, label));
-    }
-    // Labels may be many; names must not be pushed out by them.
-    rows.truncate(CHOICES_MAX / 2);
-    rows.extend(names(word, hosts));
-    for meta in ["all", "is:online", "is:offline"] {
-        if !word.is_empty() && meta.starts_with(word) {
-            rows.push((meta.to_owned(), meta.to_owned()));
+impl Rows<'_, '_> {
+    /// `✓ 3 hosts, 1 offline: web[01-02],db-01` or `✗ nothing matches web9*, nearest web09`.
+    fn reading(&self, text: &str) -> String {
+        let parsed = Selector::parse(text);
+        match parsed.and_then(|selector| selector.resolve(self.hosts, self.scope)) {
+            Ok(resolution) => {
+                let offline = match resolution.hosts.len() - resolution.online {
+                    0 => String::new(),
+                    offline => format!(", {offline} offline"),
+                };
+                let hosts = count(resolution.hosts.len(), "host");
+                if resolution.drawn {
+                    // Another draw is made when it runs: names would promise too much.
+                    return format!("✓ {hosts}, drawn when it runs");
+                }
+                let named = self
+                    .hosts
+                    .iter()
+                    .filter(|host| resolution.contains(host.id));
+                let names = fold(named.map(|host| host.name.as_str()));
+                format!("✓ {hosts}{offline}: {names}")
+            }
+            Err(errors) => {
+                let Some(error) = errors.first() else {
+                    return String::new();
+                };
+                let hint = match error.hint.as_str() {
+                    "" => String::new(),
+                    hint => format!(", {hint}"),
+                };
+                // Choices are plain text: backticks would be read as part of a name.
+                format!("✗ {}{hint}", error.kind).replace('`', "")
+            }
         }
     }
-    rows
+
+    /// The last word completed, with what each means: groups, labels, then names, then words of the grammar.
+    fn completions(&self, word: &str) -> Vec<(String, String)> {
+        if word.starts_with('@') {
+            return self.groups(word);
+        }
+        if word.starts_with('#') {
+            return self.runs(word);
+        }
+        if let Some((test, value)) = word.split_once('=') {
+            return values(test, value, self.hosts);
+        }
+        let mut rows = Vec::new();
+        if word.is_empty() {
+            rows.extend(self.groups("@").into_iter().take(GROUP_ROWS_MAX));
+            let all = count(self.hosts.len(), "host");
+            rows.push(("all".to_owned(), format!("all · {all}")));
+        }
+        let mut pairs = labels(self.hosts, |key| key.starts_with(word));
+        // Labels may be many; names must not be pushed out by them.
+        pairs.truncate((CHOICES_MAX / 2).saturating_sub(rows.len()));
+        for ((key, value), n) in pairs {
+            let pair = format!("{key}={value}");
+            let label = format!("{pair} · {}", count(n, "host"));
+            rows.push((pair, label));
+        }
+        rows.extend(names(word, self.hosts));
+        if !word.is_empty() {
+            rows.extend(self.words(word));
+        }
+        rows
+    }
+
+    /// Saved groups that begin so, with what they stand for.
+    fn groups(&self, word: &str) -> Vec<(String, String)> {
+        let begin = word.trim_start_matches('@');
+        let fitting = self
+            .scope
+            .groups
+            .iter()
+            .filter(|(name, _)| name.starts_with(begin));
+        let mut counts = Counts::new(self.hosts, self.scope);
+        fitting
+            .take(CHOICES_MAX)
+            .map(|(name, selector)| {
+                let hosts = count(counts.of(&selector.clauses), "host");
+                (
+                    format!("@{name}"),
+                    format!("@{name} · {hosts} · {selector}"),
+                )
+            })
+            .collect()
+    }
+
+    /// Runs that begin so, newest first; of a whole number, its parts too.
+    fn runs(&self, word: &str) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        for run in self.recent.runs {
+            let number = run.number.to_string();
+            if !number.starts_with(word) && !word.starts_with(&format!("{number}:")) {
+                continue;
+            }
+            let hosts = count(run.spec.targets.len(), "host");
+            let command: String = run.spec.command.chars().take(40).collect();
+            rows.push((number.clone(), format!("{number} · {hosts} · {command}")));
+            let parts = RunPart::ALL
+                .iter()
+                .map(|(part, _)| format!("{number}:{part}"));
+            let parts = parts.filter(|part| part.starts_with(word) && word.contains(&number));
+            rows.extend(parts.map(|part| {
+                let reading = self.reading(&part);
+                let label = format!("{part} · {reading}");
+                (part, label)
+            }));
+        }
+        rows
+    }
+
+    /// Words of the grammar that begin so.
+    fn words(&self, word: &str) -> Vec<(String, String)> {
+        let mut rows = Vec::new();
+        let fits = |text: &str| text.starts_with(word);
+        if fits("all") {
+            rows.push(("all".to_owned(), "all".to_owned()));
+        }
+        let mut counts = Counts::new(self.hosts, self.scope);
+        for (text, _) in State::ALL.iter().filter(|(text, _)| fits(text)) {
+            let n = Selector::parse(text).map_or(0, |state| counts.of(&state.clauses));
+            let label = format!("{text} · {}", count(n, "host"));
+            rows.push(((*text).to_owned(), label));
+        }
+        for (text, meaning) in [("pick:1", "one of them"), ("pick:10%", "a tenth of them")] {
+            if fits(text) {
+                rows.push((
+                    text.to_owned(),
+                    format!("{text} · {meaning}, drawn when it runs"),
+                ));
+            }
+        }
+        for (name, example) in MEASURED_FACTS.iter().filter(|(name, _)| fits(name)) {
+            rows.push((
+                format!("{name}>"),
+                format!("{name}> or {name}< · as in {example}"),
+            ));
+        }
+        for name in TEXT_FACTS.iter().filter(|name| fits(name)) {
+            rows.push((
+                format!("{name}~"),
+                format!("{name}~ · hosts whose {name} holds a word"),
+            ));
+        }
+        rows
+    }
 }
 
 /// Values of the label whose `key=` or `key!=` and maybe some alternatives are typed, most frequent first.
@@ -179,7 +313,8 @@ fn names(word: &str, hosts: &[Host<'_>]) -> Vec<(String, String)> {
         found = all().filter(|(name, _)| name.contains(word)).collect();
     } else if found.len() > 1 && !word.is_empty() {
         let glob = format!("{word}*");
-        let label = format!("{glob} · {}", count(found.len(), "host"));
+        let folded = fold(found.iter().map(|(name, _)| *name));
+        let label = format!("{glob} · {}: {folded}", count(found.len(), "host"));
         rows.push((glob, label));
     }
     // Only the first rows are shown, so only they are put in order.

@@ -48,9 +48,9 @@ pub enum SelectorErrorKind {
     /// Parentheses nested deeper than [`crate::limits::SELECTOR_DEPTH_MAX`].
     #[error("parentheses are nested too deep")]
     TooDeep,
-    /// More globs than [`super::GLOBS_MAX`].
-    #[error("the selector has too many globs")]
-    TooManyGlobs,
+    /// More globs, comparisons, `~` and runs than [`super::SCANS_MAX`].
+    #[error("the selector has too many globs, comparisons and runs")]
+    TooManyScans,
     /// A character that has no place in a selector.
     #[error("{} cannot be in a selector", shown(*.0))]
     Character(char),
@@ -102,12 +102,39 @@ pub enum SelectorErrorKind {
     /// A clause that only removes.
     #[error("there are only exclusions")]
     OnlyExclusions,
-    /// Part of the grammar that this version does not have.
-    #[error("{0} not available yet")]
-    NotYet(Feature),
-    /// A state of the link where only lasting properties may stand.
-    #[error("`{0}` cannot be in a grant")]
-    State(String),
+    /// Not a comparison.
+    #[error("`{0}` is not a comparison")]
+    Comparison(String),
+    /// Not a fact that can be compared.
+    #[error("there is no fact `{0}`")]
+    Fact(String),
+    /// Not a value of the fact that it is compared with: the second field says what would be one.
+    #[error("`{0}` is not {1}")]
+    Value(String, &'static str),
+    /// `#` without the number of a run, or with an unknown part.
+    #[error("`{0}` is not a run or part of one")]
+    Run(String),
+    /// `pick:` where it cannot draw from the rest of a clause.
+    #[error("`{0}` must stand alone in its clause, once")]
+    PickPlace(String),
+    /// `pick:` without anything to draw from.
+    #[error("`{0}` has nothing to draw from")]
+    PickAlone(String),
+    /// Fewer hosts than were to be drawn.
+    #[error("`{0}`: there are only {1}")]
+    PickTooMany(String, usize),
+    /// A state of the moment where only lasting properties may stand; the second field says where.
+    #[error("`{0}` cannot be in {1}")]
+    State(String, &'static str),
+    /// There is no saved group of this name.
+    #[error("there is no group `@{0}`")]
+    NoGroup(String),
+    /// Groups hold one another too deep, or in a circle.
+    #[error("groups in `@{0}` hold one another too deep")]
+    GroupDepth(String),
+    /// There is no such run, or the asker may not see it.
+    #[error("there is no run `{0}` that you may see")]
+    NoRun(String),
     /// Nothing has this name, matches this pattern or has this label.
     #[error("nothing matches `{0}`")]
     NoMatch(String),
@@ -117,26 +144,6 @@ pub enum SelectorErrorKind {
     /// The fleet is empty.
     #[error("there are no hosts")]
     NoHosts,
-}
-
-/// A part of the grammar that is not built yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Feature {
-    /// `@group`.
-    #[error("saved groups (`@name`) are")]
-    Group,
-    /// `key~pattern`.
-    #[error("`~` is")]
-    Match,
-    /// `mem>16g`.
-    #[error("comparisons (`<`, `>`) are")]
-    Compare,
-    /// `is:` with a state other than the link's, `pick:`.
-    #[error("this word is")]
-    Meta,
-    /// `#142`.
-    #[error("hosts of a run (`#142`) are")]
-    Run,
 }
 
 /// The text with the place of an error marked below it, for a code block: two lines of at most 56 columns.

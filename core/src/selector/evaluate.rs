@@ -1,27 +1,35 @@
 //! Syntax tree and hosts to a set of hosts. Every part must match something; what did not is reported with the nearest names.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
 
-use crate::ids::AgentId;
+use crate::ids::{AgentId, RunNumber};
+use crate::refusal::Code;
+use crate::run::{Execution, How};
 
 use super::error::SelectorErrorKind as Kind;
-use super::near::nearest;
+use super::fact::{self, Comparison};
 use super::pattern::{Pattern, shorten};
 use super::{
-    Atom, AtomKind, Clause, ERRORS_MAX, Host, Item, LabelOp, LabelTest, Resolution, SelectorError,
+    Atom, AtomKind, Clause, ERRORS_MAX, GROUPS_DEPTH_MAX, Host, Item, LabelOp, LabelTest, Pick,
+    Resolution, RunPart, SCANS_MAX, Scope, SelectorError, Span, State,
 };
 
-/// Errors that get the nearest names: looking through 10,000 names takes a millisecond or two each time.
-const NEAREST_ERRORS_MAX: usize = 3;
+mod hint;
+mod index;
+mod set;
+
+use index::Index;
+use set::Set;
 
 /// The hosts of a selector, or every reason why there are none.
 pub(super) fn resolve(
     clauses: &[Clause],
     hosts: &[Host<'_>],
+    scope: Scope<'_>,
 ) -> Result<Resolution, Vec<SelectorError>> {
-    let mut evaluation = Evaluation::new(hosts);
+    let mut evaluation = Evaluation::new(hosts, scope);
     if hosts.is_empty() {
         let span = clauses
             .first()
@@ -50,10 +58,26 @@ pub(super) fn resolve(
         digest: sha.finalize().into(),
         online: found.iter().filter(|host| host.online).count(),
         absent: evaluation.absent,
+        drawn: evaluation.picks > 0,
     })
 }
 
-/// Whether one host is in the set, without asking whether every part matches something.
+/// Counts the hosts of several selectors among the same hosts. What matches nothing counts as none.
+pub(super) struct Counts<'h, 's>(Evaluation<'h, 's>);
+
+impl<'h, 's> Counts<'h, 's> {
+    pub(super) fn new(hosts: &'h [Host<'h>], scope: Scope<'s>) -> Self {
+        Self(Evaluation::new(hosts, scope))
+    }
+
+    pub(super) fn of(&mut self, clauses: &[Clause]) -> usize {
+        self.0.scans = 0;
+        self.0.errors.clear();
+        self.0.clauses(clauses, Absence::Allowed).len()
+    }
+}
+
+/// Whether one host is in the set of a grant, without asking whether every part matches something.
 pub(super) fn contains(clauses: &[Clause], host: &Host<'_>) -> bool {
     let in_item = |item: &Item| item.atoms.iter().any(|atom| is_atom(atom, host));
     clauses.iter().any(|clause| {
@@ -70,14 +94,39 @@ fn is_atom(atom: &Atom, host: &Host<'_>) -> bool {
     match &atom.kind {
         AtomKind::Name(name) => host.name == name,
         AtomKind::Pattern(pattern) => pattern.matches(host.name.as_str()),
-        AtomKind::Label(test) => host.labels.value(&test.key).is_some_and(|value| {
-            let named = test.values.iter().any(|named| named == value);
-            named == (test.op == LabelOp::Is)
-        }),
+        AtomKind::Label(test) => has_label(test, host),
         AtomKind::All => true,
-        AtomKind::Online => host.online,
-        AtomKind::Offline => !host.online,
-        AtomKind::Group(clauses) => contains(clauses, host),
+        AtomKind::Parens(clauses) => contains(clauses, host),
+        AtomKind::Compare(comparison) => comparison.holds(&host.told) == Some(true),
+        AtomKind::State(state) => is_state(*state, host, ""),
+        // None of these can be in a grant (`Selector::parse_for_grant`), nor be known from one host.
+        AtomKind::Saved(_) | AtomKind::Run(..) | AtomKind::Pick(_) => false,
+    }
+}
+
+fn is_state(state: State, host: &Host<'_>, agent_version: &str) -> bool {
+    match state {
+        State::Online => host.online,
+        State::Offline => !host.online,
+        State::Stale => host.online && host.stale,
+        State::Draining => host.draining,
+        State::Outdated => fact::is_outdated(host.told.version, agent_version),
+    }
+}
+
+fn has_label(test: &LabelTest, host: &Host<'_>) -> bool {
+    let named = |value: &str| test.values.iter().any(|named| named == value);
+    let value = host.labels.value(&test.key);
+    match test.op {
+        LabelOp::Is => value.is_some_and(named),
+        LabelOp::IsNot => value.is_some_and(|value| !named(value)),
+        LabelOp::Like => {
+            let holds = |text: &str| test.values.iter().any(|part| text.contains(part.as_str()));
+            match value {
+                Some(value) => holds(value),
+                None => fact::text_fact(&test.key, &host.told).is_some_and(|text| holds(&text)),
+            }
+        }
     }
 }
 
@@ -88,26 +137,31 @@ enum Absence {
     Allowed,
 }
 
-type LabelIndex<'h> = HashMap<&'h str, HashMap<&'h str, Vec<usize>>>;
-
-struct Evaluation<'h> {
+struct Evaluation<'h, 's> {
     hosts: &'h [Host<'h>],
-    /// Places in `hosts`, by name, so that names and prefixes are found by halving.
-    by_name: Vec<usize>,
-    /// Built when the first label is asked for.
-    by_label: Option<LabelIndex<'h>>,
+    scope: Scope<'s>,
+    index: Index<'h>,
+    states: BTreeMap<State, Set>,
+    /// Saved groups that were evaluated already.
+    groups: HashMap<&'s str, Set>,
+    groups_depth: usize,
+    scans: usize,
+    picks: u64,
     errors: Vec<SelectorError>,
     absent: Vec<String>,
 }
 
-impl<'h> Evaluation<'h> {
-    fn new(hosts: &'h [Host<'h>]) -> Self {
-        let mut by_name: Vec<usize> = (0..hosts.len()).collect();
-        by_name.sort_unstable_by_key(|&at| hosts.get(at).map(|host| host.name));
+impl<'h, 's> Evaluation<'h, 's> {
+    fn new(hosts: &'h [Host<'h>], scope: Scope<'s>) -> Self {
         Self {
             hosts,
-            by_name,
-            by_label: None,
+            scope,
+            index: Index::new(hosts),
+            states: BTreeMap::new(),
+            groups: HashMap::new(),
+            groups_depth: 0,
+            scans: 0,
+            picks: 0,
             errors: Vec::new(),
             absent: Vec::new(),
         }
@@ -125,10 +179,15 @@ impl<'h> Evaluation<'h> {
         let errors = self.errors.len();
         let mut left: Option<Set> = None;
         let mut removed = Set::empty(self.hosts.len());
+        let mut pick = None;
         let mut counts = Vec::with_capacity(clause.items.len());
         for item in &clause.items {
+            if let Some(drawn) = item.pick() {
+                pick = Some(drawn);
+                continue;
+            }
             let found = self.item(item, absence);
-            counts.push(found.len());
+            counts.push((item, found.len()));
             match (&mut left, item.exclude) {
                 (_, true) => removed.add(&found),
                 (Some(left), false) => left.keep(&found),
@@ -138,15 +197,16 @@ impl<'h> Evaluation<'h> {
         let mut left = left.unwrap_or_else(|| Set::empty(self.hosts.len()));
         left.remove(&removed);
         if left.is_empty() && absence == Absence::Error && self.errors.len() == errors {
-            let parts = clause.items.iter().zip(counts);
-            let parts = parts
+            let parts = counts
+                .into_iter()
                 .map(|(item, count)| (shorten(&item.to_string()), count))
                 .collect();
-            self.error(SelectorError::new(
-                Kind::NothingLeft(parts),
-                clause.span,
-                "",
-            ));
+            self.error(Kind::NothingLeft(parts), clause.span, "");
+        }
+        if let Some((atom, pick)) = pick
+            && self.errors.len() == errors
+        {
+            self.draw(atom, pick, absence, &mut left);
         }
         left
     }
@@ -167,14 +227,20 @@ impl<'h> Evaluation<'h> {
     /// Adds the hosts of an atom.
     fn atom(&mut self, atom: &Atom, absence: Absence, all: &mut Set) {
         let found = match &atom.kind {
-            AtomKind::Name(name) => self.name(name.as_str(), all),
-            AtomKind::Pattern(pattern) if pattern.is_glob() => self.glob(pattern, all),
+            AtomKind::Name(name) => self.index.name(name.as_str(), all),
+            AtomKind::Pattern(pattern) if pattern.is_glob() => {
+                self.may_scan(atom) && self.index.glob(pattern, all)
+            }
             AtomKind::Pattern(pattern) => self.range(pattern, all),
             AtomKind::Label(test) => return self.label(atom, test, absence, all),
-            AtomKind::All => return self.state(all, |_| true),
-            AtomKind::Online => return self.state(all, |host| host.online),
-            AtomKind::Offline => return self.state(all, |host| !host.online),
-            AtomKind::Group(clauses) => return all.add(&self.clauses(clauses, absence)),
+            AtomKind::Compare(comparison) => return self.compare(atom, comparison, absence, all),
+            AtomKind::Saved(name) => return self.saved(atom, name, absence, all),
+            AtomKind::Run(number, parts) => return self.run(atom, *number, parts, absence, all),
+            AtomKind::All => return all.fill(self.hosts.len()),
+            AtomKind::State(state) => return all.add(self.state(*state)),
+            // Drawn once the rest of its clause is known.
+            AtomKind::Pick(_) => return,
+            AtomKind::Parens(clauses) => return all.add(&self.clauses(clauses, absence)),
         };
         if !found && absence == Absence::Error {
             let wanted = if let AtomKind::Pattern(pattern) = &atom.kind {
@@ -183,77 +249,66 @@ impl<'h> Evaluation<'h> {
                 atom.to_string()
             };
             let hint = self.name_hint(&wanted);
-            let kind = Kind::NoMatch(shorten(&atom.to_string()));
-            self.error(SelectorError::new(kind, atom.span, hint));
+            self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
         }
     }
 
-    fn state(&self, all: &mut Set, is: impl Fn(&Host<'_>) -> bool) {
+    /// Counts what is tried on every host. The parser bounds one selector; saved groups add theirs.
+    fn may_scan(&mut self, atom: &Atom) -> bool {
+        self.scans += 1;
+        let may = self.scans <= SCANS_MAX;
+        if !may && self.scans == SCANS_MAX + 1 {
+            let hint = format!("at most {SCANS_MAX}, those of saved groups included");
+            self.error(Kind::TooManyScans, atom.span, hint);
+        }
+        may
+    }
+
+    fn scan(&self, all: &mut Set, is: impl Fn(&Host<'_>) -> bool) -> bool {
+        let mut found = false;
         for (at, host) in self.hosts.iter().enumerate() {
             if is(host) {
                 all.insert(at);
+                found = true;
             }
         }
+        found
     }
 
-    fn name(&self, name: &str, all: &mut Set) -> bool {
-        self.tell(self.places(|other| other.cmp(name)), all)
-    }
-
-    fn glob(&self, pattern: &Pattern, all: &mut Set) -> bool {
-        let prefix = pattern.prefix();
-        let candidates = self.places(|name| {
-            let head = name
-                .as_bytes()
-                .get(..prefix.len())
-                .unwrap_or(name.as_bytes());
-            head.cmp(prefix.as_bytes())
-        });
-        let matching = candidates
-            .iter()
-            .filter(|&&at| self.name_at(at).is_some_and(|name| pattern.matches(name)));
-        self.tell(matching, all)
+    fn state(&mut self, state: State) -> &Set {
+        let (hosts, current) = (self.hosts, self.scope.agent_version);
+        self.states.entry(state).or_insert_with(|| {
+            let mut all = Set::empty(hosts.len());
+            let is = |(_, host): &(usize, &Host<'_>)| is_state(state, host, current);
+            let places = hosts.iter().enumerate().filter(is);
+            places.for_each(|(at, _)| all.insert(at));
+            all
+        })
     }
 
     fn range(&mut self, pattern: &Pattern, all: &mut Set) -> bool {
         let mut found = false;
-        let mut absent = Vec::new();
         for name in pattern.names() {
-            if self.name(&name, all) {
+            if self.index.name(&name, all) {
                 found = true;
-            } else {
-                absent.push(name);
+            } else if self.groups_depth == 0 {
+                self.absent.push(name);
             }
         }
-        self.absent.append(&mut absent);
         found
-    }
-
-    fn tell<'i>(&self, places: impl IntoIterator<Item = &'i usize>, all: &mut Set) -> bool {
-        let mut found = false;
-        for &at in places {
-            all.insert(at);
-            found = true;
-        }
-        found
-    }
-
-    fn name_at(&self, at: usize) -> Option<&'h str> {
-        self.hosts.get(at).map(|host| host.name.as_str())
-    }
-
-    /// The hosts whose names compare equal, by halving.
-    fn places(&self, order: impl Fn(&str) -> std::cmp::Ordering) -> &[usize] {
-        let at = |at: &usize| self.name_at(*at).map_or(std::cmp::Ordering::Less, &order);
-        let first = self.by_name.partition_point(|place| at(place).is_lt());
-        let last = self.by_name.partition_point(|place| at(place).is_le());
-        self.by_name.get(first..last).unwrap_or_default()
     }
 
     fn label(&mut self, atom: &Atom, test: &LabelTest, absence: Absence, all: &mut Set) {
-        let hosts = self.hosts;
-        let index = self.by_label.get_or_insert_with(|| label_index(hosts));
-        let values = index.get(test.key.as_str());
+        if test.op == LabelOp::Like {
+            let found = self.may_scan(atom) && self.scan(all, |host| has_label(test, host));
+            if !found && absence == Absence::Error {
+                let hint = self.like_hint(&test.key);
+                self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
+            }
+            return;
+        }
+        let labels = self.index.labels();
+        let values = labels.get(test.key.as_str());
         let unknown =
             |value: &&String| !values.is_some_and(|known| known.contains_key(value.as_str()));
         let unknown: Vec<String> = test.values.iter().filter(unknown).cloned().collect();
@@ -271,129 +326,173 @@ impl<'h> Evaluation<'h> {
         for value in &unknown {
             let hint = self.label_hint(&test.key, value);
             let kind = Kind::NoMatch(format!("{}={value}", test.key));
-            self.error(SelectorError::new(kind, atom.span, hint));
+            self.error(kind, atom.span, hint);
         }
         if !found && unknown.is_empty() {
             let hint = format!("every host that has `{}` has it so", test.key);
-            let kind = Kind::NoMatch(shorten(&atom.to_string()));
-            self.error(SelectorError::new(kind, atom.span, hint));
+            self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
         }
     }
 
-    fn error(&mut self, error: SelectorError) {
-        if self.errors.len() < ERRORS_MAX {
-            self.errors.push(error);
+    /// Hosts that meet a comparison. That none does is no error; that none has told such a fact is one, since mounts can be misspelt.
+    fn compare(&mut self, atom: &Atom, comparison: &Comparison, absence: Absence, all: &mut Set) {
+        if !self.may_scan(atom) {
+            return;
+        }
+        let mut known = false;
+        for (at, host) in self.hosts.iter().enumerate() {
+            if let Some(holds) = comparison.holds(&host.told) {
+                known = true;
+                if holds {
+                    all.insert(at);
+                }
+            }
+        }
+        if !known && absence == Absence::Error {
+            let hint = self.mount_hint(comparison.mount());
+            self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
         }
     }
 
-    fn name_hint(&self, wanted: &str) -> String {
-        if self.errors.len() >= NEAREST_ERRORS_MAX {
-            return String::new();
-        }
-        let by_value = self.hosts.iter().flat_map(|host| host.labels.iter());
-        if let Some((key, value)) = by_value.into_iter().find(|(_, value)| *value == wanted) {
-            return format!("or the label `{key}={value}`?");
-        }
-        said(
-            &nearest(wanted, self.hosts.iter().map(|host| host.name.as_str())),
-            "",
-        )
-    }
-
-    fn label_hint(&self, key: &str, value: &str) -> String {
-        let Some(index) = &self.by_label else {
-            return String::new();
+    fn saved(&mut self, atom: &Atom, name: &str, absence: Absence, all: &mut Set) {
+        let Some((name, selector)) = self.scope.groups.get_key_value(name) else {
+            // A group that is not there is never meant, not even with `?`.
+            let hint = self.group_hint(name);
+            return self.error(Kind::NoGroup(shorten(name)), atom.span, hint);
         };
-        let Some(values) = index.get(key) else {
-            let keys = nearest(key, index.keys().copied());
-            return if keys.is_empty() {
-                format!("no host has a label `{key}`")
+        if let Some(known) = self.groups.get(name.as_str()) {
+            return all.add(known);
+        }
+        if self.groups_depth == GROUPS_DEPTH_MAX {
+            let hint = format!("at most {GROUPS_DEPTH_MAX} deep");
+            return self.error(Kind::GroupDepth(shorten(name)), atom.span, hint);
+        }
+        self.groups_depth += 1;
+        let errors = self.errors.len();
+        let found = self.clauses(&selector.clauses, Absence::Allowed);
+        self.groups_depth -= 1;
+        // Columns inside the group mean nothing to whoever typed its name, and once is enough.
+        for error in self.errors.split_off(errors) {
+            let error = SelectorError::new(error.kind, atom.span, error.hint);
+            if !self.errors.contains(&error) {
+                self.errors.push(error);
+            }
+        }
+        if found.is_empty() && absence == Absence::Error && self.errors.len() == errors {
+            let hint = format!("it stands for `{}`", shorten(&selector.to_string()));
+            self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
+        }
+        all.add(&found);
+        self.groups.insert(name, found);
+    }
+
+    fn run(
+        &mut self,
+        atom: &Atom,
+        number: RunNumber,
+        parts: &[RunPart],
+        absence: Absence,
+        all: &mut Set,
+    ) {
+        if !self.may_scan(atom) {
+            return;
+        }
+        let Some(run) = (self.scope.run)(number) else {
+            let hint = "/runs lists those that you may see";
+            return self.error(Kind::NoRun(number.to_string()), atom.span, hint);
+        };
+        let is_part = |execution: &Execution| {
+            parts.is_empty() || parts.iter().any(|part| is_run_part(*part, execution))
+        };
+        let found = self.scan(all, |host| run.execution(host.id).is_some_and(is_part));
+        if !found && absence == Absence::Error {
+            let ended = if run.all_ended() {
+                "all of it has ended"
             } else {
-                said(&keys, "=")
+                "it has not ended yet"
             };
+            let hint = format!("{number} ran on {}, {ended}", run_hosts(run));
+            self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
+        }
+    }
+
+    /// Keeps what was drawn. The order of drawing hangs on the seed and the ids alone, so that the same seed draws the same hosts.
+    fn draw(&mut self, atom: &Atom, pick: Pick, absence: Absence, left: &mut Set) {
+        self.picks += 1;
+        let count = match pick {
+            Pick::Count(count) => count,
+            Pick::Percent(percent) => (left.len() * usize::from(percent)).div_ceil(100),
         };
-        let near = nearest(value, values.keys().copied());
-        if !near.is_empty() {
-            return said(&near, "");
+        let there = left.len();
+        if count > there {
+            if absence == Absence::Error && !atom.optional {
+                let hint = format!("write `pick:{there}`, or leave it out");
+                let kind = Kind::PickTooMany(atom.to_string(), there);
+                self.error(kind, atom.span, hint);
+            }
+            return;
         }
-        let mut known: Vec<&str> = values.keys().copied().collect();
-        known.sort_unstable();
-        known.truncate(3);
-        format!("`{key}` is {}", listed(&known, ""))
-    }
-}
-
-fn said(near: &[&str], suffix: &str) -> String {
-    match near {
-        [] => String::new(),
-        near => format!("nearest {}", listed(near, suffix)),
-    }
-}
-
-fn listed(words: &[&str], suffix: &str) -> String {
-    let words: Vec<String> = words
-        .iter()
-        .map(|word| format!("`{word}{suffix}`"))
-        .collect();
-    words.join(", ")
-}
-
-fn label_index<'h>(hosts: &'h [Host<'h>]) -> LabelIndex<'h> {
-    let mut index = LabelIndex::new();
-    for (at, host) in hosts.iter().enumerate() {
-        for (key, value) in host.labels.iter() {
-            let values = index.entry(key).or_default();
-            values.entry(value).or_default().push(at);
-        }
-    }
-    index
-}
-
-/// A set of places in the list of hosts, as bits.
-struct Set(Vec<u64>);
-
-impl Set {
-    fn empty(len: usize) -> Self {
-        Self(vec![0; len.div_ceil(64)])
-    }
-
-    fn insert(&mut self, at: usize) {
-        if let Some(word) = self.0.get_mut(at / 64) {
-            *word |= 1 << (at % 64);
-        }
-    }
-
-    fn has(&self, at: usize) -> bool {
-        self.0
-            .get(at / 64)
-            .is_some_and(|word| word & (1 << (at % 64)) != 0)
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a |= b);
-    }
-
-    fn keep(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= b);
-    }
-
-    fn remove(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(a, b)| *a &= !b);
-    }
-
-    fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(|&word| word == 0)
-    }
-
-    fn members<'s>(&'s self, hosts: &'s [Host<'s>]) -> impl Iterator<Item = &'s Host<'s>> {
-        hosts
+        let (seed, pick) = (self.scope.seed, self.picks);
+        let mut places: Vec<([u8; 32], usize)> = self
+            .hosts
             .iter()
             .enumerate()
-            .filter(|(at, _)| self.has(*at))
-            .map(|(_, host)| host)
+            .filter(|(at, _)| left.has(*at))
+            .map(|(at, host)| {
+                let mut sha = Sha256::new();
+                sha.update(seed.to_be_bytes());
+                sha.update(pick.to_be_bytes());
+                sha.update(host.id.as_bytes());
+                (sha.finalize().into(), at)
+            })
+            .collect();
+        places.sort_unstable();
+        left.clear();
+        places
+            .iter()
+            .take(count)
+            .for_each(|&(_, at)| left.insert(at));
     }
+
+    fn error(&mut self, kind: Kind, span: Span, hint: impl Into<String>) {
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(SelectorError::new(kind, span, hint));
+        }
+    }
+}
+
+impl Item {
+    /// The atom and its count when this is a `pick:`, which the parser lets stand only alone.
+    fn pick(&self) -> Option<(&Atom, Pick)> {
+        self.atoms.iter().find_map(|atom| match atom.kind {
+            AtomKind::Pick(pick) => Some((atom, pick)),
+            AtomKind::Name(_)
+            | AtomKind::Pattern(_)
+            | AtomKind::Label(_)
+            | AtomKind::Compare(_)
+            | AtomKind::Saved(_)
+            | AtomKind::Run(..)
+            | AtomKind::All
+            | AtomKind::State(_)
+            | AtomKind::Parens(_) => None,
+        })
+    }
+}
+
+fn is_run_part(part: RunPart, execution: &Execution) -> bool {
+    let Some(outcome) = execution.outcome() else {
+        return false;
+    };
+    match part {
+        RunPart::Failed => !outcome.is_ok(),
+        RunPart::Ok => outcome.is_ok(),
+        RunPart::Timeout => matches!(outcome.how, How::TimedOut(_)),
+        RunPart::Offline => {
+            matches!(&outcome.how, How::NotStarted(reason) if reason.code == Code::Offline.as_str())
+        }
+    }
+}
+
+fn run_hosts(run: &crate::run::Run) -> String {
+    crate::text::count(run.spec.targets.len(), "host")
 }

@@ -1,8 +1,10 @@
 //! What selectors mean, and every error that they can have.
 
-use super::complete::complete;
+use super::complete::{Choice, Recent};
 use super::error::mark;
 use super::*;
+
+mod scope;
 
 /// Hosts by name, labels and link; their ids count up.
 struct Fleet(Vec<(HostName, Labels, bool)>);
@@ -41,6 +43,9 @@ impl Fleet {
                 name,
                 labels,
                 online: *online,
+                stale: false,
+                draining: false,
+                told: Told::default(),
             })
             .collect()
     }
@@ -70,7 +75,7 @@ fn told(errors: &[SelectorError]) -> String {
 fn resolved(text: &str) -> String {
     let fleet = Fleet::usual();
     let hosts = fleet.hosts();
-    match Selector::parse(text).and_then(|selector| selector.resolve(&hosts)) {
+    match Selector::parse(text).and_then(|selector| selector.resolve(&hosts, Scope::empty())) {
         Ok(resolution) => resolution.normal(&hosts),
         Err(errors) => told(&errors),
     }
@@ -93,6 +98,17 @@ fn selectors_print_in_normal_form() {
         ("((a))", "((a))"),
         ("is:online is:offline?", "is:online is:offline?"),
         ("x=1", "x=1"),
+        ("os~debian|ubuntu", "os~debian|ubuntu"),
+        ("mem>=1.5g agent<1.4", "mem>=1.5g agent<1.4"),
+        ("disk.var.lib>90%,disk<1%", "disk.var.lib>90%,disk<1%"),
+        ("@web !@web.old?", "@web !@web.old?"),
+        ("#142 !#7:failed|timeout", "#142 !#7:failed|timeout"),
+        ("role=web  pick:10%", "role=web pick:10%"),
+        ("all pick:03?", "all pick:3?"),
+        (
+            "is:stale,is:draining is:outdated",
+            "is:stale,is:draining is:outdated",
+        ),
         ("r[1-2]-n[01-03]*", "r[1-2]-n[01-03]*"),
     ] {
         let selector = Selector::parse(text).unwrap();
@@ -127,19 +143,19 @@ fn every_error_names_its_column_and_what_to_write() {
         ),
         (
             "role=~web",
-            "column 1: labels have no `=~` (list the values: `role=web|db`)",
+            "column 1: labels have no `=~` (write `role~web`)",
         ),
         (
             "role=",
-            "column 1: `role=` is not a label (as in `role=web`, `env!=dev` or `role=web|db`)",
+            "column 1: `role=` is not a label (as in `role=web`, `env!=dev`, `role=web|db` or `os~debian`)",
         ),
         (
             "=web",
-            "column 1: `=web` is not a label (as in `role=web`, `env!=dev` or `role=web|db`)",
+            "column 1: `=web` is not a label (as in `role=web`, `env!=dev`, `role=web|db` or `os~debian`)",
         ),
         (
             "role=web*",
-            "column 1: `role=web*` is not a label (values are whole words: `role=web|db`)",
+            "column 1: `role=web*` is not a label (values are whole words: `role=web|db`; `role~web` looks inside)",
         ),
         (
             "role=web|env=prod",
@@ -266,39 +282,68 @@ fn every_error_names_its_column_and_what_to_write() {
         ),
         (
             "is:away",
-            "column 1: `is:away` is unknown (there are `is:online` and `is:offline`)",
+            "column 1: `is:away` is unknown (there are `is:online`, `is:offline`, `is:stale`, `is:draining`, `is:outdated`, `pick:3` and `pick:10%`)",
         ),
         (
             "host:web",
-            "column 1: `host:web` is unknown (there are `is:online` and `is:offline`)",
+            "column 1: `host:web` is unknown (there are `is:online`, `is:offline`, `is:stale`, `is:draining`, `is:outdated`, `pick:3` and `pick:10%`)",
         ),
         (
-            "@web env=prod",
-            "column 1: saved groups (`@name`) are not available yet (name the hosts, or use a label)",
+            "@ env=prod",
+            "column 1: `@` is not a host name (groups are named as hosts are: `@web`)",
         ),
         (
-            "web* os~debian",
-            "column 6: `~` is not available yet (labels have `=` and `!=`)",
+            "web* !os~*",
+            "column 7: `os~*` is not a label (values are whole words: `role=web|db`; `role~web` looks inside)",
         ),
         (
-            "mem>16g",
-            "column 1: comparisons (`<`, `>`) are not available yet (labels have `=` and `!=`)",
+            "role!~web",
+            "column 1: labels have no `!~` (remove what matches: `!role~web`)",
         ),
         (
-            "disk.root>90%",
-            "column 1: comparisons (`<`, `>`) are not available yet (labels have `=` and `!=`)",
+            "os~",
+            "column 1: `os~` is not a label (as in `role=web`, `env!=dev`, `role=web|db` or `os~debian`)",
+        ),
+        ("mem>16", "column 1: `16` is not a size (as in `mem>16g`)"),
+        (
+            "web* ram>1g",
+            "column 6: there is no fact `ram` (facts to compare: agent, cpus, disk, load, mem, mem.used, uptime)",
         ),
         (
-            "all pick:10%",
-            "column 5: this word is not available yet (there are `is:online` and `is:offline`)",
+            "pick:3",
+            "column 1: `pick:3` has nothing to draw from (say from what: `role=web pick:3`, `all pick:10%`)",
         ),
         (
-            "is:outdated",
-            "column 1: this word is not available yet (there are `is:online` and `is:offline`)",
+            "all !pick:3",
+            "column 6: `pick:3` must stand alone in its clause, once (it draws from the rest: `role=web pick:3`)",
         ),
         (
-            "#142:failed",
-            "column 1: hosts of a run (`#142`) are not available yet (name the hosts, or use a label)",
+            "all pick:3,web01",
+            "column 5: `pick:3` must stand alone in its clause, once (it draws from the rest: `role=web pick:3`)",
+        ),
+        (
+            "all pick:3 pick:2",
+            "column 12: `pick:2` must stand alone in its clause, once (it draws from the rest: `role=web pick:3`)",
+        ),
+        (
+            "all pick:0",
+            "column 5: `pick:0` is unknown (there are `is:online`, `is:offline`, `is:stale`, `is:draining`, `is:outdated`, `pick:3` and `pick:10%`)",
+        ),
+        (
+            "all pick:101%",
+            "column 5: `pick:101%` is unknown (there are `is:online`, `is:offline`, `is:stale`, `is:draining`, `is:outdated`, `pick:3` and `pick:10%`)",
+        ),
+        (
+            "#x",
+            "column 1: `#x` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, timeout, offline)",
+        ),
+        (
+            "#142:bad",
+            "column 1: `#142:bad` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, timeout, offline)",
+        ),
+        (
+            "#0",
+            "column 1: `#0` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, timeout, offline)",
         ),
         (
             "Web a, (b",
@@ -328,7 +373,10 @@ fn length_depth_and_number_are_bounded() {
     );
     let deep = format!("{}a{}", "(".repeat(32), ")".repeat(32));
     assert!(Selector::parse(&deep).is_ok());
-    assert!(told_of(&"*a,".repeat(33)).starts_with("column 97: the selector has too many globs"));
+    assert!(
+        told_of(&"*a,".repeat(33))
+            .starts_with("column 97: the selector has too many globs, comparisons and runs")
+    );
     assert_eq!(
         Selector::parse(&"A ".repeat(3_000)).unwrap_err().len(),
         ERRORS_MAX
@@ -452,7 +500,10 @@ fn what_matches_nothing_is_told_with_what_is_near() {
     ] {
         assert_eq!(resolved(text), expected, "{text}");
     }
-    let errors = Selector::parse("all").unwrap().resolve(&[]).unwrap_err();
+    let errors = Selector::parse("all")
+        .unwrap()
+        .resolve(&[], Scope::empty())
+        .unwrap_err();
     assert_eq!(
         told(&errors),
         "column 1: there are no hosts (join a host first)"
@@ -464,7 +515,7 @@ fn a_resolution_is_sorted_digested_and_tells_absent_names() {
     let fleet = Fleet::usual();
     let mut hosts = fleet.hosts();
     let selector = Selector::parse("web[01-07]").unwrap();
-    let resolution = selector.resolve(&hosts).unwrap();
+    let resolution = selector.resolve(&hosts, Scope::empty()).unwrap();
     assert_eq!(resolution.absent, ["web05", "web07"]);
     assert!(resolution.hosts.is_sorted());
     assert_eq!(resolution.online, 4);
@@ -474,7 +525,10 @@ fn a_resolution_is_sorted_digested_and_tells_absent_names() {
         "d600ed4614fcb173e8b708c205ec3cb7125fd4de14970cd34593434c6d0f57f6"
     );
     hosts.reverse();
-    assert_eq!(selector.resolve(&hosts).unwrap(), resolution);
+    assert_eq!(
+        selector.resolve(&hosts, Scope::empty()).unwrap(),
+        resolution
+    );
 }
 
 #[test]
@@ -505,7 +559,7 @@ fn containing_agrees_with_resolving() {
         "web[01-09]",
     ] {
         let selector = Selector::parse(text).unwrap();
-        let resolution = selector.resolve(&hosts).unwrap();
+        let resolution = selector.resolve(&hosts, Scope::empty()).unwrap();
         for host in &hosts {
             assert_eq!(
                 selector.contains(host),
@@ -536,6 +590,10 @@ fn errors_are_marked_in_a_narrow_block() {
     assert_eq!(end, format!("…{},\n{}^", "x".repeat(53), " ".repeat(55)));
 }
 
+fn complete(text: &str, hosts: &[Host<'_>]) -> Vec<Choice> {
+    complete::complete(text, hosts, Scope::empty(), Recent::default())
+}
+
 fn rows(text: &str) -> Vec<(String, String)> {
     let fleet = Fleet::usual();
     let choices = complete(text, &fleet.hosts());
@@ -563,7 +621,7 @@ fn completion_reads_what_is_typed_and_goes_on() {
                 "web0",
                 "✗ nothing matches web0, nearest web01, web02, web03",
             ),
-            ("web0*", "web0* · 5 hosts"),
+            ("web0*", "web0* · 5 hosts: web[01-04,06]"),
             ("web01", "web01"),
             ("web02", "web02"),
             ("web03", "web03"),
@@ -578,7 +636,7 @@ fn completion_reads_what_is_typed_and_goes_on() {
                 "env=prod !we",
                 "✗ nothing matches we, nearest web01, web02, web03",
             ),
-            ("env=prod !we*", "we* · 5 hosts"),
+            ("env=prod !we*", "we* · 5 hosts: web[01-04,06]"),
             ("env=prod !web01", "web01"),
             ("env=prod !web02", "web02"),
             ("env=prod !web03", "web03"),
@@ -591,7 +649,7 @@ fn completion_reads_what_is_typed_and_goes_on() {
         &[
             (
                 "role=web env!=",
-                "✗ env!= is not a label, as in role=web, env!=dev or role=web|db",
+                "✗ env!= is not a label, as in role=web, env!=dev, role=web|db or os~debian",
             ),
             ("role=web env!=prod", "env=prod · 4 hosts"),
             ("role=web env!=stage", "env=stage · 2 hosts"),
@@ -622,10 +680,13 @@ fn completion_reads_what_is_typed_and_goes_on() {
         &[
             (
                 "is:",
-                "✗ is: is unknown, there are is:online and is:offline",
+                "✗ is: is unknown, there are is:online, is:offline, is:stale, is:draining, is:outdated, pick:3 and p…",
             ),
-            ("is:online", "is:online"),
-            ("is:offline", "is:offline"),
+            ("is:online", "is:online · 7 hosts"),
+            ("is:offline", "is:offline · 1 host"),
+            ("is:stale", "is:stale · 0 hosts"),
+            ("is:draining", "is:draining · 0 hosts"),
+            ("is:outdated", "is:outdated · 0 hosts"),
         ],
     );
 }
@@ -706,7 +767,8 @@ fn hostile_selectors_on_many_hosts_end() {
         &many_ranges,
         &"(".repeat(1_000),
     ] {
-        let result = Selector::parse(text).and_then(|selector| selector.resolve(&hosts));
+        let result =
+            Selector::parse(text).and_then(|selector| selector.resolve(&hosts, Scope::empty()));
         match result {
             Ok(resolution) => assert!(!resolution.hosts.is_empty()),
             Err(errors) => assert!((1..=ERRORS_MAX).contains(&errors.len())),

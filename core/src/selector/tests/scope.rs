@@ -1,0 +1,436 @@
+//! What selectors refer to besides names and labels: saved groups, runs, facts, states and draws.
+
+use crate::facts::{Disk, Facts, Metrics};
+use crate::ids::{RunId, RunNumber};
+use crate::principal::Principal;
+use crate::refusal::Code;
+use crate::run::{How, Outcome, Reason, Run, Spec, Target};
+
+use super::*;
+
+/// The usual fleet, with facts of all hosts but `cache.eu`.
+struct Wide {
+    fleet: Fleet,
+    facts: Vec<(Facts, Metrics, &'static str)>,
+}
+
+impl Wide {
+    fn new() -> Self {
+        let of = |at: usize| {
+            let facts = Facts {
+                os: if at < 5 {
+                    "Debian GNU/Linux 12"
+                } else {
+                    "Ubuntu 24.04"
+                }
+                .to_owned(),
+                cpus: 4,
+                memory_bytes: (at as u64 + 1) << 30,
+                ..Facts::default()
+            };
+            let metrics = Metrics {
+                disks: vec![Disk {
+                    mount: "/srv".to_owned(),
+                    total_bytes: 100,
+                    available_bytes: at as u64 * 10,
+                }],
+                ..Metrics::default()
+            };
+            (facts, metrics, if at == 0 { "1.3.0" } else { "1.4.0" })
+        };
+        Self {
+            fleet: Fleet::usual(),
+            facts: (0..7).map(of).collect(),
+        }
+    }
+
+    fn hosts(&self) -> Vec<Host<'_>> {
+        let mut hosts = self.fleet.hosts();
+        for (host, (facts, metrics, version)) in hosts.iter_mut().zip(&self.facts) {
+            host.told = Told {
+                facts: Some(facts),
+                metrics: Some(metrics),
+                version,
+            };
+            host.stale = host.name.as_str() == "web02";
+            host.draining = host.name.as_str() == "db-1";
+        }
+        hosts
+    }
+}
+
+fn groups(saved: &[(&str, &str)]) -> BTreeMap<String, Selector> {
+    let parsed = |(name, text): &(&str, &str)| {
+        ((*name).to_owned(), Selector::parse_for_group(text).unwrap())
+    };
+    saved.iter().map(parsed).collect()
+}
+
+/// `#7`: `web01` ok, `web02` failed, `web03` timed out, `web06` offline, `db-1` still running.
+fn run(hosts: &[Host<'_>]) -> Run {
+    let on: Vec<&Host<'_>> = hosts
+        .iter()
+        .filter(|host| ["web01", "web02", "web03", "web06", "db-1"].contains(&host.name.as_str()))
+        .collect();
+    let spec = Spec {
+        id: RunId::from_bytes([7; 16]),
+        by: Principal::Local("root".to_owned()),
+        place: None,
+        selector: "web*".to_owned(),
+        command: "true".to_owned(),
+        run_as: None,
+        timeout_ms: 0,
+        digest: [0; 32],
+        grant: None,
+        targets: on
+            .iter()
+            .map(|host| Target {
+                agent: host.id,
+                name: host.name.clone(),
+            })
+            .collect(),
+    };
+    let mut run = Run::new(RunNumber(7), spec, 0);
+    for host in on {
+        let how = match host.name.as_str() {
+            "web01" => How::Exited(0),
+            "web02" => How::Exited(1),
+            "web03" => How::TimedOut(143),
+            "web06" => How::NotStarted(Reason::new(Code::Offline, "the host was offline")),
+            _ => continue,
+        };
+        run.apply_finished(host.id, Outcome::without_output(how));
+    }
+    run
+}
+
+fn check(saved: &[(&str, &str)], cases: &[(&str, &str)]) {
+    let wide = Wide::new();
+    let hosts = wide.hosts();
+    let run = run(&hosts);
+    let groups = groups(saved);
+    let scope = Scope {
+        groups: &groups,
+        run: &|number| (number == RunNumber(7)).then_some(&run),
+        agent_version: "1.4.0",
+        seed: 1,
+    };
+    for (text, expected) in cases {
+        let resolved = Selector::parse(text).and_then(|selector| selector.resolve(&hosts, scope));
+        let shown = match resolved {
+            Ok(resolution) => resolution.normal(&hosts),
+            Err(errors) => told(&errors),
+        };
+        assert_eq!(&shown, expected, "{text}");
+    }
+}
+
+#[test]
+fn facts_and_states_narrow() {
+    check(
+        &[],
+        &[
+            ("os~debian", "web[01-04,06] (5 hosts, 4 online)"),
+            ("os~debian|ubuntu !web*", "db-[1-2] (2 hosts, 2 online)"),
+            ("role~eb|x", "web[01-04,06] (5 hosts, 4 online)"),
+            ("mem>=6g", "db-[1-2] (2 hosts, 2 online)"),
+            ("agent<1.4", "web01 (1 host, 1 online)"),
+            ("disk.srv>80%", "web[01-02] (2 hosts, 2 online)"),
+            ("disk>60% !disk>80%", "web[03-04] (2 hosts, 2 online)"),
+            ("web* !load>9", "web[01-04,06] (5 hosts, 4 online)"),
+            ("is:stale", "web02 (1 host, 1 online)"),
+            (
+                "all !is:draining",
+                "cache.eu,db-2,web[01-04,06] (7 hosts, 6 online)",
+            ),
+            ("is:outdated", "web01 (1 host, 1 online)"),
+            ("mem>1t", "column 1: nothing is left: `mem>1t` 0 hosts"),
+            (
+                "os~windows",
+                "column 1: nothing matches `os~windows` (no `os` holds that)",
+            ),
+            (
+                "oss~debian",
+                "column 1: nothing matches `oss~debian` (nearest `os~`)",
+            ),
+            (
+                "disk.svr>80%",
+                "column 1: nothing matches `disk.svr>80%` (nearest `disk.srv`)",
+            ),
+            (
+                "web* disk.boot.efi>1%",
+                "column 6: nothing matches `disk.boot.efi>1%` (no host has told of such a mount)",
+            ),
+            (
+                "cache.eu mem>1g",
+                "column 1: the intersection is empty: `cache.eu` 1 host, `mem>1g` 6 hosts",
+            ),
+            (
+                "mem=16g",
+                "column 1: nothing matches `mem=16g` (`mem` is a fact: `mem>16g`)",
+            ),
+            (
+                "os=debian",
+                "column 1: nothing matches `os=debian` (`os` is a fact: `os~debian`)",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn saved_groups_stand_for_what_was_saved() {
+    let saved = [
+        ("web", "role=web !web06,web99?"),
+        ("old", "web01,web77"),
+        ("both", "@web,@old | db-1"),
+        ("gone", "web70,web71"),
+        ("round", "web01,@round"),
+        ("lost", "@nowhere"),
+        ("broad", "*0*,*1*"),
+    ];
+    check(
+        &saved,
+        &[
+            ("@web", "web[01-04] (4 hosts, 4 online)"),
+            ("@web env=prod !web01", "web[02-03] (2 hosts, 2 online)"),
+            ("@old", "web01 (1 host, 1 online)"),
+            ("@both !@old", "db-1,web[02-04] (4 hosts, 4 online)"),
+            (
+                "@gone",
+                "column 1: nothing matches `@gone` (it stands for `web70,web71`)",
+            ),
+            ("web01,@gone?", "web01 (1 host, 1 online)"),
+            (
+                "@wbe",
+                "column 1: there is no group `@wbe` (nearest `@web`)",
+            ),
+            (
+                "web01,@wbe?",
+                "column 7: there is no group `@wbe` (nearest `@web`)",
+            ),
+            (
+                "web",
+                "column 1: nothing matches `web` (or the group `@web`?)",
+            ),
+            (
+                "web01 @round",
+                "column 7: groups in `@round` hold one another too deep (at most 8 deep)",
+            ),
+            (
+                "web01 @lost",
+                "column 7: there is no group `@nowhere` (`shanty groups` lists them)",
+            ),
+        ],
+    );
+    check(
+        &[],
+        &[(
+            "@web",
+            "column 1: there is no group `@web` (no group was saved yet)",
+        )],
+    );
+}
+
+#[test]
+fn hosts_of_a_run_are_named_by_how_it_went() {
+    check(
+        &[],
+        &[
+            ("#7", "db-1,web[01-03,06] (5 hosts, 4 online)"),
+            ("#7:failed", "web[02-03,06] (3 hosts, 2 online)"),
+            ("#7:ok", "web01 (1 host, 1 online)"),
+            ("#7:timeout|offline", "web[03,06] (2 hosts, 1 online)"),
+            ("#7 !#7:failed", "db-1,web01 (2 hosts, 2 online)"),
+            (
+                "#8",
+                "column 1: there is no run `#8` that you may see (/runs lists those that you may see)",
+            ),
+            (
+                "db-2 #7:ok",
+                "column 1: the intersection is empty: `db-2` 1 host, `#7:ok` 1 host",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn draws_are_from_what_is_left_and_hang_on_the_seed() {
+    let wide = Wide::new();
+    let hosts = wide.hosts();
+    let drawn = |text: &str, seed: u64| {
+        let scope = Scope {
+            seed,
+            ..Scope::empty()
+        };
+        let selector = Selector::parse(text).unwrap();
+        selector.resolve(&hosts, scope).unwrap()
+    };
+    let prod = drawn("env=prod !web01", 0);
+    assert!(!prod.drawn);
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let two = drawn("env=prod pick:2 !web01", seed);
+        assert_eq!((two.hosts.len(), two.drawn), (2, true));
+        assert!(two.hosts.iter().all(|id| prod.contains(*id)));
+        assert_eq!(
+            drawn("pick:2 env=prod !web01", seed),
+            two,
+            "the order of items"
+        );
+        seen.extend(two.hosts);
+    }
+    assert_eq!(
+        seen.len(),
+        prod.hosts.len(),
+        "every host is drawn some time"
+    );
+    assert_eq!(
+        drawn("all pick:10%", 3).hosts.len(),
+        1,
+        "a part is rounded up"
+    );
+    assert_eq!(drawn("all pick:100%", 3).hosts.len(), 8);
+    assert_eq!(drawn("role=web pick:1 | role=db pick:1", 3).hosts.len(), 2);
+    assert_eq!(drawn("(role=web pick:1),db-1", 3).hosts.len(), 2);
+    assert_eq!(drawn("role=db pick:5?", 3).hosts.len(), 2);
+    let few = Selector::parse("role=db pick:5").unwrap();
+    assert_eq!(
+        told(&few.resolve(&hosts, Scope::empty()).unwrap_err()),
+        "column 9: `pick:5`: there are only 2 (write `pick:2`, or leave it out)"
+    );
+}
+
+#[test]
+fn grants_and_groups_refuse_what_does_not_last() {
+    for (text, part) in [
+        ("mem>1g", "mem>1g"),
+        ("web* os~debian", "os~debian"),
+        ("@web", "@web"),
+        ("#7:ok", "#7:ok"),
+        ("(all is:outdated)", "is:outdated"),
+        ("all pick:3", "pick:3"),
+    ] {
+        let errors = Selector::parse_for_grant(text).unwrap_err();
+        let expected = format!("`{part}` cannot be in a grant (name hosts by label or name)");
+        assert!(told(&errors).ends_with(&expected), "{}", told(&errors));
+    }
+    assert_eq!(
+        told(&Selector::parse_for_group("role=web pick:3").unwrap_err()),
+        "column 10: `pick:3` cannot be in a saved group (write it beside the group: `@web pick:3`)"
+    );
+    let group = Selector::parse_for_group("@a !(@b | #7)").unwrap();
+    assert_eq!(group.groups(), ["a", "b"]);
+}
+
+#[test]
+fn groups_cannot_multiply_work() {
+    let fleet = Fleet::large(10_000);
+    let hosts = fleet.hosts();
+    let mut saved: Vec<(String, String)> = (0..8)
+        .map(|n| {
+            (
+                format!("g{n}"),
+                format!("@g{}", n + 1) + &format!(",@g{}?", n + 1).repeat(300),
+            )
+        })
+        .collect();
+    saved.push(("g8".to_owned(), "*1*,*2*,*3*".to_owned()));
+    saved.push((
+        "many".to_owned(),
+        (0..40)
+            .map(|n| format!("@s{n}"))
+            .collect::<Vec<_>>()
+            .join(","),
+    ));
+    saved.extend((0..40).map(|n| (format!("s{n}"), format!("*{n}*"))));
+    let saved: Vec<(&str, &str)> = saved
+        .iter()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
+    let groups = groups(&saved);
+    let scope = Scope {
+        groups: &groups,
+        ..Scope::empty()
+    };
+    let resolve = |text: &str| Selector::parse(text).unwrap().resolve(&hosts, scope);
+    assert!(!resolve("@g1").unwrap().hosts.is_empty());
+    let errors = told(&resolve("@g0,@g1").unwrap_err());
+    assert_eq!(
+        errors,
+        "column 1: groups in `@g8` hold one another too deep (at most 8 deep)"
+    );
+    let errors = told(&resolve("@many").unwrap_err());
+    assert_eq!(
+        errors,
+        "column 1: the selector has too many globs, comparisons and runs (at most 32, those of saved groups included)"
+    );
+}
+
+#[test]
+fn completion_offers_groups_runs_and_what_was_used_before() {
+    let wide = Wide::new();
+    let hosts = wide.hosts();
+    let run = run(&hosts);
+    let groups = groups(&[("web", "role=web !web06"), ("db", "role=db")]);
+    let scope = Scope {
+        groups: &groups,
+        run: &|number| (number == RunNumber(7)).then_some(&run),
+        ..Scope::empty()
+    };
+    let recent = Recent {
+        selectors: &["role=web env=prod".to_owned(), "db-9".to_owned()],
+        runs: &[&run],
+    };
+    let rows = |text: &str| -> Vec<String> {
+        let choices = complete::complete(text, &hosts, scope, recent);
+        choices
+            .into_iter()
+            .map(|choice| format!("{} ⇒ {}", choice.value, choice.label))
+            .collect()
+    };
+    assert_eq!(
+        rows("")[..5],
+        [
+            "role=web env=prod ⇒ role=web env=prod · ✓ 3 hosts: web[01-03]",
+            "db-9 ⇒ db-9 · ✗ nothing matches db-9, nearest db-1, db-2",
+            "@db ⇒ @db · 2 hosts · role=db",
+            "@web ⇒ @web · 4 hosts · role=web !web06",
+            "all ⇒ all · 8 hosts",
+        ]
+    );
+    assert_eq!(
+        rows("env=prod !@w"),
+        [
+            "env=prod !@w ⇒ ✗ there is no group @w, nearest @web",
+            "env=prod !@web ⇒ @web · 4 hosts · role=web !web06",
+        ]
+    );
+    assert_eq!(
+        rows("#7:f"),
+        [
+            "#7:f ⇒ ✗ #7:f is not a run or part of one, as in #142 or #142:failed; parts: failed, ok, timeout, offline",
+            "#7 ⇒ #7 · 5 hosts · true",
+            "#7:failed ⇒ #7:failed · ✓ 3 hosts, 1 offline: web[02-03,06]",
+        ]
+    );
+    assert_eq!(
+        rows("all pick:"),
+        [
+            "all pick: ⇒ ✗ pick: is unknown, there are is:online, is:offline, is:stale, is:draining, is:outdated, pick:3 and…",
+            "all pick:1 ⇒ pick:1 · one of them, drawn when it runs",
+            "all pick:10% ⇒ pick:10% · a tenth of them, drawn when it runs",
+        ]
+    );
+    assert_eq!(
+        rows("all pick:3")[0],
+        "all pick:3 ⇒ ✓ 3 hosts, drawn when it runs"
+    );
+    assert_eq!(
+        rows("mem"),
+        [
+            "mem ⇒ ✗ nothing matches mem",
+            "mem> ⇒ mem> or mem< · as in mem>16g",
+            "mem.used> ⇒ mem.used> or mem.used< · as in mem.used>90%",
+        ]
+    );
+}
