@@ -33,15 +33,17 @@ fn selector() -> impl Strategy<Value = String> {
         "[a-c]{0,2}\\[0[1-4]-[1-9][5-9]\\](-n\\[1-3\\])?",
         "(env|role)!?=[ab](\\|[bc])?",
         "(env|role|os)~[ab](\\|[bc])?",
-        "(mem|mem\\.used|cpus|disk|disk\\.root|load|uptime|agent)(<|>|<=|>=)[1-9]".prop_map(|text| {
-            let unit = match text.split(['<', '>']).next() {
-                Some("mem") => "g",
-                Some("uptime") => "h",
-                Some("cpus" | "load" | "agent") => "",
-                _ => "%",
-            };
-            text + unit
-        }),
+        "(mem|mem\\.used|cpus|disk|disk\\.root|load|uptime|agent)(<|>|<=|>=)[1-9]".prop_map(
+            |text| {
+                let unit = match text.split(['<', '>']).next() {
+                    Some("mem") => "g",
+                    Some("uptime") => "h",
+                    Some("cpus" | "load" | "agent") => "",
+                    _ => "%",
+                };
+                text + unit
+            }
+        ),
         "is:(stale|draining|outdated)",
     ];
     let optional =

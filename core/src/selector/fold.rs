@@ -1,6 +1,7 @@
-//! Names to short text and back in order: `web[01-02,04-20]`. One number of a name is folded, whichever gives the larger groups from
-//! the right; names that share nothing are listed.
+//! Names to short text and back in order: `web[01-02,04-20]`, `rack[1-2]-n[01-16]`. Numbers are folded from the right to the left; names
+//! that share nothing are listed.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,44 +13,115 @@ use super::pattern::DIGITS_MAX;
 #[must_use]
 pub fn fold<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: BTreeSet<&str> = names.into_iter().collect();
-    let mut left: Vec<&str> = names.into_iter().collect();
-    let mut folded: Vec<(&str, String)> = Vec::new();
-    // From the rightmost number to the left: what found no company by one number may find some by the next.
-    for from_right in 0.. {
-        let mut groups: HashMap<(&str, &str), Vec<(&str, &str)>> = HashMap::new();
-        let mut rest = Vec::new();
-        for name in left {
-            match split_at_number(name, from_right) {
-                Some((before, digits, after)) => {
-                    groups
-                        .entry((before, after))
-                        .or_default()
-                        .push((digits, name));
-                }
-                // Without a number so far to the right there is none further left.
-                None => folded.push((name, name.to_owned())),
+    let mut groups: Vec<Group<'_>> = names.into_iter().map(Group::of).collect();
+    let numbers_max = groups.iter().map(|group| group.numbers).max().unwrap_or(0);
+    for from_right in 0..numbers_max {
+        groups = fold_number(groups, from_right);
+    }
+    groups.sort_by(|a, b| natural(a.first, b.first));
+    let folded: Vec<String> = groups
+        .into_iter()
+        .map(|group| group.parts.concat())
+        .collect();
+    folded.join(",")
+}
+
+/// Names that differ in folded numbers only.
+struct Group<'a> {
+    /// The first of them in natural order.
+    first: &'a str,
+    /// Text and numbers in turn, text first and last: numbers have odd places. Those that were folded are ranges.
+    parts: Vec<Cow<'a, str>>,
+    numbers: usize,
+}
+
+impl<'a> Group<'a> {
+    fn of(name: &'a str) -> Self {
+        let mut parts = Vec::new();
+        let (mut text_at, mut at) = (0, 0);
+        while let Some(rest) = name.get(at..) {
+            let Some(start) = rest.find(|c: char| c.is_ascii_digit()) else {
+                break;
+            };
+            let digits = rest
+                .bytes()
+                .skip(start)
+                .take_while(u8::is_ascii_digit)
+                .count();
+            let (from, to) = (at + start, at + start + digits);
+            at = to;
+            // Numbers too long for a range are text.
+            if digits <= DIGITS_MAX {
+                parts.push(Cow::Borrowed(name.get(text_at..from).unwrap_or_default()));
+                parts.push(Cow::Borrowed(name.get(from..to).unwrap_or_default()));
+                text_at = to;
             }
         }
-        for ((before, after), mut members) in groups {
-            match members.as_slice() {
-                [] => {}
-                [(_, single)] => rest.push(*single),
-                _ => {
-                    members.sort_unstable_by_key(|&(digits, _)| (digits.len(), digits));
-                    let first = members.first().map_or("", |&(_, name)| name);
-                    let digits = members.iter().map(|&(digits, _)| digits);
-                    folded.push((first, format!("{before}[{}]{after}", runs(digits))));
-                }
-            }
-        }
-        left = rest;
-        if left.is_empty() {
-            break;
+        parts.push(Cow::Borrowed(name.get(text_at..).unwrap_or_default()));
+        let numbers = parts.len() / 2;
+        Self {
+            first: name,
+            parts,
+            numbers,
         }
     }
-    folded.sort_by(|(a, _), (b, _)| natural(a, b));
-    let folded: Vec<String> = folded.into_iter().map(|(_, text)| text).collect();
-    folded.join(",")
+
+    /// The place of a number, counted from the right.
+    fn place(&self, from_right: usize) -> Option<usize> {
+        let before = self.numbers.checked_sub(from_right + 1)?;
+        Some(2 * before + 1)
+    }
+
+    /// Everything but one number.
+    fn without(&self, place: usize) -> String {
+        let mut key = String::with_capacity(self.first.len() + 8);
+        for (at, part) in self.parts.iter().enumerate() {
+            key.push_str(if at == place { "\0" } else { part });
+        }
+        key
+    }
+}
+
+/// Puts together groups that differ in this number only.
+fn fold_number(groups: Vec<Group<'_>>, from_right: usize) -> Vec<Group<'_>> {
+    let mut alike: HashMap<String, Vec<Group<'_>>> = HashMap::with_capacity(groups.len());
+    let mut folded = Vec::new();
+    for group in groups {
+        match group.place(from_right) {
+            Some(place) => alike.entry(group.without(place)).or_default().push(group),
+            None => folded.push(group),
+        }
+    }
+    folded.extend(
+        alike
+            .into_values()
+            .filter_map(|alike| merge(alike, from_right)),
+    );
+    folded
+}
+
+fn merge(mut alike: Vec<Group<'_>>, from_right: usize) -> Option<Group<'_>> {
+    let place = alike.first()?.place(from_right)?;
+    if alike.len() > 1 {
+        let key = |group: &Group<'_>| {
+            let digits = group.parts.get(place).map_or("", |part| part);
+            (digits.len(), digits.to_owned())
+        };
+        alike.sort_by_cached_key(key);
+        let digits = alike.iter().filter_map(|group| group.parts.get(place));
+        let range = format!("[{}]", runs(digits.map(AsRef::as_ref)));
+        let first = alike
+            .iter()
+            .map(|group| group.first)
+            .min_by(|a, b| natural(a, b));
+        let mut merged = alike.into_iter().next()?;
+        merged.first = first.unwrap_or(merged.first);
+        if let Some(part) = merged.parts.get_mut(place) {
+            *part = Cow::Owned(range);
+        }
+        return Some(merged);
+    }
+    alike.pop()
 }
 
 /// A set of hosts as it is echoed to people: `api[1-4],web[01-02,04-20] (22 hosts, 21 online)`.
@@ -98,26 +170,6 @@ fn number(text: &[u8]) -> (&[u8], &[u8]) {
         number = significant;
     }
     (number, after)
-}
-
-/// Splits a name around one of its numbers, counted from the right; numbers too long for a range are text.
-fn split_at_number(name: &str, from_right: usize) -> Option<(&str, &str, &str)> {
-    let mut rest = name;
-    let mut skipped = 0;
-    loop {
-        let end = rest.rfind(|c: char| c.is_ascii_digit())? + 1;
-        let head = rest.get(..end)?;
-        let start = head
-            .rfind(|c: char| !c.is_ascii_digit())
-            .map_or(0, |at| at + 1);
-        if end - start <= DIGITS_MAX {
-            if skipped == from_right {
-                return Some((name.get(..start)?, name.get(start..end)?, name.get(end..)?));
-            }
-            skipped += 1;
-        }
-        rest = name.get(..start)?;
-    }
 }
 
 /// `01-02,04-20` of numbers sorted by length, then value.
@@ -186,6 +238,15 @@ mod tests {
         check("db10 db9 cache", "cache,db[9-10]");
         check("rack1-n01 rack1-n02 rack2-n05", "rack1-n[01-02],rack2-n05");
         check("rack1-n1 rack2-n1 rack3-n1", "rack[1-3]-n1");
+        check(
+            "rack1-n01 rack1-n02 rack2-n01 rack2-n02 rack3-n01",
+            "rack[1-2]-n[01-02],rack3-n01",
+        );
+        check(
+            "a1b1c1 a1b1c2 a1b2c1 a1b2c2 a2b1c1 a2b1c2 a2b2c1 a2b2c2",
+            "a[1-2]b[1-2]c[1-2]",
+        );
+        check("r1-n9 r1-n10 r02-n9 r02-n10", "r[1,02]-n[9-10]");
         check("1 2 3", "[1-3]");
         check("a1b a2b a2c", "a[1-2]b,a2c");
         check(
@@ -223,7 +284,11 @@ mod tests {
             .map(|n| format!("r{}-n{:03}", n / 500, n % 500))
             .collect();
         let folded = fold(names.iter().map(String::as_str));
-        assert!(folded.starts_with("r0-n[000-499],r1-n[000-499],"));
-        assert_eq!(folded.split("],").count(), 200);
+        assert_eq!(folded, "r[0-199]-n[000-499]");
+        let names: Vec<String> = (0..100_000_u64)
+            .map(|n| format!("h{}x{}", n.wrapping_mul(2_654_435_761) % 99_991, n % 977))
+            .collect();
+        let folded = fold(names.iter().map(String::as_str));
+        assert!(folded.len() < names.iter().map(|name| name.len() + 1).sum());
     }
 }
