@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
-use shanty_core::admission::Context;
+use shanty_core::admission::{Context, Seen};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::journal::{Kind, Record, State};
 use shanty_core::policy::Policy;
@@ -227,13 +227,21 @@ impl Hub {
     }
 
     /// What decisions rest on, now.
-    fn context<'a>(&'a self, online: &'a dyn Fn(AgentId) -> bool) -> Context<'a> {
+    fn context<'a>(&'a self, seen: &'a dyn Fn(AgentId) -> Seen<'a>) -> Context<'a> {
         Context {
             state: &self.state,
             policy: &self.parts.policy,
             guilds: &self.parts.guilds,
-            online,
+            seen,
+            // Agents are released with the controller.
+            agent_version: env!("CARGO_PKG_VERSION"),
+            seed: random(),
         }
+    }
+
+    fn seen(&self, agent: AgentId) -> Seen<'_> {
+        let presence = self.presence.get(&agent);
+        presence.map_or_else(Seen::default, fleet::Presence::seen)
     }
 
     fn is_accepted(&self, run: RunId) -> bool {
@@ -261,6 +269,11 @@ async fn next_committed(pending: &mut VecDeque<Pending>) -> (bool, Record, After
         Some(Pending { record, after, .. }) => (committed, record, after),
         None => std::future::pending().await,
     }
+}
+
+/// Random bits: those of a new UUID.
+fn random() -> u64 {
+    uuid::Uuid::now_v7().as_u64_pair().1
 }
 
 fn storage_refusal() -> Refusal {

@@ -3,13 +3,13 @@
 //! Authenticate, parse, resolve the selector to a frozen set, policy, limits: in this order, from memory. Whoever has no grant for what
 //! is asked learns nothing else, no host's name and no error in a selector.
 
-use crate::ids::AgentId;
+use crate::ids::{AgentId, RunNumber};
 use crate::journal::{HostEntry, State};
 use crate::limits;
 use crate::policy::{Policy, Verb, Who};
 use crate::principal::Asker;
 use crate::refusal::{Code, Refusal};
-use crate::run::Target;
+use crate::run::{Run, Target};
 use crate::selector::complete::{self, Choice, Recent};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
@@ -24,8 +24,23 @@ pub struct Context<'a> {
     pub policy: &'a Policy,
     /// The guilds that are served.
     pub guilds: &'a [u64],
-    /// Which hosts have a link.
-    pub online: &'a dyn Fn(AgentId) -> bool,
+    /// What is known of a host at this moment.
+    pub seen: &'a dyn Fn(AgentId) -> Seen<'a>,
+    /// The version that agents should have.
+    pub agent_version: &'a str,
+    /// What a `pick:` draws by, drawn itself for this one request.
+    pub seed: u64,
+}
+
+/// What is known of a host at this moment, beside the journal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    /// It has a link.
+    pub online: bool,
+    /// Its link has been silent for longer than it should be.
+    pub stale: bool,
+    /// What its agent tells.
+    pub told: Told<'a>,
 }
 
 /// A command that somebody wants to run, as typed.
@@ -58,7 +73,12 @@ pub struct Plan {
     pub digest: [u8; 32],
     /// The grant that allows it; nothing for the command line.
     pub grant: Option<String>,
+    /// What a `pick:` of the selector drew by; nothing without one.
+    pub seed: Option<u64>,
 }
+
+/// Runs offered while a selector is typed: each is asked for rights on every one of its hosts.
+const RUNS_OFFERED_MAX: usize = 20;
 
 /// Asks for a run.
 ///
@@ -110,6 +130,7 @@ pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Resu
         targets,
         digest: resolution.digest,
         grant,
+        seed: resolution.drawn.then_some(ctx.seed),
     })
 }
 
@@ -130,7 +151,7 @@ pub fn admit_hosts(
     }
     let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
     let resolution = selector
-        .resolve(&visible, Scope::empty())
+        .resolve(&visible, scope(ctx, &|number| seen_run(ctx, asker, number)))
         .map_err(|errors| bad_selector(on, &errors))?;
     Ok((resolution.hosts, selector.to_string()))
 }
@@ -148,7 +169,14 @@ pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
     if hosts.is_empty() {
         Vec::new()
     } else {
-        complete::complete(typed, &hosts, Scope::empty(), Recent::default())
+        let run = |number| seen_run(ctx, asker, number);
+        let newest = ctx.state.numbers.keys().rev().take(RUNS_OFFERED_MAX);
+        let runs: Vec<&Run> = newest.filter_map(|number| run(*number)).collect();
+        let recent = Recent {
+            selectors: &[],
+            runs: &runs,
+        };
+        complete::complete(typed, &hosts, scope(ctx, &run), recent)
     }
 }
 
@@ -196,15 +224,33 @@ pub fn hosts<'a>(ctx: &Context<'a>) -> Vec<Host<'a>> {
 }
 
 fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> {
+    let seen = (ctx.seen)(id);
     Host {
         id,
         name: &host.enrolment.name,
         labels: &host.labels,
-        online: (ctx.online)(id),
-        stale: false,
+        online: seen.online,
+        stale: seen.stale,
         draining: false,
-        told: Told::default(),
+        told: seen.told,
     }
+}
+
+/// What the selector of a request may refer to.
+fn scope<'s>(ctx: &'s Context<'_>, run: &'s dyn Fn(RunNumber) -> Option<&'s Run>) -> Scope<'s> {
+    Scope {
+        run,
+        agent_version: ctx.agent_version,
+        seed: ctx.seed,
+        ..Scope::empty()
+    }
+}
+
+/// A run, when the asker may see it: one that they may not see is to them as one that does not exist.
+fn seen_run<'a>(ctx: &'a Context<'_>, asker: &Asker, number: RunNumber) -> Option<&'a Run> {
+    let run = ctx.state.run_numbered(number)?;
+    let may = admit_on_run(ctx, asker, Verb::View, &run.spec.targets);
+    may.is_ok().then_some(run)
 }
 
 fn authenticate(ctx: &Context<'_>, asker: &Asker) -> Result<(), Refusal> {
@@ -279,7 +325,7 @@ fn resolve(
     let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
     let denied = denied(verb);
     selector
-        .resolve(hosts, Scope::empty())
+        .resolve(hosts, scope(ctx, &|number| seen_run(ctx, asker, number)))
         .map_err(|_| hide_unknown(ctx, asker, verb, on, hosts, denied))
 }
 
@@ -298,7 +344,9 @@ fn hide_unknown(
         .filter(|h| allows(ctx, asker, Verb::View, h) || allows(ctx, asker, verb, h))
         .cloned()
         .collect();
-    match Selector::parse(on).and_then(|selector| selector.resolve(&known, Scope::empty())) {
+    let run = |number| seen_run(ctx, asker, number);
+    let scope = scope(ctx, &run);
+    match Selector::parse(on).and_then(|selector| selector.resolve(&known, scope)) {
         Err(errors) => bad_selector(on, &errors),
         Ok(_) => refusal,
     }

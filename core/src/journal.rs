@@ -338,6 +338,7 @@ mod tests {
             timeout_ms: 0,
             targets: Vec::<Target>::new(),
             digest: [0; 32],
+            seed: None,
             grant: None,
         };
         let expired = Kind::Expired {

@@ -57,6 +57,9 @@ pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 /// The controller pings a link this often, milliseconds.
 pub const PING_MS: u64 = 15_000;
 
+/// Without a message for this long a link is stale: a ping went unanswered for ten seconds, milliseconds.
+pub const STALE_MS: u64 = 25_000;
+
 /// Without a message for this long a host is offline, milliseconds.
 pub const OFFLINE_MS: u64 = 45_000;
 

@@ -37,6 +37,8 @@ pub struct Spec {
     pub digest: [u8; 32],
     /// The grant that allowed it; nothing for the command line.
     pub grant: Option<String>,
+    /// What a `pick:` of the selector drew by; nothing without one.
+    pub seed: Option<u64>,
 }
 
 /// One host of the frozen set, with the name that it had.

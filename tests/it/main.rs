@@ -14,6 +14,7 @@ mod chat_lists;
 mod chat_output;
 mod chat_refusals;
 mod chat_run;
+mod chat_targets;
 mod cli;
 mod config;
 mod demo;

@@ -121,8 +121,8 @@ impl Hub {
             drop(reply.send(Err(Refusal::new(Code::Stale, what, ""))));
             return;
         }
-        let online = |agent| self.is_online(agent);
-        let plan = admission::admit_run(&self.context(&online), asker, request);
+        let seen = |agent| self.seen(agent);
+        let plan = admission::admit_run(&self.context(&seen), asker, request);
         let plan = match plan {
             Ok(plan) => plan,
             Err(refusal) => return self.answer(asker, Verb::Run, Err(refusal), reply),
@@ -138,6 +138,7 @@ impl Hub {
             targets: plan.targets,
             digest: plan.digest,
             grant: plan.grant,
+            seed: plan.seed,
         };
         self.interactions
             .extend(spec.place.map(|place| place.interaction));
@@ -171,8 +172,8 @@ impl Hub {
         which: Which,
         force: bool,
     ) -> Result<Cancelled, Refusal> {
-        let online = |agent| self.is_online(agent);
-        let ctx = self.context(&online);
+        let seen = |agent| self.seen(agent);
+        let ctx = self.context(&seen);
         admission::admit(&ctx, asker, Verb::Cancel)?;
         let mut found: Vec<&Run> = match which {
             Which::Id(id) => self.state.runs.get(&id).into_iter().collect(),
@@ -232,8 +233,8 @@ impl Hub {
     }
 
     fn ask_hosts(&self, asker: &Asker, on: &str) -> Result<HostsView, Refusal> {
-        let online = |agent| self.is_online(agent);
-        let (agents, normal) = admission::admit_hosts(&self.context(&online), asker, on)?;
+        let seen = |agent| self.seen(agent);
+        let (agents, normal) = admission::admit_hosts(&self.context(&seen), asker, on)?;
         let rows = agents
             .iter()
             .filter_map(|agent| self.host_row(*agent))
@@ -252,13 +253,13 @@ impl Hub {
     }
 
     fn ask_complete(&self, asker: &Asker, typed: &str) -> Vec<Choice> {
-        let online = |agent| self.is_online(agent);
-        admission::complete(&self.context(&online), asker, typed)
+        let seen = |agent| self.seen(agent);
+        admission::complete(&self.context(&seen), asker, typed)
     }
 
     fn ask_runs(&self, asker: &Asker, limit: usize) -> Result<Vec<Run>, Refusal> {
-        let online = |agent| self.is_online(agent);
-        let ctx = self.context(&online);
+        let seen = |agent| self.seen(agent);
+        let ctx = self.context(&seen);
         admission::admit(&ctx, asker, Verb::View)?;
         let newest = self
             .state
@@ -278,8 +279,8 @@ impl Hub {
     }
 
     fn ask_show(&self, asker: &Asker, number: RunNumber) -> Result<&Run, Refusal> {
-        let online = |agent| self.is_online(agent);
-        let ctx = self.context(&online);
+        let seen = |agent| self.seen(agent);
+        let ctx = self.context(&seen);
         admission::admit(&ctx, asker, Verb::View)?;
         let run = self.state.run_numbered(number).ok_or_else(not_found)?;
         admission::admit_on_run(&ctx, asker, Verb::View, &run.spec.targets)
@@ -288,8 +289,8 @@ impl Hub {
     }
 
     fn ask_hold(&mut self, asker: &Asker, on: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
-        let online = |agent| self.is_online(agent);
-        match admission::admit(&self.context(&online), asker, Verb::Hold) {
+        let seen = |agent| self.seen(agent);
+        match admission::admit(&self.context(&seen), asker, Verb::Hold) {
             Ok(()) => {
                 self.append(
                     Kind::Hold {

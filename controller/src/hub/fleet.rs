@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use shanty_core::admission::Seen;
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::Kind;
@@ -11,6 +12,7 @@ use shanty_core::limits;
 use shanty_core::principal::Principal;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Event, Held, Phase, Told};
+use shanty_core::selector;
 use shanty_core::view::HostRow;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
@@ -41,6 +43,23 @@ struct Link {
 impl Presence {
     pub(super) const fn is_online(&self) -> bool {
         self.link.is_some()
+    }
+
+    /// As selectors see it.
+    pub(super) fn seen(&self) -> Seen<'_> {
+        let silent_ms = |link: &Link| now_ms().saturating_sub(link.seen_ms.load(Ordering::Relaxed));
+        Seen {
+            online: self.is_online(),
+            stale: self
+                .link
+                .as_ref()
+                .is_some_and(|link| silent_ms(link) > limits::STALE_MS),
+            told: selector::Told {
+                facts: self.facts.as_ref(),
+                metrics: self.metrics.as_ref(),
+                version: &self.version,
+            },
+        }
     }
 }
 

@@ -72,14 +72,23 @@ fn person(user: u64, roles: &[u64]) -> Asker {
 
 fn ask(asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
     let (state, policy) = (state(), policy());
-    let online = |id: AgentId| id != agent(3);
+    let seen = |id: AgentId| online(id != agent(3));
     let ctx = Context {
         state: &state,
         policy: &policy,
         guilds: &[GUILD],
-        online: &online,
+        seen: &seen,
+        agent_version: "1.0.0",
+        seed: 5,
     };
     admit_run(&ctx, asker, request)
+}
+
+fn online(online: bool) -> Seen<'static> {
+    Seen {
+        online,
+        ..Seen::default()
+    }
 }
 
 fn run(on: &str, command: &str) -> RunRequest {
@@ -250,12 +259,14 @@ fn hold_and_absence_stop_a_run_before_it_is_one() {
         kind: Kind::Hold { on: true, by },
     });
     let policy = policy();
-    let online = |_| true;
+    let seen = |_| online(true);
     let ctx = Context {
         state: &state,
         policy: &policy,
         guilds: &[GUILD],
-        online: &online,
+        seen: &seen,
+        agent_version: "1.0.0",
+        seed: 5,
     };
     assert_eq!(code(admit_run(&ctx, &local, &run("all", "true"))), "E_HOLD");
 }
@@ -263,12 +274,14 @@ fn hold_and_absence_stop_a_run_before_it_is_one() {
 #[test]
 fn completion_shows_only_what_may_be_used() {
     let (state, policy) = (state(), policy());
-    let online = |_| true;
+    let seen = |_| online(true);
     let ctx = Context {
         state: &state,
         policy: &policy,
         guilds: &[GUILD],
-        online: &online,
+        seen: &seen,
+        agent_version: "1.0.0",
+        seed: 5,
     };
     let ops = complete(&ctx, &person(OPERATOR, &[9]), "");
     assert!(ops.iter().any(|choice| choice.value.contains("web")));
@@ -290,12 +303,14 @@ fn removing_a_host_opens_nothing() {
             by,
         },
     });
-    let online = |_| true;
+    let seen = |_| online(true);
     let ctx = Context {
         state: &state,
         policy: &policy,
         guilds: &[GUILD],
-        online: &online,
+        seen: &seen,
+        agent_version: "1.0.0",
+        seed: 5,
     };
     let target = |n: u8, name: &str| Target {
         agent: agent(n),

@@ -208,6 +208,7 @@ fn accepted_to_wire(spec: &Spec) -> v1::Accepted {
             .collect(),
         digest: spec.digest.to_vec(),
         grant: spec.grant.clone().unwrap_or_default(),
+        seed: spec.seed,
     }
 }
 
@@ -228,6 +229,7 @@ fn accepted_from_wire(accepted: &v1::Accepted) -> Result<Spec, ConvertError> {
             .collect::<Result<_, _>>()?,
         digest: digest(&accepted.digest, "digest")?,
         grant: some(&accepted.grant),
+        seed: accepted.seed,
     })
 }
 
@@ -368,6 +370,7 @@ mod tests {
                 name: "h1".parse().unwrap(),
             }],
             digest: [3; 32],
+            seed: Some(7),
             grant: Some("ops".into()),
         };
         let reason = Reason {

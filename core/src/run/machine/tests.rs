@@ -29,6 +29,7 @@ fn run_on(agents: &[u8]) -> Run {
         timeout_ms: 60_000,
         targets,
         digest: [0; 32],
+        seed: None,
         grant: None,
     };
     let mut run = Run::new(RunNumber(1), spec, NOW);

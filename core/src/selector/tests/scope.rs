@@ -81,6 +81,7 @@ fn run(hosts: &[Host<'_>]) -> Run {
         run_as: None,
         timeout_ms: 0,
         digest: [0; 32],
+        seed: None,
         grant: None,
         targets: on
             .iter()

@@ -29,6 +29,7 @@ fn run_on(names: &[&str]) -> Run {
         timeout_ms: 120_000,
         targets,
         digest: [0; 32],
+        seed: None,
         grant: Some("ops".into()),
     };
     let mut run = Run::new(RunNumber(142), spec, 1_795_341_000_000);
