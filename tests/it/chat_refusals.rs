@@ -363,6 +363,13 @@ async fn cancel_needs_the_right_to_it_and_a_run_that_goes_on() {
             !card.buttons().is_empty()
         })
         .await;
+    // The card is there before the run begins, and a gate that closes before the command is at it holds it for ever.
+    let thread = operator.in_thread_of(&asked).await;
+    thread
+        .sees("the command at its gate", |page| {
+            page.text().contains("waiting")
+        })
+        .await;
     let button = card.buttons()[0].clone();
 
     let mut all = String::new();
@@ -380,6 +387,8 @@ async fn cancel_needs_the_right_to_it_and_a_run_that_goes_on() {
             card.is_over() && text.contains("\nwaiting\n")
         })
         .await;
+    // It shows the end before that is written down.
+    world.run_ends("1").await;
     assert!(!card.text().contains("asked to stop it"), "{}", card.text());
 
     // Somebody whose client still showed the button, and pressed it just then.
