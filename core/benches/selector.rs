@@ -1,5 +1,11 @@
 //! How long selectors take on large fleets: folding, completing, resolving, and hostile input. Prints a table.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a bench reads the clock and prints"
+)]
+
 use std::time::{Duration, Instant};
 
 use shanty_core::facts::{Facts, Metrics};
