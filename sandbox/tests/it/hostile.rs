@@ -94,6 +94,7 @@ async fn a_head_that_drips_in_is_cut_off() {
     let rig = impatient().await;
     let mut stream = TcpStream::connect(rig.address).await.unwrap();
     let (mut reader, mut writer) = stream.split();
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
     let dripping = async {
         let mut text = "GET /api/v10/gateway HTTP/1.1\r\n".to_owned();
         text.push_str(&"X-Header: 1\r\n".repeat(1000));
@@ -101,7 +102,7 @@ async fn a_head_that_drips_in_is_cut_off() {
             if writer.write_all(&[byte]).await.is_err() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            pace.tick().await;
         }
     };
     let reading = async {
