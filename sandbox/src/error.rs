@@ -15,6 +15,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// What it says.
+    pub(crate) const fn text(self) -> &'static str {
+        self.message
+    }
+
     const fn new(status: u16, code: u32, message: &'static str) -> Self {
         Self {
             status,
@@ -33,14 +38,25 @@ pub(crate) const UNKNOWN_CHANNEL: Known = Known::new(404, 10003, "Unknown Channe
 pub(crate) const UNKNOWN_GUILD: Known = Known::new(404, 10004, "Unknown Guild");
 pub(crate) const UNKNOWN_MEMBER: Known = Known::new(404, 10007, "Unknown Member");
 pub(crate) const UNKNOWN_MESSAGE: Known = Known::new(404, 10008, "Unknown Message");
+pub(crate) const UNKNOWN_OVERWRITE: Known = Known::new(404, 10009, "Unknown Permission Overwrite");
+pub(crate) const UNKNOWN_ROLE: Known = Known::new(404, 10011, "Unknown Role");
 pub(crate) const UNKNOWN_USER: Known = Known::new(404, 10013, "Unknown User");
 pub(crate) const UNKNOWN_EMOJI: Known = Known::new(400, 10014, "Unknown Emoji");
 pub(crate) const UNKNOWN_WEBHOOK: Known = Known::new(404, 10015, "Unknown Webhook");
+pub(crate) const UNKNOWN_BAN: Known = Known::new(404, 10026, "Unknown Ban");
 pub(crate) const UNKNOWN_INTERACTION: Known = Known::new(404, 10062, "Unknown interaction");
 pub(crate) const UNKNOWN_COMMAND: Known = Known::new(404, 10063, "Unknown application command");
 pub(crate) const UNKNOWN_OVERRIDES: Known =
     Known::new(404, 10066, "Unknown application command permissions");
 pub(crate) const NOT_FOR_BOTS: Known = Known::new(403, 20001, "Bots cannot use this endpoint");
+pub(crate) const UNKNOWN_TAG: Known = Known::new(404, 10087, "Unknown tag");
+pub(crate) const TOO_MANY_ROLES: Known =
+    Known::new(400, 30005, "Maximum number of server roles reached (250)");
+pub(crate) const TOO_MANY_CHANNELS: Known = Known::new(
+    400,
+    30013,
+    "Maximum number of server channels reached (500)",
+);
 pub(crate) const TOO_MANY_COMMANDS: Known = Known::new(
     400,
     30032,
@@ -55,14 +71,27 @@ pub(crate) const TOO_MANY_CREATES: Known = Known::new(
     30034,
     "Max number of daily application command creates has been reached (200)",
 );
+pub(crate) const TOO_MANY_THREAD_MEMBERS: Known = Known::new(
+    400,
+    30033,
+    "Maximum number of thread participants has been reached (1000)",
+);
 pub(crate) const OLD_EDITS: Known = Known::new(
     429,
     30046,
     "Maximum number of edits to messages older than 1 hour reached. Try again later.",
 );
 pub(crate) const TOO_LARGE: Known = Known::new(413, 40005, "Request entity too large");
+pub(crate) const NOT_IN_VOICE: Known =
+    Known::new(400, 40032, "Target user is not connected to voice.");
 pub(crate) const ALREADY_ACKNOWLEDGED: Known =
     Known::new(400, 40060, "Interaction has already been acknowledged.");
+pub(crate) const TAG_NAMES_REPEAT: Known = Known::new(400, 40061, "Tag names must be unique");
+pub(crate) const TAG_REQUIRED: Known = Known::new(
+    400,
+    40067,
+    "A tag is required to create a forum post in this channel",
+);
 pub(crate) const MISSING_ACCESS: Known = Known::new(403, 50001, "Missing Access");
 pub(crate) const DM_CHANNEL: Known =
     Known::new(403, 50003, "Cannot execute action on a DM channel");
@@ -71,6 +100,8 @@ pub(crate) const FOREIGN_MESSAGE: Known =
 pub(crate) const EMPTY_MESSAGE: Known = Known::new(400, 50006, "Cannot send an empty message");
 pub(crate) const NO_MESSAGES_TO_USER: Known =
     Known::new(403, 50007, "Cannot send messages to this user");
+pub(crate) const NOT_A_TEXT_CHANNEL: Known =
+    Known::new(400, 50008, "Cannot send messages in a non-text channel");
 pub(crate) const MISSING_PERMISSIONS: Known = Known::new(403, 50013, "Missing Permissions");
 pub(crate) const SYSTEM_MESSAGE: Known =
     Known::new(403, 50021, "Cannot execute action on a system message");
@@ -82,6 +113,8 @@ pub(crate) const TOO_OLD_FOR_BULK: Known = Known::new(
     50034,
     "You can only bulk delete messages that are under 14 days old.",
 );
+pub(crate) const INVALID_ROLE: Known = Known::new(400, 50028, "Invalid Role");
+pub(crate) const INVALID_RECIPIENT: Known = Known::new(400, 50033, "Invalid Recipient(s)");
 pub(crate) const ARCHIVED_THREAD: Known = Known::new(400, 50083, "Thread is archived");
 pub(crate) const INVALID_JSON: Known =
     Known::new(400, 50109, "The request body contains invalid JSON.");

@@ -207,7 +207,7 @@ impl World {
         }
         self.interactions.insert(interaction);
         self.touch(start.channel);
-        self.interaction_started();
+        self.clocks_changed();
         id
     }
 

@@ -19,17 +19,23 @@ use crate::world::{Sandbox, World};
 
 mod access;
 mod answer;
+mod applications;
+mod bans;
 mod body;
 mod call;
 mod callback;
+mod channels;
 mod guilds;
+mod members;
 mod messages;
 mod overrides;
 mod pins;
 mod reactions;
 mod registry;
+mod roles;
 mod route;
 mod threads;
+mod typing;
 mod users;
 mod webhooks;
 

@@ -27,7 +27,9 @@ use crate::server::Options;
 use crate::snowflake::{Clock, Mint, Snowflake};
 use crate::traffic::Traffic;
 
+pub(crate) mod channels;
 pub(crate) mod files;
+pub(crate) mod members;
 pub(crate) mod pins;
 pub(crate) mod posting;
 pub(crate) mod reactions;
@@ -45,6 +47,8 @@ const NONCE_MS: u64 = 3 * 60 * 1000;
 pub(crate) struct Application {
     pub(crate) id: Snowflake,
     pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) tags: Vec<String>,
     pub(crate) token: String,
     /// Bits of the privileged intents that it was granted.
     pub(crate) privileged_intents: u64,
@@ -81,7 +85,7 @@ pub(crate) struct World {
     /// The version at which channels, people, roles or commands last changed.
     pub(crate) structure_version: u64,
     changed: watch::Sender<u64>,
-    /// Raised when an interaction starts, for whoever watches the clocks.
+    /// Raised when an interaction starts or a thread changes, for whoever watches the clocks.
     started: watch::Sender<u64>,
 }
 
@@ -99,11 +103,7 @@ impl World {
         let mut mint = Mint::default();
         let bot = &options.seed.bot;
         let id = bot.id.unwrap_or_else(|| mint.next(clock.now_ms()));
-        let user = User {
-            id,
-            username: bot.name.clone(),
-            bot: true,
-        };
+        let user = User::new(id, bot.name.clone(), true);
         let mut world = Self {
             clock,
             mint,
@@ -111,6 +111,8 @@ impl World {
             application: Application {
                 id,
                 name: bot.name.clone(),
+                description: String::new(),
+                tags: Vec::new(),
                 token: bot.token.clone().unwrap_or_else(|| crate::token::bot(id)),
                 privileged_intents: bot.intents.unwrap_or(options.privileged_intents),
                 permissions: bot.permissions,
@@ -222,11 +224,12 @@ impl World {
             let ours = channel.recipient == Some(who) || who == self.application.id;
             return if ours { permissions::ALL } else { 0 };
         };
-        permissions::in_channel(guild, who, self.channels.get(&channel.ruling()))
+        let ruling = self.channels.get(&channel.ruling()).unwrap_or(channel);
+        permissions::in_channel(guild, who, channel, ruling, self.now_ms())
     }
 
-    /// Wakes whoever watches the clocks of interactions.
-    pub(crate) fn interaction_started(&self) {
+    /// Wakes whoever watches the clocks of interactions and threads.
+    pub(crate) fn clocks_changed(&self) {
         self.started
             .send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -319,7 +322,7 @@ impl Sandbox {
         receiver
     }
 
-    /// Watches the clocks of interactions: shows people when the bot has stayed silent. Runs until it is dropped.
+    /// Watches the clocks: shows people when the bot has stayed silent, archives idle threads. Runs until it is dropped.
     pub(crate) async fn keep_time(&self) {
         let mut started = self.started.clone();
         loop {
@@ -327,7 +330,9 @@ impl Sandbox {
             let next = {
                 let mut world = self.world();
                 world.notice_silence();
-                let next_ms = world.interactions.next_deadline_ms(world.now_ms());
+                world.archive_idle();
+                let silence_ms = world.interactions.next_deadline_ms(world.now_ms());
+                let next_ms = silence_ms.into_iter().chain(world.next_archive_ms()).min();
                 next_ms.map(|at_ms| world.clock().instant(at_ms))
             };
             let deadline = async {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::content;
 use super::intents::{self, GUILD_MEMBERS, GUILDS, MESSAGE_CONTENT, Row};
 use super::session::Session;
-use crate::guild::permissions::{MANAGE_THREADS, VIEW_CHANNEL};
-use crate::guild::{PRIVATE_THREAD, with};
+use crate::guild::permissions::VIEW_CHANNEL;
+use crate::guild::with;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -119,19 +119,10 @@ impl World {
             .count()
     }
 
-    /// Whether the bot sees into a channel; into a private thread only as its member or moderator.
+    /// Whether the bot sees into a channel.
     pub(crate) fn bot_sees(&self, channel: Snowflake) -> bool {
-        let Some(channel) = self.channels.get(&channel) else {
-            return false;
-        };
-        let bot = self.application.id;
-        let bits = self.permissions(bot, channel);
-        let joined = channel
-            .thread
-            .as_ref()
-            .is_some_and(|thread| thread.members.contains_key(&bot));
-        let open = channel.kind != PRIVATE_THREAD || joined || bits & MANAGE_THREADS != 0;
-        bits & VIEW_CHANNEL != 0 && open
+        let channel = self.channels.get(&channel);
+        channel.is_some_and(|c| self.permissions(self.application.id, c) & VIEW_CHANNEL != 0)
     }
 }
 

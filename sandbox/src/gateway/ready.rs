@@ -77,7 +77,7 @@ impl World {
         let present = listed.iter().filter(|_| sees_all);
         let presences = present.map(|(_, user)| self.presence_of(user));
         let membership = guild.members.get(&bot);
-        let joined_ms = membership.map_or(guild.created_ms, |member| member.joined_ms);
+        let joined_ms = membership.map_or(0, |member| member.joined_ms);
         let mut d = guild.json();
         if let Some(map) = d.as_object_mut() {
             map.extend([

@@ -21,14 +21,8 @@ pub(crate) struct Seeds {
 /// Adds someone who is in no guild yet.
 pub(crate) fn add_user(world: &mut World, username: &str, bot: bool) -> Snowflake {
     let id = world.next_id();
-    world.users.insert(
-        id,
-        User {
-            id,
-            username: username.to_owned(),
-            bot,
-        },
-    );
+    let user = User::new(id, username.to_owned(), bot);
+    world.users.insert(id, user);
     world.structure_changed();
     id
 }
@@ -41,45 +35,43 @@ pub(crate) fn add_guild(
     with_bot: bool,
 ) -> Snowflake {
     let id = world.next_id();
-    let everyone = Role {
-        id,
-        name: "@everyone".to_owned(),
-        permissions: EVERYONE,
-        color: 0,
-        position: 0,
-        mentionable: false,
-        managed: false,
-    };
+    let everyone = Role::new(id, "@everyone".to_owned(), EVERYONE, 0);
     let guild = Guild {
         id,
         name: name.to_owned(),
         owner,
-        created_ms: world.now_ms(),
+        settings: BTreeMap::new(),
         roles: BTreeMap::from([(id, everyone)]),
         members: BTreeMap::new(),
         emojis: BTreeMap::new(),
+        bans: BTreeMap::new(),
         channels: Vec::new(),
         active_threads: BTreeSet::new(),
     };
     world.guilds.insert(id, guild);
     add_member(world, id, owner, Vec::new());
     if with_bot {
-        let (name, rights) = (
-            world.application.name.clone(),
-            world.application.permissions,
-        );
-        let role = add_role(world, id, &name, rights, world.application.color);
-        if let Some(role) = world
-            .guilds
-            .get_mut(&id)
-            .and_then(|g| g.roles.get_mut(&role))
-        {
-            role.managed = true;
-        }
-        let bot = world.application.id;
-        add_member(world, id, bot, vec![role]);
+        add_bot(world, id);
     }
     id
+}
+
+/// Adds our bot with its own role to a guild, or does nothing when it is there.
+pub(crate) fn add_bot(world: &mut World, guild: Snowflake) {
+    let bot = world.application.id;
+    let there = world.guilds.get(&guild);
+    if there.is_none_or(|guild| guild.members.contains_key(&bot)) {
+        return;
+    }
+    let application = &world.application;
+    let (name, rights) = (application.name.clone(), application.permissions);
+    let id = add_role(world, guild, &name, rights, application.color);
+    let guild_here = world.guilds.get_mut(&guild);
+    if let Some(role) = guild_here.and_then(|guild| guild.roles.get_mut(&id)) {
+        role.bot = Some(bot);
+        role.mentionable = false;
+    }
+    add_member(world, guild, bot, vec![id]);
 }
 
 /// Adds a role above all others; unknown guilds are ignored.
@@ -93,16 +85,9 @@ pub(crate) fn add_role(
     let id = world.next_id();
     if let Some(guild) = world.guilds.get_mut(&guild) {
         let position = u64::try_from(guild.roles.len()).unwrap_or(0);
-        let name = name.to_owned();
-        let role = Role {
-            id,
-            name,
-            permissions,
-            color,
-            position,
-            mentionable: true,
-            managed: false,
-        };
+        let mut role = Role::new(id, name.to_owned(), permissions, position);
+        role.color = color;
+        role.mentionable = true;
         guild.roles.insert(id, role);
     }
     world.structure_changed();
@@ -132,7 +117,7 @@ pub(crate) fn add_member(
 ) {
     let joined_ms = world.now_ms();
     if let Some(guild) = world.guilds.get_mut(&guild) {
-        guild.members.insert(user, Member { roles, joined_ms });
+        guild.members.insert(user, Member::new(roles, joined_ms));
     }
     world.structure_changed();
 }

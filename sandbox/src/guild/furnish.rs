@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::channel::GUILD_FORUM;
+use super::forum::Forum;
 use super::fresh::{self, Seeds};
 use super::{GUILD_TEXT, Overwrite, Whose};
 use crate::seed::{ChannelSeed, ForWhom, GuildSeed, OverwriteSeed, PersonSeed, RoleSeed, Seed};
@@ -154,6 +156,7 @@ fn channel(world: &mut World, guild: Snowflake, plan: &ChannelSeed) -> Snowflake
     let id = fresh::add_channel(world, guild, &plan.name);
     if let Some(channel) = world.channels.get_mut(&id) {
         channel.kind = plan.kind;
+        channel.forum = (plan.kind == GUILD_FORUM).then(Forum::default);
         channel.topic.clone_from(&plan.topic);
         channel.slowmode_s = plan.slowmode_s;
     }

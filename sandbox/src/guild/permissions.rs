@@ -2,9 +2,12 @@
 //!
 //! Follows "Permissions" of Discord's documentation: owner, then administrator, then `@everyone`, roles together, member.
 
+use super::channel::PRIVATE_THREAD;
 use super::{Channel, Guild, Member, Overwrite, Whose};
 use crate::snowflake::Snowflake;
 
+pub(crate) const KICK_MEMBERS: u64 = 1 << 1;
+pub(crate) const BAN_MEMBERS: u64 = 1 << 2;
 pub(crate) const ADMINISTRATOR: u64 = 1 << 3;
 pub(crate) const MANAGE_CHANNELS: u64 = 1 << 4;
 pub(crate) const MANAGE_GUILD: u64 = 1 << 5;
@@ -18,13 +21,16 @@ pub(crate) const ATTACH_FILES: u64 = 1 << 15;
 pub(crate) const READ_MESSAGE_HISTORY: u64 = 1 << 16;
 pub(crate) const MENTION_EVERYONE: u64 = 1 << 17;
 pub(crate) const CHANGE_NICKNAME: u64 = 1 << 26;
+pub(crate) const MANAGE_NICKNAMES: u64 = 1 << 27;
 pub(crate) const MANAGE_ROLES: u64 = 1 << 28;
 pub(crate) const USE_APPLICATION_COMMANDS: u64 = 1 << 31;
 pub(crate) const MANAGE_THREADS: u64 = 1 << 34;
 pub(crate) const CREATE_PUBLIC_THREADS: u64 = 1 << 35;
 pub(crate) const CREATE_PRIVATE_THREADS: u64 = 1 << 36;
 pub(crate) const SEND_IN_THREADS: u64 = 1 << 38;
+pub(crate) const MODERATE_MEMBERS: u64 = 1 << 40;
 pub(crate) const PIN_MESSAGES: u64 = 1 << 51;
+pub(crate) const BYPASS_SLOWMODE: u64 = 1 << 52;
 
 /// What `@everyone` gets in a new guild, as far as it matters here; Discord's default lets everyone mention everyone.
 pub(crate) const EVERYONE: u64 = ADD_REACTIONS
@@ -43,25 +49,72 @@ pub(crate) const EVERYONE: u64 = ADD_REACTIONS
 /// Everything: what owners and administrators hold.
 pub(crate) const ALL: u64 = (1 << 53) - 1;
 
-/// What a member may do in a channel; `ruling` is the channel itself or, for a thread, its parent.
-pub(crate) fn in_channel(guild: &Guild, who: Snowflake, ruling: Option<&Channel>) -> u64 {
+/// What somebody without the right to write cannot do either.
+const NEEDS_SENDING: u64 = MENTION_EVERYONE | SEND_TTS_MESSAGES | ATTACH_FILES | EMBED_LINKS;
+/// What is left to a member who is timed out.
+const TIMED_OUT: u64 = VIEW_CHANNEL | READ_MESSAGE_HISTORY;
+
+/// What a member may do in the guild as a whole, at a time of Discord's clock.
+pub(crate) fn in_guild(guild: &Guild, who: Snowflake, now_ms: u64) -> u64 {
     if guild.owner == who {
         return ALL;
     }
     let Some(member) = guild.members.get(&who) else {
         return 0;
     };
-    let base = in_guild(guild, member);
+    let base = by_roles(guild, member);
     if base & ADMINISTRATOR != 0 {
-        return ALL;
-    }
-    match ruling {
-        Some(channel) => overwritten(base, guild, who, member, &channel.overwrites),
-        None => base,
+        ALL
+    } else if member.is_timed_out(now_ms) {
+        base & TIMED_OUT
+    } else {
+        base
     }
 }
 
-fn in_guild(guild: &Guild, member: &Member) -> u64 {
+/// What a member may do in a channel or thread; `ruling` is the channel itself or the thread's parent.
+pub(crate) fn in_channel(
+    guild: &Guild,
+    who: Snowflake,
+    channel: &Channel,
+    ruling: &Channel,
+    now_ms: u64,
+) -> u64 {
+    let base = in_guild(guild, who, now_ms);
+    if base == ALL {
+        return ALL;
+    }
+    let Some(member) = guild.members.get(&who) else {
+        return 0;
+    };
+    let mut bits = overwritten(base, guild, who, member, &ruling.overwrites);
+    // Without sight of a channel nothing else can be done in it.
+    if bits & VIEW_CHANNEL == 0 || is_hidden(channel, who, bits) {
+        return 0;
+    }
+    let write = if channel.thread.is_some() {
+        SEND_IN_THREADS
+    } else {
+        SEND_MESSAGES
+    };
+    if bits & write == 0 {
+        bits &= !NEEDS_SENDING;
+    }
+    if member.is_timed_out(now_ms) {
+        bits &= TIMED_OUT;
+    }
+    bits
+}
+
+/// Whether a private thread is closed to somebody who has these rights in its parent.
+fn is_hidden(channel: &Channel, who: Snowflake, bits: u64) -> bool {
+    let outside = |thread: &super::Thread| !thread.members.contains_key(&who);
+    channel.kind == PRIVATE_THREAD
+        && bits & MANAGE_THREADS == 0
+        && channel.thread.as_ref().is_some_and(outside)
+}
+
+fn by_roles(guild: &Guild, member: &Member) -> u64 {
     let everyone = guild
         .roles
         .get(&guild.id)
@@ -95,8 +148,7 @@ fn overwritten(
     {
         bits = apply(bits, one.allow, one.deny);
     }
-    // Without sight of a channel nothing else can be done in it.
-    if bits & VIEW_CHANNEL == 0 { 0 } else { bits }
+    bits
 }
 
 #[cfg(test)]
@@ -122,10 +174,13 @@ mod tests {
             .overwrites
             .push(deny);
         let bits = |world: &World, who| {
+            let channel = &world.channels[&channel_id];
             in_channel(
                 &world.guilds[&guild_id],
                 who,
-                world.channels.get(&channel_id),
+                channel,
+                channel,
+                world.now_ms(),
             )
         };
         assert_eq!(bits(&world, bot) & SEND_MESSAGES, 0);
@@ -164,5 +219,39 @@ mod tests {
             .overwrites
             .push(hide);
         assert_eq!(bits(&world, bot), 0, "no sight, no rights");
+    }
+
+    #[test]
+    fn silence_takes_more_than_words() {
+        let mut world = World::for_tests();
+        let (guild, channel, guest) = (world.seeds.guild, world.seeds.general, world.seeds.guest);
+        let overwrite = Overwrite {
+            id: guild,
+            whose: Whose::Role,
+            allow: 0,
+            deny: SEND_MESSAGES,
+        };
+        let channel = world.channels.get_mut(&channel).unwrap();
+        channel.overwrites.push(overwrite);
+        let channel = &world.channels[&world.seeds.general];
+        let bits = world.permissions(guest, channel);
+        assert_eq!(bits & NEEDS_SENDING, 0);
+        assert_ne!(bits & SEND_IN_THREADS, 0, "threads have their own right");
+    }
+
+    #[test]
+    fn a_timeout_leaves_the_eyes() {
+        let mut world = World::for_tests();
+        let (guild, guest, until) = (
+            world.seeds.guild,
+            world.seeds.guest,
+            world.now_ms() + 60_000,
+        );
+        let members = &mut world.guilds.get_mut(&guild).unwrap().members;
+        members.get_mut(&guest).unwrap().timed_out_until_ms = Some(until);
+        let (guild, channel) = (&world.guilds[&guild], &world.channels[&world.seeds.general]);
+        let bits = |now_ms| in_channel(guild, guest, channel, channel, now_ms);
+        assert_eq!(bits(until - 1), TIMED_OUT);
+        assert_eq!(bits(until), EVERYONE, "over when its time is");
     }
 }

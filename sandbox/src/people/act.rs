@@ -322,7 +322,13 @@ fn check_may_write(world: &World, ask: Ask<'_>, place: Place) -> Result<(), Bad>
     if bits & needed == 0 || locked {
         return Err(ask.bad("channel_id", "the user may not write in this channel"));
     }
-    Ok(())
+    if !channel.takes_messages() {
+        return Err(ask.bad("channel_id", "nobody writes in a channel of this kind"));
+    }
+    match world.slowmode_left_s(place.user, channel) {
+        Some(left_s) => Err(ask.bad("channel_id", format!("slowmode: wait {left_s} s"))),
+        None => Ok(()),
+    }
 }
 
 fn meant<'a>(world: &'a World, ask: Ask<'_>, place: Place, kind: u64) -> Result<&'a Command, Bad> {

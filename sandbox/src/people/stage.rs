@@ -202,3 +202,14 @@ pub(crate) fn age_message(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad>
         .saturating_sub(seconds.saturating_mul(1000));
     Ok(json!({}))
 }
+
+/// `age_thread`: makes the last activity in a thread older by so many minutes; Discord's clock may archive it then.
+pub(crate) fn age_thread(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
+    let minutes = ask.number("minutes")?;
+    let minutes = minutes.ok_or_else(|| ask.bad("minutes", "it is required"))?;
+    if world.age_thread(ask.id("channel_id")?, minutes) {
+        Ok(json!({}))
+    } else {
+        Err(ask.bad("channel_id", "there is no such thread"))
+    }
+}

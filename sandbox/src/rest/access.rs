@@ -3,10 +3,13 @@
 //! Discord's order: unknown, then no sight of it (50001), then a missing permission (50013).
 
 use crate::error::{
-    ARCHIVED_THREAD, ApiError, MISSING_ACCESS, MISSING_PERMISSIONS, THREAD_LOCKED, UNKNOWN_CHANNEL,
-    UNKNOWN_GUILD, UNKNOWN_MESSAGE,
+    ARCHIVED_THREAD, ApiError, MISSING_ACCESS, MISSING_PERMISSIONS, NO_MESSAGES_TO_USER,
+    NOT_A_TEXT_CHANNEL, THREAD_LOCKED, UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE,
 };
-use crate::guild::permissions::{MANAGE_THREADS, SEND_IN_THREADS, SEND_MESSAGES, VIEW_CHANNEL};
+use crate::gateway::intents::GUILD_MEMBERS;
+use crate::guild::permissions::{
+    MANAGE_THREADS, SEND_IN_THREADS, SEND_MESSAGES, VIEW_CHANNEL, in_guild,
+};
 use crate::guild::{Channel, Guild};
 use crate::message::Message;
 use crate::snowflake::Snowflake;
@@ -25,7 +28,7 @@ pub(crate) fn channel(world: &World, id: Snowflake, needed: u64) -> Result<&Chan
     Ok(channel)
 }
 
-/// A channel or thread that the bot may post in; a locked thread needs MANAGE_THREADS.
+/// A channel or thread that the bot may post in; a locked thread needs MANAGE_THREADS, and a person may refuse.
 pub(crate) fn postable(world: &World, id: Snowflake, needed: u64) -> Result<&Channel, ApiError> {
     let is_thread = world
         .channels
@@ -37,11 +40,29 @@ pub(crate) fn postable(world: &World, id: Snowflake, needed: u64) -> Result<&Cha
         SEND_MESSAGES
     };
     let channel = channel(world, id, send | needed)?;
+    if !channel.takes_messages() {
+        return Err(NOT_A_TEXT_CHANNEL.into());
+    }
+    if channel.recipient.is_some_and(|id| !reaches(world, id)) {
+        return Err(NO_MESSAGES_TO_USER.into());
+    }
     let locked = channel.thread.as_ref().is_some_and(|thread| thread.locked);
     if locked && !holds(world, channel, MANAGE_THREADS) {
         return Err(THREAD_LOCKED.into());
     }
     Ok(channel)
+}
+
+/// Whether the bot may write to someone directly: they share a guild, and take such messages.
+fn reaches(world: &World, person: Snowflake) -> bool {
+    let bot = world.application.id;
+    let both =
+        |guild: &Guild| guild.members.contains_key(&bot) && guild.members.contains_key(&person);
+    let open = world
+        .users
+        .get(&person)
+        .is_some_and(|user| !user.refuses_dms);
+    open && world.guilds.values().any(both)
 }
 
 /// Whether the bot has these permissions in a channel.
@@ -75,4 +96,23 @@ pub(crate) fn guild(world: &World, id: Snowflake) -> Result<&Guild, ApiError> {
     } else {
         Err(MISSING_ACCESS.into())
     }
+}
+
+/// A guild in which the bot has these permissions.
+pub(crate) fn guild_with(world: &World, id: Snowflake, needed: u64) -> Result<&Guild, ApiError> {
+    let guild = guild(world, id)?;
+    let bits = in_guild(guild, world.application.id, world.now_ms());
+    if bits & needed == needed {
+        Ok(guild)
+    } else {
+        Err(MISSING_PERMISSIONS.into())
+    }
+}
+
+/// Lists of members are for applications that were granted the privileged intent for members.
+pub(crate) fn members_granted(world: &World) -> Result<(), ApiError> {
+    if world.application.privileged_intents & GUILD_MEMBERS == 0 {
+        return Err(MISSING_ACCESS.into());
+    }
+    Ok(())
 }

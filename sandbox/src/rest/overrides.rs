@@ -8,7 +8,7 @@ use crate::error::{
     UNKNOWN_OVERRIDES,
 };
 use crate::field::{Fields, join, not_object};
-use crate::guild::permissions::{MANAGE_GUILD, MANAGE_ROLES, in_channel};
+use crate::guild::permissions::{MANAGE_GUILD, MANAGE_ROLES, in_guild};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -39,7 +39,7 @@ pub(crate) fn replace(world: &mut World, call: &Call) -> Result<Reply, ApiError>
     let (guild, target) = (guild(world, call)?, target(world, call)?);
     let may = world.guilds.get(&guild).is_some_and(|guild| {
         let needed = MANAGE_GUILD | MANAGE_ROLES;
-        in_channel(guild, user, None) & needed == needed
+        in_guild(guild, user, world.now_ms()) & needed == needed
     });
     if !may {
         return Err(MISSING_PERMISSIONS.into());

@@ -1,10 +1,11 @@
-//! The bot itself: its user and application, other users, direct messages, and where the gateway is.
+//! The bot's user, other users, direct messages, and where the gateway is.
 
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply};
-use crate::error::{ApiError, Form, NO_MESSAGES_TO_USER, UNKNOWN_USER};
+use crate::error::{ApiError, Form, INVALID_RECIPIENT, NO_MESSAGES_TO_USER, UNKNOWN_USER};
 use crate::field::Fields;
+use crate::gateway::publish::Dispatch;
 use crate::guild::{User, with};
 use crate::world::World;
 
@@ -50,34 +51,52 @@ pub(crate) fn open_dm(world: &mut World, call: &Call) -> Result<Reply, ApiError>
     let recipient = recipient
         .and_then(|id| world.users.get(&id))
         .ok_or(UNKNOWN_USER)?;
+    if recipient.id == world.application.id {
+        return Err(INVALID_RECIPIENT.into());
+    }
     if recipient.bot {
         return Err(NO_MESSAGES_TO_USER.into());
     }
     let id = world.dm_with(recipient.id);
-    let bot = world.application.id;
-    Ok(Reply::ok(
-        world
-            .channels
-            .get(&id)
-            .map_or(Value::Null, |channel| world.channel_json(channel, bot)),
-    ))
+    let channel = world.channels.get(&id);
+    Ok(Reply::ok(channel.map_or(Value::Null, |channel| {
+        world.channel_object(channel)
+    })))
 }
 
-/// `GET /applications/@me` and `GET /oauth2/applications/@me`
-pub(crate) fn application(world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
-    let owner = world.users.get(&world.seeds.owner).map(User::json);
-    let flags = world.application_flags();
-    Ok(Reply::ok(json!({
-        "id": world.application.id, "name": world.application.name, "icon": null, "description": "",
-        "summary": "", "type": null, "bot_public": false, "bot_require_code_grant": false,
-        "verify_key": "0".repeat(64), "flags": flags, "flags_new": flags.to_string(), "redirect_uris": [],
-        "interactions_endpoint_url": null, "role_connections_verification_url": null, "owner": owner,
-        "bot": world.bot_user().map(User::json), "approximate_guild_count": world.guilds.len(),
-        "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,
-        "explicit_content_filter": 0, "team": null, "eligible_oauth2_scopes": [], "rpc_origins": [],
-        "integration_types_config": {"0": {}}, "hook": true, "is_monetized": false, "is_verified": false,
-        "is_discoverable": false, "storefront_available": false,
-    })))
+/// `GET /users/@me/channels`: Discord tells bots of none, whatever they have opened.
+pub(crate) fn direct(_world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
+    Ok(Reply::ok(json!([])))
+}
+
+/// `PATCH /users/@me`
+pub(crate) fn change_me(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
+    let mut form = Form::default();
+    let body = Fields::new(call.object()?, "");
+    let name = body.text(&mut form, "username", 2..=32).map(str::trim);
+    if name.is_some_and(|name| name.chars().count() < 2) {
+        let message = "Must be between 2 and 32 in length.";
+        form.fault("username", "BASE_TYPE_BAD_LENGTH", message);
+    }
+    form.finish()?;
+    let bot = world.application.id;
+    if let (Some(name), Some(user)) = (name, world.users.get_mut(&bot)) {
+        name.clone_into(&mut user.username);
+        let d = user.private_json();
+        world.publish(Dispatch {
+            name: "USER_UPDATE",
+            channel: None,
+            guild: None,
+            d,
+        });
+        world.structure_changed();
+    }
+    me(world, call)
+}
+
+/// `GET /sticker-packs`, of which there are none
+pub(crate) fn no_stickers(_world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
+    Ok(Reply::ok(json!({"sticker_packs": []})))
 }
 
 /// Routes that some clients insist on before they are ready.

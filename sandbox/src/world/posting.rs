@@ -28,6 +28,8 @@ pub(crate) struct Post {
     pub(crate) reference: Option<Reference>,
     pub(crate) origin: Option<Origin>,
     pub(crate) only_for: Option<Snowflake>,
+    /// The first message of a forum post: it has the id of its thread and is not counted.
+    pub(crate) opens: bool,
 }
 
 impl Post {
@@ -49,6 +51,7 @@ impl Post {
             reference: None,
             origin: None,
             only_for: None,
+            opens: false,
         }
     }
 }
@@ -67,7 +70,11 @@ pub(crate) struct Notice {
 impl World {
     /// Creates a message; the channel must exist.
     pub(crate) fn post(&mut self, post: Post) -> Snowflake {
-        let id = self.next_id();
+        let id = if post.opens {
+            post.channel
+        } else {
+            self.next_id()
+        };
         let mut message = Message::new(id, post.channel, post.author, self.now_ms());
         message.guild = self
             .channels
@@ -81,7 +88,8 @@ impl World {
         message.only_for = post.only_for;
         message.flags = post.settled.flags;
         self.fill(&mut message, post.settled, &post.allowed);
-        self.wake_thread(post.channel);
+        self.thread_received(&message);
+        self.note_post(post.channel, post.author);
         let public = message.is_public();
         if public {
             self.publish_message("MESSAGE_CREATE", &message);
@@ -103,8 +111,8 @@ impl World {
             }
             if public {
                 channel.last_message = Some(id);
-                // The reference to its starter is not one of a thread's messages.
-                let counted = post.kind != THREAD_STARTER;
+                // Neither the first message of a post nor the reference to a starter is counted.
+                let counted = post.kind != THREAD_STARTER && !post.opens;
                 if let Some(thread) = channel.thread.as_mut().filter(|_| counted) {
                     thread.message_count = thread.message_count.saturating_add(1);
                     thread.sent_total = thread.sent_total.saturating_add(1);

@@ -5,11 +5,14 @@
     reason = "a test that cannot go on should stop where it stands"
 )]
 
+mod accounts;
+mod channels;
 mod clients;
 mod commands;
 mod flood;
 mod flow;
 mod foreign;
+mod forums;
 mod gateway;
 mod gateway_session;
 mod gateway_stream;
@@ -19,14 +22,19 @@ mod interactions;
 mod judge;
 mod limits;
 mod markup;
+mod members;
+mod permissions;
 mod pins;
 mod posting;
 mod program;
 mod reactions;
 mod rig;
+mod roles;
 mod rules;
 mod seed;
 mod staging;
+mod thread_lists;
+mod thread_members;
 mod threads;
 mod twilight;
 mod web;

@@ -230,6 +230,28 @@ impl Rig {
         text(&self.ok("POST", &path, json!({"content": content})).await["id"])
     }
 
+    /// Gives the bot's own role exactly these rights and puts it above all others.
+    pub(crate) async fn empower(&self, permissions: u64) {
+        let roles = self.act("guild", json!({})).await["roles"].clone();
+        let rights = json!({"role_id": roles["Shanty"], "permissions": permissions.to_string()});
+        let place = json!({"role_id": roles["Shanty"], "position": 100});
+        let body = json!({"role_permissions": [rights], "role_positions": [place]});
+        self.act("guild", body).await;
+    }
+
+    /// A path below the first guild.
+    pub(crate) fn guild(&self, rest: &str) -> String {
+        format!("/guilds/{}{rest}", self.id("guild_id"))
+    }
+
+    /// A bot on the gateway with these intents, past its guild.
+    pub(crate) async fn bot_with(&self, intents: u64) -> Bot {
+        let mut bot = Bot::connect(self.address).await;
+        bot.identify(&self.token, intents).await;
+        bot.event("GUILD_CREATE").await;
+        bot
+    }
+
     /// Answers an interaction, whatever comes of it.
     pub(crate) async fn answer(&self, interaction: &Value, body: Value) -> Answer {
         let (id, token) = (text(&interaction["id"]), text(&interaction["token"]));

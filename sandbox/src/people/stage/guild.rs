@@ -1,71 +1,82 @@
-//! The `guild` action: more guilds, channels, roles and people, and who may do what.
+//! The `guild` action: more guilds, channels, roles and people, who may do what, and who leaves.
 //!
-//! Everything in one body is done in order; the answer names all that the guild then has. A new guild is announced to
-//! the bot with GUILD_CREATE, as if it had just been invited.
+//! Everything in one body is done in order; the answer names all that the guild then has. The bot is told of each step
+//! as Discord would tell it. Channels and threads are staged in the modules below.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::super::ask::{Ask, Bad};
-use crate::guild::{Channel, DM, Overwrite, Whose, fresh};
+use crate::guild::{DM, Role, fresh};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
+mod channels;
+mod threads;
+
 /// Entries of one list in one request.
 const ENTRIES_MAX: usize = 1000;
+/// The longest timeout that can be staged: 28 days, in seconds.
+const TIMEOUT_MAX_S: u64 = 28 * 24 * 60 * 60;
 
 /// `guild`
 pub(crate) fn guild(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let guild = target(world, ask)?;
-    let sight = world.sight(guild);
-    each(ask, "roles", |entry| {
-        let (name, bits) = (entry.text("name")?, entry.bits("permissions")?);
-        let color = u32::try_from(entry.number("color")?.unwrap_or(0)).unwrap_or(0);
-        fresh::add_role(world, guild, name, bits, color);
-        Ok(())
-    })?;
+    if let Some(name) = ask.optional_text("name")? {
+        if let Some(guild) = world.guilds.get_mut(&guild) {
+            name.clone_into(&mut guild.name);
+        }
+        world.guild_updated(guild);
+    }
+    each(ask, "roles", |entry| add_role(world, guild, entry))?;
     each(ask, "people", |entry| {
         let roles = roles(world, guild, entry)?;
         let user = fresh::add_user(world, entry.text("name")?, entry.flag("bot")?);
-        fresh::add_member(world, guild, user, roles);
-        Ok(())
+        world.join_guild(guild, user, roles);
+        describe(world, guild, user, entry)
     })?;
-    each(ask, "members", |entry| {
-        let (user, roles) = (entry.id("user_id")?, roles(world, guild, entry)?);
-        if !world.users.contains_key(&user) {
-            return Err(entry.bad("user_id", "there is no such user"));
-        }
-        fresh::add_member(world, guild, user, roles);
-        Ok(())
+    each(ask, "members", |entry| member(world, guild, entry))?;
+    each(ask, "channels", |entry| channels::add(world, guild, entry))?;
+    each(ask, "overwrites", |entry| {
+        channels::overwrite(world, guild, entry)
     })?;
-    each(ask, "channels", |entry| {
-        let id = fresh::add_channel(world, guild, entry.text("name")?);
-        let d = world.channels.get(&id).map_or(Value::Null, Channel::json);
-        world.publish_channel("CHANNEL_CREATE", id, d);
-        Ok(())
-    })?;
-    each(ask, "overwrites", |entry| overwrite(world, guild, entry))?;
     each(ask, "role_permissions", |entry| {
-        let (id, bits) = (entry.id("role_id")?, entry.bits("permissions")?);
-        let role = world
-            .guilds
-            .get_mut(&guild)
-            .and_then(|guild| guild.roles.get_mut(&id));
-        role.ok_or_else(|| entry.bad("role_id", "the guild has no such role"))?
-            .permissions = bits;
+        let (id, bits) = (role_id(world, guild, entry)?, entry.bits("permissions")?);
+        world.change_role(guild, id, |role| role.permissions = bits);
         Ok(())
     })?;
-    each(ask, "threads", |entry| moderate(world, entry))?;
+    each(ask, "role_positions", |entry| {
+        let (id, position) = (role_id(world, guild, entry)?, entry.number("position")?);
+        let position = position.ok_or_else(|| entry.bad("position", "it is required"))?;
+        world.place_roles(guild, &[(id, position)]);
+        Ok(())
+    })?;
+    each(ask, "threads", |entry| threads::stage(world, guild, entry))?;
     each(ask, "dms", |entry| {
-        let user = entry.id("user_id")?;
-        if !world.users.contains_key(&user) {
-            return Err(entry.bad("user_id", "there is no such user"));
-        }
+        let user = known_user(world, entry)?;
         world.dm_with(user);
         Ok(())
     })?;
-    world.sync_threads(&sight);
+    each(ask, "leave", |entry| {
+        let user = entry.id("user_id")?;
+        if world.leave_guild(guild, user) {
+            Ok(())
+        } else {
+            Err(entry.bad("user_id", "the user is not in the guild"))
+        }
+    })?;
+    each(ask, "delete_channels", |entry| {
+        channels::delete(world, guild, entry)
+    })?;
+    each(ask, "delete_roles", |entry| {
+        let id = role_id(world, guild, entry)?;
+        if id == guild {
+            return Err(entry.bad("role_id", "@everyone cannot be deleted"));
+        }
+        world.remove_role(guild, id);
+        Ok(())
+    })?;
     world.structure_changed();
     Ok(ids(world, guild))
 }
@@ -106,6 +117,85 @@ fn each(
     Ok(())
 }
 
+fn add_role(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result<(), Bad> {
+    let (name, bits) = (entry.text("name")?, entry.bits("permissions")?);
+    let color = u32::try_from(entry.number("color")?.unwrap_or(0)).unwrap_or(0);
+    let (hoist, mentionable) = (entry.flag("hoist")?, entry.value("mentionable"));
+    let id = fresh::add_role(world, guild, name, bits, color);
+    let found = world.guilds.get_mut(&guild);
+    if let Some(role) = found.and_then(|guild| guild.roles.get_mut(&id)) {
+        role.hoist = hoist;
+        role.mentionable = mentionable.is_none_or(|value| value.as_bool() == Some(true));
+        let d = json!({"guild_id": guild, "role": role.json()});
+        world.publish_guild("GUILD_ROLE_CREATE", guild, d);
+    }
+    Ok(())
+}
+
+/// Adds someone who exists, or changes what is named of a member.
+fn member(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result<(), Bad> {
+    let user = known_user(world, entry)?;
+    let wanted = roles(world, guild, entry)?;
+    let found = world.guilds.get(&guild);
+    if found.is_some_and(|guild| guild.members.contains_key(&user)) {
+        if entry.value("roles").is_some() {
+            world.change_member(guild, user, |member| member.roles = wanted);
+        }
+    } else if user == world.application.id {
+        fresh::add_bot(world, guild);
+        world.announce_guild(guild);
+    } else {
+        world.join_guild(guild, user, wanted);
+    }
+    describe(world, guild, user, entry)
+}
+
+/// Nickname, timeout and whether they take direct messages.
+fn describe(
+    world: &mut World,
+    guild: Snowflake,
+    user: Snowflake,
+    entry: Ask<'_>,
+) -> Result<(), Bad> {
+    let nick = entry.optional_text("nick")?.map(str::to_owned);
+    if entry.map.contains_key("nick") {
+        world.change_member(guild, user, |member| member.nick = nick);
+    }
+    if let Some(seconds) = entry.number("timeout_s")? {
+        if seconds > TIMEOUT_MAX_S {
+            return Err(entry.bad("timeout_s", format!("at most {TIMEOUT_MAX_S}")));
+        }
+        let until_ms = world.now_ms().saturating_add(seconds * 1000);
+        let until_ms = (seconds > 0).then_some(until_ms);
+        world.change_member(guild, user, |member| member.timed_out_until_ms = until_ms);
+    }
+    let refuses = entry.flag("refuses_dms")?;
+    let stated = entry.value("refuses_dms").is_some();
+    if let Some(user) = world.users.get_mut(&user).filter(|_| stated) {
+        user.refuses_dms = refuses;
+    }
+    Ok(())
+}
+
+fn known_user(world: &World, entry: Ask<'_>) -> Result<Snowflake, Bad> {
+    let user = entry.id("user_id")?;
+    if world.users.contains_key(&user) {
+        Ok(user)
+    } else {
+        Err(entry.bad("user_id", "there is no such user"))
+    }
+}
+
+fn role_id(world: &World, guild: Snowflake, entry: Ask<'_>) -> Result<Snowflake, Bad> {
+    let id = entry.id("role_id")?;
+    let found = world.guilds.get(&guild);
+    if found.is_some_and(|guild| guild.roles.contains_key(&id)) {
+        Ok(id)
+    } else {
+        Err(entry.bad("role_id", "the guild has no such role"))
+    }
+}
+
 /// Roles by id or by name.
 fn roles(world: &World, guild: Snowflake, entry: Ask<'_>) -> Result<Vec<Snowflake>, Bad> {
     let Some(guild) = world.guilds.get(&guild) else {
@@ -113,58 +203,13 @@ fn roles(world: &World, guild: Snowflake, entry: Ask<'_>) -> Result<Vec<Snowflak
     };
     let find = |value: &Value| {
         let text = value.as_str()?;
-        guild
-            .roles
-            .values()
-            .find(|role| role.name == text || role.id.to_string() == text)
-            .map(|role| role.id)
+        let named = |role: &&Role| role.name == text || role.id.to_string() == text;
+        guild.roles.values().find(named).map(|role| role.id)
     };
     let found = entry.list("roles")?.iter().map(|value| {
         find(value).ok_or_else(|| entry.bad("roles", format!("the guild has no role {value}")))
     });
     found.collect()
-}
-
-fn overwrite(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result<(), Bad> {
-    let (id, allow, deny) = (entry.id("id")?, entry.bits("allow")?, entry.bits("deny")?);
-    let is_role = world
-        .guilds
-        .get(&guild)
-        .is_some_and(|guild| guild.roles.contains_key(&id));
-    if !is_role && !world.users.contains_key(&id) {
-        return Err(entry.bad("id", "there is no such role or user"));
-    }
-    let whose = if is_role { Whose::Role } else { Whose::Member };
-    let channel = world.channels.get_mut(&entry.id("channel_id")?);
-    let channel = channel.ok_or_else(|| entry.bad("channel_id", "there is no such channel"))?;
-    channel.overwrites.retain(|known| known.id != id);
-    channel.overwrites.push(Overwrite {
-        id,
-        whose,
-        allow,
-        deny,
-    });
-    let (id, d) = (channel.id, channel.json());
-    world.publish_channel("CHANNEL_UPDATE", id, d);
-    Ok(())
-}
-
-/// Archives, opens, locks or unlocks a thread as a moderator would.
-fn moderate(world: &mut World, entry: Ask<'_>) -> Result<(), Bad> {
-    let id = entry.id("id")?;
-    let thread = world
-        .channels
-        .get_mut(&id)
-        .and_then(|channel| channel.thread.as_mut());
-    let thread = thread.ok_or_else(|| entry.bad("id", "there is no such thread"))?;
-    if entry.value("locked").is_some() {
-        thread.locked = entry.flag("locked")?;
-    }
-    if entry.value("archived").is_some() {
-        world.set_archived(id, entry.flag("archived")?);
-    }
-    world.thread_updated(id);
-    Ok(())
 }
 
 fn ids(world: &World, id: Snowflake) -> Value {
@@ -176,13 +221,11 @@ fn ids(world: &World, id: Snowflake) -> Value {
         .values()
         .map(|role| (role.name.as_str(), role.id))
         .collect();
-    let channels = guild
-        .channels
-        .iter()
-        .filter_map(|id| world.channels.get(id));
-    let channels: BTreeMap<_, _> = channels
-        .map(|channel| (channel.name.as_str(), channel.id))
-        .collect();
+    let named = |ids: &mut dyn Iterator<Item = &Snowflake>| -> BTreeMap<String, Snowflake> {
+        ids.filter_map(|id| world.channels.get(id))
+            .map(|channel| (channel.name.clone(), channel.id))
+            .collect()
+    };
     let people = guild.members.keys().filter_map(|id| world.users.get(id));
     let people: BTreeMap<_, _> = people
         .map(|user| (user.username.as_str(), user.id))
@@ -191,5 +234,9 @@ fn ids(world: &World, id: Snowflake) -> Value {
     let dms: BTreeMap<String, _> = direct
         .filter_map(|channel| Some((channel.recipient?.to_string(), channel.id)))
         .collect();
-    json!({"guild_id": id, "roles": roles, "channels": channels, "people": people, "dms": dms})
+    json!({
+        "guild_id": id, "roles": roles, "people": people, "dms": dms,
+        "channels": named(&mut guild.channels.iter()),
+        "threads": named(&mut guild.active_threads.iter()),
+    })
 }
