@@ -67,6 +67,16 @@ const TABLE: &[Correction] = &[
         apply: |document| each(document, &loosen_numbers),
     },
     Correction {
+        copy: For::Requests,
+        reason: "an application's description is a string (documentation of \"Edit Current Application\")",
+        apply: |document| {
+            let description = "/components/schemas/ApplicationFormPartial/properties/description";
+            if let Some(schema) = document.pointer_mut(description) {
+                *schema = json!({"type": ["string", "null"], "maxLength": 400});
+            }
+        },
+    },
+    Correction {
         copy: For::Answers,
         reason: "the channels of GUILD_CREATE carry no guild_id (documentation of gateway events)",
         apply: |document| {
