@@ -285,6 +285,8 @@ async fn a_private_thread_is_heard_by_its_members_only() {
     let thread = text(&rig.ok("POST", &path, made).await["id"]);
     assert_eq!(bot.event("THREAD_CREATE").await["id"], json!(thread));
     let place = |id: &str| json!({"channel_id": id, "user_id": rig.id("user_id"), "content": id});
+    let invite = json!({"id": thread, "add": [rig.id("user_id")]});
+    rig.act("guild", json!({"threads": [invite]})).await;
     rig.act("message", place(&thread)).await;
     assert_eq!(
         bot.event("MESSAGE_CREATE").await["channel_id"],
