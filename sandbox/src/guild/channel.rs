@@ -211,7 +211,8 @@ pub(crate) fn normalised(kind: u8, name: &str) -> String {
         let letter = if letter.is_whitespace() { '-' } else { letter };
         let dropped = letter.is_ascii_punctuation() && !matches!(letter, '-' | '_');
         // A run of dashes becomes one.
-        if !dropped && !letter.is_control() && !(letter == '-' && plain.ends_with('-')) {
+        let repeats = letter == '-' && plain.ends_with('-');
+        if !dropped && !repeats && !letter.is_control() {
             plain.push(letter);
         }
     }

@@ -170,7 +170,8 @@ impl Change {
         let stands_above = guild.is_above_member(bot, user);
         if self.nick.is_some() {
             let own_name = user == bot && may(CHANGE_NICKNAME);
-            if !own_name && !(may(MANAGE_NICKNAMES) && stands_above) {
+            let others = may(MANAGE_NICKNAMES) && stands_above;
+            if !own_name && !others {
                 return Err(MISSING_PERMISSIONS.into());
             }
         }
