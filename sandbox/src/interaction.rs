@@ -73,6 +73,7 @@ pub(crate) struct Interaction {
     pub(crate) source: Option<Snowflake>,
     /// Of a modal that was filled in: the interaction that it was the answer to.
     pub(crate) opener: Option<Snowflake>,
+    pub(crate) menu: Option<Menu>,
     pub(crate) answer: Option<Answer>,
     /// Whether a modal that answered this was filled in or closed.
     pub(crate) modal_done: bool,
@@ -160,6 +161,14 @@ impl Interactions {
     }
 }
 
+/// A context menu's command and what it was used on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Menu {
+    /// Discord's command type: 2 for people, 3 for messages.
+    pub(crate) kind: u64,
+    pub(crate) target: Snowflake,
+}
+
 /// What someone does.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -171,6 +180,8 @@ pub(crate) struct Start {
     pub(crate) source: Option<Snowflake>,
     /// Of a modal that was filled in: the interaction that it was the answer to.
     pub(crate) opener: Option<Snowflake>,
+    /// Of a context menu: which one, and on what.
+    pub(crate) menu: Option<Menu>,
 }
 
 impl World {
@@ -187,6 +198,7 @@ impl World {
             label: start.label,
             source: start.source,
             opener: start.opener,
+            menu: start.menu,
             answer: None,
             modal_done: false,
             expired: false,

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
+use crate::interaction::Menu;
 use crate::snowflake::Snowflake;
 
 pub(crate) mod components;
@@ -35,6 +36,7 @@ pub(crate) const PINNED: u8 = 6;
 pub(crate) const THREAD_STARTED: u8 = 18;
 pub(crate) const REPLY: u8 = 19;
 pub(crate) const COMMAND_ANSWER: u8 = 20;
+pub(crate) const MENU_ANSWER: u8 = 23;
 /// The first entry of a thread: a reference to the message that it hangs on.
 pub(crate) const THREAD_STARTER: u8 = 21;
 
@@ -74,6 +76,8 @@ pub(crate) struct Origin {
     pub(crate) kind: u8,
     pub(crate) user: Snowflake,
     pub(crate) command: Option<String>,
+    /// Of a context menu: which one, and on what it was used.
+    pub(crate) menu: Option<Menu>,
     /// The message whose component was used.
     pub(crate) source: Option<Snowflake>,
     /// Of a modal that was filled in: the interaction that it was the answer to.

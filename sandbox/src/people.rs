@@ -22,6 +22,7 @@ mod command;
 mod files;
 mod follow;
 mod html;
+mod modal;
 mod pick;
 mod see;
 mod stage;
@@ -181,9 +182,9 @@ impl Action {
             Self::Autocomplete => autocomplete(sandbox, ask).await,
             Self::Click => now(pick::click),
             Self::Select => now(pick::select),
-            Self::ModalOpen => now(act::modal_open),
-            Self::ModalSubmit => now(act::modal_submit),
-            Self::ModalClose => now(act::modal_close),
+            Self::ModalOpen => now(modal::open),
+            Self::ModalSubmit => now(modal::submit),
+            Self::ModalClose => now(modal::close),
             Self::Message => now(act::message),
             Self::React => now(act::react),
             Self::Bearer => now(act::bearer),

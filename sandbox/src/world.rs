@@ -192,6 +192,11 @@ impl World {
         self.mint.next(self.clock.now_ms())
     }
 
+    /// So many new ids at once.
+    pub(crate) fn reserve_ids(&mut self, count: usize) -> Vec<Snowflake> {
+        (0..count).map(|_| self.next_id()).collect()
+    }
+
     /// The version that every change raises.
     pub(crate) const fn version(&self) -> u64 {
         self.version

@@ -1,21 +1,63 @@
-//! Modals: checks of the one that the bot opens, and of what a person fills in.
+//! Modals: checks of the one that the bot opens.
 //!
-//! Limits are from Discord's component reference: title 45, 1 to 5 components, label 45, text 4,000.
-
-use std::collections::BTreeMap;
+//! Limits are from Discord's component reference: title 45, 1 to 5 components, label 45, text 4,000. What a person fills in
+//! is checked in `people::modal`.
 
 use serde_json::{Map, Value, json};
 
 use crate::error::Form;
 use crate::field::{Fields, join, not_object};
-use crate::message::components::TEXT_DISPLAY;
+use crate::message::components::input::{Home, Inputs, check_counts, check_options};
+use crate::message::components::{Ids, STRING_SELECT, TEXT_DISPLAY};
 
 const ROW: u64 = 1;
-const STRING_SELECT: u64 = 3;
-const TEXT_INPUT: u64 = 4;
+pub(crate) const TEXT_INPUT: u64 = 4;
 const LABEL: u64 = 18;
+pub(crate) const FILE_UPLOAD: u64 = 19;
+pub(crate) const RADIO_GROUP: u64 = 21;
+pub(crate) const CHECKBOX_GROUP: u64 = 22;
+pub(crate) const CHECKBOX: u64 = 23;
 /// What a label may hold: text input, selects, file upload, radio group, checkbox group, checkbox.
-const IN_LABEL: [u64; 10] = [STRING_SELECT, TEXT_INPUT, 5, 6, 7, 8, 19, 21, 22, 23];
+const IN_LABEL: [u64; 10] = [
+    STRING_SELECT,
+    TEXT_INPUT,
+    5,
+    6,
+    7,
+    8,
+    FILE_UPLOAD,
+    RADIO_GROUP,
+    CHECKBOX_GROUP,
+    CHECKBOX,
+];
+
+/// Files of an upload, and options of a group.
+const GROUP_MAX: usize = 10;
+/// Characters that a text input takes.
+const TEXT_MAX: usize = 4000;
+
+/// The fields of a modal's components that are shown.
+const KEPT: [&str; 19] = [
+    "type",
+    "id",
+    "components",
+    "component",
+    "label",
+    "description",
+    "content",
+    "custom_id",
+    "style",
+    "value",
+    "placeholder",
+    "required",
+    "min_length",
+    "max_length",
+    "min_values",
+    "max_values",
+    "options",
+    "default_values",
+    "channel_types",
+];
 
 /// Checks a modal and gives it back with ids for all components.
 pub(crate) fn check(data: Fields<'_>, form: &mut Form) -> Value {
@@ -28,14 +70,14 @@ pub(crate) fn check(data: Fields<'_>, form: &mut Form) -> Value {
     let mut stored = Vec::new();
     match data.list(form, "components", 1..=5) {
         Some(list) => {
-            let mut next_id = 1;
+            let mut walk = Walk {
+                form,
+                ids: Ids::reserve(list),
+                inputs: Inputs::default(),
+            };
             for (index, component) in list.iter().enumerate() {
-                stored.extend(check_top(
-                    component,
-                    &join(&data.path("components"), index),
-                    &mut next_id,
-                    form,
-                ));
+                let path = join(&data.path("components"), index);
+                stored.extend(walk.top(component, &path));
             }
         }
         None if data.value("components").is_none() => data.missing(form, "components"),
@@ -44,244 +86,215 @@ pub(crate) fn check(data: Fields<'_>, form: &mut Form) -> Value {
     json!({"title": title, "custom_id": custom_id, "components": stored})
 }
 
-fn check_top(value: &Value, path: &str, next_id: &mut u64, form: &mut Form) -> Option<Value> {
-    let Some(map) = value.as_object() else {
-        not_object(form, path);
-        return None;
-    };
-    let fields = Fields::new(map, path);
-    let mut stored = numbered(map, next_id);
-    match map.get("type").and_then(Value::as_u64) {
-        Some(ROW) => {
-            let only = fields.list(form, "components", 1..=1)?.first()?;
-            let child = check_input(
-                only,
-                &join(&fields.path("components"), 0),
-                &[TEXT_INPUT],
-                true,
-                next_id,
-                form,
-            )?;
-            stored.insert("components".into(), json!([child]));
-        }
-        Some(LABEL) => {
-            fields.required_text(form, "label", 1..=45);
-            fields.text(form, "description", 0..=100);
-            let Some(child) = fields.value("component") else {
-                fields.missing(form, "component");
-                return None;
-            };
-            let child = check_input(
-                child,
-                &fields.path("component"),
-                &IN_LABEL,
-                false,
-                next_id,
-                form,
-            )?;
-            stored.insert("component".into(), child);
-        }
-        Some(TEXT_DISPLAY) => _ = fields.required_text(form, "content", 1..=4000),
-        Some(_) | None => {
-            let message = "Value of field \"type\" must be one of (1, 10, 18).";
-            form.fault(&fields.path("type"), "UNION_TYPE_CHOICES", message);
+struct Walk<'a> {
+    form: &'a mut Form,
+    ids: Ids,
+    inputs: Inputs,
+}
+
+impl Walk<'_> {
+    fn top(&mut self, value: &Value, path: &str) -> Option<Value> {
+        let Some(map) = value.as_object() else {
+            not_object(self.form, path);
             return None;
-        }
-    }
-    Some(Value::Object(stored))
-}
-
-fn check_input(
-    value: &Value,
-    path: &str,
-    allowed: &[u64],
-    needs_label: bool,
-    next_id: &mut u64,
-    form: &mut Form,
-) -> Option<Value> {
-    let Some(map) = value.as_object() else {
-        not_object(form, path);
-        return None;
-    };
-    let fields = Fields::new(map, path);
-    let Some(kind) = map
-        .get("type")
-        .and_then(Value::as_u64)
-        .filter(|kind| allowed.contains(kind))
-    else {
-        form.fault(
-            &fields.path("type"),
-            "UNION_TYPE_CHOICES",
-            "Value of field \"type\" is not allowed here.",
-        );
-        return None;
-    };
-    fields.required_text(form, "custom_id", 1..=100);
-    fields.flag(form, "required");
-    if kind == TEXT_INPUT {
-        if needs_label {
-            fields.required_text(form, "label", 1..=45);
-        }
-        if fields.integer(form, "style", 1..=2).is_none() && fields.value("style").is_none() {
-            fields.missing(form, "style");
-        }
-        fields.integer(form, "min_length", 0..=4000);
-        fields.integer(form, "max_length", 1..=4000);
-        fields.text(form, "placeholder", 0..=100);
-        fields.text(form, "value", 0..=4000);
-    }
-    Some(Value::Object(numbered(map, next_id)))
-}
-
-fn numbered(map: &Map<String, Value>, next_id: &mut u64) -> Map<String, Value> {
-    let mut stored = map.clone();
-    stored.retain(|_, value| !value.is_null());
-    stored.insert("id".into(), json!(*next_id));
-    *next_id = next_id.saturating_add(1);
-    stored
-}
-
-/// What is wrong with a filled-in modal: the field and why.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadField(pub(crate) String, pub(crate) String);
-
-/// The `components` of a submission, from a modal and what a person put into its fields.
-pub(crate) fn submit(modal: &Value, fields: &BTreeMap<String, Value>) -> Result<Value, BadField> {
-    let mut known = Vec::new();
-    let mut filled = Vec::new();
-    for component in modal
-        .get("components")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
-        let (kind, id) = (component.get("type"), component.get("id"));
-        let row = component.get("components").and_then(|list| list.get(0));
-        filled.push(match (row, component.get("component")) {
-            (Some(input), _) => {
-                json!({"type": kind, "id": id, "components": [fill(input, fields, &mut known)?]})
-            }
-            (None, Some(input)) => {
-                json!({"type": kind, "id": id, "component": fill(input, fields, &mut known)?})
-            }
-            (None, None) => json!({"type": kind, "id": id}),
-        });
-    }
-    match fields.keys().find(|key| !known.contains(key)) {
-        Some(unknown) => Err(BadField(
-            unknown.clone(),
-            "the modal has no such field".to_owned(),
-        )),
-        None => Ok(Value::Array(filled)),
-    }
-}
-
-fn fill(
-    input: &Value,
-    fields: &BTreeMap<String, Value>,
-    known: &mut Vec<String>,
-) -> Result<Value, BadField> {
-    let custom_id = input
-        .get("custom_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let bad = |why: &str| Err(BadField(custom_id.clone(), why.to_owned()));
-    known.push(custom_id.clone());
-    let kind = input.get("type").and_then(Value::as_u64);
-    let mut filled = json!({"type": kind, "id": input.get("id"), "custom_id": custom_id});
-    let given = fields.get(&custom_id);
-    let required = input
-        .get("required")
-        .and_then(Value::as_bool)
-        .unwrap_or(true);
-    let (key, value) = if kind == Some(TEXT_INPUT) {
-        let text = given
-            .and_then(Value::as_str)
-            .or_else(|| input.get("value")?.as_str())
-            .unwrap_or_default();
-        let chars = u64::try_from(text.chars().count()).unwrap_or(u64::MAX);
-        let bound = |key: &str| input.get(key).and_then(Value::as_u64);
-        if chars == 0 && required {
-            return bad("it is required");
-        }
-        if chars > bound("max_length").unwrap_or(4000)
-            || (chars > 0 && chars < bound("min_length").unwrap_or(0))
-        {
-            return bad("its length is out of bounds");
-        }
-        ("value", json!(text))
-    } else if kind == Some(23) {
-        (
-            "value",
-            json!(given.and_then(Value::as_bool).unwrap_or(false)),
-        )
-    } else if kind == Some(21) {
-        ("value", given.cloned().unwrap_or(Value::Null))
-    } else {
-        let values = match given {
-            Some(Value::Array(list)) => list.clone(),
-            Some(one) => vec![one.clone()],
-            None => Vec::new(),
         };
-        if values.is_empty() && required {
-            return bad("it is required");
+        let fields = Fields::new(map, path);
+        let mut stored = self.stored(fields);
+        match map.get("type").and_then(Value::as_u64) {
+            Some(ROW) => {
+                let list = fields.list(self.form, "components", 1..=1);
+                if fields.value("components").is_none() {
+                    fields.missing(self.form, "components");
+                }
+                let path = join(&fields.path("components"), 0);
+                let child = self.input(list?.first()?, &path, &[TEXT_INPUT])?;
+                stored.insert("components".into(), json!([child]));
+            }
+            Some(LABEL) => {
+                fields.required_text(self.form, "label", 1..=45);
+                fields.text(self.form, "description", 1..=100);
+                let Some(child) = fields.value("component") else {
+                    fields.missing(self.form, "component");
+                    return None;
+                };
+                let child = self.input(child, &fields.path("component"), &IN_LABEL)?;
+                stored.insert("component".into(), child);
+            }
+            Some(TEXT_DISPLAY) => _ = fields.required_text(self.form, "content", 1..=TEXT_MAX),
+            Some(_) | None => {
+                let message = "Value of field \"type\" must be one of (1, 10, 18).";
+                self.form
+                    .fault(&fields.path("type"), "UNION_TYPE_CHOICES", message);
+                return None;
+            }
         }
-        let options = input.get("options").and_then(Value::as_array);
-        let offered =
-            |value: &Value| options.is_none_or(|o| o.iter().any(|o| o.get("value") == Some(value)));
-        if !values.iter().all(offered) {
-            return bad("a value is not among its options");
-        }
-        ("values", Value::Array(values))
-    };
-    if let Some(map) = filled.as_object_mut() {
-        map.insert(key.to_owned(), value);
+        Some(Value::Object(stored))
     }
-    Ok(filled)
+
+    fn input(&mut self, value: &Value, path: &str, allowed: &[u64]) -> Option<Value> {
+        let Some(map) = value.as_object() else {
+            not_object(self.form, path);
+            return None;
+        };
+        let fields = Fields::new(map, path);
+        let kind = map.get("type").and_then(Value::as_u64);
+        let Some(kind) = kind.filter(|kind| allowed.contains(kind)) else {
+            self.form.fault(
+                &fields.path("type"),
+                "UNION_TYPE_CHOICES",
+                "Value of field \"type\" is not allowed here.",
+            );
+            return None;
+        };
+        let mut stored = self.stored(fields);
+        if (STRING_SELECT..=8).contains(&kind) && kind != TEXT_INPUT {
+            let place = (kind, Home::Modal);
+            self.inputs.select(fields, self.form, place, &mut stored);
+            return Some(Value::Object(stored));
+        }
+        self.inputs.custom_id(fields, self.form);
+        fields.flag(self.form, "required");
+        match kind {
+            TEXT_INPUT => self.text(fields, allowed.len() == 1),
+            FILE_UPLOAD => _ = check_counts(fields, self.form, GROUP_MAX, &mut stored),
+            RADIO_GROUP => check_options(fields, self.form, 2..=GROUP_MAX, 1),
+            CHECKBOX_GROUP => self.group(fields, &mut stored),
+            _ => {
+                let ticked = fields.flag(self.form, "default").unwrap_or(false);
+                stored.insert("default".into(), json!(ticked));
+            }
+        }
+        Some(Value::Object(stored))
+    }
+
+    fn stored(&mut self, fields: Fields<'_>) -> Map<String, Value> {
+        let mut stored = fields.map.clone();
+        stored.retain(|key, value| !value.is_null() && KEPT.contains(&key.as_str()));
+        stored.insert("id".into(), json!(self.ids.of(fields, self.form)));
+        stored
+    }
+
+    /// A text input, which has a label of its own only where none is around it.
+    fn text(&mut self, fields: Fields<'_>, alone: bool) {
+        if alone {
+            fields.required_text(self.form, "label", 1..=45);
+        }
+        let style = fields.integer(self.form, "style", 1..=2);
+        if style.is_none() && fields.value("style").is_none() {
+            fields.missing(self.form, "style");
+        }
+        let least = fields.integer(self.form, "min_length", 0..=4000);
+        let most = fields.integer(self.form, "max_length", 1..=4000);
+        fields.text(self.form, "placeholder", 0..=100);
+        let value = fields.text(self.form, "value", 0..=TEXT_MAX);
+        let chars = value.and_then(|value| u64::try_from(value.chars().count()).ok());
+        if least.is_some_and(|least| least > most.unwrap_or(4000)) {
+            let message = "The minimum must not be greater than the maximum";
+            self.form
+                .fault(&fields.path("min_length"), "NUMBER_TYPE_MAX", message);
+        }
+        if chars.is_some_and(|chars| chars > most.unwrap_or(4000)) {
+            let message = "The value is longer than the text may be";
+            self.form
+                .fault(&fields.path("value"), "BASE_TYPE_MAX_LENGTH", message);
+        }
+    }
+
+    fn group(&mut self, fields: Fields<'_>, stored: &mut Map<String, Value>) {
+        let options = fields.map.get("options").and_then(Value::as_array);
+        let count = options.map_or(GROUP_MAX, Vec::len).clamp(1, GROUP_MAX);
+        let most = check_counts(fields, self.form, GROUP_MAX, stored);
+        if fields.value("max_values").is_none() {
+            // As many as there are, unless the bot says less.
+            stored.insert("max_values".into(), json!(count));
+        }
+        let chosen_max = if fields.value("max_values").is_none() {
+            count
+        } else {
+            most
+        };
+        check_options(fields, self.form, 1..=GROUP_MAX, chosen_max);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn modal() -> Value {
-        let data = json!({"title": "t", "custom_id": "m", "components": [
-            {"type": 18, "label": "Reason", "component": {"type": 4, "custom_id": "why", "style": 1, "max_length": 5}},
-        ]});
-        let mut form = Form::default();
-        let checked = check(Fields::new(data.as_object().unwrap(), "data"), &mut form);
-        assert!(form.is_clean());
-        checked
-    }
-
-    #[test]
-    fn a_submission_has_discords_shape() {
-        let fields = BTreeMap::from([("why".to_owned(), json!("oops"))]);
-        let filled = submit(&modal(), &fields).unwrap();
-        assert_eq!(
-            filled[0]["component"],
-            json!({"type": 4, "id": 2, "custom_id": "why", "value": "oops"})
-        );
-    }
-
-    #[test]
-    fn required_bounded_and_known() {
-        for fields in [
-            json!({}),
-            json!({"why": "too long"}),
-            json!({"why": "x", "other": "y"}),
-        ] {
-            let fields = serde_json::from_value(fields).unwrap();
-            assert!(submit(&modal(), &fields).is_err(), "{fields:?}");
-        }
-    }
-
-    #[test]
-    fn a_modal_without_components_is_refused() {
-        let data = json!({"title": "t", "custom_id": "m", "components": []});
+    fn faults(components: &Value) -> Option<Value> {
+        let data = json!({"title": "t", "custom_id": "m", "components": components});
         let mut form = Form::default();
         check(Fields::new(data.as_object().unwrap(), "data"), &mut form);
-        assert!(!form.is_clean());
+        let error = form.finish().err()?.body();
+        Some(error["errors"]["data"]["components"].clone())
+    }
+
+    fn label(component: &Value) -> Value {
+        json!({"type": 18, "label": "l", "component": component})
+    }
+
+    #[test]
+    fn every_kind_of_input_passes() {
+        let options = json!([{"label": "a", "value": "a"}, {"label": "b", "value": "b"}]);
+        for input in [
+            json!({"type": 4, "custom_id": "i", "style": 2, "min_length": 1, "max_length": 5, "value": "x"}),
+            json!({"type": 3, "custom_id": "i", "options": options, "required": false}),
+            json!({"type": 5, "custom_id": "i", "max_values": 3}),
+            json!({"type": 19, "custom_id": "i", "min_values": 0, "max_values": 10}),
+            json!({"type": 21, "custom_id": "i", "options": options}),
+            json!({"type": 22, "custom_id": "i", "options": options, "min_values": 0}),
+            json!({"type": 23, "custom_id": "i", "default": true}),
+        ] {
+            assert_eq!(faults(&json!([label(&input)])), None, "{input}");
+        }
+        let old = json!([{"type": 1, "components": [
+            {"type": 4, "custom_id": "i", "style": 1, "label": "l"}]}, {"type": 10, "content": "x"}]);
+        assert_eq!(faults(&old), None);
+    }
+
+    #[test]
+    fn what_no_modal_may_hold() {
+        let text = |id: &str| label(&json!({"type": 4, "custom_id": id, "style": 1}));
+        let option = json!({"label": "a", "value": "a"});
+        for bad in [
+            json!([]),
+            json!([3]),
+            json!([
+                text("a"),
+                text("b"),
+                text("c"),
+                text("d"),
+                text("e"),
+                text("f")
+            ]),
+            json!([text("a"), text("a")]),
+            json!([{"type": 18, "label": "l".repeat(46), "component": {"type": 23, "custom_id": "a"}}]),
+            json!([{"type": 18, "label": "l"}]),
+            json!([{"type": 2, "style": 1, "label": "b", "custom_id": "a"}]),
+            json!([label(
+                &json!({"type": 2, "style": 1, "label": "b", "custom_id": "a"})
+            )]),
+            json!([label(&json!({"type": 4, "custom_id": "a"}))]),
+            json!([label(
+                &json!({"type": 4, "custom_id": "a", "style": 1, "min_length": 5, "max_length": 4})
+            )]),
+            json!([label(
+                &json!({"type": 4, "custom_id": "a", "style": 1, "max_length": 1, "value": "ab"})
+            )]),
+            json!([label(
+                &json!({"type": 3, "custom_id": "a", "options": [option], "disabled": true})
+            )]),
+            json!([label(
+                &json!({"type": 19, "custom_id": "a", "max_values": 11})
+            )]),
+            json!([label(
+                &json!({"type": 21, "custom_id": "a", "options": [option]})
+            )]),
+            json!([label(&json!({"type": 22, "custom_id": "a", "options": []}))]),
+            json!([{"type": 1, "components": [{"type": 4, "custom_id": "a", "style": 1}]}]),
+            json!([{"type": 1}]),
+        ] {
+            assert!(faults(&bad).is_some(), "{bad}");
+        }
     }
 }

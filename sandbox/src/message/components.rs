@@ -9,6 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Form;
 use crate::field::{Fields, join, not_object};
+use crate::snowflake::Snowflake;
+
+pub(crate) mod input;
+
+use input::{Home, Inputs};
 
 pub(crate) const ACTION_ROW: u64 = 1;
 pub(crate) const BUTTON: u64 = 2;
@@ -44,12 +49,11 @@ pub(crate) struct Checked {
 pub(crate) fn check(list: &[Value], v2: bool, path: &str, form: &mut Form) -> Checked {
     let mut walk = Walk {
         form,
-        v2,
         total: 0,
         text_chars: 0,
         text_bytes: 0,
-        custom_ids: BTreeSet::new(),
-        next_id: 1,
+        inputs: Inputs::default(),
+        ids: Ids::reserve(list),
         references: Vec::new(),
     };
     let allowed: &[u64] = if v2 {
@@ -113,31 +117,50 @@ pub(crate) fn find<'a>(list: &'a [Value], custom_id: &str) -> Option<&'a Map<Str
 }
 
 /// Points `attachment://name` references at the files' addresses.
-pub(crate) fn link_files(list: &mut [Value], files: &[super::Attachment]) {
+///
+/// Media from elsewhere get an id, as Discord gives it to everything that it fetched.
+pub(crate) fn link_files(
+    list: &mut [Value],
+    files: &[super::Attachment],
+    next_id: &mut impl FnMut() -> Snowflake,
+) {
     for component in list {
         let Some(map) = component.as_object_mut() else {
             continue;
         };
-        if let Some(file) = map.get_mut("file").and_then(|media| link(media, files)) {
+        if let Some(file) = map
+            .get_mut("file")
+            .and_then(|media| link(media, files, next_id))
+        {
             map.insert("name".into(), json!(file.filename));
             map.insert("size".into(), json!(file.size));
         }
         if let Some(media) = map.get_mut("media") {
-            link(media, files);
+            link(media, files, next_id);
         }
         if let Some(accessory) = map.get_mut("accessory") {
-            link_files(std::slice::from_mut(accessory), files);
+            link_files(std::slice::from_mut(accessory), files, next_id);
         }
         for key in ["components", "items"] {
             if let Some(Value::Array(children)) = map.get_mut(key) {
-                link_files(children, files);
+                link_files(children, files, next_id);
             }
         }
     }
 }
 
-fn link<'a>(media: &mut Value, files: &'a [super::Attachment]) -> Option<&'a super::Attachment> {
-    let name = media.get("url")?.as_str()?.strip_prefix("attachment://")?;
+fn link<'a>(
+    media: &mut Value,
+    files: &'a [super::Attachment],
+    next_id: &mut impl FnMut() -> Snowflake,
+) -> Option<&'a super::Attachment> {
+    let url = media.get("url")?.as_str()?;
+    let Some(name) = url.strip_prefix("attachment://") else {
+        if media.get("id").is_none() {
+            *media = json!({"id": next_id(), "url": url, "proxy_url": url});
+        }
+        return None;
+    };
     let file = files.iter().find(|file| file.filename == name)?;
     *media = json!({
         "id": file.id, "url": file.url, "proxy_url": file.url, "content_type": file.content_type,
@@ -177,14 +200,85 @@ fn defaults(kind: u64) -> Vec<(&'static str, Value)> {
 
 struct Walk<'a> {
     form: &'a mut Form,
-    v2: bool,
     total: usize,
     text_chars: usize,
     text_bytes: usize,
-    custom_ids: BTreeSet<String>,
-    next_id: u64,
+    inputs: Inputs,
+    ids: Ids,
     references: Vec<(String, String)>,
 }
+
+/// The numeric ids of components: those that a request gives, and the next ones for the others.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    reserved: BTreeSet<u64>,
+    given: BTreeSet<u64>,
+    next: u64,
+}
+
+impl Ids {
+    /// Leaves the ids that the request gives to their components.
+    pub(crate) fn reserve(list: &[Value]) -> Self {
+        let mut reserved = BTreeSet::new();
+        visit(list, &mut |component| {
+            reserved.extend(component.get("id").and_then(Value::as_u64));
+        });
+        Self {
+            reserved,
+            ..Self::default()
+        }
+    }
+
+    /// The id of a component.
+    pub(crate) fn of(&mut self, fields: Fields<'_>, form: &mut Form) -> u64 {
+        let most = u64::from(i32::MAX.unsigned_abs());
+        // Zero asks for any.
+        let given = fields.integer(form, "id", 0..=most).filter(|id| *id > 0);
+        if let Some(id) = given {
+            if !self.given.insert(id) {
+                let message = "Component id cannot be duplicated";
+                form.fault(&fields.path("id"), "COMPONENT_ID_DUPLICATED", message);
+            }
+            return id;
+        }
+        self.next = self.next.saturating_add(1);
+        while self.reserved.contains(&self.next) {
+            self.next = self.next.saturating_add(1);
+        }
+        self.next
+    }
+}
+
+/// The fields of all kinds of components that Discord stores.
+const KEPT: [&str; 25] = [
+    "type",
+    "id",
+    "components",
+    "accessory",
+    "custom_id",
+    "style",
+    "label",
+    "emoji",
+    "url",
+    "sku_id",
+    "disabled",
+    "required",
+    "placeholder",
+    "min_values",
+    "max_values",
+    "options",
+    "default_values",
+    "channel_types",
+    "content",
+    "media",
+    "items",
+    "file",
+    "description",
+    "spoiler",
+    "accent_color",
+];
+/// And those of a separator.
+const KEPT_OF_SEPARATORS: [&str; 2] = ["divider", "spacing"];
 
 impl Walk<'_> {
     fn children(&mut self, list: &[Value], path: &str, allowed: &[u64]) -> Vec<Value> {
@@ -214,12 +308,9 @@ impl Walk<'_> {
             return None;
         };
         let mut stored = map.clone();
-        stored.retain(|_, value| !value.is_null());
-        let id = Fields::new(map, path)
-            .integer(self.form, "id", 0..=u64::from(u32::MAX))
-            .filter(|id| *id > 0);
-        let id = id.unwrap_or(self.next_id);
-        self.next_id = self.next_id.max(id).saturating_add(1);
+        let known = |key: &str| KEPT.contains(&key) || KEPT_OF_SEPARATORS.contains(&key);
+        stored.retain(|key, value| !value.is_null() && known(key));
+        let id = self.ids.of(Fields::new(map, path), self.form);
         stored.insert("id".into(), json!(id));
         for (key, value) in defaults(kind) {
             stored.entry(key).or_insert(value);
@@ -227,13 +318,23 @@ impl Walk<'_> {
         let fields = Fields::new(map, path);
         match kind {
             ACTION_ROW => self.row(fields, &mut stored),
-            BUTTON => self.button(fields),
-            STRING_SELECT..=CHANNEL_SELECT => self.select(fields, kind, &mut stored),
+            BUTTON => self.inputs.button(fields, self.form),
+            STRING_SELECT..=CHANNEL_SELECT => {
+                let place = (kind, Home::Message);
+                self.inputs.select(fields, self.form, place, &mut stored);
+            }
             SECTION => self.section(fields, &mut stored),
             TEXT_DISPLAY => self.text(fields),
-            THUMBNAIL => self.media(fields, "media"),
-            MEDIA_GALLERY => self.gallery(fields),
-            FILE => self.media(fields, "file"),
+            THUMBNAIL => self.picture(fields),
+            MEDIA_GALLERY => self.gallery(fields, &mut stored),
+            FILE => {
+                fields.flag(self.form, "spoiler");
+                self.media(fields, "file");
+            }
+            SEPARATOR => {
+                fields.flag(self.form, "divider");
+                fields.integer(self.form, "spacing", 1..=2);
+            }
             CONTAINER => self.container(fields, &mut stored),
             _ => {}
         }
@@ -335,109 +436,35 @@ impl Walk<'_> {
         }
     }
 
-    fn gallery(&mut self, fields: Fields<'_>) {
+    /// A thumbnail or one item of a gallery.
+    fn picture(&mut self, fields: Fields<'_>) {
+        fields.text(self.form, "description", 1..=1024);
+        fields.flag(self.form, "spoiler");
+        self.media(fields, "media");
+    }
+
+    fn gallery(&mut self, fields: Fields<'_>, stored: &mut Map<String, Value>) {
         let Some(items) = fields.list(self.form, "items", 1..=10) else {
             if fields.value("items").is_none() {
                 fields.missing(self.form, "items");
             }
             return;
         };
+        let mut kept = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let path = join(&fields.path("items"), index);
-            match item.as_object() {
-                Some(map) => self.media(Fields::new(map, &path), "media"),
-                None => not_object(self.form, &path),
-            }
-        }
-    }
-
-    fn button(&mut self, fields: Fields<'_>) {
-        fields.flag(self.form, "disabled");
-        let label = fields.text(self.form, "label", 0..=80);
-        let style = fields.integer(self.form, "style", 1..=6);
-        match style {
-            None if fields.value("style").is_none() => fields.missing(self.form, "style"),
-            None | Some(6) => {}
-            Some(5) => {
-                if let Some(url) = fields.required_text(self.form, "url", 1..=512) {
-                    check_url(fields, self.form, url);
-                }
-                if fields.value("custom_id").is_some() {
-                    let message = "A custom id and url cannot both be specified";
-                    self.form.fault(
-                        &fields.path("custom_id"),
-                        "BUTTON_COMPONENT_CUSTOM_ID_URL_MUTUALLY_EXCLUSIVE",
-                        message,
-                    );
-                }
-            }
-            Some(_) => self.custom_id(fields),
-        }
-        let bare =
-            label.is_none_or(str::is_empty) && fields.value("emoji").is_none() && style != Some(6);
-        if bare && self.form.is_clean() {
-            self.form.fault(
-                fields.path("label").as_str(),
-                "BASE_TYPE_REQUIRED",
-                "This field is required",
-            );
-        }
-    }
-
-    fn select(&mut self, fields: Fields<'_>, kind: u64, stored: &mut Map<String, Value>) {
-        self.custom_id(fields);
-        fields.text(self.form, "placeholder", 0..=150);
-        let least = fields.integer(self.form, "min_values", 0..=25).unwrap_or(1);
-        let most = fields.integer(self.form, "max_values", 1..=25).unwrap_or(1);
-        stored.insert("min_values".into(), json!(least));
-        stored.insert("max_values".into(), json!(most));
-        if kind != STRING_SELECT {
-            return;
-        }
-        let Some(options) = fields.list(self.form, "options", 1..=25) else {
-            if fields.value("options").is_none() {
-                fields.missing(self.form, "options");
-            }
-            return;
-        };
-        let mut values = BTreeSet::new();
-        for (index, option) in options.iter().enumerate() {
-            let path = join(&fields.path("options"), index);
-            let Some(map) = option.as_object() else {
+            let Some(map) = item.as_object() else {
                 not_object(self.form, &path);
                 continue;
             };
-            let option = Fields::new(map, &path);
-            option.required_text(self.form, "label", 1..=100);
-            option.text(self.form, "description", 0..=100);
-            if let Some(value) = option.required_text(self.form, "value", 1..=100)
-                && !values.insert(value.to_owned())
-            {
-                let message = "The specified option value is already used";
-                self.form.fault(
-                    &option.path("value"),
-                    "SELECT_COMPONENT_OPTION_VALUE_DUPLICATED",
-                    message,
-                );
-            }
+            self.picture(Fields::new(map, &path));
+            let mut item = map.clone();
+            item.retain(|key, _| matches!(key.as_str(), "media" | "description" | "spoiler"));
+            item.entry("description").or_insert(Value::Null);
+            item.entry("spoiler").or_insert(json!(false));
+            kept.push(Value::Object(item));
         }
-    }
-
-    fn custom_id(&mut self, fields: Fields<'_>) {
-        if let Some(id) = fields.required_text(self.form, "custom_id", 1..=100)
-            && !self.custom_ids.insert(id.to_owned())
-        {
-            let message = "Component custom id cannot be duplicated";
-            self.form.fault(
-                &fields.path("custom_id"),
-                "COMPONENT_CUSTOM_ID_DUPLICATED",
-                message,
-            );
-        }
-        debug_assert!(
-            self.v2 || self.total > 0,
-            "invariant: a component is counted before it is read"
-        );
+        stored.insert("items".into(), Value::Array(kept));
     }
 }
 
@@ -543,6 +570,58 @@ mod tests {
     }
 
     #[test]
+    fn ids_are_kept_and_unique() {
+        let list = json!([{"type": 10, "content": "a"}, {"type": 10, "content": "b", "id": 1}]);
+        let mut form = Form::default();
+        let checked = check(list.as_array().unwrap(), true, "components", &mut form);
+        assert!(form.is_clean());
+        assert_eq!(
+            (&checked.list[0]["id"], &checked.list[1]["id"]),
+            (&json!(2), &json!(1))
+        );
+        let twice = json!([{"type": 14, "id": 7}, {"type": 14, "id": 7}]);
+        assert!(codes(&twice, true).unwrap()["1"]["id"].is_object());
+        assert!(codes(&json!([{"type": 14, "id": 1u64 << 31}]), true).is_some());
+    }
+
+    #[test]
+    fn what_buttons_and_selects_may_say() {
+        let row = |part: Value| json!([{"type": 1, "components": [part]}]);
+        let option = |value: &str| json!({"label": "l", "value": value});
+        for good in [
+            json!({"type": 2, "style": 5, "label": "b", "url": "https://example.com"}),
+            json!({"type": 2, "style": 6, "sku_id": "5"}),
+            json!({"type": 2, "style": 1, "emoji": {"name": "✅"}, "custom_id": "a"}),
+            json!({"type": 3, "custom_id": "a", "min_values": 0, "max_values": 2,
+                "options": [option("a"), option("b")]}),
+            json!({"type": 7, "custom_id": "a", "default_values": [{"id": "5", "type": "role"}]}),
+            json!({"type": 8, "custom_id": "a", "channel_types": [0, 11]}),
+        ] {
+            assert_eq!(codes(&row(good.clone()), false), None, "{good}");
+        }
+        for bad in [
+            json!({"type": 2, "style": 5, "label": "b", "url": "https://x", "custom_id": "a"}),
+            json!({"type": 2, "style": 1, "label": "b", "url": "https://x", "custom_id": "a"}),
+            json!({"type": 2, "style": 5, "label": "b", "url": "javascript:1"}),
+            json!({"type": 2, "style": 6}),
+            json!({"type": 2, "style": 6, "sku_id": "5", "label": "b"}),
+            json!({"type": 2, "style": 7, "label": "b", "custom_id": "a"}),
+            json!({"type": 2, "style": 1, "custom_id": "a"}),
+            json!({"type": 2, "style": 1, "emoji": {"name": "no"}, "custom_id": "a"}),
+            json!({"type": 3, "custom_id": "a", "max_values": 2, "options": [option("a")]}),
+            json!({"type": 3, "custom_id": "a", "min_values": 2, "options": [option("a")]}),
+            json!({"type": 3, "custom_id": "a", "options": [option("a"), option("a")]}),
+            json!({"type": 3, "custom_id": "a", "options": []}),
+            json!({"type": 5, "custom_id": "a", "default_values": [{"id": "5", "type": "role"}]}),
+            json!({"type": 5, "custom_id": "a", "default_values":
+                [{"id": "5", "type": "user"}, {"id": "6", "type": "user"}]}),
+            json!({"type": 5, "custom_id": "a", "channel_types": [0]}),
+        ] {
+            assert!(codes(&row(bad.clone()), false).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
     fn hostile_shapes_are_faults_not_panics() {
         for list in [
             json!([1, null, "x"]),
@@ -550,6 +629,10 @@ mod tests {
             json!([{"type": 17, "components": {}}]),
             json!([{"type": 9, "components": [], "accessory": 3}]),
             json!([{"type": 12, "items": [{}]}]),
+            json!([{"type": 12, "items": [3]}]),
+            json!([{"type": 12, "items": [{"media": {"url": "https://x"}, "description": ""}]}]),
+            json!([{"type": 14, "spacing": 3}]),
+            json!([{"type": 14, "divider": 1}]),
         ] {
             assert!(codes(&list, true).is_some(), "{list}");
         }

@@ -79,7 +79,7 @@ fn plain(text: &str) -> impl Iterator<Item = char> {
 }
 
 /// Whether the text is exactly one emoji: a flag, or pictures that joiners hold together.
-fn is_emoji(text: &str) -> bool {
+pub(crate) fn is_emoji(text: &str) -> bool {
     let chars: Vec<char> = plain(text).collect();
     if chars.len() > CODE_POINTS_MAX {
         return false;

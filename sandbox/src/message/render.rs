@@ -7,6 +7,7 @@ use super::{
     THREAD_STARTER, components,
 };
 use crate::guild::with;
+use crate::interaction::Menu;
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
 
@@ -158,8 +159,19 @@ impl World {
         if let Some(command) = &origin.command {
             map.extend([
                 ("name".into(), json!(command)),
-                ("command_type".into(), json!(1)),
+                (
+                    "command_type".into(),
+                    json!(origin.menu.map_or(1, |menu| menu.kind)),
+                ),
             ]);
+        }
+        match origin.menu {
+            Some(Menu { kind: 2, target }) => {
+                let user = self.users.get(&target).map(crate::guild::User::json);
+                map.insert("target_user".into(), json!(user));
+            }
+            Some(menu) => _ = map.insert("target_message_id".into(), json!(menu.target)),
+            None => {}
         }
         if let Some(original) = origin.original {
             map.insert("original_response_message_id".into(), json!(original));

@@ -1,22 +1,19 @@
-//! What people do: commands, autocomplete, modals, messages.
+//! What people do: commands, autocomplete, messages, reactions.
 //!
-//! Clicking and selecting are in `pick`.
-
-use std::collections::BTreeMap;
+//! Clicking and selecting are in `pick`, modals in `modal`.
 
 use serde_json::{Value, json};
 
 use super::ask::{Ask, Bad};
 use super::command::{Resolved, Typing};
 use super::files;
-use super::html;
 use crate::commands::{Command, MESSAGE_MENU, SLASH};
 use crate::guild::permissions::{
     ADD_REACTIONS, ATTACH_FILES, MANAGE_THREADS, READ_MESSAGE_HISTORY, SEND_IN_THREADS,
     SEND_MESSAGES, VIEW_CHANNEL,
 };
 use crate::guild::{Channel, with};
-use crate::interaction::{Answer, Kind, Start, modal};
+use crate::interaction::{Answer, Kind, Menu, Start};
 use crate::message::draft::{Planned, Settled};
 use crate::message::emoji::Emoji;
 use crate::message::mentions::Allowed;
@@ -26,6 +23,8 @@ use crate::world::World;
 use crate::world::posting::Post;
 use crate::world::reactions::At;
 
+/// Options of all levels of one command that can be files.
+const OPTIONS_MAX: usize = 25;
 /// Characters that a person may write.
 const CONTENT_MAX: usize = 4000;
 /// Tokens of people at once.
@@ -76,9 +75,12 @@ pub(crate) fn slash(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     if !(SLASH..=MESSAGE_MENU).contains(&kind) {
         return Err(ask.bad("type", "it must be 1, 2 or 3"));
     }
+    // More than a command can have; ids cost nothing.
+    let mut resolved = Resolved::with_ids(world.reserve_ids(OPTIONS_MAX));
     let command = meant(world, ask, place, kind)?;
-    let mut resolved = Resolved::default();
     let mut data = command_data(command, place);
+    let label = command.name.clone();
+    let mut menu = None;
     if kind == SLASH {
         let typing = Typing {
             world,
@@ -101,13 +103,17 @@ pub(crate) fn slash(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
         };
         found.map_err(|text| ask.bad("target_id", text))?;
         data = with(data, "target_id", json!(target));
+        menu = Some(Menu { kind, target });
     }
+    resolved.store(world, place.channel);
     if let Some(resolved) = resolved.json() {
         data = with(data, "resolved", resolved);
     }
-    let label = command.name.clone();
-    let id = start(world, place, Kind::Command, label, data);
-    Ok(json!({"interaction_id": id}))
+    let start = Start {
+        menu,
+        ..started(place, Kind::Command, label, data)
+    };
+    Ok(json!({"interaction_id": world.start_interaction(start)}))
 }
 
 /// `autocomplete`, up to the question; the interaction's id.
@@ -135,7 +141,7 @@ pub(crate) fn autocomplete(world: &mut World, ask: Ask<'_>) -> Result<Snowflake,
         Value::Array(options),
     );
     let label = command.name.clone();
-    Ok(start(world, place, Kind::Autocomplete, label, data))
+    Ok(world.start_interaction(started(place, Kind::Autocomplete, label, data)))
 }
 
 /// The bot's choices, once it has answered.
@@ -145,68 +151,6 @@ pub(crate) fn choices(world: &World, id: Snowflake) -> Option<Vec<Value>> {
         Some(Answer::Message(_) | Answer::Deferred(_) | Answer::Source(_) | Answer::Modal(_))
         | None => None,
     }
-}
-
-/// `modal_open`
-pub(crate) fn modal_open(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
-    let user = ask.id("user_id")?;
-    let nothing = json!({"modal": null, "interaction_id": null});
-    let Some(open) = world.open_modal(user) else {
-        return Ok(nothing);
-    };
-    let Some(Answer::Modal(modal)) = &open.answer else {
-        return Ok(nothing);
-    };
-    let mut modal = modal.clone();
-    if ask.flag("html")? {
-        let channel = world.channels.get(&open.channel);
-        let place = Place {
-            user,
-            channel: open.channel,
-            guild: channel.and_then(|channel| channel.guild),
-        };
-        html::annotate_modal(world, place, &mut modal);
-    }
-    Ok(json!({"modal": modal, "interaction_id": open.id}))
-}
-
-/// `modal_close`
-pub(crate) fn modal_close(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
-    world.close_modals_of(ask.id("user_id")?);
-    Ok(json!({}))
-}
-
-/// `modal_submit`
-pub(crate) fn modal_submit(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
-    let user = ask.id("user_id")?;
-    let opener = world.open_modal(user).cloned();
-    let Some((opener, Some(Answer::Modal(shown)))) = opener.map(|o| (o.clone(), o.answer)) else {
-        return Err(ask.bad("user_id", "no modal is open for this user"));
-    };
-    let fields: BTreeMap<String, Value> = match ask.value("fields") {
-        Some(Value::Object(map)) => map.clone().into_iter().collect(),
-        Some(_) => return Err(ask.bad("fields", "it must be an object")),
-        None => BTreeMap::new(),
-    };
-    let components = modal::submit(&shown, &fields)
-        .map_err(|modal::BadField(name, text)| ask.bad(&format!("fields.{name}"), text))?;
-    let custom_id = shown
-        .get("custom_id")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
-    let data = json!({"custom_id": custom_id, "components": components});
-    let kept = opener.source;
-    let start = Start {
-        kind: Kind::ModalSubmit,
-        user,
-        channel: opener.channel,
-        label: custom_id,
-        data,
-        source: kept,
-        opener: Some(opener.id),
-    };
-    Ok(json!({"interaction_id": world.start_interaction(start)}))
 }
 
 /// `message`
@@ -358,9 +302,9 @@ fn command_data(command: &Command, place: Place) -> Value {
     }
 }
 
-fn start(world: &mut World, place: Place, kind: Kind, label: String, data: Value) -> Snowflake {
+const fn started(place: Place, kind: Kind, label: String, data: Value) -> Start {
     let Place { user, channel, .. } = place;
-    world.start_interaction(Start {
+    Start {
         kind,
         user,
         channel,
@@ -368,7 +312,8 @@ fn start(world: &mut World, place: Place, kind: Kind, label: String, data: Value
         data,
         source: None,
         opener: None,
-    })
+        menu: None,
+    }
 }
 
 fn count_focused(options: &[Value]) -> usize {

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::act::Place;
 use super::ask::{Ask, Bad};
+use super::{files, pick};
 use crate::guild::{Member, with};
+use crate::message::draft::Upload;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -18,6 +20,7 @@ const CHANNEL: u64 = 7;
 const ROLE: u64 = 8;
 const MENTIONABLE: u64 = 9;
 const NUMBER: u64 = 10;
+const ATTACHMENT: u64 = 11;
 
 /// Characters of a string option.
 const STRING_MAX: u64 = 6000;
@@ -103,6 +106,13 @@ impl Typing<'_> {
         }
         let value = if self.completing {
             value.clone()
+        } else if kind == ATTACHMENT {
+            let upload = files::upload(value, &format!("{path}.value"), 0)?;
+            json!(
+                resolved
+                    .file(upload)
+                    .ok_or_else(|| ask.bad("value", "these are too many files"))?
+            )
         } else {
             self.value(definition, kind, value, resolved)
                 .map_err(|text| ask.bad("value", text))?
@@ -126,7 +136,12 @@ impl Typing<'_> {
                 let id = crate::field::as_id(value).ok_or("it must be an id, as a string")?;
                 match kind {
                     USER => resolved.user(self.world, self.place, id)?,
-                    CHANNEL => resolved.channel(self.world, self.place, id)?,
+                    CHANNEL => {
+                        if let Some(wanted) = definition.as_object() {
+                            pick::check_channel(self.world, wanted, value)?;
+                        }
+                        resolved.channel(self.world, self.place, id)?;
+                    }
                     ROLE => resolved.role(self.world, self.place, id)?,
                     _ => resolved
                         .role(self.world, self.place, id)
@@ -226,9 +241,36 @@ pub(crate) struct Resolved {
     roles: Map<String, Value>,
     channels: Map<String, Value>,
     messages: Map<String, Value>,
+    attachments: Map<String, Value>,
+    /// Ids for files that are named, and the files that have theirs.
+    ids: Vec<Snowflake>,
+    files: Vec<(Snowflake, Upload)>,
 }
 
 impl Resolved {
+    /// Nothing named yet; `ids` are for files.
+    pub(crate) fn with_ids(ids: Vec<Snowflake>) -> Self {
+        Self {
+            ids,
+            ..Self::default()
+        }
+    }
+
+    /// Names a file; `None` when there are no ids left.
+    pub(crate) fn file(&mut self, upload: Upload) -> Option<Snowflake> {
+        let id = self.ids.pop()?;
+        self.files.push((id, upload));
+        Some(id)
+    }
+
+    /// Stores the files that were named, so that the bot can fetch them.
+    pub(crate) fn store(&mut self, world: &mut World, channel: Snowflake) {
+        for (id, upload) in std::mem::take(&mut self.files) {
+            let stored = world.store_file(channel, id, upload, None);
+            self.attachments.insert(id.to_string(), stored.json());
+        }
+    }
+
     /// The object, or nothing when no entity was named.
     pub(crate) fn json(self) -> Option<Value> {
         let lists = [
@@ -237,6 +279,7 @@ impl Resolved {
             ("roles", self.roles),
             ("channels", self.channels),
             ("messages", self.messages),
+            ("attachments", self.attachments),
         ];
         let named: Map<_, _> = lists
             .into_iter()

@@ -46,24 +46,67 @@ pub(crate) fn select(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
         return Err(ask.bad("values", format!("there must be {least} to {most} of them")));
     }
     let mut resolved = Resolved::default();
-    let options = component.get("options").and_then(Value::as_array);
-    for value in values {
-        let offered =
-            options.is_none_or(|list| list.iter().any(|option| option.get("value") == Some(value)));
-        if kind == STRING_SELECT && !offered {
-            return Err(ask.bad("values", "a value is not among the options"));
-        }
-        if kind != STRING_SELECT {
-            name(world, place, kind, value, &mut resolved)
-                .map_err(|text| ask.bad("values", text))?;
-        }
-    }
+    choose(world, place, component, values, &mut resolved)
+        .map_err(|text| ask.bad("values", text))?;
     let custom_id = ask.text("custom_id")?;
     let mut data = json!({"custom_id": custom_id, "component_type": kind, "id": component.get("id"), "values": values});
     if let Some(resolved) = resolved.json() {
         data = with(data, "resolved", resolved);
     }
     start(world, place, message, ask, data)
+}
+
+/// Checks what someone chose from a select, in a message or in a modal, and names the entities among it.
+pub(super) fn choose(
+    world: &World,
+    place: Place,
+    select: &Map<String, Value>,
+    values: &[Value],
+    resolved: &mut Resolved,
+) -> Result<(), String> {
+    let kind = kind_of(select);
+    for (index, value) in values.iter().enumerate() {
+        if values.iter().take(index).any(|earlier| earlier == value) {
+            return Err("a value is chosen twice".to_owned());
+        }
+        if kind == STRING_SELECT {
+            if !offers(select, value) {
+                return Err("a value is not among the options".to_owned());
+            }
+        } else {
+            name(world, place, kind, value, resolved)?;
+        }
+        if kind == CHANNEL_SELECT {
+            check_channel(world, select, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a value is one of the options.
+pub(super) fn offers(select: &Map<String, Value>, value: &Value) -> bool {
+    let options = select.get("options").and_then(Value::as_array);
+    let mut options = options.into_iter().flatten();
+    options.any(|option| option.get("value") == Some(value))
+}
+
+/// Whether a channel is of the types that a select or an option wants.
+pub(super) fn check_channel(
+    world: &World,
+    wanted: &Map<String, Value>,
+    value: &Value,
+) -> Result<(), String> {
+    let types = wanted.get("channel_types").and_then(Value::as_array);
+    let Some(types) = types.filter(|types| !types.is_empty()) else {
+        return Ok(());
+    };
+    let channel = crate::field::as_id(value).and_then(|id| world.channels.get(&id));
+    let fits = channel.is_some_and(|channel| types.contains(&json!(channel.kind)));
+    if fits {
+        Ok(())
+    } else {
+        Err("the channel is not of a type that is asked for".to_owned())
+    }
 }
 
 fn component<'a>(
@@ -132,6 +175,7 @@ fn start(
         data,
         source: Some(message),
         opener: None,
+        menu: None,
     };
     Ok(json!({"interaction_id": world.start_interaction(start)}))
 }

@@ -12,7 +12,7 @@ use crate::field::{Fields, not_among};
 use crate::interaction::{Answer, Interaction, Kind as Interacted, modal};
 use crate::message::draft::{Draft, Kind, Settled};
 use crate::message::mentions::Allowed;
-use crate::message::{COMMAND_ANSWER, EPHEMERAL, LOADING, Origin, REPLY, Reference};
+use crate::message::{COMMAND_ANSWER, EPHEMERAL, LOADING, MENU_ANSWER, Origin, REPLY, Reference};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;
@@ -205,6 +205,7 @@ pub(crate) fn post(
         .cloned()
         .unwrap_or_else(Allowed::by_default_of_interactions);
     let kind = match reference {
+        None if first_of_command && interaction.menu.is_some() => MENU_ANSWER,
         None if first_of_command => COMMAND_ANSWER,
         None => crate::message::REGULAR,
         Some(_) => REPLY,
@@ -233,6 +234,7 @@ fn origin(world: &World, interaction: &Interaction) -> Origin {
         kind: interaction.kind.number(),
         user: interaction.user,
         command: (interaction.kind == Interacted::Command).then(|| interaction.label.clone()),
+        menu: interaction.menu,
         source: interaction.source,
         trigger: opener.map(|opener| Box::new(origin(world, opener))),
         original: None,

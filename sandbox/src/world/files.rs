@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use bytes::Bytes;
 
 use crate::message::Attachment;
-use crate::message::draft::{Planned, safe_name};
+use crate::message::draft::{Planned, Upload, safe_name};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -84,32 +84,40 @@ impl World {
                 description,
             } => {
                 let id = self.next_id();
-                let filename = safe_name(&upload.filename);
-                let content_type = content_type(&filename);
-                let url = format!(
-                    "http://{}/attachments/{channel}/{id}/{filename}",
-                    self.address
-                );
-                let size = upload.bytes.len();
-                self.files.store(
-                    id,
-                    File {
-                        filename: filename.clone(),
-                        content_type,
-                        bytes: upload.bytes,
-                    },
-                );
-                Attachment {
-                    id,
-                    filename,
-                    description,
-                    content_type,
-                    size,
-                    url,
-                }
+                self.store_file(channel, id, upload, description)
             }
         };
         files.into_iter().map(attach).collect()
+    }
+
+    /// Stores a file under its id and gives it as an attachment.
+    pub(crate) fn store_file(
+        &mut self,
+        channel: Snowflake,
+        id: Snowflake,
+        upload: Upload,
+        description: Option<String>,
+    ) -> Attachment {
+        let filename = safe_name(&upload.filename);
+        let content_type = content_type(&filename);
+        let address = self.address;
+        let size = upload.bytes.len();
+        self.files.store(
+            id,
+            File {
+                filename: filename.clone(),
+                content_type,
+                bytes: upload.bytes,
+            },
+        );
+        Attachment {
+            id,
+            url: format!("http://{address}/attachments/{channel}/{id}/{filename}"),
+            filename,
+            description,
+            content_type,
+            size,
+        }
     }
 }
 

@@ -238,7 +238,8 @@ impl World {
         message.embeds = settled.embeds;
         message.components = settled.components;
         message.attachments = self.attach(message.channel, settled.files);
-        components::link_files(&mut message.components, &message.attachments);
+        let mut next_id = || self.next_id();
+        components::link_files(&mut message.components, &message.attachments, &mut next_id);
         let guild = message.guild.and_then(|id| self.guilds.get(&id));
         let mass = self.channels.get(&message.channel).is_some_and(|channel| {
             self.permissions(message.author, channel) & permissions::MENTION_EVERYONE != 0

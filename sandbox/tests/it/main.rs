@@ -9,6 +9,7 @@ mod accounts;
 mod channels;
 mod clients;
 mod commands;
+mod components;
 mod flood;
 mod flow;
 mod foreign;

@@ -153,6 +153,16 @@ impl Rig {
         self.send(request.unwrap()).await
     }
 
+    /// What stands at an address that the sandbox gave out.
+    pub(crate) async fn fetch(&self, url: &str) -> Answer {
+        let path = url.replace(&format!("http://{}", self.address), "");
+        let request = Request::builder()
+            .uri(path)
+            .header(HOST, self.address.to_string())
+            .body(Full::default());
+        self.send(request.unwrap()).await
+    }
+
     /// A REST request that must succeed.
     pub(crate) async fn ok(&self, method: &str, path: &str, body: Value) -> Value {
         let answer = self.api(method, path, body).await;
