@@ -680,7 +680,7 @@ async def errors_are_discords():
         assert error.code == 50013 and error.status == 403
     else:
         raise AssertionError('posted without the permission')
-    assert not channel.permissions_for(world.guild.me).send_messages, 'no CHANNEL_UPDATE'
+    await soon(lambda: not channel.permissions_for(world.guild.me).send_messages, 'CHANNEL_UPDATE')
     deny = str(discord.Permissions(view_channel=True).value)
     await act('guild', overwrites=[{**overwrite, 'deny': deny}])
     try:
