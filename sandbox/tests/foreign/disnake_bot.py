@@ -82,7 +82,7 @@ def add_commands():
         await got.put((interaction, message))
 
 
-@check()
+@check('voice will NOT be supported')
 async def login_and_command_sync():
     global bot, world
     world = World()
@@ -165,7 +165,8 @@ async def components_and_modals():
     assert interaction.text_values == {'why': 'because'}
     await interaction.response.edit_message('so', view=None)
     assert (await world.channel.fetch_message(message.id)).content == 'so'
-    card = disnake.ui.Container(disnake.ui.TextDisplay('**Run 1**'), disnake.ui.Separator(), accent_colour=0xE0A000)
+    orange = disnake.Colour(0xE0A000)
+    card = disnake.ui.Container(disnake.ui.TextDisplay('**Run 1**'), disnake.ui.Separator(), accent_colour=orange)
     message = await world.channel.send(components=[card])
     assert message.flags.is_components_v2 and message.components[0].children[0].content == '**Run 1**'
 

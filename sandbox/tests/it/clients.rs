@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use shanty_sandbox::Options;
 
-use crate::rig::{Rig, text};
+use crate::rig::{Bot, Rig, text};
 
 #[tokio::test]
 async fn history_after_zero_begins_with_the_first_message() {
@@ -88,4 +88,31 @@ async fn answers_to_interactions_have_no_bucket() {
         .api("POST", &rig.webhook(&interaction), json!({"content": "y"}))
         .await;
     assert_eq!(follow_up.header("x-ratelimit-remaining"), "4");
+}
+
+#[tokio::test]
+async fn who_types_in_a_guild_is_named_as_its_member() {
+    let rig = Rig::start().await;
+    let mut bot = Bot::connect(rig.address).await;
+    bot.identify(&rig.token, 1 | 1 << 11 | 1 << 14).await;
+    bot.event("GUILD_CREATE").await;
+    let channel = rig.id("channel_id");
+    rig.ok("POST", &format!("/channels/{channel}/typing"), Value::Null)
+        .await;
+    let typing = bot.event("TYPING_START").await;
+    assert_eq!(typing["guild_id"], rig.defaults["guild_id"]);
+    assert_eq!(
+        typing["member"]["user"]["id"],
+        rig.defaults["application_id"]
+    );
+    assert!(typing["member"]["roles"].is_array());
+    let recipient = json!({"recipient_id": rig.id("user_id")});
+    let direct = rig.ok("POST", "/users/@me/channels", recipient).await;
+    let path = format!("/channels/{}/typing", text(&direct["id"]));
+    rig.ok("POST", &path, Value::Null).await;
+    let typing = bot.event("TYPING_START").await;
+    assert!(
+        typing.get("guild_id").is_none() && typing.get("member").is_none(),
+        "{typing}"
+    );
 }
