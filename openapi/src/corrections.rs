@@ -77,6 +77,14 @@ const TABLE: &[Correction] = &[
         },
     },
     Correction {
+        copy: For::Requests,
+        reason: "every field of a change of the bot's own account is optional (documentation of Modify Current User)",
+        apply: |document| {
+            let name = "BotAccountPatchRequest";
+            derive(document, name, name, &["username"]);
+        },
+    },
+    Correction {
         copy: For::Answers,
         reason: "the channels of GUILD_CREATE carry no guild_id (documentation of gateway events)",
         apply: |document| {

@@ -156,6 +156,39 @@ impl Judge {
         )
     }
 
+    /// The fields of the body that a route takes; `None` if it takes none.
+    #[must_use]
+    pub fn request_body(&self, method: &str, path: &str) -> Option<Vec<String>> {
+        let template = routes::find(&self.templates, method, path)?;
+        let place = format!(
+            "/paths/{}/{}/requestBody/content/application~1json/schema",
+            escape(&template.text),
+            method.to_ascii_lowercase()
+        );
+        let mut fields = Vec::new();
+        self.collect_fields(self.document.pointer(&place)?, &mut fields);
+        fields.sort();
+        fields.dedup();
+        Some(fields)
+    }
+
+    fn collect_fields(&self, schema: &Value, fields: &mut Vec<String>) {
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        if let Some(target) =
+            reference.and_then(|uri| self.document.pointer(uri.strip_prefix('#')?))
+        {
+            self.collect_fields(target, fields);
+        }
+        let properties = schema.get("properties").and_then(Value::as_object);
+        fields.extend(properties.into_iter().flatten().map(|(key, _)| key.clone()));
+        for several in ["oneOf", "anyOf", "allOf"] {
+            let schemas = schema.get(several).and_then(Value::as_array);
+            for schema in schemas.into_iter().flatten() {
+                self.collect_fields(schema, fields);
+            }
+        }
+    }
+
     fn has(&self, pointer: &str) -> bool {
         self.document.pointer(pointer).is_some()
     }

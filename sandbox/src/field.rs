@@ -96,6 +96,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A number out of a fixed set.
+    pub(crate) fn choice(&self, form: &mut Form, key: &str, allowed: &[u64]) -> Option<u64> {
+        let number = self.integer(form, key, 0..=u64::MAX)?;
+        if allowed.contains(&number) {
+            return Some(number);
+        }
+        let names: Vec<String> = allowed.iter().map(u64::to_string).collect();
+        not_among(form, &self.path(key), &names.join(", "));
+        None
+    }
+
     /// A boolean.
     pub(crate) fn flag(&self, form: &mut Form, key: &str) -> Option<bool> {
         let value = self.value(key)?;

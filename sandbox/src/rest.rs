@@ -213,6 +213,7 @@ impl Asked<'_> {
         read: Result<Read, ApiError>,
         caller: Caller,
     ) -> Result<Reply, ApiError> {
+        call::check_ids(&found.params)?;
         let read = read?;
         let query = self.parts.uri.query().map(body::pairs).unwrap_or_default();
         let call = Call {

@@ -36,7 +36,7 @@ pub(crate) fn command(value: &Value, path: &str, form: &mut Form) -> Option<Regi
         return None;
     };
     let fields = Fields::new(map, path);
-    let kind = fields.integer(form, "type", 1..=4).unwrap_or(SLASH);
+    let kind = fields.choice(form, "type", &[1, 2, 3, 4]).unwrap_or(SLASH);
     let name = fields.required_text(form, "name", 1..=32)?;
     let mut body = map.clone();
     body.retain(|key, value| !value.is_null() && KEPT.contains(&key.as_str()));

@@ -79,7 +79,7 @@ struct Level {
 
 impl Level {
     fn option(&mut self, fields: Fields<'_>, form: &mut Form, depth: Depth) -> Option<Value> {
-        let Some(kind) = fields.integer(form, "type", 1..=11) else {
+        let Some(kind) = fields.choice(form, "type", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) else {
             if fields.value("type").is_none() {
                 fields.missing(form, "type");
             }

@@ -359,7 +359,7 @@ fn read_reply(body: Fields<'_>, form: &mut Form) -> Option<Reply> {
     let path = body.path("message_reference");
     let fields = Fields::new(map, &path);
     // Type 1 forwards a message, which the sandbox has not.
-    fields.integer(form, "type", 0..=0);
+    fields.choice(form, "type", &[0]);
     if fields.value("message_id").is_none() {
         fields.missing(form, "message_id");
     }

@@ -96,6 +96,19 @@ impl Call {
     }
 }
 
+/// Refuses a path in which what should be an id is none, before anything else is looked at.
+///
+/// `@me` and `@original` stand for an id; a handler that does not know them refuses them.
+pub(crate) fn check_ids(params: &[(&'static str, String)]) -> Result<(), ApiError> {
+    let ids = params
+        .iter()
+        .filter(|(name, value)| name.ends_with("_id") && !value.starts_with('@'));
+    for (name, value) in ids {
+        parse_id(name, value)?;
+    }
+    Ok(())
+}
+
 fn parse_id(name: &str, text: &str) -> Result<Snowflake, ApiError> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(50).collect();

@@ -68,7 +68,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
 fn read_kind(call: &Call, interaction: &Interaction) -> Result<u64, ApiError> {
     let mut form = Form::default();
     let body = Fields::new(call.object()?, "");
-    let kind = body.integer(&mut form, "type", 1..=12);
+    let kind = body.integer(&mut form, "type", 0..=u64::MAX);
     if kind.is_none() && body.value("type").is_none() {
         body.missing(&mut form, "type");
     }

@@ -70,7 +70,7 @@ pub(crate) fn start(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
         return post_in_forum(world, call);
     }
     let mut form = Form::default();
-    let asked = Fields::new(call.object()?, "").integer(&mut form, "type", 10..=12);
+    let asked = Fields::new(call.object()?, "").choice(&mut form, "type", &[10, 11, 12]);
     form.finish()?;
     // Discord's default is a private thread.
     let (kind, needed) = match (asked.unwrap_or(12), channel.kind) {

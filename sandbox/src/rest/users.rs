@@ -9,6 +9,9 @@ use crate::gateway::publish::Dispatch;
 use crate::guild::{User, with};
 use crate::world::World;
 
+/// Characters of a picture in base64, which the bound of a JSON body keeps smaller still.
+const PICTURE_MAX: usize = 14 * 1024 * 1024;
+
 /// `GET /gateway`
 pub(crate) fn gateway(world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
     Ok(Reply::ok(json!({"url": world.gateway_url()})))
@@ -77,6 +80,10 @@ pub(crate) fn change_me(world: &mut World, call: &Call) -> Result<Reply, ApiErro
     if name.is_some_and(|name| name.chars().count() < 2) {
         let message = "Must be between 2 and 32 in length.";
         form.fault("username", "BASE_TYPE_BAD_LENGTH", message);
+    }
+    // Pictures are taken and not shown: everyone here has the same one.
+    for picture in ["avatar", "banner"] {
+        body.text(&mut form, picture, 0..=PICTURE_MAX);
     }
     form.finish()?;
     let bot = world.application.id;

@@ -1,7 +1,7 @@
 //! Every answer and event that the tests get is judged by Discord's own OpenAPI file, where that is at hand.
 
-use hyper::Request;
 use hyper::header::{CONTENT_TYPE, VIA};
+use hyper::http::request::Parts;
 use serde_json::Value;
 use shanty_openapi::{Exchange, Judge, demand, json_body};
 
@@ -16,12 +16,12 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// `None` for what is not Discord's REST interface.
-    pub(crate) fn of<B>(request: &Request<B>, body: &[u8]) -> Option<Self> {
-        let path = request.uri().path_and_query()?.as_str();
-        let kind = request.headers().get(CONTENT_TYPE);
+    pub(crate) fn of(request: &Parts, body: &[u8]) -> Option<Self> {
+        let path = request.uri.path_and_query()?.as_str();
+        let kind = request.headers.get(CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         path.starts_with("/api/").then(|| Self {
-            method: request.method().to_string(),
+            method: request.method.to_string(),
             path: path.to_owned(),
             body: json_body(kind, body),
         })

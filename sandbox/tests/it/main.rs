@@ -10,6 +10,7 @@ mod channels;
 mod clients;
 mod commands;
 mod components;
+mod errors;
 mod flood;
 mod flow;
 mod foreign;
