@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::http::Http;
 use crate::wait::BOUND;
 
+/// Discord's type of the message that a thread begins with: a reference to what it hangs on, and nothing that the bot wrote.
+pub(crate) const THREAD_STARTER: u64 = 21;
+
 /// A person in a guild.
 #[derive(Clone)]
 pub struct Person {
@@ -308,7 +311,8 @@ impl Person {
         }
         let (status, answer) = self.act("view", &body).await;
         assert_eq!(status, 200, "{answer}");
-        let messages = answer["messages"].as_array().cloned().unwrap_or_default();
+        let mut messages = answer["messages"].as_array().cloned().unwrap_or_default();
+        messages.retain(|message| message["type"] != THREAD_STARTER);
         (
             answer["version"].as_u64().unwrap_or(0),
             messages.into_iter().map(Message).collect(),

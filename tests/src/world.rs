@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::host::Host;
 use crate::http::Http;
-use crate::person::Person;
+use crate::person::{Person, THREAD_STARTER};
 use crate::process::{self, Process, Programs, Ran};
 use crate::{judged, left, wait};
 
@@ -238,12 +238,14 @@ impl World {
         answer
     }
 
-    /// Every message of a channel with all its earlier states, oldest first.
+    /// Every message of a channel with all its earlier states, oldest first, but the one that a thread begins with.
     pub async fn transcript(&self, channel: &str) -> Vec<Value> {
         let answer = self
             .act("transcript", &json!({"channel_id": channel}))
             .await;
-        answer["messages"].as_array().cloned().unwrap_or_default()
+        let mut messages = answer["messages"].as_array().cloned().unwrap_or_default();
+        messages.retain(|message| message["type"] != THREAD_STARTER);
+        messages
     }
 
     /// Every call that was made of the REST interface, oldest first.
