@@ -22,7 +22,7 @@ pub(crate) async fn enter(browser: &Browser, web: &str) {
 /// Moves through the open suggestions until the row with this value is meant.
 async fn go_to(browser: &Browser, value: &str) {
     let meant = "document.querySelector('#main-input-list [aria-selected=true]')?.dataset.value";
-    let offered = "[...document.querySelectorAll('#main-input-list [role=option]')].some((row) => row.dataset.value === arguments[0])";
+    let offered = "[...document.querySelectorAll('#main-input-list:not(.outdated) [role=option]')].some((row) => row.dataset.value === arguments[0])";
     browser
         .sees(
             &format!("{value} among the suggestions"),
@@ -38,6 +38,33 @@ async fn go_to(browser: &Browser, value: &str) {
         browser.keys(key::DOWN).await;
     }
     panic!("the arrows do not lead to {value}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_is_never_replaced_by_a_suggestion_for_something_else() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
+    enter(&browser, &world.web).await;
+    browser.keys("/run").await;
+    go_to(&browser, "run").await;
+    browser.keys(key::ENTER).await;
+    // Every host is among the suggestions for an empty option. Tab takes none of them, before and while something is typed.
+    let offered = "document.querySelector('#main-input-list [data-value=all]') !== null";
+    browser.sees("suggestions", offered, &json!([])).await;
+    let on = "document.querySelector('[data-option=on]').value === arguments[0]";
+    browser.keys(key::TAB).await;
+    browser.sees("an empty option", on, &json!([""])).await;
+    browser.click("[data-option=on]").await;
+    browser.sees("suggestions", offered, &json!([])).await;
+    browser.keys(&format!("web9*{}", key::TAB)).await;
+    let next = "document.activeElement.dataset.option === 'command'";
+    browser.sees("the second option", next, &json!([])).await;
+    browser.sees("what was typed", on, &json!(["web9*"])).await;
+    nothing_went_wrong(&browser).await;
+    browser.end().await;
+    world.end().await;
 }
 
 /// Chooses a person at the left.

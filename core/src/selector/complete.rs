@@ -168,8 +168,6 @@ impl Rows<'_, '_> {
         let mut rows = Vec::new();
         if word.is_empty() {
             rows.extend(self.groups("@").into_iter().take(GROUP_ROWS_MAX));
-            let all = count(self.hosts.len(), "host");
-            rows.push(("all".to_owned(), format!("all · {all}")));
         }
         let mut pairs = labels(self.hosts, |key| key.starts_with(word));
         // Labels may be many; names must not be pushed out by them.
@@ -180,7 +178,13 @@ impl Rows<'_, '_> {
             rows.push((pair, label));
         }
         rows.extend(names(word, self.hosts));
-        if !word.is_empty() {
+        if word.is_empty() {
+            // Last, since clients take the first row on Enter, and in any case.
+            let before = self.recent.selectors.len().min(RECENT_ROWS_MAX);
+            rows.truncate(CHOICES_MAX.saturating_sub(before + 1));
+            let all = count(self.hosts.len(), "host");
+            rows.push(("all".to_owned(), format!("all · {all}")));
+        } else {
             rows.extend(self.words(word));
         }
         rows

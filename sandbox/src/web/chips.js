@@ -169,6 +169,8 @@ export class Chips {
     if (field.picked !== undefined && !typing) { this.composer.list.hide(); return; }
     const rows = offered(field.option, field.picked === undefined ? field.text : '');
     if (rows) { this.composer.list.show(rows); return; }
+    // The rows on show are for what stood there before: Tab and Enter must not take one of them.
+    this.composer.list.outdate();
     this.timer = setTimeout(() => this.ask(field), typing ? ASK_MS : 0);
   }
 
@@ -183,9 +185,10 @@ export class Chips {
       });
       if (this.token !== token) return;
       if (!answered) { this.composer.say('The app has not told its options.', true); return; }
+      // Nothing is taken by Tab or Enter alone before something was typed.
       this.composer.list.show(choices.map((c) => ({
         value: c.value, label: c.name, detail: String(c.value) === c.name ? undefined : String(c.value),
-      })));
+      })), field.text.trim() ? 0 : -1);
     } catch (error) {
       if (this.token === token) this.composer.say(error.message, true);
     }

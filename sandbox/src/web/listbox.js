@@ -41,6 +41,7 @@ export class Listbox {
     this.items = items;
     this.at = items.length ? Math.min(at, items.length - 1) : -1;
     this.root.hidden = !items.length;
+    this.root.classList.remove('outdated');
     this.root.replaceChildren(...items.map((item, index) => this.row(item, index)));
     this.tell();
   }
@@ -58,9 +59,20 @@ export class Listbox {
 
   hide() { this.show([]); }
 
+  /** The rows stay in sight until others come, and none of them can be taken. */
+  outdate() {
+    this.items = this.items.map((item) => ({ ...item, disabled: true }));
+    this.at = -1;
+    this.root.classList.add('outdated');
+    this.tell();
+  }
+
   get open() { return this.items.length > 0; }
 
-  get active() { return this.items[this.at]; }
+  get active() {
+    const item = this.items[this.at];
+    return item?.disabled ? undefined : item;
+  }
 
   move(to) {
     if (!this.items.length) return;
@@ -79,7 +91,7 @@ export class Listbox {
 
   /** Moves through the rows; true when the key was for the list. Home and End are for the text until a row is meant. */
   key(event) {
-    if (!this.open || event.isComposing) return false;
+    if (!this.open || event.isComposing || this.root.classList.contains('outdated')) return false;
     const page = 8;
     const to = {
       ArrowDown: this.at + 1, ArrowUp: this.at < 0 ? this.items.length - 1 : this.at - 1,

@@ -396,7 +396,7 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
             "db-9 ⇒ db-9 · ✗ nothing matches db-9, nearest db-1, db-2",
             "@db ⇒ @db · 2 hosts · role=db",
             "@web ⇒ @web · 4 hosts · role=web !web06",
-            "all ⇒ all · 8 hosts",
+            "role=web ⇒ role=web · 5 hosts",
         ]
     );
     assert_eq!(
