@@ -90,7 +90,7 @@ async def everything(
     choice: app_commands.Choice[int],
     left_out: typing.Optional[str] = None,
 ):
-    await bot.got.put((interaction, dict(interaction.namespace), person, place, role, whom, file, choice, left_out))
+    await bot.got.put((interaction, {k: v for k, v in interaction.namespace}, person, place, role, whom, file, choice, left_out))
 
 
 class Deploy(app_commands.Group):
