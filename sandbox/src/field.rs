@@ -199,6 +199,22 @@ pub(crate) fn not_among(form: &mut Form, path: &str, allowed: &str) {
     );
 }
 
+/// Takes away what is null at any depth: clients write `"id": null` where Discord answers with nothing.
+pub(crate) fn drop_nulls(map: &mut Map<String, Value>) {
+    map.retain(|_, value| !value.is_null());
+    for value in map.values_mut() {
+        drop_nulls_within(value);
+    }
+}
+
+fn drop_nulls_within(value: &mut Value) {
+    match value {
+        Value::Object(map) => drop_nulls(map),
+        Value::Array(list) => list.iter_mut().for_each(drop_nulls_within),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// An id written as a string or a number.
 pub(crate) fn as_id(value: &Value) -> Option<Snowflake> {
     match value {

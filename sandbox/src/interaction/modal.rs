@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::Form;
-use crate::field::{Fields, join, not_object};
+use crate::field::{Fields, drop_nulls, join, not_object};
 use crate::message::components::input::{Home, Inputs, check_counts, check_options};
 use crate::message::components::{Ids, STRING_SELECT, TEXT_DISPLAY};
 
@@ -169,7 +169,8 @@ impl Walk<'_> {
 
     fn stored(&mut self, fields: Fields<'_>) -> Map<String, Value> {
         let mut stored = fields.map.clone();
-        stored.retain(|key, value| !value.is_null() && KEPT.contains(&key.as_str()));
+        stored.retain(|key, _| KEPT.contains(&key.as_str()));
+        drop_nulls(&mut stored);
         stored.insert("id".into(), json!(self.ids.of(fields, self.form)));
         stored
     }

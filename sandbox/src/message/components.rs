@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::error::Form;
-use crate::field::{Fields, join, not_object};
+use crate::field::{Fields, drop_nulls, join, not_object};
 use crate::snowflake::Snowflake;
 
 pub(crate) mod input;
@@ -309,7 +309,8 @@ impl Walk<'_> {
         };
         let mut stored = map.clone();
         let known = |key: &str| KEPT.contains(&key) || KEPT_OF_SEPARATORS.contains(&key);
-        stored.retain(|key, value| !value.is_null() && known(key));
+        stored.retain(|key, _| known(key));
+        drop_nulls(&mut stored);
         let id = self.ids.of(Fields::new(map, path), self.form);
         stored.insert("id".into(), json!(id));
         for (key, value) in defaults(kind) {

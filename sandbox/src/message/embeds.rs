@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::Form;
-use crate::field::{Fields, join, not_object};
+use crate::field::{Fields, drop_nulls, join, not_object};
 
 /// Embeds per message.
 pub(crate) const EMBEDS_MAX: usize = 10;
@@ -67,7 +67,7 @@ fn check_one(embed: Fields<'_>, form: &mut Form) -> usize {
 
 fn as_stored(map: &Map<String, Value>) -> Value {
     let mut stored = map.clone();
-    stored.retain(|_, value| !value.is_null());
+    drop_nulls(&mut stored);
     stored.insert("type".into(), json!("rich"));
     let fields = stored.get_mut("fields").and_then(Value::as_array_mut);
     for field in fields

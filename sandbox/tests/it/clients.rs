@@ -116,3 +116,28 @@ async fn who_types_in_a_guild_is_named_as_its_member() {
         "{typing}"
     );
 }
+
+#[tokio::test]
+async fn what_a_client_writes_as_null_is_answered_with_nothing() {
+    let rig = Rig::start().await;
+    let path = format!("/channels/{}/messages", rig.id("channel_id"));
+    let emoji = json!({"id": null, "name": "🚀", "animated": false});
+    let button = json!({"type": 2, "style": 1, "custom_id": "a", "label": null, "emoji": emoji});
+    let option = json!({"label": "A", "value": "a", "description": null, "emoji": emoji});
+    let select = json!({"type": 3, "custom_id": "b", "options": [option], "placeholder": null});
+    let row = |component: Value| json!({"type": 1, "components": [component]});
+    let body = json!({
+        "components": [row(button), row(select)],
+        "embeds": [{"title": "t", "footer": {"text": "f", "icon_url": null}}],
+    });
+    let sent = rig.ok("POST", &path, body).await;
+    let button = &sent["components"][0]["components"][0];
+    assert_eq!(button["emoji"], json!({"name": "🚀", "animated": false}));
+    assert!(button.get("label").is_none());
+    let option = &sent["components"][1]["components"][0]["options"][0];
+    assert!(option.get("description").is_none() && option["emoji"].get("id").is_none());
+    assert!(
+        sent["embeds"][0]["footer"].get("icon_url").is_none(),
+        "{sent}"
+    );
+}

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use serde_json::json;
 use shanty_sandbox::Options;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::judge;
 use crate::rig::Rig;
 
 /// The bound of a whole script; each of its waits has a shorter one.
@@ -19,26 +21,26 @@ const SCRIPT: Duration = Duration::from_secs(150);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn discord_py() {
-    judge("python/bin/python", "discord_py.py", "discord").await;
+    run_script("python/bin/python", "discord_py.py", "discord").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn discord_js() {
-    judge("node", "discord_js.cjs", "discord.js").await;
+    run_script("node", "discord_js.cjs", "discord.js").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hikari() {
-    judge("python/bin/python", "hikari_bot.py", "hikari").await;
+    run_script("python/bin/python", "hikari_bot.py", "hikari").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn disnake() {
-    judge("python/bin/python", "disnake_bot.py", "disnake").await;
+    run_script("python/bin/python", "disnake_bot.py", "disnake").await;
 }
 
 /// Runs a script against a sandbox without limits, and for its last part one with them.
-async fn judge(interpreter: &str, script: &str, library: &str) {
+async fn run_script(interpreter: &str, script: &str, library: &str) {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/foreign");
     let Some(mut command) = command(&installed, interpreter, library).await else {
         let required = std::env::var_os("SHANTY_FOREIGN").is_some_and(|value| value == "required");
@@ -74,6 +76,9 @@ async fn judge(interpreter: &str, script: &str, library: &str) {
         output.status,
         String::from_utf8_lossy(&output.stderr),
     );
+    for rig in [free, limited] {
+        judge::answers(&rig.try_act("traffic", json!({})).await.body);
+    }
 }
 
 /// The interpreter, if it is there and finds the library.

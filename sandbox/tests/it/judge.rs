@@ -53,3 +53,34 @@ pub(crate) fn event(frame: &Value) {
         demand(&judge.check_event(name, &frame["d"]));
     }
 }
+
+/// Fails the test when an answer in the record of `traffic` is not as Discord has it. The requests are the library's.
+#[track_caller]
+pub(crate) fn answers(traffic: &[u8]) {
+    let Some(judge) = Judge::shared() else { return };
+    let lines = traffic.split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_slice(line).expect("a line is JSON"))
+        .collect();
+    assert!(
+        lines.first().is_none_or(|line| line["seq"] == 1),
+        "the sandbox has dropped its oldest exchanges, and they were not judged"
+    );
+    let violations: Vec<_> = lines
+        .iter()
+        .flat_map(|line| {
+            judge.check(&Exchange {
+                method: line["method"].as_str().unwrap_or_default(),
+                path: line["path"].as_str().unwrap_or_default(),
+                status: line["status"]
+                    .as_u64()
+                    .and_then(|status| u16::try_from(status).ok())
+                    .unwrap_or(0),
+                request: None,
+                answer: Some(&line["response"]).filter(|body| !body.is_null()),
+            })
+        })
+        .collect();
+    demand(&violations);
+}
