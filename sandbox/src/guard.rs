@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::header::{CONTENT_TYPE, HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, Uri};
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -36,7 +36,12 @@ impl Turned {
 }
 
 /// Checks Host and Origin: for the web client and its socket.
-pub(crate) fn check(headers: &HeaderMap, address: SocketAddr) -> Result<(), Turned> {
+pub(crate) fn check(target: &Uri, headers: &HeaderMap, address: SocketAddr) -> Result<(), Turned> {
+    // A request meant for a proxy names its server in the target, and Host means nothing then (RFC 9112, 3.2.2).
+    let named = target.authority();
+    if named.is_some_and(|named| !is_ours(named.as_str(), address)) {
+        return Err(Turned::Host);
+    }
     let host = only(headers, &HOST).ok_or(Turned::Host)?;
     if !is_ours(host, address) {
         return Err(Turned::Host);
@@ -76,8 +81,12 @@ fn is_from_here(headers: &HeaderMap) -> bool {
 }
 
 /// Checks Host, Origin and Content-Type: for the script actions.
-pub(crate) fn check_action(headers: &HeaderMap, address: SocketAddr) -> Result<(), Turned> {
-    check(headers, address)?;
+pub(crate) fn check_action(
+    target: &Uri,
+    headers: &HeaderMap,
+    address: SocketAddr,
+) -> Result<(), Turned> {
+    check(target, headers, address)?;
     // A form of a stranger that navigates here is stopped by its type; this one needs no guess about types.
     if only(headers, &MODE) == Some("navigate") {
         return Err(Turned::Origin);
@@ -125,7 +134,8 @@ mod tests {
         for (name, value) in list {
             headers.append(name, value.parse().unwrap());
         }
-        check_action(&headers, SocketAddr::from(([127, 0, 0, 1], 7470)))
+        let target = Uri::from_static("/sandbox/slash");
+        check_action(&target, &headers, SocketAddr::from(([127, 0, 0, 1], 7470)))
     }
 
     const JSON: (HeaderName, &str) = (CONTENT_TYPE, "application/json");
@@ -194,9 +204,10 @@ mod tests {
                 headers.append(name, HeaderValue::from_static(value));
             }
             let address = SocketAddr::from(([127, 0, 0, 1], 7470));
-            let page = check(&headers, address);
+            let target = Uri::from_static("/");
+            let page = check(&target, &headers, address);
             headers.append(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            (page, check_action(&headers, address))
+            (page, check_action(&target, &headers, address))
         };
         let (yes, no) = (Ok(()), Err(Turned::Origin));
         assert_eq!(verdict("same-origin", "cors", "empty"), (yes, yes));

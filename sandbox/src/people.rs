@@ -46,7 +46,7 @@ enum Output {
 pub(crate) async fn handle(sandbox: Sandbox, action: String, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let address = sandbox.world().address;
-    if let Err(turned) = guard::check_action(&parts.headers, address) {
+    if let Err(turned) = guard::check_action(&parts.uri, &parts.headers, address) {
         return refusal(turned.status(), &turned.to_string(), None);
     }
     let Some(action) = Action::named(&action) else {

@@ -43,7 +43,8 @@ pub struct Options {
     pub heartbeat_interval_ms: u64,
     /// Connections at once, WebSockets among them; whoever comes beyond it is refused with a 503.
     pub connections_max: u32,
-    /// How long a client may be silent between requests, take to send one, or leave an answer unread.
+    /// How long a client may be silent between requests, take to send one, leave an answer unread, or be connected to
+    /// the gateway without a session.
     pub patience: Duration,
     /// The privileged intents that the bot's application was granted, as bits: `GUILD_MEMBERS` is `1 << 1`,
     /// `GUILD_PRESENCES` `1 << 8`, `MESSAGE_CONTENT` `1 << 15`. Identifying with another closes with 4014.
@@ -186,7 +187,7 @@ async fn api(State(sandbox): State<Sandbox>, request: Request) -> Response {
 async fn live_socket(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let (mut parts, _) = request.into_parts();
     let address = sandbox.world().address;
-    if let Err(turned) = guard::check(&parts.headers, address) {
+    if let Err(turned) = guard::check(&parts.uri, &parts.headers, address) {
         return people::refusal(turned.status(), &turned.to_string(), None);
     }
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
@@ -215,7 +216,7 @@ async fn attachment(State(sandbox): State<Sandbox>, request: Request) -> Respons
 
 async fn asset(State(sandbox): State<Sandbox>, request: Request) -> Response {
     let address = sandbox.world().address;
-    if let Err(turned) = guard::check(request.headers(), address) {
+    if let Err(turned) = guard::check(request.uri(), request.headers(), address) {
         return people::refusal(turned.status(), &turned.to_string(), None);
     }
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -63,7 +63,7 @@ pub(crate) fn asset(path: &str) -> Option<Response> {
 /// The file behind an attachment's address, as a download.
 pub(crate) fn attachment(sandbox: &Sandbox, request: &Request) -> Response {
     let address = sandbox.world().address;
-    if let Err(turned) = guard::check(request.headers(), address) {
+    if let Err(turned) = guard::check(request.uri(), request.headers(), address) {
         return people::refusal(turned.status(), &turned.to_string(), None);
     }
     let id = request.uri().path().split('/').nth(3);

@@ -53,6 +53,25 @@ async fn foreign_hosts_origins_and_types_are_turned_away() {
         .status,
         415
     );
+    for named in [
+        "http://evil.example",
+        "http://evil.example:80",
+        &format!("http://x.{ours}"),
+    ] {
+        let target = format!("{named}{path}");
+        let answer = ask(&rig, "POST", &target, &[host.clone(), JSON]).await;
+        assert_eq!(
+            answer.status, 421,
+            "the target names another server: {target}"
+        );
+    }
+    let target = format!("http://{ours}{path}");
+    assert_eq!(
+        ask(&rig, "POST", &target, &[host.clone(), JSON])
+            .await
+            .status,
+        200
+    );
     assert_eq!(
         ask(&rig, "POST", "/sandbox/nope", &[host.clone(), JSON])
             .await
