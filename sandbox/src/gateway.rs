@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{Sandbox, World};
 
@@ -55,6 +56,7 @@ pub(crate) fn sized(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
 /// Serves one connection until it ends.
 pub(crate) async fn serve(sandbox: Sandbox, socket: WebSocket, query: Vec<(String, String)>) {
     let interval = Duration::from_millis(sandbox.options.heartbeat_interval_ms.max(1));
+    let patience = sandbox.options.patience;
     let number = sandbox.world().sessions.number();
     let (seat, refused) = match Compressing::read(&query).map(|asked| sandbox.contexts.seat(asked))
     {
@@ -62,12 +64,15 @@ pub(crate) async fn serve(sandbox: Sandbox, socket: WebSocket, query: Vec<(Strin
         Ok(None) => (Seat::plain(), Some(close::UNKNOWN)),
         Err(code) => (Seat::plain(), Some(code)),
     };
+    let wire = Wire::new(socket, seat);
     let mut connection = Connection {
         sandbox,
-        wire: Wire::new(socket, seat),
+        evicted: wire.evicted(),
+        wire,
         number,
         bound: None,
         heartbeat_due: Instant::now() + interval + interval / 2,
+        identify_due: Instant::now() + patience,
         interval,
         sent_by_client: VecDeque::new(),
     };
@@ -102,9 +107,12 @@ struct Bound {
 struct Connection {
     sandbox: Sandbox,
     wire: Wire,
+    evicted: CancellationToken,
     number: u64,
     bound: Option<Bound>,
     heartbeat_due: Instant,
+    /// Until when it must have a session: heartbeats alone keep no connection open.
+    identify_due: Instant,
     interval: Duration,
     sent_by_client: VecDeque<Instant>,
 }
@@ -124,6 +132,10 @@ impl Connection {
                 () = self.sandbox.shutdown.cancelled() => Err(Ended::ByUs(close::GOING_AWAY)),
                 received = self.wire.receive() => self.received(received).await,
                 () = sleep_until(self.heartbeat_due) => Err(Ended::ByUs(close::TIMED_OUT)),
+                () = sleep_until(self.identify_due), if self.bound.is_none() => {
+                    Err(Ended::ByUs(close::TIMED_OUT))
+                }
+                () = self.evicted.cancelled() => Err(Ended::ByUs(close::UNKNOWN)),
                 () = woken(&mut self.bound) => self.deliver().await,
             };
             if let Err(ended) = step {
@@ -203,8 +215,10 @@ impl Connection {
         }
         let Some(bound) = self.open_session(d)? else {
             // Too soon after the last one; the client waits and identifies again.
+            self.identify_due = Instant::now() + self.sandbox.options.patience;
             return Ok(self.wire.send(control_frame(9, json!(false))).await?);
         };
+        self.wire.identified();
         self.bound = Some(bound);
         self.deliver().await
     }
@@ -282,8 +296,10 @@ impl Connection {
         };
         if resumed.is_none() {
             // The client may identify on this same connection.
+            self.identify_due = Instant::now() + self.sandbox.options.patience;
             return Ok(self.wire.send(control_frame(9, json!(false))).await?);
         }
+        self.wire.identified();
         self.bound = resumed;
         self.deliver().await
     }

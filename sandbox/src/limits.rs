@@ -20,6 +20,8 @@ const GLOBAL_PER_S: u64 = 50;
 const NO_LIMIT: u64 = 10_000;
 /// Buckets kept at once; beyond it those whose window has passed are dropped.
 const BUCKETS_MAX: usize = 20_000;
+/// Bytes of a major parameter; ids and tokens are shorter, and what is longer names nothing that exists.
+const MAJOR_MAX: usize = 300;
 /// Edits of messages older than an hour: so many per window and channel.
 const OLD_EDITS: (usize, u64) = (3, 6000);
 /// Renames of a channel or thread (observed: bwmarrin/discordgo#1197).
@@ -168,6 +170,7 @@ impl Limits {
             used: 0,
             ends_ms: now_ms.saturating_add(bucket.window_ms),
         };
+        let major = if major.len() > MAJOR_MAX { "" } else { major };
         let window = self
             .windows
             .entry((bucket.method, bucket.route, major.to_owned()))
@@ -338,5 +341,14 @@ mod tests {
     fn bucket_ids_differ_by_kind_only() {
         assert_ne!(opaque("POST", "/a"), opaque("PATCH", "/a"));
         assert_eq!(opaque("POST", "/a").len(), 32);
+    }
+
+    #[test]
+    fn a_made_up_parameter_costs_no_memory() {
+        let mut limits = Limits::new(true);
+        let (_, limited) = limits.take(WRITE, &"x".repeat(30_000), 0);
+        assert_eq!(limited, None);
+        let mut kept = limits.windows.keys();
+        assert!(kept.all(|(_, _, major)| major.len() <= MAJOR_MAX));
     }
 }

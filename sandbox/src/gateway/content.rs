@@ -1,10 +1,14 @@
-//! What MESSAGE_CONTENT hides: messages of others reach a session without that intent with their texts blank.
+//! What MESSAGE_CONTENT hides: messages of others reach a session without that intent with their texts blank, and by
+//! REST an application that was not granted it.
 //!
 //! Own messages, direct messages and messages that mention the bot are whole (Discord's "Message Content Intent").
 
 use serde_json::{Value, json};
 
+use super::intents::MESSAGE_CONTENT;
+use crate::message::Message;
 use crate::snowflake::Snowflake;
+use crate::world::World;
 
 /// Fields that are emptied, beside `content`.
 const LISTS: [&str; 3] = ["embeds", "attachments", "components"];
@@ -14,6 +18,22 @@ pub(crate) fn blanked(name: &str, d: &Value, bot: Snowflake) -> Option<Value> {
     if !matches!(name, "MESSAGE_CREATE" | "MESSAGE_UPDATE") || d.get("guild_id").is_none() {
         return None;
     }
+    blank_hidden(d, bot)
+}
+
+impl World {
+    /// A message as the bot reads it by REST.
+    pub(crate) fn message_for_bot(&self, message: &Message) -> Value {
+        let json = self.message_json(message);
+        let granted = self.application.privileged_intents & MESSAGE_CONTENT != 0;
+        if granted || message.guild.is_none() {
+            return json;
+        }
+        blank_hidden(&json, self.application.id).unwrap_or(json)
+    }
+}
+
+fn blank_hidden(d: &Value, bot: Snowflake) -> Option<Value> {
     let bot = bot.to_string();
     let quoted = d
         .get("referenced_message")

@@ -20,6 +20,8 @@ const REPLAY_BYTES_MAX: usize = 32 * 1024 * 1024;
 const BATCH: usize = 256;
 /// Orders of scripts that wait for a connection; beyond it further ones are refused.
 const CONTROLS_MAX: usize = 1000;
+/// Bytes of those orders, the first one not counted.
+const CONTROLS_BYTES_MAX: usize = 1024 * 1024;
 /// How long a session waits for its client to come back, in milliseconds.
 const KEPT_MS: u64 = 5 * 60 * 1000;
 /// Sessions at once; beyond it the longest waiting are dropped, then the oldest.
@@ -236,7 +238,7 @@ impl Sessions {
         let connected = self
             .by_id
             .values_mut()
-            .filter(|session| session.holder.is_some() && session.controls.len() < CONTROLS_MAX);
+            .filter(|session| session.holder.is_some() && session.takes_orders());
         connected
             .map(|session| {
                 session.controls.push_back(control.clone());
@@ -337,6 +339,14 @@ impl Session {
     fn wake(&self) {
         self.wake
             .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn takes_orders(&self) -> bool {
+        let bytes = self.controls.iter().map(|control| match control {
+            Control::Send(frame) => frame.len(),
+            Control::Close(_) | Control::Drop => 0,
+        });
+        self.controls.len() < CONTROLS_MAX && bytes.sum::<usize>() < CONTROLS_BYTES_MAX
     }
 
     /// Whether everything after `seq` is still there.

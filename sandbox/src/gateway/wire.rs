@@ -3,7 +3,8 @@
 //! Knows nothing of opcodes and sessions. A compressed stream is one context over the whole connection, flushed at the
 //! end of every message, and each message is one binary frame (Discord's "Transport Compression").
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -11,6 +12,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use futures_util::SinkExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation, OutBuffer};
 
 use super::close;
@@ -59,25 +61,70 @@ impl Compressing {
 }
 
 /// The compressing contexts of all connections: each costs some hundred kilobytes, so there are not many.
+///
+/// Whoever has not identified gives its own up to the next one that comes, so that strangers cannot hold them all.
 #[derive(Clone, Debug)]
-pub(crate) struct Contexts(Arc<Semaphore>);
+pub(crate) struct Contexts {
+    free: Arc<Semaphore>,
+    /// Everyone who holds one, oldest first.
+    holders: Arc<Mutex<Vec<Weak<Holder>>>>,
+}
+
+/// A connection with a context.
+#[derive(Debug)]
+struct Holder {
+    /// Taken away when another one needs it more.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
+    identified: AtomicBool,
+    evicted: CancellationToken,
+}
+
+impl Holder {
+    fn taken_back(&self) -> Option<OwnedSemaphorePermit> {
+        if self.identified.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = place.take()?;
+        self.evicted.cancel();
+        Some(place)
+    }
+}
 
 impl Default for Contexts {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(CONTEXTS_MAX)))
+        Self {
+            free: Arc::new(Semaphore::new(CONTEXTS_MAX)),
+            holders: Arc::default(),
+        }
     }
 }
 
 impl Contexts {
-    /// A place for a connection, or none if too many are compressed already.
+    /// A place for a connection, or none if too many that have identified are compressed already.
     pub(crate) fn seat(&self, compressing: Compressing) -> Option<Seat> {
         let held = match compressing {
             Compressing::No => None,
-            Compressing::ZlibStream | Compressing::ZstdStream => {
-                Some(Arc::clone(&self.0).try_acquire_owned().ok()?)
-            }
+            Compressing::ZlibStream | Compressing::ZstdStream => Some(self.hold()?),
         };
         Some(Seat { compressing, held })
+    }
+
+    fn hold(&self) -> Option<Arc<Holder>> {
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        holders.retain(|holder| holder.strong_count() > 0);
+        let free = Arc::clone(&self.free).try_acquire_owned().ok();
+        let place = free.or_else(|| {
+            let mut standing = holders.iter().filter_map(Weak::upgrade);
+            standing.find_map(|holder| holder.taken_back())
+        })?;
+        let holder = Arc::new(Holder {
+            place: Mutex::new(Some(place)),
+            identified: AtomicBool::new(false),
+            evicted: CancellationToken::new(),
+        });
+        holders.push(Arc::downgrade(&holder));
+        Some(holder)
     }
 }
 
@@ -85,7 +132,7 @@ impl Contexts {
 #[derive(Debug)]
 pub(crate) struct Seat {
     compressing: Compressing,
-    held: Option<OwnedSemaphorePermit>,
+    held: Option<Arc<Holder>>,
 }
 
 impl Seat {
@@ -114,8 +161,8 @@ enum Packing {
 pub(crate) struct Wire {
     socket: WebSocket,
     packing: Packing,
-    /// Given back with the connection's end.
-    _place: Option<OwnedSemaphorePermit>,
+    /// Its place among the compressed ones, given back with the connection's end.
+    held: Option<Arc<Holder>>,
 }
 
 impl Wire {
@@ -131,7 +178,7 @@ impl Wire {
         Self {
             socket,
             packing,
-            _place: seat.held,
+            held: seat.held,
         }
     }
 
@@ -140,6 +187,19 @@ impl Wire {
         if matches!(self.packing, Packing::Text) {
             self.packing = Packing::Payloads;
         }
+    }
+
+    /// From now on nobody takes the context away.
+    pub(crate) fn identified(&self) {
+        if let Some(holder) = &self.held {
+            holder.identified.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Is cancelled when the context was given to somebody else; never without one.
+    pub(crate) fn evicted(&self) -> CancellationToken {
+        let holder = self.held.as_ref();
+        holder.map(|held| held.evicted.clone()).unwrap_or_default()
     }
 
     /// Queues a frame; `flush` sees it off.
@@ -171,15 +231,22 @@ impl Wire {
     }
 
     /// Ends the connection, with a close code or without.
-    pub(crate) async fn finish(mut self, code: Option<u16>) {
+    pub(crate) async fn finish(self, code: Option<u16>) {
+        let Self {
+            mut socket,
+            packing,
+            held,
+        } = self;
+        // A goodbye is not compressed: its context is free for others already.
+        drop((packing, held));
         let closing = async {
             if let Some(code) = code {
                 let reason = close::reason(code).into();
                 let frame = Message::Close(Some(CloseFrame { code, reason }));
-                self.socket.send(frame).await.ok(); // client gone: nothing to tell
+                socket.send(frame).await.ok(); // client gone: nothing to tell
             }
             // Reading on sends our half of the goodbye, and lets the client see the code before the connection is gone.
-            while let Some(Ok(_)) = self.socket.recv().await {}
+            while let Some(Ok(_)) = socket.recv().await {}
         };
         timeout(GOODBYE_TIMEOUT, closing).await.ok(); // a silent client is dropped
     }
@@ -278,9 +345,34 @@ mod tests {
         let seats: Vec<_> = (0..CONTEXTS_MAX)
             .map(|_| contexts.seat(Compressing::ZlibStream).unwrap())
             .collect();
+        for seat in &seats {
+            let holder = seat.held.as_ref().unwrap();
+            holder.identified.store(true, Ordering::Relaxed);
+        }
         assert!(contexts.seat(Compressing::ZstdStream).is_none());
         assert!(contexts.seat(Compressing::No).is_some());
         drop(seats);
         assert!(contexts.seat(Compressing::ZstdStream).is_some());
+    }
+
+    #[test]
+    fn strangers_give_their_contexts_up_oldest_first() {
+        let contexts = Contexts::default();
+        let seats: Vec<_> = (0..CONTEXTS_MAX)
+            .map(|_| contexts.seat(Compressing::ZlibStream).unwrap())
+            .collect();
+        let evicted = || {
+            let held = seats.iter().map(|seat| seat.held.as_ref().unwrap());
+            held.map(|holder| holder.evicted.is_cancelled())
+                .collect::<Vec<_>>()
+        };
+        let first = seats[0].held.as_ref().unwrap();
+        first.identified.store(true, Ordering::Relaxed);
+        let next = contexts.seat(Compressing::ZlibStream).unwrap();
+        assert_eq!(evicted().iter().filter(|gone| **gone).count(), 1);
+        assert!(evicted()[1], "the oldest that has not identified");
+        drop(next);
+        assert!(contexts.seat(Compressing::ZlibStream).is_some());
+        assert_eq!(evicted().iter().filter(|gone| **gone).count(), 1);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Call, Reply};
 use super::messages::shown;
 use crate::commands::options::check_choice_list;
-use crate::error::{ALREADY_ACKNOWLEDGED, ApiError, Form, UNKNOWN_INTERACTION};
+use crate::error::{ALREADY_ACKNOWLEDGED, ApiError, Form, UNKNOWN_CHANNEL, UNKNOWN_INTERACTION};
 use crate::field::{Fields, not_among};
 use crate::interaction::{Answer, Interaction, Kind as Interacted, modal};
 use crate::message::draft::{Draft, Kind, Settled};
@@ -39,6 +39,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
         return Err(UNKNOWN_INTERACTION.into());
     }
     let kind = read_kind(call, &interaction)?;
+    must_stand(world, &interaction)?;
     let empty = Map::new();
     let data = call.object()?.get("data").and_then(Value::as_object);
     let accepted = Answering {
@@ -62,6 +63,15 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
     }
     world.touch(interaction.channel);
     Ok(body.map_or_else(Reply::none, Reply::ok))
+}
+
+/// A channel that was deleted meanwhile takes no answers.
+pub(crate) fn must_stand(world: &World, interaction: &Interaction) -> Result<(), ApiError> {
+    if world.channels.contains_key(&interaction.channel) {
+        Ok(())
+    } else {
+        Err(UNKNOWN_CHANNEL.into())
+    }
 }
 
 /// The answer's type, which must suit what is answered.

@@ -62,7 +62,7 @@ pub(crate) fn list(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     Ok(Reply::ok(
         found
             .into_iter()
-            .map(|message| world.message_json(message))
+            .map(|message| world.message_for_bot(message))
             .collect(),
     ))
 }
@@ -89,7 +89,7 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
             .as_str()
             .map_or_else(|| nonce.to_string(), str::to_owned);
         if let Some(first) = world.message_with_nonce(id, &text) {
-            return Ok(Reply::ok(world.message_json(first)));
+            return Ok(Reply::ok(world.message_for_bot(first)));
         }
     }
     let allowed = draft.mentions.clone().unwrap_or_else(Allowed::by_default);
@@ -108,7 +108,7 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
 pub(crate) fn read(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let channel = access::channel(world, call.id("channel_id")?, READ_MESSAGE_HISTORY)?;
     let message = access::message(channel, call.id("message_id")?)?;
-    Ok(Reply::ok(world.message_json(message)))
+    Ok(Reply::ok(world.message_for_bot(message)))
 }
 
 /// `PATCH /channels/{channel_id}/messages/{message_id}`
@@ -258,5 +258,5 @@ pub(crate) fn shown(world: &World, channel: Snowflake, id: Snowflake) -> Value {
         .channels
         .get(&channel)
         .and_then(|channel| channel.messages.get(&id));
-    message.map_or(Value::Null, |message| world.message_json(message))
+    message.map_or(Value::Null, |message| world.message_for_bot(message))
 }

@@ -65,7 +65,7 @@ pub(crate) fn page(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
         .by_ref()
         .take(limit)
         .map(|(at_ms, message)| {
-            json!({"pinned_at": rfc3339(at_ms), "message": world.message_json(message)})
+            json!({"pinned_at": rfc3339(at_ms), "message": world.message_for_bot(message)})
         })
         .collect();
     let has_more = older.next().is_some();
@@ -80,7 +80,7 @@ pub(crate) fn list(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     }
     let pins = world.pins(channel.id).into_iter().take(PAGE_MAX);
     Ok(Reply::ok(
-        pins.map(|(_, message)| world.message_json(message))
+        pins.map(|(_, message)| world.message_for_bot(message))
             .collect(),
     ))
 }

@@ -118,7 +118,7 @@ fn post_in_forum(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
         .channels
         .get(&id)
         .and_then(|thread| thread.messages.get(&first))
-        .map(|message| world.message_json(message));
+        .map(|message| world.message_for_bot(message));
     let json = shown(world, id);
     Ok(Reply::created(match message {
         Some(message) => with(json, "message", message),

@@ -4,7 +4,7 @@
 
 use super::access;
 use super::call::{Call, Reply};
-use super::callback::post;
+use super::callback::{must_stand, post};
 use super::messages::shown;
 use crate::error::{ApiError, Form, INVALID_WEBHOOK_TOKEN, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK};
 use crate::interaction::{Answer, Interaction};
@@ -17,6 +17,7 @@ use crate::world::World;
 /// `POST /webhooks/{webhook_id}/{webhook_token}`
 pub(crate) fn follow_up(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let interaction = authorised(world, call)?;
+    must_stand(world, &interaction)?;
     let placeholder = match interaction.answer {
         Some(Answer::Deferred(id)) => standing(world, &interaction, id)
             .ok()

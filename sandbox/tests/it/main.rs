@@ -35,6 +35,7 @@ mod roles;
 mod rules;
 mod seed;
 mod staging;
+mod strangers;
 mod thread_lists;
 mod thread_members;
 mod threads;
