@@ -41,6 +41,16 @@ impl World {
                 "interaction_metadata".into(),
                 self.origin_json(message, origin),
             );
+            // The older form of the same, which libraries still read; only what answers a command first has it.
+            if let Some(name) = origin
+                .command
+                .as_ref()
+                .filter(|_| origin.original.is_none())
+            {
+                let user = self.users.get(&origin.user).map(crate::guild::User::json);
+                let json = json!({"id": origin.interaction, "type": origin.kind, "name": name, "user": user});
+                map.insert("interaction".into(), json);
+            }
         }
         if !message.reactions.is_empty() {
             map.insert(

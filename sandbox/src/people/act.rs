@@ -79,7 +79,7 @@ pub(crate) fn slash(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let mut resolved = Resolved::with_ids(world.reserve_ids(OPTIONS_MAX));
     let command = meant(world, ask, place, kind)?;
     let mut data = command_data(command, place);
-    let label = command.name.clone();
+    let mut label = command.name.clone();
     let mut menu = None;
     if kind == SLASH {
         let typing = Typing {
@@ -93,6 +93,7 @@ pub(crate) fn slash(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
             "options",
             &mut resolved,
         )?;
+        label = called(label, &options);
         data = with(data, "options", Value::Array(options));
     } else {
         let target = ask.id("target_id")?;
@@ -300,6 +301,20 @@ fn command_data(command: &Command, place: Place) -> Value {
         Some(guild) => with(data, "guild_id", json!(guild)),
         None => data,
     }
+}
+
+/// The whole name of what was called: the command's, and those of the group and the subcommand.
+fn called(mut name: String, options: &[Value]) -> String {
+    let mut within = options;
+    while let [option] = within
+        && let Some(below) = option.get("options").and_then(Value::as_array)
+        && let Some(part) = option.get("name").and_then(Value::as_str)
+    {
+        name.push(' ');
+        name.push_str(part);
+        within = below;
+    }
+    name
 }
 
 const fn started(place: Place, kind: Kind, label: String, data: Value) -> Start {
