@@ -19,6 +19,15 @@ pub(crate) async fn enter(browser: &Browser, web: &str) {
         .await;
 }
 
+/// The same for a sandbox without a bot.
+pub(crate) async fn enter_alone(browser: &Browser, web: &str) {
+    browser.open(web).await;
+    let ready = "document.activeElement.id === 'main-input'";
+    browser
+        .sees("the page to be ready", ready, &json!([]))
+        .await;
+}
+
 /// Moves through the open suggestions until the row with this value is meant.
 async fn go_to(browser: &Browser, value: &str) {
     let meant = "document.querySelector('#main-input-list [aria-selected=true]')?.dataset.value";
@@ -153,8 +162,9 @@ async fn what_only_one_person_may_see_is_shown_to_that_person_only() {
     browser
         .reads("#main-log article.ephemeral", "Only you can see this")
         .await;
-    let text = "document.querySelector('#main-log article.ephemeral .body').innerText";
-    let refusal = browser.run(&format!("return {text};"), &json!([])).await;
+    // Its words, once it says more than that the app is thinking.
+    let text = "document.querySelector('#main-log article.ephemeral .body .text').innerText.trim()";
+    let refusal = browser.sees("the refusal", text, &json!([])).await;
 
     become_person(&browser, &world.operator().id).await;
     // Something that the operator does see, after which the column is known to be drawn.

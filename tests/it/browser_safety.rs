@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shanty_tests::{Alone, Browser};
 
-use crate::browser::nothing_went_wrong;
+use crate::browser::{enter_alone, nothing_went_wrong};
 use crate::programs;
 
 /// Texts that run somewhere when they are put into a page as they are.
@@ -21,14 +21,6 @@ const HOSTILE: [&str; 12] = [
     "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
     "{{constructor.constructor('alert(1)')()}} ${alert(1)} <!--<script>-->",
 ];
-
-async fn open(browser: &Browser, alone: &Alone) {
-    browser.open(&alone.web).await;
-    let ready = "document.activeElement.id === 'main-input'";
-    browser
-        .sees("the page to be ready", ready, &json!([]))
-        .await;
-}
 
 /// A card of every place where a bot may write.
 fn card(text: &str) -> Value {
@@ -49,7 +41,7 @@ async fn nothing_that_is_written_ever_runs() {
         return;
     };
     let mut alone = Alone::start(&programs()).await;
-    open(&browser, &alone).await;
+    enter_alone(&browser, &alone.web).await;
     let title = browser.run("return document.title;", &json!([])).await;
     let structure = json!({
         "channels": [{"name": HOSTILE[1]}], "people": [{"name": HOSTILE[0]}],
@@ -109,7 +101,7 @@ async fn the_page_comes_back_when_the_sandbox_does() {
         return;
     };
     let mut alone = Alone::start(&programs()).await;
-    open(&browser, &alone).await;
+    enter_alone(&browser, &alone.web).await;
     alone.post(&json!({"content": "of the first start"})).await;
     browser
         .reads("#main-log article", "of the first start")
@@ -177,7 +169,7 @@ async fn a_page_from_elsewhere_cannot_act() {
     let messages = alone.act("transcript", &all).await;
     assert_eq!(messages["messages"], json!([]));
     // The same request from the page itself is done.
-    open(&browser, &alone).await;
+    enter_alone(&browser, &alone.web).await;
     let own = "fetch(arguments[0], { method: 'POST', headers: { 'content-type': 'application/json' }, body: arguments[1] })\
         .then((answer) => answer.status)";
     let status = browser.awaited(own, &json!([act, body.to_string()])).await;
@@ -198,7 +190,7 @@ async fn two_thousand_messages_can_be_scrolled_through() {
             format!("**message {number}** with `code`\n```ansi\n\u{1b}[32mline\u{1b}[0m\n```");
         alone.post(&json!({"content": text})).await;
     }
-    open(&browser, &alone).await;
+    enter_alone(&browser, &alone.web).await;
     browser.reads("#main-log article", "message 1999").await;
     let first = "(() => { const log = document.querySelector('#main-log'); log.scrollTop = 0; \
         return log.querySelector('article')?.innerText.includes('message 0 '); })()";

@@ -6,7 +6,9 @@
 )]
 
 mod browser;
+mod browser_keyboard;
 mod browser_look;
+mod browser_reading;
 mod browser_safety;
 mod chat_cancel;
 mod chat_discord;

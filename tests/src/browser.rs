@@ -32,6 +32,12 @@ pub mod key {
     pub const TAB: &str = "\u{e004}";
     /// The arrow that points down.
     pub const DOWN: &str = "\u{e015}";
+    /// The arrow that points up.
+    pub const UP: &str = "\u{e013}";
+    /// Held while the keys after it are typed, until [`Browser::keys`] ends.
+    pub const CONTROL: &str = "\u{e009}";
+    /// The same with this one.
+    pub const SHIFT: &str = "\u{e008}";
 }
 
 /// Runs in every page before its own script, and notes what must not happen.
@@ -216,14 +222,36 @@ impl Browser {
     /// # Panics
     /// When the browser cannot.
     pub async fn keys(&self, text: &str) {
-        let strokes: Vec<Value> = text
-            .chars()
-            .flat_map(|c| {
-                ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": c.to_string()}))
-            })
-            .collect();
+        let stroke = |kind: &str, c: char| json!({"type": kind, "value": c.to_string()});
+        let is_held = |c: char| [key::CONTROL, key::SHIFT].contains(&c.to_string().as_str());
+        let mut strokes = Vec::new();
+        for c in text.chars() {
+            strokes.push(stroke("keyDown", c));
+            strokes.extend((!is_held(c)).then(|| stroke("keyUp", c)));
+        }
+        strokes.extend(
+            text.chars()
+                .filter(|c| is_held(*c))
+                .map(|c| stroke("keyUp", c)),
+        );
         let keyboard = json!({"type": "key", "id": "keyboard", "actions": strokes});
         self.must("actions", &json!({"actions": [keyboard]})).await;
+    }
+
+    /// What a screen reader is told of the page: the role and the name of everything that is not left out.
+    ///
+    /// # Panics
+    /// When the browser cannot tell.
+    pub async fn accessible(&self) -> Vec<(String, String)> {
+        let tree = self
+            .devtools("Accessibility.getFullAXTree", &json!({}))
+            .await;
+        let nodes = tree["nodes"].as_array().expect("a tree has nodes");
+        let said =
+            |node: &Value, key: &str| node[key]["value"].as_str().unwrap_or_default().to_owned();
+        let kept = nodes.iter().filter(|node| node["ignored"] != true);
+        kept.map(|node| (said(node, "role"), said(node, "name")))
+            .collect()
     }
 
     /// Makes the screen another one.

@@ -37,7 +37,8 @@ export class Composer {
   build(id) {
     this.rows = el('div', { class: 'list suggestions', id: `${id}-list`, hidden: true });
     this.line = el('p', { class: 'about', hidden: true });
-    this.input = el('textarea', { id, rows: '1', spellcheck: 'true', 'aria-label': 'Message or command', 'aria-describedby': `${id}-hint` });
+    this.input = el('textarea', { id, rows: '1', spellcheck: 'true', placeholder: ' ', 'aria-label': 'Message or command', 'aria-describedby': `${id}-hint` });
+    this.ghost = el('span', { class: 'ghost', 'aria-hidden': 'true' });
     this.command = el('div', { class: 'command', role: 'group', hidden: true });
     this.reply = el('div', { class: 'answering', hidden: true });
     this.picked = el('ul', { class: 'picked', hidden: true });
@@ -46,7 +47,7 @@ export class Composer {
     const chooser = el('input', { type: 'file', multiple: true, hidden: true, on: { change: () => { this.addFiles(chooser.files); chooser.value = ''; } } });
     this.attach = el('button', { type: 'button', class: 'icon attach', 'aria-label': 'Add files', title: 'Add files', on: { click: () => chooser.click() } }, '+');
     const send = el('button', { type: 'submit', class: 'icon send', 'aria-label': 'Send', title: 'Send (Enter)' }, '➤');
-    this.form.append(this.rows, this.line, this.reply, this.picked, el('div', { class: 'box' }, this.attach, this.input, this.command, send), chooser, this.hint, this.typing);
+    this.form.append(this.rows, this.line, this.reply, this.picked, el('div', { class: 'box' }, this.attach, el('div', { class: 'writing' }, this.input, this.ghost), this.command, send), chooser, this.hint, this.typing);
   }
 
   focus() {
@@ -65,7 +66,8 @@ export class Composer {
   name() {
     const known = channel(this.pane.id) ?? this.pane.channel;
     const where = known ? `${known.thread_metadata ? '' : mark(known)}${title(known)}` : '…';
-    this.input.placeholder = `Message ${where}${innerWidth > 760 ? ', or / for commands' : ''}`;
+    this.ghost.textContent = `Message ${where}${innerWidth > 760 ? ', or / for commands' : ''}`;
+    this.input.setAttribute('aria-label', `Message ${where}, or / for commands`);
   }
 
   say(text, bad = false) {

@@ -49,6 +49,8 @@ export class Side {
     const focused = document.activeElement?.dataset?.channelId;
     $('channels').replaceChildren(...nodes);
     if (focused) $('channels').querySelector(`[data-channel-id="${focused}"]`)?.focus();
+    const mentions = [...channels, ...threads].reduce((sum, entry) => sum + ((!this.isOpen(entry.id) && this.unreadOf(entry)?.mentions) || 0), 0);
+    document.title = `${mentions ? `(${mentions}) ` : ''}Shanty sandbox`;
   }
 
   entry(entry, threads) {
