@@ -114,7 +114,8 @@ impl Draft {
         let sent_empty = |key: &str| map.get(key).is_some_and(Value::is_null);
         let content = body
             .text(form, "content", 0..=CONTENT_MAX)
-            .map(str::to_owned);
+            // Discord cuts white space off both ends.
+            .map(|content| content.trim().to_owned());
         let embed_list = body.list(form, "embeds", 0..=embeds::EMBEDS_MAX);
         let embeds = embed_list.map(|list| embeds::check(list, &body.path("embeds"), form));
         refuse_unsupported(body, form);

@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Attachment;
 use crate::error::Form;
 use crate::field::{Fields, drop_nulls, join, not_object};
 
 /// Embeds per message.
 pub(crate) const EMBEDS_MAX: usize = 10;
+/// How an address names a file of the same message.
+const ATTACHMENT: &str = "attachment://";
 /// Characters over all embeds of a message.
 const CHARS_MAX: usize = 6000;
 
@@ -37,12 +40,21 @@ fn check_one(embed: Fields<'_>, form: &mut Form) -> usize {
     let mut count = |text: Option<&str>| chars += text.map_or(0, |text| text.chars().count());
     count(embed.text(form, "title", 0..=256));
     count(embed.text(form, "description", 0..=4096));
-    embed.text(form, "url", 0..=2048);
+    link(embed, "url", form, Schemes::Page);
     embed.integer(form, "color", 0..=0xff_ff_ff);
     for (part, key, most) in [("footer", "text", 2048), ("author", "name", 256)] {
         if let Some(map) = embed.object(form, part) {
             let path = embed.path(part);
-            count(Fields::new(map, &path).required_text(form, key, 0..=most));
+            let fields = Fields::new(map, &path);
+            count(fields.required_text(form, key, 0..=most));
+            link(fields, "url", form, Schemes::Page);
+            link(fields, "icon_url", form, Schemes::Picture);
+        }
+    }
+    for part in ["image", "thumbnail"] {
+        if let Some(map) = embed.object(form, part) {
+            let path = embed.path(part);
+            link(Fields::new(map, &path), "url", form, Schemes::Picture);
         }
     }
     let fields_path = embed.path("fields");
@@ -63,6 +75,53 @@ fn check_one(embed: Fields<'_>, form: &mut Form) -> usize {
         field.flag(form, "inline");
     }
     chars
+}
+
+/// What an address may point at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Schemes {
+    Page,
+    /// Also a file of the message.
+    Picture,
+}
+
+fn link(fields: Fields<'_>, key: &str, form: &mut Form, schemes: Schemes) {
+    let Some(url) = fields.text(form, key, 0..=2048) else {
+        return;
+    };
+    let web = ["http://", "https://"].iter().any(|s| url.starts_with(s));
+    let file = schemes == Schemes::Picture && url.starts_with(ATTACHMENT);
+    if !web && !file && !url.is_empty() {
+        let known = match schemes {
+            Schemes::Page => "'http', 'https'",
+            Schemes::Picture => "'http', 'https', 'attachment'",
+        };
+        let message = format!("Scheme must be one of ({known}).");
+        form.fault(&fields.path(key), "URL_TYPE_INVALID_SCHEME", message);
+    }
+}
+
+/// Points the pictures of embeds that are files of the message at their addresses.
+pub(crate) fn link_files(list: &mut [Value], files: &[Attachment]) {
+    for embed in list.iter_mut().filter_map(Value::as_object_mut) {
+        for (part, key) in [
+            ("image", "url"),
+            ("thumbnail", "url"),
+            ("author", "icon_url"),
+            ("footer", "icon_url"),
+        ] {
+            let Some(map) = embed.get_mut(part).and_then(Value::as_object_mut) else {
+                continue;
+            };
+            let url = map.get(key).and_then(Value::as_str);
+            let name = url.and_then(|url| url.strip_prefix(ATTACHMENT));
+            let file = name.and_then(|name| files.iter().find(|file| file.filename == name));
+            if let Some(file) = file {
+                map.insert(key.to_owned(), json!(file.url));
+                map.insert(format!("proxy_{key}"), json!(file.url));
+            }
+        }
+    }
 }
 
 fn as_stored(map: &Map<String, Value>) -> Value {

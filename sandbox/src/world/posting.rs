@@ -5,10 +5,10 @@
 use serde_json::{Value, json};
 
 use crate::guild::permissions;
-use crate::message::components;
 use crate::message::draft::Settled;
 use crate::message::mentions::{Allowed, Mentions, push_new};
 use crate::message::{LOADING, Message, Origin, REGULAR, REPLY, Reference, THREAD_STARTER};
+use crate::message::{components, embeds};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -238,6 +238,7 @@ impl World {
         message.embeds = settled.embeds;
         message.components = settled.components;
         message.attachments = self.attach(message.channel, settled.files);
+        embeds::link_files(&mut message.embeds, &message.attachments);
         let mut next_id = || self.next_id();
         components::link_files(&mut message.components, &message.attachments, &mut next_id);
         let guild = message.guild.and_then(|id| self.guilds.get(&id));

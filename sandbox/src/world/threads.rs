@@ -232,6 +232,9 @@ impl World {
             let d = self.channel_object(channel);
             self.publish_channel("THREAD_CREATE", id, d);
         }
+        if added.contains(&bot) {
+            self.own_membership(id, now_ms);
+        }
         let members: Value = added
             .iter()
             .map(|user| {
@@ -247,6 +250,21 @@ impl World {
             "id": id, "guild_id": guild, "member_count": count, "added_members": members,
         });
         self.members_updated(id, added.contains(&bot), d);
+    }
+
+    /// Tells the bot of its own membership.
+    fn own_membership(&mut self, id: Snowflake, now_ms: u64) {
+        let Some(channel) = self.channels.get(&id) else {
+            return;
+        };
+        let member = thread_member_json(id, self.application.id, now_ms);
+        let d = with(member, "guild_id", json!(channel.guild));
+        self.publish(Dispatch {
+            name: "THREAD_MEMBER_UPDATE",
+            channel: Some(channel.ruling()),
+            guild: channel.guild,
+            d,
+        });
     }
 
     /// Ends someone's membership of a thread and tells of it.

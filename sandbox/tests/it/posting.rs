@@ -1,5 +1,9 @@
 //! Messages by the bot token: replies, system messages, bulk deletion, and what an archive closes.
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use serde_json::{Value, json};
 
 use crate::rig::{Answer, Rig, text};
@@ -314,4 +318,71 @@ async fn direct_messages_are_not_moderated() {
         .api("POST", &bulk, json!({"messages": [theirs, "2"]}))
         .await;
     assert_eq!((refused.status, refused.code()), (403, 50003));
+}
+
+#[tokio::test]
+async fn pictures_of_embeds_may_be_files_of_the_message() {
+    let rig = Rig::start().await;
+    let payload = json!({"embeds": [{
+        "title": "load", "image": {"url": "attachment://load.png"}, "footer": {"text": "f", "icon_url": "attachment://other.png"},
+    }]});
+    let body = format!(
+        "--B\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n\r\n{payload}\r\n--B\r\n\
+         Content-Disposition: form-data; name=\"files[0]\"; filename=\"load.png\"\r\n\r\n\u{89}PNG\r\n--B--\r\n"
+    );
+    let request = Request::builder()
+        .method("POST")
+        .uri(format!(
+            "/api/v10/channels/{}/messages",
+            rig.id("channel_id")
+        ))
+        .header(HOST, rig.address.to_string())
+        .header(AUTHORIZATION, format!("Bot {}", rig.token))
+        .header(CONTENT_TYPE, "multipart/form-data; boundary=B")
+        .body(Full::new(Bytes::from(body)));
+    let sent = rig.send(request.unwrap()).await.json();
+    let file = &sent["attachments"][0]["url"];
+    assert!(file.is_string(), "{sent}");
+    let embed = &sent["embeds"][0];
+    assert_eq!(
+        (&embed["image"]["url"], &embed["image"]["proxy_url"]),
+        (file, file)
+    );
+    assert_eq!(embed["footer"]["icon_url"], "attachment://other.png");
+    for (embed, at) in [
+        (json!({"image": {"url": "javascript:alert(1)"}}), "image"),
+        (json!({"title": "t", "url": "attachment://load.png"}), "url"),
+        (
+            json!({"author": {"name": "a", "icon_url": "data:x"}}),
+            "author",
+        ),
+    ] {
+        let refused = create(&rig, json!({"embeds": [embed]})).await;
+        assert_eq!((refused.status, refused.code()), (400, 50035));
+        assert!(
+            refused.json()["errors"]["embeds"]["0"][at].is_object(),
+            "{}",
+            refused.json()
+        );
+    }
+}
+
+#[tokio::test]
+async fn white_space_at_the_ends_of_a_text_is_cut_off() {
+    let rig = Rig::start().await;
+    let sent = create(&rig, json!({"content": "\n  two\n words \t\n"}))
+        .await
+        .json();
+    assert_eq!(sent["content"], "two\n words");
+    let path = format!(
+        "/channels/{}/messages/{}",
+        rig.id("channel_id"),
+        text(&sent["id"])
+    );
+    let edited = rig.ok("PATCH", &path, json!({"content": " x "})).await;
+    assert_eq!(edited["content"], "x");
+    assert_eq!(
+        create(&rig, json!({"content": " \n\t"})).await.code(),
+        50006
+    );
 }

@@ -170,3 +170,24 @@ async fn a_thousand_members_and_no_more() {
     let shown = rig.ok("GET", &format!("/channels/{id}"), Value::Null).await;
     assert_eq!(shown["member_count"], 50, "Discord counts no further");
 }
+
+#[tokio::test]
+async fn the_bot_hears_of_its_own_membership() {
+    let rig = Rig::start().await;
+    let mut bot = rig.bot().await;
+    let start =
+        json!({"parent_id": rig.id("channel_id"), "user_id": rig.id("user_id"), "name": "theirs"});
+    let made = rig.act("guild", json!({"threads": [start]})).await;
+    let id = text(&made["threads"]["theirs"]);
+    let path = format!("/channels/{id}/thread-members/@me");
+    rig.ok("PUT", &path, Value::Null).await;
+    let told = bot.event("THREAD_MEMBER_UPDATE").await;
+    assert_eq!(
+        (&told["id"], &told["user_id"], &told["guild_id"]),
+        (
+            &json!(id),
+            &json!(rig.id("application_id")),
+            &json!(rig.id("guild_id"))
+        )
+    );
+}
