@@ -53,14 +53,15 @@ export function picture(path, description, spoiler = false) {
 /** Something that lies elsewhere: the page never loads it, a person may go there. */
 export function outside(url, label) {
   if (!/^https?:\/\//.test(url ?? '')) return el('span', { class: 'file-name' }, label ?? 'media');
-  return el('a', { class: 'outside', href: url, target: '_blank', rel: 'noopener noreferrer' }, `${label ?? new URL(url).host} ↗`);
+  return el('a', { class: 'outside', href: url, target: '_blank', rel: 'noopener noreferrer' }, `${label ?? url.slice(0, 100)} ↗`);
 }
 
 /** A media item of a card: of this message when it is an attachment of it. */
 export function media(item, m, description, spoiler) {
   const path = local(item?.url);
   if (!path) return outside(item?.url, description);
-  const name = decodeURIComponent(path.split('/').pop() ?? '');
+  // Names of ours need no decoding, and those of others may be no valid encoding.
+  const name = path.split('/').pop() ?? '';
   const known = m.attachments?.find((file) => local(file.url) === path);
   return attachment({
     ...known, url: item.url, filename: known?.filename ?? name, description: description ?? known?.description,

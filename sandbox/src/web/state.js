@@ -70,12 +70,23 @@ export const memory = {
   },
 };
 
+/** What was stored as ids by channel by person; other programs on the same port may have stored anything. */
+function remembered(text) {
+  const all = {};
+  let stored;
+  try { stored = JSON.parse(text ?? '{}'); } catch { return all; }
+  for (const [who, read] of Object.entries(stored ?? {})) {
+    if (/^\d+$/.test(who)) all[who] = Object.fromEntries(Object.entries(read ?? {}).filter((pair) => pair.every((id) => typeof id === 'string' && /^\d+$/.test(id))));
+  }
+  return all;
+}
+
 /** How far each person has read, by channel. */
 class Reading {
   open(guild) {
     this.key = `shanty.read.${guild}`;
     memory.keepOnly('shanty.read.', this.key);
-    try { this.all = JSON.parse(memory.get(this.key) ?? '{}'); } catch { this.all = {}; }
+    this.all = remembered(memory.get(this.key));
   }
 
   mine() { return (this.all[state.me] ??= {}); }

@@ -6,6 +6,7 @@
 )]
 
 mod accounts;
+mod bounds;
 mod channels;
 mod clients;
 mod commands;
