@@ -33,6 +33,8 @@ pub(crate) const UNAUTHORIZED: Known = Known::new(401, 0, "401: Unauthorized");
 pub(crate) const NOT_FOUND: Known = Known::new(404, 0, "404: Not Found");
 pub(crate) const METHOD_NOT_ALLOWED: Known = Known::new(405, 0, "405: Method Not Allowed");
 pub(crate) const SERVER_ERROR: Known = Known::new(500, 0, "500: Internal Server Error");
+/// The sandbox's own: its messages take all the memory that they may.
+pub(crate) const FULL: Known = Known::new(507, 0, "507: Insufficient Storage");
 pub(crate) const UNKNOWN_APPLICATION: Known = Known::new(404, 10002, "Unknown Application");
 pub(crate) const UNKNOWN_CHANNEL: Known = Known::new(404, 10003, "Unknown Channel");
 pub(crate) const UNKNOWN_GUILD: Known = Known::new(404, 10004, "Unknown Guild");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::publish::Dispatch;
 use crate::guild::{Channel, Guild, with};
-use crate::message::Message;
+use crate::message::{Message, weight};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -23,6 +23,8 @@ pub(crate) const TOKEN_MS: u64 = 15 * 60 * 1000;
 const ATTACHMENT_BYTES: usize = crate::message::draft::FILE_BYTES_MAX;
 /// Interactions remembered; far more than can be alive within 15 minutes of a person's work.
 const REMEMBERED_MAX: usize = 50_000;
+/// Bytes of the modals and choices among their answers; beyond it the oldest interactions are forgotten.
+const ANSWERS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Discord's interaction types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,17 @@ pub(crate) enum Answer {
     Source(Snowflake),
     Choices(Vec<Value>),
     Modal(Value),
+}
+
+impl Answer {
+    /// Bytes that it costs in memory, beside the interaction.
+    fn weigh(&self) -> usize {
+        match self {
+            Self::Message(_) | Self::Deferred(_) | Self::Source(_) => 0,
+            Self::Choices(choices) => weight::of_list(choices),
+            Self::Modal(modal) => weight::of_json(modal),
+        }
+    }
 }
 
 /// One interaction.
@@ -106,6 +119,8 @@ pub(crate) struct Interactions {
     by_id: HashMap<Snowflake, Interaction>,
     by_token: HashMap<String, Snowflake>,
     oldest_first: VecDeque<Snowflake>,
+    /// Bytes of all answers.
+    bytes: usize,
 }
 
 impl Interactions {
@@ -148,7 +163,20 @@ impl Interactions {
             .insert(interaction.token.clone(), interaction.id);
         self.oldest_first.push_back(interaction.id);
         self.by_id.insert(interaction.id, interaction);
-        while self.oldest_first.len() > REMEMBERED_MAX {
+        self.forget_oldest();
+    }
+
+    /// Keeps the first answer of an interaction.
+    pub(crate) fn answered(&mut self, id: Snowflake, answer: Answer) {
+        if let Some(interaction) = self.by_id.get_mut(&id) {
+            self.bytes = self.bytes.saturating_add(answer.weigh());
+            interaction.answer = Some(answer);
+        }
+        self.forget_oldest();
+    }
+
+    fn forget_oldest(&mut self) {
+        while self.oldest_first.len() > REMEMBERED_MAX || self.bytes > ANSWERS_BYTES_MAX {
             let Some(old) = self
                 .oldest_first
                 .pop_front()
@@ -157,6 +185,8 @@ impl Interactions {
                 break;
             };
             self.by_token.remove(&old.token);
+            let bytes = old.answer.as_ref().map_or(0, Answer::weigh);
+            self.bytes = self.bytes.saturating_sub(bytes);
         }
     }
 }
@@ -298,4 +328,38 @@ impl World {
 
 fn partial_guild(guild: &Guild) -> Value {
     json!({"id": guild.id, "features": [], "locale": "en-US"})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modals_share_a_bound_of_bytes() {
+        let mut world = World::for_tests();
+        let (user, channel) = (world.seeds.operator, world.seeds.general);
+        let mut ids = Vec::new();
+        for _ in 0..70 {
+            let id = world.start_interaction(Start {
+                kind: Kind::Command,
+                user,
+                channel,
+                label: "form".to_owned(),
+                data: json!({}),
+                source: None,
+                opener: None,
+                menu: None,
+            });
+            let modal = Answer::Modal(json!({"title": "x".repeat(1024 * 1024)}));
+            world.interactions.answered(id, modal);
+            ids.push(id);
+        }
+        let kept = ids
+            .iter()
+            .filter(|id| world.interactions.find(**id).is_some());
+        let kept: Vec<_> = kept.collect();
+        assert_eq!(kept.len(), 63, "64 MiB, and each is a little more than one");
+        assert_eq!(kept.last().copied(), ids.last(), "the newest stay");
+        assert!(world.interactions.bytes <= ANSWERS_BYTES_MAX);
+    }
 }

@@ -1,7 +1,7 @@
 //! The web client's socket: tells which channels have changed and what is newest in them, nothing else.
 //!
-//! The client fetches what it shows by the ordinary actions; a burst of changes becomes one message. The guild's id tells
-//! a client that comes back whether this is still the sandbox that it knew.
+//! The client fetches what it shows by the ordinary actions; a burst of changes becomes one message. `start` tells a client
+//! that comes back whether this is still the sandbox that it knew: a seed file may give the same ids every time.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ fn news(world: &World, told: u64) -> Value {
         channels.insert(id, json!(channel.version));
     }
     json!({
-        "guild_id": world.seeds.guild, "version": world.version(), "structure_version": world.structure_version,
+        "start": world.start, "guild_id": world.seeds.guild, "version": world.version(), "structure_version": world.structure_version,
         "channels": channels, "last_message_ids": last, "typing_ms": typing,
         "bot_online": world.sessions.connected() > 0,
     })

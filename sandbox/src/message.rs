@@ -16,6 +16,7 @@ pub(crate) mod emoji;
 pub(crate) mod mentions;
 pub(crate) mod render;
 pub(crate) mod timeline;
+pub(crate) mod weight;
 
 use emoji::Emoji;
 use mentions::Mentions;
@@ -94,6 +95,8 @@ pub(crate) struct Revision {
     pub(crate) embeds: Vec<Value>,
     pub(crate) components: Vec<Value>,
     pub(crate) mentions: Mentions,
+    /// What it costs in memory (`weight`).
+    pub(crate) bytes: usize,
 }
 
 /// One message.
@@ -129,6 +132,8 @@ pub(crate) struct Message {
     pub(crate) edits: u64,
     /// The version of its last change (`Timeline`).
     pub(crate) version: u64,
+    /// What it cost in memory at that change.
+    pub(crate) bytes: usize,
 }
 
 impl Message {
@@ -164,6 +169,7 @@ impl Message {
             history: VecDeque::new(),
             edits: 0,
             version: 0,
+            bytes: 0,
         }
     }
 
@@ -187,7 +193,9 @@ impl Message {
         if self.history.len() >= HISTORY_MAX {
             self.history.pop_front();
         }
+        let bytes = self.weigh_state();
         self.history.push_back(Revision {
+            bytes,
             at_ms: self.edited_ms.unwrap_or(self.created_ms),
             content: std::mem::take(&mut self.content),
             embeds: std::mem::take(&mut self.embeds),

@@ -175,6 +175,9 @@ impl Action {
         let now = |act: fn(&mut World, Ask<'_>) -> Result<Value, Bad>| {
             act(&mut sandbox.world(), ask).map(Output::Json)
         };
+        if matches!(self, Self::Message | Self::React) {
+            sandbox.world().make_room().map_err(Bad::full)?;
+        }
         match self {
             Self::Defaults => now(see::defaults),
             Self::Client => now(see::client),

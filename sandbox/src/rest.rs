@@ -11,7 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, NOT_FOUND, UNAUTHORIZED};
+use crate::error::{ApiError, FULL, NOT_FOUND, UNAUTHORIZED};
 use crate::faults::Fault;
 use crate::limits::Bucket;
 use crate::traffic::Exchange;
@@ -24,7 +24,7 @@ mod bans;
 mod body;
 mod call;
 mod callback;
-mod channels;
+pub(crate) mod channels;
 mod guilds;
 mod members;
 mod messages;
@@ -32,7 +32,7 @@ mod overrides;
 mod pins;
 mod reactions;
 mod registry;
-mod roles;
+pub(crate) mod roles;
 mod route;
 mod threads;
 mod typing;
@@ -215,6 +215,10 @@ impl Asked<'_> {
     ) -> Result<Reply, ApiError> {
         call::check_ids(&found.params)?;
         let read = read?;
+        let brings = matches!(self.parts.method.as_str(), "POST" | "PUT" | "PATCH");
+        if brings && world.make_room().is_err() {
+            return Err(FULL.into());
+        }
         let query = self.parts.uri.query().map(body::pairs).unwrap_or_default();
         let call = Call {
             params: found.params,

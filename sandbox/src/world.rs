@@ -29,6 +29,7 @@ use crate::traffic::Traffic;
 
 pub(crate) mod channels;
 pub(crate) mod files;
+pub(crate) mod keeping;
 pub(crate) mod members;
 pub(crate) mod pins;
 pub(crate) mod posting;
@@ -36,6 +37,7 @@ pub(crate) mod reactions;
 pub(crate) mod threads;
 
 use files::Files;
+use keeping::Keeping;
 
 /// Nonces remembered; Discord promises uniqueness for "the past few minutes" only.
 const NONCES_MAX: usize = 10_000;
@@ -62,6 +64,8 @@ pub(crate) struct Application {
 pub(crate) struct World {
     clock: Clock,
     mint: Mint,
+    /// Another one at every start.
+    pub(crate) start: String,
     pub(crate) address: SocketAddr,
     pub(crate) application: Application,
     pub(crate) seeds: Seeds,
@@ -69,6 +73,7 @@ pub(crate) struct World {
     pub(crate) guilds: BTreeMap<Snowflake, Guild>,
     pub(crate) channels: HashMap<Snowflake, Channel>,
     pub(crate) files: Files,
+    pub(crate) keeping: Keeping,
     pub(crate) commands: Commands,
     pub(crate) interactions: Interactions,
     pub(crate) sessions: Sessions,
@@ -107,6 +112,7 @@ impl World {
         let mut world = Self {
             clock,
             mint,
+            start: crate::token::session(),
             address,
             application: Application {
                 id,
@@ -130,6 +136,7 @@ impl World {
             guilds: BTreeMap::new(),
             channels: HashMap::new(),
             files: Files::default(),
+            keeping: Keeping::default(),
             commands: Commands::default(),
             interactions: Interactions::default(),
             sessions: Sessions::default(),
@@ -207,7 +214,7 @@ impl World {
         let version = self.bump();
         if let Some(channel) = self.channels.get_mut(&channel) {
             channel.version = version;
-            channel.messages.stamp(version);
+            channel.messages.stamp(version, &mut self.keeping.bytes);
         }
     }
 

@@ -9,6 +9,7 @@ use super::components::{self, Checked};
 use super::mentions::Allowed;
 use super::{
     Attachment, COMPONENTS_V2, EPHEMERAL, Message, SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, embeds,
+    weight,
 };
 use crate::error::{ApiError, EMPTY_MESSAGE, Form, SERVER_ERROR, TOO_LARGE};
 use crate::field::{Fields, as_id, join, not_object};
@@ -16,6 +17,9 @@ use crate::snowflake::Snowflake;
 
 /// Characters of `content` that a bot may send.
 const CONTENT_MAX: usize = 2000;
+/// Bytes of embeds and components in memory: more than any that keep to the other limits, so only fields that mean nothing
+/// to Discord reach it.
+const CARDS_MAX: usize = 1024 * 1024;
 /// Files per message.
 const FILES_MAX: usize = 10;
 /// Bytes of one file for an unboosted guild.
@@ -189,6 +193,9 @@ impl Draft {
             self.check_legacy_fields(&content, &embeds, &mut form);
         }
         form.finish()?;
+        if weight::of_list(&embeds).saturating_add(weight::of_list(&components)) > CARDS_MAX {
+            return Err(TOO_LARGE.into());
+        }
         if breaks_discord {
             return Err(SERVER_ERROR.into());
         }

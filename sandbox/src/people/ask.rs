@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::field::as_id;
 use crate::snowflake::Snowflake;
+use crate::world::keeping::Full;
 
 /// An action that cannot be done, and which field is to blame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,14 @@ impl Bad {
             status: 400,
             field: Some(field.into()),
             text: text.into(),
+        }
+    }
+
+    /// The sandbox has no room for what is asked.
+    pub(crate) fn full(full: Full) -> Self {
+        Self {
+            status: 507,
+            ..Self::body(full.to_string())
         }
     }
 

@@ -6,6 +6,7 @@ use super::ask::{Ask, Bad};
 use crate::faults::{Aim, Fault};
 use crate::gateway::intents::{GRANTS, row};
 use crate::gateway::session::Control;
+use crate::guild::with;
 use crate::limits::Scope;
 use crate::world::World;
 
@@ -143,14 +144,19 @@ pub(crate) fn limits(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
         number => Ok(number),
     };
     let (global_per_s, invalid) = (positive("global_per_s")?, positive("invalid_requests")?);
+    let message_bytes = positive("message_bytes")?;
+    let message_bytes = message_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    let keeping = &mut world.keeping;
+    keeping.bytes_max = message_bytes.unwrap_or(keeping.bytes_max);
+    let kept = json!({"message_bytes": keeping.bytes_max, "message_bytes_used": keeping.bytes});
     let on = ask.value("on").map(|_| ask.flag("on")).transpose()?;
     let limits = &mut world.limits;
     limits.on = on.unwrap_or(limits.on);
     limits.global_per_s = global_per_s.unwrap_or(limits.global_per_s);
     limits.invalid.limit = invalid.unwrap_or(limits.invalid.limit);
-    Ok(json!({
-        "on": limits.on, "global_per_s": limits.global_per_s, "invalid_requests": limits.invalid.limit,
-    }))
+    let kept = with(kept, "on", json!(limits.on));
+    let kept = with(kept, "global_per_s", json!(limits.global_per_s));
+    Ok(with(kept, "invalid_requests", json!(limits.invalid.limit)))
 }
 
 /// `routes`: every route of the REST interface, for tests that walk all of them.

@@ -55,9 +55,7 @@ pub(crate) fn answer(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
     let body = call
         .query_flag("with_response")
         .then(|| response(world, &interaction, kind, &accepted));
-    if let Some(kept) = world.interactions.find_mut(interaction.id) {
-        kept.answer = Some(accepted);
-    }
+    world.interactions.answered(interaction.id, accepted);
     if interaction.kind == Interacted::ModalSubmit {
         world.close_modals_of(interaction.user);
     }

@@ -23,7 +23,7 @@ pub(crate) mod settings;
 use settings::Settings;
 
 /// Channels of a guild.
-const CHANNELS_MAX: usize = 500;
+pub(crate) const CHANNELS_MAX: usize = 500;
 /// Channels of a category.
 const CATEGORY_MAX: usize = 50;
 

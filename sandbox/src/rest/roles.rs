@@ -15,7 +15,7 @@ use crate::snowflake::Snowflake;
 use crate::world::World;
 
 /// Roles of a guild.
-const ROLES_MAX: usize = 250;
+pub(crate) const ROLES_MAX: usize = 250;
 /// The highest colour.
 const COLOR_MAX: u64 = 0xff_ff_ff;
 

@@ -128,7 +128,8 @@ let counting;
 const uncounted = new Set();
 
 function news(said) {
-  if (state.guild && said.guild_id !== state.guild) {
+  state.start ??= said.start;
+  if (said.guild_id !== state.guild || said.start !== state.start) {
     // The sandbox was started anew: nothing of what is shown exists any more, and the page itself may be another.
     history.replaceState(null, '', location.pathname);
     location.reload();

@@ -68,7 +68,9 @@ impl World {
             .collect();
         gone.insert(id);
         self.publish_channel(name, id, d);
-        self.channels.retain(|id, _| !gone.contains(id));
+        for id in &gone {
+            self.forget_channel(*id);
+        }
         if let Some(guild) = guild.and_then(|id| self.guilds.get_mut(&id)) {
             guild.channels.retain(|known| !gone.contains(known));
             guild.active_threads.retain(|known| !gone.contains(known));

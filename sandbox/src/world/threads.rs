@@ -128,7 +128,7 @@ impl World {
             Some((thread.archive_changed_ms, channel.id))
         });
         if let Some((_, id)) = archived.min() {
-            self.channels.remove(&id);
+            self.forget_channel(id);
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::ask::{Ask, Bad};
 use crate::guild::{DM, Role, fresh};
+use crate::rest::roles::ROLES_MAX;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -20,10 +21,18 @@ const ENTRIES_MAX: usize = 1000;
 /// The longest timeout that can be staged: 28 days, in seconds.
 const TIMEOUT_MAX_S: u64 = 28 * 24 * 60 * 60;
 
+/// People and bots of the whole sandbox.
+const USERS_MAX: usize = 100_000;
+/// Guilds of the whole sandbox.
+const GUILDS_MAX: usize = 200;
+/// Characters of a name.
+const NAME_MAX: usize = 100;
+
 /// `guild`
 pub(crate) fn guild(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let guild = target(world, ask)?;
-    if let Some(name) = ask.optional_text("name")? {
+    if ask.value("name").is_some() {
+        let name = name_in(ask)?;
         if let Some(guild) = world.guilds.get_mut(&guild) {
             name.clone_into(&mut guild.name);
         }
@@ -32,7 +41,11 @@ pub(crate) fn guild(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     each(ask, "roles", |entry| add_role(world, guild, entry))?;
     each(ask, "people", |entry| {
         let roles = roles(world, guild, entry)?;
-        let user = fresh::add_user(world, entry.text("name")?, entry.flag("bot")?);
+        let (name, bot) = (name_in(entry)?, entry.flag("bot")?);
+        if world.users.len() >= USERS_MAX {
+            return Err(entry.bad("name", format!("there are {USERS_MAX} people already")));
+        }
+        let user = fresh::add_user(world, name, bot);
         world.join_guild(guild, user, roles);
         describe(world, guild, user, entry)
     })?;
@@ -88,7 +101,11 @@ fn target(world: &mut World, ask: Ask<'_>) -> Result<Snowflake, Bad> {
         let with_bot = new
             .value("bot")
             .is_none_or(|bot| bot.as_bool() == Some(true));
-        let id = fresh::add_guild(world, new.text("name")?, owner, with_bot);
+        let name = name_in(new)?;
+        if world.guilds.len() >= GUILDS_MAX {
+            return Err(new.bad("name", format!("there are {GUILDS_MAX} guilds already")));
+        }
+        let id = fresh::add_guild(world, name, owner, with_bot);
         if with_bot {
             world.announce_guild(id);
         }
@@ -118,7 +135,11 @@ fn each(
 }
 
 fn add_role(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result<(), Bad> {
-    let (name, bits) = (entry.text("name")?, entry.bits("permissions")?);
+    let (name, bits) = (name_in(entry)?, entry.bits("permissions")?);
+    let held = world.guilds.get(&guild).map_or(0, |g| g.roles.len());
+    if held >= ROLES_MAX {
+        return Err(entry.bad("name", format!("the guild has {ROLES_MAX} roles already")));
+    }
     let color = u32::try_from(entry.number("color")?.unwrap_or(0)).unwrap_or(0);
     let (hoist, mentionable) = (entry.flag("hoist")?, entry.value("mentionable"));
     let id = fresh::add_role(world, guild, name, bits, color);
@@ -157,7 +178,7 @@ fn describe(
     user: Snowflake,
     entry: Ask<'_>,
 ) -> Result<(), Bad> {
-    let nick = entry.optional_text("nick")?.map(str::to_owned);
+    let nick = short(entry, "nick", NAME_MAX)?.map(str::to_owned);
     if entry.map.contains_key("nick") {
         world.change_member(guild, user, |member| member.nick = nick);
     }
@@ -175,6 +196,22 @@ fn describe(
         user.refuses_dms = refuses;
     }
     Ok(())
+}
+
+/// The name that something gets.
+fn name_in<'a>(entry: Ask<'a>) -> Result<&'a str, Bad> {
+    let name = short(entry, "name", NAME_MAX)?;
+    let name = name.filter(|name| !name.is_empty());
+    name.ok_or_else(|| entry.bad("name", format!("it must have 1 to {NAME_MAX} characters")))
+}
+
+/// A text of at most so many characters.
+fn short<'a>(entry: Ask<'a>, key: &str, chars_max: usize) -> Result<Option<&'a str>, Bad> {
+    let text = entry.optional_text(key)?;
+    match text.filter(|text| text.chars().count() > chars_max) {
+        Some(_) => Err(entry.bad(key, format!("it must have at most {chars_max} characters"))),
+        None => Ok(text),
+    }
 }
 
 fn known_user(world: &World, entry: Ask<'_>) -> Result<Snowflake, Bad> {

@@ -3,15 +3,21 @@
 use serde_json::Value;
 
 use super::super::super::ask::{Ask, Bad};
+use super::{NAME_MAX, name_in, short};
 use crate::field::as_id;
 use crate::guild::channel::{
     GUILD_ANNOUNCEMENT, GUILD_CATEGORY, GUILD_FORUM, GUILD_VOICE, normalised,
 };
 use crate::guild::forum::{Forum, REQUIRE_TAG, Tag};
 use crate::guild::{Channel, GUILD_TEXT, Overwrite, Whose};
+use crate::rest::channels::CHANNELS_MAX;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
+/// Characters of a topic; a forum's may be the longest.
+const TOPIC_MAX: usize = 4096;
+/// Characters of the name of an emoji.
+const EMOJI_MAX: usize = 100;
 /// Tags of a forum.
 const TAGS_MAX: usize = 20;
 
@@ -20,13 +26,23 @@ pub(super) fn add(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result
     let kind = kind(entry)?;
     let below = world.guilds.get(&guild).map_or(0, |g| g.channels.len());
     let below = u64::try_from(below).unwrap_or(u64::MAX);
-    let name = normalised(kind, entry.text("name")?);
+    if world
+        .guilds
+        .get(&guild)
+        .is_some_and(|g| g.channels.len() >= CHANNELS_MAX)
+    {
+        return Err(entry.bad(
+            "name",
+            format!("the guild has {CHANNELS_MAX} channels already"),
+        ));
+    }
+    let name = normalised(kind, name_in(entry)?);
     let category = category(world, guild, entry)?;
     let id = world.next_id();
     let mut channel = Channel::text(id, guild, name, entry.number("position")?.unwrap_or(below));
     channel.kind = kind;
     channel.category = category;
-    channel.topic = entry.optional_text("topic")?.map(str::to_owned);
+    channel.topic = short(entry, "topic", TOPIC_MAX)?.map(str::to_owned);
     channel.nsfw = entry.flag("nsfw")?;
     channel.slowmode_s = entry.number("slowmode_s")?.unwrap_or(0);
     channel.thread_archive_minutes = entry.number("thread_archive_minutes")?;
@@ -92,11 +108,11 @@ fn tags(world: &mut World, entry: Ask<'_>) -> Result<Vec<Tag>, Bad> {
     for (index, value) in list.iter().enumerate() {
         let path = format!("tags.{index}");
         let (name, moderated, emoji_name) = match value {
-            Value::String(name) => (name.clone(), false, None),
+            Value::String(name) if name.chars().count() <= NAME_MAX => (name.clone(), false, None),
             _ => {
                 let tag = Ask::within(value, &path)?;
-                let emoji = tag.optional_text("emoji_name")?;
-                let name = tag.text("name")?.to_owned();
+                let emoji = short(tag, "emoji_name", EMOJI_MAX)?;
+                let name = name_in(tag)?.to_owned();
                 (name, tag.flag("moderated")?, emoji.map(str::to_owned))
             }
         };

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::super::super::ask::{Ask, Bad};
+use super::{name_in, short};
 use crate::field::as_id;
 use crate::guild::Channel;
 use crate::guild::channel::{
@@ -14,8 +15,10 @@ use crate::message::mentions::Allowed;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;
-use crate::world::threads::NewThread;
+use crate::world::threads::{ACTIVE_MAX, NewThread};
 
+/// Characters that a person may write.
+const CONTENT_MAX: usize = 4000;
 /// Minutes until the archive of a staged thread, unless said.
 const ARCHIVE_MINUTES: u64 = 1440;
 
@@ -37,6 +40,13 @@ fn start(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result<Snowflak
     let found = world.channels.get(&parent);
     let found = found.filter(|c| c.guild == Some(guild) && takes_threads(c));
     let found = found.ok_or_else(|| entry.bad("parent_id", "the guild has no such channel"))?;
+    let active = world
+        .guilds
+        .get(&guild)
+        .map_or(0, |g| g.active_threads.len());
+    if active >= ACTIVE_MAX {
+        return Err(entry.bad("name", format!("{ACTIVE_MAX} threads are active already")));
+    }
     let starter = entry.optional_id("message_id")?;
     if let Some(id) = starter
         && (!found.messages.contains_key(&id) || world.channels.contains_key(&id))
@@ -54,7 +64,7 @@ fn start(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result<Snowflak
             _ if private => PRIVATE_THREAD,
             _ => PUBLIC_THREAD,
         },
-        name: entry.text("name")?.to_owned(),
+        name: name_in(entry)?.to_owned(),
         auto_archive_minutes: entry.number("archive_minutes")?.unwrap_or(ARCHIVE_MINUTES),
         invitable: entry
             .value("invitable")
@@ -62,9 +72,12 @@ fn start(world: &mut World, guild: Snowflake, entry: Ask<'_>) -> Result<Snowflak
         slowmode_s: entry.number("slowmode_s")?.unwrap_or(0),
         tags: is_forum.then(|| applied(found, entry)).transpose()?,
     };
-    let content = entry.optional_text("content")?;
+    let content = short(entry, "content", CONTENT_MAX)?;
     if is_forum && content.is_none() {
         return Err(entry.bad("content", "a post in a forum begins with a message"));
+    }
+    if content.is_some() {
+        world.make_room().map_err(Bad::full)?;
     }
     let id = world.make_thread(new);
     if let Some(content) = content {
