@@ -6,6 +6,7 @@ use shanty_tests::browser::key;
 use shanty_tests::{Alone, Browser, Gate, Options, World};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::browser_keyboard::fingers_hit;
 use crate::programs;
 
 const WEB: (&str, &str) = ("web-01", "env=prod,role=web");
@@ -241,6 +242,7 @@ async fn a_modal_opens_and_what_was_filled_in_arrives() {
         go_to(&browser, "ask").await;
         browser.keys(&format!("{}{}", key::ENTER, key::ENTER)).await;
         browser.reads("dialog#modal[open] strong", "brief").await;
+        fingers_hit(&browser, false).await;
         browser.keys(&"x".repeat(41)).await;
         browser.click("dialog#modal button[type=submit]").await;
         browser

@@ -212,6 +212,59 @@ const SMALL: &str = "[...document.querySelectorAll('button, input:not([type=hidd
     return box.width > 0 && (box.height < 39.5 || box.width < 39.5);
 }).map((node) => `${node.nodeName}.${node.className} ${Math.round(node.getBoundingClientRect().width)}x${Math.round(node.getBoundingClientRect().height)}`)";
 
+/// Looks at the page on a phone: nothing that is used there may be too small for a finger.
+pub(crate) async fn fingers_hit(browser: &Browser, dark: bool) {
+    browser.screen(screen(true, dark)).await;
+    browser
+        .sees("a phone", "innerWidth === 390", &json!([]))
+        .await;
+    let small = browser.run(&format!("return {SMALL};"), &json!([])).await;
+    assert_eq!(small, json!([]), "too small");
+    browser.screen(screen(false, dark)).await;
+}
+
+/// A desk's screen or a phone's.
+const fn screen(phone: bool, dark: bool) -> Screen {
+    let width = if phone { 390 } else { 1280 };
+    Screen {
+        width,
+        height: 844,
+        phone,
+        dark,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_filled_in_by_fingers_too() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut alone = Alone::start(&programs()).await;
+    let path = format!("/applications/{}/commands", alone.id("application_id"));
+    let option = |kind: u64, name: &str, required: bool| json!({"type": kind, "name": name, "description": "d", "required": required});
+    let options = json!([
+        option(3, "on", true),
+        option(5, "quiet", true),
+        option(11, "file", false),
+        option(6, "who", false)
+    ]);
+    let command = json!([{"name": "all", "description": "Has options.", "options": options}]);
+    alone.as_bot(hyper::Method::PUT, &path, &command).await;
+    enter_alone(&browser, &alone.web).await;
+    browser.keys("/").await;
+    browser
+        .reads("#main-input-list [role=option]", "/all")
+        .await;
+    fingers_hit(&browser, false).await;
+    browser.keys(key::ENTER).await;
+    let focused = "document.activeElement.dataset.option === 'on'";
+    browser.sees("the first option", focused, &json!([])).await;
+    fingers_hit(&browser, true).await;
+    nothing_went_wrong(&browser).await;
+    browser.end().await;
+    alone.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn colours_can_be_read_and_controls_be_hit() {
     let Some(browser) = Browser::start().await else {
@@ -245,12 +298,6 @@ async fn colours_can_be_read_and_controls_be_hit() {
             &json!({"name": "talk"}),
         )
         .await;
-    let screen = |phone: bool, dark: bool| Screen {
-        width: if phone { 390 } else { 1280 },
-        height: 844,
-        phone,
-        dark,
-    };
     enter_alone(&browser, &alone.web).await;
     browser
         .reads("#main-log article .thread-link", "talk")

@@ -160,3 +160,42 @@ async fn edits_are_marked_and_times_go_on() {
     browser.end().await;
     alone.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_seen_unfolded_and_fetched_as_it_was_sent() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut alone = Alone::start(&programs()).await;
+    let lines: Vec<String> = (1..=200).map(|n| format!("line {n} <b>")).collect();
+    let sent = lines.join("\n");
+    alone.upload("report.log", &sent).await;
+    enter_alone(&browser, &alone.web).await;
+    browser.reads("#main-log .preview", "line 1 <b>").await;
+    let last = "document.querySelector('#main-log .preview').innerText.includes('line 200 <b>')";
+    assert_eq!(
+        browser.run(&format!("return {last};"), &json!([])).await,
+        false
+    );
+    browser.click("#main-log .expand").await;
+    browser.sees("all of it", last, &json!([])).await;
+    // Only what the page's own policy lets through is fetched; the link itself says that it is to be kept.
+    let link = "document.querySelector('#main-log .download')";
+    let kept = browser
+        .run(
+            &format!("return {link}.hasAttribute('download');"),
+            &json!([]),
+        )
+        .await;
+    assert_eq!(kept, true);
+    let got = browser
+        .awaited(
+            &format!("await (await fetch({link}.href)).text()"),
+            &json!([]),
+        )
+        .await;
+    assert_eq!(got, json!(sent));
+    nothing_went_wrong(&browser).await;
+    browser.end().await;
+    alone.stop().await;
+}

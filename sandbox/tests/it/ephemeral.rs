@@ -132,6 +132,49 @@ async fn nobody_else_can_use_it() {
 }
 
 #[tokio::test]
+async fn an_answer_to_everyone_does_not_quote_it() {
+    let rig = Rig::start().await;
+    let channel = rig.id("channel_id");
+    let (mut bot, _, id) = whispered(&rig, &channel).await;
+    let mut press = rig.place();
+    press["message_id"] = json!(id);
+    press["custom_id"] = json!("b");
+    rig.act("click", press).await;
+    let pressed = bot.event("INTERACTION_CREATE").await;
+    assert_eq!(
+        (&pressed["message"]["id"], &pressed["message"]["flags"]),
+        (&json!(id), &json!(64))
+    );
+    let aloud = json!({"type": 4, "data": {"content": "aloud"}});
+    let answered = rig.answer(&pressed, aloud).await.json();
+    let sent = &answered["resource"]["message"];
+    assert_eq!(
+        (&sent["content"], &sent["referenced_message"]),
+        (&json!("aloud"), &Value::Null)
+    );
+    let heard = bot.event("MESSAGE_CREATE").await;
+    assert_eq!(
+        (&heard["id"], &heard["referenced_message"]),
+        (&sent["id"], &Value::Null)
+    );
+    let seen = rig.view(&channel, &rig.id("guest_id")).await;
+    assert_eq!(seen.len(), 1);
+    assert!(!json!(seen).to_string().contains("whisper"));
+    // What is answered as privately quotes it.
+    let mut press = rig.place();
+    press["message_id"] = json!(id);
+    press["custom_id"] = json!("b");
+    rig.act("click", press).await;
+    let pressed = bot.event("INTERACTION_CREATE").await;
+    let quiet = json!({"type": 4, "data": {"content": "quietly", "flags": 64}});
+    let answered = rig.answer(&pressed, quiet).await.json();
+    assert_eq!(
+        answered["resource"]["message"]["referenced_message"]["content"],
+        "whisper"
+    );
+}
+
+#[tokio::test]
 async fn it_leaves_the_numbers_of_a_thread_alone() {
     let rig = Rig::start().await;
     let channel = rig.id("channel_id");
