@@ -334,22 +334,36 @@ fn partial_guild(guild: &Guild) -> Value {
 mod tests {
     use super::*;
 
+    fn started(world: &mut World) -> Snowflake {
+        world.start_interaction(Start {
+            kind: Kind::Command,
+            user: world.seeds.operator,
+            channel: world.seeds.general,
+            label: "form".to_owned(),
+            data: json!({}),
+            source: None,
+            opener: None,
+            menu: None,
+        })
+    }
+
+    #[test]
+    fn three_seconds_for_the_answer_and_a_quarter_of_an_hour_for_the_token() {
+        let mut world = World::for_tests();
+        let id = started(&mut world);
+        let interaction = world.interactions.find(id).unwrap();
+        let at = |ms: u64| interaction.created_ms + ms;
+        assert!(interaction.is_fresh(at(2_999)) && !interaction.is_fresh(at(3_000)));
+        assert!(!interaction.went_unanswered(at(2_999)) && interaction.went_unanswered(at(3_000)));
+        assert!(interaction.has_token(at(899_999)) && !interaction.has_token(at(900_000)));
+    }
+
     #[test]
     fn modals_share_a_bound_of_bytes() {
         let mut world = World::for_tests();
-        let (user, channel) = (world.seeds.operator, world.seeds.general);
         let mut ids = Vec::new();
         for _ in 0..70 {
-            let id = world.start_interaction(Start {
-                kind: Kind::Command,
-                user,
-                channel,
-                label: "form".to_owned(),
-                data: json!({}),
-                source: None,
-                opener: None,
-                menu: None,
-            });
+            let id = started(&mut world);
             let modal = Answer::Modal(json!({"title": "x".repeat(1024 * 1024)}));
             world.interactions.answered(id, modal);
             ids.push(id);

@@ -1,4 +1,4 @@
-//! The order of events, and whose texts a session may read.
+//! The order of events, also after a resume, and whose texts a session may read.
 
 use serde_json::{Value, json};
 
@@ -54,6 +54,34 @@ async fn each_session_counts_its_own_events_without_a_gap() {
     assert_eq!(
         (&beat["op"], &beat["s"], &beat["t"]),
         (&json!(11), &Value::Null, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_is_said_to_be_resumable_resumes() {
+    let rig = Rig::start().await;
+    let mut bot = rig.bot().await;
+    rig.act("gateway_send", json!({"op": 9, "d": true})).await;
+    let told = bot.frame().await;
+    assert_eq!(
+        (&told["op"], &told["d"], &told["s"]),
+        (&json!(9), &json!(true), &Value::Null)
+    );
+    drop(bot.socket);
+    let missed = rig.post(&rig.id("channel_id"), "missed").await;
+    let mut back = Bot::connect(rig.address).await;
+    let resume = json!({"token": rig.token, "session_id": bot.session, "seq": bot.seq});
+    back.say(6, resume).await;
+    // In order, each once, and then the word that this was all.
+    let replayed = back.frame().await;
+    assert_eq!(
+        (&replayed["d"]["id"], &replayed["s"]),
+        (&json!(missed), &json!(bot.seq + 1))
+    );
+    let done = back.frame().await;
+    assert_eq!(
+        (&done["t"], &done["s"]),
+        (&json!("RESUMED"), &json!(bot.seq + 2))
     );
 }
 
