@@ -15,6 +15,11 @@ pub(crate) mod guild;
 /// The longest delay of an injected failure.
 const DELAY_MAX_MS: u64 = 60_000;
 
+/// Close codes that no frame may carry (RFC 6455, 7.4.1).
+const NEVER_SENT: [u16; 4] = [1004, 1005, 1006, 1015];
+/// Bytes of the path, and of the words, of an ordered fault.
+const WORDS_MAX: usize = 2000;
+
 /// `drop_gateway`
 pub(crate) fn drop_gateway(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let control = match ask.optional_text("how")?.unwrap_or("tcp") {
@@ -23,7 +28,7 @@ pub(crate) fn drop_gateway(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad
             let code = ask.number("code")?.unwrap_or(4000);
             let valid = u16::try_from(code)
                 .ok()
-                .filter(|code| (1000..5000).contains(code));
+                .filter(|code| (1000..5000).contains(code) && !NEVER_SENT.contains(code));
             Control::Close(valid.ok_or_else(|| ask.bad("code", "it must be a close code"))?)
         }
         _ => return Err(ask.bad("how", "it must be tcp or close")),
@@ -169,6 +174,12 @@ fn order(world: &mut World, ask: Ask<'_>, fault: Fault) -> Result<Value, Bad> {
         .optional_text("method")?
         .filter(|method| *method != "*")
         .map(str::to_ascii_uppercase);
+    for key in ["path_glob", "message", "method"] {
+        let text = ask.optional_text(key)?.unwrap_or_default();
+        if text.len() > WORDS_MAX {
+            return Err(ask.bad(key, format!("it must have at most {WORDS_MAX} bytes")));
+        }
+    }
     let path_glob = ask.optional_text("path_glob")?.unwrap_or("*").to_owned();
     let count = ask.number("count")?.unwrap_or(1);
     let ordered = world.faults.order(

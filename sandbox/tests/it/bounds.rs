@@ -99,3 +99,22 @@ async fn the_socket_of_the_page_tells_one_start_from_another() {
     assert_eq!(start(&one).await, first);
     assert_ne!(start(&other).await, first);
 }
+
+#[tokio::test]
+async fn orders_of_scripts_are_bounded_and_possible() {
+    let rig = Rig::start().await;
+    for key in ["path_glob", "message", "method"] {
+        let mut order = json!({});
+        order[key] = json!("*".repeat(2001));
+        let refused = rig.try_act("fail_next", order).await;
+        assert_eq!(
+            (refused.status, &refused.json()["field"]),
+            (400, &json!(key))
+        );
+    }
+    for code in [999, 1005, 1006, 1015, 5000] {
+        let order = json!({"how": "close", "code": code});
+        let refused = rig.try_act("drop_gateway", order).await;
+        assert_eq!(refused.status, 400, "no frame says {code}");
+    }
+}
