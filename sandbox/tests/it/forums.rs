@@ -1,9 +1,5 @@
 //! Forums: posts with their first message, and tags.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, text};
@@ -165,18 +161,8 @@ async fn files_come_with_a_post() {
     let rig = Rig::start().await;
     let forum = forum(&rig).await;
     let payload = json!({"name": "log", "message": {"content": "see", "attachments": [{"id": 0}]}});
-    let body = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n\r\n{payload}\r\n--b\r\n\
-         Content-Disposition: form-data; name=\"files[0]\"; filename=\"a.log\"\r\n\r\nlines\r\n--b--\r\n"
-    );
-    let request = Request::builder()
-        .method("POST")
-        .uri(format!("/api/v10/channels/{}/threads", text(&forum["id"])))
-        .header(HOST, rig.address.to_string())
-        .header(AUTHORIZATION, format!("Bot {}", rig.token))
-        .header(CONTENT_TYPE, "multipart/form-data; boundary=b")
-        .body(Full::new(Bytes::from(body)));
-    let answer = rig.send(request.unwrap()).await;
+    let path = format!("/channels/{}/threads", text(&forum["id"]));
+    let answer = rig.upload(&path, &payload, "a.log", b"lines").await;
     assert_eq!(answer.status, 201, "{}", answer.json());
     assert_eq!(
         answer.json()["message"]["attachments"][0]["filename"],

@@ -134,23 +134,10 @@ async fn broken_bodies_are_said_to_be_so() {
 
 /// Posts a file and gives the answer to its address.
 async fn posted(rig: &Rig, filename: &str, bytes: &[u8]) -> Answer {
-    let mut body = format!(
-        "--b\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"{filename}\"\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend_from_slice(bytes);
-    body.extend_from_slice(b"\r\n--b--\r\n");
-    let request = Request::builder()
-        .method("POST")
-        .uri(format!(
-            "/api/v10/channels/{}/messages",
-            rig.id("channel_id")
-        ))
-        .header(HOST, rig.address.to_string())
-        .header("authorization", format!("Bot {}", rig.token))
-        .header(CONTENT_TYPE, "multipart/form-data; boundary=b")
-        .body(Full::new(Bytes::from(body)));
-    let message = rig.send(request.unwrap()).await;
+    let path = format!("/channels/{}/messages", rig.id("channel_id"));
+    let message = rig
+        .upload(&path, &serde_json::json!({}), filename, bytes)
+        .await;
     assert_eq!(message.status, 200, "{filename}: {}", message.json());
     let url = crate::rig::text(&message.json()["attachments"][0]["url"]);
     let path = url.split_once(&rig.address.to_string()).unwrap().1;

@@ -1,9 +1,5 @@
 //! Messages by the bot token: replies, system messages, bulk deletion, and what an archive closes.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use serde_json::{Value, json};
 
 use crate::rig::{Answer, Rig, text};
@@ -326,21 +322,11 @@ async fn pictures_of_embeds_may_be_files_of_the_message() {
     let payload = json!({"embeds": [{
         "title": "load", "image": {"url": "attachment://load.png"}, "footer": {"text": "f", "icon_url": "attachment://other.png"},
     }]});
-    let body = format!(
-        "--B\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n\r\n{payload}\r\n--B\r\n\
-         Content-Disposition: form-data; name=\"files[0]\"; filename=\"load.png\"\r\n\r\n\u{89}PNG\r\n--B--\r\n"
-    );
-    let request = Request::builder()
-        .method("POST")
-        .uri(format!(
-            "/api/v10/channels/{}/messages",
-            rig.id("channel_id")
-        ))
-        .header(HOST, rig.address.to_string())
-        .header(AUTHORIZATION, format!("Bot {}", rig.token))
-        .header(CONTENT_TYPE, "multipart/form-data; boundary=B")
-        .body(Full::new(Bytes::from(body)));
-    let sent = rig.send(request.unwrap()).await.json();
+    let path = format!("/channels/{}/messages", rig.id("channel_id"));
+    let sent = rig
+        .upload(&path, &payload, "load.png", b"\x89PNG")
+        .await
+        .json();
     let file = &sent["attachments"][0]["url"];
     assert!(file.is_string(), "{sent}");
     let embed = &sent["embeds"][0];

@@ -116,6 +116,31 @@ impl Rig {
         answer
     }
 
+    /// A REST request with one file of these bytes beside its body.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        payload: &Value,
+        name: &str,
+        bytes: &[u8],
+    ) -> Answer {
+        let mut body = format!(
+            "--B\r\nContent-Disposition: form-data; name=\"payload_json\"\r\nContent-Type: application/json\r\n\r\n{payload}\r\n\
+             --B\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n--B--\r\n");
+        let request = Request::builder()
+            .method("POST")
+            .uri(format!("/api/v10{path}"))
+            .header(HOST, self.address.to_string())
+            .header(AUTHORIZATION, format!("Bot {}", self.token))
+            .header(CONTENT_TYPE, "multipart/form-data; boundary=B")
+            .body(Full::new(Bytes::from(body)));
+        self.send(request.unwrap()).await
+    }
+
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Answer {
         let sending = async {
             let stream = TcpStream::connect(self.address).await.unwrap();

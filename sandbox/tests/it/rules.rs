@@ -373,21 +373,8 @@ async fn a_file_component_shows_the_uploaded_file() {
     let rig = Rig::start().await;
     let payload =
         json!({"flags": V2, "components": [{"type": 13, "file": {"url": "attachment://a.log"}}]});
-    let body = format!(
-        "--B\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n\r\n{payload}\r\n--B\r\n\
-         Content-Disposition: form-data; name=\"files[0]\"; filename=\"a.log\"\r\n\r\nline\r\n--B--\r\n"
-    );
-    let request = Request::builder()
-        .method("POST")
-        .uri(format!(
-            "/api/v10/channels/{}/messages",
-            rig.id("channel_id")
-        ))
-        .header(HOST, rig.address.to_string())
-        .header(AUTHORIZATION, format!("Bot {}", rig.token))
-        .header(CONTENT_TYPE, "multipart/form-data; boundary=B")
-        .body(Full::new(Bytes::from(body)));
-    let sent = rig.send(request.unwrap()).await.json();
+    let path = format!("/channels/{}/messages", rig.id("channel_id"));
+    let sent = rig.upload(&path, &payload, "a.log", b"line").await.json();
     let shown = &sent["components"][0];
     assert_eq!(
         (&shown["name"], &shown["size"]),

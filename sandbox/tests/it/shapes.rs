@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{CONTENT_TYPE, HOST};
 use serde_json::{Value, json};
 
 use crate::rig::{Bot, INTENTS, Rig, text};
@@ -143,27 +143,6 @@ async fn timestamps_ids_and_permissions_are_strings_of_one_form() {
     }
 }
 
-/// A message with one file of these bytes.
-async fn upload(rig: &Rig, path: &str, payload: &Value, name: &str, bytes: &[u8]) -> Value {
-    let mut body = format!(
-        "--B\r\nContent-Disposition: form-data; name=\"payload_json\"\r\nContent-Type: application/json\r\n\r\n{payload}\r\n\
-         --B\r\nContent-Disposition: form-data; name=\"files[0]\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend_from_slice(bytes);
-    body.extend_from_slice(b"\r\n--B--\r\n");
-    let request = Request::builder()
-        .method("POST")
-        .uri(format!("/api/v10{path}"))
-        .header(HOST, rig.address.to_string())
-        .header(AUTHORIZATION, format!("Bot {}", rig.token))
-        .header(CONTENT_TYPE, "multipart/form-data; boundary=B")
-        .body(Full::new(Bytes::from(body)));
-    let answer = rig.send(request.unwrap()).await;
-    assert_eq!(answer.status, 200, "{}", answer.json());
-    answer.json()
-}
-
 #[tokio::test]
 async fn a_file_comes_back_byte_for_byte() {
     let rig = Rig::start().await;
@@ -173,7 +152,10 @@ async fn a_file_comes_back_byte_for_byte() {
     bytes.extend_from_slice(b"\r\n--C\r\n--\r\n-B--\r\n\n\r");
     bytes.extend(std::iter::repeat_n(0, 100_000));
     for name in ["raw.bin", "page.html", "no-kind"] {
-        let sent = upload(&rig, &path, &json!({"content": "file"}), name, &bytes).await;
+        let sent = rig
+            .upload(&path, &json!({"content": "file"}), name, &bytes)
+            .await
+            .json();
         let file = &sent["attachments"][0];
         assert_eq!(
             (&file["filename"], &file["size"]),
@@ -185,7 +167,7 @@ async fn a_file_comes_back_byte_for_byte() {
             assert!(got.body == bytes, "{name} by {key}");
         }
     }
-    let text_file = upload(&rig, &path, &json!({}), "empty.txt", b"").await;
+    let text_file = rig.upload(&path, &json!({}), "empty.txt", b"").await.json();
     let got = rig.fetch(&text(&text_file["attachments"][0]["url"])).await;
     assert_eq!((got.status, got.body.len()), (200, 0));
 }
