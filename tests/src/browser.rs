@@ -34,7 +34,7 @@ pub mod key {
     pub const DOWN: &str = "\u{e015}";
     /// The arrow that points up.
     pub const UP: &str = "\u{e013}";
-    /// Held while the keys after it are typed, until [`Browser::keys`] ends.
+    /// Held while the keys after it are typed, until [`super::Browser::keys`] ends.
     pub const CONTROL: &str = "\u{e009}";
     /// The same with this one.
     pub const SHIFT: &str = "\u{e008}";
