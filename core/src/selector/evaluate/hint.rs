@@ -24,13 +24,16 @@ impl Evaluation<'_, '_> {
     }
 
     pub(super) fn group_hint(&self, wanted: &str) -> String {
-        let names = self.scope.groups.keys().map(String::as_str);
-        let near = nearest(wanted, names);
-        match (near.as_slice(), self.scope.groups.is_empty()) {
-            (_, true) => "no group was saved yet".to_owned(),
-            ([], false) => "`shanty groups` lists them".to_owned(),
-            (near, false) => said(near, "@", ""),
+        let names = || self.scope.groups.keys().map(String::as_str);
+        let near = nearest(wanted, names());
+        if !near.is_empty() {
+            return said(&near, "@", "");
         }
+        let known: Vec<&str> = names().take(3).collect();
+        if known.is_empty() {
+            return "no group was saved yet: name the hosts, or use a label".to_owned();
+        }
+        format!("there are {}", listed(&known, "@", ""))
     }
 
     pub(super) fn label_hint(&mut self, key: &str, value: &str) -> String {

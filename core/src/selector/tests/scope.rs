@@ -219,7 +219,7 @@ fn saved_groups_stand_for_what_was_saved() {
             ),
             (
                 "web01 @lost",
-                "column 7: there is no group `@nowhere` (`shanty groups` lists them)",
+                "column 7: there is no group `@nowhere` (there are `@both`, `@broad`, `@gone`)",
             ),
         ],
     );
@@ -227,7 +227,7 @@ fn saved_groups_stand_for_what_was_saved() {
         &[],
         &[(
             "@web",
-            "column 1: there is no group `@web` (no group was saved yet)",
+            "column 1: there is no group `@web` (no group was saved yet: name the hosts, or use a label)",
         )],
     );
 }
