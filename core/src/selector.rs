@@ -1,7 +1,7 @@
 //! Selectors: the text that names hosts, from what a person types to the frozen set of hosts.
 //!
-//! The grammar is that of DESIGN.md, section 7: a space narrows, a comma adds, `!` removes, ` | ` starts over. This file holds the
-//! syntax tree and the front door; the parts below it parse, evaluate, fold and complete. Deciding whether the hosts may be touched is
+//! The grammar is that of DESIGN.md, section 7: a space narrows, a comma adds, `!` removes, ` | ` starts over. This file is the
+//! front door; the parts below it hold the syntax tree, parse, evaluate, fold and complete. Deciding whether the hosts may be touched is
 //! not done here, and nothing here ever stands for every host unless `all` was typed.
 
 use std::collections::BTreeMap;
@@ -20,11 +20,11 @@ mod fact;
 mod near;
 mod parse;
 mod pattern;
+mod tree;
 
 pub use error::{SelectorError, SelectorErrorKind};
 
-use fact::Comparison;
-use pattern::Pattern;
+use tree::{AtomKind, Clause, LabelOp, for_each_atom};
 
 /// Globs, comparisons, `~` and runs in one selector, saved groups included. Each is tried on every host: this many on 10,000 hosts stay
 /// under 50 ms.
@@ -235,246 +235,10 @@ impl Resolution {
     }
 }
 
-/// Where something stood in the text that was parsed.
-///
-/// Compares equal to every other span: two selectors are the same when they mean the same, however they were spaced.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Span {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    /// In characters, from 1.
-    pub(crate) column: usize,
-}
-
-impl PartialEq for Span {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Span {}
-
-/// Items that intersect.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Clause {
-    items: Vec<Item>,
-    span: Span,
-}
-
-/// A list of atoms, added up or removed as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
-    exclude: bool,
-    atoms: Vec<Atom>,
-}
-
-/// The smallest thing that names hosts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Atom {
-    kind: AtomKind,
-    /// Ends in `?`: may match nothing.
-    optional: bool,
-    span: Span,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum AtomKind {
-    Name(HostName),
-    Pattern(Pattern),
-    Label(LabelTest),
-    Compare(Comparison),
-    /// `@web`, without the `@`.
-    Saved(String),
-    Run(RunNumber, Vec<RunPart>),
-    All,
-    State(State),
-    /// Stands alone in a clause, and draws from what the rest of it leaves.
-    Pick(Pick),
-    Parens(Vec<Clause>),
-}
-
-/// What a host is at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum State {
-    Online,
-    Offline,
-    Stale,
-    Draining,
-    Outdated,
-}
-
-impl State {
-    /// Every state with the word that stands for it.
-    pub(crate) const ALL: [(&'static str, Self); 5] = [
-        ("is:online", Self::Online),
-        ("is:offline", Self::Offline),
-        ("is:stale", Self::Stale),
-        ("is:draining", Self::Draining),
-        ("is:outdated", Self::Outdated),
-    ];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Online => "is:online",
-            Self::Offline => "is:offline",
-            Self::Stale => "is:stale",
-            Self::Draining => "is:draining",
-            Self::Outdated => "is:outdated",
-        }
-    }
-}
-
-/// How a run went on a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum RunPart {
-    /// Ended in any way but with exit 0, or unknown.
-    Failed,
-    /// Ended with exit 0.
-    Ok,
-    /// Stopped because its time was up.
-    Timeout,
-    /// Never began, because the host was away.
-    Offline,
-}
-
-impl RunPart {
-    /// Every part with its word.
-    pub(crate) const ALL: [(&'static str, Self); 4] = [
-        ("failed", Self::Failed),
-        ("ok", Self::Ok),
-        ("timeout", Self::Timeout),
-        ("offline", Self::Offline),
-    ];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Ok => "ok",
-            Self::Timeout => "timeout",
-            Self::Offline => "offline",
-        }
-    }
-}
-
-/// How many to draw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pick {
-    Count(usize),
-    /// 1 to 100; rounded up, so that a part of something is never nothing.
-    Percent(u8),
-}
-
-/// `key=value|value`, `key!=value|value` or `key~part|part`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LabelTest {
-    key: String,
-    op: LabelOp,
-    values: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LabelOp {
-    /// One of the values.
-    Is,
-    /// Another value than these.
-    IsNot,
-    /// A value that holds one of these, upper or lower case; of a label, or of a fact that is text.
-    Like,
-}
-
-impl LabelOp {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Is => "=",
-            Self::IsNot => "!=",
-            Self::Like => "~",
-        }
-    }
-}
-
-/// Calls `f` with each atom that is no parentheses, parentheses searched through. Recursion ends at the depth that the parser allowed.
-fn for_each_atom<'s>(clauses: &'s [Clause], f: &mut impl FnMut(&'s Atom)) {
-    for atom in clauses
-        .iter()
-        .flat_map(|clause| &clause.items)
-        .flat_map(|item| &item.atoms)
-    {
-        match &atom.kind {
-            AtomKind::Parens(clauses) => for_each_atom(clauses, f),
-            AtomKind::Name(_)
-            | AtomKind::Pattern(_)
-            | AtomKind::Label(_)
-            | AtomKind::Compare(_)
-            | AtomKind::Saved(_)
-            | AtomKind::Run(..)
-            | AtomKind::All
-            | AtomKind::State(_)
-            | AtomKind::Pick(_) => f(atom),
-        }
-    }
-}
-
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        joined(f, &self.clauses, " | ")
+        tree::joined(f, &self.clauses, " | ")
     }
-}
-
-impl fmt::Display for Clause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        joined(f, &self.items, " ")
-    }
-}
-
-impl fmt::Display for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.exclude {
-            f.write_str("!")?;
-        }
-        joined(f, &self.atoms, ",")
-    }
-}
-
-impl fmt::Display for Atom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            AtomKind::Name(name) => write!(f, "{name}")?,
-            AtomKind::Pattern(pattern) => write!(f, "{pattern}")?,
-            AtomKind::Label(label) => {
-                write!(f, "{}{}", label.key, label.op.as_str())?;
-                joined(f, &label.values, "|")?;
-            }
-            AtomKind::Compare(comparison) => write!(f, "{comparison}")?,
-            AtomKind::Saved(name) => write!(f, "@{name}")?,
-            AtomKind::Run(number, parts) => {
-                write!(f, "{number}{}", if parts.is_empty() { "" } else { ":" })?;
-                let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
-                joined(f, &parts, "|")?;
-            }
-            AtomKind::All => f.write_str("all")?,
-            AtomKind::State(state) => f.write_str(state.as_str())?,
-            AtomKind::Pick(Pick::Count(count)) => write!(f, "pick:{count}")?,
-            AtomKind::Pick(Pick::Percent(percent)) => write!(f, "pick:{percent}%")?,
-            AtomKind::Parens(clauses) => {
-                f.write_str("(")?;
-                joined(f, clauses, " | ")?;
-                f.write_str(")")?;
-            }
-        }
-        f.write_str(if self.optional { "?" } else { "" })
-    }
-}
-
-fn joined<T: fmt::Display>(
-    f: &mut fmt::Formatter<'_>,
-    parts: &[T],
-    separator: &str,
-) -> fmt::Result {
-    for (at, part) in parts.iter().enumerate() {
-        let between = if at == 0 { "" } else { separator };
-        write!(f, "{between}{part}")?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ids::Labels;
 use crate::journal::{Enrolment, Kind, Record};
+use crate::limits;
 use crate::policy::Grant;
 use crate::principal::Principal;
 

@@ -9,7 +9,8 @@ use crate::text::count;
 use super::evaluate::Counts;
 use super::fact::{MEASURED_FACTS, TEXT_FACTS};
 use super::fold::{fold, natural};
-use super::{Host, RunPart, Scope, Selector, State};
+use super::tree::{RunPart, State};
+use super::{Host, Scope, Selector};
 
 /// Rows of each kind when nothing is typed: the fleet must be in sight too.
 const RECENT_ROWS_MAX: usize = 5;

@@ -11,10 +11,8 @@ use crate::run::{Execution, How};
 use super::error::SelectorErrorKind as Kind;
 use super::fact::{self, Comparison};
 use super::pattern::{Pattern, shorten};
-use super::{
-    Atom, AtomKind, Clause, ERRORS_MAX, GROUPS_DEPTH_MAX, Host, Item, LabelOp, LabelTest, Pick,
-    Resolution, RunPart, SCANS_MAX, Scope, SelectorError, Span, State,
-};
+use super::tree::{Atom, AtomKind, Clause, Item, LabelOp, LabelTest, Pick, RunPart, Span, State};
+use super::{ERRORS_MAX, GROUPS_DEPTH_MAX, Host, Resolution, SCANS_MAX, Scope, SelectorError};
 
 mod hint;
 mod index;

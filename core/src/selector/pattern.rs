@@ -302,7 +302,7 @@ impl fmt::Display for Pattern {
                 Part::Star => f.write_str("*")?,
                 Part::Range(runs) => {
                     f.write_str("[")?;
-                    super::joined(f, runs, ",")?;
+                    super::tree::joined(f, runs, ",")?;
                     f.write_str("]")?;
                 }
             }

@@ -3,10 +3,11 @@
 use crate::ids::{HostName, is_word};
 use crate::limits::RANGE_NAMES_MAX;
 
+use super::super::SCANS_MAX;
 use super::super::error::SelectorErrorKind as Kind;
 use super::super::fact::Comparison;
 use super::super::pattern::{Pattern, shorten};
-use super::super::{AtomKind, LabelOp, LabelTest, Pick, RunPart, SCANS_MAX, State};
+use super::super::tree::{AtomKind, LabelOp, LabelTest, Pick, RunPart, State};
 use super::BAR_HINT;
 
 /// What a name may hold; the end of most hints.

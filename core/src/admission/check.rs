@@ -1,0 +1,74 @@
+//! What is typed beside a selector: the command, its time and its user. Nothing here depends on who asks.
+
+use crate::limits;
+use crate::refusal::{Code, Refusal};
+use crate::text;
+
+pub(super) fn command(command: &str) -> Result<String, Refusal> {
+    let invisible =
+        |c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}');
+    if command.chars().all(invisible) {
+        return Err(Refusal::new(
+            Code::EmptyCommand,
+            "The command is empty. Nothing was run.",
+            "Say what to run, for example `command:uptime`.",
+        ));
+    }
+    if command.len() > limits::COMMAND_BYTES_MAX {
+        return Err(Refusal::new(
+            Code::TooLong,
+            format!(
+                "The command has {} bytes, and {} is the limit. Nothing was run.",
+                command.len(),
+                limits::COMMAND_BYTES_MAX
+            ),
+            "Put it in a script on the hosts and run that.",
+        ));
+    }
+    if let Some(at) = command.chars().position(|c| c == '\0') {
+        return Err(Refusal::new(
+            Code::BadChar,
+            format!(
+                "The command holds a NUL at character {}. Nothing was run.",
+                at + 1
+            ),
+            "Remove it: no program can take it as an argument.",
+        ));
+    }
+    Ok(command.replace("\r\n", "\n"))
+}
+
+pub(super) fn timeout(timeout: Option<&str>) -> Result<u64, Refusal> {
+    let Some(typed) = timeout else {
+        return Ok(limits::TIMEOUT_MS_DEFAULT);
+    };
+    match text::parse_duration(typed.trim()) {
+        Some(ms) if (1_000..=limits::TIMEOUT_MS_MAX).contains(&ms) => Ok(ms),
+        Some(_) | None => {
+            let shown: String = typed.chars().filter(|c| !c.is_control()).take(20).collect();
+            Err(Refusal::new(
+                Code::Duration,
+                format!("`{shown}` is not a time that a command can be given. Nothing was run."),
+                "Write a whole number and s, m, h or d, from 1s to 1d: `90s`, `10m`, `2h`.",
+            ))
+        }
+    }
+}
+
+/// Names of users as `useradd` allows them; numbers are refused, since `#-1` and the like have become root elsewhere.
+pub(super) fn run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
+    let Some(name) = run_as else { return Ok(None) };
+    let first = |c: char| c.is_ascii_lowercase() || c == '_';
+    let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-';
+    let good = name.len() <= 32 && name.starts_with(first) && name.chars().all(rest);
+    if good {
+        Ok(Some(name.to_owned()))
+    } else {
+        let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+        Err(Refusal::new(
+            Code::RunAs,
+            format!("`{shown}` is not the name of a user. Nothing was run."),
+            "Name a user that the agents allow, or leave `as:` out.",
+        ))
+    }
+}
