@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::ids::{AgentId, HostName, Labels};
+use shanty_core::principal::Principal;
 use shanty_core::selector::complete::{Recent, complete};
 use shanty_core::selector::fold::fold;
-use shanty_core::selector::{Host, Scope, Selector, Told};
+use shanty_core::selector::{Group, Host, Scope, Selector, Told};
 
 const HOSTS: usize = 10_000;
 
@@ -111,7 +112,12 @@ fn main() {
     let groups = (0..100)
         .map(|n| {
             let selector = Selector::parse_for_group(&format!("rack=k{n} env=e1"));
-            (format!("rack{n}"), selector.expect("a group"))
+            let group = Group {
+                selector: selector.expect("a group"),
+                by: Principal::Local("root".to_owned()),
+                saved_ms: 0,
+            };
+            (format!("rack{n}"), group)
         })
         .collect();
     let scope = Scope {

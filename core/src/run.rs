@@ -3,6 +3,7 @@
 //! `apply` takes what the journal says happened; `handle` takes what happens now and asks for effects. An intent is recorded before
 //! it is acted on, with one exception: a cancel acts first. Output bytes are never seen here.
 
+mod compare;
 mod machine;
 mod outcome;
 

@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::facts::{Facts, Metrics};
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
+use crate::principal::Principal;
 use crate::run::Run;
 
 pub mod complete;
@@ -72,11 +73,24 @@ pub struct Told<'a> {
     pub version: &'a str,
 }
 
+/// A selector that somebody saved under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// What it stands for.
+    pub selector: Selector,
+    /// Who saved it last.
+    pub by: Principal,
+    /// When, milliseconds since the Unix epoch.
+    pub saved_ms: u64,
+}
+
 /// What a selector may refer to besides hosts.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// Saved groups, by name without `@`.
-    pub groups: &'a BTreeMap<String, Selector>,
+    pub groups: &'a BTreeMap<String, Group>,
+    /// Whether the asker may read what groups stand for: their selectors may name hosts that the asker may not see.
+    pub groups_readable: bool,
     /// Looks up a run that the asker may see.
     pub run: &'a dyn Fn(RunNumber) -> Option<&'a Run>,
     /// The version that agents should have, for `is:outdated`.
@@ -89,9 +103,10 @@ impl<'a> Scope<'a> {
     /// No groups and no runs.
     #[must_use]
     pub const fn empty() -> Self {
-        static GROUPS: BTreeMap<String, Selector> = BTreeMap::new();
+        static GROUPS: BTreeMap<String, Group> = BTreeMap::new();
         Self {
             groups: &GROUPS,
+            groups_readable: true,
             run: &|_| None,
             agent_version: "",
             seed: 0,
@@ -116,6 +131,10 @@ pub struct Resolution {
     pub online: usize,
     /// Names that a range stood for and that no host has, in the order written: `web[01-20]` matches, and `web13` is not there.
     pub absent: Vec<String>,
+    /// Hosts that were named, and that an exclusion removed.
+    pub excluded: Vec<AgentId>,
+    /// Whether `all` had a say, also inside of a group.
+    pub every: bool,
     /// Whether a `pick:` had a say: another seed gives other hosts.
     pub drawn: bool,
 }

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 use shanty_core::link::receiver::{Accept, Receiver};
+use shanty_core::output::content::Content;
 use shanty_core::refusal::Code;
 use shanty_core::run::{How, Outcome, Reason};
 use shanty_core::spool::{Cause, Decoder, Exit, How as ExitHow, Record};
@@ -17,6 +18,7 @@ pub(super) struct Entry {
     pub(super) receiver: Receiver,
     decoder: Decoder,
     hash: Sha256,
+    content: Content,
     /// Bytes after the last whole record.
     unhashed: Vec<u8>,
     hashed_to: u64,
@@ -33,6 +35,7 @@ impl Entry {
             receiver: Receiver::new(0),
             decoder: Decoder::new(),
             hash: Sha256::new(),
+            content: Content::default(),
             unhashed: Vec::new(),
             hashed_to: 0,
             output_bytes: 0,
@@ -124,7 +127,12 @@ impl Entry {
         self.unhashed.drain(..whole);
         self.hashed_to = end;
         match record {
-            Record::Out { bytes, .. } | Record::Err { bytes, .. } => {
+            Record::Out { bytes, .. } => {
+                self.content.out(bytes);
+                self.output_bytes = self.output_bytes.saturating_add(bytes.len() as u64);
+            }
+            Record::Err { bytes, .. } => {
+                self.content.err(bytes);
                 self.output_bytes = self.output_bytes.saturating_add(bytes.len() as u64);
             }
             Record::Truncated { dropped } => {
@@ -155,6 +163,7 @@ impl Entry {
             duration_ms: exit.duration_us / 1_000,
             left_over: exit.left_over,
             output_sha256: Some(stored),
+            content_sha256: Some(self.content.digest()),
             ..self.outcome_of(how)
         }
     }

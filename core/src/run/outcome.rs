@@ -19,10 +19,12 @@ pub struct Outcome {
     pub left_over: u32,
     /// SHA-256 of the spool before its last record, as the controller stored it.
     pub output_sha256: Option<[u8; 32]>,
+    /// Digest of what people read of it: equal for hosts that printed the same, whenever they did ([`crate::output::content`]).
+    pub content_sha256: Option<[u8; 32]>,
 }
 
 /// The ways in which an execution ends. Exit codes of ended commands are as a shell shows them: 128 + n for signal n.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
     /// By itself, with this code.
     Exited(i32),
@@ -41,7 +43,7 @@ pub enum How {
 }
 
 /// Why something did not run, or is not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reason {
     /// A stable code as in [`Code`]; agents of other versions may have others.
     pub code: String,
@@ -70,6 +72,7 @@ impl Outcome {
             dropped_bytes: 0,
             left_over: 0,
             output_sha256: None,
+            content_sha256: None,
         }
     }
 

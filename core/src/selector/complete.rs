@@ -10,7 +10,7 @@ use super::evaluate::Counts;
 use super::fact::{MEASURED_FACTS, TEXT_FACTS};
 use super::fold::{fold, natural};
 use super::tree::{RunPart, State};
-use super::{Host, Scope, Selector};
+use super::{Group, Host, Scope, Selector};
 
 /// Rows of each kind when nothing is typed: the fleet must be in sight too.
 const RECENT_ROWS_MAX: usize = 5;
@@ -200,16 +200,18 @@ impl Rows<'_, '_> {
             .iter()
             .filter(|(name, _)| name.starts_with(begin));
         let mut counts = Counts::new(self.hosts, self.scope);
-        fitting
-            .take(CHOICES_MAX)
-            .map(|(name, selector)| {
-                let hosts = count(counts.of(&selector.clauses), "host");
-                (
-                    format!("@{name}"),
-                    format!("@{name} · {hosts} · {selector}"),
-                )
-            })
-            .collect()
+        let readable = self.scope.groups_readable;
+        let row = |(name, group): (&String, &Group)| {
+            let n = counts.of(&group.selector.clauses);
+            let hosts = count(n, "host");
+            let label = match readable {
+                true => format!("@{name} · {hosts} · {}", group.selector),
+                false if n == 0 => return None,
+                false => format!("@{name} · {hosts}"),
+            };
+            Some((format!("@{name}"), label))
+        };
+        fitting.filter_map(row).take(CHOICES_MAX).collect()
     }
 
     /// Runs that begin so, newest first; of a whole number, its parts too.

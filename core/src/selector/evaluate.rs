@@ -1,6 +1,6 @@
 //! Syntax tree and hosts to a set of hosts. Every part must match something; what did not is reported with the nearest names.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sha2::{Digest, Sha256};
 
@@ -9,16 +9,20 @@ use crate::refusal::Code;
 use crate::run::{Execution, How};
 
 use super::error::SelectorErrorKind as Kind;
-use super::fact::{self, Comparison};
+use super::fact::Comparison;
 use super::pattern::{Pattern, shorten};
 use super::tree::{Atom, AtomKind, Clause, Item, LabelOp, LabelTest, Pick, RunPart, Span, State};
 use super::{ERRORS_MAX, GROUPS_DEPTH_MAX, Host, Resolution, SCANS_MAX, Scope, SelectorError};
 
 mod hint;
 mod index;
+mod one;
 mod set;
 
+pub(super) use one::contains;
+
 use index::Index;
+use one::{has_label, is_state};
 use set::Set;
 
 /// The hosts of a selector, or every reason why there are none.
@@ -39,11 +43,11 @@ pub(super) fn resolve(
             "join a host first",
         )]);
     }
-    let found = evaluation.clauses(clauses, Absence::Error);
+    let set = evaluation.clauses(clauses, Absence::Error);
     if !evaluation.errors.is_empty() {
         return Err(evaluation.errors);
     }
-    let found: Vec<&Host<'_>> = found.members(hosts).collect();
+    let found: Vec<&Host<'_>> = set.members(hosts).collect();
     let mut ids: Vec<AgentId> = found.iter().map(|host| host.id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -51,11 +55,15 @@ pub(super) fn resolve(
     for id in &ids {
         sha.update(id.as_bytes());
     }
+    evaluation.excluded.remove(&set);
+    let excluded = evaluation.excluded.members(hosts);
     Ok(Resolution {
         hosts: ids,
         digest: sha.finalize().into(),
         online: found.iter().filter(|host| host.online).count(),
+        excluded: excluded.map(|host| host.id).collect(),
         absent: evaluation.absent,
+        every: evaluation.every,
         drawn: evaluation.picks > 0,
     })
 }
@@ -72,59 +80,6 @@ impl<'h, 's> Counts<'h, 's> {
         self.0.scans = 0;
         self.0.errors.clear();
         self.0.clauses(clauses, Absence::Allowed).len()
-    }
-}
-
-/// Whether one host is in the set of a grant, without asking whether every part matches something.
-pub(super) fn contains(clauses: &[Clause], host: &Host<'_>) -> bool {
-    let in_item = |item: &Item| item.atoms.iter().any(|atom| is_atom(atom, host));
-    clauses.iter().any(|clause| {
-        let positive = clause.items.iter().any(|item| !item.exclude);
-        positive
-            && clause
-                .items
-                .iter()
-                .all(|item| in_item(item) != item.exclude)
-    })
-}
-
-fn is_atom(atom: &Atom, host: &Host<'_>) -> bool {
-    match &atom.kind {
-        AtomKind::Name(name) => host.name == name,
-        AtomKind::Pattern(pattern) => pattern.matches(host.name.as_str()),
-        AtomKind::Label(test) => has_label(test, host),
-        AtomKind::All => true,
-        AtomKind::Parens(clauses) => contains(clauses, host),
-        AtomKind::Compare(comparison) => comparison.holds(&host.told) == Some(true),
-        AtomKind::State(state) => is_state(*state, host, ""),
-        // None of these can be in a grant (`Selector::parse_for_grant`), nor be known from one host.
-        AtomKind::Saved(_) | AtomKind::Run(..) | AtomKind::Pick(_) => false,
-    }
-}
-
-fn is_state(state: State, host: &Host<'_>, agent_version: &str) -> bool {
-    match state {
-        State::Online => host.online,
-        State::Offline => !host.online,
-        State::Stale => host.online && host.stale,
-        State::Draining => host.draining,
-        State::Outdated => fact::is_outdated(host.told.version, agent_version),
-    }
-}
-
-fn has_label(test: &LabelTest, host: &Host<'_>) -> bool {
-    let named = |value: &str| test.values.iter().any(|named| named == value);
-    let value = host.labels.value(&test.key);
-    match test.op {
-        LabelOp::Is => value.is_some_and(named),
-        LabelOp::IsNot => value.is_some_and(|value| !named(value)),
-        LabelOp::Like => {
-            let holds = |text: &str| test.values.iter().any(|part| text.contains(part.as_str()));
-            match value {
-                Some(value) => holds(value),
-                None => fact::text_fact(&test.key, &host.told).is_some_and(|text| holds(&text)),
-            }
-        }
     }
 }
 
@@ -145,6 +100,10 @@ struct Evaluation<'h, 's> {
     groups_depth: usize,
     scans: usize,
     picks: u64,
+    /// `all` had a say.
+    every: bool,
+    /// What exclusions removed, outside of saved groups.
+    excluded: Set,
     errors: Vec<SelectorError>,
     absent: Vec<String>,
 }
@@ -160,6 +119,8 @@ impl<'h, 's> Evaluation<'h, 's> {
             groups_depth: 0,
             scans: 0,
             picks: 0,
+            every: false,
+            excluded: Set::empty(hosts.len()),
             errors: Vec::new(),
             absent: Vec::new(),
         }
@@ -193,6 +154,11 @@ impl<'h, 's> Evaluation<'h, 's> {
             }
         }
         let mut left = left.unwrap_or_else(|| Set::empty(self.hosts.len()));
+        if self.groups_depth == 0 {
+            let mut hit = removed.clone();
+            hit.keep(&left);
+            self.excluded.add(&hit);
+        }
         left.remove(&removed);
         if left.is_empty() && absence == Absence::Error && self.errors.len() == errors {
             let parts = counts
@@ -234,7 +200,10 @@ impl<'h, 's> Evaluation<'h, 's> {
             AtomKind::Compare(comparison) => return self.compare(atom, comparison, absence, all),
             AtomKind::Saved(name) => return self.saved(atom, name, absence, all),
             AtomKind::Run(number, parts) => return self.run(atom, *number, parts, absence, all),
-            AtomKind::All => return all.fill(self.hosts.len()),
+            AtomKind::All => {
+                self.every = true;
+                return all.fill(self.hosts.len());
+            }
             AtomKind::State(state) => return all.add(self.state(*state)),
             // Drawn once the rest of its clause is known.
             AtomKind::Pick(_) => return,
@@ -353,7 +322,7 @@ impl<'h, 's> Evaluation<'h, 's> {
     }
 
     fn saved(&mut self, atom: &Atom, name: &str, absence: Absence, all: &mut Set) {
-        let Some((name, selector)) = self.scope.groups.get_key_value(name) else {
+        let Some((name, group)) = self.scope.groups.get_key_value(name) else {
             // A group that is not there is never meant, not even with `?`.
             let hint = self.group_hint(name);
             return self.error(Kind::NoGroup(shorten(name)), atom.span, hint);
@@ -367,7 +336,7 @@ impl<'h, 's> Evaluation<'h, 's> {
         }
         self.groups_depth += 1;
         let errors = self.errors.len();
-        let found = self.clauses(&selector.clauses, Absence::Allowed);
+        let found = self.clauses(&group.selector.clauses, Absence::Allowed);
         self.groups_depth -= 1;
         // Columns inside the group mean nothing to whoever typed its name, and once is enough.
         for error in self.errors.split_off(errors) {
@@ -377,8 +346,13 @@ impl<'h, 's> Evaluation<'h, 's> {
             }
         }
         if found.is_empty() && absence == Absence::Error && self.errors.len() == errors {
-            let hint = format!("it stands for `{}`", shorten(&selector.to_string()));
-            self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
+            if self.scope.groups_readable {
+                let hint = format!("it stands for `{}`", shorten(&group.selector.to_string()));
+                self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
+            } else {
+                // Whoever may not see its hosts is not told that it is there.
+                self.error(Kind::NoGroup(shorten(name)), atom.span, "");
+            }
         }
         all.add(&found);
         self.groups.insert(name, found);
@@ -399,10 +373,20 @@ impl<'h, 's> Evaluation<'h, 's> {
             let hint = "/runs lists those that you may see";
             return self.error(Kind::NoRun(number.to_string()), atom.span, hint);
         };
-        let is_part = |execution: &Execution| {
-            parts.is_empty() || parts.iter().any(|part| is_run_part(*part, execution))
+        let odd = if parts.contains(&RunPart::Differs) {
+            run.differing()
+        } else {
+            BTreeSet::new()
         };
-        let found = self.scan(all, |host| run.execution(host.id).is_some_and(is_part));
+        let is_part = |agent: AgentId, execution: &Execution| {
+            parts.is_empty()
+                || odd.contains(&agent)
+                || parts.iter().any(|part| is_run_part(*part, execution))
+        };
+        let found = self.scan(all, |host| {
+            run.execution(host.id)
+                .is_some_and(|execution| is_part(host.id, execution))
+        });
         if !found && absence == Absence::Error {
             let ended = if run.all_ended() {
                 "all of it has ended"
@@ -484,9 +468,12 @@ fn is_run_part(part: RunPart, execution: &Execution) -> bool {
     match part {
         RunPart::Failed => !outcome.is_ok(),
         RunPart::Ok => outcome.is_ok(),
+        // Known only beside the others.
+        RunPart::Differs => false,
         RunPart::Timeout => matches!(outcome.how, How::TimedOut(_)),
         RunPart::Offline => {
-            matches!(&outcome.how, How::NotStarted(reason) if reason.code == Code::Offline.as_str())
+            let away = [Code::Offline.as_str(), Code::Expired.as_str()];
+            matches!(&outcome.how, How::NotStarted(reason) if away.contains(&reason.code.as_str()))
         }
     }
 }

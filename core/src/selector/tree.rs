@@ -103,6 +103,8 @@ pub(super) enum RunPart {
     Failed,
     /// Ended with exit 0.
     Ok,
+    /// Ended with another exit or another output than most of them.
+    Differs,
     /// Stopped because its time was up.
     Timeout,
     /// Never began, because the host was away.
@@ -111,9 +113,10 @@ pub(super) enum RunPart {
 
 impl RunPart {
     /// Every part with its word.
-    pub(super) const ALL: [(&'static str, Self); 4] = [
+    pub(super) const ALL: [(&'static str, Self); 5] = [
         ("failed", Self::Failed),
         ("ok", Self::Ok),
+        ("differs", Self::Differs),
         ("timeout", Self::Timeout),
         ("offline", Self::Offline),
     ];
@@ -122,6 +125,7 @@ impl RunPart {
         match self {
             Self::Failed => "failed",
             Self::Ok => "ok",
+            Self::Differs => "differs",
             Self::Timeout => "timeout",
             Self::Offline => "offline",
         }

@@ -302,6 +302,10 @@ pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
             .output_sha256
             .map(|sha| sha.to_vec())
             .unwrap_or_default(),
+        content_sha256: outcome
+            .content_sha256
+            .map(|sha| sha.to_vec())
+            .unwrap_or_default(),
     }
 }
 
@@ -328,9 +332,9 @@ pub fn outcome_from_wire(wire: &v1::Outcome) -> Result<Outcome, ConvertError> {
         Wire::NotStarted(_) => How::NotStarted(reason()),
         Wire::Lost(_) => How::Lost(reason()),
     };
-    let output_sha256 = match wire.output_sha256.as_slice() {
-        [] => None,
-        bytes => Some(digest(bytes, "output_sha256")?),
+    let sha256 = |bytes: &[u8], field| match bytes {
+        [] => Ok(None),
+        bytes => digest(bytes, field).map(Some),
     };
     Ok(Outcome {
         how,
@@ -338,7 +342,8 @@ pub fn outcome_from_wire(wire: &v1::Outcome) -> Result<Outcome, ConvertError> {
         output_bytes: wire.output_bytes,
         dropped_bytes: wire.dropped_bytes,
         left_over: wire.left_over,
-        output_sha256,
+        output_sha256: sha256(&wire.output_sha256, "output_sha256")?,
+        content_sha256: sha256(&wire.content_sha256, "content_sha256")?,
     })
 }
 
@@ -444,6 +449,7 @@ mod tests {
                 dropped_bytes: 3,
                 left_over: 4,
                 output_sha256: Some([6; 32]),
+                content_sha256: Some([7; 32]),
                 ..Outcome::without_output(how)
             };
             kinds.push(Kind::Finished {

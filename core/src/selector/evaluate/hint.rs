@@ -12,7 +12,7 @@ impl Evaluation<'_, '_> {
         if self.errors.len() >= NEAREST_ERRORS_MAX {
             return String::new();
         }
-        if self.scope.groups.contains_key(wanted) {
+        if self.scope.groups_readable && self.scope.groups.contains_key(wanted) {
             return format!("or the group `@{wanted}`?");
         }
         let by_value = self.hosts.iter().flat_map(|host| host.labels.iter());
@@ -24,6 +24,9 @@ impl Evaluation<'_, '_> {
     }
 
     pub(super) fn group_hint(&self, wanted: &str) -> String {
+        if !self.scope.groups_readable {
+            return String::new();
+        }
         let names = || self.scope.groups.keys().map(String::as_str);
         let near = nearest(wanted, names());
         if !near.is_empty() {

@@ -59,9 +59,14 @@ impl Wide {
     }
 }
 
-fn groups(saved: &[(&str, &str)]) -> BTreeMap<String, Selector> {
+fn groups(saved: &[(&str, &str)]) -> BTreeMap<String, Group> {
     let parsed = |(name, text): &(&str, &str)| {
-        ((*name).to_owned(), Selector::parse_for_group(text).unwrap())
+        let group = Group {
+            selector: Selector::parse_for_group(text).unwrap(),
+            by: Principal::Local("root".to_owned()),
+            saved_ms: 0,
+        };
+        ((*name).to_owned(), group)
     };
     saved.iter().map(parsed).collect()
 }
@@ -100,7 +105,12 @@ fn run(hosts: &[Host<'_>]) -> Run {
             "web06" => How::NotStarted(Reason::new(Code::Offline, "the host was offline")),
             _ => continue,
         };
-        run.apply_finished(host.id, Outcome::without_output(how));
+        let content_sha256 = how.exit_code().map(|code| [u8::from(code == 0); 32]);
+        let outcome = Outcome {
+            content_sha256,
+            ..Outcome::without_output(how)
+        };
+        run.apply_finished(host.id, outcome);
     }
     run
 }
@@ -112,6 +122,7 @@ fn check(saved: &[(&str, &str)], cases: &[(&str, &str)]) {
     let groups = groups(saved);
     let scope = Scope {
         groups: &groups,
+        groups_readable: true,
         run: &|number| (number == RunNumber(7)).then_some(&run),
         agent_version: "1.4.0",
         seed: 1,
@@ -240,6 +251,7 @@ fn hosts_of_a_run_are_named_by_how_it_went() {
             ("#7", "db-1,web[01-03,06] (5 hosts, 4 online)"),
             ("#7:failed", "web[02-03,06] (3 hosts, 2 online)"),
             ("#7:ok", "web01 (1 host, 1 online)"),
+            ("#7:differs", "web[02-03] (2 hosts, 2 online)"),
             ("#7:timeout|offline", "web[03,06] (2 hosts, 1 online)"),
             ("#7 !#7:failed", "db-1,web01 (2 hosts, 2 online)"),
             (
@@ -409,7 +421,7 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
     assert_eq!(
         rows("#7:f"),
         [
-            "#7:f ⇒ ✗ #7:f is not a run or part of one, as in #142 or #142:failed; parts: failed, ok, timeout, offline",
+            "#7:f ⇒ ✗ #7:f is not a run or part of one, as in #142 or #142:failed; parts: failed, ok, differs, timeout,…",
             "#7 ⇒ #7 · 5 hosts · true",
             "#7:failed ⇒ #7:failed · ✓ 3 hosts, 1 offline: web[02-03,06]",
         ]
@@ -434,4 +446,61 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
             "mem.used> ⇒ mem.used> or mem.used< · as in mem.used>90%",
         ]
     );
+}
+
+#[test]
+fn what_exclusions_remove_is_told() {
+    let wide = Wide::new();
+    let hosts = wide.hosts();
+    let saved = groups(&[("few", "web* !web01")]);
+    let scope = Scope {
+        groups: &saved,
+        ..Scope::empty()
+    };
+    let told = |text: &str| {
+        let resolved = Selector::parse(text).unwrap().resolve(&hosts, scope);
+        let resolved = resolved.unwrap();
+        let names = hosts
+            .iter()
+            .filter(|host| resolved.excluded.contains(&host.id))
+            .map(|host| host.name.as_str());
+        (fold::fold(names), resolved.every)
+    };
+    // What was not named is not excluded, and what another clause names is not either.
+    assert_eq!(told("web* !web01,db-1"), ("web01".to_owned(), false));
+    assert_eq!(told("web* !web01 | web[01-02]"), (String::new(), false));
+    assert_eq!(told("@few !web02"), ("web02".to_owned(), false));
+    assert_eq!(told("(all !web01) !web02"), ("web[01-02]".to_owned(), true));
+}
+
+#[test]
+fn groups_keep_their_secrets_from_whoever_may_not_see_their_hosts() {
+    let wide = Wide::new();
+    let web: Vec<Host<'_>> = wide
+        .hosts()
+        .into_iter()
+        .filter(|host| host.name.as_str().starts_with("web"))
+        .collect();
+    let saved = groups(&[("db", "db-1?"), ("web", "web01,web02 !db-1?")]);
+    let scope = Scope {
+        groups: &saved,
+        groups_readable: false,
+        ..Scope::empty()
+    };
+    let errors = |text: &str| {
+        let errors = Selector::parse(text)
+            .unwrap()
+            .resolve(&web, scope)
+            .unwrap_err();
+        let told = errors
+            .iter()
+            .map(|error| format!("{error} ({})", error.hint));
+        told.collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(errors("@db"), "column 1: there is no group `@db` ()");
+    assert_eq!(errors("@dbs"), "column 1: there is no group `@dbs` ()");
+    assert_eq!(errors("db"), "column 1: nothing matches `db` ()");
+    let rows = complete::complete("@", &web, scope, complete::Recent::default());
+    let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).skip(1).collect();
+    assert_eq!(labels, ["@web · 2 hosts"]);
 }
