@@ -14,6 +14,7 @@ use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
+use shanty_core::selector::complete::Choice;
 use shanty_proto::v1;
 use shanty_proto::v1::admin_server::AdminServer;
 use tokio::net::UnixListener;
@@ -24,7 +25,7 @@ use tonic::transport::Server;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
-use crate::hub::{Handle, Which};
+use crate::hub::{Answered, Handle, Which};
 use crate::status::status;
 use crate::store::Output;
 use crate::supervise::{Spawner, Supervisor};
@@ -109,15 +110,74 @@ impl v1::admin_server::Admin for Admin {
         )))
     }
 
-    async fn host_label(&self, request: Request<v1::HostLabelRequest>) -> Answer<v1::Empty> {
-        let user = user(&request)?;
+    async fn host_label(
+        &self,
+        request: Request<v1::HostLabelRequest>,
+    ) -> Answer<v1::HostLabelReply> {
+        let asker = asker(&request)?;
         let request = request.into_inner();
-        let set = labels(&request.set)?;
+        let changed = self
+            .hub
+            .label(asker, request.selector, request.changes)
+            .await;
+        let changed = changed.map_err(|refusal| status(&refusal))?;
+        Ok(Response::new(v1::HostLabelReply {
+            hosts: changed.iter().map(convert::labelled).collect(),
+        }))
+    }
+
+    async fn host_drain(
+        &self,
+        request: Request<v1::HostDrainRequest>,
+    ) -> Answer<v1::HostDrainReply> {
+        let asker = asker(&request)?;
+        let request = request.into_inner();
+        let names = self.hub.drain(asker, request.selector, request.on).await;
+        let names = names.map_err(|refusal| status(&refusal))?;
+        Ok(Response::new(v1::HostDrainReply {
+            names: names.iter().map(ToString::to_string).collect(),
+        }))
+    }
+
+    async fn groups(&self, request: Request<v1::Empty>) -> Answer<v1::GroupsReply> {
+        let groups = self.hub.groups(asker(&request)?).await;
+        let groups = groups.map_err(|refusal| status(&refusal))?;
+        Ok(Response::new(v1::GroupsReply {
+            groups: groups.iter().map(convert::group).collect(),
+        }))
+    }
+
+    async fn group_save(&self, request: Request<v1::GroupSaveRequest>) -> Answer<v1::GroupInfo> {
+        let asker = asker(&request)?;
+        let by = asker.principal();
+        let request = request.into_inner();
+        let saved = self
+            .hub
+            .group_save(asker, request.name, request.selector)
+            .await;
+        let saved = saved.map_err(|refusal| status(&refusal))?;
+        Ok(Response::new(convert::saved_group(&saved, &by)))
+    }
+
+    async fn group_remove(&self, request: Request<v1::GroupRemoveRequest>) -> Answer<v1::Empty> {
+        let asker = asker(&request)?;
         done(
             self.hub
-                .host_label(user, request.name, set, request.remove)
+                .group_remove(asker, request.into_inner().name)
                 .await,
         )
+    }
+
+    async fn complete(&self, request: Request<v1::CompleteRequest>) -> Answer<v1::CompleteReply> {
+        let asker = asker(&request)?;
+        let choices = self.hub.complete(asker, request.into_inner().typed).await;
+        let choice = |choice: Choice| v1::Choice {
+            value: choice.value,
+            label: choice.label,
+        };
+        Ok(Response::new(v1::CompleteReply {
+            choices: choices.into_iter().map(choice).collect(),
+        }))
     }
 
     async fn host_remove(&self, request: Request<v1::HostRemoveRequest>) -> Answer<v1::Empty> {
@@ -134,12 +194,14 @@ impl v1::admin_server::Admin for Admin {
             command: request.command,
             timeout: some(request.timeout),
             run_as: some(request.run_as),
+            offline: some(request.offline),
         };
-        let snapshot = self
-            .hub
-            .run(asker, run)
-            .await
-            .map_err(|refusal| status(&refusal))?;
+        let answered = self.hub.run(asker, run).await;
+        let snapshot = match answered.map_err(|refusal| status(&refusal))? {
+            Answered::Accepted(snapshot) => snapshot,
+            // The command line is never asked: see `core::admission`.
+            Answered::Asked(_) => return Err(Status::internal("asked where nobody can answer")),
+        };
         // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
         self.hub.go(snapshot.run.spec.id).await;
         Ok(Response::new(convert::run(&snapshot.run)))

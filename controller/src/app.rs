@@ -19,7 +19,7 @@ use crate::config::{Config, Limits, Listen};
 use crate::discord;
 use crate::health::ChatState;
 use crate::hub::{self, Hub};
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::supervise::Supervisor;
 use crate::{admin, http, link};
 
@@ -148,7 +148,7 @@ pub async fn run(
     // The hub stops last: it commits what the edges still tell it.
     let hub_stop = CancellationToken::new();
     let hub_task = Supervisor::new(hub_stop.clone());
-    let hub_task = start_hub(hub_task, hub, requests);
+    let hub_task = start_hub(hub_task, hub, requests, store.journal.clone());
 
     let links = link::Parts {
         ca,
@@ -228,8 +228,10 @@ fn start_hub(
     mut supervisor: Supervisor,
     hub: Hub,
     requests: tokio::sync::mpsc::Receiver<hub::Request>,
+    journal: store::Journal,
 ) -> Supervisor {
     let stop = supervisor.shutdown();
+    supervisor.start("last seen", hub::last_seen::keep(journal, hub.last_seen()));
     supervisor.start("hub", async move {
         hub.run(requests, stop).await;
         Ok(())

@@ -7,6 +7,8 @@
 )]
 
 mod client;
+mod complete;
+mod groups;
 mod hosts;
 mod run;
 mod runs;
@@ -40,6 +42,9 @@ enum Command {
     Run(run::RunArgs),
     /// Show runs and their output, or stop them
     Runs(runs::RunsArgs),
+    /// Show saved groups, or change them
+    #[command(args_conflicts_with_subcommands = true)]
+    Groups(groups::GroupsArgs),
     /// Make, list and revoke the tokens with which hosts join
     Token(token::TokenArgs),
     /// Refuse every new run, or allow them again
@@ -48,6 +53,9 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
 }
+
+/// Where the admin socket is unless somebody says otherwise.
+const ADMIN_DEFAULT: &str = "/run/shanty/admin.sock";
 
 /// How to reach the controller, and how to print.
 #[derive(Args, Debug, Clone)]
@@ -58,7 +66,7 @@ struct AdminArgs {
         value_name = "PATH",
         env = "SHANTY_ADMIN",
         hide_env_values = true,
-        default_value = "/run/shanty/admin.sock"
+        default_value = ADMIN_DEFAULT
     )]
     admin: PathBuf,
     /// Print JSON lines, errors too
@@ -82,6 +90,15 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = crate::demo::multi_call(&args) {
         return code;
     }
+    // A shell that asks for completions gets them and nothing else happens.
+    match complete::answer::<Cli>(&args) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => {
+            error.print().ok(); // nobody reads it: nothing to tell
+            return ExitCode::from(exit::USAGE);
+        }
+    }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -95,6 +112,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Hosts(args) => report(args.admin().json, client::block_on(hosts::hosts(args))),
         Command::Run(args) => report(args.admin.json, client::block_on(run::run(args))),
         Command::Runs(args) => report(args.admin().json, client::block_on(runs::runs(args))),
+        Command::Groups(args) => report(args.admin().json, client::block_on(groups::groups(args))),
         Command::Token(args) => report(args.admin().json, client::block_on(token::token(args))),
         Command::Hold(args) => report(args.admin.json, client::block_on(hold(args))),
         #[cfg(feature = "demo")]

@@ -74,6 +74,8 @@ pub struct Limits {
     pub output_max: u64,
     /// Between TERM and KILL, milliseconds.
     pub grace_ms: u64,
+    /// More hosts than this are shown to the person before anything runs on them.
+    pub confirm_hosts: usize,
 }
 
 impl Default for Limits {
@@ -81,6 +83,7 @@ impl Default for Limits {
         Self {
             output_max: limits::OUTPUT_BYTES_MAX,
             grace_ms: limits::GRACE_MS,
+            confirm_hosts: limits::CONFIRM_HOSTS,
         }
     }
 }
@@ -240,10 +243,15 @@ impl Limits {
                 "`grace_ms` in [limits] must be from 100 to 600000 milliseconds",
             );
         }
+        let confirm_hosts = section
+            .number("confirm_hosts", errors)
+            .and_then(|hosts| usize::try_from(hosts).ok())
+            .unwrap_or(standard.confirm_hosts);
         section.finish(errors);
         Self {
             output_max,
             grace_ms,
+            confirm_hosts,
         }
     }
 }
@@ -288,7 +296,7 @@ fn read_grant(
     if what.as_ref().is_none_or(Vec::is_empty) {
         errors.at(
             start,
-            "`what` in [[grant]] must name some of view, run, cancel, hold",
+            "`what` in [[grant]] must name some of view, run, cancel, hold, manage",
         );
     }
     let hosts = section.required::<GrantHosts>("hosts", errors);

@@ -391,7 +391,7 @@ admin = {admin:?}
 id = "operators"
 who = {{ people = [{operators}] }}
 where = {{ channels = [{channels}] }}
-what = ["view", "run", "cancel", "hold"]
+what = ["view", "run", "cancel", "hold", "manage"]
 hosts = "all"
 
 [[grant]]
@@ -423,6 +423,7 @@ fn welcome(web: &str, admin: &str, program: &Path, agents: u16) -> String {
 
     /hosts
     /run on:role=web command:uptime
+    /run on:all command:uptime                    shown first, then confirmed
     /run on:web-01 command:for i in 1 2 3 4 5; do echo $i; sleep 1; done
 
   Without chat, in another terminal:

@@ -74,6 +74,7 @@ struct Edge {
     requests: Requests,
     spawner: Spawner,
     ops_channel: Option<u64>,
+    questions: interaction::Questions,
     shutdown: CancellationToken,
 }
 
@@ -99,6 +100,7 @@ pub fn start(
         requests: Requests::new(),
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
+        questions: interaction::Questions::default(),
         shutdown: supervisor.shutdown(),
     });
 

@@ -3,11 +3,16 @@
 //! Edges ask through a [`Handle`]. The hub never awaits anybody: records that it appends come back as events, links are told with
 //! `try_send`. Output never passes through here. Its memory is the fold of the journal, plus who is connected.
 
+mod ask;
 mod decide;
 mod enrol;
 mod fleet;
 mod handle;
+mod inventory;
+pub mod last_seen;
+mod request;
 mod runs;
+mod token;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -16,11 +21,12 @@ use std::time::Duration;
 use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
 use shanty_core::admission::{Context, Seen};
-use shanty_core::ids::{AgentId, RunId};
+use shanty_core::ids::{AgentId, HostName, Labels, RunId};
 use shanty_core::journal::{Kind, Record, State};
 use shanty_core::policy::Policy;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Event, Phase};
+use shanty_core::view;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +36,10 @@ use crate::store::{Journal, Output, StoreError};
 
 pub use enrol::{JoinRequest, Joined};
 pub use fleet::{Holds, LinkUp};
-pub use handle::{Handle, HostsView, NewToken, Request, Snapshot, TokenRow, Which};
+pub use handle::Handle;
+pub use request::{Answered, HostsView, Request, SavedGroup, Snapshot, TokenRow, Which};
+
+use request::{NewToken, Reply};
 
 /// Requests that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const REQUESTS_MAX: usize = 4_096;
@@ -69,13 +78,15 @@ pub struct Hub {
     /// Interactions whose `Accepted` is being committed.
     interactions: HashSet<u64>,
     /// Joins wait here while one is being committed: a token's uses are counted one by one.
-    joins: VecDeque<(JoinRequest, oneshot::Sender<Result<Joined, Refusal>>)>,
+    joins: VecDeque<(JoinRequest, Reply<Joined>)>,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
     begun: broadcast::Sender<(RunId, bool)>,
     /// Records that could not be written and must be: tried again with time.
     unwritten: Vec<(Kind, After)>,
     dirty: BTreeSet<RunId>,
     link_ids: u64,
+    ticks: u32,
+    last_seen: watch::Sender<last_seen::Note>,
 }
 
 struct Pending {
@@ -87,13 +98,19 @@ struct Pending {
 /// What happens when a record is committed, or could not be.
 enum After {
     Nothing,
-    Accepted(RunId, oneshot::Sender<Result<Arc<Snapshot>, Refusal>>),
+    Accepted(RunId, Reply<Answered>),
+    Previewed(Box<view::Preview>, Reply<Answered>),
+    Sent(RunId, AgentId),
+    Hold(Reply<()>),
+    Labelled(inventory::Labelling, Reply<Vec<(HostName, Labels)>>),
+    Drained(bool, Vec<(AgentId, HostName)>, Reply<Vec<HostName>>),
+    GroupSaved(String, Reply<SavedGroup>),
     Go(RunId),
     Finished(RunId, AgentId),
-    Reply(oneshot::Sender<Result<(), Refusal>>),
-    Token(NewToken, oneshot::Sender<Result<NewToken, Refusal>>),
-    Enrolled(Joined, oneshot::Sender<Result<Joined, Refusal>>),
-    Revoked(AgentId, oneshot::Sender<Result<(), Refusal>>),
+    Reply(Reply<()>),
+    Token(NewToken, Reply<NewToken>),
+    Enrolled(Joined, Reply<Joined>),
+    Revoked(AgentId, Reply<()>),
 }
 
 impl Hub {
@@ -114,9 +131,8 @@ impl Hub {
         let begun = broadcast::Sender::new(BEGUN_MAX);
         let handle = Handle::new(tx, begun.clone());
         let mut hub = Self {
-            parts,
             state,
-            presence: HashMap::new(),
+            presence: last_seen::load(&parts.journal)?,
             pending: VecDeque::new(),
             interactions: HashSet::new(),
             joins: VecDeque::new(),
@@ -125,6 +141,9 @@ impl Hub {
             unwritten: Vec::new(),
             dirty: BTreeSet::new(),
             link_ids: 0,
+            ticks: 0,
+            last_seen: watch::Sender::default(),
+            parts,
         };
         hub.recover().await?;
         hub.publish();
@@ -157,6 +176,7 @@ impl Hub {
             self.committed(committed);
         }
         self.publish();
+        self.note_seen();
     }
 
     /// Records something; `after` happens when it is committed.
@@ -171,6 +191,24 @@ impl Hub {
             record,
             after,
         });
+    }
+
+    /// Records several things in order; `after` happens when the last is committed, or at once when there is none.
+    fn append_all(&mut self, mut kinds: Vec<Kind>, after: After) {
+        let Some(last) = kinds.pop() else {
+            return self.committed((
+                true,
+                Record {
+                    at_ms: now_ms(),
+                    kind: Kind::Unknown,
+                },
+                after,
+            ));
+        };
+        for kind in kinds {
+            self.append(kind, After::Nothing);
+        }
+        self.append(last, after);
     }
 
     fn committed(&mut self, (committed, record, after): (bool, Record, After)) {
@@ -197,6 +235,25 @@ impl Hub {
                 }
             }
             After::Accepted(run, reply) => self.accepted(run, result, reply),
+            After::Previewed(preview, reply) => {
+                drop(reply.send(result.map(|()| Answered::Asked(preview))));
+            }
+            After::Sent(run, agent) => {
+                if committed {
+                    self.drive(run, Event::SentRecorded { agent });
+                } else {
+                    self.unwritten.push((record.kind, After::Sent(run, agent)));
+                }
+            }
+            After::Hold(reply) => {
+                if !self.state.hold {
+                    self.hold_ended();
+                }
+                drop(reply.send(result));
+            }
+            After::Labelled(changed, reply) => self.labelled(changed, reply),
+            After::Drained(drain, hosts, reply) => self.drained(drain, hosts, reply),
+            After::GroupSaved(name, reply) => self.group_saved(name, reply),
             After::Go(run) => {
                 if committed && begins {
                     self.begin(run);
@@ -236,6 +293,7 @@ impl Hub {
             // Agents are released with the controller.
             agent_version: env!("CARGO_PKG_VERSION"),
             seed: random(),
+            confirm_hosts: self.parts.limits.confirm_hosts,
         }
     }
 
@@ -249,12 +307,6 @@ impl Hub {
             .runs
             .get(&run)
             .is_some_and(|run| run.phase == Phase::Accepted)
-    }
-
-    fn is_online(&self, agent: AgentId) -> bool {
-        self.presence
-            .get(&agent)
-            .is_some_and(fleet::Presence::is_online)
     }
 }
 

@@ -16,7 +16,9 @@ pub fn status(refusal: &Refusal) -> Status {
         Code::Denied | Code::Guild | Code::GuildOnly | Code::Token => Grpc::PermissionDenied,
         Code::NotFound => Grpc::NotFound,
         Code::NameTaken => Grpc::AlreadyExists,
-        Code::Storage | Code::Stopping | Code::AllOffline | Code::Offline => Grpc::Unavailable,
+        Code::Storage | Code::Stopping | Code::AllOffline | Code::Offline | Code::Draining => {
+            Grpc::Unavailable
+        }
         Code::Rate => Grpc::ResourceExhausted,
         Code::Hold
         | Code::Closed
@@ -29,6 +31,7 @@ pub fn status(refusal: &Refusal) -> Status {
         | Code::TooLong
         | Code::BadChar
         | Code::Duration
+        | Code::BadOption
         | Code::RunAs
         | Code::Name
         | Code::Label

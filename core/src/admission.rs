@@ -14,7 +14,15 @@ use crate::selector::error::mark;
 use crate::selector::fold::fold;
 use crate::selector::{Host, Resolution, Scope, Selector, SelectorError, Told};
 
+pub use inventory::{
+    GroupRow, LabelChange, admit_drain, admit_group_remove, admit_group_save, admit_groups,
+    admit_labels,
+};
+pub use run::{Ask, Choice as Confirm, Plan, RunRequest, admit_preview, admit_run, own_preview};
+
 mod check;
+mod inventory;
+mod run;
 
 /// What decisions rest on, at one moment.
 pub struct Context<'a> {
@@ -30,6 +38,8 @@ pub struct Context<'a> {
     pub agent_version: &'a str,
     /// What a `pick:` draws by, drawn itself for this one request.
     pub seed: u64,
+    /// More hosts than this are shown before anything runs on them.
+    pub confirm_hosts: usize,
 }
 
 /// What is known of a host at this moment, beside the journal.
@@ -43,96 +53,11 @@ pub struct Seen<'a> {
     pub told: Told<'a>,
 }
 
-/// A command that somebody wants to run, as typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunRequest {
-    /// The selector.
-    pub on: String,
-    /// The text for `/bin/sh -c`.
-    pub command: String,
-    /// A duration such as `90s`; nothing means the default.
-    pub timeout: Option<String>,
-    /// The user to run as; nothing means each agent's own.
-    pub run_as: Option<String>,
-}
-
-/// A run that may happen: exactly this, on exactly these hosts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The selector as typed.
-    pub selector: String,
-    /// The command, with line ends made plain.
-    pub command: String,
-    /// The user to run as.
-    pub run_as: Option<String>,
-    /// Milliseconds.
-    pub timeout_ms: u64,
-    /// The frozen set, sorted by id.
-    pub targets: Vec<Target>,
-    /// SHA-256 over the ids.
-    pub digest: [u8; 32],
-    /// The grant that allows it; nothing for the command line.
-    pub grant: Option<String>,
-    /// What a `pick:` of the selector drew by; nothing without one.
-    pub seed: Option<u64>,
-}
-
 /// Runs offered while a selector is typed: each is asked for rights on every one of its hosts.
 const RUNS_OFFERED_MAX: usize = 20;
 
-/// Asks for a run.
-///
-/// # Errors
-/// The refusal to show, which says what to do next.
-pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::Run)?;
-    if ctx.state.hold {
-        return Err(Refusal::new(
-            Code::Hold,
-            "New runs are on hold. Nothing was run.",
-            "Somebody with the right to do so can end it with `/hold state:off` or `shanty hold off`.",
-        ));
-    }
-    let command = check::command(&request.command)?;
-    let timeout_ms = check::timeout(request.timeout.as_deref())?;
-    let run_as = check::run_as(request.run_as.as_deref())?;
-
-    let hosts = hosts(ctx);
-    let resolution = resolve(ctx, asker, Verb::Run, &request.on, &hosts)?;
-    let named: Vec<&Host<'_>> = hosts
-        .iter()
-        .filter(|host| resolution.hosts.binary_search(&host.id).is_ok())
-        .collect();
-    let grant = permit(ctx, asker, Verb::Run, &named)
-        .map_err(|refusal| hide_unknown(ctx, asker, Verb::Run, &request.on, &hosts, refusal))?;
-    if named.iter().all(|host| !host.online) {
-        let names = folded(&named);
-        return Err(Refusal::new(
-            Code::AllOffline,
-            format!("None of the hosts is online: {names}. Nothing was run."),
-            "Look with /hosts when they were last seen.",
-        ));
-    }
-    let mut targets: Vec<Target> = named
-        .iter()
-        .map(|host| Target {
-            agent: host.id,
-            name: host.name.clone(),
-        })
-        .collect();
-    targets.sort_by_key(|target| target.agent);
-    Ok(Plan {
-        selector: request.on.trim().to_owned(),
-        command,
-        run_as,
-        timeout_ms,
-        targets,
-        digest: resolution.digest,
-        grant,
-        seed: resolution.drawn.then_some(ctx.seed),
-    })
-}
+/// Runs looked through for the selectors that somebody used before.
+const RUNS_REMEMBERED_MAX: usize = 500;
 
 /// Asks to see hosts; nothing typed means all that the asker may see. Gives their ids, and the normal form of what was typed.
 ///
@@ -151,7 +76,10 @@ pub fn admit_hosts(
     }
     let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
     let resolution = selector
-        .resolve(&visible, scope(ctx, &|number| seen_run(ctx, asker, number)))
+        .resolve(
+            &visible,
+            scope(ctx, asker, &|number| seen_run(ctx, asker, number)),
+        )
         .map_err(|errors| bad_selector(on, &errors))?;
     Ok((resolution.hosts, selector.to_string()))
 }
@@ -164,20 +92,37 @@ pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
         return Vec::new();
     }
     let mut hosts = hosts(ctx);
-    hosts
-        .retain(|host| allows(ctx, asker, Verb::Run, host) || allows(ctx, asker, Verb::View, host));
+    let known = |host: &Host<'_>| {
+        [Verb::Run, Verb::View, Verb::Manage]
+            .into_iter()
+            .any(|verb| allows(ctx, asker, verb, host))
+    };
+    hosts.retain(known);
     if hosts.is_empty() {
-        Vec::new()
-    } else {
-        let run = |number| seen_run(ctx, asker, number);
-        let newest = ctx.state.numbers.keys().rev().take(RUNS_OFFERED_MAX);
-        let runs: Vec<&Run> = newest.filter_map(|number| run(*number)).collect();
-        let recent = Recent {
-            selectors: &[],
-            runs: &runs,
-        };
-        complete::complete(typed, &hosts, scope(ctx, &run), recent)
+        return Vec::new();
     }
+    let run = |number| seen_run(ctx, asker, number);
+    let newest = || ctx.state.numbers.iter().rev();
+    let runs: Vec<&Run> = newest()
+        .take(RUNS_OFFERED_MAX)
+        .filter_map(|(number, _)| run(*number))
+        .collect();
+    // Their own words tell nobody anything new.
+    let own = newest()
+        .take(RUNS_REMEMBERED_MAX)
+        .filter_map(|(_, id)| ctx.state.runs.get(id))
+        .filter(|run| run.spec.by == asker.principal());
+    let mut selectors: Vec<&str> = Vec::new();
+    for run in own {
+        if !selectors.contains(&run.spec.selector.as_str()) {
+            selectors.push(&run.spec.selector);
+        }
+    }
+    let recent = Recent {
+        selectors: &selectors,
+        runs: &runs,
+    };
+    complete::complete(typed, &hosts, scope(ctx, asker, &run), recent)
 }
 
 /// Asks for something that a grant gives as a whole, whatever the hosts: to see runs, or to put new ones on hold.
@@ -231,19 +176,32 @@ fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> 
         labels: &host.labels,
         online: seen.online,
         stale: seen.stale,
-        draining: false,
+        draining: host.draining.is_some(),
         told: seen.told,
     }
 }
 
 /// What the selector of a request may refer to.
-fn scope<'s>(ctx: &'s Context<'_>, run: &'s dyn Fn(RunNumber) -> Option<&'s Run>) -> Scope<'s> {
+fn scope<'s>(
+    ctx: &'s Context<'_>,
+    asker: &Asker,
+    run: &'s dyn Fn(RunNumber) -> Option<&'s Run>,
+) -> Scope<'s> {
     Scope {
+        groups: &ctx.state.groups,
+        groups_readable: ctx.state.groups.is_empty() || sees_all(ctx, asker),
         run,
         agent_version: ctx.agent_version,
         seed: ctx.seed,
-        ..Scope::empty()
     }
+}
+
+/// Whether somebody may see every host, and so may read anything that names one.
+fn sees_all(ctx: &Context<'_>, asker: &Asker) -> bool {
+    who(asker).is_none()
+        || hosts(ctx)
+            .iter()
+            .all(|host| allows(ctx, asker, Verb::View, host))
 }
 
 /// A run, when the asker may see it: one that they may not see is to them as one that does not exist.
@@ -325,7 +283,10 @@ fn resolve(
     let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
     let denied = denied(verb);
     selector
-        .resolve(hosts, scope(ctx, &|number| seen_run(ctx, asker, number)))
+        .resolve(
+            hosts,
+            scope(ctx, asker, &|number| seen_run(ctx, asker, number)),
+        )
         .map_err(|_| hide_unknown(ctx, asker, verb, on, hosts, denied))
 }
 
@@ -345,11 +306,41 @@ fn hide_unknown(
         .cloned()
         .collect();
     let run = |number| seen_run(ctx, asker, number);
-    let scope = scope(ctx, &run);
+    let scope = scope(ctx, asker, &run);
     match Selector::parse(on).and_then(|selector| selector.resolve(&known, scope)) {
         Err(errors) => bad_selector(on, &errors),
         Ok(_) => refusal,
     }
+}
+
+/// What a selector stands for, when one grant gives the verb on every host of it.
+fn named<'a>(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    verb: Verb,
+    on: &str,
+    hosts: &'a [Host<'a>],
+) -> Result<Named<'a>, Refusal> {
+    let resolution = resolve(ctx, asker, verb, on, hosts)?;
+    let named: Vec<&Host<'_>> = hosts
+        .iter()
+        .filter(|host| resolution.contains(host.id))
+        .collect();
+    let grant = permit(ctx, asker, verb, &named)
+        .map_err(|refusal| hide_unknown(ctx, asker, verb, on, hosts, refusal))?;
+    Ok(Named {
+        resolution,
+        hosts: named,
+        grant,
+    })
+}
+
+/// Hosts that somebody may do something to.
+struct Named<'a> {
+    resolution: Resolution,
+    hosts: Vec<&'a Host<'a>>,
+    /// The grant that allows it; nothing for the command line.
+    grant: Option<String>,
 }
 
 fn permit(
@@ -369,7 +360,8 @@ fn permit(
         return Err(Refusal::new(
             Code::Denied,
             format!(
-                "No single grant of yours lets you {verb} on all of these hosts. Nothing was done."
+                "No single grant of yours lets you {} all of these hosts. Nothing was done.",
+                to(verb)
             ),
             "Do it in parts: one for each grant.",
         ));
@@ -381,12 +373,14 @@ fn permit(
         .collect();
     let what = if viewable.len() == outside.len() {
         format!(
-            "You may not {verb} on {}. Nothing was done.",
+            "You may not {} {}. Nothing was done.",
+            to(verb),
             folded(&viewable)
         )
     } else {
         format!(
-            "You may not {verb} on {} of these hosts. Nothing was done.",
+            "You may not {} {} of these hosts. Nothing was done.",
+            to(verb),
             outside.len()
         )
     };
@@ -395,6 +389,14 @@ fn permit(
         what,
         "Name only hosts that your grants cover.",
     ))
+}
+
+/// The verb before the names of hosts.
+fn to(verb: Verb) -> String {
+    match verb {
+        Verb::Manage => "manage".to_owned(),
+        Verb::View | Verb::Run | Verb::Cancel | Verb::Hold => format!("{verb} on"),
+    }
 }
 
 fn bad_selector(on: &str, errors: &[SelectorError]) -> Refusal {

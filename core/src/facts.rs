@@ -46,3 +46,14 @@ pub struct Disk {
     /// What an ordinary user may still write, bytes.
     pub available_bytes: u64,
 }
+
+impl Disk {
+    /// How full it is for an ordinary user; 0 without a size.
+    #[must_use]
+    pub fn used_percent(&self) -> u64 {
+        let used = self.total_bytes.saturating_sub(self.available_bytes);
+        used.saturating_mul(100)
+            .checked_div(self.total_bytes)
+            .unwrap_or(0)
+    }
+}

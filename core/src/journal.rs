@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
+use crate::limits;
 use crate::principal::{Place, Principal};
 use crate::run::{CancelRequest, Outcome, Phase, Run, Spec};
+use crate::selector::{Group, Selector};
 
 /// One record with its time, milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,8 +112,42 @@ pub enum Kind {
         /// How.
         outcome: Outcome,
     },
+    /// The order of a run goes to a host that was waited for.
+    Sent {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+    },
     /// Every execution of a run has ended.
     Closed(RunId),
+    /// Somebody was shown exactly what would run, and on which hosts; it waits for their word.
+    Previewed(Spec),
+    /// A selector has this name from now on.
+    GroupSaved {
+        /// The name, without `@`.
+        name: String,
+        /// The selector in normal form. One that this version cannot parse is kept and stands for nothing.
+        selector: String,
+        /// Who.
+        by: Principal,
+    },
+    /// A saved group is gone.
+    GroupRemoved {
+        /// Its name, without `@`.
+        name: String,
+        /// Who.
+        by: Principal,
+    },
+    /// A host takes no new runs, or takes them again.
+    Drained {
+        /// The host.
+        agent: AgentId,
+        /// It takes none.
+        on: bool,
+        /// Who.
+        by: Principal,
+    },
     /// New runs are refused, or allowed again.
     Hold {
         /// Refused.
@@ -149,8 +185,28 @@ pub struct HostEntry {
     pub labels: Labels,
     /// When it joined, milliseconds since the Unix epoch.
     pub enrolled_ms: u64,
+    /// It takes no new runs.
+    pub draining: Option<Draining>,
     /// It may not come back.
     pub revoked: bool,
+}
+
+/// Somebody asked a host to take no new runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draining {
+    /// Who.
+    pub by: Principal,
+    /// When, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+}
+
+/// A run that somebody was shown and has not confirmed.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// Exactly what was shown.
+    pub spec: Spec,
+    /// When, milliseconds since the Unix epoch.
+    pub at_ms: u64,
 }
 
 /// A join token as the journal knows it.
@@ -187,6 +243,10 @@ pub struct State {
     pub interactions: HashMap<u64, RunId>,
     /// New runs are refused.
     pub hold: bool,
+    /// Saved groups by name, without `@`.
+    pub groups: BTreeMap<String, Group>,
+    /// What waits for a word of the person who was shown it, by the id that the run will have.
+    pub previews: BTreeMap<RunId, Preview>,
 }
 
 impl State {
@@ -240,6 +300,7 @@ impl State {
                 }
             }),
             Kind::Expired { run, reason } => {
+                self.previews.remove(run);
                 self.with(*run, |run| {
                     if run.phase == Phase::Accepted {
                         run.phase = Phase::Expired(reason.clone());
@@ -261,8 +322,32 @@ impl State {
             } => {
                 self.with(*run, |run| run.apply_finished(*agent, outcome.clone()));
             }
+            Kind::Sent { run, agent } => self.with(*run, |run| run.apply_sent(*agent)),
             Kind::Closed(run) => self.with(*run, |run| run.phase = Phase::Closed { at_ms }),
             Kind::Hold { on, by: _ } => self.hold = *on,
+            Kind::Previewed(spec) => self.previewed(spec, at_ms),
+            Kind::GroupSaved { name, selector, by } => {
+                if let Ok(selector) = Selector::parse_for_group(selector) {
+                    let group = Group {
+                        selector,
+                        by: by.clone(),
+                        saved_ms: at_ms,
+                    };
+                    self.groups.insert(name.clone(), group);
+                }
+            }
+            Kind::GroupRemoved { name, by: _ } => {
+                self.groups.remove(name);
+            }
+            Kind::Drained { agent, on, by } => {
+                if let Some(host) = self.hosts.get_mut(agent) {
+                    let draining = || Draining {
+                        by: by.clone(),
+                        since_ms: at_ms,
+                    };
+                    host.draining = on.then(draining);
+                }
+            }
             Kind::Denied { .. } | Kind::Unknown => {}
         }
     }
@@ -290,12 +375,29 @@ impl State {
             enrolment: enrolment.clone(),
             labels: enrolment.labels.clone(),
             enrolled_ms: at_ms,
+            draining: None,
             revoked: false,
         };
         self.hosts.insert(enrolment.agent, host);
     }
 
+    /// Old ones go when a new one comes: nobody presses their buttons any more.
+    fn previewed(&mut self, spec: &Spec, at_ms: u64) {
+        self.previews
+            .retain(|_, preview| at_ms <= preview.at_ms.saturating_add(limits::PREVIEW_MS));
+        while self.previews.len() >= limits::PREVIEWS_MAX {
+            self.previews.pop_first();
+        }
+        let spec = spec.clone();
+        self.previews.insert(spec.id, Preview { spec, at_ms });
+    }
+
     fn accepted(&mut self, spec: &Spec, at_ms: u64) {
+        self.previews.remove(&spec.id);
+        // An id is accepted once, whatever comes.
+        if self.runs.contains_key(&spec.id) {
+            return;
+        }
         let last = self
             .numbers
             .last_key_value()
@@ -323,7 +425,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::Target;
+    use crate::run::{Offline, Target};
 
     #[test]
     fn the_first_of_go_and_expired_stands() {
@@ -340,6 +442,7 @@ mod tests {
             digest: [0; 32],
             seed: None,
             grant: None,
+            offline: Offline::Fail,
         };
         let expired = Kind::Expired {
             run: id,

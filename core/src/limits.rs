@@ -36,6 +36,24 @@ pub const SELECTOR_DEPTH_MAX: usize = 32;
 /// Names that one range such as `web[1-10000]` may stand for.
 pub const RANGE_NAMES_MAX: usize = 10_000;
 
+/// More hosts than this are shown to the person before anything runs on them.
+pub const CONFIRM_HOSTS: usize = 10;
+
+/// What was shown can be confirmed for this long, milliseconds: Discord lets an answer that only one person sees be changed for as long.
+pub const PREVIEW_MS: u64 = 15 * 60_000;
+
+/// Previews that wait for a word; past it the oldest is forgotten.
+pub const PREVIEWS_MAX: usize = 512;
+
+/// How long hosts that are away may be waited for, milliseconds: the shortest, the default, and the longest.
+pub const QUEUE_MS: (u64, u64, u64) = (60_000, 24 * 3_600_000, 7 * 24 * 3_600_000);
+
+/// Saved groups.
+pub const GROUPS_MAX: usize = 500;
+
+/// Labels of one host.
+pub const LABELS_MAX: usize = 64;
+
 /// An order must start within this time, milliseconds by the controller's clock: a late one is refused, not run.
 pub const ORDER_NOT_AFTER_MS: u64 = 30_000;
 

@@ -16,11 +16,19 @@ pub enum Verb {
     Cancel,
     /// Refuse every new run, and allow them again.
     Hold,
+    /// Label and drain hosts, and save groups of them.
+    Manage,
 }
 
 impl Verb {
     /// Every verb, for messages and configuration.
-    pub const ALL: [Self; 4] = [Self::View, Self::Run, Self::Cancel, Self::Hold];
+    pub const ALL: [Self; 5] = [
+        Self::View,
+        Self::Run,
+        Self::Cancel,
+        Self::Hold,
+        Self::Manage,
+    ];
 
     /// The verb as a grant writes it.
     #[must_use]
@@ -30,6 +38,7 @@ impl Verb {
             Self::Run => "run",
             Self::Cancel => "cancel",
             Self::Hold => "hold",
+            Self::Manage => "manage",
         }
     }
 }
@@ -48,7 +57,9 @@ impl FromStr for Verb {
             .into_iter()
             .find(|verb| verb.as_str() == text)
             .ok_or_else(|| {
-                format!("`{text}` is not something that can be granted: view, run, cancel, hold")
+                format!(
+                    "`{text}` is not something that can be granted: view, run, cancel, hold, manage"
+                )
             })
     }
 }

@@ -23,6 +23,8 @@ pub enum Code {
     BadChar,
     /// A duration that does not parse or is out of range.
     Duration,
+    /// A word that an option does not take.
+    BadOption,
     /// A user that the agent does not run commands as.
     RunAs,
     /// New runs are on hold.
@@ -37,6 +39,8 @@ pub enum Code {
     Storage,
     /// The host is not connected.
     Offline,
+    /// The host was asked to take no new runs.
+    Draining,
     /// The order reached the host too late.
     Expired,
     /// The controller restarted before the order was sent.
@@ -77,6 +81,7 @@ impl Code {
             Self::TooLong => "E_TOO_LONG",
             Self::BadChar => "E_BAD_CHAR",
             Self::Duration => "E_DURATION",
+            Self::BadOption => "E_OPTION",
             Self::RunAs => "E_RUN_AS",
             Self::Hold => "E_HOLD",
             Self::NotFound => "E_NOT_FOUND",
@@ -84,6 +89,7 @@ impl Code {
             Self::Stale => "E_STALE",
             Self::Storage => "E_STORAGE",
             Self::Offline => "E_OFFLINE",
+            Self::Draining => "E_DRAINING",
             Self::Expired => "E_EXPIRED",
             Self::ControllerRestart => "E_CONTROLLER_RESTART",
             Self::AckFailed => "E_ACK_FAILED",

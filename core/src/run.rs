@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::ids::{AgentId, HostName, RunId, RunNumber};
 use crate::principal::{Place, Principal};
 
-pub use machine::{Away, Effect, Event, Held, Told};
+pub use machine::{Effect, Event, Held, Reach, Told};
 pub use outcome::{How, Outcome, Reason};
 
 /// What was accepted: fixed for the life of the run.
@@ -40,15 +40,53 @@ pub struct Spec {
     pub grant: Option<String>,
     /// What a `pick:` of the selector drew by; nothing without one.
     pub seed: Option<u64>,
+    /// What becomes of hosts that cannot take the order.
+    pub offline: Offline,
 }
 
-/// One host of the frozen set, with the name that it had.
+/// One host of the frozen set, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The host.
     pub agent: AgentId,
-    /// Its name when the run was accepted.
+    /// Its name.
     pub name: HostName,
+    /// Why it could take no order; nothing when it could.
+    pub away: Option<Away>,
+}
+
+/// Why a host can take no order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// It had no link.
+    Offline,
+    /// Somebody asked it to take no new runs.
+    Draining,
+}
+
+impl Away {
+    /// As cards say it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// What becomes of hosts that cannot take the order when the run begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offline {
+    /// They count as failed.
+    Fail,
+    /// Those that were away when the run was accepted are left out: they do not count.
+    Skip,
+    /// They wait this long, milliseconds, and start once when they can.
+    Queue {
+        /// From when the run was accepted.
+        for_ms: u64,
+    },
 }
 
 /// Where a run stands.
@@ -102,11 +140,25 @@ pub struct Execution {
     pub online: bool,
     /// True once a cancel was sent on a link.
     pub cancel_told: bool,
+    /// Why it could take no order when the run was accepted.
+    pub away: Option<Away>,
+    /// It was left out because it was away: it does not count.
+    pub skipped: bool,
+    /// An order may have been sent to it, by this process or an earlier one.
+    sent: bool,
+    /// That it is sent is being recorded.
+    sending: bool,
     /// When the order was sent, by the controller's clock; nothing in a run that an earlier process of the controller sent.
     order_sent_ms: Option<u64>,
 }
 
 impl Execution {
+    /// True when an order was sent, and nothing is known of it yet.
+    #[must_use]
+    pub const fn order_on_its_way(&self) -> bool {
+        self.order_sent_ms.is_some() && matches!(self.progress, Progress::Queued) && self.online
+    }
+
     /// The outcome, once it is known.
     #[must_use]
     pub const fn outcome(&self) -> Option<&Outcome> {
@@ -158,6 +210,10 @@ impl Run {
                     progress: Progress::Queued,
                     online: false,
                     cancel_told: false,
+                    away: target.away,
+                    skipped: target.away.is_some() && spec.offline == Offline::Skip,
+                    sent: false,
+                    sending: false,
                     order_sent_ms: None,
                 };
                 (target.agent, execution)
@@ -185,6 +241,15 @@ impl Run {
     #[must_use]
     pub fn execution(&self, agent: AgentId) -> Option<&Execution> {
         self.executions.get(&agent)
+    }
+
+    /// Until when hosts that cannot take the order are waited for, milliseconds since the Unix epoch; nothing when they are not.
+    #[must_use]
+    pub const fn queued_until_ms(&self) -> Option<u64> {
+        match self.spec.offline {
+            Offline::Queue { for_ms } => Some(self.accepted_ms.saturating_add(for_ms)),
+            Offline::Fail | Offline::Skip => None,
+        }
     }
 
     /// True when nothing can happen any more.

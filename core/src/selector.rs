@@ -25,6 +25,8 @@ mod tree;
 
 pub use error::{SelectorError, SelectorErrorKind};
 
+pub use fact::is_outdated;
+
 use tree::{AtomKind, Clause, LabelOp, for_each_atom};
 
 /// Globs, comparisons, `~` and runs in one selector, saved groups included. Each is tried on every host: this many on 10,000 hosts stay

@@ -20,7 +20,9 @@ pub fn duration(ms: u64) -> String {
         10..=59 => format!("{s} s"),
         60..=3_599 if s.is_multiple_of(60) => format!("{}m", s / 60),
         60..=3_599 => format!("{}m {:02}s", s / 60, s % 60),
+        3_600..=86_399 if s.is_multiple_of(3_600) => format!("{}h", s / 3_600),
         3_600..=86_399 => format!("{}h {:02}m", s / 3_600, s % 3_600 / 60),
+        _ if s % 86_400 < 3_600 => format!("{}d", s / 86_400),
         _ => format!("{}d {}h", s / 86_400, s % 86_400 / 3_600),
     }
 }
@@ -89,14 +91,25 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        let shown: Vec<_> = [0, 40, 1_300, 9_999, 42_000, 112_000, 7_500_000, 273_600_000]
-            .into_iter()
-            .map(duration)
-            .collect();
+        let shown: Vec<_> = [
+            0,
+            40,
+            1_300,
+            9_999,
+            42_000,
+            112_000,
+            7_200_000,
+            7_500_000,
+            86_400_000,
+            273_600_000,
+        ]
+        .into_iter()
+        .map(duration)
+        .collect();
         assert_eq!(
             shown,
             [
-                "0 ms", "40 ms", "1.3 s", "9.9 s", "42 s", "1m 52s", "2h 05m", "3d 4h"
+                "0 ms", "40 ms", "1.3 s", "9.9 s", "42 s", "1m 52s", "2h", "2h 05m", "1d", "3d 4h"
             ]
         );
     }

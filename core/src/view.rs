@@ -1,16 +1,26 @@
 //! What people see, as data: cards and pages within Discord's limits, before any Discord type exists.
 
+use crate::limits;
+
 mod fleet;
+mod host;
+mod inventory;
+mod preview;
 mod refusal;
 mod run;
 mod text;
 
-pub use fleet::{HostRow, hosts_card, runs_card};
+pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, Turn, hosts_card, runs_card};
+pub use host::{HostDetail, host_card};
+pub use inventory::{
+    drained_card, group_removed_card, group_saved_card, groups_card, labelled_card,
+};
+pub use preview::{AwayRow, Preview, confirmed_card, preview_card, taken_back_card};
 pub use refusal::refusal_card;
 pub use run::{Scene, run_card, run_summary, thread_name};
 pub use text::{escape_markdown, inline_code};
 
-/// A message made of one container with an accent bar: text blocks, then at most one row of buttons.
+/// A message made of one container with an accent bar: text blocks, then at most one row of buttons and one menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
     /// Colour of the bar. Never the only carrier of a meaning.
@@ -19,6 +29,32 @@ pub struct Card {
     pub texts: Vec<String>,
     /// At most five.
     pub buttons: Vec<Button>,
+    /// A list to pick one of.
+    pub menu: Option<Menu>,
+}
+
+impl Card {
+    /// A card with these texts and nothing to press.
+    #[must_use]
+    pub const fn new(accent: Accent, texts: Vec<String>) -> Self {
+        Self {
+            accent,
+            texts,
+            buttons: Vec::new(),
+            menu: None,
+        }
+    }
+}
+
+/// A list of things of which a person picks one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Menu {
+    /// Sent with the choice, at most 100 characters.
+    pub custom_id: String,
+    /// Shown while nothing is picked, at most 150 characters.
+    pub placeholder: String,
+    /// Value and label of each, at most [`crate::limits::CHOICES_MAX`], each at most 100 characters.
+    pub options: Vec<(String, String)>,
 }
 
 /// The colour of a card's bar.
@@ -34,6 +70,40 @@ pub enum Accent {
     Red,
     /// Stopped by a person.
     Grey,
+}
+
+/// Text blocks that fit one card together, counted as Discord counts. What does not fit is left out whole.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(Vec<String>);
+
+impl Texts {
+    /// The first block always fits.
+    pub(crate) fn with(first: String) -> Self {
+        Self(vec![first])
+    }
+
+    /// Adds a block if it fits, and says whether it did.
+    pub(crate) fn add(&mut self, text: Option<String>) -> bool {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+            return true;
+        };
+        let all = || self.0.iter().chain([&text]);
+        let fits = units(&text) <= limits::TEXT_DISPLAY_CHARS_MAX
+            && all().map(|text| units(text)).sum::<usize>() <= limits::CARD_CHARS_MAX
+            && all().map(|text| text.len() + 12).sum::<usize>() <= limits::CARD_BYTES_MAX;
+        if fits {
+            self.0.push(text);
+        }
+        fits
+    }
+
+    pub(crate) fn into_blocks(self) -> Vec<String> {
+        self.0
+    }
+}
+
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
 /// A button of a card.
@@ -59,6 +129,8 @@ pub enum ButtonTarget {
 /// How a pressable button looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ButtonStyle {
+    /// Blue: what most people want.
+    Primary,
     /// Grey.
     Secondary,
     /// Red.

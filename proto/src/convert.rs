@@ -3,15 +3,15 @@
 
 mod journal;
 mod live;
+mod run;
 
-use shanty_core::ids::{HostName, IdError, Labels};
+use shanty_core::ids::{IdError, Labels};
 use thiserror::Error;
 
-use crate::v1;
-
-pub use journal::{outcome_from_wire, outcome_to_wire, principal_from_wire, principal_to_wire};
+pub use journal::{principal_from_wire, principal_to_wire};
 pub use journal::{record_from_wire, record_to_wire};
 pub use live::{facts_from_wire, metrics_from_wire, told_from_wire};
+pub use run::{outcome_from_wire, outcome_to_wire};
 
 /// A message that does not say what it must.
 #[derive(Debug, Error)]
@@ -73,12 +73,4 @@ pub fn labels_to_wire(labels: &Labels) -> std::collections::HashMap<String, Stri
         .iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
-}
-
-fn target(target: &v1::Target) -> Result<shanty_core::run::Target, ConvertError> {
-    let name: HostName = id(&target.name, "targets.name")?;
-    Ok(shanty_core::run::Target {
-        agent: id(&target.agent, "targets.agent")?,
-        name,
-    })
 }

@@ -146,7 +146,7 @@ async fn one_host_that_is_done_does_not_hide_what_was_stopped() {
         "mkdir {}/first 2>/dev/null && exit 0; echo second; sleep 1000",
         world.dir.path().display()
     );
-    let asked = operator.run("all", &command).await;
+    let asked = operator.run_confirmed("all", &command).await;
     let card = operator
         .card(&asked, "to say that one is done", |card| {
             card.text().contains("· 1/2\n")

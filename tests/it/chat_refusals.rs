@@ -414,7 +414,7 @@ async fn hosts_that_are_away_are_named_and_nothing_runs_when_all_are() {
     let operator = world.operator();
     world.host("web-02").stop().await;
     world.is_online("web-02", false).await;
-    let asked = operator.run("role=web", "echo here").await;
+    let asked = operator.run_confirmed("role=web", "echo here").await;
     let text = operator.card_end(&asked, "1/2 ok").await.text();
     assert!(text.starts_with("### ⚠ #1 · 2 hosts"), "{text}");
     assert!(

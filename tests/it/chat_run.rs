@@ -75,7 +75,7 @@ async fn every_host_streams_on_its_own_and_the_card_tells_how_each_ended() {
         gate.open_in_shell(),
         dir = world.dir.path().display()
     );
-    let asked = operator.run("all", &command).await;
+    let asked = operator.run_confirmed("all", &command).await;
     let thread = operator.in_thread_of(&asked).await;
     let hosts = ["db-01", "web-01", "web-02"];
     for host in hosts {

@@ -12,7 +12,7 @@ async fn the_hosts_of_a_run_are_named_by_how_it_went() {
         "! mkdir {}/first 2>/dev/null || exit '3'",
         world.dir.path().display()
     );
-    let asked = operator.run("all", &command).await;
+    let asked = operator.run_confirmed("all", &command).await;
     let card = operator.card_end(&asked, "2/3 ok").await.text();
     let row = card.lines().find(|line| line.contains(" exit 3 "));
     let failed = row.and_then(|row| row.split_whitespace().next()).unwrap();
@@ -67,7 +67,7 @@ async fn facts_narrow_once_they_are_told_and_a_draw_is_kept_with_the_run() {
         .await;
     operator.card_end(&asked, "3/3 ok").await;
 
-    let asked = operator.run("all pick:1", "true").await;
+    let asked = operator.run_confirmed("all pick:1", "true").await;
     let card = operator.card_end(&asked, "exit 0").await.text();
     assert!(card.starts_with("### ✅ #2 · "), "{card}");
     let run = world.show("2").await;

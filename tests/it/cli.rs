@@ -361,7 +361,7 @@ async fn hosts_are_listed_selected_shown_and_labelled() {
         .await;
     assert_eq!(
         (ran.code, ran.out.as_str()),
-        (0, "web-01 has its labels.\n"),
+        (0, "web-01 has the labels: env=stage tier=1\n"),
         "{ran:?}"
     );
     assert_eq!(names("env=stage").await, "web-01\n");
@@ -459,7 +459,17 @@ async fn what_is_refused_has_a_code_for_scripts_and_a_sentence_for_people() {
         (&["runs", "follow", "99"], 65, "E_NOT_FOUND"),
         (&["runs", "cancel", "99"], 65, "E_NOT_FOUND"),
         (&["runs", "show", "last"], 64, "E_USAGE"),
-        (&["hosts", "label", "db-01", "a=b"], 65, "E_NOT_FOUND"),
+        (&["hosts", "label", "db-01", "a=b"], 64, "E_SELECTOR"),
+        (&["hosts", "label", "web-01", "a=b=c"], 64, "E_LABEL"),
+        (&["hosts", "drain", "db-01"], 64, "E_SELECTOR"),
+        (&["groups", "save", "a b", "web-01"], 64, "E_NAME"),
+        (&["groups", "save", "web", "wbe-01"], 64, "E_SELECTOR"),
+        (&["groups", "remove", "web"], 65, "E_NOT_FOUND"),
+        (
+            &["run", "--on", "web-01", "--offline", "wait", "--", "true"],
+            64,
+            "E_OPTION",
+        ),
         (&["hosts", "remove", "db-01"], 65, "E_NOT_FOUND"),
         (&["hosts", "show", "db-01"], 64, "E_SELECTOR"),
         (&["run", "--on", "db-01", "--", "true"], 64, "E_SELECTOR"),

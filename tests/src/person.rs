@@ -138,9 +138,48 @@ impl Person {
             .to_owned()
     }
 
+    /// Types a command below a command, such as `label` below `agent` or `group save` below it; gives the interaction's id.
+    ///
+    /// # Panics
+    /// When the sandbox does not take it.
+    pub async fn below(&self, name: &str, path: &str, options: &[(&str, &str)]) -> String {
+        let mut body = self.command(name, options);
+        for (depth, word) in path.split(' ').rev().enumerate() {
+            body["options"] =
+                json!([{"name": word, "type": depth + 1, "options": body["options"]}]);
+        }
+        let (status, answer) = self.act("slash", &body).await;
+        assert_eq!(status, 200, "/{name} {path} {options:?}: {answer}");
+        answer["interaction_id"]
+            .as_str()
+            .expect("an interaction has an id")
+            .to_owned()
+    }
+
     /// `/run` on hosts.
     pub async fn run(&self, on: &str, command: &str) -> String {
         self.slash("run", &[("on", on), ("command", command)]).await
+    }
+
+    /// `/run` that is shown first, and confirmed as it was asked for; gives the interaction of the press, which its card answers.
+    pub async fn run_confirmed(&self, on: &str, command: &str) -> String {
+        let asked = self.run(on, command).await;
+        self.confirms(&asked, "go").await
+    }
+
+    /// Presses the button with this verb of the question that answers an interaction; gives the interaction of the press.
+    ///
+    /// # Panics
+    /// When the question has no such button, or everybody sees it.
+    pub async fn confirms(&self, asked: &str, verb: &str) -> String {
+        let question = self.answer(asked).await;
+        assert!(question.is_ephemeral(), "{question:?}");
+        let prefix = format!("v1:{verb}:");
+        let buttons = question.buttons();
+        let button = buttons.iter().find(|id| id.starts_with(&prefix));
+        let button =
+            button.unwrap_or_else(|| panic!("no {verb} in {buttons:?}: {}", question.text()));
+        self.click(&question, button).await
     }
 
     /// What is suggested while `on:` of a command is typed: names and values.

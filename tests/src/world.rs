@@ -392,7 +392,7 @@ admin = {admin:?}
 id = "operators"
 who = {{ people = [{operator:?}] }}
 where = {{ channels = [{channel:?}] }}
-what = ["view", "run", "cancel", "hold"]
+what = ["view", "run", "cancel", "hold", "manage"]
 hosts = "all"
 [[grant]]
 id = "viewers"

@@ -1,36 +1,45 @@
 //! What the command line is shown.
 
+use shanty_core::admission::GroupRow;
 use shanty_core::facts::{Facts, Metrics};
-use shanty_core::run::{Phase, Progress, Run};
+use shanty_core::ids::{AgentId, HostName, Labels};
+use shanty_core::principal::Principal;
+use shanty_core::run::{Offline, Phase, Progress, Run};
 use shanty_core::selector::fold::fold;
+use shanty_core::view::HostRow;
 use shanty_proto::convert::{labels_to_wire, outcome_to_wire, principal_to_wire};
 use shanty_proto::v1;
 
-use crate::hub::{HostsView, TokenRow};
+use crate::clock::now_ms;
+use crate::hub::{HostsView, SavedGroup, TokenRow};
 
 pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
-    let host = |(agent, enrolled_ms, row): (
-        shanty_core::ids::AgentId,
-        u64,
-        shanty_core::view::HostRow,
-    )| {
-        v1::HostInfo {
-            agent: agent.to_string(),
-            name: row.name.to_string(),
-            labels: labels_to_wire(&row.labels),
-            online: row.online,
-            seen_ms: row.seen_ms,
-            version: row.version,
-            facts: row.facts.as_ref().map(facts),
-            metrics: row.metrics.as_ref().map(metrics),
-            enrolled_ms,
-            spool_full: view.spool_full.contains(&agent),
-        }
+    let host = |(agent, enrolled_ms, row): (AgentId, u64, HostRow)| v1::HostInfo {
+        agent: agent.to_string(),
+        name: row.name.to_string(),
+        labels: labels_to_wire(&row.labels),
+        online: row.online,
+        stale: row.stale,
+        outdated: row.outdated,
+        draining_since_ms: row
+            .draining
+            .as_ref()
+            .map_or(0, |draining| draining.since_ms),
+        draining_by: row
+            .draining
+            .as_ref()
+            .map(|draining| principal_to_wire(&draining.by)),
+        seen_ms: row.seen_ms,
+        version: row.version,
+        facts: row.facts.as_ref().map(facts),
+        metrics: row.metrics.as_ref().map(metrics),
+        enrolled_ms,
+        spool_full: view.spool_full.contains(&agent),
     };
-    let mut hosts: Vec<v1::HostInfo> = view.rows.into_iter().map(host).collect();
-    hosts.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut rows = view.rows;
+    rows.sort_by(|(_, _, a), (_, _, b)| HostRow::order(a, b));
     v1::HostsReply {
-        hosts,
+        hosts: rows.into_iter().map(host).collect(),
         normal: view.normal,
     }
 }
@@ -77,6 +86,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
                 Progress::Queued | Progress::Running => None,
             },
             online: execution.online && execution.outcome().is_none(),
+            skipped: execution.skipped,
         })
         .collect();
     executions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -100,6 +110,40 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         executions,
         expired,
         state: state.to_owned(),
+        offline: match run.spec.offline {
+            Offline::Fail => "fail".to_owned(),
+            Offline::Skip => "skip".to_owned(),
+            Offline::Queue { .. } => "queue".to_owned(),
+        },
+        queued_until_ms: run.queued_until_ms().unwrap_or(0),
+        set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
+    }
+}
+
+pub(super) fn labelled((name, labels): &(HostName, Labels)) -> v1::LabelledHost {
+    v1::LabelledHost {
+        name: name.to_string(),
+        labels: labels_to_wire(labels),
+    }
+}
+
+pub(super) fn group(row: &GroupRow) -> v1::GroupInfo {
+    v1::GroupInfo {
+        name: row.name.clone(),
+        selector: row.selector.clone().unwrap_or_default(),
+        hosts: u32::try_from(row.hosts).unwrap_or(u32::MAX),
+        by: Some(principal_to_wire(&row.by)),
+        saved_ms: row.saved_ms,
+    }
+}
+
+pub(super) fn saved_group(saved: &SavedGroup, by: &Principal) -> v1::GroupInfo {
+    v1::GroupInfo {
+        name: saved.name.clone(),
+        selector: saved.selector.to_string(),
+        hosts: u32::try_from(saved.hosts).unwrap_or(u32::MAX),
+        by: Some(principal_to_wire(by)),
+        saved_ms: now_ms(),
     }
 }
 

@@ -1,12 +1,12 @@
 //! `shanty hosts`: who is there.
 
 use clap::{Args, Subcommand};
-use shanty_core::ids::Labels;
 use shanty_core::text::{count, duration, size};
-use shanty_proto::convert::{labels_from_wire, labels_to_wire};
+use shanty_proto::convert::{labels_from_wire, principal_from_wire};
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
+use super::complete::completer;
 use super::{AdminArgs, exit};
 use crate::clock::now_ms;
 
@@ -21,6 +21,7 @@ pub(super) struct HostsArgs {
 #[derive(Args, Debug)]
 struct ListArgs {
     /// Which hosts, for example: 'env=prod !web-03'
+    #[arg(add = completer())]
     selector: Option<String>,
     /// Print names only, one a line
     #[arg(long)]
@@ -31,20 +32,38 @@ struct ListArgs {
 
 #[derive(Subcommand, Debug)]
 enum HostsCommand {
-    /// Show all that is known of one host
+    /// Show all that is known of hosts
     Show {
-        /// Its name
+        /// Which hosts, for example: web-01
+        #[arg(value_name = "SELECTOR", add = completer())]
         name: String,
         #[command(flatten)]
         admin: AdminArgs,
     },
-    /// Change the labels of a host
+    /// Change the labels of hosts
     Label {
-        /// Its name
-        name: String,
+        /// Which hosts, for example: web-01
+        #[arg(add = completer())]
+        selector: String,
         /// key=value sets a label, key- removes it
         #[arg(required = true, value_name = "KEY=VALUE|KEY-")]
         labels: Vec<String>,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Ask hosts to take no new runs; what runs there goes on
+    Drain {
+        /// Which hosts, for example: web-01
+        #[arg(add = completer())]
+        selector: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Let hosts take new runs again
+    Undrain {
+        /// Which hosts, for example: is:draining
+        #[arg(add = completer())]
+        selector: String,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -64,6 +83,8 @@ impl HostsArgs {
             Some(
                 HostsCommand::Show { admin, .. }
                 | HostsCommand::Label { admin, .. }
+                | HostsCommand::Drain { admin, .. }
+                | HostsCommand::Undrain { admin, .. }
                 | HostsCommand::Remove { admin, .. },
             ) => admin,
         }
@@ -76,10 +97,16 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
         None => list(&client, args.list).await,
         Some(HostsCommand::Show { name, admin }) => show(&client, name, &admin).await,
         Some(HostsCommand::Label {
-            name,
+            selector,
             labels,
             admin,
-        }) => label(&client, name, &labels, &admin).await,
+        }) => label(&client, selector, labels.join(" "), &admin).await,
+        Some(HostsCommand::Drain { selector, admin }) => {
+            drain(&client, selector, true, &admin).await
+        }
+        Some(HostsCommand::Undrain { selector, admin }) => {
+            drain(&client, selector, false, &admin).await
+        }
         Some(HostsCommand::Remove { name, admin }) => {
             let request = v1::HostRemoveRequest { name: name.clone() };
             client
@@ -135,11 +162,7 @@ fn table(hosts: &[v1::HostInfo]) -> Vec<String> {
         "NAME", "STATE", "CPUS", "LOAD", "MEM", "UP", "SYSTEM"
     )];
     for host in hosts {
-        let state = if host.online {
-            "online".to_owned()
-        } else {
-            away(host)
-        };
+        let state = state(host);
         let (cpus, load, memory, up, system) = match (&host.facts, &host.metrics) {
             (Some(facts), Some(metrics)) => (
                 facts.cpus.to_string(),
@@ -163,6 +186,17 @@ fn table(hosts: &[v1::HostInfo]) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// In at most eight characters while something is known.
+fn state(host: &v1::HostInfo) -> String {
+    match host.online {
+        false => away(host),
+        true if host.stale => "stale".to_owned(),
+        true if host.draining_since_ms > 0 => "draining".to_owned(),
+        true if host.outdated => "outdated".to_owned(),
+        true => "online".to_owned(),
+    }
 }
 
 fn away(host: &v1::HostInfo) -> String {
@@ -194,15 +228,11 @@ async fn show(client: &Client, name: String, admin: &AdminArgs) -> Result<u8, Fa
             println!("{}", json(host));
             continue;
         }
-        println!(
-            "{}  {}",
-            host.name,
-            if host.online {
-                "online".to_owned()
-            } else {
-                away(host)
-            }
-        );
+        println!("{}  {}", host.name, state(host));
+        if let Some(Ok(by)) = host.draining_by.as_ref().map(principal_from_wire) {
+            let since = duration(now_ms().saturating_sub(host.draining_since_ms));
+            println!("  draining     for {since}, asked by {by}");
+        }
         println!("  labels       {}", labels(host));
         println!("  agent        {} {}", host.agent, host.version);
         if let Some(facts) = &host.facts {
@@ -240,35 +270,48 @@ async fn show(client: &Client, name: String, admin: &AdminArgs) -> Result<u8, Fa
 
 async fn label(
     client: &Client,
-    name: String,
-    changes: &[String],
+    selector: String,
+    changes: String,
     admin: &AdminArgs,
 ) -> Result<u8, Failure> {
-    let mut set = Labels::default();
-    let mut remove = Vec::new();
-    for change in changes {
-        match (change.split_once('='), change.strip_suffix('-')) {
-            (Some((key, value)), _) => {
-                set.insert(key, value)
-                    .map_err(|error| Failure::usage(error.to_string()))?;
-            }
-            (None, Some(key)) => remove.push(key.to_owned()),
-            (None, None) => {
-                return Err(Failure::usage(format!(
-                    "`{change}` is neither key=value nor key-"
-                )));
-            }
-        }
-    }
-    let request = v1::HostLabelRequest {
-        name: name.clone(),
-        set: labels_to_wire(&set),
-        remove,
-    };
-    client
+    let request = v1::HostLabelRequest { selector, changes };
+    let reply = client
         .call(|mut api| async move { api.host_label(request).await })
         .await?;
-    said(admin, "labelled", &name, "has its labels");
+    for host in &reply.hosts {
+        let labels = labels_from_wire(&host.labels).unwrap_or_default();
+        if admin.json {
+            let event = serde_json::json!({
+                "event": "labelled", "name": host.name, "labels": host.labels,
+            });
+            println!("{event}");
+        } else {
+            println!("{} has the labels: {labels}", host.name);
+        }
+    }
+    Ok(exit::OK)
+}
+
+async fn drain(
+    client: &Client,
+    selector: String,
+    on: bool,
+    admin: &AdminArgs,
+) -> Result<u8, Failure> {
+    let request = v1::HostDrainRequest { selector, on };
+    let reply = client
+        .call(|mut api| async move { api.host_drain(request).await })
+        .await?;
+    let (event, text) = match on {
+        true => ("drained", "takes no new runs"),
+        false => ("undrained", "takes new runs again"),
+    };
+    for name in &reply.names {
+        said(admin, event, name, text);
+    }
+    if reply.names.is_empty() && !admin.json {
+        println!("Nothing changes: they are so already.");
+    }
     Ok(exit::OK)
 }
 
@@ -303,6 +346,8 @@ fn json(host: &v1::HostInfo) -> serde_json::Value {
     serde_json::json!({
         "agent": host.agent, "name": host.name, "labels": host.labels, "online": host.online,
         "seen_ms": host.seen_ms, "version": host.version, "enrolled_ms": host.enrolled_ms,
+        "stale": host.stale, "outdated": host.outdated,
+        "draining_since_ms": host.draining_since_ms,
         "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
     })
 }

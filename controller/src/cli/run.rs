@@ -9,12 +9,13 @@ use shanty_proto::convert::outcome_from_wire;
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
+use super::complete::completer;
 use super::{AdminArgs, exit};
 
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
     /// Which hosts, for example: 'role=web !web-03'
-    #[arg(long, value_name = "SELECTOR")]
+    #[arg(long, value_name = "SELECTOR", add = completer())]
     on: String,
     /// Time before it is stopped, such as 90s or 10m [default: 300s]
     #[arg(long, value_name = "DURATION")]
@@ -22,6 +23,9 @@ pub(super) struct RunArgs {
     /// The user to run as, one that the agents allow
     #[arg(long = "as", value_name = "USER")]
     run_as: Option<String>,
+    /// What becomes of hosts that are away: fail, skip, queue or queue:2h [default: fail]
+    #[arg(long, value_name = "WHAT")]
+    offline: Option<String>,
     /// Start it, print its number, and leave
     #[arg(long)]
     detach: bool,
@@ -39,6 +43,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
         command: args.command.join(" "),
         timeout: args.timeout.unwrap_or_default(),
         run_as: args.run_as.unwrap_or_default(),
+        offline: args.offline.unwrap_or_default(),
     };
     let run = client
         .call(|mut api| async move { api.start_run(request).await })
@@ -110,11 +115,13 @@ pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u
     Ok(exit_code(&run))
 }
 
-/// What scripts get: one host gives its own code, several give 0, 1, or 75 when a host did not run.
+/// What scripts get: one host gives its own code, several give 0, 1, or 75 when a host did not run. What was left out on purpose counts
+/// for nothing.
 pub(super) fn exit_code(run: &v1::RunInfo) -> u8 {
     let outcomes: Vec<Option<i32>> = run
         .executions
         .iter()
+        .filter(|execution| !execution.skipped)
         .map(|execution| {
             let outcome = execution.outcome.as_ref()?;
             outcome_from_wire(outcome).ok()?.how.exit_code()
@@ -169,7 +176,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
             .and_then(|outcome| outcome_from_wire(outcome).ok());
         serde_json::json!({
             "host": execution.name, "agent": execution.agent, "state": execution.state,
-            "online": execution.online,
+            "online": execution.online, "skipped": execution.skipped,
             "exit_code": outcome.as_ref().and_then(|outcome| outcome.how.exit_code()),
             "text": outcome.as_ref().map(|outcome| outcome.how.to_string()),
             "duration_ms": outcome.as_ref().map(|outcome| outcome.duration_ms),
@@ -182,6 +189,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
         "event": "run", "number": run.number, "run": run.run, "state": run.state,
         "selector": run.selector, "command": run.command, "hosts": run.hosts,
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
+        "offline": run.offline, "queued_until_ms": run.queued_until_ms, "set": run.set,
         "executions": executions.collect::<Vec<_>>(),
     })
 }

@@ -146,7 +146,10 @@ fn line(run: &v1::RunInfo) -> String {
         .filter(|execution| is_ok(execution))
         .count();
     let result = match run.state.as_str() {
-        "closed" => format!("{ok}/{} ok", run.executions.len()),
+        "closed" => {
+            let counted = run.executions.iter().filter(|execution| !execution.skipped);
+            format!("{ok}/{} ok", counted.count())
+        }
         state => state.to_owned(),
     };
     let command: String = run
@@ -184,7 +187,11 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     let by = by.map_or_else(|| "unknown".to_owned(), |by| by.to_string());
     println!("#{} {} · {} · by {by}", run.number, run.state, run.hosts);
     println!("  command   {}", run.command.escape_debug());
-    println!("  selector  {}", run.selector);
+    println!("  selector  {} · set {}", run.selector, run.set);
+    if run.queued_until_ms > 0 && run.closed_ms == 0 {
+        let left = duration(run.queued_until_ms.saturating_sub(now_ms()));
+        println!("  offline   hosts that are away are waited for, {left} more");
+    }
     if !run.expired.is_empty() {
         println!("  not run   {}", run.expired);
     }

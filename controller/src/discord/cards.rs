@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use shanty_core::limits::{CARD_BYTES_MAX, COMPONENTS_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX};
-use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget, Card};
+use shanty_core::limits::{
+    CARD_BYTES_MAX, CHOICES_MAX, COMPONENTS_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX,
+};
+use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget, Card, Menu};
 use thiserror::Error;
 use twilight_model::channel::message::Component;
 use twilight_model::channel::message::component::{
-    ActionRow, Button as ButtonComponent, ButtonStyle as Style, Container, TextDisplay,
+    ActionRow, Button as ButtonComponent, ButtonStyle as Style, Container, SelectMenu,
+    SelectMenuOption, SelectMenuType, TextDisplay,
 };
 
 /// Characters of all text displays of a message (Discord).
@@ -22,6 +25,9 @@ const BUTTONS_MAX: usize = 5;
 
 /// Characters of a button's label (Discord).
 const LABEL_CHARS_MAX: usize = 80;
+
+/// Characters of what a menu says while nothing is picked (Discord).
+const PLACEHOLDER_CHARS_MAX: usize = 150;
 
 /// Characters of a button's link (Discord).
 const LINK_CHARS_MAX: usize = 512;
@@ -47,6 +53,9 @@ pub enum CardError {
     /// More buttons than a row may have.
     #[error("card of {0} buttons, more than {BUTTONS_MAX}")]
     Buttons(usize),
+    /// A menu without options, or with more than it may have.
+    #[error("menu of {0} options, not 1 to {CHOICES_MAX}")]
+    Options(usize),
     /// A label without or with too many characters.
     #[error("button label of {0} characters, not 1 to {LABEL_CHARS_MAX}")]
     Label(usize),
@@ -83,6 +92,12 @@ pub fn components(card: &Card) -> Result<Vec<Component>, CardError> {
             id: None,
         }));
     }
+    if let Some(list) = &card.menu {
+        inside.push(Component::ActionRow(ActionRow {
+            components: vec![menu(list)],
+            id: None,
+        }));
+    }
     Ok(vec![Component::Container(Container {
         accent_color: Some(Some(colour(card.accent))),
         components: inside,
@@ -96,7 +111,8 @@ fn check(card: &Card) -> Result<(), CardError> {
         return Err(CardError::Empty);
     }
     let row = usize::from(!card.buttons.is_empty());
-    let count = 1 + card.texts.len() + row + card.buttons.len();
+    let list = 2 * usize::from(card.menu.is_some());
+    let count = 1 + card.texts.len() + row + card.buttons.len() + list;
     if count > COMPONENTS_MAX {
         return Err(CardError::Components(count));
     }
@@ -115,7 +131,33 @@ fn check(card: &Card) -> Result<(), CardError> {
     if bytes > CARD_BYTES_MAX {
         return Err(CardError::Bytes(bytes));
     }
-    check_buttons(&card.buttons)
+    check_buttons(&card.buttons)?;
+    card.menu.as_ref().map_or(Ok(()), check_menu)
+}
+
+fn check_menu(menu: &Menu) -> Result<(), CardError> {
+    let id = units(&menu.custom_id);
+    if id == 0 || id > NAME_CHARS_MAX {
+        return Err(CardError::CustomId(id));
+    }
+    if units(&menu.placeholder) > PLACEHOLDER_CHARS_MAX {
+        return Err(CardError::Label(units(&menu.placeholder)));
+    }
+    if menu.options.is_empty() || menu.options.len() > CHOICES_MAX {
+        return Err(CardError::Options(menu.options.len()));
+    }
+    let mut seen = BTreeSet::new();
+    for (value, label) in &menu.options {
+        for text in [value, label] {
+            if text.trim().is_empty() || units(text) > NAME_CHARS_MAX {
+                return Err(CardError::Label(units(text)));
+            }
+        }
+        if !seen.insert(value) {
+            return Err(CardError::Twice);
+        }
+    }
+    Ok(())
 }
 
 fn check_buttons(buttons: &[Button]) -> Result<(), CardError> {
@@ -148,6 +190,29 @@ fn check_buttons(buttons: &[Button]) -> Result<(), CardError> {
     Ok(())
 }
 
+fn menu(menu: &Menu) -> Component {
+    let option = |(value, label): &(String, String)| SelectMenuOption {
+        default: false,
+        description: None,
+        emoji: None,
+        label: label.clone(),
+        value: value.clone(),
+    };
+    Component::SelectMenu(SelectMenu {
+        channel_types: None,
+        custom_id: menu.custom_id.clone(),
+        default_values: None,
+        disabled: false,
+        id: None,
+        kind: SelectMenuType::Text,
+        max_values: None,
+        min_values: None,
+        options: Some(menu.options.iter().map(option).collect()),
+        placeholder: Some(menu.placeholder.clone()),
+        required: None,
+    })
+}
+
 fn button(button: &Button) -> Component {
     let (custom_id, url, style) = match &button.target {
         ButtonTarget::Press(id) => (Some(id.clone()), None, pressable(button.style)),
@@ -167,6 +232,7 @@ fn button(button: &Button) -> Component {
 
 const fn pressable(style: ButtonStyle) -> Style {
     match style {
+        ButtonStyle::Primary => Style::Primary,
         ButtonStyle::Secondary => Style::Secondary,
         ButtonStyle::Danger => Style::Danger,
     }
@@ -196,6 +262,7 @@ mod tests {
             accent: Accent::Blue,
             texts: texts.iter().map(|text| (*text).to_owned()).collect(),
             buttons,
+            menu: None,
         }
     }
 
@@ -232,6 +299,44 @@ mod tests {
                     { "type": 2, "url": "https://x.example/", "label": "Open", "style": 5 },
                 ]},
             ]}])
+        );
+    }
+
+    #[test]
+    fn a_menu_is_a_row_of_its_own_and_keeps_discords_limits() {
+        let with = |id: &str, options: Vec<(String, String)>| {
+            let menu = Menu {
+                custom_id: id.to_owned(),
+                placeholder: "Pick".to_owned(),
+                options,
+            };
+            components(&Card {
+                menu: Some(menu),
+                ..card(&["x"], vec![])
+            })
+        };
+        let option = |n: usize| (format!("v{n}"), format!("label {n}"));
+        let json = serde_json::to_value(with("v1:x", vec![option(1)]).unwrap()).unwrap();
+        assert_eq!(
+            json[0]["components"][1],
+            serde_json::json!({ "type": 1, "components": [{
+                "type": 3, "custom_id": "v1:x", "disabled": false, "placeholder": "Pick",
+                "options": [{ "default": false, "label": "label 1", "value": "v1" }],
+            }]})
+        );
+        let refused = |id: &str, options, error| assert_eq!(with(id, options), Err(error));
+        refused("v1:x", vec![], CardError::Options(0));
+        refused(
+            "v1:x",
+            (0..26).map(option).collect(),
+            CardError::Options(26),
+        );
+        refused("v1:x", vec![option(1), option(1)], CardError::Twice);
+        refused("", vec![option(1)], CardError::CustomId(0));
+        refused(
+            "v1:x",
+            vec![("v".into(), "l".repeat(101))],
+            CardError::Label(101),
         );
     }
 

@@ -11,8 +11,11 @@ use twilight_model::id::Id;
 use twilight_model::oauth::ApplicationIntegrationType;
 
 pub use asked::{Asked, Asker, HearError, Heard, Verb, hear};
+pub use listing::{Listing, Of};
 
+mod agent;
 mod asked;
+mod listing;
 
 /// Names of commands and options, shared by what is registered and what is read.
 mod names {
@@ -25,6 +28,16 @@ mod names {
     pub(super) const TIMEOUT: &str = "timeout";
     pub(super) const AS: &str = "as";
     pub(super) const STATE: &str = "state";
+    pub(super) const OFFLINE: &str = "offline";
+    pub(super) const AGENT: &str = "agent";
+    pub(super) const LABEL: &str = "label";
+    pub(super) const SET: &str = "set";
+    pub(super) const DRAIN: &str = "drain";
+    pub(super) const GROUP: &str = "group";
+    pub(super) const SAVE: &str = "save";
+    pub(super) const REMOVE: &str = "remove";
+    pub(super) const LIST: &str = "list";
+    pub(super) const NAME: &str = "name";
 }
 
 /// Characters of a string option (Discord).
@@ -38,19 +51,15 @@ pub fn all() -> Vec<Command> {
         hosts(),
         command(names::RUNS, "List the latest runs", vec![]),
         hold(),
+        agent::agent(),
     ]
 }
 
 fn run() -> Command {
-    let on = CommandOption {
-        autocomplete: Some(true),
-        required: Some(true),
-        max_length: Some(OPTION_CHARS_MAX),
-        ..string(
-            names::ON,
-            "Hosts: names, globs, ranges and labels, such as web[01-03] or role=web",
-        )
-    };
+    let on = selector(
+        names::ON,
+        "Hosts: names, globs, ranges and labels, such as web[01-03] or role=web",
+    );
     let text = CommandOption {
         required: Some(true),
         max_length: Some(OPTION_CHARS_MAX),
@@ -67,7 +76,18 @@ fn run() -> Command {
         max_length: Some(64),
         ..string(names::AS, "The user on the hosts to run it as")
     };
-    let options = vec![on, text, timeout, run_as];
+    let offline = CommandOption {
+        choices: Some(
+            ["fail", "skip", "queue:1h", "queue:24h", "queue:7d"]
+                .map(choice)
+                .into(),
+        ),
+        ..string(
+            names::OFFLINE,
+            "What becomes of hosts that are offline; asked when some are",
+        )
+    };
+    let options = vec![on, text, timeout, run_as, offline];
     command(
         names::RUN,
         "Run a command on hosts and follow its output in a thread",
@@ -77,9 +97,11 @@ fn run() -> Command {
 
 fn hosts() -> Command {
     let on = CommandOption {
-        autocomplete: Some(true),
-        max_length: Some(OPTION_CHARS_MAX),
-        ..string(names::ON, "Only these hosts, such as web* or env=prod")
+        required: None,
+        ..selector(
+            names::ON,
+            "Only these hosts, such as web* or env=prod; one alone is shown whole",
+        )
     };
     command(
         names::HOSTS,
@@ -89,24 +111,39 @@ fn hosts() -> Command {
 }
 
 fn hold() -> Command {
-    let choice = |name: &str| CommandOptionChoice {
-        name: name.to_owned(),
-        name_localizations: None,
-        value: CommandOptionChoiceValue::String(name.to_owned()),
-    };
-    let state = CommandOption {
-        choices: Some(vec![choice("on"), choice("off")]),
-        required: Some(true),
-        ..string(
-            names::STATE,
-            "on refuses every new run; off allows them again",
-        )
-    };
+    let state = state("on refuses every new run; off allows them again");
     command(
         names::HOLD,
         "Refuse every new run, or allow them again",
         vec![state],
     )
+}
+
+/// `state:on` or `state:off`.
+fn state(description: &str) -> CommandOption {
+    CommandOption {
+        choices: Some(vec![choice("on"), choice("off")]),
+        required: Some(true),
+        ..string(names::STATE, description)
+    }
+}
+
+fn choice(name: &str) -> CommandOptionChoice {
+    CommandOptionChoice {
+        name: name.to_owned(),
+        name_localizations: None,
+        value: CommandOptionChoiceValue::String(name.to_owned()),
+    }
+}
+
+/// A selector that must be given, completed while it is typed.
+fn selector(name: &str, description: &str) -> CommandOption {
+    CommandOption {
+        autocomplete: Some(true),
+        required: Some(true),
+        max_length: Some(OPTION_CHARS_MAX),
+        ..string(name, description)
+    }
 }
 
 #[expect(
@@ -164,11 +201,8 @@ mod tests {
             (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase())
         };
         let text_ok = |text: &str| (1..=100).contains(&text.chars().count());
-        for command in all() {
-            assert!(name_ok(&command.name) && text_ok(&command.description));
-            assert_eq!(command.contexts, Some(vec![InteractionContextType::Guild]));
-            let required: Vec<_> = command
-                .options
+        fn check(options: &[CommandOption], ok: &dyn Fn(&str, &str) -> bool) {
+            let required: Vec<_> = options
                 .iter()
                 .map(|option| option.required == Some(true))
                 .collect();
@@ -176,39 +210,63 @@ mod tests {
                 required.is_sorted_by(|a, b| a >= b),
                 "required options come first"
             );
-            for option in command.options {
-                assert!(
-                    name_ok(&option.name) && text_ok(&option.description),
-                    "{}",
-                    option.name
-                );
+            assert!(options.len() <= 25);
+            for option in options {
+                assert!(ok(&option.name, &option.description), "{}", option.name);
                 assert!(option.autocomplete.is_none() || option.choices.is_none());
+                check(option.options.as_deref().unwrap_or_default(), ok);
             }
+        }
+        for command in all() {
+            assert!(name_ok(&command.name) && text_ok(&command.description));
+            assert_eq!(command.contexts, Some(vec![InteractionContextType::Guild]));
+            check(&command.options, &|name, text| {
+                name_ok(name) && text_ok(text)
+            });
         }
     }
 
     #[test]
     fn the_set_of_commands() {
-        let names = |command: &Command| {
-            let mut text = format!("/{}", command.name);
-            for option in &command.options {
-                let mark = if option.required == Some(true) {
-                    ""
-                } else {
-                    "?"
+        fn show(path: &str, options: &[CommandOption], all: &mut Vec<String>) {
+            let mut line = path.to_owned();
+            let mut leaf = true;
+            for option in options {
+                let inner = option.options.as_deref().unwrap_or_default();
+                if matches!(
+                    option.kind,
+                    CommandOptionType::SubCommand | CommandOptionType::SubCommandGroup
+                ) {
+                    leaf = false;
+                    show(&format!("{path} {}", option.name), inner, all);
+                    continue;
+                }
+                let mark = match option.required {
+                    Some(true) => "",
+                    _ => "?",
                 };
-                text.push_str(&format!(" {}{mark}", option.name));
+                line.push_str(&format!(" {}{mark}", option.name));
             }
-            text
-        };
-        let shown: Vec<_> = all().iter().map(names).collect();
+            if leaf {
+                all.push(line);
+            }
+        }
+        let mut shown = Vec::new();
+        for command in all() {
+            show(&format!("/{}", command.name), &command.options, &mut shown);
+        }
         assert_eq!(
             shown,
             [
-                "/run on command timeout? as?",
+                "/run on command timeout? as? offline?",
                 "/hosts on?",
                 "/runs",
-                "/hold state"
+                "/hold state",
+                "/agent label on set",
+                "/agent drain on state",
+                "/agent group save name hosts",
+                "/agent group remove name",
+                "/agent group list",
             ]
         );
     }

@@ -167,8 +167,21 @@ impl Publisher {
         };
         let guild = (cursor.guild != 0).then_some(cursor.guild);
         let mut publisher = Self::new(edge, watch, guild, posted);
-        publisher.hosts.clear();
         publisher.resumed = true;
+        // What had begun is not begun again; what still waits for its host has nothing in the thread, and gets its pages.
+        let run = Arc::clone(&publisher.watch.borrow());
+        let waits = |host: &HostOutput| {
+            run.run
+                .execution(host.agent)
+                .is_some_and(|execution| execution.state() == "queued")
+        };
+        for host in &mut publisher.hosts {
+            host.silent = !waits(host);
+        }
+        if publisher.hosts.iter().any(|host| !host.silent) && cursor.thread == cursor.message {
+            // Maybe nobody has opened it yet.
+            publisher.thread = None;
+        }
         publisher
     }
 
@@ -262,7 +275,8 @@ impl Publisher {
         StoreError,
     > {
         let mut all = SelectAll::new();
-        for (index, host) in self.hosts.iter().enumerate() {
+        let heard = |(_, host): &(usize, &HostOutput)| !host.silent;
+        for (index, host) in self.hosts.iter().enumerate().filter(heard) {
             let watch = self.edge.output.watch(host.run, host.agent).await?;
             all.push(WatchStream::new(watch).map(move |stored| (index, stored)));
         }

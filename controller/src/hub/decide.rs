@@ -1,24 +1,24 @@
-//! Requests of people: admission, the record, the answer.
+//! Requests of people: which function takes each, and those that look, stop and hold.
 
-use std::sync::Arc;
-
-use shanty_core::admission::{self, RunRequest};
-use shanty_core::ids::{AgentId, Labels, RunId, RunNumber};
+use shanty_core::admission;
+use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::Kind;
-use shanty_core::limits;
 use shanty_core::policy::Verb;
 use shanty_core::principal::{Asker, Principal};
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{CancelRequest, Event, Run, Spec};
+use shanty_core::run::{CancelRequest, Event, Run};
 use shanty_core::selector::complete::Choice;
 use tokio::sync::oneshot;
 
-use super::handle::{Cancelled, HostsView, NewToken, Request, Snapshot, TokenRow, Which};
+use super::request::{Cancelled, HostsView, Request, Which};
 use super::{After, Hub};
 use crate::clock::now_ms;
 
 /// Runs that a list looks through: somebody with few rights must not hold up everybody.
 const RUNS_LOOKED_AT_MAX: usize = 2_000;
+
+/// Runs that are shown with a host.
+const RUNS_OF_HOST_MAX: usize = 5;
 
 impl Hub {
     /// Takes one request. Only calls.
@@ -29,6 +29,13 @@ impl Hub {
                 request,
                 reply,
             } => self.ask_run(&asker, &request, reply),
+            Request::Confirm {
+                asker,
+                run,
+                choice,
+                reply,
+            } => self.confirm(&asker, run, choice, reply),
+            Request::TakeBack { asker, run, reply } => self.take_back(&asker, run, reply),
             Request::Go { run } => {
                 if self.is_accepted(run) {
                     self.append(Kind::Go(run), After::Go(run));
@@ -81,14 +88,27 @@ impl Hub {
             }
             Request::TokenList { reply } => drop(reply.send(Ok(self.token_rows()))),
             Request::TokenRevoke { user, id, reply } => self.token_revoke(user, id, reply),
-            Request::HostLabel {
-                user,
-                name,
-                set,
-                remove,
+            Request::Label {
+                asker,
+                on,
+                changes,
                 reply,
-            } => {
-                self.host_label(user, &name, &set, &remove, reply);
+            } => self.ask_label(&asker, &on, &changes, reply),
+            Request::Drain {
+                asker,
+                on,
+                drain,
+                reply,
+            } => self.ask_drain(&asker, &on, drain, reply),
+            Request::Groups { asker, reply } => drop(reply.send(self.ask_groups(&asker))),
+            Request::GroupSave {
+                asker,
+                name,
+                on,
+                reply,
+            } => self.ask_group_save(&asker, &name, &on, reply),
+            Request::GroupRemove { asker, name, reply } => {
+                self.ask_group_remove(&asker, &name, reply);
             }
             Request::HostRemove { user, name, reply } => self.host_remove(user, &name, reply),
             Request::Join { join, reply } => self.ask_join(join, reply),
@@ -104,65 +124,6 @@ impl Hub {
             }
             Request::Facts { agent, facts } => self.facts(agent, facts),
             Request::Metrics { agent, metrics } => self.metrics(agent, metrics),
-        }
-    }
-
-    fn ask_run(
-        &mut self,
-        asker: &Asker,
-        request: &RunRequest,
-        reply: oneshot::Sender<Result<Arc<Snapshot>, Refusal>>,
-    ) {
-        if let Some(place) = asker.place()
-            && (self.interactions.contains(&place.interaction)
-                || self.state.interactions.contains_key(&place.interaction))
-        {
-            let what = "This interaction was taken already. Nothing was run twice.";
-            drop(reply.send(Err(Refusal::new(Code::Stale, what, ""))));
-            return;
-        }
-        let seen = |agent| self.seen(agent);
-        let plan = admission::admit_run(&self.context(&seen), asker, request);
-        let plan = match plan {
-            Ok(plan) => plan,
-            Err(refusal) => return self.answer(asker, Verb::Run, Err(refusal), reply),
-        };
-        let spec = Spec {
-            id: RunId::from_bytes(*uuid::Uuid::now_v7().as_bytes()),
-            by: asker.principal(),
-            place: asker.place(),
-            selector: plan.selector,
-            command: plan.command,
-            run_as: plan.run_as,
-            timeout_ms: plan.timeout_ms,
-            targets: plan.targets,
-            digest: plan.digest,
-            grant: plan.grant,
-            seed: plan.seed,
-        };
-        self.interactions
-            .extend(spec.place.map(|place| place.interaction));
-        let after = After::Accepted(spec.id, reply);
-        self.append(Kind::Accepted(spec), after);
-    }
-
-    /// `Accepted` is committed, or could not be.
-    pub(super) fn accepted(
-        &mut self,
-        run: RunId,
-        result: Result<(), Refusal>,
-        reply: oneshot::Sender<Result<Arc<Snapshot>, Refusal>>,
-    ) {
-        let answer = result.and_then(|()| self.snapshot(run).ok_or_else(not_found));
-        let recorded = answer.is_ok();
-        if reply.send(answer).is_err() && recorded {
-            self.expire(run, "nobody waited for the answer any more".to_owned());
-        }
-    }
-
-    pub(super) fn expire(&mut self, run: RunId, reason: String) {
-        if self.is_accepted(run) {
-            self.append(Kind::Expired { run, reason }, After::Nothing);
         }
     }
 
@@ -245,11 +206,32 @@ impl Hub {
                 .is_some_and(|p| !p.spool_full.is_empty())
         };
         let spool_full = agents.iter().copied().filter(full).collect();
+        let runs = match agents.as_slice() {
+            [one] => self.last_runs_of(asker, *one),
+            _ => Vec::new(),
+        };
         Ok(HostsView {
             rows,
             spool_full,
             normal,
+            runs,
         })
+    }
+
+    fn last_runs_of(&self, asker: &Asker, agent: AgentId) -> Vec<Run> {
+        let seen = |agent| self.seen(agent);
+        let ctx = self.context(&seen);
+        let newest = self.state.numbers.values().rev();
+        newest
+            .take(RUNS_LOOKED_AT_MAX)
+            .filter_map(|id| self.state.runs.get(id))
+            .filter(|run| run.execution(agent).is_some())
+            .filter(|run| {
+                admission::admit_on_run(&ctx, asker, Verb::View, &run.spec.targets).is_ok()
+            })
+            .take(RUNS_OF_HOST_MAX)
+            .cloned()
+            .collect()
     }
 
     fn ask_complete(&self, asker: &Asker, typed: &str) -> Vec<Choice> {
@@ -297,93 +279,15 @@ impl Hub {
                         on,
                         by: asker.principal(),
                     },
-                    After::Reply(reply),
+                    After::Hold(reply),
                 );
             }
             Err(refusal) => self.answer(asker, Verb::Hold, Err(refusal), reply),
         }
     }
 
-    fn token_create(
-        &mut self,
-        user: String,
-        labels: Labels,
-        uses_max: u32,
-        ttl_ms: u64,
-        reply: oneshot::Sender<Result<NewToken, Refusal>>,
-    ) {
-        if !(1..=limits::TOKEN_USES_MAX).contains(&uses_max) {
-            let what = format!("A token takes 1 to {} uses.", limits::TOKEN_USES_MAX);
-            drop(reply.send(Err(Refusal::new(Code::TooLong, what, ""))));
-            return;
-        }
-        if !(1_000..=limits::TOKEN_MS.1).contains(&ttl_ms) {
-            let what = "A token lives from 1s to 7d.";
-            drop(reply.send(Err(Refusal::new(
-                Code::Duration,
-                what,
-                "Write for example `30m`.",
-            ))));
-            return;
-        }
-        let Ok(token) = shanty_certs::token::JoinToken::generate(self.parts.ca.pin()) else {
-            let what = "The system gave no random numbers. No token was made.";
-            drop(reply.send(Err(Refusal::new(Code::Token, what, "Try again."))));
-            return;
-        };
-        let expires_ms = now_ms().saturating_add(ttl_ms);
-        let kind = Kind::TokenCreated {
-            token: token.id(),
-            secret_sha256: token.secret_sha256(),
-            labels,
-            uses_max,
-            expires_ms,
-            by: Principal::Local(user),
-        };
-        let new = NewToken {
-            text: token.reveal(),
-            id: token.id(),
-            expires_ms,
-        };
-        self.append(kind, After::Token(new, reply));
-    }
-
-    fn token_rows(&self) -> Vec<TokenRow> {
-        let row = |(id, token): (&String, &shanty_core::journal::TokenEntry)| TokenRow {
-            id: id.clone(),
-            labels: token.labels.clone(),
-            uses: token.uses,
-            uses_max: token.uses_max,
-            expires_ms: token.expires_ms,
-            revoked: token.revoked,
-        };
-        self.state.tokens.iter().map(row).collect()
-    }
-
-    fn token_revoke(
-        &mut self,
-        user: String,
-        id: String,
-        reply: oneshot::Sender<Result<(), Refusal>>,
-    ) {
-        if self.state.tokens.contains_key(&id) {
-            let kind = Kind::TokenRevoked {
-                token: id,
-                by: Principal::Local(user),
-            };
-            self.append(kind, After::Reply(reply));
-        } else {
-            let next = "`shanty token list` shows the ids of all.";
-            drop(reply.send(Err(Refusal::new(
-                Code::NotFound,
-                "There is no such token.",
-                next,
-            ))));
-        }
-    }
-
     /// Answers, and records a refusal of something that would have changed something.
-    fn answer<T>(
+    pub(super) fn answer<T>(
         &mut self,
         asker: &Asker,
         verb: Verb,

@@ -6,8 +6,8 @@ use shanty_core::ids::{AgentId, HostName};
 use shanty_core::journal::{Enrolment, Kind, TokenEntry};
 use shanty_core::refusal::{Code, Refusal};
 use std::time::SystemTime;
-use tokio::sync::oneshot;
 
+use super::request::Reply;
 use super::{After, Hub};
 use crate::clock::now_ms;
 
@@ -38,11 +38,7 @@ pub struct Joined {
 }
 
 impl Hub {
-    pub(super) fn ask_join(
-        &mut self,
-        join: JoinRequest,
-        reply: oneshot::Sender<Result<Joined, Refusal>>,
-    ) {
+    pub(super) fn ask_join(&mut self, join: JoinRequest, reply: Reply<Joined>) {
         if self.is_enrolling() {
             self.joins.push_back((join, reply));
             return;

@@ -6,18 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use shanty_core::admission::Seen;
 use shanty_core::facts::{Facts, Metrics};
-use shanty_core::ids::{AgentId, Labels, RunId};
-use shanty_core::journal::Kind;
+use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
-use shanty_core::principal::Principal;
-use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Event, Held, Phase, Told};
 use shanty_core::selector;
 use shanty_core::view::HostRow;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{After, Hub};
+use super::Hub;
 use crate::clock::{link_ms, now_ms};
 
 /// What is known of a host beside the journal.
@@ -41,8 +38,28 @@ struct Link {
 }
 
 impl Presence {
+    /// A host that an earlier process knew.
+    pub(super) fn was(seen_ms: u64, version: String) -> Self {
+        Self {
+            seen_ms,
+            version,
+            ..Self::default()
+        }
+    }
+
+    /// The version of its agent when it last had a link; empty before.
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
     pub(super) const fn is_online(&self) -> bool {
         self.link.is_some()
+    }
+
+    /// When a message of it was last seen, milliseconds since the Unix epoch; zero means never.
+    pub(super) fn last_seen_ms(&self) -> u64 {
+        let linked = self.link.as_ref();
+        linked.map_or(self.seen_ms, |link| link.seen_ms.load(Ordering::Relaxed))
     }
 
     /// As selectors see it.
@@ -184,7 +201,13 @@ impl Hub {
                 .get(&run)
                 .is_some_and(|run| run.phase != Phase::Accepted);
             if begun {
-                self.drive(run, Event::LinkUp { agent, holds });
+                let may_start = self.may_be_given(agent);
+                let up = Event::LinkUp {
+                    agent,
+                    holds,
+                    may_start,
+                };
+                self.drive(run, up);
             }
         }
     }
@@ -292,95 +315,25 @@ impl Hub {
     pub(super) fn host_row(&self, agent: AgentId) -> Option<(AgentId, u64, HostRow)> {
         let host = self.state.hosts.get(&agent)?;
         let presence = self.presence.get(&agent);
-        let seen_ms = presence.map_or(0, |presence| {
-            presence.link.as_ref().map_or(presence.seen_ms, |link| {
-                link.seen_ms.load(Ordering::Relaxed)
-            })
-        });
+        let seen = presence.map_or_else(Seen::default, Presence::seen);
         let row = HostRow {
             name: host.enrolment.name.clone(),
             labels: host.labels.clone(),
-            online: self.is_online(agent),
-            seen_ms,
-            version: presence
-                .map(|presence| presence.version.clone())
-                .unwrap_or_default(),
-            facts: presence.and_then(|presence| presence.facts.clone()),
-            metrics: presence.and_then(|presence| presence.metrics.clone()),
+            online: seen.online,
+            stale: seen.stale,
+            draining: host.draining.clone(),
+            seen_ms: presence.map_or(0, Presence::last_seen_ms),
+            version: seen.told.version.to_owned(),
+            outdated: selector::is_outdated(seen.told.version, env!("CARGO_PKG_VERSION")),
+            facts: seen.told.facts.cloned(),
+            metrics: seen.told.metrics.cloned(),
         };
         Some((agent, host.enrolled_ms, row))
-    }
-
-    pub(super) fn host_label(
-        &mut self,
-        user: String,
-        name: &str,
-        set: &Labels,
-        remove: &[String],
-        reply: oneshot::Sender<Result<(), Refusal>>,
-    ) {
-        let Some((agent, host)) = self.state.host_named(name) else {
-            drop(reply.send(Err(no_host(name))));
-            return;
-        };
-        let mut labels = Labels::default();
-        // What was asked just before may not be committed yet.
-        let asked = self
-            .pending
-            .iter()
-            .rev()
-            .find_map(|pending| match &pending.record.kind {
-                Kind::Labelled {
-                    agent: of,
-                    labels,
-                    by: _,
-                } if *of == agent => Some(labels),
-                _ => None,
-            });
-        let kept = asked
-            .unwrap_or(&host.labels)
-            .iter()
-            .filter(|(key, _)| !remove.iter().any(|gone| gone == key));
-        for (key, value) in kept.chain(set.iter()) {
-            labels.insert(key, value).ok(); // both were checked when they were made
-        }
-        let kind = Kind::Labelled {
-            agent,
-            labels,
-            by: Principal::Local(user),
-        };
-        self.append(kind, After::Reply(reply));
-    }
-
-    pub(super) fn host_remove(
-        &mut self,
-        user: String,
-        name: &str,
-        reply: oneshot::Sender<Result<(), Refusal>>,
-    ) {
-        let Some((agent, _)) = self.state.host_named(name) else {
-            drop(reply.send(Err(no_host(name))));
-            return;
-        };
-        let kind = Kind::Revoked {
-            agent,
-            by: Principal::Local(user),
-        };
-        self.append(kind, After::Revoked(agent, reply));
     }
 }
 
 fn is_silent(link: &Link) -> bool {
     now_ms().saturating_sub(link.seen_ms.load(Ordering::Relaxed)) > limits::OFFLINE_MS
-}
-
-fn no_host(name: &str) -> Refusal {
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-    Refusal::new(
-        Code::NotFound,
-        format!("There is no host named {shown}."),
-        "`shanty hosts` shows all.",
-    )
 }
 
 pub(super) const fn down(kind: v1::down::Kind) -> v1::Down {

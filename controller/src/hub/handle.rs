@@ -1,207 +1,21 @@
-//! What edges may ask of the hub.
+//! How edges ask the hub.
 
 use std::sync::Arc;
 
-use shanty_core::admission::RunRequest;
-use shanty_core::ids::{AgentId, Labels, RunId, RunNumber};
+use shanty_core::admission::{Confirm, GroupRow, RunRequest};
+use shanty_core::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Run, Told};
 use shanty_core::selector::complete::Choice;
-use shanty_core::view::HostRow;
 use shanty_proto::v1;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use zeroize::Zeroizing;
 
 use super::enrol::{JoinRequest, Joined};
 use super::fleet::LinkUp;
-
-/// A run as it stands, with what its card needs besides.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// The run.
-    pub run: Run,
-    /// The users that its commands run as.
-    pub run_as: Vec<String>,
-    /// Hosts whose commands wait because too much output is not stored.
-    pub spool_full: Vec<String>,
-}
-
-/// Which runs to stop.
-#[derive(Clone, Copy, Debug)]
-pub enum Which {
-    /// The run of a button.
-    Id(RunId),
-    /// The run that somebody typed.
-    Number(RunNumber),
-    /// Every run that is not over.
-    All,
-}
-
-/// What a cancel did.
-#[derive(Clone, Debug, Default)]
-pub struct Cancelled {
-    /// The runs.
-    pub numbers: Vec<RunNumber>,
-    /// Hosts that were told at once, by name.
-    pub told: Vec<String>,
-    /// Hosts that are away and will be told when they return, by name.
-    pub away: Vec<String>,
-}
-
-/// Hosts, as somebody may see them.
-#[derive(Clone, Debug)]
-pub struct HostsView {
-    /// One row each, with its id and when it joined.
-    pub rows: Vec<(AgentId, u64, HostRow)>,
-    /// Hosts whose commands wait.
-    pub spool_full: Vec<AgentId>,
-    /// What was typed, in normal form.
-    pub normal: String,
-}
-
-/// A token that was just made: the only time that its secret is seen.
-#[derive(Clone, Debug)]
-pub struct NewToken {
-    /// All of it.
-    pub text: Zeroizing<String>,
-    /// Its public half.
-    pub id: String,
-    /// Until when, milliseconds since the Unix epoch.
-    pub expires_ms: u64,
-}
-
-/// A token in a list.
-#[derive(Clone, Debug)]
-pub struct TokenRow {
-    /// Its public half.
-    pub id: String,
-    /// Given to every host that joins with it.
-    pub labels: Labels,
-    /// Hosts that joined.
-    pub uses: u32,
-    /// Hosts that may.
-    pub uses_max: u32,
-    /// Until when, milliseconds since the Unix epoch.
-    pub expires_ms: u64,
-    /// Void.
-    pub revoked: bool,
-}
-
-type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
-
-/// Everything that edges ask. Replies that nobody waits for any more are dropped.
-#[expect(
-    missing_docs,
-    reason = "each is described at the method of `Handle` that sends it"
-)]
-pub enum Request {
-    Run {
-        asker: Asker,
-        request: RunRequest,
-        reply: Reply<Arc<Snapshot>>,
-    },
-    Go {
-        run: RunId,
-    },
-    Expire {
-        run: RunId,
-        reason: String,
-    },
-    Cancel {
-        asker: Asker,
-        which: Which,
-        force: bool,
-        reply: Reply<Cancelled>,
-    },
-    Hosts {
-        asker: Asker,
-        on: String,
-        reply: Reply<HostsView>,
-    },
-    Complete {
-        asker: Asker,
-        typed: String,
-        reply: Reply<Vec<Choice>>,
-    },
-    Runs {
-        asker: Asker,
-        limit: usize,
-        reply: Reply<Vec<Run>>,
-    },
-    Show {
-        asker: Asker,
-        number: RunNumber,
-        reply: Reply<Run>,
-    },
-    Watch {
-        run: RunId,
-        reply: Reply<watch::Receiver<Arc<Snapshot>>>,
-    },
-    Hold {
-        asker: Asker,
-        on: bool,
-        reply: Reply<()>,
-    },
-    TokenCreate {
-        user: String,
-        labels: Labels,
-        uses_max: u32,
-        ttl_ms: u64,
-        reply: Reply<NewToken>,
-    },
-    TokenList {
-        reply: Reply<Vec<TokenRow>>,
-    },
-    TokenRevoke {
-        user: String,
-        id: String,
-        reply: Reply<()>,
-    },
-    HostLabel {
-        user: String,
-        name: String,
-        set: Labels,
-        remove: Vec<String>,
-        reply: Reply<()>,
-    },
-    HostRemove {
-        user: String,
-        name: String,
-        reply: Reply<()>,
-    },
-    Join {
-        join: JoinRequest,
-        reply: Reply<Joined>,
-    },
-    LinkUp {
-        link: LinkUp,
-        reply: oneshot::Sender<Result<u64, v1::Refused>>,
-    },
-    LinkDown {
-        agent: AgentId,
-        link: u64,
-    },
-    IsTarget {
-        agent: AgentId,
-        run: RunId,
-        reply: Reply<bool>,
-    },
-    Told {
-        agent: AgentId,
-        run: RunId,
-        told: Told,
-        spool_full: bool,
-    },
-    Facts {
-        agent: AgentId,
-        facts: shanty_core::facts::Facts,
-    },
-    Metrics {
-        agent: AgentId,
-        metrics: shanty_core::facts::Metrics,
-    },
-}
+use super::request::{
+    Answered, Cancelled, HostsView, NewToken, Reply, Request, SavedGroup, Snapshot, TokenRow, Which,
+};
 
 /// The hub, for any number of edges.
 #[derive(Clone)]
@@ -224,18 +38,46 @@ impl Handle {
         self.begun.subscribe()
     }
 
-    /// Asks for a run; what comes back is recorded as accepted and waits for [`Handle::go`]. Dropping the future before it is answered
-    /// gives the run up.
+    /// Asks for a run; what comes back is recorded as accepted and waits for [`Handle::go`], or is a question to show first. Dropping
+    /// the future before it is answered gives the run up.
     ///
     /// # Errors
     /// The refusal to show.
-    pub async fn run(&self, asker: Asker, request: RunRequest) -> Result<Arc<Snapshot>, Refusal> {
+    pub async fn run(&self, asker: Asker, request: RunRequest) -> Result<Answered, Refusal> {
         self.ask(|reply| Request::Run {
             asker,
             request,
             reply,
         })
         .await
+    }
+
+    /// Confirms a run that was shown; what comes back is recorded as accepted and waits for [`Handle::go`].
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn confirm(
+        &self,
+        asker: Asker,
+        run: RunId,
+        choice: Confirm,
+    ) -> Result<Answered, Refusal> {
+        self.ask(|reply| Request::Confirm {
+            asker,
+            run,
+            choice,
+            reply,
+        })
+        .await
+    }
+
+    /// Takes back a run that was shown.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn take_back(&self, asker: Asker, run: RunId) -> Result<(), Refusal> {
+        self.ask(|reply| Request::TakeBack { asker, run, reply })
+            .await
     }
 
     /// The answer was taken where it was asked: the run may start.
@@ -370,25 +212,78 @@ impl Handle {
             .await
     }
 
-    /// Changes the labels of a host.
+    /// Changes the labels of hosts; gives those that changed, with all their labels.
     ///
     /// # Errors
     /// The refusal to show.
-    pub async fn host_label(
+    pub async fn label(
         &self,
-        user: String,
-        name: String,
-        set: Labels,
-        remove: Vec<String>,
-    ) -> Result<(), Refusal> {
-        self.ask(|reply| Request::HostLabel {
-            user,
-            name,
-            set,
-            remove,
+        asker: Asker,
+        on: String,
+        changes: String,
+    ) -> Result<Vec<(HostName, Labels)>, Refusal> {
+        self.ask(|reply| Request::Label {
+            asker,
+            on,
+            changes,
             reply,
         })
         .await
+    }
+
+    /// Asks hosts to take no new runs, or lets them again; gives those for which that is new.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn drain(
+        &self,
+        asker: Asker,
+        on: String,
+        drain: bool,
+    ) -> Result<Vec<HostName>, Refusal> {
+        self.ask(|reply| Request::Drain {
+            asker,
+            on,
+            drain,
+            reply,
+        })
+        .await
+    }
+
+    /// Saved groups.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn groups(&self, asker: Asker) -> Result<Vec<GroupRow>, Refusal> {
+        self.ask(|reply| Request::Groups { asker, reply }).await
+    }
+
+    /// Saves a selector under a name.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn group_save(
+        &self,
+        asker: Asker,
+        name: String,
+        on: String,
+    ) -> Result<SavedGroup, Refusal> {
+        self.ask(|reply| Request::GroupSave {
+            asker,
+            name,
+            on,
+            reply,
+        })
+        .await
+    }
+
+    /// Removes a saved group.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn group_remove(&self, asker: Asker, name: String) -> Result<(), Refusal> {
+        self.ask(|reply| Request::GroupRemove { asker, name, reply })
+            .await
     }
 
     /// Removes a host for good: it may not come back.

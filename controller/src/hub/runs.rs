@@ -11,7 +11,7 @@ use shanty_proto::v1;
 use tokio::sync::watch;
 
 use super::decide::not_found;
-use super::handle::Snapshot;
+use super::request::Snapshot;
 use super::{After, Hub};
 use crate::clock::{link_ms, now_ms};
 use crate::store::StoreError;
@@ -49,13 +49,17 @@ impl Hub {
 
     /// `Go` is committed.
     pub(super) fn begin(&mut self, run: RunId) {
-        let online = self
-            .presence
+        let online = self.presence.iter().filter(|(_, p)| p.is_online());
+        let draining = self
+            .state
+            .hosts
             .iter()
-            .filter(|(_, p)| p.is_online())
-            .map(|(agent, _)| *agent);
-        let online = online.collect();
-        self.drive(run, Event::Begin { online });
+            .filter(|(_, host)| host.draining.is_some());
+        let begin = Event::Begin {
+            online: online.map(|(agent, _)| *agent).collect(),
+            draining: draining.map(|(agent, _)| *agent).collect(),
+        };
+        self.drive(run, begin);
         let local = self
             .state
             .runs
@@ -72,6 +76,7 @@ impl Hub {
     }
 
     pub(super) fn tick(&mut self) {
+        self.note_seen_at_times();
         for (kind, after) in std::mem::take(&mut self.unwritten) {
             self.append(kind, after);
         }
@@ -116,6 +121,9 @@ impl Hub {
                     force,
                 };
                 self.send(agent, v1::down::Kind::Cancel(cancel));
+            }
+            Effect::RecordSent(agent) => {
+                self.append(Kind::Sent { run, agent }, After::Sent(run, agent));
             }
             Effect::RecordStarted(agent) => {
                 self.append(Kind::Started { run, agent }, After::Nothing)
@@ -168,6 +176,7 @@ impl Hub {
             Kind::Go(run) | Kind::Closed(run) => *run,
             Kind::Expired { run, .. }
             | Kind::CancelRequested { run, .. }
+            | Kind::Sent { run, .. }
             | Kind::Started { run, .. }
             | Kind::Finished { run, .. } => *run,
             Kind::TokenCreated { .. }
@@ -176,6 +185,10 @@ impl Hub {
             | Kind::Labelled { .. }
             | Kind::Revoked { .. }
             | Kind::Denied { .. }
+            | Kind::Previewed(_)
+            | Kind::GroupSaved { .. }
+            | Kind::GroupRemoved { .. }
+            | Kind::Drained { .. }
             | Kind::Hold { .. }
             | Kind::Unknown => return,
         };
@@ -234,20 +247,16 @@ impl Hub {
     }
 
     fn run_as(&self, run: &Run) -> Vec<String> {
-        if let Some(user) = &run.spec.run_as {
-            return vec![user.clone()];
+        match &run.spec.run_as {
+            Some(user) => vec![user.clone()],
+            None => self.users_on(run.executions().map(|(agent, _)| agent)),
         }
-        let told = |agent: AgentId| {
-            self.presence
-                .get(&agent)?
-                .facts
-                .as_ref()
-                .map(|f| f.run_as.clone())
-        };
-        let mut users: Vec<String> = run
-            .executions()
-            .filter_map(|(agent, _)| told(agent))
-            .collect();
+    }
+
+    /// The users that commands run as on these hosts unless somebody asks for another.
+    pub(super) fn users_on(&self, agents: impl Iterator<Item = AgentId>) -> Vec<String> {
+        let told = |agent: AgentId| Some(self.presence.get(&agent)?.facts.as_ref()?.run_as.clone());
+        let mut users: Vec<String> = agents.filter_map(told).collect();
         users.sort_unstable();
         users.dedup();
         users.retain(|user| shanty_core::ids::is_word(user));

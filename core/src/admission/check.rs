@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::refusal::{Code, Refusal};
+use crate::run::Offline;
 use crate::text;
 
 pub(super) fn command(command: &str) -> Result<String, Refusal> {
@@ -53,6 +54,34 @@ pub(super) fn timeout(timeout: Option<&str>) -> Result<u64, Refusal> {
             ))
         }
     }
+}
+
+/// What becomes of hosts that are away; nothing when nobody said.
+pub(super) fn offline(typed: Option<&str>) -> Result<Option<Offline>, Refusal> {
+    let Some(typed) = typed else {
+        return Ok(None);
+    };
+    let (shortest, usual, longest) = limits::QUEUE_MS;
+    let typed = typed.trim();
+    let offline = match typed {
+        "fail" => Some(Offline::Fail),
+        "skip" => Some(Offline::Skip),
+        "queue" => Some(Offline::Queue { for_ms: usual }),
+        _ => typed
+            .strip_prefix("queue:")
+            .and_then(text::parse_duration)
+            .filter(|for_ms| (shortest..=longest).contains(for_ms))
+            .map(|for_ms| Offline::Queue { for_ms }),
+    };
+    if offline.is_some() {
+        return Ok(offline);
+    }
+    let shown: String = typed.chars().filter(|c| !c.is_control()).take(20).collect();
+    Err(Refusal::new(
+        Code::BadOption,
+        format!("`{shown}` is nothing that can become of hosts that are offline. Nothing was run."),
+        "Write `fail`, `skip`, `queue`, or `queue:` with a time from 1m to 7d, such as `queue:2h`.",
+    ))
 }
 
 /// Names of users as `useradd` allows them; numbers are refused, since `#-1` and the like have become root elsewhere.

@@ -7,6 +7,9 @@ use crate::limits;
 use crate::policy::Grant;
 use crate::principal::Principal;
 
+mod inventory;
+mod preview;
+
 const GUILD: u64 = 1;
 const OPS: u64 = 5;
 const THREAD: u64 = 55;
@@ -81,6 +84,7 @@ fn ask(asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
         seen: &seen,
         agent_version: "1.0.0",
         seed: 5,
+        confirm_hosts: 10,
     };
     admit_run(&ctx, asker, request)
 }
@@ -268,6 +272,7 @@ fn hold_and_absence_stop_a_run_before_it_is_one() {
         seen: &seen,
         agent_version: "1.0.0",
         seed: 5,
+        confirm_hosts: 10,
     };
     assert_eq!(code(admit_run(&ctx, &local, &run("all", "true"))), "E_HOLD");
 }
@@ -283,6 +288,7 @@ fn completion_shows_only_what_may_be_used() {
         seen: &seen,
         agent_version: "1.0.0",
         seed: 5,
+        confirm_hosts: 10,
     };
     let ops = complete(&ctx, &person(OPERATOR, &[9]), "");
     assert!(ops.iter().any(|choice| choice.value.contains("web")));
@@ -312,10 +318,12 @@ fn removing_a_host_opens_nothing() {
         seen: &seen,
         agent_version: "1.0.0",
         seed: 5,
+        confirm_hosts: 10,
     };
     let target = |n: u8, name: &str| Target {
         agent: agent(n),
         name: name.parse().unwrap(),
+        away: None,
     };
     let may = |targets: &[Target]| {
         admit_on_run(&ctx, &person(OPERATOR, &[9]), Verb::View, targets).is_ok()

@@ -1,10 +1,15 @@
 //! The state machine of a run: what happens now, and what must be done about it.
 
+use std::collections::BTreeSet;
+
 use crate::ids::AgentId;
 use crate::limits;
 use crate::refusal::Code;
 
-use super::{CancelRequest, Execution, How, Outcome, Phase, Progress, Reason, Run};
+use super::{Away, CancelRequest, Execution, How, Offline, Outcome, Phase, Progress, Reason, Run};
+use queue::queue_expired;
+
+mod queue;
 
 /// What an agent says of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +36,12 @@ pub struct Held {
 /// Something that happens to a run after `Go`.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// `Go` is recorded: start on the hosts for which the function says that they are online.
+    /// `Go` is recorded: start on the hosts that can take an order.
     Begin {
         /// Hosts with a link.
-        online: Vec<AgentId>,
+        online: BTreeSet<AgentId>,
+        /// Hosts that take no new runs.
+        draining: BTreeSet<AgentId>,
     },
     /// An earlier process of the controller left the run unfinished.
     Recovered,
@@ -44,6 +51,18 @@ pub enum Event {
         agent: AgentId,
         /// What its first message said of this run; nothing when it does not hold it.
         holds: Option<Held>,
+        /// New runs are not on hold, and the host is not draining.
+        may_start: bool,
+    },
+    /// A hold has ended, or the host drains no more: what waited for that may start.
+    MayStart {
+        /// The host.
+        agent: AgentId,
+    },
+    /// That the order goes to a host that was waited for is recorded.
+    SentRecorded {
+        /// The host.
+        agent: AgentId,
     },
     /// The link of a host ended.
     LinkDown {
@@ -93,6 +112,8 @@ pub enum Effect {
         /// KILL now.
         force: bool,
     },
+    /// Record that the order goes to a host that was waited for, then report [`Event::SentRecorded`].
+    RecordSent(AgentId),
     /// Record that the host confirmed it.
     RecordStarted(AgentId),
     /// Record the outcome, then report [`Event::FinishedRecorded`].
@@ -105,7 +126,7 @@ pub enum Effect {
 
 /// How hosts took a cancel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Away {
+pub struct Reach {
     /// Told at once.
     pub told: Vec<AgentId>,
     /// Away: told when they return.
@@ -116,21 +137,30 @@ impl Run {
     /// Takes one event and says what must be done. `now_ms` is the controller's wall clock.
     pub fn handle(&mut self, event: Event, now_ms: u64, out: &mut Vec<Effect>) {
         match event {
-            Event::Begin { online } => self.begin(&online, now_ms, out),
+            Event::Begin { online, draining } => self.begin(&online, &draining, now_ms, out),
             Event::Recovered => {
                 for execution in self.executions.values_mut() {
                     execution.online = false;
+                    // Only to those that were away an order goes no sooner than that is recorded.
+                    execution.sent |= execution.away.is_none();
                 }
                 self.close_when_done(out);
             }
-            Event::LinkUp { agent, holds } => match holds {
+            Event::LinkUp {
+                agent,
+                holds,
+                may_start,
+            } => match holds {
                 Some(held) => self.held(agent, held, out),
-                None => self.not_held(agent, now_ms, out),
+                None => self.not_held(agent, may_start, now_ms, out),
             },
+            Event::MayStart { agent } => self.may_start(agent, now_ms, out),
+            Event::SentRecorded { agent } => self.sent_recorded(agent, now_ms, out),
             Event::LinkDown { agent } => {
                 if let Some(execution) = self.executions.get_mut(&agent) {
                     execution.online = false;
                     execution.cancel_told = false;
+                    execution.sending = false;
                 }
             }
             Event::Told { agent, told } => self.told(agent, told, out),
@@ -162,8 +192,8 @@ impl Run {
 
     /// Which hosts a cancel has reached, among those that have not ended.
     #[must_use]
-    pub fn cancel_reach(&self) -> Away {
-        let mut reach = Away::default();
+    pub fn cancel_reach(&self) -> Reach {
+        let mut reach = Reach::default();
         for (agent, execution) in &self.executions {
             if execution.outcome().is_none() {
                 let side = if execution.cancel_told {
@@ -177,28 +207,45 @@ impl Run {
         reach
     }
 
-    fn begin(&mut self, online: &[AgentId], now_ms: u64, out: &mut Vec<Effect>) {
-        let not_after_ms = now_ms.saturating_add(limits::ORDER_NOT_AFTER_MS);
+    fn begin(
+        &mut self,
+        online: &BTreeSet<AgentId>,
+        draining: &BTreeSet<AgentId>,
+        now_ms: u64,
+        out: &mut Vec<Effect>,
+    ) {
         let mut unstarted = Vec::new();
+        let mut ready = Vec::new();
         for (agent, execution) in &mut self.executions {
             execution.online = online.contains(agent);
+            let away = match execution.online {
+                false => Some(Away::Offline),
+                true => draining.contains(agent).then_some(Away::Draining),
+            };
+            let waits = matches!(self.spec.offline, Offline::Queue { .. });
             if self.cancel.is_some() {
                 let reason = Reason::new(Code::Closed, "cancelled before it began");
                 unstarted.push((*agent, reason));
-            } else if execution.online {
-                execution.order_sent_ms = Some(now_ms);
-                out.push(Effect::SendOrder {
-                    agent: *agent,
-                    not_after_ms,
-                });
-            } else {
-                let reason = Reason::new(Code::Offline, "the host was offline");
-                unstarted.push((*agent, reason));
+            } else if let (true, Some(was)) = (execution.skipped, execution.away) {
+                unstarted.push((*agent, away_reason(was, "skipped: ")));
+            } else if let (false, Some(is)) = (waits, away) {
+                unstarted.push((*agent, away_reason(is, "")));
+            } else if away.is_none() {
+                // An order to a host that was away is recorded first, when it may have to be known after a restart.
+                execution.sent |= !(waits && execution.away.is_some());
+                ready.push(*agent);
             }
         }
-        for (agent, reason) in unstarted {
-            self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
+        for agent in ready {
+            self.dispatch(agent, now_ms, out);
         }
+        for (agent, reason) in unstarted {
+            self.not_started(agent, reason, out);
+        }
+    }
+
+    fn not_started(&mut self, agent: AgentId, reason: Reason, out: &mut Vec<Effect>) {
+        self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
     }
 
     fn held(&mut self, agent: AgentId, held: Held, out: &mut Vec<Effect>) {
@@ -234,8 +281,9 @@ impl Run {
         }
     }
 
-    fn not_held(&mut self, agent: AgentId, now_ms: u64, out: &mut Vec<Effect>) {
+    fn not_held(&mut self, agent: AgentId, may_start: bool, now_ms: u64, out: &mut Vec<Effect>) {
         let cancelled = self.cancel.is_some();
+        let until_ms = self.queued_until_ms();
         let Some(execution) = self.executions.get_mut(&agent) else {
             return;
         };
@@ -264,13 +312,20 @@ impl Run {
                 });
                 return;
             }
+            _ if until_ms.is_some_and(|until_ms| now_ms < until_ms) => {
+                if may_start {
+                    self.dispatch(agent, now_ms, out);
+                }
+                return;
+            }
+            None if until_ms.is_some() => queue_expired(),
             Some(_) => Reason::new(Code::Expired, "the order did not reach the host in time"),
             None => Reason::new(
                 Code::ControllerRestart,
                 "the controller restarted before it was sent",
             ),
         };
-        self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
+        self.not_started(agent, reason, out);
     }
 
     fn told(&mut self, agent: AgentId, told: Told, out: &mut Vec<Effect>) {
@@ -312,6 +367,7 @@ impl Run {
     fn cancelled(&mut self, request: CancelRequest, out: &mut Vec<Effect>) {
         let force = request.force;
         self.cancel = Some(request);
+        self.cancel_waiting(out);
         for (agent, execution) in &mut self.executions {
             if execution.outcome().is_none() && execution.online {
                 execution.cancel_told = true;
@@ -324,21 +380,32 @@ impl Run {
     }
 
     fn tick(&mut self, now_ms: u64, out: &mut Vec<Effect>) {
-        if self.phase != Phase::Running || self.spec.timeout_ms == 0 {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.expire_waiting(now_ms, out);
+        if self.spec.timeout_ms == 0 {
             return;
         }
         let patience = limits::ORDER_NOT_AFTER_MS + limits::GRACE_MS + limits::AWAY_MS;
-        let deadline = self
-            .accepted_ms
-            .saturating_add(self.spec.timeout_ms)
-            .saturating_add(patience);
-        if now_ms < deadline {
-            return;
-        }
+        let life = self.spec.timeout_ms.saturating_add(patience);
+        let until_ms = self.queued_until_ms();
+        let overdue = |execution: &Execution| {
+            let sent_ms = execution
+                .order_sent_ms
+                .or(until_ms)
+                .unwrap_or(self.accepted_ms);
+            // An order may be lost with its link: then the host is waited for all the same.
+            let begun_ms = match execution.progress {
+                Progress::Queued => sent_ms.max(until_ms.unwrap_or(0)),
+                Progress::Running | Progress::Ending(_) | Progress::Done(_) => sent_ms,
+            };
+            now_ms >= begun_ms.saturating_add(life)
+        };
         let open = self
             .executions
             .iter()
-            .filter(|(_, execution)| execution.outcome().is_none());
+            .filter(|(_, execution)| execution.outcome().is_none() && overdue(execution));
         let open: Vec<(AgentId, bool)> = open
             .map(|(id, execution)| (*id, execution.online))
             .collect();
@@ -366,6 +433,13 @@ impl Run {
             self.closing = true;
             out.push(Effect::RecordClosed);
         }
+    }
+}
+
+fn away_reason(away: Away, skipped: &str) -> Reason {
+    match away {
+        Away::Offline => Reason::new(Code::Offline, format!("{skipped}the host was offline")),
+        Away::Draining => Reason::new(Code::Draining, format!("{skipped}the host is draining")),
     }
 }
 

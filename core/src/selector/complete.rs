@@ -29,7 +29,7 @@ pub struct Choice {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Recent<'a> {
     /// Selectors that they used.
-    pub selectors: &'a [String],
+    pub selectors: &'a [&'a str],
     /// Runs that they may see.
     pub runs: &'a [&'a Run],
 }

@@ -466,7 +466,7 @@ fn is_run_part(part: RunPart, execution: &Execution) -> bool {
         return false;
     };
     match part {
-        RunPart::Failed => !outcome.is_ok(),
+        RunPart::Failed => !outcome.is_ok() && !execution.skipped,
         RunPart::Ok => outcome.is_ok(),
         // Known only beside the others.
         RunPart::Differs => false,

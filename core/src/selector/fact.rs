@@ -284,7 +284,7 @@ pub(super) fn mount_word(mount: &str) -> String {
 }
 
 /// Whether an agent's version is lower than the one that agents should have. What is no version is not called outdated.
-pub(super) fn is_outdated(version: &str, current: &str) -> bool {
+pub fn is_outdated(version: &str, current: &str) -> bool {
     match (version_prefix(version), version_prefix(current)) {
         (Some(version), Some(current)) => version < current,
         (_, None) | (None, _) => false,

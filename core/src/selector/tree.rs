@@ -99,7 +99,7 @@ impl State {
 /// How a run went on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RunPart {
-    /// Ended in any way but with exit 0, or unknown.
+    /// Ended in any way but with exit 0, or unknown; not what was left out on purpose.
     Failed,
     /// Ended with exit 0.
     Ok,

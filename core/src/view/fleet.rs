@@ -1,13 +1,20 @@
 //! Lists: hosts and runs, in tables that fit a phone.
 
-use super::{Accent, Card, inline_code, run_summary};
+use super::{
+    Accent, Button, ButtonStyle, ButtonTarget, Card, Menu, Texts, inline_code, run_summary,
+};
 use crate::facts::{Facts, Metrics};
 use crate::ids::{HostName, Labels};
+use crate::journal::Draining;
 use crate::run::Run;
-use crate::text::{count, duration};
+use crate::selector::fold::natural;
+use crate::text::duration;
 
-/// Rows of a list on one card.
-const ROWS_MAX: usize = 15;
+/// Hosts on one page of a list.
+pub const HOSTS_PAGE: usize = 15;
+
+/// A disk or a memory this full is trouble, percent.
+const FULL_PERCENT: u64 = 90;
 
 /// A host as lists show it.
 #[derive(Clone, Debug)]
@@ -18,28 +25,134 @@ pub struct HostRow {
     pub labels: Labels,
     /// True while it has a link.
     pub online: bool,
+    /// Its link has been silent for longer than it should be.
+    pub stale: bool,
+    /// It takes no new runs.
+    pub draining: Option<Draining>,
     /// When a message of it was last seen, milliseconds since the Unix epoch; zero means never.
     pub seen_ms: u64,
     /// The agent's version.
     pub version: String,
+    /// Its agent is older than the controller.
+    pub outdated: bool,
     /// Told by the agent.
     pub facts: Option<Facts>,
     /// Told by the agent.
     pub metrics: Option<Metrics>,
 }
 
+/// What is wrong with a host, the worst first. Lists are sorted by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// No link.
+    Offline,
+    /// A link that is silent.
+    Stale,
+    /// A disk or the memory is nearly full.
+    Full,
+    /// It takes no new runs.
+    Draining,
+    /// Its agent is older than the controller.
+    Outdated,
+    /// Nothing.
+    None,
+}
+
+impl HostRow {
+    /// What is wrong with it, the worst first.
+    #[must_use]
+    pub fn trouble(&self) -> Trouble {
+        if !self.online {
+            Trouble::Offline
+        } else if self.stale {
+            Trouble::Stale
+        } else if self.disk_percent().max(self.memory_percent()) >= Some(FULL_PERCENT) {
+            Trouble::Full
+        } else if self.draining.is_some() {
+            Trouble::Draining
+        } else if self.outdated {
+            Trouble::Outdated
+        } else {
+            Trouble::None
+        }
+    }
+
+    /// Trouble first, then by name as a person counts.
+    #[must_use]
+    pub fn order(a: &Self, b: &Self) -> std::cmp::Ordering {
+        let names = || natural(a.name.as_str(), b.name.as_str());
+        a.trouble().cmp(&b.trouble()).then_with(names)
+    }
+
+    /// How full its fullest disk is.
+    pub(super) fn disk_percent(&self) -> Option<u64> {
+        let disks = self.metrics.iter().flat_map(|metrics| &metrics.disks);
+        disks
+            .filter(|disk| disk.total_bytes > 0)
+            .map(|disk| disk.used_percent())
+            .max()
+    }
+
+    pub(super) fn memory_percent(&self) -> Option<u64> {
+        let (facts, metrics) = (self.facts.as_ref()?, self.metrics.as_ref()?);
+        percent(metrics.memory_used_bytes, facts.memory_bytes)
+    }
+
+    /// A dot and a word.
+    pub(super) fn state(&self, now_ms: u64) -> String {
+        let ago = duration(now_ms.saturating_sub(self.seen_ms));
+        match self.trouble() {
+            Trouble::Offline if self.seen_ms == 0 => "⚪ offline, never seen".to_owned(),
+            Trouble::Offline => format!("⚪ offline, last seen {ago} ago"),
+            Trouble::Stale => format!("🟡 stale, silent for {ago}"),
+            Trouble::Full => "🟡 online, nearly full".to_owned(),
+            Trouble::Draining => "🟡 online, draining".to_owned(),
+            Trouble::Outdated => "🟡 online, agent outdated".to_owned(),
+            Trouble::None => "🟢 online".to_owned(),
+        }
+    }
+}
+
+/// One page of a list of hosts.
+#[derive(Clone, Copy)]
+pub struct HostsPage<'a> {
+    /// Every host of the list.
+    pub rows: &'a [HostRow],
+    /// The selector in normal form; empty without one.
+    pub selector: &'a str,
+    /// The page, from 0; past the end is the last.
+    pub page: usize,
+    /// Custom ids: of the buttons that lead to the page before and after, and of the menu of hosts.
+    pub ids: &'a dyn Fn(Turn) -> String,
+}
+
+/// What a control of a list does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Shows this page.
+    To(usize),
+    /// Shows one host of this page.
+    Pick(usize),
+}
+
 /// The card of `/hosts`: trouble first.
 #[must_use]
-pub fn hosts_card(mut rows: Vec<HostRow>, selector: &str, now_ms: u64) -> Card {
-    rows.sort_by(|a, b| (a.online, &a.name).cmp(&(b.online, &b.name)));
+pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
+    let mut rows: Vec<&HostRow> = list.rows.iter().collect();
+    rows.sort_by(|a, b| HostRow::order(a, b));
     let offline = rows.iter().filter(|row| !row.online).count();
-    let filter = if selector.is_empty() {
-        String::new()
-    } else {
-        format!(" · {}", inline_code(selector, 120))
+    let troubled = |row: &&&HostRow| row.online && row.trouble() != Trouble::None;
+    let troubled = rows.iter().filter(troubled).count();
+    let filter = match list.selector {
+        "" => String::new(),
+        selector => format!(" · {}", inline_code(selector, 120)),
+    };
+    let look = match troubled {
+        0 => String::new(),
+        n => format!(" · 🟡 {n} to look at"),
     };
     let heading = format!(
-        "### Hosts{filter} · {} · 🟢 {} online · ⚪ {offline} offline",
+        "### Hosts{filter} · {} · 🟢 {} online{look} · ⚪ {offline} offline",
         rows.len(),
         rows.len() - offline
     );
@@ -47,40 +160,76 @@ pub fn hosts_card(mut rows: Vec<HostRow>, selector: &str, now_ms: u64) -> Card {
         let text = format!(
             "{heading}\nNo host has joined yet. `shanty token create` makes a token for one."
         );
-        return Card {
-            accent: Accent::Amber,
-            texts: vec![text],
-            buttons: Vec::new(),
-        };
+        return Card::new(Accent::Amber, vec![text]);
     }
-    let shown = rows.iter().take(ROWS_MAX);
-    let mut texts = vec![heading];
-    let width = shown
-        .clone()
-        .map(|row| row.name.as_str().len())
-        .max()
-        .unwrap_or(0)
-        .clamp(4, 20);
-    let mut table = vec![format!("  {:width$}  cpu  load   mem  disk  up", "host")];
-    table.extend(shown.clone().map(|row| table_row(row, width, now_ms)));
-    texts.push(format!("```\n{}\n```", table.join("\n")));
-    texts.push(shown.map(about).collect::<Vec<_>>().join("\n"));
-    if rows.len() > ROWS_MAX {
-        let rest = count(rows.len() - ROWS_MAX, "more host");
-        texts.push(format!(
-            "-# and {rest}: narrow the list with `on:`, or use `shanty hosts`"
-        ));
+    let pages = rows.len().div_ceil(HOSTS_PAGE);
+    let page = list.page.min(pages - 1);
+    let shown: Vec<&HostRow> = rows
+        .iter()
+        .skip(page * HOSTS_PAGE)
+        .take(HOSTS_PAGE)
+        .copied()
+        .collect();
+    let mut texts = Texts::with(heading);
+    texts.add(Some(table(&shown, now_ms)));
+    texts.add(Some(whole_lines(shown.iter().map(|row| about(row)), 1_900)));
+    if pages > 1 {
+        texts.add(Some(format!(
+            "-# page {}/{pages} · trouble first",
+            page + 1
+        )));
     }
-    let accent = if offline == 0 {
-        Accent::Green
-    } else {
-        Accent::Amber
-    };
+    let names = shown.iter().map(|row| {
+        let name = row.name.to_string();
+        let label: String = format!("{name} · {}", row.state(now_ms))
+            .chars()
+            .take(100)
+            .collect();
+        (name, label)
+    });
     Card {
-        accent,
-        texts,
-        buttons: Vec::new(),
+        accent: if offline + troubled == 0 {
+            Accent::Green
+        } else {
+            Accent::Amber
+        },
+        texts: texts.into_blocks(),
+        buttons: turns(page, pages, list.ids),
+        menu: Some(Menu {
+            custom_id: (list.ids)(Turn::Pick(page)),
+            placeholder: "Show all of one host …".to_owned(),
+            options: names.collect(),
+        }),
     }
+}
+
+fn turns(page: usize, pages: usize, ids: &dyn Fn(Turn) -> String) -> Vec<Button> {
+    let turn = |label: &str, to: usize| Button {
+        label: label.to_owned(),
+        target: ButtonTarget::Press(ids(Turn::To(to))),
+        style: ButtonStyle::Secondary,
+    };
+    let back = page.checked_sub(1).map(|to| turn("◀", to));
+    let on = (page + 1 < pages).then(|| turn("▶", page + 1));
+    back.into_iter().chain(on).collect()
+}
+
+/// Lines up to a number of characters; how many were left out is said.
+pub(super) fn whole_lines(lines: impl Iterator<Item = String>, chars_max: usize) -> String {
+    let (mut text, mut left_out) = (String::new(), 0);
+    for line in lines {
+        if left_out > 0 || text.encode_utf16().count() + line.encode_utf16().count() >= chars_max {
+            left_out += 1;
+        } else {
+            let between = if text.is_empty() { "" } else { "\n" };
+            text.push_str(between);
+            text.push_str(&line);
+        }
+    }
+    if left_out > 0 {
+        text.push_str(&format!("\n-# … and {left_out} more"));
+    }
+    text
 }
 
 /// The card of `/runs`: newest first.
@@ -100,43 +249,43 @@ pub fn runs_card(runs: &[&Run]) -> Card {
             run.accepted_ms / 1_000
         ));
     }
-    Card {
-        accent: Accent::Blue,
-        texts: vec![lines.join("\n")],
-        buttons: Vec::new(),
-    }
+    Card::new(Accent::Blue, vec![lines.join("\n")])
+}
+
+fn table(shown: &[&HostRow], now_ms: u64) -> String {
+    let longest = shown.iter().map(|row| row.name.as_str().len()).max();
+    let width = longest.unwrap_or(0).clamp(4, 20);
+    let mut lines = vec![format!("  {:width$}  cpu  load   mem  disk  up", "host")];
+    lines.extend(shown.iter().map(|row| table_row(row, width, now_ms)));
+    // Colours are a help where they are shown; the words say all.
+    format!("```diff\n{}\n```", lines.join("\n"))
 }
 
 fn table_row(row: &HostRow, width: usize, now_ms: u64) -> String {
     let name: String = row.name.as_str().chars().take(width).collect();
+    let mark = match row.trouble() {
+        Trouble::Offline => '-',
+        Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => '!',
+        Trouble::None => '+',
+    };
     let (Some(facts), Some(metrics), true) = (&row.facts, &row.metrics, row.online) else {
         let seen = match row.seen_ms {
             0 => "never seen".to_owned(),
             seen => format!("last seen {} ago", duration(now_ms.saturating_sub(seen))),
         };
         return if row.online {
-            format!("+ {name:width$}  just connected")
+            format!("{mark} {name:width$}  just connected")
         } else {
-            format!("- {name:width$}  offline, {seen}")
+            format!("{mark} {name:width$}  offline, {seen}")
         };
     };
-    let disk = metrics
-        .disks
-        .iter()
-        .filter(|disk| disk.total_bytes > 0)
-        .map(|disk| {
-            percent(
-                disk.total_bytes.saturating_sub(disk.available_bytes),
-                disk.total_bytes,
-            )
-        })
-        .max()
-        .map_or("-".to_owned(), |used| format!("{used}%"));
-    let memory = percent(metrics.memory_used_bytes, facts.memory_bytes);
+    let shown = |percent: Option<u64>| percent.map_or("-".to_owned(), |used| format!("{used}%"));
     format!(
-        "+ {name:width$} {:>4} {:>5.2} {memory:>4}% {disk:>5}  {}",
+        "{mark} {name:width$} {:>4} {:>5.2} {:>5} {:>5}  {}",
         facts.cpus,
         metrics.load1,
+        shown(row.memory_percent()),
+        shown(row.disk_percent()),
         duration(metrics.uptime_s.saturating_mul(1_000))
     )
 }
@@ -146,10 +295,10 @@ fn about(row: &HostRow) -> String {
     let labels = if labels.is_empty() {
         String::new()
     } else {
-        format!(" · `{labels}`")
+        format!(" · {}", inline_code(&labels, 80))
     };
     let facts = row.facts.as_ref().map_or_else(String::new, |facts| {
-        let plain = |text: &str| super::escape_markdown(&text.chars().take(40).collect::<String>());
+        let plain = |text: &str| super::escape_markdown(&text.chars().take(24).collect::<String>());
         format!(
             " · {} · {} · {} · as {}",
             plain(&facts.os),
@@ -158,26 +307,36 @@ fn about(row: &HostRow) -> String {
             plain(&facts.run_as)
         )
     });
-    format!("-# **{}**{labels}{facts}", row.name)
+    let trouble = match row.trouble() {
+        Trouble::None | Trouble::Offline => String::new(),
+        Trouble::Stale => " · **stale**".to_owned(),
+        Trouble::Full => " · **nearly full**".to_owned(),
+        Trouble::Draining => " · **draining**".to_owned(),
+        Trouble::Outdated => " · **agent outdated**".to_owned(),
+    };
+    format!("-# **{}**{trouble}{labels}{facts}", row.name)
 }
 
-fn percent(part: u64, whole: u64) -> u64 {
-    part.saturating_mul(100).checked_div(whole).unwrap_or(0)
+fn percent(part: u64, whole: u64) -> Option<u64> {
+    part.saturating_mul(100).checked_div(whole)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::facts::Disk;
+    use crate::principal::Principal;
 
-    #[test]
-    fn hosts_in_trouble_come_first() {
-        let up = HostRow {
-            name: "web-01".parse().unwrap(),
+    fn healthy(name: &str) -> HostRow {
+        HostRow {
+            name: name.parse().unwrap(),
             labels: Labels::parse("role=web,env=prod").unwrap(),
             online: true,
+            stale: false,
+            draining: None,
             seen_ms: 1_000,
             version: "0.1.0".into(),
+            outdated: false,
             facts: Some(Facts {
                 os: "Debian GNU/Linux 12".into(),
                 kernel: "6.1.0-37-amd64".into(),
@@ -197,15 +356,100 @@ mod tests {
                     available_bytes: 49,
                 }],
             }),
+        }
+    }
+
+    fn troubled() -> Vec<HostRow> {
+        let mut rows = vec![healthy("web-10"), healthy("web-9")];
+        let mut add = |name: &str, change: &dyn Fn(&mut HostRow)| {
+            let mut row = healthy(name);
+            change(&mut row);
+            rows.push(row);
         };
-        let down = HostRow {
-            name: "db-01".parse().unwrap(),
-            online: false,
-            facts: None,
-            metrics: None,
-            ..up.clone()
+        add("cache-1", &|row| row.outdated = true);
+        add("lb-1", &|row| {
+            row.draining = Some(Draining {
+                by: Principal::Discord(7),
+                since_ms: 1,
+            });
+        });
+        add("db-02", &|row| {
+            row.metrics.as_mut().unwrap().disks[0].available_bytes = 9;
+        });
+        add("mail", &|row| row.stale = true);
+        add("db-01", &|row| {
+            row.online = false;
+            (row.facts, row.metrics) = (None, None);
+        });
+        rows
+    }
+
+    fn card(rows: &[HostRow], selector: &str, page: usize) -> Card {
+        let ids = |turn| format!("{turn:?}");
+        let list = HostsPage {
+            rows,
+            selector,
+            page,
+            ids: &ids,
         };
-        let card = hosts_card(vec![up, down], "env=prod", 241_000);
+        hosts_card(list, 241_000)
+    }
+
+    #[test]
+    fn hosts_in_trouble_come_first() {
+        let card = card(&troubled(), "env=prod", 0);
         insta::assert_snapshot!(card.texts.join("\n--\n"));
+        assert_eq!(card.buttons, []);
+        assert_eq!(
+            card.menu.unwrap().options[0].1,
+            "db-01 · ⚪ offline, last seen 4m ago"
+        );
+    }
+
+    #[test]
+    fn pages_lead_to_one_another() {
+        let rows: Vec<HostRow> = (1..=31).map(|n| healthy(&format!("web-{n}"))).collect();
+        let told = |page: usize| {
+            let card = card(&rows, "", page);
+            let last = card.texts.last().cloned().unwrap_or_default();
+            let buttons: Vec<String> = card
+                .buttons
+                .iter()
+                .map(|b| format!("{:?}", b.target))
+                .collect();
+            format!("{last} {}", buttons.join(" "))
+        };
+        assert_eq!(told(0), "-# page 1/3 · trouble first Press(\"To(1)\")");
+        assert_eq!(
+            told(1),
+            "-# page 2/3 · trouble first Press(\"To(0)\") Press(\"To(2)\")"
+        );
+        // Hosts have left since the button was drawn: the last page is shown.
+        assert_eq!(told(9), "-# page 3/3 · trouble first Press(\"To(1)\")");
+    }
+
+    #[test]
+    fn a_page_of_the_widest_hosts_fits_a_card() {
+        let wide = |n: usize| {
+            let mut row = healthy(&format!("{n:0>63}"));
+            for key in 0..64 {
+                row.labels
+                    .insert(&format!("{key:0>63}"), &"v".repeat(63))
+                    .unwrap();
+            }
+            let facts = row.facts.as_mut().unwrap();
+            let hostile = "`*_~|>#[](<@&1>:)\u{202e}".repeat(20);
+            facts.os = hostile.clone();
+            facts.run_as = hostile.clone();
+            facts.kernel = hostile;
+            row
+        };
+        let rows: Vec<HostRow> = (0..HOSTS_PAGE).map(wide).collect();
+        let card = card(&rows, &"x".repeat(6_000), 0);
+        let units = |text: &String| text.encode_utf16().count();
+        assert!(card.texts.iter().all(|text| units(text) <= 2_000));
+        assert!(card.texts.iter().map(units).sum::<usize>() <= 4_000);
+        assert!(card.texts.len() >= 3, "{:?}", card.texts);
+        assert!(card.texts[2].contains("more"), "{}", card.texts[2]);
     }
 }

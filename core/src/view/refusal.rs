@@ -18,11 +18,7 @@ pub fn refusal_card(refusal: &Refusal) -> Card {
         text.push_str(&refusal.next);
     }
     text.push_str(&format!("\n-# {}", refusal.code));
-    Card {
-        accent: Accent::Red,
-        texts: vec![text],
-        buttons: Vec::new(),
-    }
+    Card::new(Accent::Red, vec![text])
 }
 
 /// At most `chars_max` characters, said so when some are left out.

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, inline_code};
+use super::{Button, ButtonStyle, ButtonTarget, Card, Texts, inline_code};
 use crate::limits;
-use crate::run::{Execution, How, Phase, Run};
+use crate::run::{Away, Execution, How, Offline, Phase, Progress, Run};
 use crate::selector::fold::fold;
 use crate::text::{count, duration, size};
+use verdict::Verdict;
+
+mod verdict;
 
 /// Rows of the card that stand for one host each; more hosts are grouped.
 const HOST_ROWS_MAX: usize = 10;
@@ -42,11 +45,11 @@ pub fn run_card(run: &Run, scene: &Scene) -> Card {
         texts.add(inlined(run, scene));
     }
     texts.add(scene.remark.clone());
-    let texts = texts.0;
     Card {
         accent: verdict.accent,
-        texts,
+        texts: texts.into_blocks(),
         buttons: buttons(run, scene),
+        menu: None,
     }
 }
 
@@ -75,91 +78,6 @@ pub fn thread_name(run: &Run) -> String {
         .collect();
     let name = format!("{} {} · {}", run.number, command.trim(), target(run));
     name.chars().take(limits::NAME_CHARS_MAX).collect()
-}
-
-/// Blocks that fit one card together, counted as Discord counts. The heading always does; what does not fit is left out whole.
-struct Texts(Vec<String>);
-
-impl Texts {
-    fn with(heading: String) -> Self {
-        Self(vec![heading])
-    }
-
-    fn add(&mut self, text: Option<String>) {
-        let Some(text) = text else {
-            return;
-        };
-        let all = || self.0.iter().chain([&text]);
-        let fits = units(&text) <= limits::TEXT_DISPLAY_CHARS_MAX
-            && all().map(|text| units(text)).sum::<usize>() <= limits::CARD_CHARS_MAX
-            && all().map(|text| text.len() + 12).sum::<usize>() <= limits::CARD_BYTES_MAX;
-        if fits {
-            self.0.push(text);
-        }
-    }
-}
-
-fn units(text: &str) -> usize {
-    text.encode_utf16().count()
-}
-
-struct Verdict {
-    mark: &'static str,
-    accent: Accent,
-    words: String,
-}
-
-impl Verdict {
-    fn of(run: &Run) -> Self {
-        let executions: Vec<&Execution> =
-            run.executions().map(|(_, execution)| execution).collect();
-        let say = |mark, accent, words: String| Self {
-            mark,
-            accent,
-            words,
-        };
-        if matches!(run.phase, Phase::Expired(_)) {
-            return say("✖", Accent::Grey, "not started".to_owned());
-        }
-        if !run.is_over() && !run.all_ended() {
-            return match (&run.cancel, executions.len()) {
-                (Some(_), _) => say("⏹", Accent::Blue, "stopping".to_owned()),
-                (None, 1) => say("▶", Accent::Blue, "running".to_owned()),
-                (None, all) => {
-                    let ended = executions.iter().filter(|e| e.outcome().is_some()).count();
-                    say("▶", Accent::Blue, format!("{ended}/{all}"))
-                }
-            };
-        }
-        let took = executions
-            .iter()
-            .filter_map(|e| e.outcome())
-            .map(|o| o.duration_ms)
-            .max();
-        let took = duration(took.unwrap_or(0));
-        let ok = executions
-            .iter()
-            .filter(|e| e.outcome().is_some_and(|o| o.is_ok()))
-            .count();
-        let lost = executions
-            .iter()
-            .any(|e| matches!(how(e), Some(How::Lost(_))));
-        let words = match &executions[..] {
-            [one] => {
-                let how = how(one).map_or_else(String::new, ToString::to_string);
-                let ran = how_ran(one);
-                if ran { format!("{how} · {took}") } else { how }
-            }
-            all => format!("{ok}/{} ok · {took}", all.len()),
-        };
-        match &run.cancel {
-            Some(_) if ok < executions.len() => say("⏹", Accent::Grey, words),
-            _ if ok == executions.len() => say("✅", Accent::Green, words),
-            _ if lost => say("❔", Accent::Amber, words),
-            _ if ok == 0 => say("❌", Accent::Red, words),
-            _ => say("⚠", Accent::Amber, words),
-        }
-    }
 }
 
 fn how(execution: &Execution) -> Option<&How> {
@@ -289,6 +207,7 @@ fn state_words(execution: &Execution) -> String {
 fn notes(run: &Run, scene: &Scene) -> Option<String> {
     let mut notes = Vec::new();
     notes.extend(cancel_note(run));
+    notes.extend(away_note(run));
     let folded = |pick: &dyn Fn(&Execution) -> bool| {
         let picked: Vec<_> = run.executions().filter(|(_, e)| pick(e)).collect();
         (
@@ -334,6 +253,33 @@ fn notes(run: &Run, scene: &Scene) -> Option<String> {
             .collect::<Vec<_>>()
             .join("\n"),
     )
+}
+
+/// What became of hosts that were away: left out, or waited for until a time.
+fn away_note(run: &Run) -> Option<String> {
+    let named = |pick: &dyn Fn(&Execution) -> bool| {
+        let picked = run.executions().filter(|(_, e)| pick(e));
+        fold(picked.map(|(_, e)| e.name.as_str()))
+    };
+    if run.spec.offline == Offline::Skip {
+        let skipped = |away| named(&|e| e.skipped && e.away == Some(away));
+        let said = [Away::Offline, Away::Draining]
+            .into_iter()
+            .filter_map(|away| {
+                let names = skipped(away);
+                (!names.is_empty()).then(|| format!("{names} ({})", away.as_str()))
+            });
+        let said: Vec<String> = said.collect();
+        return (!said.is_empty()).then(|| format!("⏭ left out: {}", said.join(" · ")));
+    }
+    let until_ms = run.queued_until_ms()?;
+    let waits = named(&|e| e.progress == Progress::Queued && !e.order_on_its_way());
+    (!waits.is_empty() && !run.is_over()).then(|| {
+        format!(
+            "⏳ waits for {waits}: starts once when they can take it, until <t:{}:f>",
+            until_ms / 1_000
+        )
+    })
 }
 
 /// Keeps apart: stopped, still stopping, not reached, ended before.

@@ -2,21 +2,25 @@
 
 use crate::output::sanitise::push_visible;
 
-/// Text as inline code, one line, at most `chars_max` characters before it is cut with `…`. Control and invisible characters are
+/// Text as inline code, one line, at most `chars_max` characters as they are shown before it is cut with `…`. Control and invisible characters are
 /// made visible, so that what is approved by eye is what runs.
 #[must_use]
 pub fn inline_code(text: &str, chars_max: usize) -> String {
     let mut shown = String::new();
-    for (at, c) in text.chars().enumerate() {
-        if at == chars_max {
+    let mut units = 0;
+    for c in text.chars() {
+        let mut piece = String::new();
+        match c {
+            '\n' => piece.push('⏎'),
+            '\t' => piece.push('␉'),
+            c => push_visible(c, &mut piece),
+        }
+        units += piece.encode_utf16().count();
+        if units > chars_max {
             shown.push('…');
             break;
         }
-        match c {
-            '\n' => shown.push('⏎'),
-            '\t' => shown.push('␉'),
-            c => push_visible(c, &mut shown),
-        }
+        shown.push_str(&piece);
     }
     if !shown.contains('`') {
         return format!("`{shown}`");
@@ -68,7 +72,9 @@ mod tests {
         assert_eq!(inline_code("a```b", 20), "`` a`\u{200b}``b ``");
         assert_eq!(inline_code("one\nrm -rf /", 40), "`one⏎rm -rf /`");
         assert_eq!(inline_code("abcdef", 3), "`abc…`");
-        assert_eq!(inline_code("a\u{202e}b", 9), "`a⟨U+202E⟩b`");
+        assert_eq!(inline_code("abc", 3), "`abc`");
+        assert_eq!(inline_code("a\u{202e}\u{202e}b", 12), "`a⟨U+202E⟩…`");
+        assert_eq!(inline_code("a\u{202e}b", 10), "`a⟨U+202E⟩b`");
         assert_eq!(inline_code("\u{1b}[31m", 9), "`␛[31m`");
     }
 

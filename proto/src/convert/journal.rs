@@ -2,9 +2,9 @@
 
 use shanty_core::journal::{Enrolment, Kind, Record};
 use shanty_core::principal::{Place, Principal};
-use shanty_core::run::{How, Outcome, Reason, Spec};
 
-use super::{ConvertError, digest, id, labels_from_wire, labels_to_wire, target};
+use super::run::{outcome_from_wire, outcome_to_wire, spec_from_wire, spec_to_wire};
+use super::{ConvertError, digest, id, labels_from_wire, labels_to_wire};
 use crate::v1;
 
 /// A record as it is stored.
@@ -70,7 +70,7 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             agent: agent.to_string(),
             by: Some(principal_to_wire(by)),
         }),
-        Kind::Accepted(spec) => Wire::Accepted(accepted_to_wire(spec)),
+        Kind::Accepted(spec) => Wire::Accepted(spec_to_wire(spec)),
         Kind::Denied {
             by,
             place,
@@ -109,8 +109,27 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             agent: agent.to_string(),
             outcome: Some(outcome_to_wire(outcome)),
         }),
+        Kind::Sent { run, agent } => Wire::Sent(v1::Sent {
+            run: run.to_string(),
+            agent: agent.to_string(),
+        }),
         Kind::Closed(run) => Wire::Closed(v1::Closed {
             run: run.to_string(),
+        }),
+        Kind::Previewed(spec) => Wire::Previewed(spec_to_wire(spec)),
+        Kind::GroupSaved { name, selector, by } => Wire::GroupSaved(v1::GroupSaved {
+            name: name.clone(),
+            selector: selector.clone(),
+            by: Some(principal_to_wire(by)),
+        }),
+        Kind::GroupRemoved { name, by } => Wire::GroupRemoved(v1::GroupRemoved {
+            name: name.clone(),
+            by: Some(principal_to_wire(by)),
+        }),
+        Kind::Drained { agent, on, by } => Wire::Drained(v1::Drained {
+            agent: agent.to_string(),
+            on: *on,
+            by: Some(principal_to_wire(by)),
         }),
         Kind::Hold { on, by } => Wire::Hold(v1::Hold {
             on: *on,
@@ -152,7 +171,7 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             agent: id(&r.agent, "agent")?,
             by: principal(r.by.as_ref())?,
         },
-        Wire::Accepted(a) => Kind::Accepted(accepted_from_wire(a)?),
+        Wire::Accepted(a) => Kind::Accepted(spec_from_wire(a)?),
         Wire::Denied(d) => Kind::Denied {
             by: principal(d.by.as_ref())?,
             place: d.place.as_ref().map(place_from_wire),
@@ -181,7 +200,26 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
                 f.outcome.as_ref().ok_or(ConvertError::Missing("outcome"))?,
             )?,
         },
+        Wire::Sent(s) => Kind::Sent {
+            run: id(&s.run, "run")?,
+            agent: id(&s.agent, "agent")?,
+        },
         Wire::Closed(c) => Kind::Closed(id(&c.run, "run")?),
+        Wire::Previewed(p) => Kind::Previewed(spec_from_wire(p)?),
+        Wire::GroupSaved(g) => Kind::GroupSaved {
+            name: g.name.clone(),
+            selector: g.selector.clone(),
+            by: principal(g.by.as_ref())?,
+        },
+        Wire::GroupRemoved(g) => Kind::GroupRemoved {
+            name: g.name.clone(),
+            by: principal(g.by.as_ref())?,
+        },
+        Wire::Drained(d) => Kind::Drained {
+            agent: id(&d.agent, "agent")?,
+            on: d.on,
+            by: principal(d.by.as_ref())?,
+        },
         Wire::Hold(h) => Kind::Hold {
             on: h.on,
             by: principal(h.by.as_ref())?,
@@ -189,51 +227,7 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
     })
 }
 
-fn accepted_to_wire(spec: &Spec) -> v1::Accepted {
-    v1::Accepted {
-        run: spec.id.to_string(),
-        by: Some(principal_to_wire(&spec.by)),
-        place: spec.place.as_ref().map(place_to_wire),
-        selector: spec.selector.clone(),
-        command: spec.command.clone(),
-        run_as: spec.run_as.clone().unwrap_or_default(),
-        timeout_ms: spec.timeout_ms,
-        targets: spec
-            .targets
-            .iter()
-            .map(|t| v1::Target {
-                agent: t.agent.to_string(),
-                name: t.name.to_string(),
-            })
-            .collect(),
-        digest: spec.digest.to_vec(),
-        grant: spec.grant.clone().unwrap_or_default(),
-        seed: spec.seed,
-    }
-}
-
-fn accepted_from_wire(accepted: &v1::Accepted) -> Result<Spec, ConvertError> {
-    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-    Ok(Spec {
-        id: id(&accepted.run, "run")?,
-        by: principal(accepted.by.as_ref())?,
-        place: accepted.place.as_ref().map(place_from_wire),
-        selector: accepted.selector.clone(),
-        command: accepted.command.clone(),
-        run_as: some(&accepted.run_as),
-        timeout_ms: accepted.timeout_ms,
-        targets: accepted
-            .targets
-            .iter()
-            .map(target)
-            .collect::<Result<_, _>>()?,
-        digest: digest(&accepted.digest, "digest")?,
-        grant: some(&accepted.grant),
-        seed: accepted.seed,
-    })
-}
-
-fn place_to_wire(place: &Place) -> v1::Place {
+pub(super) fn place_to_wire(place: &Place) -> v1::Place {
     v1::Place {
         guild: place.guild,
         channel: place.channel,
@@ -241,7 +235,7 @@ fn place_to_wire(place: &Place) -> v1::Place {
     }
 }
 
-fn place_from_wire(place: &v1::Place) -> Place {
+pub(super) fn place_from_wire(place: &v1::Place) -> Place {
     Place {
         guild: place.guild,
         channel: place.channel,
@@ -273,84 +267,15 @@ pub fn principal_from_wire(wire: &v1::Principal) -> Result<Principal, ConvertErr
     }
 }
 
-fn principal(wire: Option<&v1::Principal>) -> Result<Principal, ConvertError> {
+pub(super) fn principal(wire: Option<&v1::Principal>) -> Result<Principal, ConvertError> {
     wire.map_or(Err(ConvertError::Missing("principal")), principal_from_wire)
-}
-
-/// An outcome as it is stored and shown on the command line.
-#[must_use]
-pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
-    use v1::outcome::How as Wire;
-    let (how, reason) = match &outcome.how {
-        How::Exited(code) => (Wire::Exited(*code), None),
-        How::Signaled(signal) => (Wire::Signaled(*signal), None),
-        How::TimedOut(code) => (Wire::TimedOut(*code), None),
-        How::Cancelled(code) => (Wire::Cancelled(*code), None),
-        How::Refused(reason) => (Wire::Refused(true), Some(reason)),
-        How::NotStarted(reason) => (Wire::NotStarted(true), Some(reason)),
-        How::Lost(reason) => (Wire::Lost(true), Some(reason)),
-    };
-    v1::Outcome {
-        how: Some(how),
-        code: reason.map(|reason| reason.code.clone()).unwrap_or_default(),
-        text: reason.map(|reason| reason.text.clone()).unwrap_or_default(),
-        duration_ms: outcome.duration_ms,
-        output_bytes: outcome.output_bytes,
-        dropped_bytes: outcome.dropped_bytes,
-        left_over: outcome.left_over,
-        output_sha256: outcome
-            .output_sha256
-            .map(|sha| sha.to_vec())
-            .unwrap_or_default(),
-        content_sha256: outcome
-            .content_sha256
-            .map(|sha| sha.to_vec())
-            .unwrap_or_default(),
-    }
-}
-
-/// An outcome as it was stored.
-///
-/// # Errors
-/// No way of ending is set, or the digest has another length.
-pub fn outcome_from_wire(wire: &v1::Outcome) -> Result<Outcome, ConvertError> {
-    use v1::outcome::How as Wire;
-    let reason = || Reason {
-        code: wire.code.clone(),
-        text: wire.text.clone(),
-    };
-    let how = match wire
-        .how
-        .as_ref()
-        .ok_or(ConvertError::Missing("outcome.how"))?
-    {
-        Wire::Exited(code) => How::Exited(*code),
-        Wire::Signaled(signal) => How::Signaled(*signal),
-        Wire::TimedOut(code) => How::TimedOut(*code),
-        Wire::Cancelled(code) => How::Cancelled(*code),
-        Wire::Refused(_) => How::Refused(reason()),
-        Wire::NotStarted(_) => How::NotStarted(reason()),
-        Wire::Lost(_) => How::Lost(reason()),
-    };
-    let sha256 = |bytes: &[u8], field| match bytes {
-        [] => Ok(None),
-        bytes => digest(bytes, field).map(Some),
-    };
-    Ok(Outcome {
-        how,
-        duration_ms: wire.duration_ms,
-        output_bytes: wire.output_bytes,
-        dropped_bytes: wire.dropped_bytes,
-        left_over: wire.left_over,
-        output_sha256: sha256(&wire.output_sha256, "output_sha256")?,
-        content_sha256: sha256(&wire.content_sha256, "content_sha256")?,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use shanty_core::ids::{AgentId, Labels, RunId};
+    use shanty_core::run::{Away, How, Offline, Outcome, Reason, Spec};
 
     #[test]
     fn every_record_comes_back_as_it_was_stored() {
@@ -373,9 +298,11 @@ mod tests {
             targets: vec![shanty_core::run::Target {
                 agent,
                 name: "h1".parse().unwrap(),
+                away: Some(Away::Draining),
             }],
             digest: [3; 32],
             seed: Some(7),
+            offline: Offline::Queue { for_ms: 60_000 },
             grant: Some("ops".into()),
         };
         let reason = Reason {
@@ -412,7 +339,30 @@ mod tests {
                 agent,
                 by: by.clone(),
             },
+            Kind::Accepted(Spec {
+                offline: Offline::Skip,
+                ..spec.clone()
+            }),
+            Kind::Previewed(Spec {
+                offline: Offline::Fail,
+                ..spec.clone()
+            }),
             Kind::Accepted(spec),
+            Kind::Sent { run, agent },
+            Kind::GroupSaved {
+                name: "web".into(),
+                selector: "role=web".into(),
+                by: by.clone(),
+            },
+            Kind::GroupRemoved {
+                name: "web".into(),
+                by: by.clone(),
+            },
+            Kind::Drained {
+                agent,
+                on: true,
+                by: by.clone(),
+            },
             Kind::Denied {
                 by: by.clone(),
                 place: None,

@@ -3,7 +3,7 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ids::RunId;
+use shanty_core::ids::{HostName, RunId};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
@@ -13,6 +13,7 @@ use twilight_model::application::interaction::message_component::MessageComponen
 use twilight_model::application::interaction::{Interaction, InteractionData, InteractionType};
 use twilight_model::channel::ChannelType;
 
+use super::listing::Listing;
 use super::names;
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
@@ -33,6 +34,45 @@ pub enum Asked {
         timeout: Option<String>,
         /// The user to run as.
         run_as: Option<String>,
+        /// What becomes of hosts that are away.
+        offline: Option<String>,
+    },
+    /// `/agent label`.
+    Label {
+        /// The selector.
+        on: String,
+        /// The changes.
+        set: String,
+    },
+    /// `/agent drain`.
+    Drain {
+        /// The selector.
+        on: String,
+        /// Take no new runs, or take them again.
+        drain: bool,
+    },
+    /// `/agent group save`.
+    GroupSave {
+        /// The name.
+        name: String,
+        /// What it stands for.
+        hosts: String,
+    },
+    /// `/agent group remove`.
+    GroupRemove {
+        /// The name.
+        name: String,
+    },
+    /// `/agent group list`.
+    Groups,
+    /// A button that leads to a page of a list of hosts.
+    Turn(Listing),
+    /// A host that was picked on a page of a list.
+    Pick {
+        /// The page that it was picked on.
+        listing: Listing,
+        /// Its name.
+        host: HostName,
     },
     /// `/hosts`.
     Hosts {
@@ -73,9 +113,27 @@ pub enum Verb {
     Cancel,
     /// `kill`: stops it at once.
     Kill,
+    /// `go`: confirms a run as it was asked for.
+    Go,
+    /// `online`: confirms it without hosts that were away.
+    Online,
+    /// `queue`: confirms it, and waits for hosts that were away.
+    Queue,
+    /// `drop`: takes it back.
+    Drop,
 }
 
 impl Verb {
+    /// Every verb.
+    const ALL: [Self; 6] = [
+        Self::Cancel,
+        Self::Kill,
+        Self::Go,
+        Self::Online,
+        Self::Queue,
+        Self::Drop,
+    ];
+
     /// The custom id of the button that does this for a run.
     #[must_use]
     pub fn custom_id(self, run: &RunId) -> String {
@@ -86,6 +144,10 @@ impl Verb {
         match self {
             Self::Cancel => "cancel",
             Self::Kill => "kill",
+            Self::Go => "go",
+            Self::Online => "online",
+            Self::Queue => "queue",
+            Self::Drop => "drop",
         }
     }
 }
@@ -237,44 +299,88 @@ fn command(data: CommandData) -> Option<Asked> {
             command: options.take(names::COMMAND)?,
             timeout: options.take(names::TIMEOUT),
             run_as: options.take(names::AS),
+            offline: options.take(names::OFFLINE),
         },
+        names::AGENT => return agent(options),
         names::HOSTS => Asked::Hosts {
             on: options.take(names::ON),
         },
         names::RUNS => Asked::Runs,
         names::HOLD => Asked::Hold {
-            on: match options.take(names::STATE)?.as_str() {
-                "on" => true,
-                "off" => false,
-                _ => return None,
-            },
+            on: options.state()?,
         },
         _ => return None,
     })
 }
 
+fn agent(mut options: Options) -> Option<Asked> {
+    let (name, mut options) = options.below()?;
+    Some(match name.as_str() {
+        names::LABEL => Asked::Label {
+            on: options.take(names::ON)?,
+            set: options.take(names::SET)?,
+        },
+        names::DRAIN => Asked::Drain {
+            on: options.take(names::ON)?,
+            drain: options.state()?,
+        },
+        names::GROUP => {
+            let (name, mut options) = options.below()?;
+            match name.as_str() {
+                names::SAVE => Asked::GroupSave {
+                    name: options.take(names::NAME)?,
+                    hosts: options.take(names::HOSTS)?,
+                },
+                names::REMOVE => Asked::GroupRemove {
+                    name: options.take(names::NAME)?,
+                },
+                names::LIST => Asked::Groups,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    })
+}
+
 fn typing(data: CommandData) -> Option<Asked> {
-    if !matches!(data.name.as_str(), names::RUN | names::HOSTS) {
+    if !matches!(data.name.as_str(), names::RUN | names::HOSTS | names::AGENT) {
         return None;
     }
-    data.options
-        .into_iter()
-        .find_map(|option| match option.value {
-            CommandOptionValue::Focused(on_text, CommandOptionType::String)
-                if option.name == names::ON =>
-            {
-                Some(Asked::Typing { on_text })
-            }
-            _ => None,
-        })
+    let (name, typed) = focused(data.options)?;
+    let on_text = match name.as_str() {
+        names::ON | names::HOSTS => typed,
+        // The name of a group, with or without its mark.
+        names::NAME => format!("@{}", typed.trim_start_matches('@')),
+        _ => return None,
+    };
+    Some(Asked::Typing { on_text })
+}
+
+/// The option that is being typed, at whatever depth: Discord has three at most.
+fn focused(options: Vec<CommandDataOption>) -> Option<(String, String)> {
+    options.into_iter().find_map(|option| match option.value {
+        CommandOptionValue::Focused(typed, CommandOptionType::String) => Some((option.name, typed)),
+        CommandOptionValue::SubCommand(below) | CommandOptionValue::SubCommandGroup(below) => {
+            focused(below)
+        }
+        _ => None,
+    })
 }
 
 fn press(data: MessageComponentInteractionData, message_id: u64) -> Option<Asked> {
-    let (verb, run) = data.custom_id.strip_prefix("v1:")?.split_once(':')?;
-    let verb = [Verb::Cancel, Verb::Kill]
-        .into_iter()
-        .find(|known| known.as_str() == verb)?;
-    let run = run.parse().ok()?;
+    let (verb, rest) = data.custom_id.strip_prefix("v1:")?.split_once(':')?;
+    match verb {
+        "hosts" => return Listing::parse(rest).map(Asked::Turn),
+        "host" => {
+            return Some(Asked::Pick {
+                listing: Listing::parse(rest)?,
+                host: data.values.first()?.parse().ok()?,
+            });
+        }
+        _ => {}
+    }
+    let verb = Verb::ALL.into_iter().find(|known| known.as_str() == verb)?;
+    let run = rest.parse().ok()?;
     Some(Asked::Press {
         verb,
         run,
@@ -292,6 +398,26 @@ impl Options {
         let at = self.0.iter().position(|option| option.name == name)?;
         match self.0.swap_remove(at).value {
             CommandOptionValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// `state`, which is on or off.
+    fn state(&mut self) -> Option<bool> {
+        match self.take(names::STATE)?.as_str() {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The subcommand, or group of them, with what is below it.
+    fn below(&mut self) -> Option<(String, Self)> {
+        let option = self.0.pop()?;
+        match option.value {
+            CommandOptionValue::SubCommand(below) | CommandOptionValue::SubCommandGroup(below) => {
+                Some((option.name, Self(below)))
+            }
             _ => None,
         }
     }

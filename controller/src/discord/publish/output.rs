@@ -53,6 +53,8 @@ pub(super) struct HostOutput {
     read_all: bool,
     outcome: Option<Outcome>,
     state: &'static str,
+    /// An earlier process showed some of it: nothing is added.
+    pub(super) silent: bool,
 }
 
 impl HostOutput {
@@ -76,6 +78,7 @@ impl HostOutput {
             read_all: false,
             outcome: None,
             state: "queued",
+            silent: false,
         }
     }
 
@@ -125,7 +128,7 @@ impl HostOutput {
             .outcome
             .as_ref()
             .is_some_and(|o| o.how.exit_code().is_none());
-        self.outcome.is_some() && (self.read_all || without_output)
+        self.silent || self.outcome.is_some() && (self.read_all || without_output)
     }
 
     /// True when it has ended, and the little that it printed is read in a moment.
@@ -136,12 +139,12 @@ impl HostOutput {
 
     /// True when pages do not hold all of the output, so that it is attached at the end.
     pub(super) fn has_whole(&self) -> bool {
-        self.sealed_count >= limits::PAGES_WHOLE_MAX || self.is_binary()
+        !self.silent && (self.sealed_count >= limits::PAGES_WHOLE_MAX || self.is_binary())
     }
 
     /// Numbers of the messages that exist or should.
     pub(super) fn page_numbers(&self) -> std::ops::Range<usize> {
-        let none = self.bytes == 0 && !self.is_done();
+        let none = self.silent || self.bytes == 0 && !self.is_done();
         let last = if none {
             0
         } else {

@@ -169,7 +169,9 @@ impl Publisher {
         let guild = self
             .guild
             .or_else(|| snapshot.run.spec.place.map(|place| place.guild));
-        let outputs = self.hosts.iter().filter_map(|host| {
+        // Beside what is not shown any more, the rest would look like all.
+        let whole = self.hosts.iter().all(|host| !host.silent);
+        let outputs = self.hosts.iter().filter(|_| whole).filter_map(|host| {
             let text = host.short()?;
             (!text.trim().is_empty()).then(|| (host.name.to_string(), text))
         });

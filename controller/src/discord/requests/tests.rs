@@ -38,6 +38,7 @@ fn card() -> Card {
             target: ButtonTarget::Press("v1:cancel:x".to_owned()),
             style: ButtonStyle::Danger,
         }],
+        menu: None,
     }
 }
 

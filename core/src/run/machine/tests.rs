@@ -5,6 +5,8 @@ use crate::ids::{RunId, RunNumber};
 use crate::principal::Principal;
 use crate::run::{Spec, Target};
 
+mod queue;
+
 const NOW: u64 = 1_000_000;
 
 fn agent(n: u8) -> AgentId {
@@ -17,6 +19,7 @@ fn run_on(agents: &[u8]) -> Run {
         .map(|&n| Target {
             agent: agent(n),
             name: format!("h{n}").parse().unwrap(),
+            away: None,
         })
         .collect();
     let spec = Spec {
@@ -31,6 +34,7 @@ fn run_on(agents: &[u8]) -> Run {
         digest: [0; 32],
         seed: None,
         grant: None,
+        offline: Offline::Fail,
     };
     let mut run = Run::new(RunNumber(1), spec, NOW);
     run.phase = Phase::Running;
@@ -60,6 +64,7 @@ fn begin(run: &mut Run, online: &[u8]) -> Vec<Effect> {
         run,
         Event::Begin {
             online: online.iter().copied().map(agent).collect(),
+            draining: BTreeSet::new(),
         },
     )
 }
@@ -81,6 +86,7 @@ fn held(n: u8, told: Told, complete: bool, short: bool) -> Event {
     Event::LinkUp {
         agent: agent(n),
         holds,
+        may_start: true,
     }
 }
 
@@ -177,7 +183,7 @@ fn a_cancel_reaches_hosts_that_are_away_when_they_return() {
     );
     assert_eq!(
         run.cancel_reach(),
-        Away {
+        Reach {
             told: vec![agent(1)],
             away: vec![agent(2)]
         }
@@ -203,6 +209,7 @@ fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
     let up = || Event::LinkUp {
         agent: agent(1),
         holds: None,
+        may_start: true,
     };
     let flapped = || {
         let mut run = run_on(&[1]);
@@ -238,6 +245,7 @@ fn after_a_restart_of_the_controller_nothing_is_sent_again() {
     let up = |n| Event::LinkUp {
         agent: agent(n),
         holds: None,
+        may_start: true,
     };
     assert!(not_started(
         &handle(&mut run, up(1)),

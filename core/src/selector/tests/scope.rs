@@ -4,7 +4,7 @@ use crate::facts::{Disk, Facts, Metrics};
 use crate::ids::{RunId, RunNumber};
 use crate::principal::Principal;
 use crate::refusal::Code;
-use crate::run::{How, Outcome, Reason, Run, Spec, Target};
+use crate::run::{How, Offline, Outcome, Reason, Run, Spec, Target};
 
 use super::*;
 
@@ -88,11 +88,13 @@ fn run(hosts: &[Host<'_>]) -> Run {
         digest: [0; 32],
         seed: None,
         grant: None,
+        offline: Offline::Fail,
         targets: on
             .iter()
             .map(|host| Target {
                 agent: host.id,
                 name: host.name.clone(),
+                away: None,
             })
             .collect(),
     };
@@ -391,7 +393,7 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
         ..Scope::empty()
     };
     let recent = Recent {
-        selectors: &["role=web env=prod".to_owned(), "db-9".to_owned()],
+        selectors: &["role=web env=prod", "db-9"],
         runs: &[&run],
     };
     let rows = |text: &str| -> Vec<String> {
@@ -500,7 +502,7 @@ fn groups_keep_their_secrets_from_whoever_may_not_see_their_hosts() {
     assert_eq!(errors("@db"), "column 1: there is no group `@db` ()");
     assert_eq!(errors("@dbs"), "column 1: there is no group `@dbs` ()");
     assert_eq!(errors("db"), "column 1: nothing matches `db` ()");
-    let rows = complete::complete("@", &web, scope, complete::Recent::default());
+    let rows = complete::complete("@", &web, scope, Recent::default());
     let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).skip(1).collect();
     assert_eq!(labels, ["@web · 2 hosts"]);
 }

@@ -4,7 +4,8 @@ use super::*;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::principal::{Place, Principal};
 use crate::refusal::Code;
-use crate::run::{CancelRequest, Event, Outcome, Reason, Spec, Target};
+use crate::run::{CancelRequest, Event, Offline, Outcome, Reason, Spec, Target};
+use std::collections::BTreeSet;
 
 fn run_on(names: &[&str]) -> Run {
     let targets = names
@@ -13,6 +14,7 @@ fn run_on(names: &[&str]) -> Run {
         .map(|(name, n)| Target {
             agent: AgentId::from_bytes([n; 16]),
             name: name.parse().unwrap(),
+            away: None,
         })
         .collect();
     let spec = Spec {
@@ -30,12 +32,17 @@ fn run_on(names: &[&str]) -> Run {
         targets,
         digest: [0; 32],
         seed: None,
+        offline: Offline::Fail,
         grant: Some("ops".into()),
     };
     let mut run = Run::new(RunNumber(142), spec, 1_795_341_000_000);
     run.phase = Phase::Running;
     let online = run.executions().map(|(agent, _)| agent).collect();
-    run.handle(Event::Begin { online }, 1_795_341_000_000, &mut Vec::new());
+    let begin = Event::Begin {
+        online,
+        draining: BTreeSet::new(),
+    };
+    run.handle(begin, 1_795_341_000_000, &mut Vec::new());
     run
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::discord::commands::Of;
 
 const RUN: &str = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";
 
@@ -55,6 +56,7 @@ fn commands_are_read_with_their_options() {
             option("on", "role=web"),
             option("timeout", "5m"),
             option("as", "www"),
+            option("offline", "skip"),
         ]),
     );
     assert_eq!(
@@ -64,6 +66,7 @@ fn commands_are_read_with_their_options() {
             command: "uptime".to_owned(),
             timeout: Some("5m".to_owned()),
             run_as: Some("www".to_owned()),
+            offline: Some("skip".to_owned()),
         }
     );
     assert_eq!(
@@ -81,6 +84,128 @@ fn commands_are_read_with_their_options() {
     for (state, on) in [("on", true), ("off", false)] {
         let hold = heard(slash("hold", json!([option("state", state)])));
         assert_eq!(hold.asked, Asked::Hold { on });
+    }
+}
+
+fn below(name: &str, kind: u8, options: Value) -> Value {
+    json!({"name": name, "type": kind, "options": options})
+}
+
+#[test]
+fn commands_below_a_command_are_read() {
+    let label = below(
+        "label",
+        1,
+        json!([option("on", "web*"), option("set", "env=prod")]),
+    );
+    assert_eq!(
+        heard(slash("agent", json!([label]))).asked,
+        Asked::Label {
+            on: "web*".to_owned(),
+            set: "env=prod".to_owned()
+        }
+    );
+    let drain = below(
+        "drain",
+        1,
+        json!([option("state", "off"), option("on", "web-01")]),
+    );
+    assert_eq!(
+        heard(slash("agent", json!([drain]))).asked,
+        Asked::Drain {
+            on: "web-01".to_owned(),
+            drain: false
+        }
+    );
+    let group = |name: &str, options: Value| {
+        let inner = below(name, 1, options);
+        heard(slash("agent", json!([below("group", 2, json!([inner]))]))).asked
+    };
+    assert_eq!(
+        group(
+            "save",
+            json!([option("name", "web"), option("hosts", "role=web")])
+        ),
+        Asked::GroupSave {
+            name: "web".to_owned(),
+            hosts: "role=web".to_owned()
+        }
+    );
+    assert_eq!(
+        group("remove", json!([option("name", "web")])),
+        Asked::GroupRemove {
+            name: "web".to_owned()
+        }
+    );
+    assert_eq!(group("list", json!([])), Asked::Groups);
+    for unknown in [
+        json!([]),
+        json!([below("explode", 1, json!([]))]),
+        json!([below("label", 1, json!([option("on", "web*")]))]),
+        json!([below(
+            "drain",
+            1,
+            json!([option("on", "x"), option("state", "maybe")])
+        )]),
+        json!([below("group", 2, json!([]))]),
+        json!([option("group", "x")]),
+    ] {
+        assert_eq!(
+            heard(slash("agent", unknown.clone())).asked,
+            Asked::Unknown,
+            "{unknown}"
+        );
+    }
+}
+
+#[test]
+fn what_is_typed_below_a_command_is_found() {
+    let typing = |name: &str, typed: &str| {
+        let option = json!({"name": name, "type": 3, "value": typed, "focused": true});
+        let inner = below("remove", 1, json!([option]));
+        let data = json!({"id": "9", "name": "agent", "type": 1,
+            "options": [below("group", 2, json!([inner]))]});
+        heard(interaction(4, data)).asked
+    };
+    let wants = |text: &str| Asked::Typing {
+        on_text: text.to_owned(),
+    };
+    assert_eq!(typing("hosts", "role="), wants("role="));
+    assert_eq!(typing("name", "we"), wants("@we"));
+    assert_eq!(typing("name", "@we"), wants("@we"));
+    assert_eq!(typing("set", "x"), Asked::Unknown);
+}
+
+#[test]
+fn pages_and_picks_are_read_from_their_ids() {
+    let list = |page, selector: &str| Listing {
+        page,
+        of: Of::Selector(selector.to_owned()),
+    };
+    assert_eq!(
+        heard(pressed("v1:hosts:2:=env=prod !web:x")).asked,
+        Asked::Turn(list(2, "env=prod !web:x"))
+    );
+    let mut pick = pressed("v1:host:0:=");
+    pick["data"] = json!({"custom_id": "v1:host:0:=", "component_type": 3, "values": ["web-01"]});
+    assert_eq!(
+        heard(pick.clone()).asked,
+        Asked::Pick {
+            listing: list(0, ""),
+            host: "web-01".parse().unwrap()
+        }
+    );
+    for bad in [
+        json!([]),
+        json!(["all"]),
+        json!(["a b"]),
+        json!(["x".repeat(64)]),
+    ] {
+        pick["data"]["values"] = bad.clone();
+        assert_eq!(heard(pick.clone()).asked, Asked::Unknown, "{bad}");
+    }
+    for bad in ["v1:hosts:", "v1:hosts:x:=", "v1:hosts:0:all", "v1:host:0:="] {
+        assert_eq!(heard(pressed(bad)).asked, Asked::Unknown, "{bad}");
     }
 }
 

@@ -1,0 +1,241 @@
+//! What is known of hosts is changed: labels, drains, saved groups, and hosts that are removed.
+
+use std::collections::BTreeMap;
+
+use shanty_core::admission::{self, GroupRow, LabelChange};
+use shanty_core::ids::{AgentId, HostName, Labels, RunId};
+use shanty_core::journal::Kind;
+use shanty_core::policy::Verb;
+use shanty_core::principal::{Asker, Principal};
+use shanty_core::refusal::{Code, Refusal};
+use shanty_core::run::Event;
+
+use super::request::{Reply, SavedGroup};
+use super::{After, Hub, storage_refusal};
+
+/// Hosts that get other labels.
+pub(super) type Labelling = Vec<(AgentId, HostName, Labels)>;
+
+impl Hub {
+    pub(super) fn ask_label(
+        &mut self,
+        asker: &Asker,
+        on: &str,
+        changes: &str,
+        reply: Reply<Vec<(HostName, Labels)>>,
+    ) {
+        let seen = |agent| self.seen(agent);
+        let changed = LabelChange::parse(changes).and_then(|change| {
+            admission::admit_labels(
+                &self.context(&seen),
+                asker,
+                on,
+                &change,
+                &self.labels_asked(),
+            )
+        });
+        let changed = match changed {
+            Ok(changed) => changed,
+            Err(refusal) => return self.answer(asker, Verb::Manage, Err(refusal), reply),
+        };
+        let kinds = changed.iter().map(|(agent, _, labels)| Kind::Labelled {
+            agent: *agent,
+            labels: labels.clone(),
+            by: asker.principal(),
+        });
+        self.append_all(kinds.collect(), After::Labelled(changed, reply));
+    }
+
+    /// What was asked just before may not be committed yet.
+    fn labels_asked(&self) -> BTreeMap<AgentId, Labels> {
+        let mut asked = BTreeMap::new();
+        for pending in &self.pending {
+            if let Kind::Labelled {
+                agent,
+                labels,
+                by: _,
+            } = &pending.record.kind
+            {
+                asked.insert(*agent, labels.clone());
+            }
+        }
+        asked
+    }
+
+    /// The last of the records is committed, or could not be.
+    pub(super) fn labelled(&self, changed: Labelling, reply: Reply<Vec<(HostName, Labels)>>) {
+        let has = |(agent, _, labels): &(AgentId, HostName, Labels)| {
+            self.state
+                .hosts
+                .get(agent)
+                .is_some_and(|host| host.labels == *labels)
+        };
+        let answer = if changed.iter().all(has) {
+            Ok(changed
+                .into_iter()
+                .map(|(_, name, labels)| (name, labels))
+                .collect())
+        } else {
+            Err(storage_refusal())
+        };
+        drop(reply.send(answer));
+    }
+
+    pub(super) fn ask_drain(
+        &mut self,
+        asker: &Asker,
+        on: &str,
+        drain: bool,
+        reply: Reply<Vec<HostName>>,
+    ) {
+        let seen = |agent| self.seen(agent);
+        let hosts = match admission::admit_drain(&self.context(&seen), asker, on, drain) {
+            Ok(hosts) => hosts,
+            Err(refusal) => return self.answer(asker, Verb::Manage, Err(refusal), reply),
+        };
+        let kinds = hosts.iter().map(|(agent, _)| Kind::Drained {
+            agent: *agent,
+            on: drain,
+            by: asker.principal(),
+        });
+        self.append_all(kinds.collect(), After::Drained(drain, hosts, reply));
+    }
+
+    /// The last of the records is committed, or could not be. What waited for hosts that take new runs again may start.
+    pub(super) fn drained(
+        &mut self,
+        drain: bool,
+        hosts: Vec<(AgentId, HostName)>,
+        reply: Reply<Vec<HostName>>,
+    ) {
+        if hosts
+            .iter()
+            .any(|(agent, _)| self.is_draining(*agent) != drain)
+        {
+            drop(reply.send(Err(storage_refusal())));
+            return;
+        }
+        if !drain {
+            for (agent, _) in &hosts {
+                self.may_start(*agent);
+            }
+        }
+        drop(reply.send(Ok(hosts.into_iter().map(|(_, name)| name).collect())));
+    }
+
+    /// The hold is over: what waited for that may start.
+    pub(super) fn hold_ended(&mut self) {
+        let online = self
+            .presence
+            .iter()
+            .filter(|(_, presence)| presence.is_online());
+        let online: Vec<AgentId> = online.map(|(agent, _)| *agent).collect();
+        for agent in online {
+            self.may_start(agent);
+        }
+    }
+
+    /// Whether a host that has a link may be given a new run.
+    pub(super) fn may_be_given(&self, agent: AgentId) -> bool {
+        !self.state.hold && !self.is_draining(agent)
+    }
+
+    pub(super) fn is_draining(&self, agent: AgentId) -> bool {
+        self.state
+            .hosts
+            .get(&agent)
+            .is_some_and(|host| host.draining.is_some())
+    }
+
+    fn may_start(&mut self, agent: AgentId) {
+        if !self.may_be_given(agent) {
+            return;
+        }
+        let waits = |id: &&RunId| {
+            self.state
+                .runs
+                .get(id)
+                .is_some_and(|run| run.waits_for(agent))
+        };
+        let waiting: Vec<RunId> = self.state.open.iter().filter(waits).copied().collect();
+        for run in waiting {
+            self.drive(run, Event::MayStart { agent });
+        }
+    }
+
+    pub(super) fn ask_groups(&self, asker: &Asker) -> Result<Vec<GroupRow>, Refusal> {
+        let seen = |agent| self.seen(agent);
+        admission::admit_groups(&self.context(&seen), asker)
+    }
+
+    pub(super) fn ask_group_save(
+        &mut self,
+        asker: &Asker,
+        name: &str,
+        on: &str,
+        reply: Reply<SavedGroup>,
+    ) {
+        let seen = |agent| self.seen(agent);
+        match admission::admit_group_save(&self.context(&seen), asker, name, on) {
+            Ok((name, selector)) => {
+                let kind = Kind::GroupSaved {
+                    name: name.clone(),
+                    selector: selector.to_string(),
+                    by: asker.principal(),
+                };
+                self.append(kind, After::GroupSaved(name, reply));
+            }
+            Err(refusal) => self.answer(asker, Verb::Manage, Err(refusal), reply),
+        }
+    }
+
+    /// The record is committed, or could not be.
+    pub(super) fn group_saved(&self, name: String, reply: Reply<SavedGroup>) {
+        let local = Asker::Local {
+            user: String::new(),
+        };
+        let rows = self.ask_groups(&local).unwrap_or_default();
+        let hosts = rows
+            .iter()
+            .find(|row| row.name == name)
+            .map_or(0, |row| row.hosts);
+        let saved = self.state.groups.get(&name).map(|group| SavedGroup {
+            selector: group.selector.clone(),
+            hosts,
+            name,
+        });
+        drop(reply.send(saved.ok_or_else(storage_refusal)));
+    }
+
+    pub(super) fn ask_group_remove(&mut self, asker: &Asker, name: &str, reply: Reply<()>) {
+        let seen = |agent| self.seen(agent);
+        match admission::admit_group_remove(&self.context(&seen), asker, name) {
+            Ok(name) => {
+                let by = asker.principal();
+                self.append(Kind::GroupRemoved { name, by }, After::Reply(reply));
+            }
+            Err(refusal) => self.answer(asker, Verb::Manage, Err(refusal), reply),
+        }
+    }
+
+    pub(super) fn host_remove(&mut self, user: String, name: &str, reply: Reply<()>) {
+        let Some((agent, _)) = self.state.host_named(name) else {
+            drop(reply.send(Err(no_host(name))));
+            return;
+        };
+        let kind = Kind::Revoked {
+            agent,
+            by: Principal::Local(user),
+        };
+        self.append(kind, After::Revoked(agent, reply));
+    }
+}
+
+fn no_host(name: &str) -> Refusal {
+    let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    Refusal::new(
+        Code::NotFound,
+        format!("There is no host named {shown}."),
+        "`shanty hosts` shows all.",
+    )
+}

@@ -1,0 +1,297 @@
+//! Labels, groups and drains: what a grant to manage gives, and what it does not.
+
+use super::*;
+use std::collections::BTreeMap;
+
+/// Operators may see everything and manage web hosts; `see` may see web hosts only.
+fn policy() -> Policy {
+    let grant = |id: &str, roles: &[u64], what: &[Verb], hosts: &str| Grant {
+        id: id.into(),
+        roles: roles.to_vec(),
+        people: vec![],
+        channels: vec![OPS],
+        what: what.to_vec(),
+        hosts: Selector::parse_for_grant(hosts).unwrap(),
+    };
+    Policy {
+        grants: vec![
+            grant("web", &[9], &[Verb::Manage], "role=web"),
+            grant("all", &[9], &[Verb::View], "all"),
+            grant("see", &[8], &[Verb::View], "role=web"),
+        ],
+    }
+}
+
+fn in_context<T>(state: &State, f: impl FnOnce(&Context<'_>) -> T) -> T {
+    let seen = |_| online(true);
+    f(&Context {
+        state,
+        policy: &policy(),
+        guilds: &[GUILD],
+        seen: &seen,
+        agent_version: "1.0.0",
+        seed: 5,
+        confirm_hosts: 10,
+    })
+}
+
+fn manager() -> Asker {
+    person(OPERATOR, &[9])
+}
+
+fn local() -> Asker {
+    Asker::Local {
+        user: "root".into(),
+    }
+}
+
+fn saved(state: &mut State, name: &str, selector: &str) {
+    state.apply(&Record {
+        at_ms: 5,
+        kind: Kind::GroupSaved {
+            name: name.into(),
+            selector: selector.into(),
+            by: Principal::Local("root".into()),
+        },
+    });
+}
+
+fn told<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
+    match result {
+        Ok(done) => format!("{done:?}"),
+        Err(refusal) => format!("{} {}", refusal.code, refusal.what),
+    }
+}
+
+fn label(asker: &Asker, on: &str, change: &str) -> String {
+    let change = match LabelChange::parse(change) {
+        Ok(change) => change,
+        Err(refusal) => return told::<()>(Err(refusal)),
+    };
+    let changed = in_context(&state(), |ctx| {
+        admit_labels(ctx, asker, on, &change, &BTreeMap::new())
+    });
+    told(changed.map(|changed| {
+        let shown = changed
+            .iter()
+            .map(|(_, name, labels)| format!("{name}: {labels}"));
+        shown.collect::<Vec<_>>().join("; ")
+    }))
+}
+
+#[test]
+fn labels_change_within_one_grant_before_and_after() {
+    let both = "\"web-01: env=prod role=web; web-02: env=prod role=web\"";
+    assert_eq!(label(&manager(), "role=web", "env=prod"), both);
+    assert_eq!(
+        label(&manager(), "web-01", "env=prod, old-"),
+        "\"web-01: env=prod role=web\""
+    );
+
+    // Out of the grant, into it, and hosts outside of it.
+    for change in ["role=db", "role-"] {
+        let refusal = label(&manager(), "web-01", change);
+        assert!(
+            refusal.starts_with("E_DENIED With these labels"),
+            "{refusal}"
+        );
+    }
+    let refusal = label(&manager(), "db-01", "role=web");
+    assert_eq!(
+        refusal,
+        "E_DENIED You may not manage db-01. Nothing was done."
+    );
+    assert_eq!(label(&local(), "db-01", "role=web"), "\"db-01: role=web\"");
+    assert_eq!(label(&local(), "db-01", "role-"), "\"db-01: \"");
+    assert!(
+        label(&person(OPERATOR, &[8]), "web-01", "a=b")
+            .starts_with("E_DENIED You have no grant to manage")
+    );
+
+    assert_eq!(
+        label(&manager(), "web-01", "role=web"),
+        "E_LABEL The hosts have exactly these labels already. No label was changed."
+    );
+    let many: Vec<String> = (0..=limits::LABELS_MAX)
+        .map(|n| format!("k{n}=v"))
+        .collect();
+    assert!(label(&local(), "web-01", &many.join(" ")).contains("more than 64 labels"));
+}
+
+#[test]
+fn changes_of_labels_are_typed_exactly() {
+    for bad in [
+        "",
+        " , ",
+        "env",
+        "env=",
+        "=prod",
+        "env=prod=x",
+        "ENV=prod",
+        "env=prod env=dev",
+        "env=prod env-",
+        "__proto__=x",
+        "env=pr\u{43e}d",
+        "-",
+        "env=@everyone",
+        "env=a&&b",
+    ] {
+        let told = label(&local(), "web-01", bad);
+        assert!(
+            told.starts_with("E_LABEL") && told.ends_with("No label was changed."),
+            "{bad}: {told}"
+        );
+    }
+}
+
+#[test]
+fn labels_that_are_being_recorded_count() {
+    let asked = BTreeMap::from([(agent(1), Labels::parse("role=web,zone=a").unwrap())]);
+    let change = LabelChange::parse("env=prod").unwrap();
+    let changed = in_context(&state(), |ctx| {
+        admit_labels(ctx, &local(), "web-01", &change, &asked)
+    });
+    assert_eq!(
+        changed.unwrap()[0].2.to_string(),
+        "env=prod role=web zone=a"
+    );
+}
+
+#[test]
+fn only_hosts_of_the_grant_drain() {
+    let mut state = state();
+    let drain = |state: &State, on: &str, drain| {
+        told(
+            in_context(state, |ctx| admit_drain(ctx, &manager(), on, drain)).map(|hosts| {
+                let names = hosts.iter().map(|(_, name)| name.to_string());
+                names.collect::<Vec<_>>()
+            }),
+        )
+    };
+    assert_eq!(drain(&state, "role=web", true), "[\"web-01\", \"web-02\"]");
+    assert_eq!(
+        drain(&state, "all", true),
+        "E_DENIED You may not manage db-01. Nothing was done."
+    );
+    assert_eq!(drain(&state, "web-01", false), "[]", "it does not drain");
+    state.apply(&Record {
+        at_ms: 9,
+        kind: Kind::Drained {
+            agent: agent(1),
+            on: true,
+            by: Principal::Discord(OPERATOR),
+        },
+    });
+    assert_eq!(drain(&state, "role=web", true), "[\"web-02\"]");
+    assert_eq!(drain(&state, "is:draining", false), "[\"web-01\"]");
+}
+
+#[test]
+fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
+    let mut state = state();
+    saved(&mut state, "web", "role=web");
+    saved(&mut state, "db", "role=db");
+    saved(&mut state, "front", "@web !web-02");
+    // A host of it has left since it was saved.
+    saved(&mut state, "old", "role=db,gone-01");
+    let save = |asker: &Asker, name: &str, on: &str| {
+        told(
+            in_context(&state, |ctx| admit_group_save(ctx, asker, name, on))
+                .map(|(_, s)| s.to_string()),
+        )
+    };
+    assert_eq!(
+        save(&manager(), "new", "web-01, web-02"),
+        "E_SELECTOR `on:` does not name hosts. Nothing was run.\nweb-01, web-02\n       ^\ncolumn 8: nothing after `,`; write `a,b` without a space"
+    );
+    assert_eq!(
+        save(&manager(), "@new", "web-01,web-02"),
+        "\"web-01,web-02\""
+    );
+    assert_eq!(
+        save(&manager(), "web", "role=web !web-01"),
+        "\"role=web !web-01\""
+    );
+    for (name, on, why) in [
+        ("new", "wbe-01", "E_SELECTOR"),
+        (
+            "new",
+            "role=web pick:1",
+            "`pick:1` cannot be in a saved group",
+        ),
+        ("new", "db-01", "E_DENIED You may not manage db-01"),
+        ("new", "@none", "there is no group `@none`"),
+        ("db", "role=web", "E_DENIED You may not manage db-01"),
+        (
+            "web",
+            "@web",
+            "E_SELECTOR `@web` would hold itself: `@web` holds `@web`",
+        ),
+        ("web", "@front", "`@web` holds `@front`, which holds `@web`"),
+        ("", "web-01", "E_NAME"),
+        ("a b", "web-01", "E_NAME"),
+        ("../x", "web-01", "E_NAME"),
+    ] {
+        let refusal = save(&manager(), name, on);
+        assert!(refusal.contains(why), "@{name} = {on}: {refusal}");
+    }
+    assert!(save(&person(OPERATOR, &[8]), "new", "web-01").starts_with("E_DENIED"));
+    assert_eq!(save(&local(), "db", "role=db,web-01"), "\"role=db,web-01\"");
+
+    let remove = |asker: &Asker, name: &str| {
+        told(in_context(&state, |ctx| {
+            admit_group_remove(ctx, asker, name)
+        }))
+    };
+    assert_eq!(remove(&manager(), "front"), "\"front\"");
+    assert_eq!(
+        remove(&manager(), "@web"),
+        "E_SELECTOR `@web` is part of `@front`. No group was removed."
+    );
+    assert_eq!(
+        remove(&manager(), "none"),
+        "E_NOT_FOUND There is no group `@none`. Nothing was changed."
+    );
+    assert!(remove(&manager(), "db").starts_with("E_DENIED"));
+    assert!(remove(&person(OPERATOR, &[8]), "front").starts_with("E_DENIED"));
+}
+
+#[test]
+fn groups_are_read_by_whoever_may_see_every_host() {
+    let mut state = state();
+    saved(&mut state, "db", "role=db");
+    saved(&mut state, "some", "db-01,web-01");
+    let rows = |asker: &Asker| {
+        let rows = in_context(&state, |ctx| admit_groups(ctx, asker)).unwrap();
+        let shown = rows
+            .iter()
+            .map(|row| format!("{} {} {:?}", row.name, row.hosts, row.selector));
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        rows(&manager()),
+        ["db 1 Some(\"role=db\")", "some 2 Some(\"db-01,web-01\")"]
+    );
+    // Whoever sees some hosts sees what stands for some of those, and not by what words.
+    assert_eq!(rows(&person(OPERATOR, &[8])), ["some 1 None"]);
+
+    let choices = in_context(&state, |ctx| complete(ctx, &person(OPERATOR, &[8]), "@"));
+    assert!(!format!("{choices:?}").contains("db"), "{choices:?}");
+    let on = |on: &str| {
+        told(in_context(&state, |ctx| {
+            admit_hosts(ctx, &person(OPERATOR, &[8]), on)
+        }))
+    };
+    assert!(
+        on("@db").contains("there is no group `@db`"),
+        "{}",
+        on("@db")
+    );
+}
+
+#[test]
+fn a_group_that_no_version_can_read_stands_for_nothing() {
+    let mut state = state();
+    saved(&mut state, "new", "zone~=§");
+    assert!(state.groups.is_empty());
+}

@@ -1,0 +1,148 @@
+//! What is said when labels, groups and drains change.
+
+use super::fleet::whole_lines;
+use super::{Accent, Card, inline_code};
+use crate::admission::GroupRow;
+use crate::ids::{HostName, Labels};
+use crate::principal::Principal;
+use crate::selector::Selector;
+use crate::selector::fold::fold;
+use crate::text::count;
+
+/// Characters of a list of names.
+const NAMES_CHARS_MAX: usize = 1_200;
+
+/// Hosts have other labels.
+#[must_use]
+pub fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> Card {
+    let heading = format!("### 🏷 Labels of {} changed", count(changed.len(), "host"));
+    let lines = changed.iter().map(|(name, labels)| {
+        let labels = match labels.is_empty() {
+            true => "no labels".to_owned(),
+            false => inline_code(&labels.to_string(), 300),
+        };
+        format!("**{name}** · {labels}")
+    });
+    let list = whole_lines(lines, 1_600);
+    Card::new(Accent::Green, vec![format!("{heading}\n{list}\n-# {by}")])
+}
+
+/// Hosts take no new runs, or take them again.
+#[must_use]
+pub fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
+    let hosts = count(names.len(), "host");
+    let folded = cut(&fold(names.iter().map(HostName::as_str)));
+    let (accent, text) = match (names.is_empty(), on) {
+        (true, true) => (
+            Accent::Grey,
+            "### They take no new runs already\nNothing was changed.".to_owned(),
+        ),
+        (true, false) => (
+            Accent::Grey,
+            "### They take new runs already\nNothing was changed.".to_owned(),
+        ),
+        (false, true) => (
+            Accent::Amber,
+            format!(
+                "### ⏸ {hosts} draining\n**{folded}**\nWhat runs there goes on; new runs do not go there. `/agent drain state:off` ends it."
+            ),
+        ),
+        (false, false) => (
+            Accent::Green,
+            format!(
+                "### ▶ {hosts} no longer draining\n**{folded}**\nWhat waited for them starts now."
+            ),
+        ),
+    };
+    Card::new(accent, vec![format!("{text}\n-# {by}")])
+}
+
+/// A selector has a name.
+#[must_use]
+pub fn group_saved_card(name: &str, selector: &Selector, hosts: usize, by: &Principal) -> Card {
+    let selector = inline_code(&selector.to_string(), 600);
+    let hosts = count(hosts, "host");
+    let text = format!("### 💾 `@{name}` saved\nIt stands for {selector}: {hosts} now.\n-# {by}");
+    Card::new(Accent::Green, vec![text])
+}
+
+/// A saved group is gone.
+#[must_use]
+pub fn group_removed_card(name: &str, by: &Principal) -> Card {
+    let text = format!(
+        "### 🗑 `@{name}` removed\nSelectors that name it are refused from now on.\n-# {by}"
+    );
+    Card::new(Accent::Grey, vec![text])
+}
+
+/// Saved groups.
+#[must_use]
+pub fn groups_card(groups: &[GroupRow]) -> Card {
+    let heading = format!("### Saved groups · {}", groups.len());
+    if groups.is_empty() {
+        let text = "No group was saved yet. `/agent group save name:web hosts:role=web` saves one.";
+        return Card::new(Accent::Blue, vec![format!("{heading}\n{text}")]);
+    }
+    let lines = groups.iter().map(|group| {
+        let selector = group
+            .selector
+            .as_ref()
+            .map_or_else(String::new, |selector| {
+                format!(" · {}", inline_code(selector, 120))
+            });
+        let (hosts, saved) = (count(group.hosts, "host"), group.saved_ms / 1_000);
+        format!(
+            "**@{}** · {hosts}{selector} · {} <t:{saved}:d>",
+            group.name, group.by
+        )
+    });
+    let list = whole_lines(lines, 1_800);
+    Card::new(Accent::Blue, vec![heading, list])
+}
+
+fn cut(names: &str) -> String {
+    match names.char_indices().nth(NAMES_CHARS_MAX) {
+        Some((at, _)) => format!("{}…", names.get(..at).unwrap_or_default()),
+        None => names.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_said_plainly() {
+        let by = Principal::Discord(7);
+        let names: Vec<HostName> = ["web-01", "web-02"]
+            .map(|name| name.parse().unwrap())
+            .into();
+        let labelled: Vec<(HostName, Labels)> = vec![
+            (
+                names[0].clone(),
+                Labels::parse("env=prod,role=web").unwrap(),
+            ),
+            (names[1].clone(), Labels::default()),
+        ];
+        let row = |selector: Option<&str>| GroupRow {
+            name: "web".into(),
+            selector: selector.map(str::to_owned),
+            hosts: 2,
+            by: by.clone(),
+            saved_ms: 86_400_000,
+        };
+        let cards = [
+            labelled_card(&labelled, &by),
+            drained_card(&names, true, &by),
+            drained_card(&names[..1], false, &by),
+            drained_card(&[], true, &by),
+            drained_card(&[], false, &by),
+            group_saved_card("web", &Selector::parse("role=web").unwrap(), 2, &by),
+            group_removed_card("web", &by),
+            groups_card(&[]),
+            groups_card(&[row(Some("role=web")), row(None)]),
+        ];
+        let shown: Vec<String> = cards.iter().map(|card| card.texts.join("\n--\n")).collect();
+        insta::assert_snapshot!(shown.join("\n====\n"));
+    }
+}

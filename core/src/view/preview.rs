@@ -1,0 +1,233 @@
+//! What would run, and on which hosts, shown to one person before anything does.
+
+use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Texts, inline_code};
+use crate::admission::Ask;
+use crate::ids::HostName;
+use crate::limits;
+use crate::run::{Away, Offline, Spec};
+use crate::selector::fold::fold;
+use crate::text::{count, duration};
+
+/// Columns of a code block on a phone's card.
+const COLUMNS: usize = 44;
+
+/// Lines that the hosts which can take it get at most, and those of each other kind.
+const LINES_MAX: (usize, usize) = (10, 4);
+
+/// Characters of a line, for names that are longer than a phone is wide.
+const LINE_CHARS_MAX: usize = 64;
+
+/// Hosts that are away and get a line each.
+const AWAY_ROWS_MAX: usize = 8;
+
+/// A run that waits for the word of who asked.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// What would run.
+    pub spec: Spec,
+    /// When it is shown, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Why somebody is asked.
+    pub asks: Vec<Ask>,
+    /// Hosts that cannot take it now.
+    pub away: Vec<AwayRow>,
+    /// Hosts that an exclusion removed.
+    pub excluded: Vec<HostName>,
+    /// Names of ranges that no host has.
+    pub absent: Vec<String>,
+    /// The users that commands run as on these hosts.
+    pub run_as: Vec<String>,
+}
+
+/// A host that cannot take an order now.
+#[derive(Clone, Debug)]
+pub struct AwayRow {
+    /// Its name.
+    pub name: HostName,
+    /// Why.
+    pub away: Away,
+    /// Since when, milliseconds since the Unix epoch; zero when nobody knows.
+    pub since_ms: u64,
+}
+
+/// The question.
+#[must_use]
+pub fn preview_card(preview: &Preview) -> Card {
+    let spec = &preview.spec;
+    let mut texts = Texts::with(heading(preview));
+    texts.add(Some(hosts(preview)));
+    texts.add(Some(format!(
+        "-# Nothing runs before you say so, and only on the hosts shown, whoever comes or goes meanwhile. · set `{}` · open until <t:{}:t>",
+        hex::encode(spec.digest.get(..4).unwrap_or_default()),
+        preview.at_ms.saturating_add(limits::PREVIEW_MS) / 1_000
+    )));
+    Card {
+        buttons: buttons(preview),
+        ..Card::new(Accent::Amber, texts.into_blocks())
+    }
+}
+
+/// The question, once it is answered with a run.
+#[must_use]
+pub fn confirmed_card(number: crate::ids::RunNumber) -> Card {
+    let text = format!("### ▶ Confirmed: {number}\nIts card is in the channel.");
+    Card::new(Accent::Green, vec![text])
+}
+
+/// The question, once it is taken back.
+#[must_use]
+pub fn taken_back_card() -> Card {
+    let text = "### ⏹ Taken back\nNothing was run.".to_owned();
+    Card::new(Accent::Grey, vec![text])
+}
+
+fn heading(preview: &Preview) -> String {
+    let spec = &preview.spec;
+    let away = match preview.away.len() {
+        0 => String::new(),
+        n => format!(" · {n} cannot take it now"),
+    };
+    let mut meta = vec![inline_code(&spec.selector, 200)];
+    meta.push(match spec.timeout_ms {
+        0 => "no timeout".to_owned(),
+        ms => format!("timeout {}", duration(ms)),
+    });
+    let users = match &spec.run_as {
+        Some(user) => user.clone(),
+        None => preview
+            .run_as
+            .iter()
+            .take(3)
+            .cloned()
+            .collect::<Vec<_>>()
+            .join("/"),
+    };
+    if !users.is_empty() {
+        meta.push(format!("as {users}"));
+    }
+    let asks: Vec<String> = preview.asks.iter().map(|ask| ask.text()).collect();
+    format!(
+        "### ❓ Run this on {}?{away}\n{}\n-# {}\n-# You are asked because: {}.",
+        count(spec.targets.len(), "host"),
+        inline_code(&spec.command, 900),
+        meta.join(" · "),
+        asks.join(", ")
+    )
+}
+
+fn hosts(preview: &Preview) -> String {
+    let ready = preview
+        .spec
+        .targets
+        .iter()
+        .filter(|target| target.away.is_none());
+    let ready: Vec<&str> = ready.map(|target| target.name.as_str()).collect();
+    let mut lines = vec![format!("ready {}", ready.len())];
+    lines.extend(wrapped(&fold(ready), LINES_MAX.0));
+    for away in [Away::Offline, Away::Draining] {
+        let rows: Vec<&AwayRow> = preview.away.iter().filter(|row| row.away == away).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        lines.push(format!("{} {}", away.as_str(), rows.len()));
+        if rows.len() > AWAY_ROWS_MAX {
+            lines.extend(wrapped(
+                &fold(rows.iter().map(|row| row.name.as_str())),
+                LINES_MAX.1,
+            ));
+            continue;
+        }
+        lines.extend(rows.iter().map(|row| {
+            let ago = duration(preview.at_ms.saturating_sub(row.since_ms));
+            let since = match (away, row.since_ms) {
+                (_, 0) => "never seen".to_owned(),
+                (Away::Offline, _) => format!("last seen {ago} ago"),
+                (Away::Draining, _) => format!("since {ago}"),
+            };
+            format!("  {}  {since}", row.name)
+        }));
+    }
+    if !preview.excluded.is_empty() {
+        lines.push(format!("excluded {}", preview.excluded.len()));
+        let names = preview.excluded.iter().map(HostName::as_str);
+        lines.extend(wrapped(&fold(names), LINES_MAX.1));
+    }
+    if !preview.absent.is_empty() {
+        lines.push(format!("no such host {}", preview.absent.len()));
+        let names = preview.absent.iter().map(String::as_str);
+        lines.extend(wrapped(&fold(names), LINES_MAX.1));
+    }
+    format!("```\n{}\n```", lines.join("\n"))
+}
+
+/// Folded names in lines that break after a comma.
+fn wrapped(names: &str, lines_max: usize) -> Vec<String> {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![String::new()];
+    let mut depth = 0_usize;
+    let parts = names.split_inclusive(|c| {
+        match c {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    for part in parts {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || line.len() + part.len() <= COLUMNS => {
+                line.push_str(part)
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    let left_out = lines.len().saturating_sub(lines_max);
+    lines.truncate(lines_max);
+    let cut = |line: String| match line.char_indices().nth(LINE_CHARS_MAX) {
+        Some((at, _)) => format!("  {}…", line.get(..at).unwrap_or_default()),
+        None => format!("  {line}"),
+    };
+    let mut lines: Vec<String> = lines.into_iter().map(cut).collect();
+    if left_out > 0 {
+        lines.push("  … (all of them: /hosts)".to_owned());
+    }
+    lines
+}
+
+fn buttons(preview: &Preview) -> Vec<Button> {
+    let spec = &preview.spec;
+    let (all, away) = (spec.targets.len(), preview.away.len());
+    let ready = all - away.min(all);
+    let button = |label: String, verb: &str, style| Button {
+        label,
+        target: ButtonTarget::Press(format!("v1:{verb}:{}", spec.id)),
+        style,
+    };
+    let queue_for = |for_ms| format!("queue {away} for {}", duration(for_ms));
+    let run = match (away, spec.offline) {
+        (0, _) => format!("Run on {}", count(all, "host")),
+        (_, Offline::Skip) => format!("Run on {ready}, leave {away} out"),
+        (_, Offline::Fail) => format!("Run on {all}, {away} will fail"),
+        (_, Offline::Queue { for_ms }) if ready == 0 => {
+            format!("Queue on {away} for {}", duration(for_ms))
+        }
+        (_, Offline::Queue { for_ms }) => format!("Run on {ready}, {}", queue_for(for_ms)),
+    };
+    let mut buttons = vec![button(run, "go", ButtonStyle::Primary)];
+    let queues = matches!(spec.offline, Offline::Queue { .. });
+    if away > 0 && ready > 0 && spec.offline != Offline::Skip {
+        let label = format!("Run on {ready} online only");
+        buttons.push(button(label, "online", ButtonStyle::Secondary));
+    }
+    if away > 0 && !queues {
+        let label = format!("Run on {ready}, {}", queue_for(limits::QUEUE_MS.1));
+        buttons.push(button(label, "queue", ButtonStyle::Secondary));
+    }
+    buttons.push(button("Cancel".to_owned(), "drop", ButtonStyle::Danger));
+    buttons
+}
+
+#[cfg(test)]
+mod tests;

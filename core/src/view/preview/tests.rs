@@ -1,0 +1,146 @@
+//! Every look of the question, as a snapshot.
+
+use super::*;
+use crate::ids::{AgentId, RunId};
+use crate::principal::Principal;
+use crate::run::Target;
+
+const AT: u64 = 1_795_341_000_000;
+
+fn name(text: &str) -> HostName {
+    text.parse().unwrap()
+}
+
+fn preview(ready: &[&str], away: &[(&str, Away, u64)], offline: Offline) -> Preview {
+    let names = ready.iter().map(|text| (*text, None));
+    let names = names.chain(away.iter().map(|(text, away, _)| (*text, Some(*away))));
+    let targets = names.zip(1..).map(|((text, away), n)| Target {
+        agent: AgentId::from_bytes([n; 16]),
+        name: name(text),
+        away,
+    });
+    let spec = Spec {
+        id: RunId::from_bytes([0xab; 16]),
+        by: Principal::Discord(7),
+        place: None,
+        selector: "role=web env=prod !db*".into(),
+        command: "uname -r".into(),
+        run_as: None,
+        timeout_ms: 300_000,
+        targets: targets.collect(),
+        digest: [0x9c; 32],
+        seed: None,
+        grant: None,
+        offline,
+    };
+    let row = |(text, away, since_ms): &(&str, Away, u64)| AwayRow {
+        name: name(text),
+        away: *away,
+        since_ms: *since_ms,
+    };
+    Preview {
+        spec,
+        at_ms: AT,
+        asks: vec![Ask::Many(10), Ask::Away],
+        away: away.iter().map(row).collect(),
+        excluded: vec![],
+        absent: vec![],
+        run_as: vec!["shanty".into()],
+    }
+}
+
+fn show(card: &Card) -> String {
+    let buttons: Vec<String> = card
+        .buttons
+        .iter()
+        .map(|button| format!("[{}] {:?}", button.label, button.target))
+        .collect();
+    format!(
+        "{:?}\n{}\n{}",
+        card.accent,
+        card.texts.join("\n--\n"),
+        buttons.join("\n")
+    )
+}
+
+const AWAY: [(&str, Away, u64); 3] = [
+    ("web-07", Away::Offline, AT - 245_000),
+    ("web-11", Away::Offline, 0),
+    ("web-12", Away::Draining, AT - 7_200_000),
+];
+
+#[test]
+fn what_is_shown_is_all_that_decides() {
+    let mut some_away = preview(
+        &["web-01", "web-02", "web-03", "cache"],
+        &AWAY,
+        Offline::Fail,
+    );
+    some_away.excluded = vec![name("db-01"), name("db-02")];
+    some_away.absent = vec!["web-20".into(), "web-21".into()];
+    let mut every = preview(&["web-01", "web-02"], &[], Offline::Fail);
+    every.asks = vec![Ask::Every];
+    let shown = [
+        preview_card(&some_away),
+        preview_card(&every),
+        preview_card(&preview(&["web-01"], &AWAY[..1], Offline::Skip)),
+        preview_card(&preview(
+            &["web-01"],
+            &AWAY[..1],
+            Offline::Queue { for_ms: 7_200_000 },
+        )),
+        preview_card(&preview(
+            &[],
+            &AWAY[..1],
+            Offline::Queue { for_ms: 7_200_000 },
+        )),
+        confirmed_card(crate::ids::RunNumber(142)),
+        taken_back_card(),
+    ];
+    insta::assert_snapshot!(shown.each_ref().map(show).join("\n====\n"));
+}
+
+#[test]
+fn many_odd_hosts_fit_a_card_and_what_is_left_out_is_said() {
+    let odd = |n: usize| {
+        name(&format!(
+            "{:x}-{}",
+            n.wrapping_mul(0x9e37_79b9) % 0xff_ffff,
+            "x".repeat(40)
+        ))
+    };
+    let mut wide = preview(&[], &[], Offline::Fail);
+    wide.spec.targets = (0..10_000)
+        .map(|n| Target {
+            agent: AgentId::from_bytes((n as u128).to_be_bytes()),
+            name: odd(n),
+            away: (n % 2 == 0).then_some(Away::Offline),
+        })
+        .collect();
+    wide.away = (0..5_000)
+        .map(|n| AwayRow {
+            name: odd(2 * n),
+            away: Away::Offline,
+            since_ms: 1,
+        })
+        .collect();
+    wide.excluded = (0..3_000).map(odd).collect();
+    wide.absent = (0..3_000).map(|n| odd(n).to_string()).collect();
+    wide.spec.command = "\u{202e}`".repeat(3_000);
+    wide.spec.selector = "x".repeat(6_000);
+    let card = preview_card(&wide);
+    let units = |text: &String| text.encode_utf16().count();
+    assert!(
+        card.texts.iter().all(|text| units(text) <= 2_000),
+        "{:?}",
+        card.texts.iter().map(units).collect::<Vec<_>>()
+    );
+    assert!(card.texts.iter().map(units).sum::<usize>() <= 4_000);
+    assert_eq!(card.texts.len(), 3, "the hosts are always there");
+    assert!(card.texts[1].contains("all of them: /hosts"));
+    assert!(
+        card.buttons
+            .iter()
+            .all(|button| button.label.chars().count() <= 80)
+    );
+}
