@@ -75,7 +75,7 @@ pub struct Hub {
     presence: HashMap<AgentId, fleet::Presence>,
     /// Records that are being committed, in order, and what happens then.
     pending: VecDeque<Pending>,
-    /// Interactions whose `Accepted` is being committed.
+    /// Interactions for which something is being committed.
     interactions: HashSet<u64>,
     /// Joins wait here while one is being committed: a token's uses are counted one by one.
     joins: VecDeque<(JoinRequest, Reply<Joined>)>,
@@ -185,6 +185,9 @@ impl Hub {
             at_ms: now_ms(),
             kind,
         };
+        let place = record.kind.place();
+        self.interactions
+            .extend(place.map(|place| place.interaction));
         let answer = self.parts.journal.append(&record);
         self.pending.push_back(Pending {
             answer,
@@ -212,9 +215,7 @@ impl Hub {
     }
 
     fn committed(&mut self, (committed, record, after): (bool, Record, After)) {
-        if let Kind::Accepted(spec) = &record.kind
-            && let Some(place) = spec.place
-        {
+        if let Some(place) = record.kind.place() {
             self.interactions.remove(&place.interaction);
         }
         // A run that was given up meanwhile does not begin any more.

@@ -15,7 +15,7 @@ pub fn status(refusal: &Refusal) -> Status {
     let grpc = match refusal.code {
         Code::Denied | Code::Guild | Code::GuildOnly | Code::Token => Grpc::PermissionDenied,
         Code::NotFound => Grpc::NotFound,
-        Code::NameTaken => Grpc::AlreadyExists,
+        Code::NameTaken | Code::NameConfusable => Grpc::AlreadyExists,
         Code::Storage | Code::Stopping | Code::AllOffline | Code::Offline | Code::Draining => {
             Grpc::Unavailable
         }

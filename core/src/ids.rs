@@ -119,6 +119,31 @@ impl HostName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What is left when letters that look alike are one: two names with the same skeleton are taken for one another. The pairs are
+    /// those of Unicode's confusables (UTS 39) among `[a-z0-9]`; separators count as one another, and several as one.
+    #[must_use]
+    pub fn skeleton(&self) -> String {
+        let mut skeleton = String::with_capacity(self.0.len());
+        for c in self.0.chars() {
+            match (c, skeleton.chars().next_back()) {
+                ('0', _) => skeleton.push('o'),
+                ('1', _) => skeleton.push('l'),
+                ('n', Some('r')) => {
+                    skeleton.pop();
+                    skeleton.push('m');
+                }
+                ('v', Some('v')) => {
+                    skeleton.pop();
+                    skeleton.push('w');
+                }
+                ('.' | '_' | '-', Some('-')) => {}
+                ('.' | '_' | '-', _) => skeleton.push('-'),
+                (c, _) => skeleton.push(c),
+            }
+        }
+        skeleton
+    }
 }
 
 impl fmt::Display for HostName {
@@ -290,6 +315,32 @@ mod tests {
             &long,
         ] {
             assert!(bad.parse::<HostName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_that_look_alike_have_one_skeleton() {
+        let skeleton = |text: &str| text.parse::<HostName>().unwrap().skeleton();
+        for (a, b) in [
+            ("prod-db-1", "prod-db-l"),
+            ("web-01", "web-o1"),
+            ("web-01", "web_01"),
+            ("web-01", "web.01"),
+            ("web-01", "web--01"),
+            ("mail", "rnail"),
+            ("www", "vvww"),
+            ("www", "wvvvv"),
+        ] {
+            assert_eq!(skeleton(a), skeleton(b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("web-01", "web-02"),
+            ("web-1", "web-01"),
+            ("web-01", "web01"),
+            ("web-11", "web-1"),
+            ("vvv", "vw1"),
+        ] {
+            assert_ne!(skeleton(a), skeleton(b), "{a} {b}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! Folding is pure and total: the hub's memory is this same fold. A record that does not fit the state (a `Go` for an unknown run)
 //! changes nothing, because an older or newer program may have written it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::limits;
@@ -55,6 +55,8 @@ pub enum Kind {
         labels: Labels,
         /// Who.
         by: Principal,
+        /// Where.
+        place: Option<Place>,
     },
     /// A host may not come back.
     Revoked {
@@ -131,6 +133,8 @@ pub enum Kind {
         selector: String,
         /// Who.
         by: Principal,
+        /// Where.
+        place: Option<Place>,
     },
     /// A saved group is gone.
     GroupRemoved {
@@ -138,6 +142,8 @@ pub enum Kind {
         name: String,
         /// Who.
         by: Principal,
+        /// Where.
+        place: Option<Place>,
     },
     /// A host takes no new runs, or takes them again.
     Drained {
@@ -147,6 +153,8 @@ pub enum Kind {
         on: bool,
         /// Who.
         by: Principal,
+        /// Where.
+        place: Option<Place>,
     },
     /// New runs are refused, or allowed again.
     Hold {
@@ -154,9 +162,40 @@ pub enum Kind {
         on: bool,
         /// Who.
         by: Principal,
+        /// Where.
+        place: Option<Place>,
     },
     /// A kind of a newer program: kept and skipped.
     Unknown,
+}
+
+impl Kind {
+    /// Where in Discord something was asked that this did; nothing for the command line, and where nothing was done.
+    #[must_use]
+    pub const fn place(&self) -> Option<Place> {
+        match self {
+            Self::Accepted(spec) => spec.place,
+            Self::Labelled { place, .. }
+            | Self::Hold { place, .. }
+            | Self::GroupSaved { place, .. }
+            | Self::GroupRemoved { place, .. }
+            | Self::Drained { place, .. } => *place,
+            Self::TokenCreated { .. }
+            | Self::TokenRevoked { .. }
+            | Self::Enrolled(_)
+            | Self::Revoked { .. }
+            | Self::Denied { .. }
+            | Self::Go(_)
+            | Self::Expired { .. }
+            | Self::CancelRequested { .. }
+            | Self::Started { .. }
+            | Self::Finished { .. }
+            | Self::Sent { .. }
+            | Self::Closed(_)
+            | Self::Previewed(_)
+            | Self::Unknown => None,
+        }
+    }
 }
 
 /// A host's entry.
@@ -239,8 +278,8 @@ pub struct State {
     pub open: BTreeSet<RunId>,
     /// Runs by number.
     pub numbers: BTreeMap<RunNumber, RunId>,
-    /// Interactions that were accepted: none is accepted twice.
-    pub interactions: HashMap<u64, RunId>,
+    /// Interactions that something was done for: nothing is done for one twice, though Discord may repeat it after a lost connection.
+    pub interactions: HashSet<u64>,
     /// New runs are refused.
     pub hold: bool,
     /// Saved groups by name, without `@`.
@@ -253,6 +292,9 @@ impl State {
     /// Takes one record.
     pub fn apply(&mut self, record: &Record) {
         let at_ms = record.at_ms;
+        let place = record.kind.place();
+        self.interactions
+            .extend(place.map(|place| place.interaction));
         match &record.kind {
             Kind::TokenCreated {
                 token,
@@ -278,11 +320,7 @@ impl State {
                 }
             }
             Kind::Enrolled(enrolment) => self.enrolled(enrolment, at_ms),
-            Kind::Labelled {
-                agent,
-                labels,
-                by: _,
-            } => {
+            Kind::Labelled { agent, labels, .. } => {
                 if let Some(host) = self.hosts.get_mut(agent) {
                     host.labels = labels.clone();
                 }
@@ -324,9 +362,14 @@ impl State {
             }
             Kind::Sent { run, agent } => self.with(*run, |run| run.apply_sent(*agent)),
             Kind::Closed(run) => self.with(*run, |run| run.phase = Phase::Closed { at_ms }),
-            Kind::Hold { on, by: _ } => self.hold = *on,
+            Kind::Hold { on, .. } => self.hold = *on,
             Kind::Previewed(spec) => self.previewed(spec, at_ms),
-            Kind::GroupSaved { name, selector, by } => {
+            Kind::GroupSaved {
+                name,
+                selector,
+                by,
+                place: _,
+            } => {
                 if let Ok(selector) = Selector::parse_for_group(selector) {
                     let group = Group {
                         selector,
@@ -336,10 +379,15 @@ impl State {
                     self.groups.insert(name.clone(), group);
                 }
             }
-            Kind::GroupRemoved { name, by: _ } => {
+            Kind::GroupRemoved { name, .. } => {
                 self.groups.remove(name);
             }
-            Kind::Drained { agent, on, by } => {
+            Kind::Drained {
+                agent,
+                on,
+                by,
+                place: _,
+            } => {
                 if let Some(host) = self.hosts.get_mut(agent) {
                     let draining = || Draining {
                         by: by.clone(),
@@ -404,9 +452,6 @@ impl State {
             .map_or(0, |(number, _)| number.0);
         let number = RunNumber(last + 1);
         self.numbers.insert(number, spec.id);
-        if let Some(place) = spec.place {
-            self.interactions.insert(place.interaction, spec.id);
-        }
         self.open.insert(spec.id);
         self.runs
             .insert(spec.id, Run::new(number, spec.clone(), at_ms));

@@ -51,6 +51,8 @@ pub enum Code {
     Token,
     /// A host name that is taken.
     NameTaken,
+    /// A host name that a person would take for another's.
+    NameConfusable,
     /// A host name outside the grammar.
     Name,
     /// A label outside the grammar.
@@ -95,6 +97,7 @@ impl Code {
             Self::AckFailed => "E_ACK_FAILED",
             Self::Token => "E_TOKEN",
             Self::NameTaken => "E_NAME_TAKEN",
+            Self::NameConfusable => "E_NAME_CONFUSABLE",
             Self::Name => "E_NAME",
             Self::Label => "E_LABEL",
             Self::Csr => "E_CSR",

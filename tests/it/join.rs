@@ -200,6 +200,15 @@ async fn a_name_is_taken_once_and_follows_the_grammar() {
         assert_eq!(ran.code, 64, "{name}: {ran:?}");
         assert!(ran.err.contains("(E_NAME)"), "{name}: {ran:?}");
     }
+    // Neither is one that a person would take for another's.
+    for name in ["web-o1", "web_01", "web-0l", "vveb-01"] {
+        let mut host = world.new_host(name);
+        host.data = world.dir.path().join("nobody");
+        let ran = host.join(&world.join_address(), &token).await;
+        assert_eq!(ran.code, 77, "{name}: {ran:?}");
+        let told = format!("{name} would be taken for the host web-01");
+        assert!(ran.err.contains(&told), "{name}: {ran:?}");
+    }
     // None of that used the token up, and a host that has joined does not join again.
     assert!(tokens(&world).await.contains("0/5 used"));
     let ran = world.hosts[0].join(&world.join_address(), &token).await;

@@ -13,6 +13,8 @@ mod browser_safety;
 mod chat_away;
 mod chat_cancel;
 mod chat_discord;
+mod chat_hosts;
+mod chat_inventory;
 mod chat_lists;
 mod chat_output;
 mod chat_preview;

@@ -13,6 +13,7 @@ use super::Edge;
 use super::call::Call;
 use super::commands::{self, Asked, Asker, Verb};
 use super::requests::{Audience, RequestError};
+use crate::clock::now_ms;
 use crate::hub::Which;
 
 mod inventory;
@@ -21,6 +22,9 @@ mod run;
 
 pub(super) use run::Questions;
 
+/// Discord repeats what was missed while the connection was lost. What is older than this is not done any more, milliseconds: who asked
+/// was told long ago that nobody answered.
+const REPEATED_MS: u64 = 60_000;
 /// Runs that `/runs` shows.
 const RUNS_SHOWN: usize = 10;
 
@@ -35,6 +39,16 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
     };
     let who = principal(&heard.asker);
     let asker = heard.asker;
+    if changes_something(&heard.asked)
+        && now_ms().saturating_sub(asker.asked_unix_ms()) > REPEATED_MS
+    {
+        let refusal = Refusal::new(
+            Code::Stale,
+            "This was asked too long ago. Nothing was done.",
+            "Ask again; if that does not help, compare the controller's clock with the time.",
+        );
+        return show(&edge, &asker, Err(refusal), Audience::Asker).await;
+    }
     match heard.asked {
         Asked::Run {
             on,
@@ -89,6 +103,27 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
             );
             show(&edge, &asker, Err(refusal), Audience::Asker).await;
         }
+    }
+}
+
+/// Whether something would be done without another proof that the interaction is fresh. A run has one: its card is taken, or it does not
+/// begin.
+const fn changes_something(asked: &Asked) -> bool {
+    match asked {
+        Asked::Label { .. }
+        | Asked::Drain { .. }
+        | Asked::GroupSave { .. }
+        | Asked::GroupRemove { .. }
+        | Asked::Hold { .. } => true,
+        Asked::Run { .. }
+        | Asked::Hosts { .. }
+        | Asked::Runs
+        | Asked::Groups
+        | Asked::Turn(_)
+        | Asked::Pick { .. }
+        | Asked::Typing { .. }
+        | Asked::Press { .. }
+        | Asked::Unknown => false,
     }
 }
 

@@ -97,20 +97,18 @@ impl Hub {
     }
 
     fn accept(&mut self, spec: Spec, reply: Reply<Answered>) {
-        self.interactions
-            .extend(spec.place.map(|place| place.interaction));
         let after = After::Accepted(spec.id, reply);
         self.append(Kind::Accepted(spec), after);
     }
 
-    /// Refuses an interaction that was heard before.
-    fn is_new(&self, asker: &Asker) -> Result<(), Refusal> {
+    /// Refuses an interaction that something was done for already.
+    pub(super) fn is_new(&self, asker: &Asker) -> Result<(), Refusal> {
         match asker.place() {
             Some(place)
                 if self.interactions.contains(&place.interaction)
-                    || self.state.interactions.contains_key(&place.interaction) =>
+                    || self.state.interactions.contains(&place.interaction) =>
             {
-                let what = "This interaction was taken already. Nothing was run twice.";
+                let what = "This interaction was taken already. Nothing was done twice.";
                 Err(Refusal::new(Code::Stale, what, ""))
             }
             Some(_) | None => Ok(()),

@@ -272,12 +272,16 @@ impl Hub {
 
     fn ask_hold(&mut self, asker: &Asker, on: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
         let seen = |agent| self.seen(agent);
-        match admission::admit(&self.context(&seen), asker, Verb::Hold) {
+        let admitted = self
+            .is_new(asker)
+            .and_then(|()| admission::admit(&self.context(&seen), asker, Verb::Hold));
+        match admitted {
             Ok(()) => {
                 self.append(
                     Kind::Hold {
                         on,
                         by: asker.principal(),
+                        place: asker.place(),
                     },
                     After::Hold(reply),
                 );

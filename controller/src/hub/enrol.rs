@@ -142,6 +142,23 @@ impl Hub {
                 "Choose another with --name, or remove the old one with `shanty hosts remove`.",
             ));
         }
+        let skeleton = name.skeleton();
+        let alike = self
+            .state
+            .hosts
+            .values()
+            .filter(|host| !host.revoked)
+            .map(|host| &host.enrolment.name)
+            .find(|other| other.skeleton() == skeleton);
+        if let Some(other) = alike {
+            return Err(Refusal::new(
+                Code::NameConfusable,
+                format!(
+                    "{name} would be taken for the host {other}: 0 and o, 1 and l, m and rn, w and vv, and `-`, `_` and `.` look alike."
+                ),
+                "Choose another with --name.",
+            ));
+        }
         Ok(name)
     }
 

@@ -25,7 +25,10 @@ impl Hub {
         reply: Reply<Vec<(HostName, Labels)>>,
     ) {
         let seen = |agent| self.seen(agent);
-        let changed = LabelChange::parse(changes).and_then(|change| {
+        let parsed = self
+            .is_new(asker)
+            .and_then(|()| LabelChange::parse(changes));
+        let changed = parsed.and_then(|change| {
             admission::admit_labels(
                 &self.context(&seen),
                 asker,
@@ -42,6 +45,7 @@ impl Hub {
             agent: *agent,
             labels: labels.clone(),
             by: asker.principal(),
+            place: asker.place(),
         });
         self.append_all(kinds.collect(), After::Labelled(changed, reply));
     }
@@ -50,12 +54,7 @@ impl Hub {
     fn labels_asked(&self) -> BTreeMap<AgentId, Labels> {
         let mut asked = BTreeMap::new();
         for pending in &self.pending {
-            if let Kind::Labelled {
-                agent,
-                labels,
-                by: _,
-            } = &pending.record.kind
-            {
+            if let Kind::Labelled { agent, labels, .. } = &pending.record.kind {
                 asked.insert(*agent, labels.clone());
             }
         }
@@ -89,7 +88,10 @@ impl Hub {
         reply: Reply<Vec<HostName>>,
     ) {
         let seen = |agent| self.seen(agent);
-        let hosts = match admission::admit_drain(&self.context(&seen), asker, on, drain) {
+        let admitted = self
+            .is_new(asker)
+            .and_then(|()| admission::admit_drain(&self.context(&seen), asker, on, drain));
+        let hosts = match admitted {
             Ok(hosts) => hosts,
             Err(refusal) => return self.answer(asker, Verb::Manage, Err(refusal), reply),
         };
@@ -97,6 +99,7 @@ impl Hub {
             agent: *agent,
             on: drain,
             by: asker.principal(),
+            place: asker.place(),
         });
         self.append_all(kinds.collect(), After::Drained(drain, hosts, reply));
     }
@@ -176,12 +179,16 @@ impl Hub {
         reply: Reply<SavedGroup>,
     ) {
         let seen = |agent| self.seen(agent);
-        match admission::admit_group_save(&self.context(&seen), asker, name, on) {
+        let admitted = self
+            .is_new(asker)
+            .and_then(|()| admission::admit_group_save(&self.context(&seen), asker, name, on));
+        match admitted {
             Ok((name, selector)) => {
                 let kind = Kind::GroupSaved {
                     name: name.clone(),
                     selector: selector.to_string(),
                     by: asker.principal(),
+                    place: asker.place(),
                 };
                 self.append(kind, After::GroupSaved(name, reply));
             }
@@ -209,10 +216,17 @@ impl Hub {
 
     pub(super) fn ask_group_remove(&mut self, asker: &Asker, name: &str, reply: Reply<()>) {
         let seen = |agent| self.seen(agent);
-        match admission::admit_group_remove(&self.context(&seen), asker, name) {
+        let admitted = self
+            .is_new(asker)
+            .and_then(|()| admission::admit_group_remove(&self.context(&seen), asker, name));
+        match admitted {
             Ok(name) => {
-                let by = asker.principal();
-                self.append(Kind::GroupRemoved { name, by }, After::Reply(reply));
+                let kind = Kind::GroupRemoved {
+                    name,
+                    by: asker.principal(),
+                    place: asker.place(),
+                };
+                self.append(kind, After::Reply(reply));
             }
             Err(refusal) => self.answer(asker, Verb::Manage, Err(refusal), reply),
         }

@@ -174,7 +174,11 @@ mod tests {
         let by = Principal::Local("root".into());
         Record {
             at_ms,
-            kind: Kind::Hold { on: true, by },
+            kind: Kind::Hold {
+                on: true,
+                by,
+                place: None,
+            },
         }
     }
 

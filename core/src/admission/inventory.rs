@@ -13,8 +13,8 @@ use crate::refusal::{Code, Refusal};
 use crate::selector::{Group, Host, Selector};
 
 use super::{
-    Context, allows, authenticate, bad_selector, hide_unknown, named, permit, require_any, scope,
-    seen_run, sees_all,
+    Context, allows, authenticate, bad_selector, named, permit, require_any, scope, seen_run,
+    sees_all,
 };
 
 /// A change of labels: `role=web old-` as typed.
@@ -219,7 +219,9 @@ pub fn admit_group_remove(ctx: &Context<'_>, asker: &Asker, name: &str) -> Resul
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
     let name = group_name(name)?;
-    if !ctx.state.groups.contains_key(name) {
+    // One of hosts that the asker may not see is to them as one that does not exist.
+    let known = admit_groups(ctx, asker).is_ok_and(|rows| rows.iter().any(|row| row.name == name));
+    if !ctx.state.groups.contains_key(name) || !(known || may_change(ctx, asker, name).is_ok()) {
         return Err(no_group(name));
     }
     may_change(ctx, asker, name)?;
@@ -285,21 +287,22 @@ fn no_group(name: &str) -> Refusal {
     )
 }
 
-/// Whoever changes a group changes what others mean by its name: a grant must cover every host that it stands for.
+/// Whoever changes a group changes what others mean by its name: a grant must cover every host that it stands for. One that stands for
+/// nothing now hurts nobody.
 fn may_change(ctx: &Context<'_>, asker: &Asker, name: &str) -> Result<(), Refusal> {
     if !ctx.state.groups.contains_key(name) {
         return Ok(());
     }
     let hosts = super::hosts(ctx);
     let covered = members(ctx, asker, name, &hosts);
-    if covered.is_empty() {
-        // One that stands for nothing now hurts nobody.
+    if covered.is_empty() || permit(ctx, asker, Verb::Manage, &covered).is_ok() {
         return Ok(());
     }
-    let on = format!("@{name}");
-    permit(ctx, asker, Verb::Manage, &covered)
-        .map(|_| ())
-        .map_err(|refusal| hide_unknown(ctx, asker, Verb::Manage, &on, &hosts, refusal))
+    Err(Refusal::new(
+        Code::Denied,
+        format!("`@{name}` stands for hosts that your grants do not cover. Nothing was changed."),
+        "Use another name, or ask somebody who may manage those hosts.",
+    ))
 }
 
 /// The hosts of a saved group among these; names in it that no host has any more are passed over.

@@ -261,7 +261,11 @@ fn hold_and_absence_stop_a_run_before_it_is_one() {
     let by = Principal::Local("root".into());
     state.apply(&Record {
         at_ms: 2,
-        kind: Kind::Hold { on: true, by },
+        kind: Kind::Hold {
+            on: true,
+            by,
+            place: None,
+        },
     });
     let policy = policy();
     let seen = |_| online(true);

@@ -61,10 +61,16 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             key_sha256: enrolment.key_sha256.to_vec(),
             leaf: enrolment.leaf.clone(),
         }),
-        Kind::Labelled { agent, labels, by } => Wire::Labelled(v1::Labelled {
+        Kind::Labelled {
+            agent,
+            labels,
+            by,
+            place,
+        } => Wire::Labelled(v1::Labelled {
             agent: agent.to_string(),
             labels: labels_to_wire(labels),
             by: Some(principal_to_wire(by)),
+            place: place.as_ref().map(place_to_wire),
         }),
         Kind::Revoked { agent, by } => Wire::Revoked(v1::Revoked {
             agent: agent.to_string(),
@@ -117,23 +123,37 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             run: run.to_string(),
         }),
         Kind::Previewed(spec) => Wire::Previewed(spec_to_wire(spec)),
-        Kind::GroupSaved { name, selector, by } => Wire::GroupSaved(v1::GroupSaved {
+        Kind::GroupSaved {
+            name,
+            selector,
+            by,
+            place,
+        } => Wire::GroupSaved(v1::GroupSaved {
             name: name.clone(),
             selector: selector.clone(),
             by: Some(principal_to_wire(by)),
+            place: place.as_ref().map(place_to_wire),
         }),
-        Kind::GroupRemoved { name, by } => Wire::GroupRemoved(v1::GroupRemoved {
+        Kind::GroupRemoved { name, by, place } => Wire::GroupRemoved(v1::GroupRemoved {
             name: name.clone(),
             by: Some(principal_to_wire(by)),
+            place: place.as_ref().map(place_to_wire),
         }),
-        Kind::Drained { agent, on, by } => Wire::Drained(v1::Drained {
+        Kind::Drained {
+            agent,
+            on,
+            by,
+            place,
+        } => Wire::Drained(v1::Drained {
             agent: agent.to_string(),
             on: *on,
             by: Some(principal_to_wire(by)),
+            place: place.as_ref().map(place_to_wire),
         }),
-        Kind::Hold { on, by } => Wire::Hold(v1::Hold {
+        Kind::Hold { on, by, place } => Wire::Hold(v1::Hold {
             on: *on,
             by: Some(principal_to_wire(by)),
+            place: place.as_ref().map(place_to_wire),
         }),
         Kind::Unknown => return None,
     })
@@ -166,6 +186,7 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             agent: id(&l.agent, "agent")?,
             labels: labels_from_wire(&l.labels)?,
             by: principal(l.by.as_ref())?,
+            place: l.place.as_ref().map(place_from_wire),
         },
         Wire::Revoked(r) => Kind::Revoked {
             agent: id(&r.agent, "agent")?,
@@ -210,19 +231,23 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             name: g.name.clone(),
             selector: g.selector.clone(),
             by: principal(g.by.as_ref())?,
+            place: g.place.as_ref().map(place_from_wire),
         },
         Wire::GroupRemoved(g) => Kind::GroupRemoved {
             name: g.name.clone(),
             by: principal(g.by.as_ref())?,
+            place: g.place.as_ref().map(place_from_wire),
         },
         Wire::Drained(d) => Kind::Drained {
             agent: id(&d.agent, "agent")?,
             on: d.on,
             by: principal(d.by.as_ref())?,
+            place: d.place.as_ref().map(place_from_wire),
         },
         Wire::Hold(h) => Kind::Hold {
             on: h.on,
             by: principal(h.by.as_ref())?,
+            place: h.place.as_ref().map(place_from_wire),
         },
     })
 }
@@ -334,6 +359,7 @@ mod tests {
                 agent,
                 labels,
                 by: by.clone(),
+                place: Some(place),
             },
             Kind::Revoked {
                 agent,
@@ -353,15 +379,18 @@ mod tests {
                 name: "web".into(),
                 selector: "role=web".into(),
                 by: by.clone(),
+                place: Some(place),
             },
             Kind::GroupRemoved {
                 name: "web".into(),
                 by: by.clone(),
+                place: Some(place),
             },
             Kind::Drained {
                 agent,
                 on: true,
                 by: by.clone(),
+                place: Some(place),
             },
             Kind::Denied {
                 by: by.clone(),
@@ -382,7 +411,11 @@ mod tests {
             },
             Kind::Started { run, agent },
             Kind::Closed(run),
-            Kind::Hold { on: true, by },
+            Kind::Hold {
+                on: true,
+                by,
+                place: Some(place),
+            },
         ];
         for how in [
             How::Exited(3),

@@ -52,6 +52,7 @@ fn saved(state: &mut State, name: &str, selector: &str) {
             name: name.into(),
             selector: selector.into(),
             by: Principal::Local("root".into()),
+            place: None,
         },
     });
 }
@@ -180,6 +181,7 @@ fn only_hosts_of_the_grant_drain() {
             agent: agent(1),
             on: true,
             by: Principal::Discord(OPERATOR),
+            place: None,
         },
     });
     assert_eq!(drain(&state, "role=web", true), "[\"web-02\"]");
@@ -221,7 +223,11 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
         ),
         ("new", "db-01", "E_DENIED You may not manage db-01"),
         ("new", "@none", "there is no group `@none`"),
-        ("db", "role=web", "E_DENIED You may not manage db-01"),
+        (
+            "db",
+            "role=web",
+            "E_DENIED `@db` stands for hosts that your grants do not cover.",
+        ),
         (
             "web",
             "@web",

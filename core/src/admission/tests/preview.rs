@@ -109,6 +109,7 @@ fn people_are_asked_for_all_for_many_and_for_hosts_that_are_away() {
             name: "every".into(),
             selector: "all".into(),
             by: operator().principal(),
+            place: None,
         },
     );
     assert_eq!(world.ask("@every web-01", None).unwrap().asks, [Ask::Every]);
@@ -159,6 +160,7 @@ fn nothing_runs_where_nobody_can_take_it_unless_it_may_wait() {
             agent: agent(1),
             on: true,
             by: operator().principal(),
+            place: None,
         },
     );
     assert_eq!(
@@ -232,6 +234,7 @@ fn a_press_is_decided_anew() {
         Kind::Hold {
             on: true,
             by: operator().principal(),
+            place: None,
         },
     );
     assert!(told(&world, &operator()).starts_with("E_HOLD"));
@@ -240,6 +243,7 @@ fn a_press_is_decided_anew() {
         Kind::Hold {
             on: false,
             by: operator().principal(),
+            place: None,
         },
     );
 
