@@ -25,6 +25,7 @@ mod tree;
 
 pub use error::{SelectorError, SelectorErrorKind};
 
+pub use evaluate::Evaluator;
 pub use fact::is_outdated;
 
 use tree::{AtomKind, Clause, LabelOp, for_each_atom};
@@ -133,7 +134,7 @@ pub struct Resolution {
     pub online: usize,
     /// Names that a range stood for and that no host has, in the order written: `web[01-20]` matches, and `web13` is not there.
     pub absent: Vec<String>,
-    /// Hosts that were named, and that an exclusion removed.
+    /// Hosts that were named, and that an exclusion removed; sorted.
     pub excluded: Vec<AgentId>,
     /// Whether `all` had a say, also inside of a group.
     pub every: bool,
@@ -215,7 +216,7 @@ impl Selector {
         hosts: &[Host<'_>],
         scope: Scope<'_>,
     ) -> Result<Resolution, Vec<SelectorError>> {
-        evaluate::resolve(&self.clauses, hosts, scope)
+        Evaluator::new(hosts, scope).resolve(self)
     }
 
     /// The saved groups that it names itself, without `@`.

@@ -3,10 +3,16 @@
 
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use shanty_core::ids::{AgentId, HostName, Labels};
+use shanty_core::admission::{Confirm, Context, Plan, RunRequest, Seen, admit_preview, admit_run};
+use shanty_core::ids::{AgentId, HostName, Labels, RunId};
+use shanty_core::journal::{Enrolment, Kind, Record, State};
 use shanty_core::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX, PAGE_CHARS_MAX};
 use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_hidden, whole};
+use shanty_core::policy::{Grant, Policy, Verb};
+use shanty_core::principal::{Asker, Principal};
+use shanty_core::refusal::Refusal;
+use shanty_core::run::Spec;
 use shanty_core::selector::error::mark;
 use shanty_core::selector::fold::fold;
 use shanty_core::selector::{
@@ -116,6 +122,142 @@ fn hosts(fleet: &[(HostName, Labels, bool)]) -> Vec<Host<'_>> {
         .collect()
 }
 
+/// A controller's memory in which somebody is shown a run.
+struct Shown {
+    state: State,
+    online: Vec<bool>,
+}
+
+impl Shown {
+    fn new(fleet: &[(HostName, Labels, bool)]) -> Self {
+        let mut state = State::default();
+        for (at, (name, labels, _)) in fleet.iter().enumerate() {
+            let kind = Kind::Enrolled(Enrolment {
+                agent: agent(at),
+                name: name.clone(),
+                labels: labels.clone(),
+                token: String::new(),
+                key_sha256: [0; 32],
+                leaf: Vec::new(),
+            });
+            state.apply(&Record { at_ms: 1, kind });
+        }
+        Self {
+            state,
+            online: fleet.iter().map(|(_, _, online)| *online).collect(),
+        }
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&Context<'_>, &Asker) -> T) -> T {
+        let grant = Grant {
+            id: "all".to_owned(),
+            roles: vec![9],
+            people: Vec::new(),
+            channels: vec![5],
+            what: vec![Verb::Run, Verb::View],
+            hosts: Selector::parse_for_grant("all").expect("a grant"),
+        };
+        let asker = Asker::Discord {
+            user: 1,
+            bot: false,
+            guild: Some(1),
+            channel: 5,
+            parent_channel: None,
+            roles: vec![9],
+            interaction: 1,
+        };
+        let seen = |id: AgentId| Seen {
+            online: (0..self.online.len()).any(|at| agent(at) == id && self.online[at]),
+            ..Seen::default()
+        };
+        let ctx = Context {
+            state: &self.state,
+            policy: &Policy {
+                grants: vec![grant],
+            },
+            guilds: &[1],
+            seen: &seen,
+            agent_version: "",
+            seed: 0,
+            confirm_hosts: 0,
+        };
+        f(&ctx, &asker)
+    }
+
+    fn ask(&self, on: &str) -> Result<Plan, Refusal> {
+        let request = RunRequest {
+            on: on.to_owned(),
+            command: "true".to_owned(),
+            ..RunRequest::default()
+        };
+        self.with(|ctx, asker| admit_run(ctx, asker, &request))
+    }
+
+    fn show(&mut self, plan: Plan) -> RunId {
+        let spec = Spec {
+            id: RunId::from_bytes([7; 16]),
+            by: Principal::Discord(1),
+            place: None,
+            selector: plan.selector,
+            command: plan.command,
+            run_as: plan.run_as,
+            timeout_ms: plan.timeout_ms,
+            targets: plan.targets,
+            digest: plan.digest,
+            grant: plan.grant,
+            seed: plan.seed,
+            offline: plan.offline,
+        };
+        let id = spec.id;
+        self.state.apply(&Record {
+            at_ms: 2,
+            kind: Kind::Previewed(spec),
+        });
+        id
+    }
+
+    /// A host comes or goes, gets other labels, drains, or is removed.
+    fn change(&mut self, at: usize, what: u8) {
+        let by = Principal::Local("root".to_owned());
+        let (agent, place) = (agent(at), None);
+        let kind = match what {
+            0 => return self.online[at] = !self.online[at],
+            1 => {
+                let labels = Labels::parse("env=c,role=c").expect("labels");
+                Kind::Labelled {
+                    agent,
+                    labels,
+                    by,
+                    place,
+                }
+            }
+            2 => Kind::Drained {
+                agent,
+                on: true,
+                by,
+                place,
+            },
+            _ => Kind::Revoked { agent, by },
+        };
+        self.state.apply(&Record { at_ms: 3, kind });
+    }
+
+    fn confirm(&self, id: RunId, choice: Confirm) -> Result<Spec, Refusal> {
+        self.with(|ctx, asker| admit_preview(ctx, asker, id, choice, 4))
+    }
+
+    fn may_come_back(&self, agent: AgentId) -> bool {
+        self.state
+            .hosts
+            .get(&agent)
+            .is_some_and(|host| !host.revoked)
+    }
+}
+
+fn agent(at: usize) -> AgentId {
+    AgentId::from_bytes((at as u128).to_be_bytes())
+}
+
 /// Bytes in which everything that the sanitiser knows is frequent.
 fn output() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -211,6 +353,31 @@ proptest! {
         let frozen = Selector::parse(&fold(hosts.iter().filter(|host| resolution.contains(host.id)).map(|host| host.name.as_str())));
         let again = frozen.and_then(|frozen| frozen.resolve(&hosts, Scope::empty()));
         prop_assert_eq!(again.map(|again| again.digest), Ok(resolution.digest));
+    }
+
+    #[test]
+    fn what_was_shown_is_what_is_confirmed(
+        text in selector(), fleet in fleet(), later in vec((0_usize..20, 0_u8..4), 0..12), choice in 0_u8..3,
+    ) {
+        let mut world = Shown::new(&fleet);
+        let on = text + " !is:stale";
+        let Ok(plan) = world.ask(&on) else { return Ok(()) };
+        let ids: Vec<AgentId> = plan.targets.iter().map(|target| target.agent).collect();
+        let hosts = hosts(&fleet);
+        let resolved = parsed(&on)?.resolve(&hosts, Scope::empty());
+        prop_assert_eq!(resolved.map(|found| (found.hosts, found.digest)), Ok((ids, plan.digest)));
+        let away: Vec<bool> = plan.targets.iter().map(|target| target.away.is_some()).collect();
+        let id = world.show(plan.clone());
+        for (at, what) in later {
+            world.change(at % fleet.len(), what);
+        }
+        let choice = [Confirm::AsAsked, Confirm::OnlineOnly, Confirm::Queue][usize::from(choice)];
+        // Refused as a whole, or exactly what was shown.
+        if let Ok(spec) = world.confirm(id, choice) {
+            prop_assert_eq!((&spec.targets, spec.digest), (&plan.targets, plan.digest));
+            prop_assert_eq!(spec.targets.iter().map(|target| target.away.is_some()).collect::<Vec<_>>(), away);
+            prop_assert!(spec.targets.iter().all(|target| world.may_come_back(target.agent)));
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod chat_refusals;
 mod chat_run;
 mod chat_targets;
 mod cli;
+mod cli_targets;
 mod config;
 mod demo;
 mod faults;

@@ -10,7 +10,7 @@ use crate::limits;
 use crate::policy::Verb;
 use crate::principal::{Asker, Principal};
 use crate::refusal::{Code, Refusal};
-use crate::selector::{Group, Host, Selector};
+use crate::selector::{Evaluator, Group, Host, Selector};
 
 use super::{
     Context, allows, authenticate, bad_selector, named, permit, require_any, scope, seen_run,
@@ -253,8 +253,10 @@ pub fn admit_groups(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<GroupRow>, R
     let readable = sees_all(ctx, asker);
     let mut visible = super::hosts(ctx);
     visible.retain(|host| allows(ctx, asker, Verb::View, host));
+    let run = |number| seen_run(ctx, asker, number);
+    let mut evaluator = Evaluator::new(&visible, scope(ctx, asker, &run));
     let row = |(name, group): (&String, &Group)| {
-        let hosts = members(ctx, asker, name, &visible).len();
+        let hosts = evaluator.count(&group.selector);
         (readable || hosts > 0).then(|| GroupRow {
             name: name.clone(),
             selector: readable.then(|| group.selector.to_string()),
@@ -313,10 +315,10 @@ fn members<'h>(
     hosts: &'h [Host<'h>],
 ) -> Vec<&'h Host<'h>> {
     let run = |number| seen_run(ctx, asker, number);
-    let found = Selector::parse(&format!("@{name}"))
-        .and_then(|group| group.resolve(hosts, scope(ctx, asker, &run)));
-    let is_in = |host: &&Host<'_>| found.as_ref().is_ok_and(|found| found.contains(host.id));
-    hosts.iter().filter(is_in).collect()
+    match ctx.state.groups.get(name) {
+        Some(group) => Evaluator::new(hosts, scope(ctx, asker, &run)).hosts(&group.selector),
+        None => Vec::new(),
+    }
 }
 
 /// How a group would hold itself: `@a, @b, @a`.

@@ -1,12 +1,10 @@
 //! Autocompletion of a selector: what the text means so far, then ways to go on. Discord's limits of a choice hold for every row.
 
-use std::collections::BTreeMap;
-
 use crate::limits::{CHOICES_MAX, NAME_CHARS_MAX};
 use crate::run::Run;
 use crate::text::count;
 
-use super::evaluate::Counts;
+use super::evaluate::Evaluator;
 use super::fact::{MEASURED_FACTS, TEXT_FACTS};
 use super::fold::{fold, natural};
 use super::tree::{RunPart, State};
@@ -15,6 +13,9 @@ use super::{Group, Host, Scope, Selector};
 /// Rows of each kind when nothing is typed: the fleet must be in sight too.
 const RECENT_ROWS_MAX: usize = 5;
 const GROUP_ROWS_MAX: usize = 8;
+
+/// Names are folded into a row up to this many hosts: of more, a hundred characters show nothing that helps.
+const FOLDED_MAX: usize = 1_000;
 
 /// One row offered to a person who types a selector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +47,11 @@ pub fn complete(
     recent: Recent<'_>,
 ) -> Vec<Choice> {
     let typed = text.trim_start();
-    let rows = Rows {
+    let mut rows = Rows {
         hosts,
         scope,
         recent,
+        evaluator: Evaluator::new(hosts, scope),
     };
     let mut choices = Vec::new();
     if typed.is_empty() {
@@ -112,18 +114,18 @@ fn cut(label: &str) -> String {
 }
 
 /// What rows are made from.
-#[derive(Clone, Copy)]
 struct Rows<'a, 's> {
     hosts: &'a [Host<'a>],
     scope: Scope<'s>,
     recent: Recent<'a>,
+    evaluator: Evaluator<'a, 's>,
 }
 
 impl Rows<'_, '_> {
     /// `✓ 3 hosts, 1 offline: web[01-02],db-01` or `✗ nothing matches web9*, nearest web09`.
-    fn reading(&self, text: &str) -> String {
+    fn reading(&mut self, text: &str) -> String {
         let parsed = Selector::parse(text);
-        match parsed.and_then(|selector| selector.resolve(self.hosts, self.scope)) {
+        match parsed.and_then(|selector| self.evaluator.resolve(&selector)) {
             Ok(resolution) => {
                 let offline = match resolution.hosts.len() - resolution.online {
                     0 => String::new(),
@@ -133,6 +135,9 @@ impl Rows<'_, '_> {
                 if resolution.drawn {
                     // Another draw is made when it runs: names would promise too much.
                     return format!("✓ {hosts}, drawn when it runs");
+                }
+                if resolution.hosts.len() > FOLDED_MAX {
+                    return format!("✓ {hosts}{offline}");
                 }
                 let named = self
                     .hosts
@@ -156,7 +161,7 @@ impl Rows<'_, '_> {
     }
 
     /// The last word completed, with what each means: groups, labels, then names, then words of the grammar.
-    fn completions(&self, word: &str) -> Vec<(String, String)> {
+    fn completions(&mut self, word: &str) -> Vec<(String, String)> {
         if word.starts_with('@') {
             return self.groups(word);
         }
@@ -164,13 +169,13 @@ impl Rows<'_, '_> {
             return self.runs(word);
         }
         if let Some((test, value)) = word.split_once('=') {
-            return values(test, value, self.hosts);
+            return values(test, value, self.evaluator.labels());
         }
         let mut rows = Vec::new();
         if word.is_empty() {
             rows.extend(self.groups("@").into_iter().take(GROUP_ROWS_MAX));
         }
-        let mut pairs = labels(self.hosts, |key| key.starts_with(word));
+        let mut pairs = labels(self.evaluator.labels(), |key| key.starts_with(word));
         // Labels may be many; names must not be pushed out by them.
         pairs.truncate((CHOICES_MAX / 2).saturating_sub(rows.len()));
         for ((key, value), n) in pairs {
@@ -192,17 +197,17 @@ impl Rows<'_, '_> {
     }
 
     /// Saved groups that begin so, with what they stand for.
-    fn groups(&self, word: &str) -> Vec<(String, String)> {
+    fn groups(&mut self, word: &str) -> Vec<(String, String)> {
         let begin = word.trim_start_matches('@');
         let fitting = self
             .scope
             .groups
             .iter()
             .filter(|(name, _)| name.starts_with(begin));
-        let mut counts = Counts::new(self.hosts, self.scope);
         let readable = self.scope.groups_readable;
+        let evaluator = &mut self.evaluator;
         let row = |(name, group): (&String, &Group)| {
-            let n = counts.of(&group.selector.clauses);
+            let n = evaluator.count(&group.selector);
             let hosts = count(n, "host");
             let label = match readable {
                 true => format!("@{name} · {hosts} · {}", group.selector),
@@ -215,7 +220,7 @@ impl Rows<'_, '_> {
     }
 
     /// Runs that begin so, newest first; of a whole number, its parts too.
-    fn runs(&self, word: &str) -> Vec<(String, String)> {
+    fn runs(&mut self, word: &str) -> Vec<(String, String)> {
         let mut rows = Vec::new();
         for run in self.recent.runs {
             let number = run.number.to_string();
@@ -239,15 +244,14 @@ impl Rows<'_, '_> {
     }
 
     /// Words of the grammar that begin so.
-    fn words(&self, word: &str) -> Vec<(String, String)> {
+    fn words(&mut self, word: &str) -> Vec<(String, String)> {
         let mut rows = Vec::new();
         let fits = |text: &str| text.starts_with(word);
         if fits("all") {
             rows.push(("all".to_owned(), "all".to_owned()));
         }
-        let mut counts = Counts::new(self.hosts, self.scope);
         for (text, _) in State::ALL.iter().filter(|(text, _)| fits(text)) {
-            let n = Selector::parse(text).map_or(0, |state| counts.of(&state.clauses));
+            let n = Selector::parse(text).map_or(0, |state| self.evaluator.count(&state));
             let label = format!("{text} · {}", count(n, "host"));
             rows.push(((*text).to_owned(), label));
         }
@@ -275,15 +279,18 @@ impl Rows<'_, '_> {
     }
 }
 
+/// Labels with how many hosts have each.
+type Labels<'h> = Vec<((&'h str, &'h str), usize)>;
+
 /// Values of the label whose `key=` or `key!=` and maybe some alternatives are typed, most frequent first.
-fn values(test: &str, typed: &str, hosts: &[Host<'_>]) -> Vec<(String, String)> {
+fn values(test: &str, typed: &str, all: Labels<'_>) -> Vec<(String, String)> {
     let key = test.strip_suffix('!').unwrap_or(test);
     let (listed, last) = match typed.rfind('|') {
         Some(at) => typed.split_at_checked(at + 1).unwrap_or((typed, "")),
         None => ("", typed),
     };
     let used: Vec<&str> = listed.split('|').collect();
-    labels(hosts, |other| other == key)
+    labels(all, |other| other == key)
         .into_iter()
         .filter(|((_, value), _)| value.starts_with(last) && !used.contains(value))
         .map(|((_, value), n)| {
@@ -293,22 +300,13 @@ fn values(test: &str, typed: &str, hosts: &[Host<'_>]) -> Vec<(String, String)> 
         .collect()
 }
 
-/// Labels with the number of hosts that have them, most frequent first.
-fn labels<'h>(
-    hosts: &'h [Host<'_>],
-    wanted: impl Fn(&str) -> bool,
-) -> Vec<((&'h str, &'h str), usize)> {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for host in hosts {
-        for label in host.labels.iter().filter(|(key, _)| wanted(key)) {
-            *counts.entry(label).or_default() += 1;
-        }
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by(|((a_key, a), n), ((b_key, b), m)| {
+/// The labels that are wanted, most frequent first.
+fn labels<'h>(mut all: Labels<'h>, wanted: impl Fn(&str) -> bool) -> Labels<'h> {
+    all.retain(|((key, _), _)| wanted(key));
+    all.sort_by(|((a_key, a), n), ((b_key, b), m)| {
         m.cmp(n).then(a_key.cmp(b_key)).then_with(|| natural(a, b))
     });
-    counts
+    all
 }
 
 /// Names that begin with the word, all of them as one glob first; names that hold it when none begins with it.
@@ -320,8 +318,13 @@ fn names(word: &str, hosts: &[Host<'_>]) -> Vec<(String, String)> {
         found = all().filter(|(name, _)| name.contains(word)).collect();
     } else if found.len() > 1 && !word.is_empty() {
         let glob = format!("{word}*");
-        let folded = fold(found.iter().map(|(name, _)| *name));
-        let label = format!("{glob} · {}: {folded}", count(found.len(), "host"));
+        let hosts = count(found.len(), "host");
+        let label = if found.len() > FOLDED_MAX {
+            format!("{glob} · {hosts}")
+        } else {
+            let folded = fold(found.iter().map(|(name, _)| *name));
+            format!("{glob} · {hosts}: {folded}")
+        };
         rows.push((glob, label));
     }
     // Only the first rows are shown, so only they are put in order.

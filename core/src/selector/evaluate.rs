@@ -14,74 +14,18 @@ use super::pattern::{Pattern, shorten};
 use super::tree::{Atom, AtomKind, Clause, Item, LabelOp, LabelTest, Pick, RunPart, Span, State};
 use super::{ERRORS_MAX, GROUPS_DEPTH_MAX, Host, Resolution, SCANS_MAX, Scope, SelectorError};
 
+mod evaluator;
 mod hint;
 mod index;
 mod one;
 mod set;
 
+pub use evaluator::Evaluator;
 pub(super) use one::contains;
 
 use index::Index;
 use one::{has_label, is_state};
 use set::Set;
-
-/// The hosts of a selector, or every reason why there are none.
-pub(super) fn resolve(
-    clauses: &[Clause],
-    hosts: &[Host<'_>],
-    scope: Scope<'_>,
-) -> Result<Resolution, Vec<SelectorError>> {
-    let mut evaluation = Evaluation::new(hosts, scope);
-    if hosts.is_empty() {
-        let span = clauses
-            .first()
-            .map(|clause| clause.span)
-            .unwrap_or_default();
-        return Err(vec![SelectorError::new(
-            Kind::NoHosts,
-            span,
-            "join a host first",
-        )]);
-    }
-    let set = evaluation.clauses(clauses, Absence::Error);
-    if !evaluation.errors.is_empty() {
-        return Err(evaluation.errors);
-    }
-    let found: Vec<&Host<'_>> = set.members(hosts).collect();
-    let mut ids: Vec<AgentId> = found.iter().map(|host| host.id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut sha = Sha256::new();
-    for id in &ids {
-        sha.update(id.as_bytes());
-    }
-    evaluation.excluded.remove(&set);
-    let excluded = evaluation.excluded.members(hosts);
-    Ok(Resolution {
-        hosts: ids,
-        digest: sha.finalize().into(),
-        online: found.iter().filter(|host| host.online).count(),
-        excluded: excluded.map(|host| host.id).collect(),
-        absent: evaluation.absent,
-        every: evaluation.every,
-        drawn: evaluation.picks > 0,
-    })
-}
-
-/// Counts the hosts of several selectors among the same hosts. What matches nothing counts as none.
-pub(super) struct Counts<'h, 's>(Evaluation<'h, 's>);
-
-impl<'h, 's> Counts<'h, 's> {
-    pub(super) fn new(hosts: &'h [Host<'h>], scope: Scope<'s>) -> Self {
-        Self(Evaluation::new(hosts, scope))
-    }
-
-    pub(super) fn of(&mut self, clauses: &[Clause]) -> usize {
-        self.0.scans = 0;
-        self.0.errors.clear();
-        self.0.clauses(clauses, Absence::Allowed).len()
-    }
-}
 
 /// Whether a part that matches nothing is an error.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,8 +39,8 @@ struct Evaluation<'h, 's> {
     scope: Scope<'s>,
     index: Index<'h>,
     states: BTreeMap<State, Set>,
-    /// Saved groups that were evaluated already.
-    groups: HashMap<&'s str, Set>,
+    /// Saved groups that were evaluated already without an error, and whether `all` had a say in each.
+    groups: HashMap<&'s str, (Set, bool)>,
     groups_depth: usize,
     scans: usize,
     picks: u64,
@@ -124,6 +68,56 @@ impl<'h, 's> Evaluation<'h, 's> {
             errors: Vec::new(),
             absent: Vec::new(),
         }
+    }
+
+    /// Forgets what only the last selector was about.
+    fn begin(&mut self) {
+        self.groups_depth = 0;
+        self.scans = 0;
+        self.picks = 0;
+        self.every = false;
+        self.excluded = Set::empty(self.hosts.len());
+        self.errors.clear();
+        self.absent.clear();
+    }
+
+    fn resolve(&mut self, clauses: &[Clause]) -> Result<Resolution, Vec<SelectorError>> {
+        if self.hosts.is_empty() {
+            let span = clauses
+                .first()
+                .map(|clause| clause.span)
+                .unwrap_or_default();
+            self.error(Kind::NoHosts, span, "join a host first");
+            return Err(std::mem::take(&mut self.errors));
+        }
+        let set = self.clauses(clauses, Absence::Error);
+        if !self.errors.is_empty() {
+            return Err(std::mem::take(&mut self.errors));
+        }
+        let found: Vec<&Host<'_>> = set.members(self.hosts).collect();
+        let mut ids: Vec<AgentId> = found.iter().map(|host| host.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut sha = Sha256::new();
+        for id in &ids {
+            sha.update(id.as_bytes());
+        }
+        self.excluded.remove(&set);
+        let mut excluded: Vec<AgentId> = self
+            .excluded
+            .members(self.hosts)
+            .map(|host| host.id)
+            .collect();
+        excluded.sort_unstable();
+        Ok(Resolution {
+            hosts: ids,
+            digest: sha.finalize().into(),
+            online: found.iter().filter(|host| host.online).count(),
+            excluded,
+            absent: std::mem::take(&mut self.absent),
+            every: self.every,
+            drawn: self.picks > 0,
+        })
     }
 
     fn clauses(&mut self, clauses: &[Clause], absence: Absence) -> Set {
@@ -327,7 +321,8 @@ impl<'h, 's> Evaluation<'h, 's> {
             let hint = self.group_hint(name);
             return self.error(Kind::NoGroup(shorten(name)), atom.span, hint);
         };
-        if let Some(known) = self.groups.get(name.as_str()) {
+        if let Some((known, every)) = self.groups.get(name.as_str()) {
+            self.every |= every;
             return all.add(known);
         }
         if self.groups_depth == GROUPS_DEPTH_MAX {
@@ -336,6 +331,7 @@ impl<'h, 's> Evaluation<'h, 's> {
         }
         self.groups_depth += 1;
         let errors = self.errors.len();
+        let every = std::mem::take(&mut self.every);
         let found = self.clauses(&group.selector.clauses, Absence::Allowed);
         self.groups_depth -= 1;
         // Columns inside the group mean nothing to whoever typed its name, and once is enough.
@@ -355,7 +351,11 @@ impl<'h, 's> Evaluation<'h, 's> {
             }
         }
         all.add(&found);
-        self.groups.insert(name, found);
+        let group_every = self.every;
+        self.every |= every;
+        if self.errors.len() == errors {
+            self.groups.insert(name, (found, group_every));
+        }
     }
 
     fn run(
