@@ -190,3 +190,79 @@ async fn a_run_fits_every_screen() {
     browser.end().await;
     world.end().await;
 }
+
+/// Presses the first button of the page whose label begins so.
+async fn press(browser: &Browser, label: &str) {
+    let found = "(() => { const one = [...document.querySelectorAll('#main-log article button')] \
+        .find((button) => button.textContent.trim().startsWith(arguments[0])); \
+        if (one) { one.dataset.pressed = 'here'; } return Boolean(one); })()";
+    browser
+        .sees(&format!("a button {label}"), found, &json!([label]))
+        .await;
+    browser
+        .click("#main-log article button[data-pressed=here]")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targeting_fits_every_screen() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let hosts = [
+        ("web-01", "env=prod,role=web"),
+        ("web-02", "env=prod,role=web"),
+        ("web-03", "env=prod,role=web"),
+        ("db-01", "env=prod,role=db"),
+    ];
+    let mut world = World::with_hosts(&programs(), Options::default(), &hosts).await;
+    world.host("web-02").stop().await;
+    world.is_online("web-02", false).await;
+    let operator = world.operator();
+    for (path, options) in [
+        ("drain", [("on", "web-03"), ("state", "on")]),
+        ("group save", [("name", "front"), ("hosts", "role=web")]),
+    ] {
+        let asked = operator.below("agent", path, &options).await;
+        operator.answer(&asked).await;
+    }
+    browser.screen(SCREENS[0].1).await;
+    enter(&browser, &world.web).await;
+
+    let asked = operator.run("all !db-01", "uname -r").await;
+    operator.answer(&asked).await;
+    browser
+        .reads("#main-log article.ephemeral", "Run this on 3 hosts?")
+        .await;
+    pictures(&browser, "question").await;
+    press(&browser, "Run on 1, queue 2").await;
+    browser
+        .reads("#main-log article", "waits for web-[02-03]")
+        .await;
+    browser
+        .reads("#main-log article.ephemeral", "Confirmed: #1")
+        .await;
+    pictures(&browser, "queued").await;
+
+    let asked = operator.slash("hosts", &[]).await;
+    operator.answer(&asked).await;
+    browser
+        .reads("#main-log article.ephemeral", "🟡 1 to look at")
+        .await;
+    pictures(&browser, "hosts").await;
+    let asked = operator.slash("hosts", &[("on", "web-03")]).await;
+    operator.answer(&asked).await;
+    browser
+        .reads("#main-log article.ephemeral", "takes no new runs since")
+        .await;
+    pictures(&browser, "host").await;
+    let asked = operator.below("agent", "group list", &[]).await;
+    operator.answer(&asked).await;
+    browser.reads("#main-log article.ephemeral", "@front").await;
+    pictures(&browser, "groups").await;
+    let run = world.shanty(&["runs", "cancel", "1"]).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    nothing_went_wrong(&browser).await;
+    browser.end().await;
+    world.end().await;
+}

@@ -46,7 +46,8 @@ async fn what_is_queued_starts_once_when_its_host_returns() {
     let waiting = operator
         .card(&asked, "to wait for one host", |card| {
             let text = card.text();
-            text.contains("web-01  exit 0") && text.contains("⏳ waits for web-02: starts once")
+            text.contains("web-01  exit 0")
+                && text.contains("⏳ waits for web-02: each starts once")
         })
         .await;
     assert!(

@@ -298,7 +298,7 @@ fn about(row: &HostRow) -> String {
         format!(" · {}", inline_code(&labels, 80))
     };
     let facts = row.facts.as_ref().map_or_else(String::new, |facts| {
-        let plain = |text: &str| super::escape_markdown(&text.chars().take(24).collect::<String>());
+        let plain = |text: &str| super::escape_markdown_cut(text, 40);
         format!(
             " · {} · {} · {} · as {}",
             plain(&facts.os),

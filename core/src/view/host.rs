@@ -1,10 +1,16 @@
 //! All that is known of one host, on one card.
 
 use super::fleet::{HostRow, Trouble, whole_lines};
-use super::{Accent, Button, Card, Texts, escape_markdown, inline_code, run_summary};
+use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, run_summary};
 use crate::ids::AgentId;
 use crate::run::Run;
 use crate::text::{duration, size};
+
+/// Characters of a mount's path.
+const MOUNT_CHARS_MAX: usize = 28;
+
+/// Characters of a fact.
+const FACT_CHARS_MAX: usize = 80;
 
 /// What the card of a host shows besides its row.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +50,7 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
     let (dot, state) = state.split_once(' ').unwrap_or(("", state.as_str()));
     let mut lines = vec![format!("### {dot} {} · {state}", row.name)];
     if let Some(facts) = &row.facts {
-        let plain = |text: &str| escape_markdown(&text.chars().take(60).collect::<String>());
+        let plain = |text: &str| escape_markdown_cut(text, FACT_CHARS_MAX);
         lines.push(format!(
             "{} · {} · {} · {} CPU · {}",
             plain(&facts.os),
@@ -62,7 +68,7 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
     }
     let version = match row.version.as_str() {
         "" => "never linked".to_owned(),
-        version => escape_markdown(version),
+        version => escape_markdown_cut(version, FACT_CHARS_MAX),
     };
     let outdated = if row.outdated { " (outdated)" } else { "" };
     let joined = host.enrolled_ms / 1_000;
@@ -98,18 +104,20 @@ fn measured(row: &HostRow) -> Option<String> {
         .filter(|disk| disk.total_bytes > 0)
         .collect();
     disks.sort_by_key(|disk| std::cmp::Reverse(disk.used_percent()));
+    let widest = disks.iter().map(|disk| disk.mount.chars().count()).max();
+    let width = widest.unwrap_or(0).min(MOUNT_CHARS_MAX);
     lines.extend(disks.iter().map(|disk| {
         let mut mount = String::new();
         for c in disk
             .mount
             .chars()
-            .take(28)
+            .take(MOUNT_CHARS_MAX)
             .map(|c| if c == '`' { '\'' } else { c })
         {
             crate::output::sanitise::push_visible(c, &mut mount);
         }
         let (used, free) = (disk.used_percent(), size(disk.available_bytes));
-        format!("{used:>3}%  {mount:28} {free} free")
+        format!("{used:>3}%  {mount:width$}  {free} free")
     }));
     Some(format!(
         "```\n{}\n```",
@@ -128,4 +136,105 @@ fn runs(runs: &[Run]) -> Option<String> {
     });
     let lines: Vec<String> = lines.collect();
     (!lines.is_empty()).then(|| format!("**Last runs**\n{}", lines.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Disk, Facts, Metrics};
+    use crate::ids::Labels;
+    use crate::journal::Draining;
+    use crate::principal::Principal;
+    use crate::view::{ButtonStyle, ButtonTarget};
+
+    fn disk(mount: &str, available: u64) -> Disk {
+        Disk {
+            mount: mount.into(),
+            total_bytes: 100 << 30,
+            available_bytes: available << 30,
+        }
+    }
+
+    fn row(text: &str, mounts: Vec<Disk>) -> HostRow {
+        HostRow {
+            name: "db-02".parse().unwrap(),
+            labels: Labels::parse("env=prod,role=db").unwrap(),
+            online: true,
+            stale: false,
+            draining: Some(Draining {
+                by: Principal::Discord(7),
+                since_ms: 1_795_341_000_000,
+            }),
+            seen_ms: 1_795_341_000_000,
+            version: text.into(),
+            outdated: true,
+            facts: Some(Facts {
+                os: text.into(),
+                kernel: text.into(),
+                arch: text.into(),
+                hostname: text.into(),
+                containment: text.into(),
+                run_as: text.into(),
+                cpus: 16,
+                memory_bytes: 16 << 30,
+                boot_time_ms: 1,
+            }),
+            metrics: Some(Metrics {
+                load1: 6.91,
+                memory_used_bytes: 14 << 30,
+                uptime_s: 3_600_000,
+                disks: mounts,
+            }),
+        }
+    }
+
+    fn card(row: &HostRow) -> Card {
+        let host = HostDetail {
+            row,
+            agent: AgentId::from_bytes([0xab; 16]),
+            enrolled_ms: 1_795_000_000_000,
+            runs: &[],
+        };
+        let back = Button {
+            label: "Back".into(),
+            target: ButtonTarget::Press("v1:hosts:0:=".into()),
+            style: ButtonStyle::Secondary,
+        };
+        host_card(host, Some(back), 1_795_341_001_000)
+    }
+
+    #[test]
+    fn all_that_is_known_stands_on_one_card() {
+        let row = row("1.4.0", vec![disk("/", 59), disk("/var", 9)]);
+        let card = card(&row);
+        insta::assert_snapshot!(format!("{:?}\n{}", card.accent, card.texts.join("\n--\n")));
+        assert_eq!(card.buttons.len(), 1);
+    }
+
+    #[test]
+    fn what_an_agent_tells_can_neither_style_nor_break_the_card() {
+        let hostile = "```\u{202e}@everyone <@&1> **x** [a](http://e) \0\n# ".repeat(40);
+        let mounts = (0..32).map(|_| disk(&hostile, 1)).collect();
+        let mut row = row(&hostile, mounts);
+        for key in 0..64 {
+            let key = format!("{key:0>63}");
+            row.labels.insert(&key, &"v".repeat(63)).unwrap();
+        }
+        let card = card(&row);
+        let units = |text: &String| text.encode_utf16().count();
+        assert!(card.texts.iter().all(|text| units(text) <= 2_000));
+        assert!(card.texts.iter().map(units).sum::<usize>() <= 4_000);
+        let text = card.texts.join("\n");
+        let mut parts = text.split("\n```");
+        let (open, block) = (parts.next().unwrap(), parts.next().unwrap());
+        for bad in [" <@&1>", " **x**", "\n# "] {
+            assert!(!open.contains(bad), "{bad:?}: {open}");
+        }
+        for bad in ["\u{202e}", "\0", "```"] {
+            assert!(
+                !open.contains(bad) && !block.contains(bad),
+                "{bad:?}: {text}"
+            );
+        }
+    }
 }

@@ -215,11 +215,18 @@ fn buttons(preview: &Preview) -> Vec<Button> {
         }
         (_, Offline::Queue { for_ms }) => format!("Run on {ready}, {}", queue_for(for_ms)),
     };
-    let mut buttons = vec![button(run, "go", ButtonStyle::Primary)];
+    // What is known to fail in part is seldom what somebody wants.
+    let (whole, part) = match (away, spec.offline) {
+        (1.., Offline::Fail) => (ButtonStyle::Secondary, ButtonStyle::Primary),
+        (_, Offline::Fail | Offline::Skip | Offline::Queue { .. }) => {
+            (ButtonStyle::Primary, ButtonStyle::Secondary)
+        }
+    };
+    let mut buttons = vec![button(run, "go", whole)];
     let queues = matches!(spec.offline, Offline::Queue { .. });
     if away > 0 && ready > 0 && spec.offline != Offline::Skip {
         let label = format!("Run on {ready} online only");
-        buttons.push(button(label, "online", ButtonStyle::Secondary));
+        buttons.push(button(label, "online", part));
     }
     if away > 0 && !queues {
         let label = format!("Run on {ready}, {}", queue_for(limits::QUEUE_MS.1));

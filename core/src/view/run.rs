@@ -276,7 +276,7 @@ fn away_note(run: &Run) -> Option<String> {
     let waits = named(&|e| e.progress == Progress::Queued && !e.order_on_its_way());
     (!waits.is_empty() && !run.is_over()).then(|| {
         format!(
-            "⏳ waits for {waits}: starts once when they can take it, until <t:{}:f>",
+            "⏳ waits for {waits}: each starts once, when it can, until <t:{}:f>",
             until_ms / 1_000
         )
     })

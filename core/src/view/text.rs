@@ -33,32 +33,50 @@ pub fn inline_code(text: &str, chars_max: usize) -> String {
 /// Text in the open, with everything that Markdown or a mention would take for itself escaped.
 #[must_use]
 pub fn escape_markdown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    escape_markdown_cut(text, usize::MAX)
+}
+
+/// The same, at most `chars_max` characters as they are shown before it is cut with `…`.
+#[must_use]
+pub fn escape_markdown_cut(text: &str, chars_max: usize) -> String {
+    let mut shown = String::new();
+    let mut units = 0;
     for c in text.chars() {
-        if matches!(
-            c,
-            '\\' | '*'
-                | '_'
-                | '~'
-                | '|'
-                | '`'
-                | '>'
-                | '#'
-                | '-'
-                | '+'
-                | '['
-                | ']'
-                | '('
-                | ')'
-                | '<'
-                | '@'
-                | ':'
-        ) {
-            shown.push('\\');
+        let mut piece = String::new();
+        if is_markdown(c) {
+            piece.push('\\');
         }
-        push_visible(c, &mut shown);
+        push_visible(c, &mut piece);
+        units += piece.encode_utf16().count();
+        if units > chars_max {
+            shown.push('…');
+            break;
+        }
+        shown.push_str(&piece);
     }
     shown
+}
+
+const fn is_markdown(c: char) -> bool {
+    matches!(
+        c,
+        '\\' | '*'
+            | '_'
+            | '~'
+            | '|'
+            | '`'
+            | '>'
+            | '#'
+            | '-'
+            | '+'
+            | '['
+            | ']'
+            | '('
+            | ')'
+            | '<'
+            | '@'
+            | ':'
+    )
 }
 
 #[cfg(test)]
@@ -81,6 +99,7 @@ mod tests {
     #[test]
     fn markdown_is_inert() {
         assert_eq!(escape_markdown("@everyone"), "\\@everyone");
+        assert_eq!(escape_markdown_cut("a_b_c", 5), "a\\_b…");
         assert_eq!(escape_markdown("[a](http://e)"), "\\[a\\]\\(http\\://e\\)");
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::principal::{Place, Principal};
 use crate::refusal::Code;
-use crate::run::{CancelRequest, Event, Offline, Outcome, Reason, Spec, Target};
+use crate::run::{Away, CancelRequest, Event, Offline, Outcome, Reason, Spec, Target};
 use std::collections::BTreeSet;
 
 fn run_on(names: &[&str]) -> Run {
@@ -131,6 +131,33 @@ fn a_cancel_keeps_apart_what_it_did() {
         at_ms: 1_795_341_002_000,
     };
     insta::assert_snapshot!("cancelled", show(&run_card(&run, &scene())));
+}
+
+#[test]
+fn what_becomes_of_hosts_that_are_away_is_said() {
+    let run_with = |offline| {
+        let run = run_on(&["web-01", "web-02", "db-01"]);
+        let mut spec = run.spec;
+        spec.offline = offline;
+        spec.targets[1].away = Some(Away::Offline);
+        spec.targets[2].away = Some(Away::Draining);
+        let mut run = Run::new(RunNumber(142), spec, 1_795_341_000_000);
+        run.phase = Phase::Running;
+        let begin = Event::Begin {
+            online: [1, 3].map(|n| AgentId::from_bytes([n; 16])).into(),
+            draining: BTreeSet::from([AgentId::from_bytes([3; 16])]),
+        };
+        run.handle(begin, 1_795_341_000_000, &mut Vec::new());
+        end(&mut run, 1, How::Exited(0), 1_300);
+        run
+    };
+    let mut skipped = run_with(Offline::Skip);
+    skipped.phase = Phase::Closed {
+        at_ms: 1_795_341_002_000,
+    };
+    insta::assert_snapshot!("left_out", show(&run_card(&skipped, &scene())));
+    let queued = run_with(Offline::Queue { for_ms: 7_200_000 });
+    insta::assert_snapshot!("waiting", show(&run_card(&queued, &scene())));
 }
 
 #[test]
