@@ -124,23 +124,7 @@ fn main() {
             admit_run(ctx, &asker, &request(on)).expect("it is admitted")
         })
     };
-    let spec = |state: &State, on: &str, id: RunId| {
-        let plan = plan(state, on);
-        Spec {
-            id,
-            by: asker.principal(),
-            place: None,
-            selector: plan.selector,
-            command: plan.command,
-            run_as: None,
-            timeout_ms: plan.timeout_ms,
-            targets: plan.targets,
-            digest: plan.digest,
-            grant: plan.grant,
-            seed: None,
-            offline: plan.offline,
-        }
-    };
+    let spec = |state: &State, on: &str, id: RunId| plan(state, on).into_spec(id, &asker);
     // Five hundred runs of what somebody may see, one of them large.
     for n in 0..500 {
         let on = format!("rack=k{} env=e1 !role=r6", n % 100);

@@ -194,21 +194,8 @@ impl Shown {
     }
 
     fn show(&mut self, plan: Plan) -> RunId {
-        let spec = Spec {
-            id: RunId::from_bytes([7; 16]),
-            by: Principal::Discord(1),
-            place: None,
-            selector: plan.selector,
-            command: plan.command,
-            run_as: plan.run_as,
-            timeout_ms: plan.timeout_ms,
-            targets: plan.targets,
-            digest: plan.digest,
-            grant: plan.grant,
-            seed: plan.seed,
-            offline: plan.offline,
-        };
-        let id = spec.id;
+        let id = RunId::from_bytes([7; 16]);
+        let spec = self.with(|_, asker| plan.into_spec(id, asker));
         self.state.apply(&Record {
             at_ms: 2,
             kind: Kind::Previewed(spec),

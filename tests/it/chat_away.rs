@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shanty_tests::{Options, World, wait};
+use shanty_tests::{Message, Options, Person, World, wait};
 
 use crate::programs;
 
@@ -25,6 +25,17 @@ fn counting(world: &World) -> (String, PathBuf) {
     (format!("echo ran >> {}", path.display()), path)
 }
 
+/// `/run` that waits for hosts which are away; gives the interaction's id.
+async fn queues(operator: &Person, on: &str, command: &str) -> String {
+    let options = [("on", on), ("command", command), ("offline", "queue:1h")];
+    operator.slash("run", &options).await
+}
+
+async fn waits_for_web_02(operator: &Person, asked: &str) {
+    let waits = |card: &Message| card.text().contains("⏳ waits for web-02");
+    operator.card(asked, "to wait", waits).await;
+}
+
 fn count(path: &PathBuf) -> usize {
     std::fs::read_to_string(path)
         .unwrap_or_default()
@@ -37,12 +48,7 @@ async fn what_is_queued_starts_once_when_its_host_returns() {
     let mut world = world().await;
     let operator = world.operator();
     let (command, path) = counting(&world);
-    let options = [
-        ("on", "role=web"),
-        ("command", command.as_str()),
-        ("offline", "queue:1h"),
-    ];
-    let asked = operator.slash("run", &options).await;
+    let asked = queues(&operator, "role=web", &command).await;
     let waiting = operator
         .card(&asked, "to wait for one host", |card| {
             let text = card.text();
@@ -79,12 +85,7 @@ async fn what_is_queued_survives_a_killed_controller() {
     let operator = world.operator();
     let (command, path) = counting(&world);
     let command = format!("{command}; echo here");
-    let options = [
-        ("on", "role=web"),
-        ("command", command.as_str()),
-        ("offline", "queue:1h"),
-    ];
-    let asked = operator.slash("run", &options).await;
+    let asked = queues(&operator, "role=web", &command).await;
     let thread = operator.in_thread_of(&asked).await;
     thread
         .sees("the page of web-01", |page| page.text().contains("exit 0"))
@@ -106,7 +107,7 @@ async fn what_is_queued_survives_a_killed_controller() {
     assert_eq!(count(&path), 2);
     operator.card_end(&asked, "2/2 ok").await;
     // What had not begun then has its page, and what had is not shown twice.
-    let pages = |pages: &[shanty_tests::Message], host: &str| {
+    let pages = |pages: &[Message], host: &str| {
         let header = format!("**{host}**");
         pages
             .iter()
@@ -127,17 +128,8 @@ async fn a_run_may_wait_for_every_host_of_it() {
     let mut world = world().await;
     let operator = world.operator();
     let (command, path) = counting(&world);
-    let options = [
-        ("on", "web-02"),
-        ("command", command.as_str()),
-        ("offline", "queue:1h"),
-    ];
-    let asked = operator.slash("run", &options).await;
-    operator
-        .card(&asked, "to wait", |card| {
-            card.text().contains("⏳ waits for web-02")
-        })
-        .await;
+    let asked = queues(&operator, "web-02", &command).await;
+    waits_for_web_02(&operator, &asked).await;
     world.host("web-02").run("keep").await;
     operator.card_end(&asked, "exit 0").await;
     assert_eq!(count(&path), 1);
@@ -149,12 +141,7 @@ async fn what_waits_is_cancelled_at_once_and_never_starts() {
     let mut world = world().await;
     let operator = world.operator();
     let (command, path) = counting(&world);
-    let options = [
-        ("on", "web-02"),
-        ("command", command.as_str()),
-        ("offline", "queue:1h"),
-    ];
-    let asked = operator.slash("run", &options).await;
+    let asked = queues(&operator, "web-02", &command).await;
     let card = operator
         .card(&asked, "to have a button", |card| {
             !card.buttons().is_empty()
@@ -255,11 +242,7 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
         "{question}"
     );
     let pressed = operator.confirms(&asked, "queue").await;
-    operator
-        .card(&pressed, "to wait", |card| {
-            card.text().contains("⏳ waits for web-02")
-        })
-        .await;
+    waits_for_web_02(&operator, &pressed).await;
     let ran = world.shanty(&["hosts", "undrain", "web-02"]).await;
     assert_eq!(ran.out, "web-02 takes new runs again.\n", "{ran:?}");
     operator.card_end(&pressed, "2/2 ok").await;

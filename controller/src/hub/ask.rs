@@ -27,7 +27,7 @@ impl Hub {
             Err(refusal) => return self.answer(asker, Verb::Run, Err(refusal), reply),
         };
         if plan.asks.is_empty() {
-            return self.accept(spec(asker, plan), reply);
+            return self.accept(plan.into_spec(new_id(), asker), reply);
         }
         let preview = self.preview(asker, plan);
         let kind = Kind::Previewed(preview.spec.clone());
@@ -126,7 +126,7 @@ impl Hub {
         let asks = std::mem::take(&mut plan.asks);
         let excluded = std::mem::take(&mut plan.excluded);
         let absent = std::mem::take(&mut plan.absent);
-        let spec = spec(asker, plan);
+        let spec = plan.into_spec(new_id(), asker);
         let away = spec
             .targets
             .iter()
@@ -164,19 +164,6 @@ impl Hub {
     }
 }
 
-fn spec(asker: &Asker, plan: Plan) -> Spec {
-    Spec {
-        id: RunId::from_bytes(*uuid::Uuid::now_v7().as_bytes()),
-        by: asker.principal(),
-        place: asker.place(),
-        selector: plan.selector,
-        command: plan.command,
-        run_as: plan.run_as,
-        timeout_ms: plan.timeout_ms,
-        targets: plan.targets,
-        digest: plan.digest,
-        grant: plan.grant,
-        seed: plan.seed,
-        offline: plan.offline,
-    }
+fn new_id() -> RunId {
+    RunId::from_bytes(*uuid::Uuid::now_v7().as_bytes())
 }

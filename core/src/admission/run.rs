@@ -60,6 +60,27 @@ pub struct Plan {
     pub absent: Vec<String>,
 }
 
+impl Plan {
+    /// What is recorded of it, under an id that was drawn for it.
+    #[must_use]
+    pub fn into_spec(self, id: RunId, asker: &Asker) -> Spec {
+        Spec {
+            id,
+            by: asker.principal(),
+            place: asker.place(),
+            selector: self.selector,
+            command: self.command,
+            run_as: self.run_as,
+            timeout_ms: self.timeout_ms,
+            targets: self.targets,
+            digest: self.digest,
+            grant: self.grant,
+            seed: self.seed,
+            offline: self.offline,
+        }
+    }
+}
+
 /// Why somebody is asked before anything runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {

@@ -55,20 +55,7 @@ impl World {
     fn show(&mut self, on: &str, offline: Option<&str>) -> RunId {
         let plan = self.ask(on, offline).unwrap();
         let id = RunId::from_bytes([7; 16]);
-        let spec = Spec {
-            id,
-            by: operator().principal(),
-            place: operator().place(),
-            selector: plan.selector,
-            command: plan.command,
-            run_as: plan.run_as,
-            timeout_ms: plan.timeout_ms,
-            targets: plan.targets,
-            digest: plan.digest,
-            grant: plan.grant,
-            seed: plan.seed,
-            offline: plan.offline,
-        };
+        let spec = plan.into_spec(id, &operator());
         self.record(AT, Kind::Previewed(spec));
         id
     }
