@@ -241,7 +241,8 @@ impl Hub {
             }
             After::Sent(run, agent) => {
                 if committed {
-                    self.drive(run, Event::SentRecorded { agent });
+                    let may_start = self.may_be_given(agent);
+                    self.drive(run, Event::SentRecorded { agent, may_start });
                 } else {
                     self.unwritten.push((record.kind, After::Sent(run, agent)));
                 }
@@ -278,6 +279,7 @@ impl Hub {
             After::Revoked(agent, reply) => {
                 if committed {
                     self.cut_off(agent);
+                    self.removed(agent);
                 }
                 drop(reply.send(result));
             }

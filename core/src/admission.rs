@@ -74,13 +74,14 @@ pub fn admit_hosts(
     if on.trim().is_empty() {
         return Ok((visible.iter().map(|host| host.id).collect(), String::new()));
     }
-    let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
+    let bad = |errors: Vec<SelectorError>| bad_selector(on, Verb::View, &errors);
+    let selector = Selector::parse(on).map_err(bad)?;
     let resolution = selector
         .resolve(
             &visible,
             scope(ctx, asker, &|number| seen_run(ctx, asker, number)),
         )
-        .map_err(|errors| bad_selector(on, &errors))?;
+        .map_err(bad)?;
     Ok((resolution.hosts, selector.to_string()))
 }
 
@@ -103,8 +104,14 @@ pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
     }
     let run = |number| seen_run(ctx, asker, number);
     let newest = || ctx.state.numbers.iter().rev();
+    // Each is asked for rights on all of its hosts, so only when one is being typed.
+    let wanted = if complete::is_about_runs(typed) {
+        RUNS_OFFERED_MAX
+    } else {
+        0
+    };
     let runs: Vec<&Run> = newest()
-        .take(RUNS_OFFERED_MAX)
+        .take(wanted)
         .filter_map(|(number, _)| run(*number))
         .collect();
     // Their own words tell nobody anything new.
@@ -273,61 +280,31 @@ fn visible<'a>(ctx: &Context<'a>, asker: &Asker, mut hosts: Vec<Host<'a>>) -> Ve
     hosts
 }
 
-fn resolve(
-    ctx: &Context<'_>,
-    asker: &Asker,
-    verb: Verb,
-    on: &str,
-    hosts: &[Host<'_>],
-) -> Result<Resolution, Refusal> {
-    let selector = Selector::parse(on).map_err(|errors| bad_selector(on, &errors))?;
-    let denied = denied(verb);
-    selector
-        .resolve(
-            hosts,
-            scope(ctx, asker, &|number| seen_run(ctx, asker, number)),
-        )
-        .map_err(|_| hide_unknown(ctx, asker, verb, on, hosts, denied))
+/// The hosts that the asker may see, or do this to. A host of which they may do neither is to them as one that does not exist: no
+/// selector of theirs stands for it, so that nothing tells its name, and nothing tells that a guess was right.
+fn known<'a>(ctx: &Context<'a>, asker: &Asker, verb: Verb) -> Vec<Host<'a>> {
+    let mut hosts = hosts(ctx);
+    hosts.retain(|host| allows(ctx, asker, Verb::View, host) || allows(ctx, asker, verb, host));
+    hosts
 }
 
-/// What is wrong with a selector among the hosts that the asker may see or use; the refusal as it is when nothing is. A host that they
-/// may neither see nor use is to them as one that does not exist: nothing tells its name, and nothing tells that a guess was right.
-fn hide_unknown(
-    ctx: &Context<'_>,
-    asker: &Asker,
-    verb: Verb,
-    on: &str,
-    hosts: &[Host<'_>],
-    refusal: Refusal,
-) -> Refusal {
-    let known: Vec<Host<'_>> = hosts
-        .iter()
-        .filter(|h| allows(ctx, asker, Verb::View, h) || allows(ctx, asker, verb, h))
-        .cloned()
-        .collect();
-    let run = |number| seen_run(ctx, asker, number);
-    let scope = scope(ctx, asker, &run);
-    match Selector::parse(on).and_then(|selector| selector.resolve(&known, scope)) {
-        Err(errors) => bad_selector(on, &errors),
-        Ok(_) => refusal,
-    }
-}
-
-/// What a selector stands for, when one grant gives the verb on every host of it.
+/// What a selector stands for among the hosts that the asker knows, when one grant gives the verb on every host of it.
 fn named<'a>(
     ctx: &Context<'_>,
     asker: &Asker,
     verb: Verb,
     on: &str,
-    hosts: &'a [Host<'a>],
+    known: &'a [Host<'a>],
 ) -> Result<Named<'a>, Refusal> {
-    let resolution = resolve(ctx, asker, verb, on, hosts)?;
-    let named: Vec<&Host<'_>> = hosts
+    let run = |number| seen_run(ctx, asker, number);
+    let resolution = Selector::parse(on)
+        .and_then(|selector| selector.resolve(known, scope(ctx, asker, &run)))
+        .map_err(|errors| bad_selector(on, verb, &errors))?;
+    let named: Vec<&Host<'_>> = known
         .iter()
         .filter(|host| resolution.contains(host.id))
         .collect();
-    let grant = permit(ctx, asker, verb, &named)
-        .map_err(|refusal| hide_unknown(ctx, asker, verb, on, hosts, refusal))?;
+    let grant = permit(ctx, asker, verb, &named)?;
     Ok(Named {
         resolution,
         hosts: named,
@@ -399,7 +376,7 @@ fn to(verb: Verb) -> String {
     }
 }
 
-fn bad_selector(on: &str, errors: &[SelectorError]) -> Refusal {
+fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Refusal {
     let shown: Vec<String> = errors
         .iter()
         .map(|error| {
@@ -421,7 +398,12 @@ fn bad_selector(on: &str, errors: &[SelectorError]) -> Refusal {
     );
     Refusal::new(
         Code::Selector,
-        format!("`on:` does not name hosts. Nothing was run.\n{shown}"),
+        match verb {
+            Verb::Run => format!("`on:` does not name hosts. Nothing was run.\n{shown}"),
+            Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage => {
+                format!("The selector does not name hosts. Nothing was done.\n{shown}")
+            }
+        },
         "Names, globs, ranges and labels work: `web-01`, `web*`, `web[01-03]`, `role=web env=prod`, `!db-02`, `all`.",
     )
 }

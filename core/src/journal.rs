@@ -352,7 +352,7 @@ impl State {
                     at_ms,
                 });
             }),
-            Kind::Started { run, agent } => self.with(*run, |run| run.apply_started(*agent)),
+            Kind::Started { run, agent } => self.with(*run, |run| run.apply_started(*agent, at_ms)),
             Kind::Finished {
                 run,
                 agent,
@@ -415,6 +415,12 @@ impl State {
         self.runs.get(self.numbers.get(&number)?)
     }
 
+    /// Drops what can be confirmed no more.
+    pub fn forget_previews(&mut self, now_ms: u64) {
+        self.previews
+            .retain(|_, preview| now_ms <= preview.at_ms.saturating_add(limits::PREVIEW_MS));
+    }
+
     fn enrolled(&mut self, enrolment: &Enrolment, at_ms: u64) {
         if let Some(token) = self.tokens.get_mut(&enrolment.token) {
             token.uses = token.uses.saturating_add(1);
@@ -431,8 +437,7 @@ impl State {
 
     /// Old ones go when a new one comes: nobody presses their buttons any more.
     fn previewed(&mut self, spec: &Spec, at_ms: u64) {
-        self.previews
-            .retain(|_, preview| at_ms <= preview.at_ms.saturating_add(limits::PREVIEW_MS));
+        self.forget_previews(at_ms);
         while self.previews.len() >= limits::PREVIEWS_MAX {
             self.previews.pop_first();
         }

@@ -148,6 +148,8 @@ pub struct Execution {
     sent: bool,
     /// That it is sent is being recorded.
     sending: bool,
+    /// When the host confirmed it, as recorded.
+    started_ms: Option<u64>,
     /// When the order was sent, by the controller's clock; nothing in a run that an earlier process of the controller sent.
     order_sent_ms: Option<u64>,
 }
@@ -214,6 +216,7 @@ impl Run {
                     skipped: target.away.is_some() && spec.offline == Offline::Skip,
                     sent: false,
                     sending: false,
+                    started_ms: None,
                     order_sent_ms: None,
                 };
                 (target.agent, execution)

@@ -4,7 +4,7 @@
 //! front door; the parts below it hold the syntax tree, parse, evaluate, fold and complete. Deciding whether the hosts may be touched is
 //! not done here, and nothing here ever stands for every host unless `all` was typed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::facts::{Facts, Metrics};
@@ -158,16 +158,7 @@ impl Selector {
     /// As [`Self::parse`], and [`SelectorErrorKind::State`] for each part that a grant cannot have.
     pub fn parse_for_grant(text: &str) -> Result<Self, Vec<SelectorError>> {
         Self::parse_without(text, |kind| {
-            let lasting = matches!(
-                kind,
-                AtomKind::Name(_)
-                    | AtomKind::Pattern(_)
-                    | AtomKind::Label(_)
-                    | AtomKind::All
-                    | AtomKind::Parens(_)
-            );
-            let like = matches!(kind, AtomKind::Label(test) if test.op == LabelOp::Like);
-            (!lasting || like).then_some(("a grant", "name hosts by label or name"))
+            (!is_lasting(kind)).then_some(("a grant", "name hosts by label or name"))
         })
     }
 
@@ -219,6 +210,30 @@ impl Selector {
         Evaluator::new(hosts, scope).resolve(self)
     }
 
+    /// Whether it stands for the same hosts at every moment and to everybody, while names and labels stay: it could be a grant's, but
+    /// for groups that could be so too.
+    #[must_use]
+    pub fn is_lasting(&self, groups: &BTreeMap<String, Group>) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![self];
+        while let Some(selector) = open.pop() {
+            let mut lasting = true;
+            for_each_atom(&selector.clauses, &mut |atom| {
+                if let AtomKind::Saved(name) = &atom.kind {
+                    if seen.insert(name.as_str()) {
+                        open.extend(groups.get(name).map(|group| &group.selector));
+                    }
+                } else {
+                    lasting = lasting && is_lasting(&atom.kind);
+                }
+            });
+            if !lasting {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The saved groups that it names itself, without `@`.
     #[must_use]
     pub fn groups(&self) -> Vec<&str> {
@@ -236,6 +251,18 @@ impl Selector {
     #[must_use]
     pub fn contains(&self, host: &Host<'_>) -> bool {
         evaluate::contains(&self.clauses, host)
+    }
+}
+
+const fn is_lasting(kind: &AtomKind) -> bool {
+    match kind {
+        AtomKind::Name(_) | AtomKind::Pattern(_) | AtomKind::All | AtomKind::Parens(_) => true,
+        AtomKind::Label(test) => !matches!(test.op, LabelOp::Like),
+        AtomKind::Compare(_)
+        | AtomKind::Saved(_)
+        | AtomKind::Run(..)
+        | AtomKind::State(_)
+        | AtomKind::Pick(_) => false,
     }
 }
 

@@ -51,6 +51,10 @@ impl Hub {
                     "Its card is about to come.",
                 ));
             }
+            if self.is_being_taken_back(run) {
+                let what = "This was taken back. Nothing was run.";
+                return Err(Refusal::new(Code::Stale, what, "Type the command again."));
+            }
             admission::admit_preview(&self.context(&seen), asker, run, choice, now_ms())
         });
         match spec {
@@ -90,6 +94,15 @@ impl Hub {
         }
     }
 
+    /// The answer was taken where it was asked. A hold that came meanwhile stands.
+    pub(super) fn go(&mut self, run: RunId) {
+        if self.state.hold {
+            self.expire(run, "new runs are on hold".to_owned());
+        } else if self.is_accepted(run) {
+            self.append(Kind::Go(run), After::Go(run));
+        }
+    }
+
     pub(super) fn expire(&mut self, run: RunId, reason: String) {
         if self.is_accepted(run) {
             self.append(Kind::Expired { run, reason }, After::Nothing);
@@ -120,6 +133,13 @@ impl Hub {
         self.pending
             .iter()
             .any(|pending| accepts(&pending.record.kind))
+    }
+
+    fn is_being_taken_back(&self, run: RunId) -> bool {
+        let drops = |kind: &Kind| matches!(kind, Kind::Expired { run: of, .. } if *of == run);
+        self.pending
+            .iter()
+            .any(|pending| drops(&pending.record.kind))
     }
 
     fn preview(&self, asker: &Asker, mut plan: Plan) -> Preview {

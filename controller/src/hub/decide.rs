@@ -36,11 +36,7 @@ impl Hub {
                 reply,
             } => self.confirm(&asker, run, choice, reply),
             Request::TakeBack { asker, run, reply } => self.take_back(&asker, run, reply),
-            Request::Go { run } => {
-                if self.is_accepted(run) {
-                    self.append(Kind::Go(run), After::Go(run));
-                }
-            }
+            Request::Go { run } => self.go(run),
             Request::IsTarget { agent, run, reply } => {
                 let run = self.state.runs.get(&run);
                 drop(reply.send(Ok(run.is_some_and(|run| run.execution(agent).is_some()))));

@@ -1,6 +1,6 @@
 //! What is known of hosts is changed: labels, drains, saved groups, and hosts that are removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use shanty_core::admission::{self, GroupRow, LabelChange};
 use shanty_core::ids::{AgentId, HostName, Labels, RunId};
@@ -9,6 +9,7 @@ use shanty_core::policy::Verb;
 use shanty_core::principal::{Asker, Principal};
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Event;
+use shanty_core::text::count;
 
 use super::request::{Reply, SavedGroup};
 use super::{After, Hub, storage_refusal};
@@ -69,13 +70,14 @@ impl Hub {
                 .get(agent)
                 .is_some_and(|host| host.labels == *labels)
         };
-        let answer = if changed.iter().all(has) {
+        let done = changed.iter().filter(|change| has(change)).count();
+        let answer = if done == changed.len() {
             Ok(changed
                 .into_iter()
                 .map(|(_, name, labels)| (name, labels))
                 .collect())
         } else {
-            Err(storage_refusal())
+            Err(partly(done, changed.len()))
         };
         drop(reply.send(answer));
     }
@@ -111,19 +113,16 @@ impl Hub {
         hosts: Vec<(AgentId, HostName)>,
         reply: Reply<Vec<HostName>>,
     ) {
-        if hosts
-            .iter()
-            .any(|(agent, _)| self.is_draining(*agent) != drain)
-        {
-            drop(reply.send(Err(storage_refusal())));
-            return;
-        }
+        let so = |(agent, _): &&(AgentId, HostName)| self.is_draining(*agent) == drain;
+        let changed: Vec<AgentId> = hosts.iter().filter(so).map(|(agent, _)| *agent).collect();
         if !drain {
-            for (agent, _) in &hosts {
-                self.may_start(*agent);
-            }
+            self.may_start(&changed);
         }
-        drop(reply.send(Ok(hosts.into_iter().map(|(_, name)| name).collect())));
+        let answer = match changed.len() == hosts.len() {
+            true => Ok(hosts.into_iter().map(|(_, name)| name).collect()),
+            false => Err(partly(changed.len(), hosts.len())),
+        };
+        drop(reply.send(answer));
     }
 
     /// The hold is over: what waited for that may start.
@@ -133,9 +132,7 @@ impl Hub {
             .iter()
             .filter(|(_, presence)| presence.is_online());
         let online: Vec<AgentId> = online.map(|(agent, _)| *agent).collect();
-        for agent in online {
-            self.may_start(agent);
-        }
+        self.may_start(&online);
     }
 
     /// Whether a host that has a link may be given a new run.
@@ -150,20 +147,41 @@ impl Hub {
             .is_some_and(|host| host.draining.is_some())
     }
 
-    fn may_start(&mut self, agent: AgentId) {
-        if !self.may_be_given(agent) {
-            return;
-        }
-        let waits = |id: &&RunId| {
-            self.state
-                .runs
-                .get(id)
-                .is_some_and(|run| run.waits_for(agent))
-        };
-        let waiting: Vec<RunId> = self.state.open.iter().filter(waits).copied().collect();
-        for run in waiting {
+    /// What waits for these hosts may start, unless something else still keeps it.
+    fn may_start(&mut self, agents: &[AgentId]) {
+        let may = |agent: &&AgentId| self.may_be_given(**agent);
+        let agents: HashSet<AgentId> = agents.iter().filter(may).copied().collect();
+        for (run, agent) in self.waiting(|agent| agents.contains(&agent)) {
             self.drive(run, Event::MayStart { agent });
         }
+    }
+
+    /// A removed host cannot come back: nothing waits for it any more.
+    pub(super) fn removed(&mut self, agent: AgentId) {
+        for (run, agent) in self.waiting(|waits| waits == agent) {
+            self.drive(run, Event::Removed { agent });
+        }
+    }
+
+    /// The same for all that an earlier process removed.
+    pub(super) fn removed_meanwhile(&mut self) {
+        let is_removed =
+            |agent: AgentId| self.state.hosts.get(&agent).is_none_or(|host| host.revoked);
+        for (run, agent) in self.waiting(is_removed) {
+            self.drive(run, Event::Removed { agent });
+        }
+    }
+
+    /// The runs that wait for such hosts, and for which.
+    fn waiting(&self, such: impl Fn(AgentId) -> bool) -> Vec<(RunId, AgentId)> {
+        let runs = self
+            .state
+            .open
+            .iter()
+            .filter_map(|id| self.state.runs.get(id));
+        runs.flat_map(|run| run.waits_for().map(|agent| (run.spec.id, agent)))
+            .filter(|(_, agent)| such(*agent))
+            .collect()
     }
 
     pub(super) fn ask_groups(&self, asker: &Asker) -> Result<Vec<GroupRow>, Refusal> {
@@ -243,6 +261,20 @@ impl Hub {
         };
         self.append(kind, After::Revoked(agent, reply));
     }
+}
+
+fn partly(done: usize, all: usize) -> Refusal {
+    if done == 0 {
+        return storage_refusal();
+    }
+    Refusal::new(
+        Code::Storage,
+        format!(
+            "The journal could not be written for all: {done} of {} were changed.",
+            count(all, "host")
+        ),
+        "Look at the controller's log and its disk, then do it again.",
+    )
 }
 
 fn no_host(name: &str) -> Refusal {

@@ -44,6 +44,7 @@ impl Hub {
             }
             self.dirty.insert(id);
         }
+        self.removed_meanwhile();
         Ok(())
     }
 
@@ -77,6 +78,7 @@ impl Hub {
 
     pub(super) fn tick(&mut self) {
         self.note_seen_at_times();
+        self.state.forget_previews(now_ms());
         for (kind, after) in std::mem::take(&mut self.unwritten) {
             self.append(kind, after);
         }
@@ -98,8 +100,12 @@ impl Hub {
             return;
         };
         let mut effects = Vec::new();
+        let passes = matches!(event, Event::Tick);
         run.handle(event, link_ms(), &mut effects);
-        self.dirty.insert(id);
+        // Time alone changes nothing that is shown.
+        if !(passes && effects.is_empty()) {
+            self.dirty.insert(id);
+        }
         for effect in effects {
             self.carry_out(id, effect);
         }

@@ -1,7 +1,7 @@
 //! Changing what is known of hosts: labels, saved groups, and whether they take new runs.
 //!
-//! Labels decide who may do what. So a grant must hold a host as it is and as it would become: nobody moves a host to where they have
-//! rights, nor out of the reach of others whom they could not stop otherwise.
+//! Labels decide who may do what. So a grant must hold a host as it is and as it would become, and who does not manage every host moves none
+//! into or out of what any grant is for: nobody takes a host to where they have rights, nor out of the reach of others.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,11 @@ use crate::policy::Verb;
 use crate::principal::{Asker, Principal};
 use crate::refusal::{Code, Refusal};
 use crate::selector::{Evaluator, Group, Host, Selector};
+use crate::text::count;
 
 use super::{
-    Context, allows, authenticate, bad_selector, named, permit, require_any, scope, seen_run,
-    sees_all,
+    Context, allows, authenticate, bad_selector, known, named, permit, require_any, scope,
+    seen_run, sees_all,
 };
 
 /// A change of labels: `role=web old-` as typed.
@@ -99,10 +100,10 @@ pub fn admit_labels(
 ) -> Result<Vec<(AgentId, HostName, Labels)>, Refusal> {
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
-    let hosts = super::hosts(ctx);
+    let hosts = known(ctx, asker, Verb::Manage);
     let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
-    let mut changed = Vec::new();
-    for host in &named.hosts {
+    let mut changed: Vec<(&Host<'_>, Labels)> = Vec::new();
+    for &host in &named.hosts {
         let now = asked.get(&host.id).unwrap_or(host.labels);
         let labels = changed_labels(now, change);
         if labels.iter().count() > limits::LABELS_MAX {
@@ -117,7 +118,7 @@ pub fn admit_labels(
             ));
         }
         if labels != *now {
-            changed.push((host.id, host.name.clone(), labels));
+            changed.push((host, labels));
         }
     }
     if changed.is_empty() {
@@ -127,21 +128,54 @@ pub fn admit_labels(
             "Look at them with /hosts.",
         ));
     }
-    // As they are and as they would become, under one grant.
-    let becoming = changed.iter().filter_map(|(id, _, labels)| {
-        let host = named.hosts.iter().find(|host| host.id == *id)?;
-        Some(Host { labels, ..**host })
-    });
-    let becoming: Vec<Host<'_>> = becoming.collect();
-    let both: Vec<&Host<'_>> = named.hosts.iter().copied().chain(&becoming).collect();
-    permit(ctx, asker, Verb::Manage, &both).map_err(|_| {
-        Refusal::new(
+    may_become(ctx, asker, &changed)?;
+    let change = |(host, labels): (&Host<'_>, Labels)| (host.id, host.name.clone(), labels);
+    Ok(changed.into_iter().map(change).collect())
+}
+
+/// A grant must cover hosts as they are and as they would become, and no grant of anybody may gain or lose one by it: else whoever
+/// manages hosts could give themselves every other right on them. Only who manages every host may do that.
+fn may_become(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    changed: &[(&Host<'_>, Labels)],
+) -> Result<(), Refusal> {
+    let becoming: Vec<Host<'_>> = changed
+        .iter()
+        .map(|(host, labels)| Host { labels, ..**host })
+        .collect();
+    let both: Vec<&Host<'_>> = changed
+        .iter()
+        .map(|(host, _)| *host)
+        .chain(&becoming)
+        .collect();
+    if permit(ctx, asker, Verb::Manage, &both).is_err() {
+        return Err(Refusal::new(
             Code::Denied,
             "With these labels a host would leave what your grant covers. No label was changed.",
             "Ask somebody whose grant covers the hosts as they are and as they would be.",
-        )
-    })?;
-    Ok(changed)
+        ));
+    }
+    let moves = ctx.policy.grants.iter().any(|grant| {
+        changed
+            .iter()
+            .zip(&becoming)
+            .any(|((host, _), then)| grant.hosts.contains(host) != grant.hosts.contains(then))
+    });
+    if moves && !manages_all(ctx, asker) {
+        return Err(Refusal::new(
+            Code::Denied,
+            "These labels would decide which grants are for a host. No label was changed.",
+            "Ask somebody who may manage every host.",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether one grant lets somebody manage every host.
+fn manages_all(ctx: &Context<'_>, asker: &Asker) -> bool {
+    let hosts = super::hosts(ctx);
+    permit(ctx, asker, Verb::Manage, &hosts.iter().collect::<Vec<_>>()).is_ok()
 }
 
 fn changed_labels(now: &Labels, change: &LabelChange) -> Labels {
@@ -167,7 +201,7 @@ pub fn admit_drain(
 ) -> Result<Vec<(AgentId, HostName)>, Refusal> {
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
-    let hosts = super::hosts(ctx);
+    let hosts = known(ctx, asker, Verb::Manage);
     let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
     let new = named.hosts.iter().filter(|host| host.draining != drain);
     Ok(new.map(|host| (host.id, host.name.clone())).collect())
@@ -186,7 +220,8 @@ pub fn admit_group_save(
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
     let name = group_name(name)?;
-    let selector = Selector::parse_for_group(on).map_err(|errors| bad_selector(on, &errors))?;
+    let selector =
+        Selector::parse_for_group(on).map_err(|errors| bad_selector(on, Verb::Manage, &errors))?;
     let groups = &ctx.state.groups;
     if !groups.contains_key(name) && groups.len() >= limits::GROUPS_MAX {
         return Err(Refusal::new(
@@ -198,16 +233,20 @@ pub fn admit_group_save(
             "Remove one first.",
         ));
     }
+    may_change(ctx, asker, name)?;
+    let hosts = known(ctx, asker, Verb::Manage);
+    named(ctx, asker, Verb::Manage, on, &hosts)?;
     if let Some(way) = circle(groups, name, &selector) {
+        let told = match sees_all(ctx, asker) {
+            true => format!(": {way}"),
+            false => String::new(),
+        };
         return Err(Refusal::new(
             Code::Selector,
-            format!("`@{name}` would hold itself: {way}. No group was saved."),
+            format!("`@{name}` would hold itself{told}. No group was saved."),
             "Leave it out of what it stands for.",
         ));
     }
-    may_change(ctx, asker, name)?;
-    let hosts = super::hosts(ctx);
-    named(ctx, asker, Verb::Manage, on, &hosts)?;
     Ok((name.to_owned(), selector))
 }
 
@@ -220,8 +259,8 @@ pub fn admit_group_remove(ctx: &Context<'_>, asker: &Asker, name: &str) -> Resul
     require_any(ctx, asker, Verb::Manage)?;
     let name = group_name(name)?;
     // One of hosts that the asker may not see is to them as one that does not exist.
-    let known = admit_groups(ctx, asker).is_ok_and(|rows| rows.iter().any(|row| row.name == name));
-    if !ctx.state.groups.contains_key(name) || !(known || may_change(ctx, asker, name).is_ok()) {
+    let seen = admit_groups(ctx, asker).is_ok_and(|rows| rows.iter().any(|row| row.name == name));
+    if !ctx.state.groups.contains_key(name) || !(seen || may_change(ctx, asker, name).is_ok()) {
         return Err(no_group(name));
     }
     may_change(ctx, asker, name)?;
@@ -233,12 +272,13 @@ pub fn admit_group_remove(ctx: &Context<'_>, asker: &Asker, name: &str) -> Resul
     if holders.is_empty() {
         return Ok(name.to_owned());
     }
+    let holders = match sees_all(ctx, asker) {
+        true => holders.join(", "),
+        false => count(holders.len(), "other group"),
+    };
     Err(Refusal::new(
         Code::Selector,
-        format!(
-            "`@{name}` is part of {}. No group was removed.",
-            holders.join(", ")
-        ),
+        format!("`@{name}` is part of {holders}. No group was removed."),
         "Change or remove those first.",
     ))
 }
@@ -289,15 +329,22 @@ fn no_group(name: &str) -> Refusal {
     )
 }
 
-/// Whoever changes a group changes what others mean by its name: a grant must cover every host that it stands for. One that stands for
-/// nothing now hurts nobody.
+/// Whoever changes a group changes what others mean by its name. Who manages every host may; another only when a grant covers every host
+/// that it stands for, and either its hosts are the same at every moment and to everybody, or they saved it themselves.
 fn may_change(ctx: &Context<'_>, asker: &Asker, name: &str) -> Result<(), Refusal> {
-    if !ctx.state.groups.contains_key(name) {
+    let Some(group) = ctx.state.groups.get(name) else {
+        return Ok(());
+    };
+    if manages_all(ctx, asker) {
         return Ok(());
     }
+    let own = group.by == asker.principal();
+    let lasting = group.selector.is_lasting(&ctx.state.groups);
     let hosts = super::hosts(ctx);
-    let covered = members(ctx, asker, name, &hosts);
-    if covered.is_empty() || permit(ctx, asker, Verb::Manage, &covered).is_ok() {
+    let run = |number| ctx.state.run_numbered(number);
+    let members = Evaluator::new(&hosts, scope(ctx, asker, &run)).hosts(&group.selector);
+    let covered = permit(ctx, asker, Verb::Manage, &members).is_ok();
+    if covered && (own || lasting && !members.is_empty()) {
         return Ok(());
     }
     Err(Refusal::new(
@@ -307,41 +354,34 @@ fn may_change(ctx: &Context<'_>, asker: &Asker, name: &str) -> Result<(), Refusa
     ))
 }
 
-/// The hosts of a saved group among these; names in it that no host has any more are passed over.
-fn members<'h>(
-    ctx: &Context<'_>,
-    asker: &Asker,
-    name: &str,
-    hosts: &'h [Host<'h>],
-) -> Vec<&'h Host<'h>> {
-    let run = |number| seen_run(ctx, asker, number);
-    match ctx.state.groups.get(name) {
-        Some(group) => Evaluator::new(hosts, scope(ctx, asker, &run)).hosts(&group.selector),
-        None => Vec::new(),
-    }
-}
-
-/// How a group would hold itself: `@a, @b, @a`.
+/// How a group would hold itself: `@a` holds `@b`, which holds `@a`. Each group is looked at once.
 fn circle(groups: &BTreeMap<String, Group>, name: &str, selector: &Selector) -> Option<String> {
-    let mut seen: Vec<&str> = Vec::new();
-    let mut ways: Vec<Vec<&str>> = selector
-        .groups()
-        .into_iter()
-        .map(|held| vec![held])
-        .collect();
-    while let Some(way) = ways.pop() {
-        let last = *way.last()?;
-        if last == name {
-            let shown: Vec<String> = way.iter().map(|held| format!("`@{held}`")).collect();
-            return Some(format!("`@{name}` holds {}", shown.join(", which holds ")));
-        }
-        if !seen.contains(&last) {
-            seen.push(last);
-            let held = groups.get(last).map(|group| group.selector.groups());
-            for next in held.into_iter().flatten() {
-                ways.push([way.as_slice(), &[next]].concat());
+    // Every group that it would hold, with the one that holds it.
+    let mut held_by: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut open: Vec<(&str, &Selector)> = vec![(name, selector)];
+    while let Some((holder, selector)) = open.pop() {
+        for held in selector.groups() {
+            if held == name {
+                return Some(way(&held_by, name, holder));
+            }
+            if !held_by.contains_key(held) {
+                held_by.insert(held, holder);
+                open.extend(groups.get(held).map(|group| (held, &group.selector)));
             }
         }
     }
     None
+}
+
+fn way(held_by: &BTreeMap<&str, &str>, name: &str, last: &str) -> String {
+    let mut back = vec![last];
+    while let Some(holder) = back.last().and_then(|held| held_by.get(held)) {
+        back.push(holder);
+    }
+    let between = back.iter().rev().skip(1);
+    let shown: Vec<String> = between
+        .chain([&name])
+        .map(|held| format!("`@{held}`"))
+        .collect();
+    format!("`@{name}` holds {}", shown.join(", which holds "))
 }

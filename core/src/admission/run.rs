@@ -2,19 +2,17 @@
 //!
 //! What is shown is fixed: the hosts, which of them were away, the command. A press runs exactly that, or nothing.
 
-use crate::ids::{AgentId, HostName, RunId};
+use crate::ids::{HostName, RunId};
 use crate::journal::Preview;
 use crate::limits;
 use crate::policy::Verb;
 use crate::principal::Asker;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Away, Offline, Spec, Target};
+use crate::run::{Away, Offline, Phase, Spec, Target};
 use crate::selector::Host;
 use crate::text::count;
 
-use super::{
-    Context, Named, allows, as_host, authenticate, check, folded, named, permit, require_any,
-};
+use super::{Context, Named, as_host, authenticate, check, folded, named, permit, require_any};
 
 /// A command that somebody wants to run, as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,7 +114,7 @@ pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Resu
     let run_as = check::run_as(request.run_as.as_deref())?;
     let offline = check::offline(request.offline.as_deref())?;
 
-    let hosts = super::hosts(ctx);
+    let hosts = super::known(ctx, asker, Verb::Run);
     let Named {
         resolution,
         hosts: named,
@@ -134,10 +132,9 @@ pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Resu
     if !matches!(offline, Some(Offline::Queue { .. })) {
         some_ready(&named)?;
     }
-    let excluded = hosts.iter().filter(|host| {
-        resolution.excluded.binary_search(&host.id).is_ok()
-            && (allows(ctx, asker, Verb::View, host) || allows(ctx, asker, Verb::Run, host))
-    });
+    let excluded = hosts
+        .iter()
+        .filter(|host| resolution.excluded.binary_search(&host.id).is_ok());
     let any_away = targets.iter().any(|target| target.away.is_some());
     let asks = match asker {
         Asker::Local { .. } => Vec::new(),
@@ -204,15 +201,14 @@ pub fn admit_preview(
             for_ms: limits::QUEUE_MS.1,
         },
     };
+    let left_out = |target: &Target| offline == Offline::Skip && target.away.is_some();
+    let counted: Vec<&Host<'_>> = hosts
+        .iter()
+        .zip(&preview.spec.targets)
+        .filter(|(_, target)| !left_out(target))
+        .map(|(host, _)| host)
+        .collect();
     if !matches!(offline, Offline::Queue { .. }) {
-        let left_out = |agent: AgentId| {
-            let was_away = |target: &Target| target.agent == agent && target.away.is_some();
-            offline == Offline::Skip && preview.spec.targets.iter().any(was_away)
-        };
-        let counted: Vec<&Host<'_>> = match offline {
-            Offline::Skip => hosts.iter().filter(|host| !left_out(host.id)).collect(),
-            Offline::Fail | Offline::Queue { .. } => all,
-        };
         some_ready(&counted)?;
     }
     Ok(Spec {
@@ -239,7 +235,17 @@ pub fn own_preview<'a>(
         };
     }
     match ctx.state.runs.get(&id) {
-        Some(run) if run.spec.by == asker.principal() => Err(Refusal::new(
+        Some(run) if run.spec.by != asker.principal() => {
+            Err(gone("This question is not open any more."))
+        }
+        Some(run) if matches!(run.phase, Phase::Expired(_)) => {
+            let what = format!(
+                "This was confirmed as {}, which was not started.",
+                run.number
+            );
+            Err(gone(&what))
+        }
+        Some(run) => Err(Refusal::new(
             Code::Stale,
             format!(
                 "This was confirmed already: it is {}. Nothing was run twice.",
@@ -247,7 +253,7 @@ pub fn own_preview<'a>(
             ),
             "Its card is in the channel.",
         )),
-        Some(_) | None => Err(gone("This question is not open any more.")),
+        None => Err(gone("This question is not open any more.")),
     }
 }
 

@@ -63,6 +63,13 @@ pub enum Event {
     SentRecorded {
         /// The host.
         agent: AgentId,
+        /// New runs are not on hold, and the host is not draining.
+        may_start: bool,
+    },
+    /// The host was removed: it cannot come back.
+    Removed {
+        /// The host.
+        agent: AgentId,
     },
     /// The link of a host ended.
     LinkDown {
@@ -155,7 +162,12 @@ impl Run {
                 None => self.not_held(agent, may_start, now_ms, out),
             },
             Event::MayStart { agent } => self.may_start(agent, now_ms, out),
-            Event::SentRecorded { agent } => self.sent_recorded(agent, now_ms, out),
+            Event::SentRecorded { agent, may_start } => {
+                if may_start {
+                    self.may_start(agent, now_ms, out);
+                }
+            }
+            Event::Removed { agent } => self.removed(agent, out),
             Event::LinkDown { agent } => {
                 if let Some(execution) = self.executions.get_mut(&agent) {
                     execution.online = false;
@@ -182,11 +194,12 @@ impl Run {
     }
 
     /// Takes the record `Started`.
-    pub fn apply_started(&mut self, agent: AgentId) {
-        if let Some(execution) = self.executions.get_mut(&agent)
-            && execution.progress == Progress::Queued
-        {
-            execution.progress = Progress::Running;
+    pub fn apply_started(&mut self, agent: AgentId, at_ms: u64) {
+        if let Some(execution) = self.executions.get_mut(&agent) {
+            execution.started_ms = Some(at_ms);
+            if execution.progress == Progress::Queued {
+                execution.progress = Progress::Running;
+            }
         }
     }
 
@@ -391,14 +404,13 @@ impl Run {
         let life = self.spec.timeout_ms.saturating_add(patience);
         let until_ms = self.queued_until_ms();
         let overdue = |execution: &Execution| {
-            let sent_ms = execution
-                .order_sent_ms
-                .or(until_ms)
-                .unwrap_or(self.accepted_ms);
-            // An order may be lost with its link: then the host is waited for all the same.
+            let sent_ms = execution.order_sent_ms.or(execution.started_ms);
             let begun_ms = match execution.progress {
-                Progress::Queued => sent_ms.max(until_ms.unwrap_or(0)),
-                Progress::Running | Progress::Ending(_) | Progress::Done(_) => sent_ms,
+                // An order may be lost with its link: then the host is waited for all the same.
+                Progress::Queued => sent_ms.max(until_ms).unwrap_or(self.accepted_ms),
+                Progress::Running | Progress::Ending(_) | Progress::Done(_) => {
+                    sent_ms.or(until_ms).unwrap_or(self.accepted_ms)
+                }
             };
             now_ms >= begun_ms.saturating_add(life)
         };

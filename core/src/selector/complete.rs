@@ -75,6 +75,12 @@ pub fn complete(
     choices
 }
 
+/// Whether runs are offered for this text ([`Recent::runs`]): its last word begins as theirs do.
+#[must_use]
+pub fn is_about_runs(text: &str) -> bool {
+    last_word(text).1.starts_with('#')
+}
+
 /// The text before the word that is being typed, and the word.
 fn last_word(typed: &str) -> (&str, &str) {
     let word_at = typed

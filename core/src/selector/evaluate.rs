@@ -335,18 +335,26 @@ impl<'h, 's> Evaluation<'h, 's> {
         let found = self.clauses(&group.selector.clauses, Absence::Allowed);
         self.groups_depth -= 1;
         // Columns inside the group mean nothing to whoever typed its name, and once is enough.
+        let readable = self.scope.groups_readable;
         for error in self.errors.split_off(errors) {
-            let error = SelectorError::new(error.kind, atom.span, error.hint);
+            let error = if readable || error.kind == Kind::TooManyScans {
+                SelectorError::new(error.kind, atom.span, error.hint)
+            } else {
+                // What it is made of is nothing for who may not read it.
+                SelectorError::new(Kind::NoGroup(shorten(name)), atom.span, "")
+            };
             if !self.errors.contains(&error) {
                 self.errors.push(error);
             }
         }
-        if found.is_empty() && absence == Absence::Error && self.errors.len() == errors {
-            if self.scope.groups_readable {
+        // Whoever may not see its hosts is not told that it is there, not even by `?`.
+        let hidden = !readable && found.is_empty() && self.groups_depth == 0;
+        if (hidden || found.is_empty() && absence == Absence::Error) && self.errors.len() == errors
+        {
+            if readable {
                 let hint = format!("it stands for `{}`", shorten(&group.selector.to_string()));
                 self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
             } else {
-                // Whoever may not see its hosts is not told that it is there.
                 self.error(Kind::NoGroup(shorten(name)), atom.span, "");
             }
         }
@@ -472,7 +480,7 @@ fn is_run_part(part: RunPart, execution: &Execution) -> bool {
         RunPart::Differs => false,
         RunPart::Timeout => matches!(outcome.how, How::TimedOut(_)),
         RunPart::Offline => {
-            let away = [Code::Offline.as_str(), Code::Expired.as_str()];
+            let away = [Code::Offline, Code::Draining, Code::Expired].map(Code::as_str);
             matches!(&outcome.how, How::NotStarted(reason) if away.contains(&reason.code.as_str()))
         }
     }

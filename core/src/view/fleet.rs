@@ -158,7 +158,7 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
     );
     if rows.is_empty() {
         let text = format!(
-            "{heading}\nNo host has joined yet. `shanty token create` makes a token for one."
+            "{heading}\nThere is no host that you may see. `shanty token create` makes a token for a new one."
         );
         return Card::new(Accent::Amber, vec![text]);
     }

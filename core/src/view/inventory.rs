@@ -50,7 +50,7 @@ pub fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
         (false, false) => (
             Accent::Green,
             format!(
-                "### ▶ {hosts} no longer draining\n**{folded}**\nWhat waited for them starts now."
+                "### ▶ {hosts} no longer draining\n**{folded}**\nWhat waits for them may start."
             ),
         ),
     };

@@ -11,14 +11,40 @@ use crate::text::{count, duration};
 /// Columns of a code block on a phone's card.
 const COLUMNS: usize = 44;
 
-/// Lines that the hosts which can take it get at most, and those of each other kind.
-const LINES_MAX: (usize, usize) = (10, 4);
+/// How much of each kind of hosts is shown.
+#[derive(Clone, Copy)]
+struct Detail {
+    /// Lines of names that can take it.
+    ready: usize,
+    /// Lines of names of each other kind.
+    others: usize,
+    /// Up to so many hosts that are away get a line each, which says since when.
+    away_rows: usize,
+}
 
-/// Characters of a line, for names that are longer than a phone is wide.
-const LINE_CHARS_MAX: usize = 64;
-
-/// Hosts that are away and get a line each.
-const AWAY_ROWS_MAX: usize = 8;
+/// From much to little: the first that fits is shown. A name has at most 63 characters, so the last always does.
+const DETAILS: [Detail; 4] = [
+    Detail {
+        ready: 10,
+        others: 4,
+        away_rows: 8,
+    },
+    Detail {
+        ready: 8,
+        others: 3,
+        away_rows: 3,
+    },
+    Detail {
+        ready: 6,
+        others: 2,
+        away_rows: 0,
+    },
+    Detail {
+        ready: 4,
+        others: 1,
+        away_rows: 0,
+    },
+];
 
 /// A run that waits for the word of who asked.
 #[derive(Clone, Debug)]
@@ -115,7 +141,20 @@ fn heading(preview: &Preview) -> String {
     )
 }
 
+/// The hosts, in as much detail as a text block has room for. How many there are of each kind is always there.
 fn hosts(preview: &Preview) -> String {
+    let room = limits::TEXT_DISPLAY_CHARS_MAX - 100;
+    let mut block = String::new();
+    for detail in DETAILS {
+        block = hosts_in(preview, detail);
+        if block.encode_utf16().count() <= room {
+            break;
+        }
+    }
+    block
+}
+
+fn hosts_in(preview: &Preview, detail: Detail) -> String {
     let ready = preview
         .spec
         .targets
@@ -123,75 +162,60 @@ fn hosts(preview: &Preview) -> String {
         .filter(|target| target.away.is_none());
     let ready: Vec<&str> = ready.map(|target| target.name.as_str()).collect();
     let mut lines = vec![format!("ready {}", ready.len())];
-    lines.extend(wrapped(&fold(ready), LINES_MAX.0));
+    lines.extend(wrapped(&fold(ready), detail.ready));
     for away in [Away::Offline, Away::Draining] {
         let rows: Vec<&AwayRow> = preview.away.iter().filter(|row| row.away == away).collect();
         if rows.is_empty() {
             continue;
         }
         lines.push(format!("{} {}", away.as_str(), rows.len()));
-        if rows.len() > AWAY_ROWS_MAX {
-            lines.extend(wrapped(
-                &fold(rows.iter().map(|row| row.name.as_str())),
-                LINES_MAX.1,
-            ));
-            continue;
+        if rows.len() > detail.away_rows {
+            let names = rows.iter().map(|row| row.name.as_str());
+            lines.extend(wrapped(&fold(names), detail.others));
+        } else {
+            lines.extend(rows.iter().map(|row| away_line(row, preview.at_ms)));
         }
-        lines.extend(rows.iter().map(|row| {
-            let ago = duration(preview.at_ms.saturating_sub(row.since_ms));
-            let since = match (away, row.since_ms) {
-                (_, 0) => "never seen".to_owned(),
-                (Away::Offline, _) => format!("last seen {ago} ago"),
-                (Away::Draining, _) => format!("since {ago}"),
-            };
-            format!("  {}  {since}", row.name)
-        }));
     }
-    if !preview.excluded.is_empty() {
-        lines.push(format!("excluded {}", preview.excluded.len()));
-        let names = preview.excluded.iter().map(HostName::as_str);
-        lines.extend(wrapped(&fold(names), LINES_MAX.1));
-    }
-    if !preview.absent.is_empty() {
-        lines.push(format!("no such host {}", preview.absent.len()));
-        let names = preview.absent.iter().map(String::as_str);
-        lines.extend(wrapped(&fold(names), LINES_MAX.1));
+    let excluded: Vec<&str> = preview.excluded.iter().map(HostName::as_str).collect();
+    let absent: Vec<&str> = preview.absent.iter().map(String::as_str).collect();
+    for (word, names) in [("excluded", excluded), ("no such host", absent)] {
+        if !names.is_empty() {
+            lines.push(format!("{word} {}", names.len()));
+            lines.extend(wrapped(&fold(names), detail.others));
+        }
     }
     format!("```\n{}\n```", lines.join("\n"))
 }
 
-/// Folded names in lines that break after a comma.
+fn away_line(row: &AwayRow, at_ms: u64) -> String {
+    let ago = duration(at_ms.saturating_sub(row.since_ms));
+    let since = match (row.away, row.since_ms) {
+        (_, 0) => "never seen".to_owned(),
+        (Away::Offline, _) => format!("last seen {ago} ago"),
+        (Away::Draining, _) => format!("since {ago}"),
+    };
+    format!("  {}  {since}", row.name)
+}
+
+/// Folded names in lines that break after a comma; that there are more is said.
 fn wrapped(names: &str, lines_max: usize) -> Vec<String> {
     if names.is_empty() {
         return Vec::new();
     }
     let mut lines = vec![String::new()];
-    let mut depth = 0_usize;
-    let parts = names.split_inclusive(|c| {
-        match c {
-            '[' => depth += 1,
-            ']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    for part in parts {
+    for part in names.split_inclusive(',') {
         match lines.last_mut() {
             Some(line) if line.is_empty() || line.len() + part.len() <= COLUMNS => {
-                line.push_str(part)
+                line.push_str(part);
             }
-            _ => lines.push(part.to_owned()),
+            Some(_) | None => lines.push(part.to_owned()),
         }
     }
-    let left_out = lines.len().saturating_sub(lines_max);
+    let more = lines.len() > lines_max;
     lines.truncate(lines_max);
-    let cut = |line: String| match line.char_indices().nth(LINE_CHARS_MAX) {
-        Some((at, _)) => format!("  {}…", line.get(..at).unwrap_or_default()),
-        None => format!("  {line}"),
-    };
-    let mut lines: Vec<String> = lines.into_iter().map(cut).collect();
-    if left_out > 0 {
-        lines.push("  … (all of them: /hosts)".to_owned());
+    let mut lines: Vec<String> = lines.into_iter().map(|line| format!("  {line}")).collect();
+    if more {
+        lines.push("  … and more".to_owned());
     }
     lines
 }

@@ -8,14 +8,17 @@ use crate::refusal::Refusal;
 #[must_use]
 pub fn refusal_card(refusal: &Refusal) -> Card {
     let (first, rest) = refusal.what.split_once('\n').unwrap_or((&refusal.what, ""));
-    let mut text = format!("### ✖ {first}");
+    let mut text = format!("### ✖ {}", cut(first, 900));
     if !rest.is_empty() {
         let rest = rest.replace("```", "`\u{200b}``");
-        text.push_str(&format!("\n```\n{}\n```", cut(&rest, 1_400)));
+        text.push_str(&format!(
+            "\n```\n{}\n```",
+            cut(&rest, 1_400 - first.chars().count().min(900))
+        ));
     }
     if !refusal.next.is_empty() {
         text.push('\n');
-        text.push_str(&refusal.next);
+        text.push_str(&cut(&refusal.next, 400));
     }
     text.push_str(&format!("\n-# {}", refusal.code));
     Card::new(Accent::Red, vec![text])

@@ -22,9 +22,10 @@ _NAME_complete() {
     fi
     local before=${words[last]%"${2//\\/}"} answers answer
     [[ -n $quote ]] && before=
-    answers=($(
+    # Not an unquoted list: a glob among the answers would become the names of files.
+    IFS=$'\013' read -r -d '' -a answers < <(
         _CLAP_IFS=$IFS _CLAP_COMPLETE_INDEX=$last VAR=bash COMPLETER -- "${words[@]}" 2>/dev/null
-    ))
+    )
     COMPREPLY=()
     for answer in "${answers[@]}"; do
         answer=${answer#"$before"}

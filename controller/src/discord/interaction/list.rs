@@ -22,18 +22,17 @@ const KEPT_MAX: usize = 200;
 /// Lists hosts; a selector that stands for one shows it whole.
 pub(super) async fn hosts(edge: &Edge, asker: &Asker, who: principal::Asker, on: String) {
     let of = Of::new(&on);
-    if let Of::Kept(key) = &of {
+    let view = edge.hub.hosts(who, on.clone()).await;
+    if let (Of::Kept(key), Ok(view)) = (&of, &view)
+        && view.rows.len() > 1
+    {
         keep(edge, key, &on).await;
     }
     let listing = Listing { page: 0, of };
-    let card = edge
-        .hub
-        .hosts(who, on)
-        .await
-        .map(|view| match &view.rows[..] {
-            [_] => one(&view, None),
-            _ => page(&view, &listing),
-        });
+    let card = view.map(|view| match &view.rows[..] {
+        [_] => one(&view, None),
+        _ => page(&view, &listing),
+    });
     show(edge, asker, card, Audience::Asker).await;
 }
 

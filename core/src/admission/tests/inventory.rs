@@ -120,6 +120,75 @@ fn labels_change_within_one_grant_before_and_after() {
 }
 
 #[test]
+fn labels_that_decide_about_other_grants_are_for_who_manages_everything() {
+    let mut policy = policy();
+    policy.grants.push(Grant {
+        id: "dev".into(),
+        roles: vec![9],
+        people: vec![],
+        channels: vec![OPS],
+        what: vec![Verb::Run],
+        hosts: Selector::parse_for_grant("env=dev").unwrap(),
+    });
+    let state = state();
+    let label = |policy: &Policy, change: &str| {
+        let seen = |_| online(true);
+        let ctx = Context {
+            state: &state,
+            policy,
+            guilds: &[GUILD],
+            seen: &seen,
+            agent_version: "1.0.0",
+            seed: 5,
+            confirm_hosts: 10,
+        };
+        let change = LabelChange::parse(change).unwrap();
+        let changed = admit_labels(&ctx, &manager(), "web-01", &change, &BTreeMap::new());
+        changed.map(|_| ()).map_err(|refusal| refusal.what)
+    };
+    // With it they could run on a host that nobody let them run on.
+    let told = "These labels would decide which grants are for a host. No label was changed.";
+    assert_eq!(label(&policy, "env=dev"), Err(told.to_owned()));
+    assert_eq!(label(&policy, "env=prod"), Ok(()));
+    policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
+    assert_eq!(label(&policy, "env=dev"), Ok(()));
+}
+
+#[test]
+fn a_group_that_changes_by_itself_is_changed_by_who_saved_it_or_manages_everything() {
+    let mut state = state();
+    saved(&mut state, "odd", "#1:failed?");
+    saved(&mut state, "full", "disk>90%");
+    saved(&mut state, "web", "role=web");
+    let save = |state: &State, name: &str| {
+        told(
+            in_context(state, |ctx| {
+                admit_group_save(ctx, &manager(), name, "web-01")
+            })
+            .map(|_| ()),
+        )
+    };
+    for name in ["odd", "full"] {
+        let refusal = save(&state, name);
+        assert!(
+            refusal.contains("stands for hosts that your grants do not cover"),
+            "{refusal}"
+        );
+    }
+    assert_eq!(save(&state, "web"), "()");
+    state.apply(&Record {
+        at_ms: 6,
+        kind: Kind::GroupSaved {
+            name: "own".into(),
+            selector: "role=web is:offline".into(),
+            by: manager().principal(),
+            place: None,
+        },
+    });
+    assert_eq!(save(&state, "own"), "()");
+}
+
+#[test]
 fn changes_of_labels_are_typed_exactly() {
     for bad in [
         "",
@@ -204,7 +273,7 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
     };
     assert_eq!(
         save(&manager(), "new", "web-01, web-02"),
-        "E_SELECTOR `on:` does not name hosts. Nothing was run.\nweb-01, web-02\n       ^\ncolumn 8: nothing after `,`; write `a,b` without a space"
+        "E_SELECTOR The selector does not name hosts. Nothing was done.\nweb-01, web-02\n       ^\ncolumn 8: nothing after `,`; write `a,b` without a space"
     );
     assert_eq!(
         save(&manager(), "@new", "web-01,web-02"),

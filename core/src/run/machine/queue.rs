@@ -18,14 +18,13 @@ impl Run {
         }
     }
 
-    /// True while hosts of it wait to be able to take the order.
-    #[must_use]
-    pub fn waits_for(&self, agent: AgentId) -> bool {
-        self.queued_until_ms().is_some()
-            && self
-                .executions
-                .get(&agent)
-                .is_some_and(|execution| execution.progress == Progress::Queued)
+    /// The hosts that are waited for to be able to take the order.
+    pub fn waits_for(&self) -> impl Iterator<Item = AgentId> {
+        let waits = self.queued_until_ms().is_some();
+        self.executions
+            .iter()
+            .filter(move |(_, execution)| waits && execution.progress == Progress::Queued)
+            .map(|(agent, _)| *agent)
     }
 
     /// Sends the order to a host that can take it; what was never sent before is recorded first.
@@ -45,13 +44,7 @@ impl Run {
         }
     }
 
-    pub(super) fn sent_recorded(&mut self, agent: AgentId, now_ms: u64, out: &mut Vec<Effect>) {
-        // Gone again: it is told when it comes back.
-        if self.may_take(agent, now_ms) {
-            self.dispatch(agent, now_ms, out);
-        }
-    }
-
+    /// A host that can take orders again, or whose order was just recorded. One that is gone again is told when it comes back.
     pub(super) fn may_start(&mut self, agent: AgentId, now_ms: u64, out: &mut Vec<Effect>) {
         let in_time = self
             .queued_until_ms()
@@ -77,6 +70,14 @@ impl Run {
         let running = self.phase == Phase::Running;
         for agent in self.waiting().into_iter().filter(|_| running) {
             let reason = Reason::new(Code::Closed, "cancelled before it began");
+            self.not_started(agent, reason, out);
+        }
+    }
+
+    /// What was sent may have been taken, and is heard of no more: it is called lost when its time is up.
+    pub(super) fn removed(&mut self, agent: AgentId, out: &mut Vec<Effect>) {
+        if self.waiting().contains(&agent) {
+            let reason = Reason::new(Code::NotFound, "the host was removed");
             self.not_started(agent, reason, out);
         }
     }

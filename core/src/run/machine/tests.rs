@@ -240,7 +240,7 @@ fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
 #[test]
 fn after_a_restart_of_the_controller_nothing_is_sent_again() {
     let mut run = run_on(&[1, 2]);
-    run.apply_started(agent(2));
+    run.apply_started(agent(2), NOW);
     assert_eq!(handle(&mut run, Event::Recovered), []);
     let up = |n| Event::LinkUp {
         agent: agent(n),

@@ -282,7 +282,7 @@ fn draws_are_from_what_is_left_and_hang_on_the_seed() {
     };
     let prod = drawn("env=prod !web01", 0);
     assert!(!prod.drawn);
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for seed in 0..50 {
         let two = drawn("env=prod pick:2 !web01", seed);
         assert_eq!((two.hosts.len(), two.drawn), (2, true));

@@ -137,10 +137,63 @@ fn many_odd_hosts_fit_a_card_and_what_is_left_out_is_said() {
     );
     assert!(card.texts.iter().map(units).sum::<usize>() <= 4_000);
     assert_eq!(card.texts.len(), 3, "the hosts are always there");
-    assert!(card.texts[1].contains("all of them: /hosts"));
+    assert!(card.texts[1].contains("… and more"));
     assert!(
         card.buttons
             .iter()
             .all(|button| button.label.chars().count() <= 80)
     );
+}
+
+#[test]
+fn the_hosts_are_on_the_card_however_many_of_each_kind_there_are() {
+    let long = |word: &str, n: usize| {
+        format!(
+            "{word}{}{}",
+            "abcdefg".chars().nth(n % 7).unwrap(),
+            "x".repeat(57 - word.len() - n % 10)
+        )
+    };
+    for (ready, offline, draining, excluded) in
+        [(12, 8, 8, 6), (30, 9, 9, 9), (1, 3, 3, 0), (0, 8, 0, 0)]
+    {
+        let named =
+            |word: &'static str, n: usize| (0..n).map(move |n| format!("{}{n}", long(word, n)));
+        let mut wide = preview(&[], &[], Offline::Queue { for_ms: 1 });
+        let names = named("r", ready).map(|name| (name, None));
+        let names = names.chain(named("o", offline).map(|name| (name, Some(Away::Offline))));
+        let names = names.chain(named("d", draining).map(|name| (name, Some(Away::Draining))));
+        for (n, (text, away)) in names.enumerate() {
+            wide.spec.targets.push(Target {
+                agent: AgentId::from_bytes((n as u128).to_be_bytes()),
+                name: name(&text),
+                away,
+            });
+            wide.away.extend(away.map(|away| AwayRow {
+                name: name(&text),
+                away,
+                since_ms: 1,
+            }));
+        }
+        wide.excluded = named("e", excluded).map(|text| name(&text)).collect();
+        wide.absent = named("a", excluded).collect();
+        let card = preview_card(&wide);
+        assert_eq!(
+            card.texts.len(),
+            3,
+            "{ready} {offline} {draining} {excluded}"
+        );
+        let shown = &card.texts[1];
+        assert!(shown.encode_utf16().count() <= 2_000);
+        for told in [format!("ready {ready}"), format!("offline {offline}")] {
+            assert!(shown.contains(&told), "{told}: {shown}");
+        }
+    }
+    // A range of odd numbers is broken inside of its brackets, and not cut.
+    let odd: Vec<String> = (0..30).map(|n| format!("web-{:02}", 3 * n)).collect();
+    let odd: Vec<&str> = odd.iter().map(String::as_str).collect();
+    let shown = preview_card(&preview(&odd, &[], Offline::Fail)).texts[1].clone();
+    let joined: String = shown.split("\n  ").collect();
+    assert!(joined.contains("web-[00,03,06,09,12"), "{shown}");
+    assert!(joined.contains("84,87]") && !shown.contains('…'), "{shown}");
 }

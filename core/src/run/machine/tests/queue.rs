@@ -50,7 +50,7 @@ fn record(run: &mut Run, effects: &[Effect]) {
     for effect in effects {
         match effect {
             Effect::RecordSent(agent) => run.apply_sent(*agent),
-            Effect::RecordStarted(agent) => run.apply_started(*agent),
+            Effect::RecordStarted(agent) => run.apply_started(*agent, NOW),
             Effect::RecordFinished(agent, outcome) => run.apply_finished(*agent, outcome.clone()),
             Effect::SendOrder { .. }
             | Effect::SendCancel { .. }
@@ -119,7 +119,11 @@ fn what_was_left_out_stays_out_also_when_it_has_come_back_since() {
 fn a_host_that_is_waited_for_starts_once_when_it_returns() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     assert_eq!(begin_with(&mut run, &[1, 3], &[3]), [order(1, NOW)]);
-    assert!(run.waits_for(agent(2)) && run.waits_for(agent(3)));
+    assert_eq!(
+        run.waits_for().collect::<Vec<_>>(),
+        [agent(1), agent(2), agent(3)],
+        "the first has not said yet that it has it"
+    );
 
     let back = NOW + 3_600_000;
     let effects = handle_at(&mut run, up(2, true), back);
@@ -127,7 +131,10 @@ fn a_host_that_is_waited_for_starts_once_when_it_returns() {
     let may_start = Event::MayStart { agent: agent(2) };
     assert_eq!(handle_at(&mut run, may_start, back), [], "once is enough");
     record(&mut run, &effects);
-    let recorded = Event::SentRecorded { agent: agent(2) };
+    let recorded = Event::SentRecorded {
+        agent: agent(2),
+        may_start: true,
+    };
     assert_eq!(
         handle_at(&mut run, recorded.clone(), back),
         [order(2, back)]
@@ -151,7 +158,7 @@ fn a_host_that_is_waited_for_starts_once_when_it_returns() {
         handle_at(&mut run, told, later),
         [Effect::RecordStarted(agent(2))]
     );
-    assert!(!run.waits_for(agent(2)));
+    assert!(!run.waits_for().any(|waits| waits == agent(2)));
 
     // Once it runs, it is never sent again: a host that does not know it has lost it.
     handle_at(&mut run, Event::LinkDown { agent: agent(2) }, later).clear();
@@ -215,7 +222,10 @@ fn a_cancel_ends_what_waits_at_once_and_for_good() {
         "also what is just being recorded: {effects:?}"
     );
     record(&mut run, &sent);
-    let recorded = Event::SentRecorded { agent: agent(2) };
+    let recorded = Event::SentRecorded {
+        agent: agent(2),
+        may_start: true,
+    };
     assert_eq!(handle(&mut run, recorded), []);
 
     // Before it began, it ends when it would have begun, once.
@@ -228,6 +238,43 @@ fn a_cancel_ends_what_waits_at_once_and_for_good() {
         3,
         "{run:?}"
     );
+}
+
+#[test]
+fn a_hold_that_comes_between_the_record_and_the_order_keeps_it() {
+    let mut run = run_with(Offline::Queue { for_ms: DAY });
+    begin_with(&mut run, &[1, 3], &[3]).clear();
+    let sent = handle_at(&mut run, up(2, true), NOW + 1);
+    record(&mut run, &sent);
+    let recorded = Event::SentRecorded {
+        agent: agent(2),
+        may_start: false,
+    };
+    assert_eq!(handle_at(&mut run, recorded, NOW + 2), []);
+    let may_start = Event::MayStart { agent: agent(2) };
+    assert_eq!(handle_at(&mut run, may_start, NOW + 3), [order(2, NOW + 3)]);
+}
+
+#[test]
+fn a_removed_host_is_waited_for_no_more() {
+    let mut run = run_with(Offline::Queue { for_ms: DAY });
+    begin_with(&mut run, &[1, 3], &[3]).clear();
+    let removed = |n| Event::Removed { agent: agent(n) };
+    let told = [(agent(2), "the host was removed".to_owned())];
+    assert_eq!(reasons(&handle(&mut run, removed(2))), told);
+    // What may run there is not said to have never begun.
+    assert_eq!(handle(&mut run, removed(1)), []);
+}
+
+#[test]
+fn what_runs_is_given_up_by_its_own_time_also_after_a_restart() {
+    let mut again = run_with(Offline::Queue { for_ms: DAY });
+    again.apply_started(agent(1), NOW + 1_000);
+    handle(&mut again, Event::Recovered).clear();
+    let patience = 60_000 + limits::ORDER_NOT_AFTER_MS + limits::GRACE_MS + limits::AWAY_MS;
+    let at = NOW + 1_000 + patience;
+    assert!(!lost(&handle_at(&mut again, Event::Tick, at - 1)));
+    assert!(lost(&handle_at(&mut again, Event::Tick, at)));
 }
 
 #[test]
