@@ -511,6 +511,20 @@ mod tests {
             (state.runs[&id].phase.clone(), state.open.contains(&id))
         };
         let late = (Phase::Expired("late".into()), false);
+        let again = Kind::Accepted(Spec {
+            command: "false".into(),
+            ..spec.clone()
+        });
+        let mut state = State::default();
+        for kind in [Kind::Accepted(spec.clone()), Kind::Go(id), again] {
+            state.apply(&Record { at_ms: 1, kind });
+        }
+        let kept = (
+            &state.runs[&id].phase,
+            state.runs[&id].spec.command.as_str(),
+        );
+        assert_eq!(kept, (&Phase::Running, "true"), "an id is accepted once");
+        assert_eq!(state.numbers.len(), 1);
         assert_eq!(phase_after([expired.clone(), Kind::Go(id)]), late);
         assert_eq!(phase_after([Kind::Go(id), expired]), (Phase::Running, true));
     }

@@ -40,3 +40,74 @@ impl Run {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{RunId, RunNumber};
+    use crate::principal::Principal;
+    use crate::run::{Offline, Outcome, Spec, Target};
+
+    /// Hosts by exit code and a digit for what they printed.
+    fn differing(ended: &[(i32, Option<u8>)]) -> Vec<usize> {
+        let id = |at: usize| AgentId::from_bytes((at as u128).to_be_bytes());
+        let target = |at: usize| Target {
+            agent: id(at),
+            name: format!("h{at}").parse().unwrap(),
+            away: None,
+        };
+        let spec = Spec {
+            id: RunId::from_bytes([1; 16]),
+            by: Principal::Local("root".into()),
+            place: None,
+            selector: "all".into(),
+            command: "true".into(),
+            run_as: None,
+            timeout_ms: 0,
+            targets: (0..ended.len()).map(target).collect(),
+            digest: [0; 32],
+            grant: None,
+            seed: None,
+            offline: Offline::Fail,
+        };
+        let mut run = Run::new(RunNumber(1), spec, 0);
+        for (at, (code, content)) in ended.iter().enumerate() {
+            let outcome = Outcome {
+                content_sha256: content.map(|digit| [digit; 32]),
+                ..Outcome::without_output(How::Exited(*code))
+            };
+            run.apply_finished(id(at), outcome);
+        }
+        let odd = run.differing();
+        (0..ended.len())
+            .filter(|at| odd.contains(&id(*at)))
+            .collect()
+    }
+
+    #[test]
+    fn most_are_those_that_did_the_same_as_most_others() {
+        let same = Some(7);
+        assert_eq!(differing(&[(0, same), (0, same), (0, Some(8))]), [2]);
+        assert_eq!(
+            differing(&[(1, same), (1, same), (0, same)]),
+            [2],
+            "also when most failed"
+        );
+        assert_eq!(
+            differing(&[(1, same), (0, same)]),
+            [0],
+            "of as many, those that went well"
+        );
+        assert_eq!(
+            differing(&[(0, Some(1)), (0, Some(2))]),
+            [1],
+            "of as good, the first name"
+        );
+        assert_eq!(
+            differing(&[(0, same), (0, same), (0, None)]),
+            [0; 0],
+            "unknown differs from nothing"
+        );
+        assert_eq!(differing(&[]), [0; 0]);
+    }
+}

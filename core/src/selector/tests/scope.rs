@@ -476,6 +476,31 @@ fn what_exclusions_remove_is_told() {
 }
 
 #[test]
+fn several_selectors_share_what_was_found_and_nothing_else() {
+    let wide = Wide::new();
+    let hosts = wide.hosts();
+    let saved = groups(&[("every", "all"), ("bad", "#9?")]);
+    let scope = Scope {
+        groups: &saved,
+        ..Scope::empty()
+    };
+    let mut evaluator = Evaluator::new(&hosts, scope);
+    let mut told = |text: &str| {
+        let found = evaluator.resolve(&Selector::parse(text).unwrap());
+        found
+            .map(|found| (found.hosts.len(), found.every, found.absent.len()))
+            .map_err(|errors| errors.len())
+    };
+    let all = hosts.len();
+    assert_eq!(told("@every web[01-99]"), Ok((5, true, 94)));
+    // A group that is known from before says `all` all the same, and an error in one is told each time.
+    assert_eq!(told("@every"), Ok((all, true, 0)));
+    assert_eq!(told("web01"), Ok((1, false, 0)));
+    assert_eq!(told("@bad"), Err(1));
+    assert_eq!(told("@bad,web01"), Err(1));
+}
+
+#[test]
 fn groups_keep_their_secrets_from_whoever_may_not_see_their_hosts() {
     let wide = Wide::new();
     let web: Vec<Host<'_>> = wide

@@ -256,6 +256,25 @@ fn a_hold_that_comes_between_the_record_and_the_order_keeps_it() {
 }
 
 #[test]
+fn an_order_that_was_lost_is_not_sent_after_a_cancel() {
+    let mut run = run_with(Offline::Queue { for_ms: DAY });
+    begin_with(&mut run, &[1, 3], &[3]).clear();
+    let late = NOW + limits::ORDER_NOT_AFTER_MS;
+    let may_start = || Event::MayStart { agent: agent(1) };
+    let mut other = run.clone();
+    assert_eq!(handle_at(&mut other, may_start(), late), [order(1, late)]);
+    handle(&mut run, cancel(false)).clear();
+    assert_eq!(handle_at(&mut run, may_start(), late), []);
+}
+
+#[test]
+fn what_was_away_and_is_there_at_the_beginning_is_recorded_first_too() {
+    let mut run = run_with(Offline::Queue { for_ms: DAY });
+    let effects = begin_with(&mut run, &[1, 2, 3], &[3]);
+    assert_eq!(effects, [order(1, NOW), Effect::RecordSent(agent(2))]);
+}
+
+#[test]
 fn a_removed_host_is_waited_for_no_more() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     begin_with(&mut run, &[1, 3], &[3]).clear();
