@@ -3,6 +3,8 @@
 //! Authenticate, parse, resolve the selector to a frozen set, policy, limits: in this order, from memory. Whoever has no grant for what
 //! is asked learns nothing else, no host's name and no error in a selector.
 
+use std::cell::{OnceCell, RefCell};
+
 use crate::ids::{AgentId, RunNumber};
 use crate::journal::{HostEntry, State};
 use crate::policy::{Policy, Verb, Who};
@@ -12,7 +14,7 @@ use crate::run::{Run, Target};
 use crate::selector::complete::{self, Choice, Recent};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
-use crate::selector::{Host, Resolution, Scope, Selector, SelectorError, Told};
+use crate::selector::{Evaluator, Host, Resolution, Scope, Selector, SelectorError, Told};
 
 pub use inventory::{
     GroupRow, LabelChange, admit_drain, admit_group_remove, admit_group_save, admit_groups,
@@ -76,12 +78,8 @@ pub fn admit_hosts(
     }
     let bad = |errors: Vec<SelectorError>| bad_selector(on, Verb::View, &errors);
     let selector = Selector::parse(on).map_err(bad)?;
-    let resolution = selector
-        .resolve(
-            &visible,
-            scope(ctx, asker, &|number| seen_run(ctx, asker, number)),
-        )
-        .map_err(bad)?;
+    let resolution = with_scope(ctx, asker, |scope| selector.resolve(&visible, scope));
+    let resolution = resolution.map_err(bad)?;
     Ok((resolution.hosts, selector.to_string()))
 }
 
@@ -129,7 +127,9 @@ pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
         selectors: &selectors,
         runs: &runs,
     };
-    complete::complete(typed, &hosts, scope(ctx, asker, &run), recent)
+    with_scope(ctx, asker, |scope| {
+        complete::complete(typed, &hosts, scope, recent)
+    })
 }
 
 /// Asks for something that a grant gives as a whole, whatever the hosts: to see runs, or to put new ones on hold.
@@ -175,7 +175,9 @@ pub fn hosts<'a>(ctx: &Context<'a>) -> Vec<Host<'a>> {
     entries.map(|(id, host)| as_host(ctx, *id, host)).collect()
 }
 
-fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> {
+/// A host as selectors see it.
+#[must_use]
+pub fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> {
     let seen = (ctx.seen)(id);
     Host {
         id,
@@ -188,19 +190,37 @@ fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> 
     }
 }
 
-/// What the selector of a request may refer to.
-fn scope<'s>(
-    ctx: &'s Context<'_>,
-    asker: &Asker,
-    run: &'s dyn Fn(RunNumber) -> Option<&'s Run>,
-) -> Scope<'s> {
-    Scope {
+/// Calls `f` with what the selector of a request may refer to.
+fn with_scope<T>(ctx: &Context<'_>, asker: &Asker, f: impl FnOnce(Scope<'_>) -> T) -> T {
+    let everything = Scope {
         groups: &ctx.state.groups,
-        groups_readable: ctx.state.groups.is_empty() || sees_all(ctx, asker),
-        run,
+        groups_readable: true,
+        groups_strict: true,
+        stale: &|_| None,
+        run: &|number| ctx.state.run_numbered(number),
         agent_version: ctx.agent_version,
         seed: ctx.seed,
-    }
+    };
+    // All hosts are looked at when the first group is named.
+    let all = OnceCell::new();
+    let strict = RefCell::new(None);
+    let stale = |name: &str| {
+        let group = ctx.state.groups.get(name)?;
+        let mut strict = strict.borrow_mut();
+        let evaluator = strict.get_or_insert_with(|| {
+            let all: &Vec<Host<'_>> = all.get_or_init(|| hosts(ctx));
+            Evaluator::new(all, everything)
+        });
+        let errors = evaluator.resolve(&group.selector).err()?;
+        errors.first().map(|error| error.kind.to_string())
+    };
+    f(Scope {
+        groups_readable: ctx.state.groups.is_empty() || sees_all(ctx, asker),
+        groups_strict: false,
+        stale: &stale,
+        run: &|number| seen_run(ctx, asker, number),
+        ..everything
+    })
 }
 
 /// Whether somebody may see every host, and so may read anything that names one.
@@ -296,9 +316,8 @@ fn named<'a>(
     on: &str,
     known: &'a [Host<'a>],
 ) -> Result<Named<'a>, Refusal> {
-    let run = |number| seen_run(ctx, asker, number);
     let resolution = Selector::parse(on)
-        .and_then(|selector| selector.resolve(known, scope(ctx, asker, &run)))
+        .and_then(|selector| with_scope(ctx, asker, |scope| selector.resolve(known, scope)))
         .map_err(|errors| bad_selector(on, verb, &errors))?;
     let named: Vec<&Host<'_>> = known
         .iter()
@@ -399,7 +418,7 @@ fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Refusal {
     Refusal::new(
         Code::Selector,
         match verb {
-            Verb::Run => format!("`on:` does not name hosts. Nothing was run.\n{shown}"),
+            Verb::Run => format!("The selector does not name hosts. Nothing was run.\n{shown}"),
             Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage => {
                 format!("The selector does not name hosts. Nothing was done.\n{shown}")
             }

@@ -254,12 +254,9 @@ pub fn is_word(text: &str) -> bool {
             .all(|&b| edge(b) || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// What an error may repeat of hostile input: 80 characters, nothing that is not printable.
+/// What an error repeats of hostile input.
 fn shown(text: &str) -> String {
-    text.chars()
-        .take(80)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    crate::text::shown(text, 80)
 }
 
 #[cfg(test)]

@@ -255,6 +255,18 @@ impl Run {
         }
     }
 
+    /// True while all that has not ended waits for hosts that cannot take it yet.
+    #[must_use]
+    pub fn only_waits(&self) -> bool {
+        let waits = |execution: &Execution| {
+            execution.progress == Progress::Queued && !execution.order_on_its_way()
+        };
+        let open = |execution: &&Execution| execution.outcome().is_none();
+        self.phase == Phase::Running
+            && self.queued_until_ms().is_some()
+            && self.executions.values().filter(open).all(waits)
+    }
+
     /// True when nothing can happen any more.
     #[must_use]
     pub const fn is_over(&self) -> bool {

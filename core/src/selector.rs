@@ -94,6 +94,10 @@ pub struct Scope<'a> {
     pub groups: &'a BTreeMap<String, Group>,
     /// Whether the asker may read what groups stand for: their selectors may name hosts that the asker may not see.
     pub groups_readable: bool,
+    /// Whether every part inside of a group must match something too, as what is typed must.
+    pub groups_strict: bool,
+    /// Why a group does not stand for what was saved, among all hosts, whatever the asker may see.
+    pub stale: &'a dyn Fn(&str) -> Option<String>,
     /// Looks up a run that the asker may see.
     pub run: &'a dyn Fn(RunNumber) -> Option<&'a Run>,
     /// The version that agents should have, for `is:outdated`.
@@ -110,6 +114,8 @@ impl<'a> Scope<'a> {
         Self {
             groups: &GROUPS,
             groups_readable: true,
+            groups_strict: false,
+            stale: &|_| None,
             run: &|_| None,
             agent_version: "",
             seed: 0,

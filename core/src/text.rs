@@ -1,5 +1,7 @@
 //! Small pieces of wording that every view shares: counts, durations and sizes.
 
+use crate::output::sanitise::push_visible;
+
 /// `1 host`, `3 hosts`: a count with its noun, which takes a plain `s`.
 #[must_use]
 pub fn count(n: usize, noun: &str) -> String {
@@ -25,6 +27,24 @@ pub fn duration(ms: u64) -> String {
         _ if s % 86_400 < 3_600 => format!("{}d", s / 86_400),
         _ => format!("{}d {}h", s / 86_400, s % 86_400 / 3_600),
     }
+}
+
+/// What an error repeats of somebody else's text, between backticks: at most so many characters, with what cannot be seen made visible,
+/// and nothing that ends the code span.
+#[must_use]
+pub fn shown(text: &str, chars_max: usize) -> String {
+    let mut shown = String::new();
+    for (at, c) in text.chars().enumerate() {
+        if at == chars_max {
+            shown.push('…');
+            break;
+        }
+        match c {
+            '`' => shown.push('\''),
+            c => push_visible(c, &mut shown),
+        }
+    }
+    shown
 }
 
 /// Parses what people type for a duration: a whole number and one of `s`, `m`, `h`, `d`. Nothing else: `5` could mean anything.
@@ -88,6 +108,12 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_repeated_stays_inside_of_its_code_span() {
+        assert_eq!(shown("a`b\u{202e}c\n", 10), "a'b⟨U+202E⟩c␊");
+        assert_eq!(shown("abcd", 3), "abc…");
+    }
 
     #[test]
     fn durations_read_well() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use shanty_tests::{Message, Options, Person, World, wait};
+use shanty_tests::{Gate, Message, Options, Person, World, wait};
 
 use crate::programs;
 
@@ -59,7 +59,7 @@ async fn what_is_queued_starts_once_when_its_host_returns() {
     assert!(
         waiting
             .text()
-            .starts_with("### ▶ #1 · 2 hosts · `role=web` · 1/2"),
+            .starts_with("### ⏳ #1 · 2 hosts · `role=web` · 1/2"),
         "{}",
         waiting.text()
     );
@@ -98,7 +98,7 @@ async fn what_is_queued_survives_a_killed_controller() {
     world.take_controller().kill().await;
     world.start_controller().await;
     let run = world.show("1").await;
-    assert_eq!(run["state"], "running", "{run}");
+    assert_eq!(run["state"], "waiting", "{run}");
     world.host("web-02").run("keep").await;
     let run = world.run_ends("1").await;
     for execution in run["executions"].as_array().unwrap() {
@@ -238,7 +238,7 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
     let asked = operator.run("role=web", &command).await;
     let question = operator.answer(&asked).await.text();
     assert!(
-        question.contains("draining 1\n  web-02  since "),
+        question.contains("draining 1\n  web-02  for "),
         "{question}"
     );
     let pressed = operator.confirms(&asked, "queue").await;
@@ -252,6 +252,37 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
         (ran.code, ran.out.as_str()),
         (0, "Nothing changes: they are so already.\n")
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_host_that_was_removed() {
+    let mut world = world().await;
+    let operator = world.operator();
+    let waits = queues(&operator, "web-02", "true").await;
+    waits_for_web_02(&operator, &waits).await;
+    let gate = Gate::new(world.dir.path(), "gate");
+    let command = format!("{}; echo begun; cat <&3", gate.open_in_shell());
+    let runs = operator.run("web-01", &command).await;
+    let thread = operator.in_thread_of(&runs).await;
+    thread
+        .sees("the command", |page| page.text().contains("begun"))
+        .await;
+
+    for host in ["web-01", "web-02"] {
+        let ran = world.shanty(&["hosts", "remove", host]).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    operator
+        .card_end(&waits, "not started: the host was removed")
+        .await;
+    // What had begun there is heard of no more.
+    operator
+        .card_end(&runs, "outcome unknown: the host was removed")
+        .await;
+    let mut agent = world.host("web-01").take_agent();
+    assert_eq!(agent.ended().await, 77);
+    drop(gate);
     world.end().await;
 }
 

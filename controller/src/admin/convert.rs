@@ -94,6 +94,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         Phase::Accepted => ("accepted", 0, String::new()),
         Phase::Expired(reason) => ("expired", 0, reason.clone()),
         Phase::Running if run.cancel.is_some() => ("cancelling", 0, String::new()),
+        Phase::Running if run.only_waits() => ("waiting", 0, String::new()),
         Phase::Running => ("running", 0, String::new()),
         Phase::Closed { at_ms } => ("closed", *at_ms, String::new()),
     };

@@ -1,6 +1,6 @@
 //! `shanty groups`: selectors saved under a name.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use shanty_core::text::count;
 use shanty_proto::convert::principal_from_wire;
 use shanty_proto::v1;
@@ -24,7 +24,7 @@ enum GroupsCommand {
         /// Its name
         name: String,
         /// What it stands for, for example: 'role=web env=prod'
-        #[arg(add = completer())]
+        #[arg(add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         #[command(flatten)]
         admin: AdminArgs,

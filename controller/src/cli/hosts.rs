@@ -1,6 +1,6 @@
 //! `shanty hosts`: who is there.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use shanty_core::text::{count, duration, size};
 use shanty_proto::convert::{labels_from_wire, principal_from_wire};
 use shanty_proto::v1;
@@ -21,7 +21,7 @@ pub(super) struct HostsArgs {
 #[derive(Args, Debug)]
 struct ListArgs {
     /// Which hosts, for example: 'env=prod !web-03'
-    #[arg(add = completer())]
+    #[arg(add = completer(), value_hint = ValueHint::Other)]
     selector: Option<String>,
     /// Print names only, one a line
     #[arg(long)]
@@ -35,7 +35,7 @@ enum HostsCommand {
     /// Show all that is known of hosts
     Show {
         /// Which hosts, for example: web-01
-        #[arg(value_name = "SELECTOR", add = completer())]
+        #[arg(value_name = "SELECTOR", add = completer(), value_hint = ValueHint::Other)]
         name: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -43,7 +43,7 @@ enum HostsCommand {
     /// Change the labels of hosts
     Label {
         /// Which hosts, for example: web-01
-        #[arg(add = completer())]
+        #[arg(add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         /// key=value sets a label, key- removes it
         #[arg(required = true, value_name = "KEY=VALUE|KEY-")]
@@ -54,7 +54,7 @@ enum HostsCommand {
     /// Ask hosts to take no new runs; what runs there goes on
     Drain {
         /// Which hosts, for example: web-01
-        #[arg(add = completer())]
+        #[arg(add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -62,7 +62,7 @@ enum HostsCommand {
     /// Let hosts take new runs again
     Undrain {
         /// Which hosts, for example: is:draining
-        #[arg(add = completer())]
+        #[arg(add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         #[command(flatten)]
         admin: AdminArgs,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use shanty_core::text::duration;
 use shanty_proto::convert::outcome_from_wire;
 use shanty_proto::v1;
@@ -15,7 +15,7 @@ use super::{AdminArgs, exit};
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
     /// Which hosts, for example: 'role=web !web-03'
-    #[arg(long, value_name = "SELECTOR", add = completer())]
+    #[arg(long, value_name = "SELECTOR", add = completer(), value_hint = ValueHint::Other)]
     on: String,
     /// Time before it is stopped, such as 90s or 10m [default: 300s]
     #[arg(long, value_name = "DURATION")]
@@ -118,6 +118,7 @@ pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u
 /// What scripts get: one host gives its own code, several give 0, 1, or 75 when a host did not run. What was left out on purpose counts
 /// for nothing.
 pub(super) fn exit_code(run: &v1::RunInfo) -> u8 {
+    let several = run.executions.len() > 1;
     let outcomes: Vec<Option<i32>> = run
         .executions
         .iter()
@@ -129,7 +130,7 @@ pub(super) fn exit_code(run: &v1::RunInfo) -> u8 {
         .collect();
     match &outcomes[..] {
         _ if !run.expired.is_empty() => exit::TRY_AGAIN,
-        [Some(code)] => u8::try_from(*code).unwrap_or(u8::MAX),
+        [Some(code)] if !several => u8::try_from(*code).unwrap_or(u8::MAX),
         all if all.iter().any(Option::is_none) => exit::TRY_AGAIN,
         all if all.iter().all(|code| *code == Some(0)) => exit::OK,
         _ => exit::FAILED,

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, Subcommand};
-use shanty_core::output::sanitise::Sanitiser;
+use shanty_core::output::sanitise::{Sanitiser, push_visible};
 use shanty_core::text::{count, duration};
 use shanty_proto::convert::{outcome_from_wire, principal_from_wire};
 use shanty_proto::v1;
@@ -152,18 +152,28 @@ fn line(run: &v1::RunInfo) -> String {
         }
         state => state.to_owned(),
     };
-    let command: String = run
-        .command
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(50)
-        .collect();
+    let mut command: String = one_line(&run.command).chars().take(50).collect();
+    if run.command.chars().count() > 50 {
+        command.push('…');
+    }
     format!(
         "#{:<5} {:>10} ago  {result:10}  {}  {command}",
         run.number,
         duration(now_ms().saturating_sub(run.accepted_ms)),
         run.hosts
     )
+}
+
+/// A command on one line of a terminal, with what cannot be seen made visible.
+fn one_line(command: &str) -> String {
+    let mut line = String::new();
+    for c in command.chars() {
+        match c {
+            '\n' => line.push('⏎'),
+            c => push_visible(c, &mut line),
+        }
+    }
+    line
 }
 
 fn is_ok(execution: &v1::ExecutionInfo) -> bool {
@@ -186,7 +196,7 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     let by = run.by.as_ref().and_then(|by| principal_from_wire(by).ok());
     let by = by.map_or_else(|| "unknown".to_owned(), |by| by.to_string());
     println!("#{} {} · {} · by {by}", run.number, run.state, run.hosts);
-    println!("  command   {}", run.command.escape_debug());
+    println!("  command   {}", one_line(&run.command));
     println!("  selector  {} · set {}", run.selector, run.set);
     if run.queued_until_ms > 0 && run.closed_ms == 0 {
         let left = duration(run.queued_until_ms.saturating_sub(now_ms()));
@@ -282,6 +292,10 @@ async fn cancel(
         .iter()
         .map(|number| format!("#{number}"))
         .collect();
+    if reply.told.is_empty() && reply.away.is_empty() {
+        println!("{} is off. No host had begun it.", numbers.join(" "));
+        return Ok(exit::OK);
+    }
     println!(
         "{} told to stop {}: {}",
         count(reply.told.len(), "host"),

@@ -235,7 +235,7 @@ impl Hub {
         }
     }
 
-    fn open_runs_of(&self, agent: AgentId) -> Vec<RunId> {
+    pub(super) fn open_runs_of(&self, agent: AgentId) -> Vec<RunId> {
         let of = |id: &&RunId| {
             self.state
                 .runs

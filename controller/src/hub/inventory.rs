@@ -158,18 +158,35 @@ impl Hub {
 
     /// A removed host cannot come back: nothing waits for it any more.
     pub(super) fn removed(&mut self, agent: AgentId) {
-        for (run, agent) in self.waiting(|waits| waits == agent) {
+        for run in self.open_runs_of(agent) {
             self.drive(run, Event::Removed { agent });
         }
     }
 
     /// The same for all that an earlier process removed.
     pub(super) fn removed_meanwhile(&mut self) {
-        let is_removed =
-            |agent: AgentId| self.state.hosts.get(&agent).is_none_or(|host| host.revoked);
-        for (run, agent) in self.waiting(is_removed) {
-            self.drive(run, Event::Removed { agent });
+        let removed = self.state.hosts.iter().filter(|(_, host)| host.revoked);
+        let removed: Vec<AgentId> = removed.map(|(agent, _)| *agent).collect();
+        for agent in removed {
+            self.removed(agent);
         }
+    }
+
+    /// Whether the grant under which a run was asked for still covers a host. The command line needs none.
+    pub(super) fn still_granted(&self, run: RunId, agent: AgentId) -> bool {
+        let (Some(run), Some(entry)) = (self.state.runs.get(&run), self.state.hosts.get(&agent))
+        else {
+            return false;
+        };
+        let Some(id) = &run.spec.grant else {
+            return true;
+        };
+        let seen = |agent| self.seen(agent);
+        let host = admission::as_host(&self.context(&seen), agent, entry);
+        let mut grants = self.parts.policy.grants.iter();
+        grants.any(|grant| {
+            grant.id == *id && grant.what.contains(&Verb::Run) && grant.hosts.contains(&host)
+        })
     }
 
     /// The runs that wait for such hosts, and for which.
@@ -278,7 +295,7 @@ fn partly(done: usize, all: usize) -> Refusal {
 }
 
 fn no_host(name: &str) -> Refusal {
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    let shown = shanty_core::text::shown(name, 80);
     Refusal::new(
         Code::NotFound,
         format!("There is no host named {shown}."),

@@ -61,6 +61,8 @@ impl Hub {
             draining: draining.map(|(agent, _)| *agent).collect(),
         };
         self.drive(run, begin);
+        // A host may have been removed between the record and its `Go`.
+        self.removed_meanwhile();
         let local = self
             .state
             .runs
@@ -127,6 +129,10 @@ impl Hub {
                     force,
                 };
                 self.send(agent, v1::down::Kind::Cancel(cancel));
+            }
+            // Days may lie between the asking and this.
+            Effect::RecordSent(agent) if !self.still_granted(run, agent) => {
+                self.drive(run, Event::NotAllowed { agent });
             }
             Effect::RecordSent(agent) => {
                 self.append(Kind::Sent { run, agent }, After::Sent(run, agent));

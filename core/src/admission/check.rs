@@ -46,7 +46,7 @@ pub(super) fn timeout(timeout: Option<&str>) -> Result<u64, Refusal> {
     match text::parse_duration(typed.trim()) {
         Some(ms) if (1_000..=limits::TIMEOUT_MS_MAX).contains(&ms) => Ok(ms),
         Some(_) | None => {
-            let shown: String = typed.chars().filter(|c| !c.is_control()).take(20).collect();
+            let shown = text::shown(typed, 20);
             Err(Refusal::new(
                 Code::Duration,
                 format!("`{shown}` is not a time that a command can be given. Nothing was run."),
@@ -76,10 +76,10 @@ pub(super) fn offline(typed: Option<&str>) -> Result<Option<Offline>, Refusal> {
     if offline.is_some() {
         return Ok(offline);
     }
-    let shown: String = typed.chars().filter(|c| !c.is_control()).take(20).collect();
+    let shown = text::shown(typed, 20);
     Err(Refusal::new(
         Code::BadOption,
-        format!("`{shown}` is nothing that can become of hosts that are offline. Nothing was run."),
+        format!("`{shown}` does not say what becomes of hosts that are offline. Nothing was run."),
         "Write `fail`, `skip`, `queue`, or `queue:` with a time from 1m to 7d, such as `queue:2h`.",
     ))
 }
@@ -93,7 +93,7 @@ pub(super) fn run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
     if good {
         Ok(Some(name.to_owned()))
     } else {
-        let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
+        let shown = text::shown(name, 40);
         Err(Refusal::new(
             Code::RunAs,
             format!("`{shown}` is not the name of a user. Nothing was run."),

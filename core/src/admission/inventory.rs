@@ -10,12 +10,12 @@ use crate::limits;
 use crate::policy::Verb;
 use crate::principal::{Asker, Principal};
 use crate::refusal::{Code, Refusal};
-use crate::selector::{Evaluator, Group, Host, Selector};
-use crate::text::count;
+use crate::selector::{Evaluator, GROUPS_DEPTH_MAX, Group, Host, Scope, Selector};
+use crate::text::{self, count};
 
 use super::{
-    Context, allows, authenticate, bad_selector, known, named, permit, require_any, scope,
-    seen_run, sees_all,
+    Context, allows, authenticate, bad_selector, known, named, permit, require_any, sees_all,
+    with_scope,
 };
 
 /// A change of labels: `role=web old-` as typed.
@@ -65,7 +65,7 @@ impl LabelChange {
                 }
                 (None, Some(key)) if is_word(key) => change.remove.push(key.to_owned()),
                 (None, _) => {
-                    let shown: String = word.chars().filter(|c| !c.is_control()).take(80).collect();
+                    let shown = text::shown(word, 80);
                     return Err(refuse(format!("`{shown}` is neither key=value nor key-.")));
                 }
             }
@@ -247,6 +247,15 @@ pub fn admit_group_save(
             "Leave it out of what it stands for.",
         ));
     }
+    if depth(groups, name, &selector) > GROUPS_DEPTH_MAX {
+        return Err(Refusal::new(
+            Code::Selector,
+            format!(
+                "Groups would hold one another more than {GROUPS_DEPTH_MAX} deep. No group was saved."
+            ),
+            "Write what `@…` stands for instead of its name.",
+        ));
+    }
     Ok((name.to_owned(), selector))
 }
 
@@ -293,19 +302,20 @@ pub fn admit_groups(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<GroupRow>, R
     let readable = sees_all(ctx, asker);
     let mut visible = super::hosts(ctx);
     visible.retain(|host| allows(ctx, asker, Verb::View, host));
-    let run = |number| seen_run(ctx, asker, number);
-    let mut evaluator = Evaluator::new(&visible, scope(ctx, asker, &run));
-    let row = |(name, group): (&String, &Group)| {
-        let hosts = evaluator.count(&group.selector);
-        (readable || hosts > 0).then(|| GroupRow {
-            name: name.clone(),
-            selector: readable.then(|| group.selector.to_string()),
-            hosts,
-            by: group.by.clone(),
-            saved_ms: group.saved_ms,
-        })
-    };
-    Ok(ctx.state.groups.iter().filter_map(row).collect())
+    Ok(with_scope(ctx, asker, |scope| {
+        let mut evaluator = Evaluator::new(&visible, scope);
+        let row = |(name, group): (&String, &Group)| {
+            let hosts = evaluator.count(&group.selector);
+            (readable || hosts > 0).then(|| GroupRow {
+                name: name.clone(),
+                selector: readable.then(|| group.selector.to_string()),
+                hosts,
+                by: group.by.clone(),
+                saved_ms: group.saved_ms,
+            })
+        };
+        ctx.state.groups.iter().filter_map(row).collect()
+    }))
 }
 
 fn group_name(name: &str) -> Result<&str, Refusal> {
@@ -313,7 +323,7 @@ fn group_name(name: &str) -> Result<&str, Refusal> {
     if is_word(bare) {
         return Ok(bare);
     }
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
+    let shown = text::shown(name, 80);
     Err(Refusal::new(
         Code::Name,
         format!("`{shown}` is not the name of a group. Nothing was changed."),
@@ -341,8 +351,13 @@ fn may_change(ctx: &Context<'_>, asker: &Asker, name: &str) -> Result<(), Refusa
     let own = group.by == asker.principal();
     let lasting = group.selector.is_lasting(&ctx.state.groups);
     let hosts = super::hosts(ctx);
-    let run = |number| ctx.state.run_numbered(number);
-    let members = Evaluator::new(&hosts, scope(ctx, asker, &run)).hosts(&group.selector);
+    let scope = Scope {
+        groups: &ctx.state.groups,
+        run: &|number| ctx.state.run_numbered(number),
+        agent_version: ctx.agent_version,
+        ..Scope::empty()
+    };
+    let members = Evaluator::new(&hosts, scope).hosts(&group.selector);
     let covered = permit(ctx, asker, Verb::Manage, &members).is_ok();
     if covered && (own || lasting && !members.is_empty()) {
         return Ok(());
@@ -384,4 +399,40 @@ fn way(held_by: &BTreeMap<&str, &str>, name: &str, last: &str) -> String {
         .map(|held| format!("`@{held}`"))
         .collect();
     format!("`@{name}` holds {}", shown.join(", which holds "))
+}
+
+/// How deep groups hold one another at most, once this one is saved. There is no circle in them.
+fn depth(groups: &BTreeMap<String, Group>, name: &str, selector: &Selector) -> usize {
+    fn below<'g>(
+        name: &'g str,
+        held: &dyn Fn(&str) -> Vec<&'g str>,
+        known: &mut BTreeMap<&'g str, usize>,
+    ) -> usize {
+        if let Some(depth) = known.get(name) {
+            return *depth;
+        }
+        // Ends also where a damaged journal has a circle.
+        known.insert(name, 1);
+        let deepest = held(name)
+            .into_iter()
+            .map(|held_name| below(held_name, held, known))
+            .max();
+        let depth = 1 + deepest.unwrap_or(0);
+        known.insert(name, depth);
+        depth
+    }
+    let held = |of: &str| {
+        if of == name {
+            return selector.groups();
+        }
+        groups
+            .get(of)
+            .map_or_else(Vec::new, |group| group.selector.groups())
+    };
+    let mut known = BTreeMap::new();
+    let names = groups.keys().map(String::as_str).chain([name]);
+    names
+        .map(|name| below(name, &held, &mut known))
+        .max()
+        .unwrap_or(0)
 }

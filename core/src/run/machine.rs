@@ -66,6 +66,11 @@ pub enum Event {
         /// New runs are not on hold, and the host is not draining.
         may_start: bool,
     },
+    /// The order would go to a host that was waited for, and the grant does not cover it any more.
+    NotAllowed {
+        /// The host.
+        agent: AgentId,
+    },
     /// The host was removed: it cannot come back.
     Removed {
         /// The host.
@@ -168,6 +173,7 @@ impl Run {
                 }
             }
             Event::Removed { agent } => self.removed(agent, out),
+            Event::NotAllowed { agent } => self.not_allowed(agent, out),
             Event::LinkDown { agent } => {
                 if let Some(execution) = self.executions.get_mut(&agent) {
                     execution.online = false;

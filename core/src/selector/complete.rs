@@ -59,10 +59,12 @@ pub fn complete(
             let reading = rows.reading(selector);
             push(&mut choices, selector, &format!("{selector} · {reading}"));
         }
-    } else {
-        push(&mut choices, typed.trim_end(), &rows.reading(typed));
     }
     let (before, word) = last_word(typed);
+    // Nothing is named yet by a sign alone.
+    if !typed.is_empty() && !matches!(word, "@" | "#") {
+        push(&mut choices, typed.trim_end(), &rows.reading(typed));
+    }
     if before.ends_with(')') || word.contains('[') || before.rfind('[') > before.rfind(']') {
         return choices;
     }
@@ -83,18 +85,14 @@ pub fn is_about_runs(text: &str) -> bool {
 
 /// The text before the word that is being typed, and the word.
 fn last_word(typed: &str) -> (&str, &str) {
-    let word_at = typed
-        .rfind([' ', '\t', ',', '(', ')', '!'])
-        // `!` opens a word, but in `env!=dev` it is part of one.
-        .map_or(0, |at| match typed.get(at..) {
-            Some(word) if word.starts_with("!=") => {
-                let head = typed.get(..at).unwrap_or_default();
-                head.rfind([' ', '\t', ',', '(', '!'])
-                    .map_or(0, |at| at + 1)
-            }
-            Some(_) | None => at + 1,
-        });
-    typed.split_at_checked(word_at).unwrap_or((typed, ""))
+    let parts = [' ', '\t', ',', '(', ')'];
+    let word_at = typed.rfind(parts).map_or(0, |at| at + 1);
+    let (before, word) = typed.split_at_checked(word_at).unwrap_or((typed, ""));
+    // `!` opens a word; inside of one, as in `env!=dev`, it is part of it.
+    match word.strip_prefix('!') {
+        Some(excluded) => (typed.get(..word_at + 1).unwrap_or(before), excluded),
+        None => (before, word),
+    }
 }
 
 fn push(choices: &mut Vec<Choice>, value: &str, label: &str) {

@@ -129,6 +129,9 @@ pub enum SelectorErrorKind {
     /// There is no saved group of this name.
     #[error("there is no group `@{0}`")]
     NoGroup(String),
+    /// A group does not stand for what was saved: the second field says why, and is empty for who may not know.
+    #[error("`@{0}` does not stand for what was saved{more}", more = because(.1))]
+    Stale(String, String),
     /// Groups hold one another too deep, or in a circle.
     #[error("groups in `@{0}` hold one another too deep")]
     GroupDepth(String),
@@ -199,6 +202,13 @@ fn plain(c: char) -> char {
         c if c.is_control() || c.width() != Some(1) => '\u{fffd}',
         c if crate::output::sanitise::is_hidden(c) => '\u{fffd}',
         c => c,
+    }
+}
+
+fn because(why: &str) -> String {
+    match why {
+        "" => " any more".to_owned(),
+        why => format!(": {why}"),
     }
 }
 

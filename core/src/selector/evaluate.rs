@@ -12,12 +12,13 @@ use super::error::SelectorErrorKind as Kind;
 use super::fact::Comparison;
 use super::pattern::{Pattern, shorten};
 use super::tree::{Atom, AtomKind, Clause, Item, LabelOp, LabelTest, Pick, RunPart, Span, State};
-use super::{ERRORS_MAX, GROUPS_DEPTH_MAX, Host, Resolution, SCANS_MAX, Scope, SelectorError};
+use super::{ERRORS_MAX, Host, Resolution, SCANS_MAX, Scope, SelectorError};
 
 mod evaluator;
 mod hint;
 mod index;
 mod one;
+mod saved;
 mod set;
 
 pub use evaluator::Evaluator;
@@ -25,6 +26,7 @@ pub(super) use one::contains;
 
 use index::Index;
 use one::{has_label, is_state};
+use saved::Known;
 use set::Set;
 
 /// Whether a part that matches nothing is an error.
@@ -39,13 +41,15 @@ struct Evaluation<'h, 's> {
     scope: Scope<'s>,
     index: Index<'h>,
     states: BTreeMap<State, Set>,
-    /// Saved groups that were evaluated already without an error, and whether `all` had a say in each.
-    groups: HashMap<&'s str, (Set, bool)>,
+    /// Saved groups that were evaluated already.
+    groups: HashMap<&'s str, Known>,
     groups_depth: usize,
     scans: usize,
     picks: u64,
     /// `all` had a say.
     every: bool,
+    /// Only counts: whether groups still stand for what was saved is not asked.
+    counting: bool,
     /// What exclusions removed, outside of saved groups.
     excluded: Set,
     errors: Vec<SelectorError>,
@@ -64,6 +68,7 @@ impl<'h, 's> Evaluation<'h, 's> {
             scans: 0,
             picks: 0,
             every: false,
+            counting: false,
             excluded: Set::empty(hosts.len()),
             errors: Vec::new(),
             absent: Vec::new(),
@@ -76,7 +81,10 @@ impl<'h, 's> Evaluation<'h, 's> {
         self.scans = 0;
         self.picks = 0;
         self.every = false;
+        self.counting = false;
         self.excluded = Set::empty(self.hosts.len());
+        // Its error is to be told again.
+        self.groups.retain(|_, known| !known.failed);
         self.errors.clear();
         self.absent.clear();
     }
@@ -312,57 +320,6 @@ impl<'h, 's> Evaluation<'h, 's> {
         if !known && absence == Absence::Error {
             let hint = self.mount_hint(comparison.mount());
             self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
-        }
-    }
-
-    fn saved(&mut self, atom: &Atom, name: &str, absence: Absence, all: &mut Set) {
-        let Some((name, group)) = self.scope.groups.get_key_value(name) else {
-            // A group that is not there is never meant, not even with `?`.
-            let hint = self.group_hint(name);
-            return self.error(Kind::NoGroup(shorten(name)), atom.span, hint);
-        };
-        if let Some((known, every)) = self.groups.get(name.as_str()) {
-            self.every |= every;
-            return all.add(known);
-        }
-        if self.groups_depth == GROUPS_DEPTH_MAX {
-            let hint = format!("at most {GROUPS_DEPTH_MAX} deep");
-            return self.error(Kind::GroupDepth(shorten(name)), atom.span, hint);
-        }
-        self.groups_depth += 1;
-        let errors = self.errors.len();
-        let every = std::mem::take(&mut self.every);
-        let found = self.clauses(&group.selector.clauses, Absence::Allowed);
-        self.groups_depth -= 1;
-        // Columns inside the group mean nothing to whoever typed its name, and once is enough.
-        let readable = self.scope.groups_readable;
-        for error in self.errors.split_off(errors) {
-            let error = if readable || error.kind == Kind::TooManyScans {
-                SelectorError::new(error.kind, atom.span, error.hint)
-            } else {
-                // What it is made of is nothing for who may not read it.
-                SelectorError::new(Kind::NoGroup(shorten(name)), atom.span, "")
-            };
-            if !self.errors.contains(&error) {
-                self.errors.push(error);
-            }
-        }
-        // Whoever may not see its hosts is not told that it is there, not even by `?`.
-        let hidden = !readable && found.is_empty() && self.groups_depth == 0;
-        if (hidden || found.is_empty() && absence == Absence::Error) && self.errors.len() == errors
-        {
-            if readable {
-                let hint = format!("it stands for `{}`", shorten(&group.selector.to_string()));
-                self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
-            } else {
-                self.error(Kind::NoGroup(shorten(name)), atom.span, "");
-            }
-        }
-        all.add(&found);
-        let group_every = self.every;
-        self.every |= every;
-        if self.errors.len() == errors {
-            self.groups.insert(name, (found, group_every));
         }
     }
 

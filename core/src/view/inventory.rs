@@ -35,7 +35,7 @@ pub fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
     let (accent, text) = match (names.is_empty(), on) {
         (true, true) => (
             Accent::Grey,
-            "### They take no new runs already\nNothing was changed.".to_owned(),
+            "### Already so\nNo new runs go there. Nothing was changed.".to_owned(),
         ),
         (true, false) => (
             Accent::Grey,
@@ -96,7 +96,12 @@ pub fn groups_card(groups: &[GroupRow]) -> Card {
             group.name, group.by
         )
     });
-    let list = whole_lines(lines, 1_800);
+    let mut list = whole_lines(lines, 1_800);
+    if list.contains("\n-# … and ") {
+        list.push_str(
+            ": `shanty groups` shows all, and `@` while you type a selector completes them",
+        );
+    }
     Card::new(Accent::Blue, vec![heading, list])
 }
 

@@ -192,7 +192,7 @@ fn away_line(row: &AwayRow, at_ms: u64) -> String {
     let since = match (row.away, row.since_ms) {
         (_, 0) => "never seen".to_owned(),
         (Away::Offline, _) => format!("last seen {ago} ago"),
-        (Away::Draining, _) => format!("since {ago}"),
+        (Away::Draining, _) => format!("for {ago}"),
     };
     format!("  {}  {since}", row.name)
 }
@@ -249,7 +249,9 @@ fn buttons(preview: &Preview) -> Vec<Button> {
     let mut buttons = vec![button(run, "go", whole)];
     let queues = matches!(spec.offline, Offline::Queue { .. });
     if away > 0 && ready > 0 && spec.offline != Offline::Skip {
-        let label = format!("Run on {ready} online only");
+        let draining = preview.away.iter().any(|row| row.away == Away::Draining);
+        let those = if draining { "ready" } else { "online" };
+        let label = format!("Run on {ready} {those} only");
         buttons.push(button(label, "online", part));
     }
     if away > 0 && !queues {

@@ -162,7 +162,7 @@ fn rows(run: &Run) -> Option<String> {
             .unwrap_or(0);
         for execution in sorted {
             let name = execution.name.as_str();
-            let state = state_words(execution);
+            let state = state_words(run, execution);
             let took = match execution.outcome() {
                 Some(outcome) if how_ran(execution) => {
                     format!("  {}", duration(outcome.duration_ms))
@@ -175,7 +175,7 @@ fn rows(run: &Run) -> Option<String> {
         let mut groups: BTreeMap<String, Vec<&Execution>> = BTreeMap::new();
         for execution in executions {
             groups
-                .entry(state_words(execution))
+                .entry(state_words(run, execution))
                 .or_default()
                 .push(execution);
         }
@@ -194,10 +194,18 @@ fn rows(run: &Run) -> Option<String> {
 }
 
 /// The state of one execution in words that end up in a code block.
-fn state_words(execution: &Execution) -> String {
+/// Who has a link is known of a run that has begun; before, who had one when it was accepted.
+fn is_away(run: &Run, execution: &Execution) -> bool {
+    match run.phase {
+        Phase::Accepted => execution.away.is_some(),
+        Phase::Running | Phase::Closed { .. } | Phase::Expired(_) => !execution.online,
+    }
+}
+
+fn state_words(run: &Run, execution: &Execution) -> String {
     let words = match how(execution) {
         Some(how) => how.to_string(),
-        None if !execution.online => format!("{}, host away", execution.state()),
+        None if is_away(run, execution) => format!("{}, host away", execution.state()),
         None => execution.state().to_owned(),
     };
     cut_chars(&words.replace(['`', '\n'], " "), 80)
@@ -273,7 +281,12 @@ fn away_note(run: &Run) -> Option<String> {
         return (!said.is_empty()).then(|| format!("⏭ left out: {}", said.join(" · ")));
     }
     let until_ms = run.queued_until_ms()?;
-    let waits = named(&|e| e.progress == Progress::Queued && !e.order_on_its_way());
+    let waits = named(&|e| match run.phase {
+        Phase::Accepted => e.away.is_some(),
+        Phase::Running | Phase::Closed { .. } | Phase::Expired(_) => {
+            e.progress == Progress::Queued && !e.order_on_its_way()
+        }
+    });
     (!waits.is_empty() && !run.is_over()).then(|| {
         format!(
             "⏳ waits for {waits}: each starts once, when it can, until <t:{}:f>",

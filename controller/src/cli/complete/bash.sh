@@ -29,7 +29,10 @@ _NAME_complete() {
     COMPREPLY=()
     for answer in "${answers[@]}"; do
         answer=${answer#"$before"}
-        [[ -z $quote && $answer != -* ]] && printf -v answer %q "$answer"
+        if [[ -z $quote && $answer != -* ]]; then
+            printf -v answer %q "$answer"
+            answer=${answer//\\,/,}
+        fi
         COMPREPLY+=("$answer")
     done
     [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=:,\<\>~] ]] && compopt -o nospace 2>/dev/null

@@ -370,3 +370,80 @@ fn a_group_that_no_version_can_read_stands_for_nothing() {
     saved(&mut state, "new", "zone~=§");
     assert!(state.groups.is_empty());
 }
+
+#[test]
+fn a_group_that_has_lost_a_part_is_refused_and_not_made_larger() {
+    let mut state = state();
+    state.apply(&Record {
+        at_ms: 5,
+        kind: Kind::Labelled {
+            agent: agent(2),
+            labels: Labels::parse("role=web,tier=1").unwrap(),
+            by: Principal::Local("root".into()),
+            place: None,
+        },
+    });
+    saved(&mut state, "safe", "role=web !tier=1");
+    saved(&mut state, "safer", "@safe,db-01");
+    saved(&mut state, "lax", "role=web !tier=1?");
+    let names = |state: &State, asker: &Asker, on: &str| {
+        let found = in_context(state, |ctx| {
+            admit_hosts(ctx, asker, on).map(|(hosts, _)| hosts.len())
+        });
+        told(found)
+    };
+    let see = person(OPERATOR, &[8]);
+    for asker in [&manager(), &see] {
+        assert_eq!(names(&state, asker, "@safe"), "1");
+    }
+    assert_eq!(names(&state, &manager(), "@safer"), "2");
+
+    // The label goes: without it nothing would be excluded any more.
+    state.apply(&Record {
+        at_ms: 6,
+        kind: Kind::Labelled {
+            agent: agent(2),
+            labels: Labels::parse("role=web").unwrap(),
+            by: Principal::Local("root".into()),
+            place: None,
+        },
+    });
+    for on in ["@safe", "@safe?", "@safer", "web-01 !@safe"] {
+        let refusal = names(&state, &manager(), on);
+        assert!(
+            refusal.contains("does not stand for what was saved: nothing matches `tier=1`"),
+            "{on}: {refusal}"
+        );
+    }
+    let refusal = names(&state, &see, "@safe");
+    assert!(
+        refusal.contains("`@safe` does not stand for what was saved any more; ask who"),
+        "{refusal}"
+    );
+    assert_eq!(
+        names(&state, &manager(), "@lax"),
+        "2",
+        "it says that it may be missing"
+    );
+}
+
+#[test]
+fn groups_are_not_saved_deeper_than_they_can_be_used() {
+    let mut state = state();
+    saved(&mut state, "g1", "role=web");
+    for n in 2..=8 {
+        saved(&mut state, &format!("g{n}"), &format!("@g{}", n - 1));
+    }
+    let save = |name: &str, on: &str| {
+        told(in_context(&state, |ctx| admit_group_save(ctx, &local(), name, on)).map(|_| ()))
+    };
+    let deep = "E_SELECTOR Groups would hold one another more than 8 deep. No group was saved.";
+    assert_eq!(save("g9", "@g7"), "()");
+    assert_eq!(save("g9", "@g8"), deep);
+    // Nor may one below be made deeper.
+    saved(&mut state, "base", "role=db");
+    let save = |name: &str, on: &str| {
+        told(in_context(&state, |ctx| admit_group_save(ctx, &local(), name, on)).map(|_| ()))
+    };
+    assert_eq!(save("g1", "@base"), deep);
+}

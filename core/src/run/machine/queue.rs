@@ -7,7 +7,7 @@ use crate::ids::AgentId;
 use crate::limits;
 use crate::refusal::Code;
 
-use super::{Effect, Execution, Phase, Progress, Reason, Run};
+use super::{Effect, Execution, How, Outcome, Phase, Progress, Reason, Run};
 
 impl Run {
     /// Takes the record `Sent`.
@@ -74,11 +74,29 @@ impl Run {
         }
     }
 
-    /// What was sent may have been taken, and is heard of no more: it is called lost when its time is up.
+    /// What no order went to has never begun; what may have begun is heard of no more.
     pub(super) fn removed(&mut self, agent: AgentId, out: &mut Vec<Effect>) {
+        let open = self
+            .executions
+            .get(&agent)
+            .is_some_and(|e| e.outcome().is_none());
+        let reason = Reason::new(Code::NotFound, "the host was removed");
+        // What is not under way yet ends when it would begin.
+        if self.phase != Phase::Running {
+            return;
+        }
         if self.waiting().contains(&agent) {
-            let reason = Reason::new(Code::NotFound, "the host was removed");
             self.not_started(agent, reason, out);
+        } else if open {
+            self.end(agent, Outcome::without_output(How::Lost(reason)), out);
+        }
+    }
+
+    /// Nobody who asked may run there any more.
+    pub(super) fn not_allowed(&mut self, agent: AgentId, out: &mut Vec<Effect>) {
+        if self.waiting().contains(&agent) {
+            let text = "the grant that it was asked under does not cover the host any more";
+            self.not_started(agent, Reason::new(Code::Denied, text), out);
         }
     }
 

@@ -55,6 +55,7 @@ impl<'h, 's> Evaluator<'h, 's> {
 
     fn members(&mut self, selector: &Selector) -> Set {
         self.0.begin();
+        self.0.counting = true;
         self.0.clauses(&selector.clauses, Absence::Allowed)
     }
 }

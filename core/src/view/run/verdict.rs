@@ -31,7 +31,12 @@ impl Verdict {
         if !run.is_over() && !run.all_ended() {
             return match (&run.cancel, executions.len()) {
                 (Some(_), _) => say("⏹", Accent::Blue, "stopping".to_owned()),
+                (None, 1) if run.only_waits() => say("⏳", Accent::Blue, "waiting".to_owned()),
                 (None, 1) => say("▶", Accent::Blue, "running".to_owned()),
+                (None, all) if run.only_waits() => {
+                    let ended = executions.iter().filter(|e| e.outcome().is_some()).count();
+                    say("⏳", Accent::Blue, format!("{ended}/{all}"))
+                }
                 (None, all) => {
                     let ended = executions.iter().filter(|e| e.outcome().is_some()).count();
                     say("▶", Accent::Blue, format!("{ended}/{all}"))

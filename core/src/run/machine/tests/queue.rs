@@ -282,7 +282,19 @@ fn a_removed_host_is_waited_for_no_more() {
     let told = [(agent(2), "the host was removed".to_owned())];
     assert_eq!(reasons(&handle(&mut run, removed(2))), told);
     // What may run there is not said to have never begun.
-    assert_eq!(handle(&mut run, removed(1)), []);
+    assert!(lost(&handle(&mut run, removed(1))));
+    assert_eq!(handle(&mut run, removed(1)), [], "once");
+}
+
+#[test]
+fn what_waits_is_not_sent_where_the_grant_does_not_reach_any_more() {
+    let mut run = run_with(Offline::Queue { for_ms: DAY });
+    begin_with(&mut run, &[1, 3], &[3]).clear();
+    let sent = handle_at(&mut run, up(2, true), NOW + 1);
+    assert_eq!(sent, [Effect::RecordSent(agent(2))]);
+    let denied = Event::NotAllowed { agent: agent(2) };
+    let effects = handle(&mut run, denied);
+    assert!(not_started(&effects, Code::Denied), "{effects:?}");
 }
 
 #[test]
