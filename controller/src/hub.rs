@@ -104,7 +104,7 @@ enum After {
     Hold(Reply<()>),
     Labelled(inventory::Labelling, Reply<Vec<(HostName, Labels)>>),
     Drained(bool, Vec<(AgentId, HostName)>, Reply<Vec<HostName>>),
-    GroupSaved(String, Reply<SavedGroup>),
+    GroupSaved(SavedGroup, Reply<SavedGroup>),
     Go(RunId),
     Finished(RunId, AgentId),
     Reply(Reply<()>),
@@ -255,7 +255,7 @@ impl Hub {
             }
             After::Labelled(changed, reply) => self.labelled(changed, reply),
             After::Drained(drain, hosts, reply) => self.drained(drain, hosts, reply),
-            After::GroupSaved(name, reply) => self.group_saved(name, reply),
+            After::GroupSaved(saved, reply) => drop(reply.send(result.map(|()| saved))),
             After::Go(run) => {
                 if committed && begins {
                     self.begin(run);

@@ -76,6 +76,12 @@ fn fleet() -> State {
             place: None,
         });
     }
+    record(Kind::GroupSaved {
+        name: "globs".to_owned(),
+        selector: "*0*1*2*,".repeat(15) + "*0*",
+        by: Principal::Discord(1),
+        place: None,
+    });
     state
 }
 
@@ -177,6 +183,10 @@ fn main() {
     let targets = large.targets.len();
     rows(&format!("admit a run on {targets} hosts"), 100, &|ctx| {
         black_box(admit_run(ctx, &asker, &request("env=e0|e1 !role=r6"))).ok();
+    });
+    // What is typed may be as hostile as it can: sixteen globs, here of a group, which is looked at twice.
+    rows("refuse a group of 16 globs and its like", 50, &|ctx| {
+        black_box(admit_run(ctx, &asker, &request("@globs"))).ok();
     });
     rows("confirm it", 100, &|ctx| {
         black_box(admit_preview(

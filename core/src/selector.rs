@@ -32,7 +32,7 @@ use tree::{AtomKind, Clause, LabelOp, for_each_atom};
 
 /// Globs, comparisons, `~` and runs in one selector, saved groups included. Each is tried on every host: this many on 10,000 hosts stay
 /// under 50 ms.
-pub const SCANS_MAX: usize = 24;
+pub const SCANS_MAX: usize = 16;
 
 /// Saved groups in one another. A group that holds itself ends here too.
 pub const GROUPS_DEPTH_MAX: usize = 8;

@@ -132,7 +132,7 @@ pub(super) fn group(row: &GroupRow) -> v1::GroupInfo {
     v1::GroupInfo {
         name: row.name.clone(),
         selector: row.selector.clone().unwrap_or_default(),
-        hosts: u32::try_from(row.hosts).unwrap_or(u32::MAX),
+        hosts: row.hosts.map(|n| u32::try_from(n).unwrap_or(u32::MAX)),
         by: Some(principal_to_wire(&row.by)),
         saved_ms: row.saved_ms,
     }
@@ -142,7 +142,7 @@ pub(super) fn saved_group(saved: &SavedGroup, by: &Principal) -> v1::GroupInfo {
     v1::GroupInfo {
         name: saved.name.clone(),
         selector: saved.selector.to_string(),
-        hosts: u32::try_from(saved.hosts).unwrap_or(u32::MAX),
+        hosts: Some(u32::try_from(saved.hosts).unwrap_or(u32::MAX)),
         by: Some(principal_to_wire(by)),
         saved_ms: now_ms(),
     }

@@ -63,7 +63,7 @@ pub(super) async fn groups(args: GroupsArgs) -> Result<u8, Failure> {
             if admin.json {
                 println!("{}", json("group_saved", &saved));
             } else {
-                let hosts = count(saved.hosts as usize, "host");
+                let hosts = hosts(&saved);
                 println!(
                     "@{} stands for {}: {hosts} now.",
                     saved.name, saved.selector
@@ -106,11 +106,17 @@ async fn list(client: &Client, admin: &AdminArgs) -> Result<u8, Failure> {
         if admin.json {
             println!("{}", json("group", group));
         } else {
-            let hosts = count(group.hosts as usize, "host");
+            let hosts = hosts(group);
             println!("@{:width$}  {hosts:>10}  {}", group.name, group.selector);
         }
     }
     Ok(exit::OK)
+}
+
+fn hosts(group: &v1::GroupInfo) -> String {
+    group
+        .hosts
+        .map_or("not counted".to_owned(), |n| count(n as usize, "host"))
 }
 
 fn json(event: &str, group: &v1::GroupInfo) -> serde_json::Value {

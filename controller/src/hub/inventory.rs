@@ -218,35 +218,22 @@ impl Hub {
             .is_new(asker)
             .and_then(|()| admission::admit_group_save(&self.context(&seen), asker, name, on));
         match admitted {
-            Ok((name, selector)) => {
-                let kind = Kind::GroupSaved {
+            Ok((name, selector, hosts)) => {
+                let saved = SavedGroup {
                     name: name.clone(),
+                    selector: selector.clone(),
+                    hosts,
+                };
+                let kind = Kind::GroupSaved {
+                    name,
                     selector: selector.to_string(),
                     by: asker.principal(),
                     place: asker.place(),
                 };
-                self.append(kind, After::GroupSaved(name, reply));
+                self.append(kind, After::GroupSaved(saved, reply));
             }
             Err(refusal) => self.answer(asker, Verb::Manage, Err(refusal), reply),
         }
-    }
-
-    /// The record is committed, or could not be.
-    pub(super) fn group_saved(&self, name: String, reply: Reply<SavedGroup>) {
-        let local = Asker::Local {
-            user: String::new(),
-        };
-        let rows = self.ask_groups(&local).unwrap_or_default();
-        let hosts = rows
-            .iter()
-            .find(|row| row.name == name)
-            .map_or(0, |row| row.hosts);
-        let saved = self.state.groups.get(&name).map(|group| SavedGroup {
-            selector: group.selector.clone(),
-            hosts,
-            name,
-        });
-        drop(reply.send(saved.ok_or_else(storage_refusal)));
     }
 
     pub(super) fn ask_group_remove(&mut self, asker: &Asker, name: &str, reply: Reply<()>) {

@@ -34,8 +34,8 @@ pub struct GroupRow {
     pub name: String,
     /// What it stands for; nothing when the asker may not see every host.
     pub selector: Option<String>,
-    /// How many hosts of it the asker may see.
-    pub hosts: usize,
+    /// How many hosts of it the asker may see; nothing when too much would have to be tried to count them all.
+    pub hosts: Option<usize>,
     /// Who saved it last.
     pub by: Principal,
     /// When, milliseconds since the Unix epoch.
@@ -207,7 +207,7 @@ pub fn admit_drain(
     Ok(new.map(|host| (host.id, host.name.clone())).collect())
 }
 
-/// Asks to save a selector under a name; gives the name without `@` and what it will stand for. It must stand for hosts now, all of which a grant covers, as must what the name stood for.
+/// Asks to save a selector under a name; gives the name without `@`, what it will stand for, and how many hosts that is. It must stand for hosts now, all of which a grant covers, as must what the name stood for.
 ///
 /// # Errors
 /// The refusal to show.
@@ -216,7 +216,7 @@ pub fn admit_group_save(
     asker: &Asker,
     name: &str,
     on: &str,
-) -> Result<(String, Selector), Refusal> {
+) -> Result<(String, Selector, usize), Refusal> {
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
     let name = group_name(name)?;
@@ -235,7 +235,7 @@ pub fn admit_group_save(
     }
     may_change(ctx, asker, name)?;
     let hosts = known(ctx, asker, Verb::Manage);
-    named(ctx, asker, Verb::Manage, on, &hosts)?;
+    let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
     if let Some(way) = circle(groups, name, &selector) {
         let told = match sees_all(ctx, asker) {
             true => format!(": {way}"),
@@ -256,7 +256,7 @@ pub fn admit_group_save(
             "Write what `@…` stands for instead of its name.",
         ));
     }
-    Ok((name.to_owned(), selector))
+    Ok((name.to_owned(), selector, named.hosts.len()))
 }
 
 /// Asks to remove a saved group; gives its name without `@`. One that others are made of stays.
@@ -306,7 +306,7 @@ pub fn admit_groups(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<GroupRow>, R
         let mut evaluator = Evaluator::new(&visible, scope);
         let row = |(name, group): (&String, &Group)| {
             let hosts = evaluator.count(&group.selector);
-            (readable || hosts > 0).then(|| GroupRow {
+            (readable || hosts > Some(0)).then(|| GroupRow {
                 name: name.clone(),
                 selector: readable.then(|| group.selector.to_string()),
                 hosts,

@@ -212,11 +212,11 @@ impl Rows<'_, '_> {
         let evaluator = &mut self.evaluator;
         let row = |(name, group): (&String, &Group)| {
             let n = evaluator.count(&group.selector);
-            let hosts = count(n, "host");
-            let label = match readable {
-                true => format!("@{name} · {hosts} · {}", group.selector),
-                false if n == 0 => return None,
-                false => format!("@{name} · {hosts}"),
+            let hosts = n.map_or_else(String::new, |n| format!(" · {}", count(n, "host")));
+            let label = match (readable, n) {
+                (true, _) => format!("@{name}{hosts} · {}", group.selector),
+                (false, None | Some(0)) => return None,
+                (false, Some(_)) => format!("@{name}{hosts}"),
             };
             Some((format!("@{name}"), label))
         };
@@ -255,7 +255,10 @@ impl Rows<'_, '_> {
             rows.push(("all".to_owned(), "all".to_owned()));
         }
         for (text, _) in State::ALL.iter().filter(|(text, _)| fits(text)) {
-            let n = Selector::parse(text).map_or(0, |state| self.evaluator.count(&state));
+            let n = Selector::parse(text)
+                .ok()
+                .and_then(|state| self.evaluator.count(&state))
+                .unwrap_or(0);
             let label = format!("{text} · {}", count(n, "host"));
             rows.push(((*text).to_owned(), label));
         }

@@ -45,6 +45,8 @@ struct Evaluation<'h, 's> {
     groups: HashMap<&'s str, Known>,
     groups_depth: usize,
     scans: usize,
+    /// Scans of all that was only counted.
+    counted: usize,
     picks: u64,
     /// `all` had a say.
     every: bool,
@@ -66,6 +68,7 @@ impl<'h, 's> Evaluation<'h, 's> {
             groups: HashMap::new(),
             groups_depth: 0,
             scans: 0,
+            counted: 0,
             picks: 0,
             every: false,
             counting: false,

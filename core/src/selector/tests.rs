@@ -375,7 +375,7 @@ fn length_depth_and_number_are_bounded() {
     assert!(Selector::parse(&deep).is_ok());
     assert!(
         told_of(&"*a,".repeat(33))
-            .starts_with("column 73: the selector has too many globs, comparisons and runs")
+            .starts_with("column 49: the selector has too many globs, comparisons and runs")
     );
     assert_eq!(
         Selector::parse(&"A ".repeat(3_000)).unwrap_err().len(),

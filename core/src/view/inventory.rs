@@ -90,7 +90,10 @@ pub fn groups_card(groups: &[GroupRow]) -> Card {
             .map_or_else(String::new, |selector| {
                 format!(" · {}", inline_code(selector, 120))
             });
-        let (hosts, saved) = (count(group.hosts, "host"), group.saved_ms / 1_000);
+        let hosts = group
+            .hosts
+            .map_or("not counted".to_owned(), |n| count(n, "host"));
+        let saved = group.saved_ms / 1_000;
         format!(
             "**@{}** · {hosts}{selector} · {} <t:{saved}:d>",
             group.name, group.by
@@ -132,7 +135,7 @@ mod tests {
         let row = |selector: Option<&str>| GroupRow {
             name: "web".into(),
             selector: selector.map(str::to_owned),
-            hosts: 2,
+            hosts: Some(2),
             by: by.clone(),
             saved_ms: 86_400_000,
         };

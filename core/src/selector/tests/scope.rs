@@ -377,7 +377,7 @@ fn groups_cannot_multiply_work() {
     let errors = told(&resolve("@many").unwrap_err());
     assert_eq!(
         errors,
-        "column 1: the selector has too many globs, comparisons and runs (at most 24, those of saved groups included)"
+        "column 1: the selector has too many globs, comparisons and runs (at most 16, those of saved groups included)"
     );
 }
 
