@@ -193,7 +193,6 @@ fn rows(run: &Run) -> Option<String> {
     Some(format!("```\n{}\n```", cut_chars(&lines.join("\n"), 1_500)))
 }
 
-/// The state of one execution in words that end up in a code block.
 /// Who has a link is known of a run that has begun; before, who had one when it was accepted.
 fn is_away(run: &Run, execution: &Execution) -> bool {
     match run.phase {
@@ -202,6 +201,7 @@ fn is_away(run: &Run, execution: &Execution) -> bool {
     }
 }
 
+/// The state of one execution in words that end up in a code block.
 fn state_words(run: &Run, execution: &Execution) -> String {
     let words = match how(execution) {
         Some(how) => how.to_string(),
