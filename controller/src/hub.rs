@@ -196,17 +196,10 @@ impl Hub {
         });
     }
 
-    /// Records several things in order; `after` happens when the last is committed, or at once when there is none.
+    /// Records several things in order, one at least; `after` happens when the last is committed.
     fn append_all(&mut self, mut kinds: Vec<Kind>, after: After) {
         let Some(last) = kinds.pop() else {
-            return self.committed((
-                true,
-                Record {
-                    at_ms: now_ms(),
-                    kind: Kind::Unknown,
-                },
-                after,
-            ));
+            return;
         };
         for kind in kinds {
             self.append(kind, After::Nothing);

@@ -122,7 +122,11 @@ impl Hub {
                     || self.state.interactions.contains(&place.interaction) =>
             {
                 let what = "This interaction was taken already. Nothing was done twice.";
-                Err(Refusal::new(Code::Stale, what, ""))
+                Err(Refusal::new(
+                    Code::Stale,
+                    what,
+                    "Its answer is where it was asked; ask anew if there is none.",
+                ))
             }
             Some(_) | None => Ok(()),
         }

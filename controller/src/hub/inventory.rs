@@ -94,6 +94,8 @@ impl Hub {
             .is_new(asker)
             .and_then(|()| admission::admit_drain(&self.context(&seen), asker, on, drain));
         let hosts = match admitted {
+            // All of them are so already.
+            Ok(hosts) if hosts.is_empty() => return drop(reply.send(Ok(Vec::new()))),
             Ok(hosts) => hosts,
             Err(refusal) => return self.answer(asker, Verb::Manage, Err(refusal), reply),
         };

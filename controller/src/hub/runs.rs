@@ -61,13 +61,17 @@ impl Hub {
             draining: draining.map(|(agent, _)| *agent).collect(),
         };
         self.drive(run, begin);
+        let Some(spec) = self.state.runs.get(&run).map(|run| &run.spec) else {
+            return;
+        };
+        let local = spec.place.is_none();
         // A host may have been removed between the record and its `Go`.
-        self.removed_meanwhile();
-        let local = self
-            .state
-            .runs
-            .get(&run)
-            .is_some_and(|run| run.spec.place.is_none());
+        let is_gone = |agent: &AgentId| self.state.hosts.get(agent).is_none_or(|host| host.revoked);
+        let targets = spec.targets.iter().map(|target| target.agent);
+        let gone: Vec<AgentId> = targets.filter(is_gone).collect();
+        for agent in gone {
+            self.drive(run, Event::Removed { agent });
+        }
         // The watch must be there before anybody is told of the run.
         self.publish();
         self.begun.send((run, local)).ok(); // nobody shows runs
