@@ -20,7 +20,7 @@ pub use inventory::{
     GroupRow, LabelChange, admit_drain, admit_group_remove, admit_group_save, admit_groups,
     admit_labels,
 };
-pub use run::{Ask, Choice as Confirm, Plan, RunRequest, admit_preview, admit_run, own_preview};
+pub use run::{Ask, Confirm, Plan, RunRequest, admit_preview, admit_run, own_preview};
 
 mod check;
 mod inventory;
@@ -90,13 +90,7 @@ pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
     if authenticate(ctx, asker).is_err() {
         return Vec::new();
     }
-    let mut hosts = hosts(ctx);
-    let known = |host: &Host<'_>| {
-        [Verb::Run, Verb::View, Verb::Manage]
-            .into_iter()
-            .any(|verb| allows(ctx, asker, verb, host))
-    };
-    hosts.retain(known);
+    let hosts = known(ctx, asker, &[Verb::Run, Verb::Manage]);
     if hosts.is_empty() {
         return Vec::new();
     }
@@ -300,11 +294,14 @@ fn visible<'a>(ctx: &Context<'a>, asker: &Asker, mut hosts: Vec<Host<'a>>) -> Ve
     hosts
 }
 
-/// The hosts that the asker may see, or do this to. A host of which they may do neither is to them as one that does not exist: no
+/// The hosts that the asker may see, or do one of these to. A host of which they may do none is to them as one that does not exist: no
 /// selector of theirs stands for it, so that nothing tells its name, and nothing tells that a guess was right.
-fn known<'a>(ctx: &Context<'a>, asker: &Asker, verb: Verb) -> Vec<Host<'a>> {
+fn known<'a>(ctx: &Context<'a>, asker: &Asker, verbs: &[Verb]) -> Vec<Host<'a>> {
     let mut hosts = hosts(ctx);
-    hosts.retain(|host| allows(ctx, asker, Verb::View, host) || allows(ctx, asker, verb, host));
+    hosts.retain(|host| {
+        let mut any = [Verb::View].iter().chain(verbs);
+        any.any(|verb| allows(ctx, asker, *verb, host))
+    });
     hosts
 }
 

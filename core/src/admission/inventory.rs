@@ -14,7 +14,7 @@ use crate::selector::{Evaluator, GROUPS_DEPTH_MAX, Group, Host, Scope, Selector}
 use crate::text::{self, count};
 
 use super::{
-    Context, allows, authenticate, bad_selector, known, named, permit, require_any, sees_all,
+    Context, authenticate, bad_selector, known, named, permit, require_any, sees_all, visible,
     with_scope,
 };
 
@@ -100,7 +100,7 @@ pub fn admit_labels(
 ) -> Result<Vec<(AgentId, HostName, Labels)>, Refusal> {
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
-    let hosts = known(ctx, asker, Verb::Manage);
+    let hosts = known(ctx, asker, &[Verb::Manage]);
     let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
     let mut changed: Vec<(&Host<'_>, Labels)> = Vec::new();
     for &host in &named.hosts {
@@ -201,13 +201,14 @@ pub fn admit_drain(
 ) -> Result<Vec<(AgentId, HostName)>, Refusal> {
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
-    let hosts = known(ctx, asker, Verb::Manage);
+    let hosts = known(ctx, asker, &[Verb::Manage]);
     let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
     let new = named.hosts.iter().filter(|host| host.draining != drain);
     Ok(new.map(|host| (host.id, host.name.clone())).collect())
 }
 
-/// Asks to save a selector under a name; gives the name without `@`, what it will stand for, and how many hosts that is. It must stand for hosts now, all of which a grant covers, as must what the name stood for.
+/// Asks to save a selector under a name; gives the name without `@`, what it will stand for, and how many hosts that is. It must stand for
+/// hosts now, all of which a grant covers, as must what the name stood for.
 ///
 /// # Errors
 /// The refusal to show.
@@ -234,7 +235,7 @@ pub fn admit_group_save(
         ));
     }
     may_change(ctx, asker, name)?;
-    let hosts = known(ctx, asker, Verb::Manage);
+    let hosts = known(ctx, asker, &[Verb::Manage]);
     let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
     if let Some(way) = circle(groups, name, &selector) {
         let told = match sees_all(ctx, asker) {
@@ -267,12 +268,15 @@ pub fn admit_group_remove(ctx: &Context<'_>, asker: &Asker, name: &str) -> Resul
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::Manage)?;
     let name = group_name(name)?;
-    // One of hosts that the asker may not see is to them as one that does not exist.
-    let seen = admit_groups(ctx, asker).is_ok_and(|rows| rows.iter().any(|row| row.name == name));
-    if !ctx.state.groups.contains_key(name) || !(seen || may_change(ctx, asker, name).is_ok()) {
+    if !ctx.state.groups.contains_key(name) {
         return Err(no_group(name));
     }
-    may_change(ctx, asker, name)?;
+    if let Err(denied) = may_change(ctx, asker, name) {
+        // One of hosts that the asker may not see is to them as one that does not exist.
+        let seen =
+            admit_groups(ctx, asker).is_ok_and(|rows| rows.iter().any(|row| row.name == name));
+        return Err(if seen { denied } else { no_group(name) });
+    }
     let holders = ctx.state.groups.iter();
     let holders: Vec<String> = holders
         .filter(|(_, group)| group.selector.groups().contains(&name))
@@ -300,8 +304,7 @@ pub fn admit_groups(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<GroupRow>, R
     authenticate(ctx, asker)?;
     require_any(ctx, asker, Verb::View)?;
     let readable = sees_all(ctx, asker);
-    let mut visible = super::hosts(ctx);
-    visible.retain(|host| allows(ctx, asker, Verb::View, host));
+    let visible = visible(ctx, asker, super::hosts(ctx));
     Ok(with_scope(ctx, asker, |scope| {
         let mut evaluator = Evaluator::new(&visible, scope);
         let row = |(name, group): (&String, &Group)| {

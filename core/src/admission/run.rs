@@ -92,7 +92,7 @@ pub enum Ask {
 
 /// What somebody chose who was shown a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Choice {
+pub enum Confirm {
     /// Run it as it was asked for.
     AsAsked,
     /// Leave those out that were away.
@@ -114,7 +114,7 @@ pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Resu
     let run_as = check::run_as(request.run_as.as_deref())?;
     let offline = check::offline(request.offline.as_deref())?;
 
-    let hosts = super::known(ctx, asker, Verb::Run);
+    let hosts = super::known(ctx, asker, &[Verb::Run]);
     let Named {
         resolution,
         hosts: named,
@@ -172,7 +172,7 @@ pub fn admit_preview(
     ctx: &Context<'_>,
     asker: &Asker,
     id: RunId,
-    choice: Choice,
+    choice: Confirm,
     now_ms: u64,
 ) -> Result<Spec, Refusal> {
     authenticate(ctx, asker)?;
@@ -195,9 +195,9 @@ pub fn admit_preview(
     let all: Vec<&Host<'_>> = hosts.iter().collect();
     let grant = permit(ctx, asker, Verb::Run, &all)?;
     let offline = match choice {
-        Choice::AsAsked => preview.spec.offline,
-        Choice::OnlineOnly => Offline::Skip,
-        Choice::Queue => Offline::Queue {
+        Confirm::AsAsked => preview.spec.offline,
+        Confirm::OnlineOnly => Offline::Skip,
+        Confirm::Queue => Offline::Queue {
             for_ms: limits::QUEUE_MS.1,
         },
     };
