@@ -200,7 +200,9 @@ impl v1::admin_server::Admin for Admin {
         let snapshot = match answered.map_err(|refusal| status(&refusal))? {
             Answered::Accepted(snapshot) => snapshot,
             // The command line is never asked: see `core::admission`.
-            Answered::Asked(_) => return Err(Status::internal("asked where nobody can answer")),
+            Answered::Previewed(_) => {
+                return Err(Status::internal("asked where nobody can answer"));
+            }
         };
         // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
         self.hub.go(snapshot.run.spec.id).await;

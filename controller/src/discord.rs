@@ -74,7 +74,7 @@ struct Edge {
     requests: Requests,
     spawner: Spawner,
     ops_channel: Option<u64>,
-    questions: interaction::Questions,
+    previews: interaction::Previews,
     shutdown: CancellationToken,
 }
 
@@ -100,7 +100,7 @@ pub fn start(
         requests: Requests::new(),
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
-        questions: interaction::Questions::default(),
+        previews: interaction::Previews::default(),
         shutdown: supervisor.shutdown(),
     });
 

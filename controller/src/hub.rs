@@ -230,7 +230,7 @@ impl Hub {
             }
             After::Accepted(run, reply) => self.accepted(run, result, reply),
             After::Previewed(preview, reply) => {
-                drop(reply.send(result.map(|()| Answered::Asked(preview))));
+                drop(reply.send(result.map(|()| Answered::Previewed(preview))));
             }
             After::Sent(run, agent) => {
                 if committed {

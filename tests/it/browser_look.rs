@@ -234,7 +234,7 @@ async fn targeting_fits_every_screen() {
     browser
         .reads("#main-log article.ephemeral", "Run this on 3 hosts?")
         .await;
-    pictures(&browser, "question").await;
+    pictures(&browser, "preview").await;
     press(&browser, "Run on 1, queue 2").await;
     browser
         .reads("#main-log article", "waits for web-[02-03]")

@@ -236,11 +236,8 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
 
     let (command, path) = counting(&world);
     let asked = operator.run("role=web", &command).await;
-    let question = operator.answer(&asked).await.text();
-    assert!(
-        question.contains("draining 1\n  web-02  for "),
-        "{question}"
-    );
+    let preview = operator.answer(&asked).await.text();
+    assert!(preview.contains("draining 1\n  web-02  for "), "{preview}");
     let pressed = operator.confirms(&asked, "queue").await;
     waits_for_web_02(&operator, &pressed).await;
     let ran = world.shanty(&["hosts", "undrain", "web-02"]).await;

@@ -15,7 +15,7 @@ async fn world() -> World {
 }
 
 /// What only the asker sees, without what differs from run to run.
-async fn question(operator: &Person, asked: &str) -> String {
+async fn preview(operator: &Person, asked: &str) -> String {
     let message = operator.answer(asked).await;
     assert!(message.is_ephemeral(), "{message:?}");
     assert!(!message.buttons().is_empty(), "{message:?}");
@@ -43,7 +43,7 @@ async fn all_hosts_are_shown_to_who_asked_and_run_when_confirmed() {
     let world = world().await;
     let operator = world.operator();
     let asked = operator.run("all", "echo here").await;
-    let text = question(&operator, &asked).await;
+    let text = preview(&operator, &asked).await;
     for told in [
         "### ❓ Run this on 2 hosts?\n`echo here`",
         "You are asked because: `all` was named.",
@@ -66,15 +66,15 @@ async fn all_hosts_are_shown_to_who_asked_and_run_when_confirmed() {
     assert!(!card.is_ephemeral());
     let seen = world.viewer().view().await;
     assert!(seen.iter().any(|message| message.id() == card.id()));
-    let question = operator
+    let preview = operator
         .card(&asked, "to have lost its buttons", |m| {
             m.buttons().is_empty()
         })
         .await;
     assert!(
-        question.text().starts_with("### ▶ Confirmed: #1"),
+        preview.text().starts_with("### ▶ Confirmed: #1"),
         "{}",
-        question.text()
+        preview.text()
     );
     world.end().await;
 }
@@ -85,7 +85,7 @@ async fn what_was_shown_runs_whoever_comes_and_goes() {
     let operator = world.operator();
     goes_away(&mut world, "web-02").await;
     let asked = operator.run("role=web", "echo here").await;
-    let text = question(&operator, &asked).await;
+    let text = preview(&operator, &asked).await;
     assert!(text.contains("1 cannot take it now"), "{text}");
     assert!(text.contains("offline 1\n  web-02  last seen "), "{text}");
     let set = text
@@ -173,7 +173,7 @@ async fn many_hosts_are_asked_for_and_what_is_not_among_them_is_told() {
     operator.card_end(&asked, "exit 0").await;
 
     let asked = operator.run("env=prod,web-[02-05] !db*", "true").await;
-    let text = question(&operator, &asked).await;
+    let text = preview(&operator, &asked).await;
     for told in [
         "more than 1 host.",
         "ready 2\n  web-[01-02]",
@@ -213,7 +213,7 @@ async fn what_is_taken_back_never_runs() {
     assert!(told.is_ephemeral());
     assert!(
         told.text()
-            .contains("This question is not open any more. Nothing was run."),
+            .contains("This preview is not open any more. Nothing was run."),
         "{}",
         told.text()
     );
@@ -276,11 +276,11 @@ async fn a_press_counts_once_and_only_of_who_was_asked() {
 }
 
 #[tokio::test]
-async fn a_question_stays_open_over_a_restart_and_is_decided_anew() {
+async fn a_preview_stays_open_over_a_restart_and_is_decided_anew() {
     let mut world = world().await;
     let operator = world.operator();
     let asked = operator.run("all", "true").await;
-    let shown = question(&operator, &asked).await;
+    let shown = preview(&operator, &asked).await;
     world.take_controller().kill().await;
     world.start_controller().await;
     for host in ["web-01", "web-02"] {
@@ -296,7 +296,7 @@ async fn a_question_stays_open_over_a_restart_and_is_decided_anew() {
     world.shanty(&["hold", "off"]).await;
     let pressed = operator.confirms(&asked, "go").await;
     operator.card_end(&pressed, "2/2 ok").await;
-    // The token that could change the question is gone with the old process: its buttons say what became of it.
+    // The token that could change the preview is gone with the old process: its buttons say what became of it.
     let pressed = operator.confirms(&asked, "go").await;
     let told = operator.answer(&pressed).await.text();
     assert!(
@@ -311,7 +311,7 @@ async fn a_host_that_was_removed_meanwhile_stops_all_of_it() {
     let mut world = world().await;
     let operator = world.operator();
     let asked = operator.run("all", "true").await;
-    question(&operator, &asked).await;
+    preview(&operator, &asked).await;
     let ran = world.shanty(&["hosts", "remove", "web-02"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let pressed = operator.confirms(&asked, "go").await;
@@ -331,7 +331,7 @@ async fn when_discord_does_not_take_the_card_nothing_runs() {
     let world = world().await;
     let operator = world.operator();
     let asked = operator.run("all", "true").await;
-    question(&operator, &asked).await;
+    preview(&operator, &asked).await;
     let fail = json!({"method": "POST", "path_glob": "/api/v10/interactions/*/*/callback",
         "count": 1, "status": 500});
     world.act("fail_next", &fail).await;

@@ -167,19 +167,19 @@ impl Person {
         self.confirms(&asked, "go").await
     }
 
-    /// Presses the button with this verb of the question that answers an interaction; gives the interaction of the press.
+    /// Presses the button with this verb of the preview that answers an interaction; gives the interaction of the press.
     ///
     /// # Panics
-    /// When the question has no such button, or everybody sees it.
+    /// When the preview has no such button, or everybody sees it.
     pub async fn confirms(&self, asked: &str, verb: &str) -> String {
-        let question = self.answer(asked).await;
-        assert!(question.is_ephemeral(), "{question:?}");
+        let preview = self.answer(asked).await;
+        assert!(preview.is_ephemeral(), "{preview:?}");
         let prefix = format!("v1:{verb}:");
-        let buttons = question.buttons();
+        let buttons = preview.buttons();
         let button = buttons.iter().find(|id| id.starts_with(&prefix));
         let button =
-            button.unwrap_or_else(|| panic!("no {verb} in {buttons:?}: {}", question.text()));
-        self.click(&question, button).await
+            button.unwrap_or_else(|| panic!("no {verb} in {buttons:?}: {}", preview.text()));
+        self.click(&preview, button).await
     }
 
     /// What is suggested while `on:` of a command is typed: names and values.

@@ -20,7 +20,7 @@ mod inventory;
 mod list;
 mod run;
 
-pub(super) use run::Questions;
+pub(super) use run::Previews;
 
 /// Discord repeats what was missed while the connection was lost. What is older than this is not done any more, milliseconds: who asked
 /// was told long ago that nobody answered.

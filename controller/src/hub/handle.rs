@@ -38,7 +38,7 @@ impl Handle {
         self.begun.subscribe()
     }
 
-    /// Asks for a run; what comes back is recorded as accepted and waits for [`Handle::go`], or is a question to show first. Dropping
+    /// Asks for a run; what comes back is recorded as accepted and waits for [`Handle::go`], or is a preview to show first. Dropping
     /// the future before it is answered gives the run up.
     ///
     /// # Errors

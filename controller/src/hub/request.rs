@@ -34,7 +34,7 @@ pub enum Answered {
     /// It is recorded and waits for `Go`.
     Accepted(Arc<Snapshot>),
     /// The person is asked first.
-    Asked(Box<view::Preview>),
+    Previewed(Box<view::Preview>),
 }
 
 /// A group that was just saved.

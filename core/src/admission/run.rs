@@ -236,7 +236,7 @@ pub fn own_preview<'a>(
     }
     match ctx.state.runs.get(&id) {
         Some(run) if run.spec.by != asker.principal() => {
-            Err(gone("This question is not open any more."))
+            Err(gone("This preview is not open any more."))
         }
         Some(run) if matches!(run.phase, Phase::Expired(_)) => {
             let what = format!(
@@ -253,7 +253,7 @@ pub fn own_preview<'a>(
             ),
             "Its card is in the channel.",
         )),
-        None => Err(gone("This question is not open any more.")),
+        None => Err(gone("This preview is not open any more.")),
     }
 }
 
@@ -315,7 +315,7 @@ fn some_ready(hosts: &[&Host<'_>]) -> Result<(), Refusal> {
 }
 
 impl Ask {
-    /// As the question says it.
+    /// As the preview says it.
     #[must_use]
     pub fn text(self) -> String {
         match self {

@@ -76,7 +76,7 @@ pub struct AwayRow {
     pub since_ms: u64,
 }
 
-/// The question.
+/// The preview.
 #[must_use]
 pub fn preview_card(preview: &Preview) -> Card {
     let spec = &preview.spec;
@@ -93,14 +93,14 @@ pub fn preview_card(preview: &Preview) -> Card {
     }
 }
 
-/// The question, once it is answered with a run.
+/// The preview, once it is answered with a run.
 #[must_use]
 pub fn confirmed_card(number: crate::ids::RunNumber) -> Card {
     let text = format!("### ▶ Confirmed: {number}\nIts card is in the channel.");
     Card::new(Accent::Green, vec![text])
 }
 
-/// The question, once it is taken back.
+/// The preview, once it is taken back.
 #[must_use]
 pub fn taken_back_card() -> Card {
     let text = "### ⏹ Taken back\nNothing was run.".to_owned();

@@ -23,17 +23,17 @@ use crate::hub::{Answered, Snapshot};
 const DECIDE: Duration = Duration::from_millis(1_500);
 /// Whether Discord has the answer all the same must be known by then: later nobody expects the run to start.
 const LOOK_UP: Duration = Duration::from_secs(10);
-/// Questions whose buttons are taken away once they are answered; past it the oldest keeps its buttons, which then do nothing.
-const QUESTIONS_MAX: usize = 256;
+/// Previews whose buttons are taken away once they are answered; past it the oldest keeps its buttons, which then do nothing.
+const PREVIEWS_MAX: usize = 256;
 
-/// Questions that were shown: what changes each, as long as Discord lets it.
+/// Previews that were shown: what changes each, as long as Discord lets it.
 #[derive(Default)]
-pub(in crate::discord) struct Questions(Mutex<VecDeque<(RunId, Asker)>>);
+pub(in crate::discord) struct Previews(Mutex<VecDeque<(RunId, Asker)>>);
 
-impl Questions {
+impl Previews {
     fn remember(&self, run: RunId, asker: &Asker) {
         if let Ok(mut shown) = self.0.lock() {
-            if shown.len() >= QUESTIONS_MAX {
+            if shown.len() >= PREVIEWS_MAX {
                 shown.pop_front();
             }
             shown.push_back((run, asker.clone()));
@@ -57,7 +57,7 @@ pub(super) async fn run(
     answered(edge, asker, decided.unwrap_or_else(|_| Err(late()))).await;
 }
 
-/// A run that was shown is confirmed: its card is the answer to the press, and the question loses its buttons.
+/// A run that was shown is confirmed: its card is the answer to the press, and the preview loses its buttons.
 pub(super) async fn confirm(
     edge: &Arc<Edge>,
     asker: &Asker,
@@ -67,18 +67,18 @@ pub(super) async fn confirm(
 ) {
     let decided = tokio::time::timeout(DECIDE, edge.hub.confirm(who, run, choice)).await;
     if let Some(number) = answered(edge, asker, decided.unwrap_or_else(|_| Err(late()))).await
-        && let Some(shown) = edge.questions.take(run)
+        && let Some(shown) = edge.previews.take(run)
     {
         let card = view::confirmed_card(number);
         let call = edge.requests.edit_original(shown.reply_to(), &card);
-        send(edge, call, "the end of a question").await;
+        send(edge, call, "the end of a preview").await;
     }
 }
 
 pub(super) async fn take_back(edge: &Edge, asker: &Asker, who: principal::Asker, run: RunId) {
     let taken = edge.hub.take_back(who, run).await;
     if taken.is_ok() {
-        edge.questions.take(run);
+        edge.previews.take(run);
     }
     change(edge, asker, taken.map(|()| view::taken_back_card())).await;
 }
@@ -91,8 +91,8 @@ async fn answered(
 ) -> Option<RunNumber> {
     let snapshot = match decided {
         Ok(Answered::Accepted(snapshot)) => snapshot,
-        Ok(Answered::Asked(preview)) => {
-            edge.questions.remember(preview.spec.id, asker);
+        Ok(Answered::Previewed(preview)) => {
+            edge.previews.remember(preview.spec.id, asker);
             let card = view::preview_card(&preview);
             show(edge, asker, Ok(card), Audience::Asker).await;
             return None;

@@ -1,4 +1,4 @@
-//! Every look of the question, as a snapshot.
+//! Every look of the preview, as a snapshot.
 
 use super::*;
 use crate::ids::{AgentId, RunId};
