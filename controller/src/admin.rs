@@ -7,13 +7,16 @@ mod follow;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use anyhow::Context as _;
-use shanty_core::admission::RunRequest;
+use shanty_certs::token::{JoinToken, RootPin};
+use shanty_core::ask::{Answer, Ask, RunRequest, TokenRequest, Which};
 use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
+use shanty_core::run::Run;
 use shanty_core::selector::complete::Choice;
 use shanty_proto::v1;
 use shanty_proto::v1::admin_server::AdminServer;
@@ -25,7 +28,7 @@ use tonic::transport::Server;
 use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status};
 
-use crate::hub::{Answered, Handle, Which};
+use crate::hub::Handle;
 use crate::status::status;
 use crate::store::Output;
 use crate::supervise::{Spawner, Supervisor};
@@ -56,13 +59,21 @@ pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Where hosts join, for whoever is given a token.
+pub struct JoinAt {
+    /// host:port of the join listener.
+    pub address: String,
+    /// Of our root: part of every token.
+    pub pin: RootPin,
+}
+
 /// Serves the socket.
 pub fn start(
     supervisor: &mut Supervisor,
     listener: UnixListener,
     hub: Handle,
     output: Output,
-    join: String,
+    join: JoinAt,
 ) {
     let shutdown = supervisor.shutdown();
     let admin = Admin {
@@ -88,13 +99,12 @@ pub fn start(
 struct Admin {
     hub: Handle,
     output: Output,
-    /// host:port of the join listener, for whoever is given a token.
-    join: String,
+    join: JoinAt,
     spawner: Spawner,
     shutdown: CancellationToken,
 }
 
-type Answer<T> = Result<Response<T>, Status>;
+type Answered<T> = Result<Response<T>, Status>;
 type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -102,90 +112,102 @@ impl v1::admin_server::Admin for Admin {
     type FollowStream = Events<v1::FollowEvent>;
     type OutputStream = Events<v1::OutputChunk>;
 
-    async fn hosts(&self, request: Request<v1::HostsRequest>) -> Answer<v1::HostsReply> {
+    async fn hosts(&self, request: Request<v1::HostsRequest>) -> Answered<v1::HostsReply> {
         let asker = asker(&request)?;
-        let view = self.hub.hosts(asker, request.into_inner().selector).await;
-        Ok(Response::new(convert::hosts(
-            view.map_err(|refusal| status(&refusal))?,
-        )))
+        let on = request.into_inner().selector;
+        match self.ask(asker, Ask::Hosts { on }).await? {
+            Answer::Hosts(view) => Ok(Response::new(convert::hosts(view))),
+            other => Err(odd(&other)),
+        }
     }
 
     async fn host_label(
         &self,
         request: Request<v1::HostLabelRequest>,
-    ) -> Answer<v1::HostLabelReply> {
+    ) -> Answered<v1::HostLabelReply> {
         let asker = asker(&request)?;
         let request = request.into_inner();
-        let changed = self
-            .hub
-            .label(asker, request.selector, request.changes)
-            .await;
-        let changed = changed.map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(v1::HostLabelReply {
-            hosts: changed.iter().map(convert::labelled).collect(),
-        }))
+        let ask = Ask::Label {
+            on: request.selector,
+            changes: request.changes,
+        };
+        match self.ask(asker, ask).await? {
+            Answer::Labelled(changed) => Ok(Response::new(v1::HostLabelReply {
+                hosts: changed.iter().map(convert::labelled).collect(),
+            })),
+            other => Err(odd(&other)),
+        }
     }
 
     async fn host_drain(
         &self,
         request: Request<v1::HostDrainRequest>,
-    ) -> Answer<v1::HostDrainReply> {
+    ) -> Answered<v1::HostDrainReply> {
         let asker = asker(&request)?;
         let request = request.into_inner();
-        let names = self.hub.drain(asker, request.selector, request.on).await;
-        let names = names.map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(v1::HostDrainReply {
-            names: names.iter().map(ToString::to_string).collect(),
-        }))
+        let ask = Ask::Drain {
+            on: request.selector,
+            drain: request.on,
+        };
+        match self.ask(asker, ask).await? {
+            Answer::Drained { names, .. } => Ok(Response::new(v1::HostDrainReply {
+                names: names.iter().map(ToString::to_string).collect(),
+            })),
+            other => Err(odd(&other)),
+        }
     }
 
-    async fn groups(&self, request: Request<v1::Empty>) -> Answer<v1::GroupsReply> {
-        let groups = self.hub.groups(asker(&request)?).await;
-        let groups = groups.map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(v1::GroupsReply {
-            groups: groups.iter().map(convert::group).collect(),
-        }))
+    async fn groups(&self, request: Request<v1::Empty>) -> Answered<v1::GroupsReply> {
+        match self.ask(asker(&request)?, Ask::Groups).await? {
+            Answer::Groups(groups) => Ok(Response::new(v1::GroupsReply {
+                groups: groups.iter().map(convert::group).collect(),
+            })),
+            other => Err(odd(&other)),
+        }
     }
 
-    async fn group_save(&self, request: Request<v1::GroupSaveRequest>) -> Answer<v1::GroupInfo> {
+    async fn group_save(&self, request: Request<v1::GroupSaveRequest>) -> Answered<v1::GroupInfo> {
         let asker = asker(&request)?;
         let by = asker.principal();
         let request = request.into_inner();
-        let saved = self
-            .hub
-            .group_save(asker, request.name, request.selector)
-            .await;
-        let saved = saved.map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(convert::saved_group(&saved, &by)))
+        let ask = Ask::SaveGroup {
+            name: request.name,
+            on: request.selector,
+        };
+        match self.ask(asker, ask).await? {
+            Answer::GroupSaved(saved) => Ok(Response::new(convert::saved_group(&saved, &by))),
+            other => Err(odd(&other)),
+        }
     }
 
-    async fn group_remove(&self, request: Request<v1::GroupRemoveRequest>) -> Answer<v1::Empty> {
+    async fn group_remove(&self, request: Request<v1::GroupRemoveRequest>) -> Answered<v1::Empty> {
         let asker = asker(&request)?;
-        done(
-            self.hub
-                .group_remove(asker, request.into_inner().name)
-                .await,
-        )
+        let name = request.into_inner().name;
+        self.done(asker, Ask::RemoveGroup { name }).await
     }
 
-    async fn complete(&self, request: Request<v1::CompleteRequest>) -> Answer<v1::CompleteReply> {
+    async fn complete(&self, request: Request<v1::CompleteRequest>) -> Answered<v1::CompleteReply> {
         let asker = asker(&request)?;
-        let choices = self.hub.complete(asker, request.into_inner().typed).await;
+        let typed = request.into_inner().typed;
         let choice = |choice: Choice| v1::Choice {
             value: choice.value,
             label: choice.label,
         };
-        Ok(Response::new(v1::CompleteReply {
-            choices: choices.into_iter().map(choice).collect(),
-        }))
+        match self.ask(asker, Ask::Complete { typed }).await? {
+            Answer::Choices(choices) => Ok(Response::new(v1::CompleteReply {
+                choices: choices.into_iter().map(choice).collect(),
+            })),
+            other => Err(odd(&other)),
+        }
     }
 
-    async fn host_remove(&self, request: Request<v1::HostRemoveRequest>) -> Answer<v1::Empty> {
-        let user = user(&request)?;
-        done(self.hub.host_remove(user, request.into_inner().name).await)
+    async fn host_remove(&self, request: Request<v1::HostRemoveRequest>) -> Answered<v1::Empty> {
+        let asker = asker(&request)?;
+        let name = request.into_inner().name;
+        self.done(asker, Ask::RemoveHost { name }).await
     }
 
-    async fn start_run(&self, request: Request<v1::StartRunRequest>) -> Answer<v1::RunInfo> {
+    async fn start_run(&self, request: Request<v1::StartRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let some = |text: String| (!text.is_empty()).then_some(text);
@@ -196,32 +218,23 @@ impl v1::admin_server::Admin for Admin {
             run_as: some(request.run_as),
             offline: some(request.offline),
         };
-        let answered = self.hub.run(asker, run).await;
-        let snapshot = match answered.map_err(|refusal| status(&refusal))? {
-            Answered::Accepted(snapshot) => snapshot,
-            // The command line is never asked: see `core::admission`.
-            Answered::Previewed(_) => {
-                return Err(Status::internal("asked where nobody can answer"));
+        match self.ask(asker, Ask::Run(run)).await? {
+            // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
+            Answer::Accepted(snapshot) => {
+                self.hub.taken(snapshot.run.spec.id).await;
+                Ok(Response::new(convert::run(&snapshot.run)))
             }
-        };
-        // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
-        self.hub.go(snapshot.run.spec.id).await;
-        Ok(Response::new(convert::run(&snapshot.run)))
+            // The command line is never shown a preview: see `core::admission`.
+            other => Err(odd(&other)),
+        }
     }
 
-    async fn follow(&self, request: Request<v1::FollowRequest>) -> Answer<Self::FollowStream> {
+    async fn follow(&self, request: Request<v1::FollowRequest>) -> Answered<Self::FollowStream> {
         let asker = asker(&request)?;
-        let number = RunNumber(request.into_inner().number);
-        let run = self
-            .hub
-            .show(asker, number)
-            .await
-            .map_err(|refusal| status(&refusal))?;
-        let watch = self
-            .hub
-            .watch(run.spec.id)
-            .await
-            .map_err(|refusal| status(&refusal))?;
+        let run = self.run(asker, request.into_inner().number).await?;
+        let watch = self.hub.watch(run.spec.id).await;
+        let watch = watch.map_err(|refusal| status(&refusal))?;
+        let watch = watch.ok_or_else(|| Status::not_found("there is no such run"))?;
         let events = follow::follow(
             &self.spawner,
             self.output.clone(),
@@ -231,39 +244,27 @@ impl v1::admin_server::Admin for Admin {
         Ok(Response::new(Box::pin(events)))
     }
 
-    async fn runs(&self, request: Request<v1::RunsRequest>) -> Answer<v1::RunsReply> {
+    async fn runs(&self, request: Request<v1::RunsRequest>) -> Answered<v1::RunsReply> {
         let asker = asker(&request)?;
-        let limit = request.into_inner().limit.clamp(1, RUNS_MAX);
-        let runs = self
-            .hub
-            .runs(asker, limit as usize)
-            .await
-            .map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(v1::RunsReply {
-            runs: runs.iter().map(convert::run).collect(),
-        }))
+        let limit = request.into_inner().limit.clamp(1, RUNS_MAX) as usize;
+        match self.ask(asker, Ask::Runs { limit }).await? {
+            Answer::Runs(runs) => Ok(Response::new(v1::RunsReply {
+                runs: runs.iter().map(|run| convert::run(run)).collect(),
+            })),
+            other => Err(odd(&other)),
+        }
     }
 
-    async fn show_run(&self, request: Request<v1::ShowRunRequest>) -> Answer<v1::RunInfo> {
+    async fn show_run(&self, request: Request<v1::ShowRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
-        let number = RunNumber(request.into_inner().number);
-        let run = self
-            .hub
-            .show(asker, number)
-            .await
-            .map_err(|refusal| status(&refusal))?;
+        let run = self.run(asker, request.into_inner().number).await?;
         Ok(Response::new(convert::run(&run)))
     }
 
-    async fn output(&self, request: Request<v1::OutputRequest>) -> Answer<Self::OutputStream> {
+    async fn output(&self, request: Request<v1::OutputRequest>) -> Answered<Self::OutputStream> {
         let asker = asker(&request)?;
         let request = request.into_inner();
-        let number = RunNumber(request.number);
-        let run = self
-            .hub
-            .show(asker, number)
-            .await
-            .map_err(|refusal| status(&refusal))?;
+        let run = self.run(asker, request.number).await?;
         let mut of: Vec<_> = run
             .executions()
             .filter(|(_, execution)| {
@@ -272,6 +273,7 @@ impl v1::admin_server::Admin for Admin {
             .map(|(agent, execution)| (agent, execution.name.to_string()))
             .collect();
         if of.is_empty() {
+            let number = run.number;
             let what = format!("Run {number} was not for that host.");
             let next = format!("`shanty runs show {}` names its hosts.", number.0);
             return Err(status(&Refusal::new(Code::NotFound, what, next)));
@@ -281,7 +283,10 @@ impl v1::admin_server::Admin for Admin {
         Ok(Response::new(Box::pin(chunks)))
     }
 
-    async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> Answer<v1::CancelReply> {
+    async fn cancel_run(
+        &self,
+        request: Request<v1::CancelRunRequest>,
+    ) -> Answered<v1::CancelReply> {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let which = if request.all {
@@ -289,69 +294,94 @@ impl v1::admin_server::Admin for Admin {
         } else {
             Which::Number(RunNumber(request.number))
         };
-        let done = self.hub.cancel(asker, which, request.force).await;
-        let done = done.map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(v1::CancelReply {
-            numbers: done.numbers.iter().map(|number| number.0).collect(),
-            told: done.told,
-            away: done.away,
-        }))
+        let force = request.force;
+        match self.ask(asker, Ask::Cancel { which, force }).await? {
+            Answer::Cancelled(done) => Ok(Response::new(v1::CancelReply {
+                numbers: done.numbers.iter().map(|number| number.0).collect(),
+                told: done.told,
+                away: done.away,
+            })),
+            other => Err(odd(&other)),
+        }
     }
 
     async fn token_create(
         &self,
         request: Request<v1::TokenCreateRequest>,
-    ) -> Answer<v1::TokenCreateReply> {
-        let user = user(&request)?;
-        let request = request.into_inner();
-        let labels = labels(&request.labels)?;
-        let uses = if request.uses_max == 0 {
-            1
-        } else {
-            request.uses_max
-        };
-        let ttl_ms = if request.ttl_ms == 0 {
-            limits::TOKEN_MS.0
-        } else {
-            request.ttl_ms
-        };
-        let token = self.hub.token_create(user, labels, uses, ttl_ms).await;
-        let token = token.map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(v1::TokenCreateReply {
-            token: token.text.to_string(),
-            id: token.id,
-            expires_ms: token.expires_ms,
-            join: self.join.clone(),
-        }))
-    }
-
-    async fn token_list(&self, request: Request<v1::Empty>) -> Answer<v1::TokenListReply> {
-        user(&request)?;
-        let rows = self
-            .hub
-            .token_list()
-            .await
-            .map_err(|refusal| status(&refusal))?;
-        Ok(Response::new(v1::TokenListReply {
-            tokens: rows.iter().map(convert::token).collect(),
-        }))
-    }
-
-    async fn token_revoke(&self, request: Request<v1::TokenRevokeRequest>) -> Answer<v1::Empty> {
-        let user = user(&request)?;
-        done(self.hub.token_revoke(user, request.into_inner().id).await)
-    }
-
-    async fn set_hold(&self, request: Request<v1::HoldRequest>) -> Answer<v1::Empty> {
+    ) -> Answered<v1::TokenCreateReply> {
         let asker = asker(&request)?;
-        done(self.hub.hold(asker, request.into_inner().on).await)
+        let request = request.into_inner();
+        let or = |asked: u64, usual: u64| if asked == 0 { usual } else { asked };
+        let token = JoinToken::generate(self.join.pin).map_err(|_| {
+            let what = "The system gave no random numbers. No token was made.";
+            status(&Refusal::new(Code::Token, what, "Try again."))
+        })?;
+        let ask = Ask::CreateToken(TokenRequest {
+            id: token.id(),
+            secret_sha256: token.secret_sha256(),
+            labels: labels(&request.labels)?,
+            uses_max: request.uses_max.max(1),
+            ttl_ms: or(request.ttl_ms, limits::TOKEN_MS.0),
+        });
+        match self.ask(asker, ask).await? {
+            // The only time that its secret is seen.
+            Answer::TokenCreated { expires_ms } => Ok(Response::new(v1::TokenCreateReply {
+                token: token.reveal().to_string(),
+                id: token.id(),
+                expires_ms,
+                join: self.join.address.clone(),
+            })),
+            other => Err(odd(&other)),
+        }
+    }
+
+    async fn token_list(&self, request: Request<v1::Empty>) -> Answered<v1::TokenListReply> {
+        match self.ask(asker(&request)?, Ask::Tokens).await? {
+            Answer::Tokens(rows) => Ok(Response::new(v1::TokenListReply {
+                tokens: rows.iter().map(convert::token).collect(),
+            })),
+            other => Err(odd(&other)),
+        }
+    }
+
+    async fn token_revoke(&self, request: Request<v1::TokenRevokeRequest>) -> Answered<v1::Empty> {
+        let asker = asker(&request)?;
+        let id = request.into_inner().id;
+        self.done(asker, Ask::RevokeToken { id }).await
+    }
+
+    async fn set_hold(&self, request: Request<v1::HoldRequest>) -> Answered<v1::Empty> {
+        let asker = asker(&request)?;
+        let on = request.into_inner().on;
+        self.done(asker, Ask::Hold { on }).await
     }
 }
 
-fn done(result: Result<(), Refusal>) -> Answer<v1::Empty> {
-    result
-        .map(|()| Response::new(v1::Empty {}))
-        .map_err(|refusal| status(&refusal))
+impl Admin {
+    async fn ask(&self, asker: Asker, ask: Ask) -> Result<Answer, Status> {
+        let answer = self.hub.ask(asker, ask).await;
+        answer.map_err(|refusal| status(&refusal))
+    }
+
+    /// Asks for something of which nobody needs to be told more than that it is done.
+    async fn done(&self, asker: Asker, ask: Ask) -> Answered<v1::Empty> {
+        self.ask(asker, ask).await?;
+        Ok(Response::new(v1::Empty {}))
+    }
+
+    async fn run(&self, asker: Asker, number: u64) -> Result<Arc<Run>, Status> {
+        let number = RunNumber(number);
+        match self.ask(asker, Ask::Show { number }).await? {
+            Answer::Run(run) => Ok(run),
+            other => Err(odd(&other)),
+        }
+    }
+}
+
+/// The hub answers each ask with its own kind of answer; another one is a fault of ours.
+fn odd(answer: &Answer) -> Status {
+    tracing::error!(?answer, "an answer of another kind than what was asked");
+    Status::internal("the controller gave an answer of another kind")
 }
 
 fn labels(map: &std::collections::HashMap<String, String>) -> Result<Labels, Status> {

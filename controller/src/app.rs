@@ -11,6 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 use shanty_certs::ca::Ca;
 use shanty_certs::files;
 use shanty_certs::revocation::Revoked;
+use shanty_core::admission::Settings;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -134,22 +135,29 @@ pub async fn run(
         output: store.output.clone(),
         ca: Arc::clone(&ca),
         revoked: Revoked::default(),
-        policy: config.policy,
-        guilds: config
-            .discord
-            .as_ref()
-            .map(|d| d.guilds.clone())
-            .unwrap_or_default(),
-        limits: config.limits,
+        settings: Settings {
+            policy: config.policy,
+            guilds: config
+                .discord
+                .as_ref()
+                .map(|d| d.guilds.clone())
+                .unwrap_or_default(),
+            // Agents are released with the controller.
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            confirm_hosts: config.limits.confirm_hosts,
+            output_max: config.limits.output_max,
+            grace_ms: config.limits.grace_ms,
+        },
     };
-    let (hub, handle, requests) = Hub::open(parts)
+    let (hub, handle, messages) = Hub::open(parts)
         .await
         .map_err(|error| AppError::Data(error.into()))?;
     // The hub stops last: it commits what the edges still tell it.
     let hub_stop = CancellationToken::new();
     let hub_task = Supervisor::new(hub_stop.clone());
-    let hub_task = start_hub(hub_task, hub, requests, store.journal.clone());
+    let hub_task = start_hub(hub_task, hub, messages, store.journal.clone());
 
+    let pin = ca.pin();
     let links = link::Parts {
         ca,
         hub: handle.clone(),
@@ -164,7 +172,7 @@ pub async fn run(
         sockets.admin,
         handle.clone(),
         store.output.clone(),
-        join,
+        admin::JoinAt { address: join, pin },
     );
     let chat = match config.discord.zip(token) {
         Some((discord, token)) => {
@@ -227,13 +235,13 @@ async fn close(store: Store) {
 fn start_hub(
     mut supervisor: Supervisor,
     hub: Hub,
-    requests: tokio::sync::mpsc::Receiver<hub::Request>,
+    messages: tokio::sync::mpsc::Receiver<hub::Message>,
     journal: store::Journal,
 ) -> Supervisor {
     let stop = supervisor.shutdown();
     supervisor.start("last seen", hub::last_seen::keep(journal, hub.last_seen()));
     supervisor.start("hub", async move {
-        hub.run(requests, stop).await;
+        hub.run(messages, stop).await;
         Ok(())
     });
     supervisor

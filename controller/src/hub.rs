@@ -1,54 +1,49 @@
-//! The hub: one task that owns the fleet, asks admission, and makes every decision record.
+//! The hub's shell: one task around the machine of `core::hub`. Channels, tickets, the wire, certificates and the clock are here; every
+//! decision is there.
 //!
-//! Edges ask through a [`Handle`]. The hub never awaits anybody: records that it appends come back as events, links are told with
-//! `try_send`. Output never passes through here. Its memory is the fold of the journal, plus who is connected.
+//! Edges ask through a [`Handle`]. The task never awaits anybody: records that are appended come back as events, links are told with
+//! `try_send`. Questions are answered beside it. Output never passes through here.
 
-mod ask;
-mod decide;
-mod enrol;
-mod fleet;
 mod handle;
-mod inventory;
 pub mod last_seen;
-mod request;
-mod runs;
-mod token;
+mod links;
+mod message;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
-use shanty_core::admission::{Context, Seen};
-use shanty_core::ids::{AgentId, HostName, Labels, RunId};
-use shanty_core::journal::{Kind, Record, State};
-use shanty_core::policy::Policy;
-use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{Event, Phase};
-use shanty_core::view;
+use shanty_core::admission::{Fresh, Settings};
+use shanty_core::ask::{Answer, Snapshot};
+use shanty_core::hub::{AppendId, Effect, Event, Ticket};
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::journal::{Record, State};
+use shanty_core::refusal::Refusal;
+use shanty_core::time::{LinkTime, Now};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::now_ms;
-use crate::config::Limits;
+use crate::clock::{link_ms, now_ms};
 use crate::store::{Journal, Output, StoreError};
 
-pub use enrol::{JoinRequest, Joined};
-pub use fleet::{Holds, LinkUp};
 pub use handle::Handle;
-pub use request::{Answered, HostsView, Request, SavedGroup, Snapshot, TokenRow, Which};
+pub use message::{Holds, JoinRequest, Joined, LinkUp, Message};
 
-use request::{NewToken, Reply};
+use message::Reply;
 
-/// Requests that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
-const REQUESTS_MAX: usize = 4_096;
+/// Messages that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
+const MESSAGES_MAX: usize = 4_096;
 
-/// Runs that began and are not heard of yet by the edge that shows them; past it some are not shown, and that is logged.
+/// Runs that were accepted and are not heard of yet by the edge that shows them; past it some are not shown, and that is logged.
 const BEGUN_MAX: usize = 1_024;
 
 /// Events after which people see the newest states, however busy the hub is.
 const PUBLISH_EVENTS: u32 = 64;
+
+/// Between two ticks of the machine.
+const TICK: Duration = Duration::from_secs(5);
 
 /// What the hub is made of.
 pub struct Parts {
@@ -60,57 +55,35 @@ pub struct Parts {
     pub ca: Arc<Ca>,
     /// Checked in every handshake.
     pub revoked: Revoked,
-    /// The grants.
-    pub policy: Policy,
-    /// The guilds that are served.
-    pub guilds: Vec<u64>,
-    /// Limits of executions.
-    pub limits: Limits,
+    /// What decisions rest on beside the journal.
+    pub settings: Settings,
 }
 
-/// The hub's memory.
+/// The machine with what it needs to touch the world.
 pub struct Hub {
-    parts: Parts,
-    state: State,
-    presence: HashMap<AgentId, fleet::Presence>,
-    /// Records that are being committed, in order, and what happens then.
-    pending: VecDeque<Pending>,
-    /// Interactions for which something is being committed.
-    interactions: HashSet<u64>,
-    /// Joins wait here while one is being committed: a token's uses are counted one by one.
-    joins: VecDeque<(JoinRequest, Reply<Joined>)>,
+    machine: shanty_core::hub::Hub,
+    journal: Journal,
+    output: Output,
+    ca: Arc<Ca>,
+    revoked: Revoked,
+    /// Records that are being committed, in order.
+    committing: VecDeque<Committing>,
+    /// Who waits for an answer.
+    tickets: HashMap<Ticket, Reply<Answer>>,
+    /// Hosts that wait to be let in, with what they want signed.
+    joins: HashMap<Ticket, (shanty_certs::csr::Csr, Reply<Joined>)>,
+    last_ticket: u64,
+    links: links::Links,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
     begun: broadcast::Sender<(RunId, bool)>,
-    /// Records that could not be written and must be: tried again with time.
-    unwritten: Vec<(Kind, After)>,
-    dirty: BTreeSet<RunId>,
-    link_ids: u64,
     ticks: u32,
     last_seen: watch::Sender<last_seen::Note>,
 }
 
-struct Pending {
+struct Committing {
+    append: AppendId,
+    records: Arc<[Record]>,
     answer: oneshot::Receiver<Result<(), StoreError>>,
-    record: Record,
-    after: After,
-}
-
-/// What happens when a record is committed, or could not be.
-enum After {
-    Nothing,
-    Accepted(RunId, Reply<Answered>),
-    Previewed(Box<view::Preview>, Reply<Answered>),
-    Sent(RunId, AgentId),
-    Hold(Reply<()>),
-    Labelled(inventory::Labelling, Reply<Vec<(HostName, Labels)>>),
-    Drained(bool, Vec<(AgentId, HostName)>, Reply<Vec<HostName>>),
-    GroupSaved(SavedGroup, Reply<SavedGroup>),
-    Go(RunId),
-    Finished(RunId, AgentId),
-    Reply(Reply<()>),
-    Token(NewToken, Reply<NewToken>),
-    Enrolled(Joined, Reply<Joined>),
-    Revoked(AgentId, Reply<()>),
 }
 
 impl Hub {
@@ -118,32 +91,30 @@ impl Hub {
     ///
     /// # Errors
     /// The journal or the output cannot be read: nothing may be decided without them.
-    pub async fn open(parts: Parts) -> Result<(Self, Handle, mpsc::Receiver<Request>), StoreError> {
+    pub async fn open(parts: Parts) -> Result<(Self, Handle, mpsc::Receiver<Message>), StoreError> {
         let mut state = State::default();
         parts.journal.replay(|record| state.apply(&record))?;
-        let revoked = state
-            .hosts
-            .iter()
-            .filter(|(_, host)| host.revoked)
-            .map(|(id, _)| *id.as_bytes());
-        parts.revoked.replace(revoked);
-        let (tx, rx) = mpsc::channel(REQUESTS_MAX);
+        let revoked = state.hosts.iter().filter(|(_, host)| host.revoked);
+        parts.revoked.replace(revoked.map(|(id, _)| *id.as_bytes()));
+        let fleet = last_seen::load(&parts.journal)?;
+        let (tx, rx) = mpsc::channel(MESSAGES_MAX);
         let begun = broadcast::Sender::new(BEGUN_MAX);
         let handle = Handle::new(tx, begun.clone());
         let mut hub = Self {
-            state,
-            presence: last_seen::load(&parts.journal)?,
-            pending: VecDeque::new(),
-            interactions: HashSet::new(),
-            joins: VecDeque::new(),
+            machine: shanty_core::hub::Hub::new(state, fleet, parts.settings),
+            journal: parts.journal,
+            output: parts.output,
+            ca: parts.ca,
+            revoked: parts.revoked,
+            committing: VecDeque::new(),
+            tickets: HashMap::new(),
+            joins: HashMap::new(),
+            last_ticket: 0,
+            links: links::Links::default(),
             snapshots: HashMap::new(),
             begun,
-            unwritten: Vec::new(),
-            dirty: BTreeSet::new(),
-            link_ids: 0,
             ticks: 0,
             last_seen: watch::Sender::default(),
-            parts,
         };
         hub.recover().await?;
         hub.publish();
@@ -151,183 +122,284 @@ impl Hub {
     }
 
     /// Runs until shutdown, then until everything that was decided is committed.
-    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>, shutdown: CancellationToken) {
-        let Some(mut exits) = self.parts.output.exits() else {
+    pub async fn run(mut self, mut messages: mpsc::Receiver<Message>, shutdown: CancellationToken) {
+        let Some(mut exits) = self.output.exits() else {
             return;
         };
-        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        let mut ticks = tokio::time::interval(TICK);
         let mut unpublished = 0;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                committed = next_committed(&mut self.pending) => self.committed(committed),
-                Some((run, agent, outcome)) = exits.recv() => self.exited(run, agent, outcome),
-                Some(request) = requests.recv() => self.handle(request),
+                committed = next_committed(&mut self.committing) => self.take(committed),
+                Some((run, agent, outcome)) = exits.recv() => self.take(Event::Exit { run, agent, outcome }),
+                Some(message) = messages.recv() => self.hear(message),
                 _ = ticks.tick() => self.tick(),
             }
             unpublished += 1;
-            if (requests.is_empty() && exits.is_empty()) || unpublished >= PUBLISH_EVENTS {
+            if (messages.is_empty() && exits.is_empty()) || unpublished >= PUBLISH_EVENTS {
                 self.publish();
                 unpublished = 0;
             }
         }
-        while !self.pending.is_empty() {
-            let committed = next_committed(&mut self.pending).await;
-            self.committed(committed);
+        while !self.committing.is_empty() {
+            let committed = next_committed(&mut self.committing).await;
+            self.take(committed);
         }
         self.publish();
         self.note_seen();
     }
 
-    /// Records something; `after` happens when it is committed.
-    fn append(&mut self, kind: Kind, after: After) {
-        let record = Record {
-            at_ms: now_ms(),
-            kind,
-        };
-        let place = record.kind.place();
-        self.interactions
-            .extend(place.map(|place| place.interaction));
-        let answer = self.parts.journal.append(&record);
-        self.pending.push_back(Pending {
-            answer,
-            record,
-            after,
-        });
+    async fn recover(&mut self) -> Result<(), StoreError> {
+        let mut effects = Vec::new();
+        self.machine.recover(now(), &mut effects);
+        let mut asked = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::FindExit { run, agent } => asked.push((run, agent)),
+                other => self.carry_out_all(vec![other]),
+            }
+        }
+        for (run, agent) in asked {
+            if let Some(outcome) = self.output.load(run, agent).await?.outcome {
+                self.take(Event::Exit {
+                    run,
+                    agent,
+                    outcome,
+                });
+            }
+        }
+        let mut effects = Vec::new();
+        self.machine.recovered(now(), &mut effects);
+        self.carry_out_all(effects);
+        Ok(())
     }
 
-    /// Records several things in order, one at least; `after` happens when the last is committed.
-    fn append_all(&mut self, mut kinds: Vec<Kind>, after: After) {
-        let Some(last) = kinds.pop() else {
+    /// Takes one message of an edge.
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Ask { asker, ask, reply } => {
+                let ticket = self.ticket();
+                self.tickets.insert(ticket, reply);
+                let fresh = fresh();
+                self.take(Event::Asked {
+                    ticket,
+                    asker,
+                    ask,
+                    fresh,
+                });
+            }
+            Message::Known { reply } => drop(reply.send(self.machine.known().clone())),
+            Message::Taken { run } => self.take(Event::Taken { run }),
+            Message::NotTaken { run, reason } => self.take(Event::NotTaken { run, reason }),
+            Message::Watch { run, reply } => drop(reply.send(self.watch(run))),
+            Message::Join { join, reply } => {
+                let ticket = self.ticket();
+                let wanted = join.wanted();
+                self.joins.insert(ticket, (join.csr, reply));
+                self.take(Event::Joining {
+                    ticket,
+                    join: wanted,
+                    fresh: fresh(),
+                });
+            }
+            Message::LinkUp { link, reply } => self.link_up(link, reply),
+            Message::LinkDown { agent, link } => self.link_down(agent, link),
+            Message::Told {
+                agent,
+                run,
+                told,
+                spool_full,
+            } => self.take(Event::Told {
+                agent,
+                run,
+                told,
+                spool_full,
+            }),
+            Message::Facts { agent, facts } => self.take(Event::Facts { agent, facts }),
+            Message::Metrics { agent, metrics } => self.take(Event::Metrics { agent, metrics }),
+        }
+    }
+
+    fn tick(&mut self) {
+        self.take(Event::Heard(self.links.heard()));
+        self.note_seen_at_times();
+        self.take(Event::Tick);
+    }
+
+    /// Gives an event to the machine and does what it asks for.
+    fn take(&mut self, event: Event) {
+        let mut effects = Vec::new();
+        self.machine.handle(event, now(), &mut effects);
+        self.carry_out_all(effects);
+    }
+
+    /// Does what the machine asks for, and what it asks for because of what came of it.
+    fn carry_out_all(&mut self, effects: Vec<Effect>) {
+        let mut events = VecDeque::new();
+        for effect in effects {
+            self.carry_out(effect, &mut events);
+        }
+        while let Some(event) = events.pop_front() {
+            let mut effects = Vec::new();
+            self.machine.handle(event, now(), &mut effects);
+            for effect in effects {
+                self.carry_out(effect, &mut events);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, events: &mut VecDeque<Event>) {
+        match effect {
+            Effect::Append { append, records } => {
+                let answer = self.journal.append(&records);
+                self.committing.push_back(Committing {
+                    append,
+                    records,
+                    answer,
+                });
+            }
+            Effect::Answer { ticket, answer } => self.answer(ticket, answer, events),
+            Effect::IssueCertificate { ticket, agent } => {
+                let leaf = self.issue(ticket, agent);
+                events.push_back(Event::Issued { ticket, leaf });
+            }
+            Effect::Joined { ticket, joined } => {
+                if let Some((_, reply)) = self.joins.remove(&ticket) {
+                    drop(reply.send(joined.map(|joined| self.with_chain(joined))));
+                }
+            }
+            Effect::RevokeCertificate(agent) => self.revoked.insert(*agent.as_bytes()),
+            Effect::Welcome { agent, link } => events.extend(self.links.welcome(agent, link)),
+            Effect::CloseLink { agent, link, why } => self.links.close(agent, link, why),
+            Effect::Order(order) => {
+                let sent = self.links.order(&order);
+                events.extend(sent);
+            }
+            Effect::Cancel { agent, run, force } => {
+                events.extend(self.links.cancel(agent, run, force));
+            }
+            Effect::Release { agent, run } => events.extend(self.links.release(agent, run)),
+            Effect::Publish(run) => {
+                let known = self.machine.known().state.run_of(run);
+                let local = known.is_some_and(|run| run.spec.origin.place().is_none());
+                self.publish();
+                self.begun.send((run, local)).ok(); // nobody shows runs
+            }
+            Effect::Settled { run, agent } => self.output.forget(run, agent),
+            // Only a machine that recovers asks for it: see `Hub::recover`.
+            Effect::FindExit { .. } => {}
+            Effect::Warn(what) => tracing::warn!("{what}"),
+        }
+    }
+
+    /// Tells whoever asked. A run of which nobody hears is given up.
+    fn answer(
+        &mut self,
+        ticket: Ticket,
+        answer: Result<Answer, Refusal>,
+        events: &mut VecDeque<Event>,
+    ) {
+        let Some(reply) = self.tickets.remove(&ticket) else {
             return;
         };
-        for kind in kinds {
-            self.append(kind, After::Nothing);
+        if let Err(Ok(Answer::Accepted(snapshot))) = reply.send(answer) {
+            events.push_back(Event::NotTaken {
+                run: snapshot.run.spec.id,
+                reason: "nobody waited for the answer any more".to_owned(),
+            });
         }
-        self.append(last, after);
     }
 
-    fn committed(&mut self, (committed, record, after): (bool, Record, After)) {
-        if let Some(place) = record.kind.place() {
-            self.interactions.remove(&place.interaction);
-        }
-        // A run that was given up meanwhile does not begin any more.
-        let begins = matches!(&record.kind, Kind::Go(run) if self.is_accepted(*run));
-        if committed {
-            self.state.apply(&record);
-            self.touch(&record.kind);
-        }
-        let result = if committed {
-            Ok(())
-        } else {
-            Err(storage_refusal())
-        };
-        match after {
-            After::Nothing => {
-                if !committed && matches!(record.kind, Kind::Closed(_)) {
-                    self.unwritten.push((record.kind, After::Nothing));
-                }
-            }
-            After::Accepted(run, reply) => self.accepted(run, result, reply),
-            After::Previewed(preview, reply) => {
-                drop(reply.send(result.map(|()| Answered::Previewed(preview))));
-            }
-            After::Sent(run, agent) => {
-                if committed {
-                    let may_start = self.may_be_given(agent);
-                    self.drive(run, Event::SentRecorded { agent, may_start });
-                } else {
-                    self.unwritten.push((record.kind, After::Sent(run, agent)));
-                }
-            }
-            After::Hold(reply) => {
-                if !self.state.hold {
-                    self.hold_ended();
-                }
-                drop(reply.send(result));
-            }
-            After::Labelled(changed, reply) => self.labelled(changed, reply),
-            After::Drained(drain, hosts, reply) => self.drained(drain, hosts, reply),
-            After::GroupSaved(saved, reply) => drop(reply.send(result.map(|()| saved))),
-            After::Go(run) => {
-                if committed && begins {
-                    self.begin(run);
-                }
-            }
-            After::Finished(run, agent) => {
-                if committed {
-                    self.parts.output.forget(run, agent);
-                    self.drive(run, Event::FinishedRecorded { agent });
-                } else {
-                    self.unwritten
-                        .push((record.kind, After::Finished(run, agent)));
-                }
-            }
-            After::Reply(reply) => drop(reply.send(result)),
-            After::Token(token, reply) => drop(reply.send(result.map(|()| token))),
-            After::Enrolled(joined, reply) => {
-                drop(reply.send(result.map(|()| joined)));
-                self.next_join();
-            }
-            After::Revoked(agent, reply) => {
-                if committed {
-                    self.cut_off(agent);
-                    self.removed(agent);
-                }
-                drop(reply.send(result));
+    fn issue(&self, ticket: Ticket, agent: AgentId) -> Option<Vec<u8>> {
+        let (csr, _) = self.joins.get(&ticket)?;
+        match self
+            .ca
+            .issue_agent(csr, *agent.as_bytes(), SystemTime::now())
+        {
+            Ok(chain) => chain.first().map(|leaf| leaf.to_vec()),
+            Err(error) => {
+                tracing::error!(%error, "no certificate could be issued");
+                None
             }
         }
     }
 
-    /// What decisions rest on, now.
-    fn context<'a>(&'a self, seen: &'a dyn Fn(AgentId) -> Seen<'a>) -> Context<'a> {
-        Context {
-            state: &self.state,
-            policy: &self.parts.policy,
-            guilds: &self.parts.guilds,
-            seen,
-            // Agents are released with the controller.
-            agent_version: env!("CARGO_PKG_VERSION"),
-            seed: random(),
-            confirm_hosts: self.parts.limits.confirm_hosts,
+    /// A leaf with the certificates above it.
+    fn with_chain(&self, joined: shanty_core::hub::Joined) -> Joined {
+        let above = self.ca.issuers();
+        let chain = std::iter::once(joined.leaf);
+        Joined {
+            agent: joined.agent,
+            name: joined.name,
+            chain: chain
+                .chain(above.into_iter().map(|der| der.to_vec()))
+                .collect(),
         }
     }
 
-    fn seen(&self, agent: AgentId) -> Seen<'_> {
-        let presence = self.presence.get(&agent);
-        presence.map_or_else(Seen::default, fleet::Presence::seen)
+    fn ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
     }
 
-    fn is_accepted(&self, run: RunId) -> bool {
-        self.state
-            .runs
-            .get(&run)
-            .is_some_and(|run| run.phase == Phase::Accepted)
+    /// Shows the newest state of every run that changed, and which runs are not over.
+    fn publish(&mut self) {
+        for id in self.machine.take_changed() {
+            let Some(snapshot) = self.machine.known().snapshot(id).map(Arc::new) else {
+                continue;
+            };
+            let over = snapshot.run.is_over();
+            if let Some(sender) = self.snapshots.get(&id) {
+                sender.send_replace(snapshot);
+            } else if !over {
+                self.snapshots.insert(id, watch::channel(snapshot).0);
+            }
+            if over {
+                self.snapshots.remove(&id);
+            }
+        }
+    }
+
+    fn watch(&mut self, id: RunId) -> Option<watch::Receiver<Arc<Snapshot>>> {
+        self.publish();
+        if let Some(sender) = self.snapshots.get(&id) {
+            return Some(sender.subscribe());
+        }
+        // It is over: one last state, and no more to come.
+        let snapshot = self.machine.known().snapshot(id)?;
+        Some(watch::channel(Arc::new(snapshot)).1)
     }
 }
 
-/// The oldest record that is being committed, once it is, and whether it was. Never ends while there is none. Cancel-safe: a record
-/// leaves the queue only when its answer is there.
-async fn next_committed(pending: &mut VecDeque<Pending>) -> (bool, Record, After) {
-    let Some(front) = pending.front_mut() else {
+/// The oldest append, once it is committed, or could not be. Never ends while there is none. Cancel-safe: an append leaves the queue only when
+/// its answer is there.
+async fn next_committed(committing: &mut VecDeque<Committing>) -> Event {
+    let Some(front) = committing.front_mut() else {
         return std::future::pending().await;
     };
     let committed = matches!((&mut front.answer).await, Ok(Ok(())));
-    match pending.pop_front() {
-        Some(Pending { record, after, .. }) => (committed, record, after),
+    match committing.pop_front() {
+        Some(Committing {
+            append, records, ..
+        }) if committed => Event::Recorded {
+            append: Some(append),
+            records,
+        },
+        Some(Committing { append, .. }) => Event::NotRecorded { append },
         None => std::future::pending().await,
     }
 }
 
-/// Random bits: those of a new UUID.
-fn random() -> u64 {
-    uuid::Uuid::now_v7().as_u64_pair().1
+/// This moment.
+fn now() -> Now {
+    Now {
+        wall_ms: now_ms(),
+        link: LinkTime::from_ms(link_ms()),
+    }
 }
 
-fn storage_refusal() -> Refusal {
-    Refusal::new(
-        Code::Storage,
-        "The journal could not be written. Nothing was done.",
-        "Look at the controller's log and its disk.",
-    )
+/// Random bits: those of a new UUID.
+fn fresh() -> Fresh {
+    Fresh::new(*uuid::Uuid::now_v7().as_bytes())
 }

@@ -6,20 +6,23 @@
     reason = "a bench reads the clock and prints"
 )]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use shanty_core::admission::{
-    Confirm, Context, RunRequest, Seen, admit_groups, admit_hosts, admit_preview, admit_run,
-    complete,
+    Admitted, Context, Fresh, Settings, UnderWay, admit, complete, groups, hosts_view,
 };
+use shanty_core::ask::{Ask, Confirm, RunRequest};
 use shanty_core::facts::{Facts, Metrics};
+use shanty_core::fleet::{Fleet, Link};
 use shanty_core::ids::{AgentId, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Record, State};
+use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Record, State};
 use shanty_core::policy::{Grant, Policy, Verb};
-use shanty_core::principal::{Asker, Principal};
-use shanty_core::run::{Event, Phase, Run, Spec};
-use shanty_core::selector::{Selector, Told};
+use shanty_core::principal::{Actor, Asker};
+use shanty_core::run::{Event, Gate, Phase, Run, Spec};
+use shanty_core::selector::Selector;
+use shanty_core::time::{LinkTime, Now};
 
 const HOSTS: u64 = 10_000;
 const AT: u64 = 1_000_000;
@@ -53,10 +56,20 @@ fn run_id(n: u64) -> RunId {
     RunId::from_bytes(u128::from(n).to_be_bytes())
 }
 
+fn record(kind: Kind) -> Record {
+    // By no interaction: every ask here is a new one.
+    let (user, place) = (1, None);
+    Record {
+        at_ms: AT,
+        actor: Actor::Chat { user, place },
+        kind,
+    }
+}
+
 /// Ten thousand hosts and a hundred groups.
-fn fleet() -> State {
+fn state() -> State {
     let mut state = State::default();
-    let mut record = |kind| state.apply(&Record { at_ms: AT, kind });
+    let mut record = |kind| state.apply(&record(kind));
     for n in 0..HOSTS {
         let labels = format!("role=r{},env=e{},rack=k{}", n % 7, n % 3, n / 40);
         record(Kind::Enrolled(Enrolment {
@@ -72,15 +85,11 @@ fn fleet() -> State {
         record(Kind::GroupSaved {
             name: format!("rack{n}"),
             selector: format!("rack=k{n} env=e1"),
-            by: Principal::Discord(1),
-            place: None,
         });
     }
     record(Kind::GroupSaved {
         name: "globs".to_owned(),
         selector: "*0*1*2*,".repeat(15) + "*0*",
-        by: Principal::Discord(1),
-        place: None,
     });
     state
 }
@@ -96,8 +105,26 @@ fn grant(id: &str, what: &[Verb], hosts: &str) -> Grant {
     }
 }
 
+/// Nine of ten are online, and all of them tell something.
+fn fleet() -> Fleet {
+    let mut fleet = Fleet::default();
+    for agent in (0..HOSTS).map(agent) {
+        let online = !agent.as_bytes()[15].is_multiple_of(10);
+        let presence = fleet.entry(agent);
+        presence.link = online.then(|| Link {
+            id: 1,
+            boot_id: String::new(),
+        });
+        presence.heard_ms = AT;
+        presence.version = "0.1.0".to_owned();
+        presence.facts = Some(Facts::default());
+        presence.metrics = Some(Metrics::default());
+    }
+    fleet
+}
+
 fn main() {
-    let mut state = fleet();
+    let (mut state, fleet) = (state(), fleet());
     let asker = Asker::Discord {
         user: 1,
         bot: false,
@@ -114,53 +141,51 @@ fn main() {
             grant("lab", &[Verb::View, Verb::Run, Verb::Manage], "rack=k1"),
         ],
     };
-    let (facts, metrics) = (Facts::default(), Metrics::default());
-    let told = Told {
-        facts: Some(&facts),
-        metrics: Some(&metrics),
-        version: "0.1.0",
+    let settings = Settings {
+        policy,
+        guilds: vec![1],
+        agent_version: "0.1.0".to_owned(),
+        confirm_hosts: 10,
+        ..Settings::default()
     };
     let request = |on: &str| RunRequest {
         on: on.to_owned(),
         command: "true".to_owned(),
         ..RunRequest::default()
     };
-    let plan = |state: &State, on: &str| {
-        with(state, &policy, told, |ctx| {
-            admit_run(ctx, &asker, &request(on)).expect("it is admitted")
-        })
+    let spec = |state: &State, on: &str, id: RunId| {
+        let ask = Ask::Run(request(on));
+        let admitted = with(state, &fleet, &settings, |ctx| admit(ctx, &asker, &ask));
+        match admitted.expect("it is admitted") {
+            Admitted::Run(plan) => Spec { id, ..plan.spec },
+            other => panic!("{other:?}"),
+        }
     };
-    let spec = |state: &State, on: &str, id: RunId| plan(state, on).into_spec(id, &asker);
     // Five hundred runs of what somebody may see, one of them large.
     for n in 0..500 {
         let on = format!("rack=k{} env=e1 !role=r6", n % 100);
         let spec = spec(&state, &on, run_id(n));
-        state.apply(&Record {
-            at_ms: AT,
-            kind: Kind::Accepted(spec),
-        });
+        state.apply(&record(Kind::Accepted(spec)));
     }
     let large = spec(&state, "env=e0|e1 !role=r6", run_id(1_000));
-    state.apply(&Record {
-        at_ms: AT,
-        kind: Kind::Accepted(large.clone()),
-    });
-    let shown = Spec {
-        id: run_id(1_001),
-        ..large.clone()
+    state.apply(&record(Kind::Accepted(large.clone())));
+    let proposal = Proposal {
+        spec: Spec {
+            id: run_id(1_001),
+            ..large.clone()
+        },
+        needs: Needs::OwnWord,
+        until_ms: u64::MAX,
     };
-    state.apply(&Record {
-        at_ms: AT,
-        kind: Kind::Previewed(shown),
-    });
+    state.apply(&record(Kind::Proposed(proposal)));
 
     println!(
         "| what, {HOSTS} hosts, 100 groups, 501 runs, 3 grants | times | p50 ms | p99 ms | max ms |"
     );
     println!("|---|---|---|---|---|");
     let rows = |name: &str, rounds, f: &dyn Fn(&Context<'_>)| {
-        with(&state, &policy, told, |ctx| {
-            measure(name, rounds, || f(ctx))
+        with(&state, &fleet, &settings, |ctx| {
+            measure(name, rounds, || f(ctx));
         });
     };
     for typed in [
@@ -182,55 +207,64 @@ fn main() {
     }
     let targets = large.targets.len();
     rows(&format!("admit a run on {targets} hosts"), 100, &|ctx| {
-        black_box(admit_run(ctx, &asker, &request("env=e0|e1 !role=r6"))).ok();
+        black_box(admit(ctx, &asker, &Ask::Run(request("env=e0|e1 !role=r6")))).ok();
     });
     // What is typed may be as hostile as it can: sixteen globs, here of a group, which is looked at twice.
     rows("refuse a group of 16 globs and its like", 50, &|ctx| {
-        black_box(admit_run(ctx, &asker, &request("@globs"))).ok();
+        black_box(admit(ctx, &asker, &Ask::Run(request("@globs")))).ok();
     });
     rows("confirm it", 100, &|ctx| {
-        black_box(admit_preview(
-            ctx,
-            &asker,
-            run_id(1_001),
-            Confirm::AsAsked,
-            AT,
-        ))
-        .ok();
+        let ask = Ask::Confirm {
+            run: run_id(1_001),
+            choice: Confirm::AsAsked,
+        };
+        black_box(admit(ctx, &asker, &ask)).ok();
     });
     rows("list the hosts that one may see", 100, &|ctx| {
-        black_box(admit_hosts(ctx, &asker, "")).ok();
+        black_box(hosts_view(ctx, &asker, "")).ok();
     });
     rows("list the groups", 50, &|ctx| {
-        black_box(admit_groups(ctx, &asker)).ok();
+        black_box(groups(ctx, &asker)).ok();
     });
-    let online: std::collections::BTreeSet<AgentId> = (0..HOSTS).map(agent).collect();
+    let gates: BTreeMap<AgentId, Gate> = (0..HOSTS).map(|n| (agent(n), Gate::Open)).collect();
+    let now = Now {
+        wall_ms: AT,
+        link: LinkTime::from_ms(AT),
+    };
     measure(&format!("begin on {targets} hosts"), 50, || {
         let mut run = Run::new(shanty_core::ids::RunNumber(1), large.clone(), AT);
         run.phase = Phase::Running;
         let begin = Event::Begin {
-            online: online.clone(),
-            draining: std::collections::BTreeSet::new(),
+            gates: gates.clone(),
         };
         let mut effects = Vec::new();
-        run.handle(begin, AT, &mut effects);
+        run.handle(begin, now, &mut effects);
         black_box(effects);
+    });
+    // What a question costs the hub: a copy of what it knows, and what changes while somebody looks at it.
+    measure("copy what is known for a question", 100, || {
+        black_box((state.clone(), fleet.clone()));
+    });
+    let mut changing = fleet.clone();
+    measure("change a host while somebody looks", 100, || {
+        let looking = changing.clone();
+        changing.entry(agent(7)).heard_ms += 1;
+        black_box(looking);
     });
 }
 
-fn with<T>(state: &State, policy: &Policy, told: Told<'_>, f: impl FnOnce(&Context<'_>) -> T) -> T {
-    let seen = |id: AgentId| Seen {
-        online: !id.as_bytes()[15].is_multiple_of(10),
-        stale: false,
-        told,
-    };
+fn with<T>(
+    state: &State,
+    fleet: &Fleet,
+    settings: &Settings,
+    f: impl FnOnce(&Context<'_>) -> T,
+) -> T {
     f(&Context {
         state,
-        policy,
-        guilds: &[1],
-        seen: &seen,
-        agent_version: "0.1.0",
-        seed: 7,
-        confirm_hosts: 10,
+        fleet,
+        settings,
+        under_way: &UnderWay::default(),
+        fresh: Fresh::new([7; 16]),
+        now_ms: AT,
     })
 }

@@ -45,6 +45,17 @@ pub const PREVIEW_MS: u64 = 15 * 60_000;
 /// Previews that wait for a word; past it the oldest is forgotten.
 pub const PREVIEWS_MAX: usize = 512;
 
+/// An interaction for which something was done is remembered so long, milliseconds: Discord repeats one after a lost connection, and a token
+/// of one is good for a quarter of an hour.
+pub const INTERACTION_MS: u64 = 3_600_000;
+
+/// What is older than this is not done any more where nothing else proves that it is fresh, milliseconds: whoever asked was told long ago
+/// that nobody answered.
+pub const REPEATED_MS: u64 = 60_000;
+
+/// A run that was accepted and hears neither that its card was taken nor that it was not is given up after so long, milliseconds.
+pub const ACCEPTED_MS: u64 = 60_000;
+
 /// How long hosts that are away may be waited for, milliseconds: the shortest, the default, and the longest.
 pub const QUEUE_MS: (u64, u64, u64) = (60_000, 24 * 3_600_000, 7 * 24 * 3_600_000);
 

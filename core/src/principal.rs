@@ -1,6 +1,8 @@
-//! Who asks, and from where.
+//! Who asks, and from where; and who did what a record says.
 
 use std::fmt;
+
+use crate::ids::AgentId;
 
 /// Somebody who may do something: known by an id that they cannot choose.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +30,50 @@ pub struct Place {
     pub guild: u64,
     /// The channel, or the thread.
     pub channel: u64,
-    /// The interaction: accepted at most once.
+    /// The interaction: something is done for it at most once.
     pub interaction: u64,
+}
+
+/// Who did what a record says. There is always somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person in Discord.
+    Chat {
+        /// The user.
+        user: u64,
+        /// Where; nothing in a direct message.
+        place: Option<Place>,
+    },
+    /// A user of the controller's machine, on the admin socket.
+    Socket {
+        /// The user's name.
+        user: String,
+    },
+    /// A host, by its certificate or its join token.
+    Host(AgentId),
+    /// The controller itself: what time, a restart or an end brought.
+    Controller,
+}
+
+impl Actor {
+    /// Where in Discord it was asked.
+    #[must_use]
+    pub const fn place(&self) -> Option<Place> {
+        match self {
+            Self::Chat { place, .. } => *place,
+            Self::Socket { .. } | Self::Host(_) | Self::Controller => None,
+        }
+    }
+
+    /// The person; nothing when it was none.
+    #[must_use]
+    pub fn principal(&self) -> Option<Principal> {
+        match self {
+            Self::Chat { user, .. } => Some(Principal::Discord(*user)),
+            Self::Socket { user } => Some(Principal::Local(user.clone())),
+            Self::Host(_) | Self::Controller => None,
+        }
+    }
 }
 
 /// Everything that a decision may rely on about the person who asks.
@@ -69,21 +113,31 @@ impl Asker {
         }
     }
 
-    /// Where it was asked; nothing for the command line and direct messages.
+    /// Where in Discord it was asked; nothing on the socket and in direct messages.
     #[must_use]
     pub fn place(&self) -> Option<Place> {
+        self.actor().place()
+    }
+
+    /// Who did what comes of it.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
         match self {
             Self::Discord {
+                user,
                 guild,
                 channel,
                 interaction,
                 ..
-            } => guild.map(|guild| Place {
-                guild,
-                channel: *channel,
-                interaction: *interaction,
-            }),
-            Self::Local { .. } => None,
+            } => Actor::Chat {
+                user: *user,
+                place: guild.map(|guild| Place {
+                    guild,
+                    channel: *channel,
+                    interaction: *interaction,
+                }),
+            },
+            Self::Local { user } => Actor::Socket { user: user.clone() },
         }
     }
 }

@@ -4,14 +4,19 @@
 //! it is acted on, with one exception: a cancel acts first. Output bytes are never seen here.
 
 mod compare;
+mod launch;
 mod machine;
 mod outcome;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ids::{AgentId, HostName, RunId, RunNumber};
 use crate::principal::{Place, Principal};
+use crate::time::LinkTime;
 
+pub use launch::Gate;
 pub use machine::{Effect, Event, Held, Reach, Told};
 pub use outcome::{How, Outcome, Reason};
 
@@ -20,14 +25,12 @@ pub use outcome::{How, Outcome, Reason};
 pub struct Spec {
     /// Its id.
     pub id: RunId,
-    /// Who asked.
-    pub by: Principal,
-    /// Where; nothing for the command line.
-    pub place: Option<Place>,
+    /// Who asked, from where, and what allows it.
+    pub origin: Origin,
+    /// What runs.
+    pub what: What,
     /// The selector as typed.
     pub selector: String,
-    /// The text for `/bin/sh -c`.
-    pub command: String,
     /// The user to run as; nothing means each agent's own.
     pub run_as: Option<String>,
     /// Zero means none.
@@ -36,11 +39,98 @@ pub struct Spec {
     pub targets: Vec<Target>,
     /// SHA-256 over the sorted ids.
     pub digest: [u8; 32],
-    /// The grant that allowed it; nothing for the command line.
-    pub grant: Option<String>,
     /// What a `pick:` of the selector drew by; nothing without one.
     pub seed: Option<u64>,
-    /// What becomes of hosts that cannot take the order.
+    /// In which order, and how far.
+    pub strategy: Strategy,
+}
+
+#[cfg(test)]
+impl Spec {
+    /// A run of the command line, for tests.
+    pub(crate) fn example(targets: Vec<Target>) -> Self {
+        Self {
+            id: RunId::from_bytes([9; 16]),
+            origin: Origin::Socket {
+                user: "root".to_owned(),
+            },
+            what: What::Shell("true".to_owned()),
+            selector: "all".to_owned(),
+            run_as: None,
+            timeout_ms: 60_000,
+            targets,
+            digest: [0; 32],
+            seed: None,
+            strategy: Strategy {
+                offline: Offline::Fail,
+            },
+        }
+    }
+}
+
+/// Who and what a run came from, and what allows it: never nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A person in Discord, under a grant.
+    Chat {
+        /// The user.
+        user: u64,
+        /// Where.
+        place: Place,
+        /// The id of the grant that allows it on every host of the run.
+        grant: String,
+    },
+    /// A user of the controller's machine, on the admin socket: allowed everything.
+    Socket {
+        /// The user's name.
+        user: String,
+    },
+}
+
+impl Origin {
+    /// Who asked.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        match self {
+            Self::Chat { user, .. } => Principal::Discord(*user),
+            Self::Socket { user } => Principal::Local(user.clone()),
+        }
+    }
+
+    /// Where in Discord; nothing for the socket.
+    #[must_use]
+    pub const fn place(&self) -> Option<Place> {
+        match self {
+            Self::Chat { place, .. } => Some(*place),
+            Self::Socket { .. } => None,
+        }
+    }
+}
+
+/// What runs on each host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A text for `/bin/sh -c`.
+    Shell(String),
+    /// A program and its arguments, without a shell.
+    Argv(Vec<String>),
+}
+
+impl What {
+    /// As people read it.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Shell(text) => Cow::Borrowed(text),
+            Self::Argv(words) => Cow::Owned(words.join(" ")),
+        }
+    }
+}
+
+/// In which order hosts are taken, and what becomes of those that cannot take the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strategy {
+    /// Hosts that cannot take the order.
     pub offline: Offline,
 }
 
@@ -116,17 +206,34 @@ pub struct CancelRequest {
     pub at_ms: u64,
 }
 
-/// How far one execution is.
+/// How far one execution is. All that is known of it but what its link knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The host has not confirmed it.
-    Queued,
+    /// No order went to the host.
+    Waiting(Waiting),
+    /// The order may have gone to the host, which has not confirmed it. By the link clock when this process sent it; nothing when it was
+    /// recorded that it goes, or an earlier process of the controller may have sent it.
+    Ordered(Option<LinkTime>),
     /// Durable on the host, about to start or running.
-    Running,
+    Running {
+        /// When the host confirmed it, milliseconds since the Unix epoch.
+        since_ms: u64,
+    },
     /// Ended; the record is being written.
     Ending(Outcome),
     /// Ended, and that is recorded.
     Done(Outcome),
+}
+
+/// What an execution waits for that no order went to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The run has not begun.
+    Begin,
+    /// The host can take no order now.
+    Gate(Gate),
+    /// It is being recorded that the order goes.
+    Record,
 }
 
 /// A run on one host.
@@ -136,29 +243,25 @@ pub struct Execution {
     pub name: HostName,
     /// How far it is.
     pub progress: Progress,
-    /// True while the host has a link.
-    pub online: bool,
-    /// True once a cancel was sent on a link.
-    pub cancel_told: bool,
     /// Why it could take no order when the run was accepted.
     pub away: Option<Away>,
-    /// It was left out because it was away: it does not count.
-    pub skipped: bool,
-    /// An order may have been sent to it, by this process or an earlier one.
-    sent: bool,
-    /// That it is sent is being recorded.
-    sending: bool,
-    /// When the host confirmed it, as recorded.
-    started_ms: Option<u64>,
-    /// When the order was sent, by the controller's clock; nothing in a run that an earlier process of the controller sent.
-    order_sent_ms: Option<u64>,
+    /// True while the host has a link.
+    pub online: bool,
+    /// True once a cancel was sent on that link.
+    pub cancel_told: bool,
 }
 
 impl Execution {
     /// True when an order was sent, and nothing is known of it yet.
     #[must_use]
     pub const fn order_on_its_way(&self) -> bool {
-        self.order_sent_ms.is_some() && matches!(self.progress, Progress::Queued) && self.online
+        matches!(self.progress, Progress::Ordered(Some(_))) && self.online
+    }
+
+    /// True when the host has not confirmed it, and it has not ended.
+    #[must_use]
+    pub const fn is_queued(&self) -> bool {
+        matches!(self.progress, Progress::Waiting(_) | Progress::Ordered(_))
     }
 
     /// The outcome, once it is known.
@@ -166,7 +269,7 @@ impl Execution {
     pub const fn outcome(&self) -> Option<&Outcome> {
         match &self.progress {
             Progress::Ending(outcome) | Progress::Done(outcome) => Some(outcome),
-            Progress::Queued | Progress::Running => None,
+            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => None,
         }
     }
 
@@ -174,8 +277,8 @@ impl Execution {
     #[must_use]
     pub const fn state(&self) -> &'static str {
         match &self.progress {
-            Progress::Queued => "queued",
-            Progress::Running => "running",
+            Progress::Waiting(_) | Progress::Ordered(_) => "queued",
+            Progress::Running { .. } => "running",
             Progress::Ending(outcome) | Progress::Done(outcome) => outcome.how.state(),
         }
     }
@@ -187,7 +290,7 @@ pub struct Run {
     /// As people see it.
     pub number: RunNumber,
     /// What was accepted.
-    pub spec: Spec,
+    pub spec: Arc<Spec>,
     /// When, milliseconds since the Unix epoch.
     pub accepted_ms: u64,
     /// Where it stands.
@@ -209,28 +312,29 @@ impl Run {
             .map(|target| {
                 let execution = Execution {
                     name: target.name.clone(),
-                    progress: Progress::Queued,
+                    progress: Progress::Waiting(Waiting::Begin),
+                    away: target.away,
                     online: false,
                     cancel_told: false,
-                    away: target.away,
-                    skipped: target.away.is_some() && spec.offline == Offline::Skip,
-                    sent: false,
-                    sending: false,
-                    started_ms: None,
-                    order_sent_ms: None,
                 };
                 (target.agent, execution)
             })
             .collect();
         Self {
             number,
-            spec,
+            spec: Arc::new(spec),
             accepted_ms,
             phase: Phase::Accepted,
             cancel: None,
             executions,
             closing: false,
         }
+    }
+
+    /// True for an execution that is left out because its host was away: it does not count.
+    #[must_use]
+    pub fn is_skipped(&self, execution: &Execution) -> bool {
+        execution.away.is_some() && self.spec.strategy.offline == Offline::Skip
     }
 
     /// Executions by host id.
@@ -248,8 +352,8 @@ impl Run {
 
     /// Until when hosts that cannot take the order are waited for, milliseconds since the Unix epoch; nothing when they are not.
     #[must_use]
-    pub const fn queued_until_ms(&self) -> Option<u64> {
-        match self.spec.offline {
+    pub fn queued_until_ms(&self) -> Option<u64> {
+        match self.spec.strategy.offline {
             Offline::Queue { for_ms } => Some(self.accepted_ms.saturating_add(for_ms)),
             Offline::Fail | Offline::Skip => None,
         }
@@ -258,9 +362,7 @@ impl Run {
     /// True while all that has not ended waits for hosts that cannot take it yet.
     #[must_use]
     pub fn only_waits(&self) -> bool {
-        let waits = |execution: &Execution| {
-            execution.progress == Progress::Queued && !execution.order_on_its_way()
-        };
+        let waits = |execution: &Execution| execution.is_queued() && !execution.order_on_its_way();
         let open = |execution: &&Execution| execution.outcome().is_none();
         self.phase == Phase::Running
             && self.queued_until_ms().is_some()

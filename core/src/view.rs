@@ -2,19 +2,20 @@
 
 use crate::limits;
 
+mod answer;
 mod fleet;
 mod host;
 mod inventory;
+mod press;
 mod preview;
 mod refusal;
 mod run;
 mod text;
 
-pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, Turn, hosts_card, runs_card};
+pub use answer::{Audience, answer_card, hosts_page_card, one_host_card};
+pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card, runs_card};
 pub use host::{HostDetail, host_card};
-pub use inventory::{
-    drained_card, group_removed_card, group_saved_card, groups_card, labelled_card,
-};
+pub use press::{Listed, Listing, NoPress, Press};
 pub use preview::{AwayRow, Preview, confirmed_card, preview_card, taken_back_card};
 pub use refusal::refusal_card;
 pub use run::{Scene, run_card, run_summary, thread_name};
@@ -49,8 +50,8 @@ impl Card {
 /// A list of things of which a person picks one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Menu {
-    /// Sent with the choice, at most 100 characters.
-    pub custom_id: String,
+    /// What picking does, sent with the choice.
+    pub press: Press,
     /// Shown while nothing is picked, at most 150 characters.
     pub placeholder: String,
     /// Value and label of each, at most [`crate::limits::CHOICES_MAX`], each at most 100 characters.
@@ -120,8 +121,8 @@ pub struct Button {
 /// What a button does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ButtonTarget {
-    /// Sends an interaction with this custom id, `v1:<verb>:<RunId>`.
-    Press(String),
+    /// Asks for this.
+    Press(Press),
     /// Opens an address in the client.
     Link(String),
 }

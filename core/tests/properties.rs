@@ -3,14 +3,16 @@
 
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use shanty_core::admission::{Confirm, Context, Plan, RunRequest, Seen, admit_preview, admit_run};
+use shanty_core::admission::{Admitted, Context, Fresh, Plan, Settings, UnderWay, admit};
+use shanty_core::ask::{Ask, Confirm, RunRequest};
+use shanty_core::fleet::{Fleet, Link};
 use shanty_core::ids::{AgentId, HostName, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Record, State};
+use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Record, State};
 use shanty_core::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX, PAGE_CHARS_MAX};
 use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_hidden, whole};
 use shanty_core::policy::{Grant, Policy, Verb};
-use shanty_core::principal::{Asker, Principal};
+use shanty_core::principal::{Actor, Asker};
 use shanty_core::refusal::Refusal;
 use shanty_core::run::Spec;
 use shanty_core::selector::error::mark;
@@ -140,7 +142,7 @@ impl Shown {
                 key_sha256: [0; 32],
                 leaf: Vec::new(),
             });
-            state.apply(&Record { at_ms: 1, kind });
+            state.apply(&record(1, kind));
         }
         Self {
             state,
@@ -166,20 +168,27 @@ impl Shown {
             roles: vec![9],
             interaction: 1,
         };
-        let seen = |id: AgentId| Seen {
-            online: (0..self.online.len()).any(|at| agent(at) == id && self.online[at]),
-            ..Seen::default()
+        let mut fleet = Fleet::default();
+        for (at, online) in self.online.iter().enumerate() {
+            fleet.entry(agent(at)).link = online.then(|| Link {
+                id: 1,
+                boot_id: String::new(),
+            });
+        }
+        let settings = Settings {
+            policy: Policy {
+                grants: vec![grant],
+            },
+            guilds: vec![1],
+            ..Settings::default()
         };
         let ctx = Context {
             state: &self.state,
-            policy: &Policy {
-                grants: vec![grant],
-            },
-            guilds: &[1],
-            seen: &seen,
-            agent_version: "",
-            seed: 0,
-            confirm_hosts: 0,
+            fleet: &fleet,
+            settings: &settings,
+            under_way: &UnderWay::default(),
+            fresh: Fresh::new([7; 16]),
+            now_ms: 4,
         };
         f(&ctx, &asker)
     }
@@ -190,47 +199,43 @@ impl Shown {
             command: "true".to_owned(),
             ..RunRequest::default()
         };
-        self.with(|ctx, asker| admit_run(ctx, asker, &request))
+        match self.with(|ctx, asker| admit(ctx, asker, &Ask::Run(request)))? {
+            Admitted::Run(plan) => Ok(*plan),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn show(&mut self, plan: Plan) -> RunId {
-        let id = RunId::from_bytes([7; 16]);
-        let spec = self.with(|_, asker| plan.into_spec(id, asker));
-        self.state.apply(&Record {
-            at_ms: 2,
-            kind: Kind::Previewed(spec),
-        });
+        let id = plan.spec.id;
+        let proposal = Proposal {
+            spec: plan.spec,
+            needs: Needs::OwnWord,
+            until_ms: 1_000,
+        };
+        self.state.apply(&record(2, Kind::Proposed(proposal)));
         id
     }
 
     /// A host comes or goes, gets other labels, drains, or is removed.
     fn change(&mut self, at: usize, what: u8) {
-        let by = Principal::Local("root".to_owned());
-        let (agent, place) = (agent(at), None);
+        let agent = agent(at);
         let kind = match what {
             0 => return self.online[at] = !self.online[at],
             1 => {
                 let labels = Labels::parse("env=c,role=c").expect("labels");
-                Kind::Labelled {
-                    agent,
-                    labels,
-                    by,
-                    place,
-                }
+                Kind::Labelled { agent, labels }
             }
-            2 => Kind::Drained {
-                agent,
-                on: true,
-                by,
-                place,
-            },
-            _ => Kind::Revoked { agent, by },
+            2 => Kind::Drained { agent, on: true },
+            _ => Kind::Revoked { agent },
         };
-        self.state.apply(&Record { at_ms: 3, kind });
+        self.state.apply(&record(3, kind));
     }
 
-    fn confirm(&self, id: RunId, choice: Confirm) -> Result<Spec, Refusal> {
-        self.with(|ctx, asker| admit_preview(ctx, asker, id, choice, 4))
+    fn confirm(&self, run: RunId, choice: Confirm) -> Result<Spec, Refusal> {
+        match self.with(|ctx, asker| admit(ctx, asker, &Ask::Confirm { run, choice }))? {
+            Admitted::Confirmed(spec) => Ok(*spec),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn may_come_back(&self, agent: AgentId) -> bool {
@@ -238,6 +243,15 @@ impl Shown {
             .hosts
             .get(&agent)
             .is_some_and(|host| !host.revoked)
+    }
+}
+
+fn record(at_ms: u64, kind: Kind) -> Record {
+    let user = "root".to_owned();
+    Record {
+        at_ms,
+        actor: Actor::Socket { user },
+        kind,
     }
 }
 
@@ -349,11 +363,11 @@ proptest! {
         let mut world = Shown::new(&fleet);
         let on = text + " !is:stale";
         let Ok(plan) = world.ask(&on) else { return Ok(()) };
-        let ids: Vec<AgentId> = plan.targets.iter().map(|target| target.agent).collect();
+        let ids: Vec<AgentId> = plan.spec.targets.iter().map(|target| target.agent).collect();
         let hosts = hosts(&fleet);
         let resolved = parsed(&on)?.resolve(&hosts, Scope::empty());
-        prop_assert_eq!(resolved.map(|found| (found.hosts, found.digest)), Ok((ids, plan.digest)));
-        let away: Vec<bool> = plan.targets.iter().map(|target| target.away.is_some()).collect();
+        prop_assert_eq!(resolved.map(|found| (found.hosts, found.digest)), Ok((ids, plan.spec.digest)));
+        let away: Vec<bool> = plan.spec.targets.iter().map(|target| target.away.is_some()).collect();
         let id = world.show(plan.clone());
         for (at, what) in later {
             world.change(at % fleet.len(), what);
@@ -361,7 +375,7 @@ proptest! {
         let choice = [Confirm::AsAsked, Confirm::OnlineOnly, Confirm::Queue][usize::from(choice)];
         // Refused as a whole, or exactly what was shown.
         if let Ok(spec) = world.confirm(id, choice) {
-            prop_assert_eq!((&spec.targets, spec.digest), (&plan.targets, plan.digest));
+            prop_assert_eq!((&spec.targets, spec.digest), (&plan.spec.targets, plan.spec.digest));
             prop_assert_eq!(spec.targets.iter().map(|target| target.away.is_some()).collect::<Vec<_>>(), away);
             prop_assert!(spec.targets.iter().all(|target| world.may_come_back(target.agent)));
         }

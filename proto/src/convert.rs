@@ -3,14 +3,15 @@
 
 mod journal;
 mod live;
+mod principal;
 mod run;
 
 use shanty_core::ids::{IdError, Labels};
 use thiserror::Error;
 
-pub use journal::{principal_from_wire, principal_to_wire};
 pub use journal::{record_from_wire, record_to_wire};
 pub use live::{facts_from_wire, metrics_from_wire, told_from_wire};
+pub use principal::{principal_from_wire, principal_to_wire};
 pub use run::{outcome_from_wire, outcome_to_wire};
 
 /// A message that does not say what it must.

@@ -1,6 +1,6 @@
 //! What the command line is shown.
 
-use shanty_core::admission::GroupRow;
+use shanty_core::ask::{GroupRow, HostsView, SavedGroup, TokenRow};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
@@ -11,7 +11,6 @@ use shanty_proto::convert::{labels_to_wire, outcome_to_wire, principal_to_wire};
 use shanty_proto::v1;
 
 use crate::clock::now_ms;
-use crate::hub::{HostsView, SavedGroup, TokenRow};
 
 pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
     let host = |(agent, enrolled_ms, row): (AgentId, u64, HostRow)| v1::HostInfo {
@@ -83,10 +82,10 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
                 Progress::Done(outcome) | Progress::Ending(outcome) => {
                     Some(outcome_to_wire(outcome))
                 }
-                Progress::Queued | Progress::Running => None,
+                Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => None,
             },
             online: execution.online && execution.outcome().is_none(),
-            skipped: execution.skipped,
+            skipped: run.is_skipped(execution),
         })
         .collect();
     executions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -101,9 +100,9 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
     v1::RunInfo {
         number: run.number.0,
         run: run.spec.id.to_string(),
-        by: Some(principal_to_wire(&run.spec.by)),
+        by: Some(principal_to_wire(&run.spec.origin.principal())),
         selector: run.spec.selector.clone(),
-        command: run.spec.command.clone(),
+        command: run.spec.what.text().into_owned(),
         run_as: run.spec.run_as.clone().unwrap_or_default(),
         accepted_ms: run.accepted_ms,
         closed_ms,
@@ -111,7 +110,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         executions,
         expired,
         state: state.to_owned(),
-        offline: match run.spec.offline {
+        offline: match run.spec.strategy.offline {
             Offline::Fail => "fail".to_owned(),
             Offline::Skip => "skip".to_owned(),
             Offline::Queue { .. } => "queue".to_owned(),

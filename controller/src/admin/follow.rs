@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::run::Run;
 use shanty_core::spool::{Decoder, Record};
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::convert;
-use crate::hub::Snapshot;
 use crate::store::{Output, StoreError, Stored};
 use crate::supervise::Spawner;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use shanty_core::limits::{
     CARD_BYTES_MAX, CHOICES_MAX, COMPONENTS_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX,
 };
-use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget, Card, Menu};
+use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget, Card, Menu, Press};
 use thiserror::Error;
 use twilight_model::channel::message::Component;
 use twilight_model::channel::message::component::{
@@ -136,10 +136,7 @@ fn check(card: &Card) -> Result<(), CardError> {
 }
 
 fn check_menu(menu: &Menu) -> Result<(), CardError> {
-    let id = units(&menu.custom_id);
-    if id == 0 || id > NAME_CHARS_MAX {
-        return Err(CardError::CustomId(id));
-    }
+    custom_id(&menu.press)?;
     if units(&menu.placeholder) > PLACEHOLDER_CHARS_MAX {
         return Err(CardError::Label(units(&menu.placeholder)));
     }
@@ -171,11 +168,8 @@ fn check_buttons(buttons: &[Button]) -> Result<(), CardError> {
             return Err(CardError::Label(label));
         }
         match &button.target {
-            ButtonTarget::Press(id) => {
-                if id.is_empty() || units(id) > NAME_CHARS_MAX {
-                    return Err(CardError::CustomId(units(id)));
-                }
-                if !seen.insert(id) {
+            ButtonTarget::Press(press) => {
+                if !seen.insert(custom_id(press)?) {
                     return Err(CardError::Twice);
                 }
             }
@@ -190,6 +184,14 @@ fn check_buttons(buttons: &[Button]) -> Result<(), CardError> {
     Ok(())
 }
 
+fn custom_id(press: &Press) -> Result<String, CardError> {
+    let id = press.to_string();
+    match units(&id) {
+        too_long if too_long > NAME_CHARS_MAX => Err(CardError::CustomId(too_long)),
+        _ => Ok(id),
+    }
+}
+
 fn menu(menu: &Menu) -> Component {
     let option = |(value, label): &(String, String)| SelectMenuOption {
         default: false,
@@ -200,7 +202,7 @@ fn menu(menu: &Menu) -> Component {
     };
     Component::SelectMenu(SelectMenu {
         channel_types: None,
-        custom_id: menu.custom_id.clone(),
+        custom_id: menu.press.to_string(),
         default_values: None,
         disabled: false,
         id: None,
@@ -215,7 +217,10 @@ fn menu(menu: &Menu) -> Component {
 
 fn button(button: &Button) -> Component {
     let (custom_id, url, style) = match &button.target {
-        ButtonTarget::Press(id) => (Some(id.clone()), None, pressable(button.style)),
+        ButtonTarget::Press(press) => {
+            let style = pressable(button.style);
+            (Some(press.to_string()), None, style)
+        }
         ButtonTarget::Link(url) => (None, Some(url.clone()), Style::Link),
     };
     Component::Button(ButtonComponent {
@@ -256,6 +261,7 @@ pub(super) fn units(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shanty_core::view::{Listed, Listing};
 
     fn card(texts: &[&str], buttons: Vec<Button>) -> Card {
         Card {
@@ -269,9 +275,15 @@ mod tests {
     fn press(label: &str, id: &str) -> Button {
         Button {
             label: label.to_owned(),
-            target: ButtonTarget::Press(id.to_owned()),
+            target: ButtonTarget::Press(page_of(id)),
             style: ButtonStyle::Danger,
         }
+    }
+
+    /// Its id is `v1:hosts:0:=` and the selector, however long that is.
+    fn page_of(selector: &str) -> Press {
+        let hosts = Listed::Selector(selector.to_owned());
+        Press::Page(Listing { page: 0, hosts })
     }
 
     fn link(url: &str) -> Button {
@@ -286,7 +298,7 @@ mod tests {
     fn a_card_is_one_container_with_texts_and_a_row() {
         let card = card(
             &["### #1", "body"],
-            vec![press("Cancel", "v1:cancel:x"), link("https://x.example/")],
+            vec![press("Turn", "x"), link("https://x.example/")],
         );
         let json = serde_json::to_value(components(&card).unwrap()).unwrap();
         assert_eq!(
@@ -295,7 +307,7 @@ mod tests {
                 { "type": 10, "content": "### #1" },
                 { "type": 10, "content": "body" },
                 { "type": 1, "components": [
-                    { "type": 2, "custom_id": "v1:cancel:x", "label": "Cancel", "style": 4 },
+                    { "type": 2, "custom_id": "v1:hosts:0:=x", "label": "Turn", "style": 4 },
                     { "type": 2, "url": "https://x.example/", "label": "Open", "style": 5 },
                 ]},
             ]}])
@@ -306,7 +318,7 @@ mod tests {
     fn a_menu_is_a_row_of_its_own_and_keeps_discords_limits() {
         let with = |id: &str, options: Vec<(String, String)>| {
             let menu = Menu {
-                custom_id: id.to_owned(),
+                press: page_of(id),
                 placeholder: "Pick".to_owned(),
                 options,
             };
@@ -316,25 +328,22 @@ mod tests {
             })
         };
         let option = |n: usize| (format!("v{n}"), format!("label {n}"));
-        let json = serde_json::to_value(with("v1:x", vec![option(1)]).unwrap()).unwrap();
+        let json = serde_json::to_value(with("x", vec![option(1)]).unwrap()).unwrap();
         assert_eq!(
             json[0]["components"][1],
             serde_json::json!({ "type": 1, "components": [{
-                "type": 3, "custom_id": "v1:x", "disabled": false, "placeholder": "Pick",
+                "type": 3, "custom_id": "v1:hosts:0:=x", "disabled": false, "placeholder": "Pick",
                 "options": [{ "default": false, "label": "label 1", "value": "v1" }],
             }]})
         );
         let refused = |id: &str, options, error| assert_eq!(with(id, options), Err(error));
-        refused("v1:x", vec![], CardError::Options(0));
+        refused("x", vec![], CardError::Options(0));
+        refused("x", (0..26).map(option).collect(), CardError::Options(26));
+        refused("x", vec![option(1), option(1)], CardError::Twice);
+        let long = "x".repeat(89);
+        refused(&long, vec![option(1)], CardError::CustomId(101));
         refused(
-            "v1:x",
-            (0..26).map(option).collect(),
-            CardError::Options(26),
-        );
-        refused("v1:x", vec![option(1), option(1)], CardError::Twice);
-        refused("", vec![option(1)], CardError::CustomId(0));
-        refused(
-            "v1:x",
+            "x",
             vec![("v".into(), "l".repeat(101))],
             CardError::Label(101),
         );
@@ -369,10 +378,9 @@ mod tests {
         );
         check(&["x"], vec![press("", "a")], CardError::Label(0));
         check(&["x"], vec![press(&long[..81], "a")], CardError::Label(81));
-        check(&["x"], vec![press("a", "")], CardError::CustomId(0));
         check(
             &["x"],
-            vec![press("a", &long[..101])],
+            vec![press("a", &long[..89])],
             CardError::CustomId(101),
         );
         check(

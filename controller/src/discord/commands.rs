@@ -10,12 +10,10 @@ use twilight_model::application::interaction::InteractionContextType;
 use twilight_model::id::Id;
 use twilight_model::oauth::ApplicationIntegrationType;
 
-pub use asked::{Asked, Asker, HearError, Heard, Verb, hear};
-pub use listing::{Listing, Of};
+pub use asked::{Asked, HearError, Heard, Invocation, hear};
 
 mod agent;
 mod asked;
-mod listing;
 
 /// Names of commands and options, shared by what is registered and what is read.
 mod names {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
+use shanty_core::ask::Snapshot;
 use shanty_core::ids::RunId;
 use shanty_core::limits;
 use shanty_core::outbox::{Block, Lane, Outbox, Urgency};
@@ -23,7 +24,6 @@ use tokio_stream::wrappers::WatchStream;
 
 use super::Edge;
 use crate::clock::now_ms;
-use crate::hub::Snapshot;
 use crate::store::{StoreError, Stored};
 use cursor::Cursor;
 use lane::{Done, Flight};
@@ -69,7 +69,7 @@ async fn show(
     publisher: impl FnOnce(watch::Receiver<Arc<Snapshot>>) -> Publisher,
 ) {
     match edge.hub.watch(run).await {
-        Ok(watch) => {
+        Ok(Some(watch)) => {
             let publisher = publisher(watch);
             edge.spawner.spawn(async move {
                 if let Err(error) = publisher.run().await {
@@ -77,6 +77,7 @@ async fn show(
                 }
             });
         }
+        Ok(None) => tracing::error!(run.id = %run, "a run cannot be shown: there is none"),
         Err(refusal) => tracing::error!(run.id = %run, "a run cannot be shown: {refusal}"),
     }
 }
@@ -134,7 +135,7 @@ impl Publisher {
         guild: Option<u64>,
         posted: Posted,
     ) -> Self {
-        let run = watch.borrow().run.clone();
+        let run = Arc::clone(&watch.borrow().run);
         let mut outbox = Outbox::new(run.accepted_ms);
         if let Some((message, digest)) = posted.card {
             outbox.exists(Block::Card, message, digest);
@@ -372,7 +373,7 @@ impl Publisher {
 
 /// Who is mentioned at the end of a run, when it was long enough for people to have looked away.
 fn mention_of(run: &Run) -> Option<u64> {
-    let Principal::Discord(user) = run.spec.by else {
+    let Principal::Discord(user) = run.spec.origin.principal() else {
         return None;
     };
     let shanty_core::run::Phase::Closed { at_ms } = run.phase else {

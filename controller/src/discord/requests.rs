@@ -5,7 +5,7 @@
 
 use hyper::Method;
 use shanty_core::limits::{CHOICES_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX};
-use shanty_core::view::Card;
+use shanty_core::view::{Audience, Card};
 use thiserror::Error;
 use twilight_http::Client;
 use twilight_http::request::{Request, TryIntoRequest};
@@ -24,7 +24,7 @@ use super::call::{Body, Call, Repeat, Route};
 use super::cards::{self, CardError, units};
 use body::{Mentions, Place};
 
-pub use content::{Audience, Content, File, NewMessage, Nonce, ReplyTo, Sound};
+pub use content::{Content, File, NewMessage, Nonce, ReplyTo, Sound};
 use content::{check_text, path_safe};
 
 mod body;

@@ -1,17 +1,16 @@
 //! When each host was last seen, kept beside the journal: a restart must not make hosts that were there yesterday look as if they had
 //! never been. It decides nothing, so it may be a minute old after a crash.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use prost::Message as _;
+use shanty_core::fleet::Fleet;
 use shanty_core::ids::AgentId;
 use shanty_proto::v1;
 use tokio::sync::watch;
 
 use super::Hub;
-use super::fleet::Presence;
 use crate::store::{Journal, StoreError};
 
 const KEY: &str = "last_seen";
@@ -39,10 +38,11 @@ impl Hub {
 
     /// Notes who was seen when.
     pub(super) fn note_seen(&self) {
-        let seen = self.presence.iter().map(|(agent, presence)| v1::Seen {
+        let fleet = &self.machine.known().fleet;
+        let seen = fleet.iter().map(|(agent, presence)| v1::Seen {
             agent: agent.as_bytes().to_vec(),
-            seen_ms: presence.last_seen_ms(),
-            version: presence.version().to_owned(),
+            seen_ms: presence.heard_ms,
+            version: presence.version.clone(),
         });
         let note = v1::LastSeen {
             hosts: seen.collect(),
@@ -52,19 +52,19 @@ impl Hub {
 }
 
 /// What an earlier process noted; nothing when that cannot be read.
-pub(super) fn load(journal: &Journal) -> Result<HashMap<AgentId, Presence>, StoreError> {
+pub(super) fn load(journal: &Journal) -> Result<Fleet, StoreError> {
+    let mut fleet = Fleet::default();
     let Some(kept) = journal.kept(KEY)? else {
-        return Ok(HashMap::new());
+        return Ok(fleet);
     };
     let note = v1::LastSeen::decode(kept.as_slice()).unwrap_or_default();
-    let presence = |seen: v1::Seen| {
-        let agent = <[u8; 16]>::try_from(seen.agent.as_slice()).ok()?;
-        Some((
-            AgentId::from_bytes(agent),
-            Presence::was(seen.seen_ms, seen.version),
-        ))
-    };
-    Ok(note.hosts.into_iter().filter_map(presence).collect())
+    for seen in note.hosts {
+        if let Ok(agent) = <[u8; 16]>::try_from(seen.agent.as_slice()) {
+            let presence = fleet.entry(AgentId::from_bytes(agent));
+            (presence.heard_ms, presence.version) = (seen.seen_ms, seen.version);
+        }
+    }
+    Ok(fleet)
 }
 
 /// Keeps each note until the hub is gone.

@@ -20,7 +20,7 @@ const QUEUE_MAX: usize = 16_384;
 
 /// One append and who waits for it.
 struct Append {
-    record: Vec<u8>,
+    records: Vec<Vec<u8>>,
     done: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -54,11 +54,14 @@ impl Journal {
         ))
     }
 
-    /// Appends a record; what comes back answers once it is committed. Appends are committed in the order of these calls.
-    pub fn append(&self, record: &Record) -> oneshot::Receiver<Result<(), StoreError>> {
+    /// Appends records, all or none; what comes back answers once they are committed. Appends are committed in the order of these calls.
+    pub fn append(&self, records: &[Record]) -> oneshot::Receiver<Result<(), StoreError>> {
         let (done, answer) = oneshot::channel();
         let append = Append {
-            record: record_to_wire(record).encode_to_vec(),
+            records: records
+                .iter()
+                .map(|record| record_to_wire(record).encode_to_vec())
+                .collect(),
             done,
         };
         if let Err(refused) = self.tx.try_send(append) {
@@ -157,7 +160,9 @@ fn commit(connection: &mut Connection, batch: &[Append]) -> Result<(), StoreErro
     {
         let mut insert = transaction.prepare_cached("INSERT INTO journal (record) VALUES (?1)")?;
         for append in batch {
-            insert.execute([&append.record])?;
+            for record in &append.records {
+                insert.execute([record])?;
+            }
         }
     }
     transaction.commit()?;
@@ -168,17 +173,14 @@ fn commit(connection: &mut Connection, batch: &[Append]) -> Result<(), StoreErro
 mod tests {
     use super::*;
     use shanty_core::journal::Kind;
-    use shanty_core::principal::Principal;
+    use shanty_core::principal::Actor;
 
     fn hold(at_ms: u64) -> Record {
-        let by = Principal::Local("root".into());
+        let user = "root".to_owned();
         Record {
             at_ms,
-            kind: Kind::Hold {
-                on: true,
-                by,
-                place: None,
-            },
+            actor: Actor::Socket { user },
+            kind: Kind::Hold { on: true },
         }
     }
 
@@ -187,7 +189,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("shanty.db");
         let (journal, thread) = Journal::open(&path).unwrap();
-        let answers: Vec<_> = (0..50).map(|at| journal.append(&hold(at))).collect();
+        let answers: Vec<_> = (0..50).map(|at| journal.append(&[hold(at)])).collect();
         for answer in answers {
             answer.blocking_recv().unwrap().unwrap();
         }

@@ -5,18 +5,17 @@
 
 use std::collections::BTreeMap;
 
+use crate::ask::{SavedGroup, TokenRequest};
 use crate::ids::{AgentId, HostName, Labels, is_word};
 use crate::limits;
 use crate::policy::Verb;
-use crate::principal::{Asker, Principal};
 use crate::refusal::{Code, Refusal};
 use crate::selector::{Evaluator, GROUPS_DEPTH_MAX, Group, Host, Scope, Selector};
 use crate::text::{self, count};
 
-use super::{
-    Context, authenticate, bad_selector, known, named, permit, require_any, sees_all, visible,
-    with_scope,
-};
+use super::caller::Caller;
+use super::hosts::{self, bad_selector, known, named, permit, sees_all};
+use super::{Context, Relabelled, look};
 
 /// A change of labels: `role=web old-` as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,21 +24,6 @@ pub struct LabelChange {
     pub set: Labels,
     /// Removed.
     pub remove: Vec<String>,
-}
-
-/// A saved group, as somebody may see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupRow {
-    /// Its name, without `@`.
-    pub name: String,
-    /// What it stands for; nothing when the asker may not see every host.
-    pub selector: Option<String>,
-    /// How many hosts of it the asker may see; nothing when too much would have to be tried to count them all.
-    pub hosts: Option<usize>,
-    /// Who saved it last.
-    pub by: Principal,
-    /// When, milliseconds since the Unix epoch.
-    pub saved_ms: u64,
 }
 
 impl LabelChange {
@@ -86,25 +70,19 @@ impl LabelChange {
     }
 }
 
-/// Asks to change the labels of hosts; gives each host that changes with all its labels from then on. `asked` has labels that were
-/// asked for and are not recorded yet.
-///
-/// # Errors
-/// The refusal to show.
-pub fn admit_labels(
+/// Asks to change the labels of hosts; gives each host that changes with all its labels from then on.
+pub(super) fn labels(
     ctx: &Context<'_>,
-    asker: &Asker,
+    caller: &Caller<'_>,
     on: &str,
     change: &LabelChange,
-    asked: &BTreeMap<AgentId, Labels>,
-) -> Result<Vec<(AgentId, HostName, Labels)>, Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::Manage)?;
-    let hosts = known(ctx, asker, &[Verb::Manage]);
-    let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
+) -> Result<Vec<Relabelled>, Refusal> {
+    let hosts = known(ctx, caller, &[Verb::Manage]);
+    let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
     let mut changed: Vec<(&Host<'_>, Labels)> = Vec::new();
     for &host in &named.hosts {
-        let now = asked.get(&host.id).unwrap_or(host.labels);
+        // What was asked just before may not be recorded yet.
+        let now = ctx.under_way.labels.get(&host.id).unwrap_or(host.labels);
         let labels = changed_labels(now, change);
         if labels.iter().count() > limits::LABELS_MAX {
             return Err(Refusal::new(
@@ -128,7 +106,7 @@ pub fn admit_labels(
             "Look at them with /hosts.",
         ));
     }
-    may_become(ctx, asker, &changed)?;
+    may_become(ctx, caller, &changed)?;
     let change = |(host, labels): (&Host<'_>, Labels)| (host.id, host.name.clone(), labels);
     Ok(changed.into_iter().map(change).collect())
 }
@@ -137,7 +115,7 @@ pub fn admit_labels(
 /// manages hosts could give themselves every other right on them. Only who manages every host may do that.
 fn may_become(
     ctx: &Context<'_>,
-    asker: &Asker,
+    caller: &Caller<'_>,
     changed: &[(&Host<'_>, Labels)],
 ) -> Result<(), Refusal> {
     let becoming: Vec<Host<'_>> = changed
@@ -149,20 +127,20 @@ fn may_become(
         .map(|(host, _)| *host)
         .chain(&becoming)
         .collect();
-    if permit(ctx, asker, Verb::Manage, &both).is_err() {
+    if permit(ctx, caller, Verb::Manage, &both).is_err() {
         return Err(Refusal::new(
             Code::Denied,
             "With these labels a host would leave what your grant covers. No label was changed.",
             "Ask somebody whose grant covers the hosts as they are and as they would be.",
         ));
     }
-    let moves = ctx.policy.grants.iter().any(|grant| {
+    let moves = ctx.settings.policy.grants.iter().any(|grant| {
         changed
             .iter()
             .zip(&becoming)
             .any(|((host, _), then)| grant.hosts.contains(host) != grant.hosts.contains(then))
     });
-    if moves && !manages_all(ctx, asker) {
+    if moves && !manages_all(ctx, caller) {
         return Err(Refusal::new(
             Code::Denied,
             "These labels would decide which grants are for a host. No label was changed.",
@@ -173,9 +151,9 @@ fn may_become(
 }
 
 /// Whether one grant lets somebody manage every host.
-fn manages_all(ctx: &Context<'_>, asker: &Asker) -> bool {
-    let hosts = super::hosts(ctx);
-    permit(ctx, asker, Verb::Manage, &hosts.iter().collect::<Vec<_>>()).is_ok()
+fn manages_all(ctx: &Context<'_>, caller: &Caller<'_>) -> bool {
+    let hosts = hosts::hosts(ctx);
+    permit(ctx, caller, Verb::Manage, &hosts.iter().collect::<Vec<_>>()).is_ok()
 }
 
 fn changed_labels(now: &Labels, change: &LabelChange) -> Labels {
@@ -190,36 +168,26 @@ fn changed_labels(now: &Labels, change: &LabelChange) -> Labels {
 }
 
 /// Asks that hosts take no new runs, or take them again; gives those for which that is new.
-///
-/// # Errors
-/// The refusal to show.
-pub fn admit_drain(
+pub(super) fn drain(
     ctx: &Context<'_>,
-    asker: &Asker,
+    caller: &Caller<'_>,
     on: &str,
     drain: bool,
 ) -> Result<Vec<(AgentId, HostName)>, Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::Manage)?;
-    let hosts = known(ctx, asker, &[Verb::Manage]);
-    let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
+    let hosts = known(ctx, caller, &[Verb::Manage]);
+    let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
     let new = named.hosts.iter().filter(|host| host.draining != drain);
     Ok(new.map(|host| (host.id, host.name.clone())).collect())
 }
 
 /// Asks to save a selector under a name; gives the name without `@`, what it will stand for, and how many hosts that is. It must stand for
 /// hosts now, all of which a grant covers, as must what the name stood for.
-///
-/// # Errors
-/// The refusal to show.
-pub fn admit_group_save(
+pub(super) fn save_group(
     ctx: &Context<'_>,
-    asker: &Asker,
+    caller: &Caller<'_>,
     name: &str,
     on: &str,
-) -> Result<(String, Selector, usize), Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::Manage)?;
+) -> Result<SavedGroup, Refusal> {
     let name = group_name(name)?;
     let selector =
         Selector::parse_for_group(on).map_err(|errors| bad_selector(on, Verb::Manage, &errors))?;
@@ -234,11 +202,11 @@ pub fn admit_group_save(
             "Remove one first.",
         ));
     }
-    may_change(ctx, asker, name)?;
-    let hosts = known(ctx, asker, &[Verb::Manage]);
-    let named = named(ctx, asker, Verb::Manage, on, &hosts)?;
+    may_change(ctx, caller, name)?;
+    let hosts = known(ctx, caller, &[Verb::Manage]);
+    let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
     if let Some(way) = circle(groups, name, &selector) {
-        let told = match sees_all(ctx, asker) {
+        let told = match sees_all(ctx, caller) {
             true => format!(": {way}"),
             false => String::new(),
         };
@@ -257,24 +225,27 @@ pub fn admit_group_save(
             "Write what `@…` stands for instead of its name.",
         ));
     }
-    Ok((name.to_owned(), selector, named.hosts.len()))
+    Ok(SavedGroup {
+        name: name.to_owned(),
+        selector,
+        hosts: named.hosts.len(),
+    })
 }
 
 /// Asks to remove a saved group; gives its name without `@`. One that others are made of stays.
-///
-/// # Errors
-/// The refusal to show.
-pub fn admit_group_remove(ctx: &Context<'_>, asker: &Asker, name: &str) -> Result<String, Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::Manage)?;
+pub(super) fn remove_group(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    name: &str,
+) -> Result<String, Refusal> {
     let name = group_name(name)?;
     if !ctx.state.groups.contains_key(name) {
         return Err(no_group(name));
     }
-    if let Err(denied) = may_change(ctx, asker, name) {
+    if let Err(denied) = may_change(ctx, caller, name) {
         // One of hosts that the asker may not see is to them as one that does not exist.
-        let seen =
-            admit_groups(ctx, asker).is_ok_and(|rows| rows.iter().any(|row| row.name == name));
+        let rows = look::group_rows(ctx, caller);
+        let seen = rows.iter().any(|row| row.name == name);
         return Err(if seen { denied } else { no_group(name) });
     }
     let holders = ctx.state.groups.iter();
@@ -285,7 +256,7 @@ pub fn admit_group_remove(ctx: &Context<'_>, asker: &Asker, name: &str) -> Resul
     if holders.is_empty() {
         return Ok(name.to_owned());
     }
-    let holders = match sees_all(ctx, asker) {
+    let holders = match sees_all(ctx, caller) {
         true => holders.join(", "),
         false => count(holders.len(), "other group"),
     };
@@ -296,29 +267,42 @@ pub fn admit_group_remove(ctx: &Context<'_>, asker: &Asker, name: &str) -> Resul
     ))
 }
 
-/// Saved groups that have hosts which the asker may see.
-///
-/// # Errors
-/// The refusal to show.
-pub fn admit_groups(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<GroupRow>, Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::View)?;
-    let readable = sees_all(ctx, asker);
-    let visible = visible(ctx, asker, super::hosts(ctx));
-    Ok(with_scope(ctx, asker, |scope| {
-        let mut evaluator = Evaluator::new(&visible, scope);
-        let row = |(name, group): (&String, &Group)| {
-            let hosts = evaluator.count(&group.selector);
-            (readable || hosts > Some(0)).then(|| GroupRow {
-                name: name.clone(),
-                selector: readable.then(|| group.selector.to_string()),
-                hosts,
-                by: group.by.clone(),
-                saved_ms: group.saved_ms,
-            })
-        };
-        ctx.state.groups.iter().filter_map(row).collect()
-    }))
+/// Asks to remove a host for good.
+pub(super) fn remove_host(ctx: &Context<'_>, name: &str) -> Result<(AgentId, HostName), Refusal> {
+    let found = ctx.state.host_named(name);
+    let found = found.map(|(agent, host)| (agent, host.enrolment.name.clone()));
+    found.ok_or_else(|| {
+        let shown = text::shown(name, 80);
+        let what = format!("There is no host named {shown}.");
+        Refusal::new(Code::NotFound, what, "`shanty hosts` shows all.")
+    })
+}
+
+/// Asks for a join token; gives until when it would be good, milliseconds since the Unix epoch.
+pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<u64, Refusal> {
+    if !(1..=limits::TOKEN_USES_MAX).contains(&token.uses_max) {
+        let what = format!("A token takes 1 to {} uses.", limits::TOKEN_USES_MAX);
+        return Err(Refusal::new(Code::TooLong, what, ""));
+    }
+    if !(1_000..=limits::TOKEN_MS.1).contains(&token.ttl_ms) {
+        let what = "A token lives from 1s to 7d.";
+        let next = "Write for example `30m`.";
+        return Err(Refusal::new(Code::Duration, what, next));
+    }
+    Ok(ctx.now_ms.saturating_add(token.ttl_ms))
+}
+
+/// Asks to void a join token.
+pub(super) fn revoke_token(ctx: &Context<'_>, id: &str) -> Result<String, Refusal> {
+    if ctx.state.tokens.contains_key(id) {
+        return Ok(id.to_owned());
+    }
+    let next = "`shanty token list` shows the ids of all.";
+    Err(Refusal::new(
+        Code::NotFound,
+        "There is no such token.",
+        next,
+    ))
 }
 
 fn group_name(name: &str) -> Result<&str, Refusal> {
@@ -344,24 +328,24 @@ fn no_group(name: &str) -> Refusal {
 
 /// Whoever changes a group changes what others mean by its name. Who manages every host may; another only when a grant covers every host
 /// that it stands for, and either its hosts are the same at every moment and to everybody, or they saved it themselves.
-fn may_change(ctx: &Context<'_>, asker: &Asker, name: &str) -> Result<(), Refusal> {
+fn may_change(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<(), Refusal> {
     let Some(group) = ctx.state.groups.get(name) else {
         return Ok(());
     };
-    if manages_all(ctx, asker) {
+    if manages_all(ctx, caller) {
         return Ok(());
     }
-    let own = group.by == asker.principal();
+    let own = group.by == caller.principal();
     let lasting = group.selector.is_lasting(&ctx.state.groups);
-    let hosts = super::hosts(ctx);
+    let hosts = hosts::hosts(ctx);
     let scope = Scope {
         groups: &ctx.state.groups,
         run: &|number| ctx.state.run_numbered(number),
-        agent_version: ctx.agent_version,
+        agent_version: &ctx.settings.agent_version,
         ..Scope::empty()
     };
     let members = Evaluator::new(&hosts, scope).hosts(&group.selector);
-    let covered = permit(ctx, asker, Verb::Manage, &members).is_ok();
+    let covered = permit(ctx, caller, Verb::Manage, &members).is_ok();
     if covered && (own || lasting && !members.is_empty()) {
         return Ok(());
     }

@@ -2,86 +2,36 @@
 //!
 //! What is shown is fixed: the hosts, which of them were away, the command. A press runs exactly that, or nothing.
 
+use crate::ask::{Confirm, RunRequest};
 use crate::ids::{HostName, RunId};
-use crate::journal::Preview;
+use crate::journal::{Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
-use crate::principal::Asker;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Away, Offline, Phase, Spec, Target};
+use crate::run::{Away, Offline, Phase, Spec, Strategy, Target, What};
 use crate::selector::Host;
 use crate::text::count;
 
-use super::{Context, Named, as_host, authenticate, check, folded, named, permit, require_any};
-
-/// A command that somebody wants to run, as typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunRequest {
-    /// The selector.
-    pub on: String,
-    /// The text for `/bin/sh -c`.
-    pub command: String,
-    /// A duration such as `90s`; nothing means the default.
-    pub timeout: Option<String>,
-    /// The user to run as; nothing means each agent's own.
-    pub run_as: Option<String>,
-    /// What becomes of hosts that are away: `fail`, `skip`, `queue` or `queue:2h`; nothing means that a person is asked.
-    pub offline: Option<String>,
-}
+use super::caller::Caller;
+use super::hosts::{Named, as_host, folded, known, named, permit};
+use super::{Context, check};
 
 /// A run that may happen: exactly this, on exactly these hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The selector as typed.
-    pub selector: String,
-    /// The command, with line ends made plain.
-    pub command: String,
-    /// The user to run as.
-    pub run_as: Option<String>,
-    /// Milliseconds.
-    pub timeout_ms: u64,
-    /// The frozen set, sorted by id.
-    pub targets: Vec<Target>,
-    /// SHA-256 over the ids.
-    pub digest: [u8; 32],
-    /// The grant that allows it; nothing for the command line.
-    pub grant: Option<String>,
-    /// What a `pick:` of the selector drew by; nothing without one.
-    pub seed: Option<u64>,
-    /// What becomes of hosts that are away.
-    pub offline: Offline,
+    /// The run.
+    pub spec: Spec,
     /// Why the person must see it first; empty when it may run as it is.
-    pub asks: Vec<Ask>,
+    pub cautions: Vec<Caution>,
     /// Hosts that an exclusion removed and that the asker may see, for whoever is shown it.
     pub excluded: Vec<HostName>,
     /// Names of ranges that no host has.
     pub absent: Vec<String>,
 }
 
-impl Plan {
-    /// What is recorded of it, under an id that was drawn for it.
-    #[must_use]
-    pub fn into_spec(self, id: RunId, asker: &Asker) -> Spec {
-        Spec {
-            id,
-            by: asker.principal(),
-            place: asker.place(),
-            selector: self.selector,
-            command: self.command,
-            run_as: self.run_as,
-            timeout_ms: self.timeout_ms,
-            targets: self.targets,
-            digest: self.digest,
-            grant: self.grant,
-            seed: self.seed,
-            offline: self.offline,
-        }
-    }
-}
-
 /// Why somebody is asked before anything runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum Caution {
     /// `all` was named.
     Every,
     /// More hosts than this.
@@ -90,36 +40,24 @@ pub enum Ask {
     Away,
 }
 
-/// What somebody chose who was shown a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confirm {
-    /// Run it as it was asked for.
-    AsAsked,
-    /// Leave those out that were away.
-    OnlineOnly,
-    /// Wait for those that were away, for [`limits::QUEUE_MS`].
-    Queue,
-}
-
 /// Asks for a run.
-///
-/// # Errors
-/// The refusal to show, which says what to do next.
-pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::Run)?;
+pub(super) fn admit(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    request: &RunRequest,
+) -> Result<Plan, Refusal> {
     not_on_hold(ctx)?;
     let command = check::command(&request.command)?;
     let timeout_ms = check::timeout(request.timeout.as_deref())?;
     let run_as = check::run_as(request.run_as.as_deref())?;
     let offline = check::offline(request.offline.as_deref())?;
 
-    let hosts = super::known(ctx, asker, &[Verb::Run]);
+    let hosts = known(ctx, caller, &[Verb::Run]);
     let Named {
         resolution,
         hosts: named,
-        grant,
-    } = named(ctx, asker, Verb::Run, &request.on, &hosts)?;
+        origin,
+    } = named(ctx, caller, Verb::Run, &request.on, &hosts)?;
     let mut targets: Vec<Target> = named
         .iter()
         .map(|host| Target {
@@ -135,55 +73,73 @@ pub fn admit_run(ctx: &Context<'_>, asker: &Asker, request: &RunRequest) -> Resu
     let excluded = hosts
         .iter()
         .filter(|host| resolution.excluded.binary_search(&host.id).is_ok());
-    let any_away = targets.iter().any(|target| target.away.is_some());
-    let asks = match asker {
-        Asker::Local { .. } => Vec::new(),
-        Asker::Discord { .. } => [
-            resolution.every.then_some(Ask::Every),
-            (targets.len() > ctx.confirm_hosts).then_some(Ask::Many(ctx.confirm_hosts)),
-            (any_away && offline.is_none()).then_some(Ask::Away),
-        ]
-        .into_iter()
-        .flatten()
-        .collect(),
+    let cautions = match caller {
+        Caller::Socket { .. } => Vec::new(),
+        Caller::Person { .. } => cautions(ctx, resolution.every, &targets, offline),
     };
     Ok(Plan {
-        selector: request.on.trim().to_owned(),
-        command,
-        run_as,
-        timeout_ms,
-        digest: resolution.digest,
-        grant,
-        seed: resolution.drawn.then_some(ctx.seed),
-        offline: offline.unwrap_or(Offline::Fail),
-        asks,
+        cautions,
         excluded: excluded.map(|host| host.name.clone()).collect(),
         absent: resolution.absent,
-        targets,
+        spec: Spec {
+            id: ctx.fresh.run(),
+            origin,
+            what: What::Shell(command),
+            selector: request.on.trim().to_owned(),
+            run_as,
+            timeout_ms,
+            targets,
+            digest: resolution.digest,
+            seed: resolution.drawn.then_some(ctx.fresh.seed()),
+            strategy: Strategy {
+                offline: offline.unwrap_or(Offline::Fail),
+            },
+        },
     })
+}
+
+fn cautions(
+    ctx: &Context<'_>,
+    every: bool,
+    targets: &[Target],
+    offline: Option<Offline>,
+) -> Vec<Caution> {
+    let max = ctx.settings.confirm_hosts;
+    let any_away = targets.iter().any(|target| target.away.is_some());
+    let all = [
+        every.then_some(Caution::Every),
+        (targets.len() > max).then_some(Caution::Many(max)),
+        (any_away && offline.is_none()).then_some(Caution::Away),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// Confirms a run that the asker was shown: it runs on the hosts that were shown, whoever has come and gone since. Everything but the
 /// set of hosts is decided anew.
-///
-/// # Errors
-/// The refusal to show. Nothing is run.
-pub fn admit_preview(
+pub(super) fn confirm(
     ctx: &Context<'_>,
-    asker: &Asker,
+    caller: &Caller<'_>,
     id: RunId,
     choice: Confirm,
-    now_ms: u64,
 ) -> Result<Spec, Refusal> {
-    authenticate(ctx, asker)?;
-    require_any(ctx, asker, Verb::Run)?;
-    let preview = own_preview(ctx, asker, id)?;
-    if now_ms > preview.at_ms.saturating_add(limits::PREVIEW_MS) {
+    let proposal = own_proposal(ctx, caller, id)?;
+    if ctx.under_way.accepted.contains(&id) {
+        let what = "This is being confirmed already. Nothing was run twice.";
+        let next = "Its card is about to come.";
+        return Err(Refusal::new(Code::Stale, what, next));
+    }
+    if ctx.under_way.given_up.contains(&id) {
+        let what = "This was taken back. Nothing was run.";
+        let next = "Type the command again.";
+        return Err(Refusal::new(Code::Stale, what, next));
+    }
+    if ctx.now_ms > proposal.until_ms {
         return Err(gone("It was shown too long ago to be confirmed now."));
     }
     not_on_hold(ctx)?;
-    let mut hosts = Vec::with_capacity(preview.spec.targets.len());
-    for target in &preview.spec.targets {
+    let shown = &proposal.spec;
+    let mut hosts = Vec::with_capacity(shown.targets.len());
+    for target in &shown.targets {
         match ctx.state.hosts.get(&target.agent) {
             Some(entry) if !entry.revoked => hosts.push(as_host(ctx, target.agent, entry)),
             Some(_) | None => {
@@ -193,9 +149,9 @@ pub fn admit_preview(
         }
     }
     let all: Vec<&Host<'_>> = hosts.iter().collect();
-    let grant = permit(ctx, asker, Verb::Run, &all)?;
+    let origin = permit(ctx, caller, Verb::Run, &all)?;
     let offline = match choice {
-        Confirm::AsAsked => preview.spec.offline,
+        Confirm::AsAsked => shown.strategy.offline,
         Confirm::OnlineOnly => Offline::Skip,
         Confirm::Queue => Offline::Queue {
             for_ms: limits::QUEUE_MS.1,
@@ -204,7 +160,7 @@ pub fn admit_preview(
     let left_out = |target: &Target| offline == Offline::Skip && target.away.is_some();
     let counted: Vec<&Host<'_>> = hosts
         .iter()
-        .zip(&preview.spec.targets)
+        .zip(&shown.targets)
         .filter(|(_, target)| !left_out(target))
         .map(|(host, _)| host)
         .collect();
@@ -212,30 +168,45 @@ pub fn admit_preview(
         some_ready(&counted)?;
     }
     Ok(Spec {
-        place: asker.place(),
-        grant,
-        offline,
-        ..preview.spec.clone()
+        origin,
+        strategy: Strategy { offline },
+        ..shown.clone()
     })
 }
 
-/// What the asker was shown, while it waits for their word.
-///
-/// # Errors
-/// It is not theirs, or there is none any more.
-pub fn own_preview<'a>(
-    ctx: &Context<'a>,
-    asker: &Asker,
+/// Takes back a run that the asker was shown.
+pub(super) fn take_back(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
     id: RunId,
-) -> Result<&'a Preview, Refusal> {
-    if let Some(preview) = ctx.state.previews.get(&id) {
-        return match preview.spec.by == asker.principal() {
-            true => Ok(preview),
+) -> Result<RunId, Refusal> {
+    own_proposal(ctx, caller, id)?;
+    if ctx.under_way.accepted.contains(&id) {
+        let what = "This is being confirmed already.";
+        let next = "Stop it with the button on its card.";
+        return Err(Refusal::new(Code::Stale, what, next));
+    }
+    Ok(id)
+}
+
+/// What the asker was shown, while it waits for their word.
+fn own_proposal<'a>(
+    ctx: &Context<'a>,
+    caller: &Caller<'_>,
+    id: RunId,
+) -> Result<&'a Proposal, Refusal> {
+    let principal = caller.principal();
+    if let Some(proposal) = ctx.state.proposals.get(&id) {
+        let own = match proposal.needs {
+            Needs::OwnWord => proposal.spec.origin.principal() == principal,
+        };
+        return match own {
+            true => Ok(proposal),
             false => Err(gone("It was shown to somebody else.")),
         };
     }
-    match ctx.state.runs.get(&id) {
-        Some(run) if run.spec.by != asker.principal() => {
+    match ctx.state.run_of(id) {
+        Some(run) if run.spec.origin.principal() != principal => {
             Err(gone("This preview is not open any more."))
         }
         Some(run) if matches!(run.phase, Phase::Expired(_)) => {
@@ -314,7 +285,7 @@ fn some_ready(hosts: &[&Host<'_>]) -> Result<(), Refusal> {
     ))
 }
 
-impl Ask {
+impl Caution {
     /// As the preview says it.
     #[must_use]
     pub fn text(self) -> String {

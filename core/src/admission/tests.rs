@@ -1,12 +1,21 @@
 //! Who is let in, to what, and what the others are told.
 
+use super::caller::denied;
+use super::hosts::covers_run;
 use super::*;
-use crate::ids::Labels;
-use crate::journal::{Enrolment, Kind, Record};
-use crate::limits;
-use crate::policy::Grant;
-use crate::principal::Principal;
+use crate::ask::Right;
+use crate::ask::{Confirm, RunRequest, Which};
+use crate::fleet::Fleet;
+use crate::fleet::Link;
+use crate::ids::RunNumber;
+use crate::journal::Enrolment;
+use crate::journal::{Kind, Record, State};
+use crate::policy::{Grant, Policy, Verb};
+use crate::principal::Actor;
+use crate::run::{Origin, Target};
+use crate::selector::Selector;
 
+mod every;
 mod inventory;
 mod preview;
 
@@ -20,14 +29,49 @@ fn agent(n: u8) -> AgentId {
     AgentId::from_bytes([n; 16])
 }
 
-/// web-01 and web-02 online, db-01 offline; operators may view and run on role=web in #ops.
-fn state() -> State {
-    let mut state = State::default();
-    for (n, name, labels) in [
-        (1, "web-01", "role=web"),
-        (2, "web-02", "role=web"),
-        (3, "db-01", "role=db"),
-    ] {
+/// What decisions rest on, and a moment.
+struct World {
+    state: State,
+    fleet: Fleet,
+    settings: Settings,
+    under_way: UnderWay,
+    now_ms: u64,
+}
+
+impl World {
+    /// web-01 and web-02 online, db-01 offline; operators may view and run on role=web in #ops.
+    fn new() -> Self {
+        let mut world = Self {
+            state: State::default(),
+            fleet: Fleet::default(),
+            settings: Settings {
+                policy: policy(),
+                guilds: vec![GUILD],
+                agent_version: "1.0.0".into(),
+                confirm_hosts: 10,
+                ..Settings::default()
+            },
+            under_way: UnderWay::default(),
+            now_ms: 1_000_000,
+        };
+        for (n, name, labels) in [
+            (1, "web-01", "role=web"),
+            (2, "web-02", "role=web"),
+            (3, "db-01", "role=db"),
+        ] {
+            world.enrol(n, name, labels);
+        }
+        world.online(&[1, 2]);
+        world
+    }
+
+    fn with_policy(policy: Policy) -> Self {
+        let mut world = Self::new();
+        world.settings.policy = policy;
+        world
+    }
+
+    fn enrol(&mut self, n: u8, name: &str, labels: &str) {
         let enrolment = Enrolment {
             agent: agent(n),
             name: name.parse().unwrap(),
@@ -36,12 +80,64 @@ fn state() -> State {
             key_sha256: [n; 32],
             leaf: vec![],
         };
-        state.apply(&Record {
-            at_ms: 1,
-            kind: Kind::Enrolled(enrolment),
-        });
+        self.record(1, Kind::Enrolled(enrolment));
     }
-    state
+
+    /// These hosts have a link, and no others.
+    fn online(&mut self, hosts: &[u8]) {
+        let hosts: Vec<AgentId> = hosts.iter().copied().map(agent).collect();
+        for known in self.state.hosts.keys() {
+            let link = hosts.contains(known).then(|| Link {
+                id: 1,
+                boot_id: "boot".into(),
+            });
+            self.fleet.entry(*known).link = link;
+            self.fleet.entry(*known).heard_ms = self.now_ms;
+        }
+    }
+
+    fn record(&mut self, at_ms: u64, kind: Kind) {
+        self.record_by(at_ms, local().actor(), kind);
+    }
+
+    fn record_by(&mut self, at_ms: u64, actor: Actor, kind: Kind) {
+        self.state.apply(&Record { at_ms, actor, kind });
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            state: &self.state,
+            fleet: &self.fleet,
+            settings: &self.settings,
+            under_way: &self.under_way,
+            fresh: Fresh::new([7; 16]),
+            now_ms: self.now_ms,
+        }
+    }
+
+    fn admit(&self, asker: &Asker, ask: &Ask) -> Result<Admitted, Refusal> {
+        admit(&self.context(), asker, ask)
+    }
+
+    fn plan(&self, asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
+        match self.admit(asker, &Ask::Run(request.clone()))? {
+            Admitted::Run(plan) => Ok(*plan),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn change(&self, asker: &Asker, ask: &Ask) -> Result<Change, Refusal> {
+        match self.admit(asker, ask)? {
+            Admitted::Change(change) => Ok(change),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn local() -> Asker {
+    Asker::Local {
+        user: "root".into(),
+    }
 }
 
 fn policy() -> Policy {
@@ -75,25 +171,7 @@ fn person(user: u64, roles: &[u64]) -> Asker {
 }
 
 fn ask(asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
-    let (state, policy) = (state(), policy());
-    let seen = |id: AgentId| online(id != agent(3));
-    let ctx = Context {
-        state: &state,
-        policy: &policy,
-        guilds: &[GUILD],
-        seen: &seen,
-        agent_version: "1.0.0",
-        seed: 5,
-        confirm_hosts: 10,
-    };
-    admit_run(&ctx, asker, request)
-}
-
-fn online(online: bool) -> Seen<'static> {
-    Seen {
-        online,
-        ..Seen::default()
-    }
+    World::new().plan(asker, request)
 }
 
 fn run(on: &str, command: &str) -> RunRequest {
@@ -114,14 +192,19 @@ fn code(result: Result<Plan, Refusal>) -> &'static str {
 #[test]
 fn a_grant_gives_exactly_what_it_says() {
     let plan = ask(&person(OPERATOR, &[9]), &run("role=web", "uptime")).unwrap();
-    assert_eq!(plan.grant.as_deref(), Some("web"));
+    let Origin::Chat { grant, user, place } = &plan.spec.origin else {
+        panic!("{plan:?}");
+    };
+    assert_eq!((grant.as_str(), *user), ("web", OPERATOR));
+    assert_eq!((place.guild, place.channel), (GUILD, OPS));
     let names: Vec<_> = plan
+        .spec
         .targets
         .iter()
         .map(|target| target.name.as_str())
         .collect();
     assert_eq!(names, ["web-01", "web-02"]);
-    assert_eq!(plan.timeout_ms, limits::TIMEOUT_MS_DEFAULT);
+    assert_eq!(plan.spec.timeout_ms, limits::TIMEOUT_MS_DEFAULT);
 
     let Asker::Discord {
         user,
@@ -147,10 +230,10 @@ fn a_grant_gives_exactly_what_it_says() {
         ask(&thread, &run("role=web", "uptime")).is_ok(),
         "threads inherit their channel"
     );
-    let local = Asker::Local {
-        user: "root".into(),
-    };
-    assert_eq!(ask(&local, &run("all", "uptime")).unwrap().targets.len(), 3);
+    let plan = ask(&local(), &run("all", "uptime")).unwrap();
+    assert_eq!(plan.spec.targets.len(), 3);
+    let user = "root".to_owned();
+    assert_eq!(plan.spec.origin, Origin::Socket { user });
 }
 
 #[test]
@@ -253,85 +336,42 @@ fn bad_commands_times_and_users_are_refused() {
 
 #[test]
 fn hold_and_absence_stop_a_run_before_it_is_one() {
-    let local = Asker::Local {
-        user: "root".into(),
-    };
-    assert_eq!(code(ask(&local, &run("db-01", "true"))), "E_ALL_OFFLINE");
-    let mut state = state();
-    let by = Principal::Local("root".into());
-    state.apply(&Record {
-        at_ms: 2,
-        kind: Kind::Hold {
-            on: true,
-            by,
-            place: None,
-        },
-    });
-    let policy = policy();
-    let seen = |_| online(true);
-    let ctx = Context {
-        state: &state,
-        policy: &policy,
-        guilds: &[GUILD],
-        seen: &seen,
-        agent_version: "1.0.0",
-        seed: 5,
-        confirm_hosts: 10,
-    };
-    assert_eq!(code(admit_run(&ctx, &local, &run("all", "true"))), "E_HOLD");
+    let mut world = World::new();
+    let refused = world.plan(&local(), &run("db-01", "true"));
+    assert_eq!(code(refused), "E_ALL_OFFLINE");
+    world.record(2, Kind::Hold { on: true });
+    world.online(&[1, 2, 3]);
+    let refused = world.plan(&local(), &run("all", "true"));
+    assert_eq!(code(refused), "E_HOLD");
 }
 
 #[test]
 fn completion_shows_only_what_may_be_used() {
-    let (state, policy) = (state(), policy());
-    let seen = |_| online(true);
-    let ctx = Context {
-        state: &state,
-        policy: &policy,
-        guilds: &[GUILD],
-        seen: &seen,
-        agent_version: "1.0.0",
-        seed: 5,
-        confirm_hosts: 10,
-    };
-    let ops = complete(&ctx, &person(OPERATOR, &[9]), "");
+    let mut world = World::new();
+    world.online(&[1, 2, 3]);
+    let ops = complete(&world.context(), &person(OPERATOR, &[9]), "");
     assert!(ops.iter().any(|choice| choice.value.contains("web")));
     assert!(
         !ops.iter().any(|choice| choice.label.contains("db")),
         "{ops:?}"
     );
-    assert_eq!(complete(&ctx, &person(GUEST, &[]), "").len(), 0);
+    let guest = complete(&world.context(), &person(GUEST, &[]), "");
+    assert_eq!(guest.len(), 0);
 }
 
 #[test]
 fn removing_a_host_opens_nothing() {
-    let (mut state, policy) = (state(), policy());
-    let by = Principal::Local("root".into());
-    state.apply(&Record {
-        at_ms: 2,
-        kind: Kind::Revoked {
-            agent: agent(3),
-            by,
-        },
-    });
-    let seen = |_| online(true);
-    let ctx = Context {
-        state: &state,
-        policy: &policy,
-        guilds: &[GUILD],
-        seen: &seen,
-        agent_version: "1.0.0",
-        seed: 5,
-        confirm_hosts: 10,
-    };
+    let mut world = World::new();
+    world.record(2, Kind::Revoked { agent: agent(3) });
+    let ctx = world.context();
     let target = |n: u8, name: &str| Target {
         agent: agent(n),
         name: name.parse().unwrap(),
         away: None,
     };
-    let may = |targets: &[Target]| {
-        admit_on_run(&ctx, &person(OPERATOR, &[9]), Verb::View, targets).is_ok()
-    };
+    let asker = person(OPERATOR, &[9]);
+    let caller = authenticate(&ctx, &asker).unwrap();
+    let may = |targets: &[Target]| covers_run(&ctx, &caller, Verb::View, targets).is_ok();
     assert!(may(&[target(1, "web-01")]));
     assert!(
         !may(&[target(3, "db-01")]),

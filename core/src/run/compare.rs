@@ -44,9 +44,8 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{RunId, RunNumber};
-    use crate::principal::Principal;
-    use crate::run::{Offline, Outcome, Spec, Target};
+    use crate::ids::RunNumber;
+    use crate::run::{Outcome, Spec, Target};
 
     /// Hosts by exit code and a digit for what they printed.
     fn differing(ended: &[(i32, Option<u8>)]) -> Vec<usize> {
@@ -56,20 +55,7 @@ mod tests {
             name: format!("h{at}").parse().unwrap(),
             away: None,
         };
-        let spec = Spec {
-            id: RunId::from_bytes([1; 16]),
-            by: Principal::Local("root".into()),
-            place: None,
-            selector: "all".into(),
-            command: "true".into(),
-            run_as: None,
-            timeout_ms: 0,
-            targets: (0..ended.len()).map(target).collect(),
-            digest: [0; 32],
-            grant: None,
-            seed: None,
-            offline: Offline::Fail,
-        };
+        let spec = Spec::example((0..ended.len()).map(target).collect());
         let mut run = Run::new(RunNumber(1), spec, 0);
         for (at, (code, content)) in ended.iter().enumerate() {
             let outcome = Outcome {

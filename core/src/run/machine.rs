@@ -1,15 +1,16 @@
-//! The state machine of a run: what happens now, and what must be done about it.
+//! The state machine of a run: what happens now, and what must be done about it. Who may start is decided in [`super::launch`].
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::ids::AgentId;
 use crate::limits;
 use crate::refusal::Code;
+use crate::time::{LinkTime, Now};
 
-use super::{Away, CancelRequest, Execution, How, Offline, Outcome, Phase, Progress, Reason, Run};
-use queue::queue_expired;
-
-mod queue;
+use super::launch::{Gate, Launch, Moment, launch};
+use super::{
+    CancelRequest, Execution, How, Offline, Outcome, Phase, Progress, Reason, Run, Waiting,
+};
 
 /// What an agent says of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +39,8 @@ pub struct Held {
 pub enum Event {
     /// `Go` is recorded: start on the hosts that can take an order.
     Begin {
-        /// Hosts with a link.
-        online: BTreeSet<AgentId>,
-        /// Hosts that take no new runs.
-        draining: BTreeSet<AgentId>,
+        /// What keeps each host of the run; one that is not named is offline.
+        gates: BTreeMap<AgentId, Gate>,
     },
     /// An earlier process of the controller left the run unfinished.
     Recovered,
@@ -51,30 +50,15 @@ pub enum Event {
         agent: AgentId,
         /// What its first message said of this run; nothing when it does not hold it.
         holds: Option<Held>,
-        /// New runs are not on hold, and the host is not draining.
-        may_start: bool,
+        /// What keeps it from a new order.
+        gate: Gate,
     },
-    /// A hold has ended, or the host drains no more: what waited for that may start.
-    MayStart {
+    /// What keeps a host from a new order has changed, or that the order goes to it is recorded.
+    GateChanged {
         /// The host.
         agent: AgentId,
-    },
-    /// That the order goes to a host that was waited for is recorded.
-    SentRecorded {
-        /// The host.
-        agent: AgentId,
-        /// New runs are not on hold, and the host is not draining.
-        may_start: bool,
-    },
-    /// The order would go to a host that was waited for, and the grant does not cover it any more.
-    NotAllowed {
-        /// The host.
-        agent: AgentId,
-    },
-    /// The host was removed: it cannot come back.
-    Removed {
-        /// The host.
-        agent: AgentId,
+        /// What keeps it now.
+        gate: Gate,
     },
     /// The link of a host ended.
     LinkDown {
@@ -114,8 +98,8 @@ pub enum Effect {
     SendOrder {
         /// The host.
         agent: AgentId,
-        /// By the controller's clock.
-        not_after_ms: u64,
+        /// It must have begun by then.
+        not_after: LinkTime,
     },
     /// Tell the host to stop it.
     SendCancel {
@@ -124,7 +108,7 @@ pub enum Effect {
         /// KILL now.
         force: bool,
     },
-    /// Record that the order goes to a host that was waited for, then report [`Event::SentRecorded`].
+    /// Record that the order goes to a host that was waited for, then report [`Event::GateChanged`].
     RecordSent(AgentId),
     /// Record that the host confirmed it.
     RecordStarted(AgentId),
@@ -146,67 +130,74 @@ pub struct Reach {
 }
 
 impl Run {
-    /// Takes one event and says what must be done. `now_ms` is the controller's wall clock.
-    pub fn handle(&mut self, event: Event, now_ms: u64, out: &mut Vec<Effect>) {
+    /// Takes one event and says what must be done.
+    pub fn handle(&mut self, event: Event, now: Now, out: &mut Vec<Effect>) {
         match event {
-            Event::Begin { online, draining } => self.begin(&online, &draining, now_ms, out),
-            Event::Recovered => {
-                for execution in self.executions.values_mut() {
-                    execution.online = false;
-                    // Only to those that were away an order goes no sooner than that is recorded.
-                    execution.sent |= execution.away.is_none();
-                }
-                self.close_when_done(out);
-            }
-            Event::LinkUp {
-                agent,
-                holds,
-                may_start,
-            } => match holds {
-                Some(held) => self.held(agent, held, out),
-                None => self.not_held(agent, may_start, now_ms, out),
-            },
-            Event::MayStart { agent } => self.may_start(agent, now_ms, out),
-            Event::SentRecorded { agent, may_start } => {
-                if may_start {
-                    self.may_start(agent, now_ms, out);
+            Event::Begin { gates } => self.begin(&gates, now, out),
+            Event::Recovered => self.recovered(out),
+            Event::LinkUp { agent, holds, gate } => {
+                self.with(agent, |execution| execution.online = true);
+                match holds {
+                    Some(held) => self.held(agent, held, now, out),
+                    None => self.look(agent, gate, Moment::NotHeld, now, out),
                 }
             }
-            Event::Removed { agent } => self.removed(agent, out),
-            Event::NotAllowed { agent } => self.not_allowed(agent, out),
-            Event::LinkDown { agent } => {
-                if let Some(execution) = self.executions.get_mut(&agent) {
-                    execution.online = false;
-                    execution.cancel_told = false;
-                    execution.sending = false;
+            Event::GateChanged { agent, gate } => {
+                // What is not under way yet ends when it would begin.
+                if self.phase == Phase::Running {
+                    self.look(agent, gate, Moment::Changed, now, out);
                 }
             }
-            Event::Told { agent, told } => self.told(agent, told, out),
+            Event::LinkDown { agent } => self.with(agent, |execution| {
+                execution.online = false;
+                execution.cancel_told = false;
+                if execution.progress == Progress::Waiting(Waiting::Record) {
+                    execution.progress = Progress::Waiting(Waiting::Gate(Gate::Offline));
+                }
+            }),
+            Event::Told { agent, told } => self.told(agent, told, now, out),
             Event::Exit { agent, outcome } => self.exit(agent, outcome, out),
             Event::FinishedRecorded { agent } => {
                 out.push(Effect::Release(agent));
                 self.close_when_done(out);
             }
-            Event::Cancel(request) => self.cancelled(request, out),
-            Event::Tick => self.tick(now_ms, out),
+            Event::Cancel(request) => self.cancelled(request, now, out),
+            Event::Tick => self.tick(now, out),
         }
     }
 
     /// Takes the record `Finished`.
     pub fn apply_finished(&mut self, agent: AgentId, outcome: Outcome) {
-        if let Some(execution) = self.executions.get_mut(&agent) {
+        self.with(agent, |execution| {
             execution.progress = Progress::Done(outcome);
-        }
+        });
     }
 
     /// Takes the record `Started`.
     pub fn apply_started(&mut self, agent: AgentId, at_ms: u64) {
-        if let Some(execution) = self.executions.get_mut(&agent) {
-            execution.started_ms = Some(at_ms);
-            if execution.progress == Progress::Queued {
-                execution.progress = Progress::Running;
+        self.with(agent, |execution| {
+            if execution.outcome().is_none() {
+                execution.progress = Progress::Running { since_ms: at_ms };
             }
-        }
+        });
+    }
+
+    /// Takes the record `Sent`.
+    pub fn apply_sent(&mut self, agent: AgentId) {
+        self.with(agent, |execution| {
+            if matches!(execution.progress, Progress::Waiting(_)) {
+                execution.progress = Progress::Ordered(None);
+            }
+        });
+    }
+
+    /// The hosts that are waited for to be able to take the order.
+    pub fn waits_for(&self) -> impl Iterator<Item = AgentId> {
+        let waits = self.waits();
+        self.executions
+            .iter()
+            .filter(move |(_, execution)| waits && execution.is_queued())
+            .map(|(agent, _)| *agent)
     }
 
     /// Which hosts a cancel has reached, among those that have not ended.
@@ -226,53 +217,123 @@ impl Run {
         reach
     }
 
-    fn begin(
-        &mut self,
-        online: &BTreeSet<AgentId>,
-        draining: &BTreeSet<AgentId>,
-        now_ms: u64,
-        out: &mut Vec<Effect>,
-    ) {
-        let mut unstarted = Vec::new();
-        let mut ready = Vec::new();
-        for (agent, execution) in &mut self.executions {
-            execution.online = online.contains(agent);
-            let away = match execution.online {
-                false => Some(Away::Offline),
-                true => draining.contains(agent).then_some(Away::Draining),
-            };
-            let waits = matches!(self.spec.offline, Offline::Queue { .. });
-            if self.cancel.is_some() {
-                let reason = Reason::new(Code::Closed, "cancelled before it began");
-                unstarted.push((*agent, reason));
-            } else if let (true, Some(was)) = (execution.skipped, execution.away) {
-                unstarted.push((*agent, away_reason(was, "skipped: ")));
-            } else if let (false, Some(is)) = (waits, away) {
-                unstarted.push((*agent, away_reason(is, "")));
-            } else if away.is_none() {
-                // An order to a host that was away is recorded first, when it may have to be known after a restart.
-                execution.sent |= !(waits && execution.away.is_some());
-                ready.push(*agent);
+    fn with(&mut self, agent: AgentId, change: impl FnOnce(&mut Execution)) {
+        if let Some(execution) = self.executions.get_mut(&agent) {
+            change(execution);
+        }
+    }
+
+    fn agents(&self) -> Vec<AgentId> {
+        self.executions.keys().copied().collect()
+    }
+
+    /// Orders go before ends are recorded: people wait for those.
+    fn begin(&mut self, gates: &BTreeMap<AgentId, Gate>, now: Now, out: &mut Vec<Effect>) {
+        let mut ended = Vec::new();
+        for agent in self.agents() {
+            let gate = gates.get(&agent).copied().unwrap_or(Gate::Offline);
+            self.with(agent, |execution| execution.online = gate > Gate::Offline);
+            match self.decide(agent, gate, Moment::Begin, now) {
+                end @ (Launch::NotStarted(_) | Launch::Lost(_)) => ended.push((agent, gate, end)),
+                next @ (Launch::Send
+                | Launch::SendAgain(_)
+                | Launch::Record
+                | Launch::Wait
+                | Launch::Nothing) => self.follow(agent, gate, next, now, out),
             }
         }
-        for agent in ready {
-            self.dispatch(agent, now_ms, out);
+        for (agent, gate, end) in ended {
+            self.follow(agent, gate, end, now, out);
         }
-        for (agent, reason) in unstarted {
-            self.not_started(agent, reason, out);
+    }
+
+    /// Any order may have gone out, but to hosts that were away: to those it goes no sooner than that is recorded, or never.
+    fn recovered(&mut self, out: &mut Vec<Effect>) {
+        let fails = self.spec.strategy.offline == Offline::Fail;
+        for execution in self.executions.values_mut() {
+            execution.online = false;
+            let may = execution.away.is_none() || fails;
+            if may && matches!(execution.progress, Progress::Waiting(_)) {
+                execution.progress = Progress::Ordered(None);
+            }
         }
+        self.close_when_done(out);
+    }
+
+    fn look(
+        &mut self,
+        agent: AgentId,
+        gate: Gate,
+        moment: Moment,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let next = self.decide(agent, gate, moment, now);
+        self.follow(agent, gate, next, now, out);
+    }
+
+    fn decide(&self, agent: AgentId, gate: Gate, moment: Moment, now: Now) -> Launch {
+        self.executions
+            .get(&agent)
+            .map_or(Launch::Nothing, |execution| {
+                launch(self, execution, gate, moment, now)
+            })
+    }
+
+    fn follow(
+        &mut self,
+        agent: AgentId,
+        gate: Gate,
+        launch: Launch,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        match launch {
+            Launch::Send => {
+                self.with(agent, |execution| {
+                    execution.progress = Progress::Ordered(Some(now.link));
+                });
+                let not_after = now.link.plus_ms(limits::ORDER_NOT_AFTER_MS);
+                out.push(Effect::SendOrder { agent, not_after });
+            }
+            Launch::SendAgain(not_after) => out.push(Effect::SendOrder { agent, not_after }),
+            Launch::Record => {
+                self.wait(agent, Waiting::Record);
+                out.push(Effect::RecordSent(agent));
+            }
+            Launch::Wait => {
+                let recording = |execution: &Execution| {
+                    execution.progress == Progress::Waiting(Waiting::Record)
+                };
+                if !self.executions.get(&agent).is_some_and(recording) {
+                    self.wait(agent, Waiting::Gate(gate));
+                }
+            }
+            Launch::NotStarted(reason) => self.not_started(agent, reason, out),
+            Launch::Lost(reason) => {
+                self.end(agent, Outcome::without_output(How::Lost(reason)), out);
+            }
+            Launch::Nothing => {}
+        }
+    }
+
+    fn wait(&mut self, agent: AgentId, waiting: Waiting) {
+        self.with(agent, |execution| {
+            if matches!(execution.progress, Progress::Waiting(_)) {
+                execution.progress = Progress::Waiting(waiting);
+            }
+        });
     }
 
     fn not_started(&mut self, agent: AgentId, reason: Reason, out: &mut Vec<Effect>) {
         self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
     }
 
-    fn held(&mut self, agent: AgentId, held: Held, out: &mut Vec<Effect>) {
+    fn held(&mut self, agent: AgentId, held: Held, now: Now, out: &mut Vec<Effect>) {
         let cancel = self.cancel.as_ref().map(|cancel| cancel.force);
         let Some(execution) = self.executions.get_mut(&agent) else {
             return;
         };
-        execution.online = true;
         let runs = held.told == Told::Running;
         match &execution.progress {
             // Recorded, and the agent does not know it yet. What was called lost is heard to its end first.
@@ -285,76 +346,32 @@ impl Run {
                 }
             }
             Progress::Ending(_) => {}
-            Progress::Queued | Progress::Running if held.short => {
-                let reason =
-                    Reason::new(Code::Agent, "the host lost part of its output in a crash");
-                self.end(agent, Outcome::without_output(How::Lost(reason)), out);
+            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. }
+                if held.short =>
+            {
+                let text = "the host lost part of its output in a crash";
+                let lost = How::Lost(Reason::new(Code::Agent, text));
+                self.end(agent, Outcome::without_output(lost), out);
             }
-            Progress::Queued | Progress::Running => {
+            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => {
                 if let (true, Some(force)) = (runs, cancel) {
                     execution.cancel_told = true;
                     out.push(Effect::SendCancel { agent, force });
                 }
-                self.told(agent, held.told, out);
+                self.told(agent, held.told, now, out);
             }
         }
     }
 
-    fn not_held(&mut self, agent: AgentId, may_start: bool, now_ms: u64, out: &mut Vec<Effect>) {
-        let cancelled = self.cancel.is_some();
-        let until_ms = self.queued_until_ms();
-        let Some(execution) = self.executions.get_mut(&agent) else {
-            return;
-        };
-        execution.online = true;
-        let queued = match &execution.progress {
-            Progress::Queued => true,
-            Progress::Running => false,
-            Progress::Ending(_) | Progress::Done(_) => return,
-        };
-        // An agent keeps every execution that it ever accepted until it is released: one that never showed life never became durable.
-        if !queued {
-            let text = "the host came back and does not know it any more";
-            let reason = Reason::new(Code::Agent, text);
-            self.end(agent, Outcome::without_output(How::Lost(reason)), out);
-            return;
-        }
-        let not_after_ms = execution
-            .order_sent_ms
-            .map(|sent| sent.saturating_add(limits::ORDER_NOT_AFTER_MS));
-        let reason = match not_after_ms {
-            _ if cancelled => Reason::new(Code::Closed, "cancelled before it reached the host"),
-            Some(not_after_ms) if now_ms < not_after_ms => {
-                out.push(Effect::SendOrder {
-                    agent,
-                    not_after_ms,
-                });
-                return;
-            }
-            _ if until_ms.is_some_and(|until_ms| now_ms < until_ms) => {
-                if may_start {
-                    self.dispatch(agent, now_ms, out);
-                }
-                return;
-            }
-            None if until_ms.is_some() => queue_expired(),
-            Some(_) => Reason::new(Code::Expired, "the order did not reach the host in time"),
-            None => Reason::new(
-                Code::ControllerRestart,
-                "the controller restarted before it was sent",
-            ),
-        };
-        self.not_started(agent, reason, out);
-    }
-
-    fn told(&mut self, agent: AgentId, told: Told, out: &mut Vec<Effect>) {
+    fn told(&mut self, agent: AgentId, told: Told, now: Now, out: &mut Vec<Effect>) {
         let Some(execution) = self.executions.get_mut(&agent) else {
             return;
         };
         match told {
             Told::Running | Told::Ended => {
-                if execution.progress == Progress::Queued {
-                    execution.progress = Progress::Running;
+                if execution.is_queued() {
+                    let since_ms = now.wall_ms;
+                    execution.progress = Progress::Running { since_ms };
                     out.push(Effect::RecordStarted(agent));
                 }
             }
@@ -371,7 +388,9 @@ impl Run {
             return;
         };
         match &execution.progress {
-            Progress::Queued | Progress::Running => self.end(agent, outcome, out),
+            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => {
+                self.end(agent, outcome, out);
+            }
             // What was thought is known better now: the record that comes later stands.
             Progress::Done(before)
                 if before.how.exit_code().is_none() && outcome.how.exit_code().is_some() =>
@@ -383,51 +402,48 @@ impl Run {
         }
     }
 
-    fn cancelled(&mut self, request: CancelRequest, out: &mut Vec<Effect>) {
+    /// Hosts that no order went to need not be told that it is off. What is not under way yet ends when it would begin.
+    fn cancelled(&mut self, request: CancelRequest, now: Now, out: &mut Vec<Effect>) {
         let force = request.force;
         self.cancel = Some(request);
-        self.cancel_waiting(out);
+        if self.phase == Phase::Running && self.waits() {
+            for agent in self.waiting() {
+                self.look(agent, Gate::Offline, Moment::Changed, now, out);
+            }
+        }
         for (agent, execution) in &mut self.executions {
             if execution.outcome().is_none() && execution.online {
                 execution.cancel_told = true;
-                out.push(Effect::SendCancel {
-                    agent: *agent,
-                    force,
-                });
+                let agent = *agent;
+                out.push(Effect::SendCancel { agent, force });
             }
         }
     }
 
-    fn tick(&mut self, now_ms: u64, out: &mut Vec<Effect>) {
+    /// Hosts that no order went to.
+    fn waiting(&self) -> Vec<AgentId> {
+        let waits = |execution: &Execution| matches!(execution.progress, Progress::Waiting(_));
+        let waiting = self.executions.iter().filter(|(_, e)| waits(e));
+        waiting.map(|(agent, _)| *agent).collect()
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
         if self.phase != Phase::Running {
             return;
         }
-        self.expire_waiting(now_ms, out);
-        if self.spec.timeout_ms == 0 {
-            return;
+        let expired = |until_ms| now.wall_ms >= until_ms;
+        if self.queued_until_ms().is_some_and(expired) {
+            for agent in self.waiting() {
+                self.expire(agent, now, out);
+            }
         }
-        let patience = limits::ORDER_NOT_AFTER_MS + limits::GRACE_MS + limits::AWAY_MS;
-        let life = self.spec.timeout_ms.saturating_add(patience);
-        let until_ms = self.queued_until_ms();
-        let overdue = |execution: &Execution| {
-            let sent_ms = execution.order_sent_ms.or(execution.started_ms);
-            let begun_ms = match execution.progress {
-                // An order may be lost with its link: then the host is waited for all the same.
-                Progress::Queued => sent_ms.max(until_ms).unwrap_or(self.accepted_ms),
-                Progress::Running | Progress::Ending(_) | Progress::Done(_) => {
-                    sent_ms.or(until_ms).unwrap_or(self.accepted_ms)
-                }
-            };
-            now_ms >= begun_ms.saturating_add(life)
-        };
-        let open = self
-            .executions
-            .iter()
-            .filter(|(_, execution)| execution.outcome().is_none() && overdue(execution));
-        let open: Vec<(AgentId, bool)> = open
+        let overdue = self.executions.iter().filter(|(_, execution)| {
+            execution.outcome().is_none() && self.is_overdue(execution, now)
+        });
+        let overdue: Vec<(AgentId, bool)> = overdue
             .map(|(id, execution)| (*id, execution.online))
             .collect();
-        for (agent, online) in open {
+        for (agent, online) in overdue {
             let text = if online {
                 "the host does not say how it ended"
             } else {
@@ -435,6 +451,32 @@ impl Run {
             };
             let reason = Reason::new(Code::Offline, text);
             self.end(agent, Outcome::without_output(How::Lost(reason)), out);
+        }
+    }
+
+    /// The time of an execution that waits is up, also of one whose order is just being recorded: it is not sent any more.
+    fn expire(&mut self, agent: AgentId, now: Now, out: &mut Vec<Effect>) {
+        self.wait(agent, Waiting::Begin);
+        self.look(agent, Gate::Offline, Moment::Changed, now, out);
+    }
+
+    /// Whether nothing will be heard any more of something that may run.
+    fn is_overdue(&self, execution: &Execution, now: Now) -> bool {
+        if self.spec.timeout_ms == 0 {
+            return false;
+        }
+        let patience = limits::ORDER_NOT_AFTER_MS + limits::GRACE_MS + limits::AWAY_MS;
+        let life_ms = self.spec.timeout_ms.saturating_add(patience);
+        let since = |begun_ms: u64| now.wall_ms.saturating_sub(begun_ms) >= life_ms;
+        let queued = || since(self.queued_until_ms().unwrap_or(self.accepted_ms));
+        match execution.progress {
+            Progress::Running { since_ms } => since(since_ms),
+            // An order may be lost with its link: then the host is waited for all the same.
+            Progress::Ordered(Some(sent)) => {
+                now.link.since_ms(sent) >= life_ms && (!self.waits() || queued())
+            }
+            Progress::Waiting(_) | Progress::Ordered(None) => queued(),
+            Progress::Ending(_) | Progress::Done(_) => false,
         }
     }
 
@@ -451,13 +493,6 @@ impl Run {
             self.closing = true;
             out.push(Effect::RecordClosed);
         }
-    }
-}
-
-fn away_reason(away: Away, skipped: &str) -> Reason {
-    match away {
-        Away::Offline => Reason::new(Code::Offline, format!("{skipped}the host was offline")),
-        Away::Draining => Reason::new(Code::Draining, format!("{skipped}the host is draining")),
     }
 }
 

@@ -232,7 +232,7 @@ impl Rows<'_, '_> {
                 continue;
             }
             let hosts = count(run.spec.targets.len(), "host");
-            let command: String = run.spec.command.chars().take(40).collect();
+            let command: String = run.spec.what.text().chars().take(40).collect();
             rows.push((number.clone(), format!("{number} · {hosts} · {command}")));
             let parts = RunPart::ALL
                 .iter()

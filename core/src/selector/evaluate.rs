@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{AgentId, RunNumber};
 use crate::refusal::Code;
-use crate::run::{Execution, How};
+use crate::run::{Execution, How, Run};
 
 use super::error::SelectorErrorKind as Kind;
 use super::fact::Comparison;
@@ -349,7 +349,7 @@ impl<'h, 's> Evaluation<'h, 's> {
         let is_part = |agent: AgentId, execution: &Execution| {
             parts.is_empty()
                 || odd.contains(&agent)
-                || parts.iter().any(|part| is_run_part(*part, execution))
+                || parts.iter().any(|part| is_run_part(*part, run, execution))
         };
         let found = self.scan(all, |host| {
             run.execution(host.id)
@@ -429,12 +429,12 @@ impl Item {
     }
 }
 
-fn is_run_part(part: RunPart, execution: &Execution) -> bool {
+fn is_run_part(part: RunPart, run: &Run, execution: &Execution) -> bool {
     let Some(outcome) = execution.outcome() else {
         return false;
     };
     match part {
-        RunPart::Failed => !outcome.is_ok() && !execution.skipped,
+        RunPart::Failed => !outcome.is_ok() && !run.is_skipped(execution),
         RunPart::Ok => outcome.is_ok(),
         // Known only beside the others.
         RunPart::Differs => false,
@@ -446,6 +446,6 @@ fn is_run_part(part: RunPart, execution: &Execution) -> bool {
     }
 }
 
-fn run_hosts(run: &crate::run::Run) -> String {
+fn run_hosts(run: &Run) -> String {
     crate::text::count(run.spec.targets.len(), "host")
 }

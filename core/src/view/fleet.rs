@@ -1,7 +1,8 @@
 //! Lists: hosts and runs, in tables that fit a phone.
 
 use super::{
-    Accent, Button, ButtonStyle, ButtonTarget, Card, Menu, Texts, inline_code, run_summary,
+    Accent, Button, ButtonStyle, ButtonTarget, Card, Listing, Menu, Press, Texts, inline_code,
+    run_summary,
 };
 use crate::facts::{Facts, Metrics};
 use crate::ids::{HostName, Labels};
@@ -120,19 +121,8 @@ pub struct HostsPage<'a> {
     pub rows: &'a [HostRow],
     /// The selector in normal form; empty without one.
     pub selector: &'a str,
-    /// The page, from 0; past the end is the last.
-    pub page: usize,
-    /// Custom ids: of the buttons that lead to the page before and after, and of the menu of hosts.
-    pub ids: &'a dyn Fn(Turn) -> String,
-}
-
-/// What a control of a list does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Shows this page.
-    To(usize),
-    /// Shows one host of this page.
-    Pick(usize),
+    /// Which page of which list; past the end is the last.
+    pub list: &'a Listing,
 }
 
 /// The card of `/hosts`: trouble first.
@@ -163,7 +153,7 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
         return Card::new(Accent::Amber, vec![text]);
     }
     let pages = rows.len().div_ceil(HOSTS_PAGE);
-    let page = list.page.min(pages - 1);
+    let page = list.list.page.min(pages - 1);
     let shown: Vec<&HostRow> = rows
         .iter()
         .skip(page * HOSTS_PAGE)
@@ -194,19 +184,19 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
             Accent::Amber
         },
         texts: texts.into_blocks(),
-        buttons: turns(page, pages, list.ids),
+        buttons: turns(page, pages, list.list),
         menu: Some(Menu {
-            custom_id: (list.ids)(Turn::Pick(page)),
+            press: Press::Pick(list.list.at(page)),
             placeholder: "Show all of one host …".to_owned(),
             options: names.collect(),
         }),
     }
 }
 
-fn turns(page: usize, pages: usize, ids: &dyn Fn(Turn) -> String) -> Vec<Button> {
+fn turns(page: usize, pages: usize, list: &Listing) -> Vec<Button> {
     let turn = |label: &str, to: usize| Button {
         label: label.to_owned(),
-        target: ButtonTarget::Press(ids(Turn::To(to))),
+        target: ButtonTarget::Press(Press::Page(list.at(to))),
         style: ButtonStyle::Secondary,
     };
     let back = page.checked_sub(1).map(|to| turn("◀", to));
@@ -244,8 +234,8 @@ pub fn runs_card(runs: &[&Run]) -> Card {
         lines.push(format!(
             "{} · {} · {} · <t:{}:R>",
             run_summary(run),
-            inline_code(&run.spec.command, 40),
-            run.spec.by,
+            inline_code(&run.spec.what.text(), 40),
+            run.spec.origin.principal(),
             run.accepted_ms / 1_000
         ));
     }
@@ -385,14 +375,12 @@ mod tests {
     }
 
     fn card(rows: &[HostRow], selector: &str, page: usize) -> Card {
-        let ids = |turn| format!("{turn:?}");
-        let list = HostsPage {
+        let page = HostsPage {
             rows,
             selector,
-            page,
-            ids: &ids,
+            list: &Listing::of("").at(page),
         };
-        hosts_card(list, 241_000)
+        hosts_card(page, 241_000)
     }
 
     #[test]
@@ -415,17 +403,20 @@ mod tests {
             let buttons: Vec<String> = card
                 .buttons
                 .iter()
-                .map(|b| format!("{:?}", b.target))
+                .map(|button| match &button.target {
+                    ButtonTarget::Press(press) => press.to_string(),
+                    ButtonTarget::Link(url) => url.clone(),
+                })
                 .collect();
             format!("{last} {}", buttons.join(" "))
         };
-        assert_eq!(told(0), "-# page 1/3 · trouble first Press(\"To(1)\")");
+        assert_eq!(told(0), "-# page 1/3 · trouble first v1:hosts:1:=");
         assert_eq!(
             told(1),
-            "-# page 2/3 · trouble first Press(\"To(0)\") Press(\"To(2)\")"
+            "-# page 2/3 · trouble first v1:hosts:0:= v1:hosts:2:="
         );
         // Hosts have left since the button was drawn: the last page is shown.
-        assert_eq!(told(9), "-# page 3/3 · trouble first Press(\"To(1)\")");
+        assert_eq!(told(9), "-# page 3/3 · trouble first v1:hosts:1:=");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! All that is known of one host, on one card.
 
+use std::sync::Arc;
+
 use super::fleet::{HostRow, Trouble, whole_lines};
 use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, run_summary};
 use crate::ids::AgentId;
@@ -22,7 +24,7 @@ pub struct HostDetail<'a> {
     /// When it joined, milliseconds since the Unix epoch.
     pub enrolled_ms: u64,
     /// Its last runs that the asker may see, newest first.
-    pub runs: &'a [Run],
+    pub runs: &'a [Arc<Run>],
 }
 
 /// The card of one host.
@@ -125,9 +127,9 @@ fn measured(row: &HostRow) -> Option<String> {
     ))
 }
 
-fn runs(runs: &[Run]) -> Option<String> {
+fn runs(runs: &[Arc<Run>]) -> Option<String> {
     let lines = runs.iter().map(|run| {
-        let command = inline_code(&run.spec.command, 40);
+        let command = inline_code(&run.spec.what.text(), 40);
         format!(
             "{} · {command} · <t:{}:R>",
             run_summary(run),
@@ -145,7 +147,7 @@ mod tests {
     use crate::ids::Labels;
     use crate::journal::Draining;
     use crate::principal::Principal;
-    use crate::view::{ButtonStyle, ButtonTarget};
+    use crate::view::{ButtonStyle, ButtonTarget, Listing, Press};
 
     fn disk(mount: &str, available: u64) -> Disk {
         Disk {
@@ -197,7 +199,7 @@ mod tests {
         };
         let back = Button {
             label: "Back".into(),
-            target: ButtonTarget::Press("v1:hosts:0:=".into()),
+            target: ButtonTarget::Press(Press::Page(Listing::of(""))),
             style: ButtonStyle::Secondary,
         };
         host_card(host, Some(back), 1_795_341_001_000)

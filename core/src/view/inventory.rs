@@ -2,7 +2,7 @@
 
 use super::fleet::whole_lines;
 use super::{Accent, Card, inline_code};
-use crate::admission::GroupRow;
+use crate::ask::GroupRow;
 use crate::ids::{HostName, Labels};
 use crate::principal::Principal;
 use crate::selector::Selector;
@@ -13,8 +13,7 @@ use crate::text::count;
 const NAMES_CHARS_MAX: usize = 1_200;
 
 /// Hosts have other labels.
-#[must_use]
-pub fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> Card {
+pub(super) fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> Card {
     let heading = format!("### 🏷 Labels of {} changed", count(changed.len(), "host"));
     let lines = changed.iter().map(|(name, labels)| {
         let labels = match labels.is_empty() {
@@ -28,8 +27,7 @@ pub fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> Card {
 }
 
 /// Hosts take no new runs, or take them again.
-#[must_use]
-pub fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
+pub(super) fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
     let hosts = count(names.len(), "host");
     let folded = cut(&fold(names.iter().map(HostName::as_str)));
     let (accent, text) = match (names.is_empty(), on) {
@@ -58,8 +56,12 @@ pub fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
 }
 
 /// A selector has a name.
-#[must_use]
-pub fn group_saved_card(name: &str, selector: &Selector, hosts: usize, by: &Principal) -> Card {
+pub(super) fn group_saved_card(
+    name: &str,
+    selector: &Selector,
+    hosts: usize,
+    by: &Principal,
+) -> Card {
     let selector = inline_code(&selector.to_string(), 600);
     let hosts = count(hosts, "host");
     let text = format!("### 💾 `@{name}` saved\nIt stands for {selector}: {hosts} now.\n-# {by}");
@@ -67,8 +69,7 @@ pub fn group_saved_card(name: &str, selector: &Selector, hosts: usize, by: &Prin
 }
 
 /// A saved group is gone.
-#[must_use]
-pub fn group_removed_card(name: &str, by: &Principal) -> Card {
+pub(super) fn group_removed_card(name: &str, by: &Principal) -> Card {
     let text = format!(
         "### 🗑 `@{name}` removed\nSelectors that name it are refused from now on.\n-# {by}"
     );
@@ -76,8 +77,7 @@ pub fn group_removed_card(name: &str, by: &Principal) -> Card {
 }
 
 /// Saved groups.
-#[must_use]
-pub fn groups_card(groups: &[GroupRow]) -> Card {
+pub(super) fn groups_card(groups: &[GroupRow]) -> Card {
     let heading = format!("### Saved groups · {}", groups.len());
     if groups.is_empty() {
         let text = "No group was saved yet. `/agent group save name:web hosts:role=web` saves one.";

@@ -1,8 +1,8 @@
 //! What would run, and on which hosts, shown to one person before anything does.
 
-use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Texts, inline_code};
-use crate::admission::Ask;
-use crate::ids::HostName;
+use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code};
+use crate::admission::Caution;
+use crate::ids::{HostName, RunId};
 use crate::limits;
 use crate::run::{Away, Offline, Spec};
 use crate::selector::fold::fold;
@@ -54,7 +54,7 @@ pub struct Preview {
     /// When it is shown, milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// Why somebody is asked.
-    pub asks: Vec<Ask>,
+    pub cautions: Vec<Caution>,
     /// Hosts that cannot take it now.
     pub away: Vec<AwayRow>,
     /// Hosts that an exclusion removed.
@@ -131,13 +131,13 @@ fn heading(preview: &Preview) -> String {
     if !users.is_empty() {
         meta.push(format!("as {users}"));
     }
-    let asks: Vec<String> = preview.asks.iter().map(|ask| ask.text()).collect();
+    let cautions: Vec<String> = preview.cautions.iter().map(|c| c.text()).collect();
     format!(
         "### ❓ Run this on {}?{away}\n{}\n-# {}\n-# You are asked because: {}.",
         count(spec.targets.len(), "host"),
-        inline_code(&spec.command, 900),
+        inline_code(&spec.what.text(), 900),
         meta.join(" · "),
-        asks.join(", ")
+        cautions.join(", ")
     )
 }
 
@@ -224,13 +224,13 @@ fn buttons(preview: &Preview) -> Vec<Button> {
     let spec = &preview.spec;
     let (all, away) = (spec.targets.len(), preview.away.len());
     let ready = all - away.min(all);
-    let button = |label: String, verb: &str, style| Button {
+    let button = |label: String, press: fn(RunId) -> Press, style| Button {
         label,
-        target: ButtonTarget::Press(format!("v1:{verb}:{}", spec.id)),
+        target: ButtonTarget::Press(press(spec.id)),
         style,
     };
     let queue_for = |for_ms| format!("queue {away} for {}", duration(for_ms));
-    let run = match (away, spec.offline) {
+    let run = match (away, spec.strategy.offline) {
         (0, _) => format!("Run on {}", count(all, "host")),
         (_, Offline::Skip) => format!("Run on {ready}, leave {away} out"),
         (_, Offline::Fail) => format!("Run on {all}, {away} will fail"),
@@ -240,25 +240,29 @@ fn buttons(preview: &Preview) -> Vec<Button> {
         (_, Offline::Queue { for_ms }) => format!("Run on {ready}, {}", queue_for(for_ms)),
     };
     // What is known to fail in part is seldom what somebody wants.
-    let (whole, part) = match (away, spec.offline) {
+    let (whole, part) = match (away, spec.strategy.offline) {
         (1.., Offline::Fail) => (ButtonStyle::Secondary, ButtonStyle::Primary),
         (_, Offline::Fail | Offline::Skip | Offline::Queue { .. }) => {
             (ButtonStyle::Primary, ButtonStyle::Secondary)
         }
     };
-    let mut buttons = vec![button(run, "go", whole)];
-    let queues = matches!(spec.offline, Offline::Queue { .. });
-    if away > 0 && ready > 0 && spec.offline != Offline::Skip {
+    let mut buttons = vec![button(run, Press::Go, whole)];
+    let queues = matches!(spec.strategy.offline, Offline::Queue { .. });
+    if away > 0 && ready > 0 && spec.strategy.offline != Offline::Skip {
         let draining = preview.away.iter().any(|row| row.away == Away::Draining);
         let those = if draining { "ready" } else { "online" };
         let label = format!("Run on {ready} {those} only");
-        buttons.push(button(label, "online", part));
+        buttons.push(button(label, Press::Online, part));
     }
     if away > 0 && !queues {
         let label = format!("Run on {ready}, {}", queue_for(limits::QUEUE_MS.1));
-        buttons.push(button(label, "queue", ButtonStyle::Secondary));
+        buttons.push(button(label, Press::Queue, ButtonStyle::Secondary));
     }
-    buttons.push(button("Cancel".to_owned(), "drop", ButtonStyle::Danger));
+    buttons.push(button(
+        "Cancel".to_owned(),
+        Press::Drop,
+        ButtonStyle::Danger,
+    ));
     buttons
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Button, ButtonStyle, ButtonTarget, Card, Texts, inline_code};
+use super::{Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code};
 use crate::limits;
-use crate::run::{Away, Execution, How, Offline, Phase, Progress, Run};
+use crate::run::{Away, Execution, How, Offline, Phase, Run};
 use crate::selector::fold::fold;
 use crate::text::{count, duration, size};
 use verdict::Verdict;
@@ -71,7 +71,8 @@ pub fn run_summary(run: &Run) -> String {
 pub fn thread_name(run: &Run) -> String {
     let command: String = run
         .spec
-        .command
+        .what
+        .text()
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(60)
@@ -109,7 +110,7 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
     } else {
         format!(" · {}", verdict.words)
     };
-    let mut meta = vec![run.spec.by.to_string()];
+    let mut meta = vec![run.spec.origin.principal().to_string()];
     let seconds = run.accepted_ms / 1_000;
     // That the end is recorded too changes nothing to see, and must not cost another edit.
     if run.is_over() || run.all_ended() {
@@ -140,7 +141,7 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
         verdict.mark,
         run.number,
         target(run),
-        inline_code(&run.spec.command, 300),
+        inline_code(&run.spec.what.text(), 300),
         meta.join(" · ")
     )
 }
@@ -269,8 +270,8 @@ fn away_note(run: &Run) -> Option<String> {
         let picked = run.executions().filter(|(_, e)| pick(e));
         fold(picked.map(|(_, e)| e.name.as_str()))
     };
-    if run.spec.offline == Offline::Skip {
-        let skipped = |away| named(&|e| e.skipped && e.away == Some(away));
+    if run.spec.strategy.offline == Offline::Skip {
+        let skipped = |away| named(&|e| run.is_skipped(e) && e.away == Some(away));
         let said = [Away::Offline, Away::Draining]
             .into_iter()
             .filter_map(|away| {
@@ -284,7 +285,7 @@ fn away_note(run: &Run) -> Option<String> {
     let waits = named(&|e| match run.phase {
         Phase::Accepted => e.away.is_some(),
         Phase::Running | Phase::Closed { .. } | Phase::Expired(_) => {
-            e.progress == Progress::Queued && !e.order_on_its_way()
+            e.is_queued() && !e.order_on_its_way()
         }
     });
     (!waits.is_empty() && !run.is_over()).then(|| {
@@ -376,13 +377,13 @@ fn inlined(run: &Run, scene: &Scene) -> Option<String> {
 fn buttons(run: &Run, scene: &Scene) -> Vec<Button> {
     let mut buttons = Vec::new();
     if !run.is_over() && !run.all_ended() {
-        let (label, verb) = match &run.cancel {
-            None => ("■ Cancel", "cancel"),
-            Some(_) => ("✖ Kill now", "kill"),
+        let (label, press) = match &run.cancel {
+            None => ("■ Cancel", Press::Cancel(run.spec.id)),
+            Some(_) => ("✖ Kill now", Press::Kill(run.spec.id)),
         };
         buttons.push(Button {
             label: label.to_owned(),
-            target: ButtonTarget::Press(format!("v1:{verb}:{}", run.spec.id)),
+            target: ButtonTarget::Press(press),
             style: ButtonStyle::Danger,
         });
     }

@@ -1,8 +1,10 @@
 //! Records of the journal.
 
-use shanty_core::journal::{Enrolment, Kind, Record};
-use shanty_core::principal::{Place, Principal};
+use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Record};
+use shanty_core::principal::Actor;
+use shanty_core::run::Spec;
 
+use super::principal::{actor_from_wire, actor_to_wire};
 use super::run::{outcome_from_wire, outcome_to_wire, spec_from_wire, spec_to_wire};
 use super::{ConvertError, digest, id, labels_from_wire, labels_to_wire};
 use crate::v1;
@@ -12,6 +14,7 @@ use crate::v1;
 pub fn record_to_wire(record: &Record) -> v1::Record {
     v1::Record {
         at_ms: record.at_ms,
+        actor: Some(actor_to_wire(&record.actor)),
         kind: kind_to_wire(&record.kind),
     }
 }
@@ -21,13 +24,16 @@ pub fn record_to_wire(record: &Record) -> v1::Record {
 /// # Errors
 /// A record of a known kind whose fields are not what they must be: the journal is damaged.
 pub fn record_from_wire(record: &v1::Record) -> Result<Record, ConvertError> {
-    let kind = record
-        .kind
-        .as_ref()
-        .map_or(Ok(Kind::Unknown), kind_from_wire)?;
+    let at_ms = record.at_ms;
+    let Some(kind) = &record.kind else {
+        let (actor, kind) = (Actor::Controller, Kind::Unknown);
+        return Ok(Record { at_ms, actor, kind });
+    };
+    let actor = record.actor.as_ref();
     Ok(Record {
-        at_ms: record.at_ms,
-        kind,
+        at_ms,
+        actor: actor_from_wire(actor.ok_or(ConvertError::Missing("actor"))?)?,
+        kind: kind_from_wire(kind)?,
     })
 }
 
@@ -40,18 +46,15 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             labels,
             uses_max,
             expires_ms,
-            by,
         } => Wire::TokenCreated(v1::TokenCreated {
             token: token.clone(),
             secret_sha256: secret_sha256.to_vec(),
             labels: labels_to_wire(labels),
             uses_max: *uses_max,
             expires_ms: *expires_ms,
-            by: Some(principal_to_wire(by)),
         }),
-        Kind::TokenRevoked { token, by } => Wire::TokenRevoked(v1::TokenRevoked {
+        Kind::TokenRevoked { token } => Wire::TokenRevoked(v1::TokenRevoked {
             token: token.clone(),
-            by: Some(principal_to_wire(by)),
         }),
         Kind::Enrolled(enrolment) => Wire::Enrolled(v1::Enrolled {
             agent: enrolment.agent.to_string(),
@@ -61,31 +64,17 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             key_sha256: enrolment.key_sha256.to_vec(),
             leaf: enrolment.leaf.clone(),
         }),
-        Kind::Labelled {
-            agent,
-            labels,
-            by,
-            place,
-        } => Wire::Labelled(v1::Labelled {
+        Kind::Labelled { agent, labels } => Wire::Labelled(v1::Labelled {
             agent: agent.to_string(),
             labels: labels_to_wire(labels),
-            by: Some(principal_to_wire(by)),
-            place: place.as_ref().map(place_to_wire),
         }),
-        Kind::Revoked { agent, by } => Wire::Revoked(v1::Revoked {
+        Kind::Revoked { agent } => Wire::Revoked(v1::Revoked {
             agent: agent.to_string(),
-            by: Some(principal_to_wire(by)),
         }),
-        Kind::Accepted(spec) => Wire::Accepted(spec_to_wire(spec)),
-        Kind::Denied {
-            by,
-            place,
-            verb,
-            code,
-            text,
-        } => Wire::Denied(v1::Denied {
-            by: Some(principal_to_wire(by)),
-            place: place.as_ref().map(place_to_wire),
+        Kind::Accepted(spec) => Wire::Accepted(v1::Accepted {
+            spec: Some(spec_to_wire(spec)),
+        }),
+        Kind::Denied { verb, code, text } => Wire::Denied(v1::Denied {
             verb: verb.clone(),
             code: code.clone(),
             text: text.clone(),
@@ -97,9 +86,8 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             run: run.to_string(),
             reason: reason.clone(),
         }),
-        Kind::CancelRequested { run, by, force } => Wire::CancelRequested(v1::CancelRequested {
+        Kind::CancelRequested { run, force } => Wire::CancelRequested(v1::CancelRequested {
             run: run.to_string(),
-            by: Some(principal_to_wire(by)),
             force: *force,
         }),
         Kind::Started { run, agent } => Wire::Started(v1::Started {
@@ -122,39 +110,23 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
         Kind::Closed(run) => Wire::Closed(v1::Closed {
             run: run.to_string(),
         }),
-        Kind::Previewed(spec) => Wire::Previewed(spec_to_wire(spec)),
-        Kind::GroupSaved {
-            name,
-            selector,
-            by,
-            place,
-        } => Wire::GroupSaved(v1::GroupSaved {
+        Kind::Proposed(proposal) => Wire::Proposed(v1::Proposed {
+            spec: Some(spec_to_wire(&proposal.spec)),
+            needs: match proposal.needs {
+                Needs::OwnWord => v1::Needs::OwnWord.into(),
+            },
+            until_ms: proposal.until_ms,
+        }),
+        Kind::GroupSaved { name, selector } => Wire::GroupSaved(v1::GroupSaved {
             name: name.clone(),
             selector: selector.clone(),
-            by: Some(principal_to_wire(by)),
-            place: place.as_ref().map(place_to_wire),
         }),
-        Kind::GroupRemoved { name, by, place } => Wire::GroupRemoved(v1::GroupRemoved {
-            name: name.clone(),
-            by: Some(principal_to_wire(by)),
-            place: place.as_ref().map(place_to_wire),
-        }),
-        Kind::Drained {
-            agent,
-            on,
-            by,
-            place,
-        } => Wire::Drained(v1::Drained {
+        Kind::GroupRemoved { name } => Wire::GroupRemoved(v1::GroupRemoved { name: name.clone() }),
+        Kind::Drained { agent, on } => Wire::Drained(v1::Drained {
             agent: agent.to_string(),
             on: *on,
-            by: Some(principal_to_wire(by)),
-            place: place.as_ref().map(place_to_wire),
         }),
-        Kind::Hold { on, by, place } => Wire::Hold(v1::Hold {
-            on: *on,
-            by: Some(principal_to_wire(by)),
-            place: place.as_ref().map(place_to_wire),
-        }),
+        Kind::Hold { on } => Wire::Hold(v1::Hold { on: *on }),
         Kind::Unknown => return None,
     })
 }
@@ -168,11 +140,9 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             labels: labels_from_wire(&t.labels)?,
             uses_max: t.uses_max,
             expires_ms: t.expires_ms,
-            by: principal(t.by.as_ref())?,
         },
         Wire::TokenRevoked(t) => Kind::TokenRevoked {
             token: t.token.clone(),
-            by: principal(t.by.as_ref())?,
         },
         Wire::Enrolled(e) => Kind::Enrolled(Enrolment {
             agent: id(&e.agent, "agent")?,
@@ -185,17 +155,12 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         Wire::Labelled(l) => Kind::Labelled {
             agent: id(&l.agent, "agent")?,
             labels: labels_from_wire(&l.labels)?,
-            by: principal(l.by.as_ref())?,
-            place: l.place.as_ref().map(place_from_wire),
         },
         Wire::Revoked(r) => Kind::Revoked {
             agent: id(&r.agent, "agent")?,
-            by: principal(r.by.as_ref())?,
         },
-        Wire::Accepted(a) => Kind::Accepted(spec_from_wire(a)?),
+        Wire::Accepted(a) => Kind::Accepted(spec(a.spec.as_ref())?),
         Wire::Denied(d) => Kind::Denied {
-            by: principal(d.by.as_ref())?,
-            place: d.place.as_ref().map(place_from_wire),
             verb: d.verb.clone(),
             code: d.code.clone(),
             text: d.text.clone(),
@@ -207,7 +172,6 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         },
         Wire::CancelRequested(c) => Kind::CancelRequested {
             run: id(&c.run, "run")?,
-            by: principal(c.by.as_ref())?,
             force: c.force,
         },
         Wire::Started(s) => Kind::Started {
@@ -226,86 +190,43 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             agent: id(&s.agent, "agent")?,
         },
         Wire::Closed(c) => Kind::Closed(id(&c.run, "run")?),
-        Wire::Previewed(p) => Kind::Previewed(spec_from_wire(p)?),
+        Wire::Proposed(p) => Kind::Proposed(Proposal {
+            spec: spec(p.spec.as_ref())?,
+            needs: match p.needs() {
+                v1::Needs::OwnWord => Needs::OwnWord,
+                v1::Needs::Unspecified => return Err(ConvertError::Missing("needs")),
+            },
+            until_ms: p.until_ms,
+        }),
         Wire::GroupSaved(g) => Kind::GroupSaved {
             name: g.name.clone(),
             selector: g.selector.clone(),
-            by: principal(g.by.as_ref())?,
-            place: g.place.as_ref().map(place_from_wire),
         },
         Wire::GroupRemoved(g) => Kind::GroupRemoved {
             name: g.name.clone(),
-            by: principal(g.by.as_ref())?,
-            place: g.place.as_ref().map(place_from_wire),
         },
         Wire::Drained(d) => Kind::Drained {
             agent: id(&d.agent, "agent")?,
             on: d.on,
-            by: principal(d.by.as_ref())?,
-            place: d.place.as_ref().map(place_from_wire),
         },
-        Wire::Hold(h) => Kind::Hold {
-            on: h.on,
-            by: principal(h.by.as_ref())?,
-            place: h.place.as_ref().map(place_from_wire),
-        },
+        Wire::Hold(h) => Kind::Hold { on: h.on },
     })
 }
 
-pub(super) fn place_to_wire(place: &Place) -> v1::Place {
-    v1::Place {
-        guild: place.guild,
-        channel: place.channel,
-        interaction: place.interaction,
-    }
-}
-
-pub(super) fn place_from_wire(place: &v1::Place) -> Place {
-    Place {
-        guild: place.guild,
-        channel: place.channel,
-        interaction: place.interaction,
-    }
-}
-
-/// A principal as it is stored.
-#[must_use]
-pub fn principal_to_wire(principal: &Principal) -> v1::Principal {
-    use v1::principal::Kind as Wire;
-    let kind = match principal {
-        Principal::Discord(user) => Wire::Discord(*user),
-        Principal::Local(user) => Wire::Local(user.clone()),
-    };
-    v1::Principal { kind: Some(kind) }
-}
-
-/// A principal as it was stored.
-///
-/// # Errors
-/// Neither kind is set.
-pub fn principal_from_wire(wire: &v1::Principal) -> Result<Principal, ConvertError> {
-    use v1::principal::Kind as Wire;
-    match &wire.kind {
-        Some(Wire::Discord(user)) => Ok(Principal::Discord(*user)),
-        Some(Wire::Local(user)) => Ok(Principal::Local(user.clone())),
-        None => Err(ConvertError::Missing("principal.kind")),
-    }
-}
-
-pub(super) fn principal(wire: Option<&v1::Principal>) -> Result<Principal, ConvertError> {
-    wire.map_or(Err(ConvertError::Missing("principal")), principal_from_wire)
+fn spec(wire: Option<&v1::Spec>) -> Result<Spec, ConvertError> {
+    spec_from_wire(wire.ok_or(ConvertError::Missing("spec"))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use shanty_core::ids::{AgentId, Labels, RunId};
-    use shanty_core::run::{Away, How, Offline, Outcome, Reason, Spec};
+    use shanty_core::principal::Place;
+    use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Strategy, What};
 
     #[test]
     fn every_record_comes_back_as_it_was_stored() {
         let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
-        let by = Principal::Discord(7);
         let labels = Labels::parse("env=prod").unwrap();
         let place = Place {
             guild: 1,
@@ -314,10 +235,13 @@ mod tests {
         };
         let spec = Spec {
             id: run,
-            by: by.clone(),
-            place: Some(place),
+            origin: Origin::Chat {
+                user: 7,
+                place,
+                grant: "ops".into(),
+            },
+            what: What::Shell("true".into()),
             selector: "all".into(),
-            command: "true".into(),
             run_as: Some("root".into()),
             timeout_ms: 5,
             targets: vec![shanty_core::run::Target {
@@ -327,8 +251,9 @@ mod tests {
             }],
             digest: [3; 32],
             seed: Some(7),
-            offline: Offline::Queue { for_ms: 60_000 },
-            grant: Some("ops".into()),
+            strategy: Strategy {
+                offline: Offline::Queue { for_ms: 60_000 },
+            },
         };
         let reason = Reason {
             code: "E_OFFLINE".into(),
@@ -341,12 +266,8 @@ mod tests {
                 labels: labels.clone(),
                 uses_max: 1,
                 expires_ms: 9,
-                by: by.clone(),
             },
-            Kind::TokenRevoked {
-                token: "t".into(),
-                by: Principal::Local("root".into()),
-            },
+            Kind::TokenRevoked { token: "t".into() },
             Kind::Enrolled(Enrolment {
                 agent,
                 name: "h1".parse().unwrap(),
@@ -355,46 +276,37 @@ mod tests {
                 key_sha256: [5; 32],
                 leaf: vec![1],
             }),
-            Kind::Labelled {
-                agent,
-                labels,
-                by: by.clone(),
-                place: Some(place),
-            },
-            Kind::Revoked {
-                agent,
-                by: by.clone(),
-            },
+            Kind::Labelled { agent, labels },
+            Kind::Revoked { agent },
             Kind::Accepted(Spec {
-                offline: Offline::Skip,
+                strategy: Strategy {
+                    offline: Offline::Skip,
+                },
+                what: What::Argv(vec!["ls".into(), "-l a".into()]),
+                origin: Origin::Socket {
+                    user: "root".into(),
+                },
                 ..spec.clone()
             }),
-            Kind::Previewed(Spec {
-                offline: Offline::Fail,
-                ..spec.clone()
+            Kind::Proposed(Proposal {
+                spec: Spec {
+                    strategy: Strategy {
+                        offline: Offline::Fail,
+                    },
+                    ..spec.clone()
+                },
+                needs: Needs::OwnWord,
+                until_ms: 77,
             }),
             Kind::Accepted(spec),
             Kind::Sent { run, agent },
             Kind::GroupSaved {
                 name: "web".into(),
                 selector: "role=web".into(),
-                by: by.clone(),
-                place: Some(place),
             },
-            Kind::GroupRemoved {
-                name: "web".into(),
-                by: by.clone(),
-                place: Some(place),
-            },
-            Kind::Drained {
-                agent,
-                on: true,
-                by: by.clone(),
-                place: Some(place),
-            },
+            Kind::GroupRemoved { name: "web".into() },
+            Kind::Drained { agent, on: true },
             Kind::Denied {
-                by: by.clone(),
-                place: None,
                 verb: "run".into(),
                 code: "E_DENIED".into(),
                 text: "no".into(),
@@ -404,18 +316,10 @@ mod tests {
                 run,
                 reason: "late".into(),
             },
-            Kind::CancelRequested {
-                run,
-                by: by.clone(),
-                force: true,
-            },
+            Kind::CancelRequested { run, force: true },
             Kind::Started { run, agent },
             Kind::Closed(run),
-            Kind::Hold {
-                on: true,
-                by,
-                place: Some(place),
-            },
+            Kind::Hold { on: true },
         ];
         for how in [
             How::Exited(3),
@@ -441,16 +345,34 @@ mod tests {
                 outcome,
             });
         }
-        for kind in kinds {
-            let record = Record { at_ms: 42, kind };
+        let actors = [
+            Actor::Chat {
+                user: 7,
+                place: Some(place),
+            },
+            Actor::Chat {
+                user: 7,
+                place: None,
+            },
+            Actor::Socket {
+                user: "root".into(),
+            },
+            Actor::Host(agent),
+            Actor::Controller,
+        ];
+        for (kind, actor) in kinds.into_iter().zip(actors.into_iter().cycle()) {
+            let at_ms = 42;
+            let record = Record { at_ms, actor, kind };
             assert_eq!(record_from_wire(&record_to_wire(&record)).unwrap(), record);
         }
     }
 
     #[test]
     fn a_kind_of_a_newer_program_is_skipped_and_a_damaged_one_is_not() {
+        let actor = Some(actor_to_wire(&Actor::Controller));
         let unknown = v1::Record {
             at_ms: 1,
+            actor: actor.clone(),
             kind: None,
         };
         assert_eq!(record_from_wire(&unknown).unwrap().kind, Kind::Unknown);
@@ -460,9 +382,16 @@ mod tests {
         assert!(
             record_from_wire(&v1::Record {
                 at_ms: 1,
+                actor,
                 kind: Some(damaged)
             })
             .is_err()
         );
+        let nobody = v1::Record {
+            at_ms: 1,
+            actor: None,
+            kind: Some(v1::record::Kind::Hold(v1::Hold { on: true })),
+        };
+        assert!(record_from_wire(&nobody).is_err(), "somebody did it");
     }
 }

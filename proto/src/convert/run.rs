@@ -1,19 +1,18 @@
 //! What was accepted, and how it ended.
 
 use shanty_core::ids::HostName;
-use shanty_core::run::{Away, How, Offline, Outcome, Reason, Spec, Target};
+use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Target, What};
 
-use super::journal::{place_from_wire, place_to_wire, principal, principal_to_wire};
+use super::principal::{place_from_wire, place_to_wire};
 use super::{ConvertError, digest, id};
 use crate::v1;
 
-pub(super) fn spec_to_wire(spec: &Spec) -> v1::Accepted {
-    v1::Accepted {
+pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
+    v1::Spec {
         run: spec.id.to_string(),
-        by: Some(principal_to_wire(&spec.by)),
-        place: spec.place.as_ref().map(place_to_wire),
+        origin: Some(origin_to_wire(&spec.origin)),
+        what: Some(what_to_wire(&spec.what)),
         selector: spec.selector.clone(),
-        command: spec.command.clone(),
         run_as: spec.run_as.clone().unwrap_or_default(),
         timeout_ms: spec.timeout_ms,
         targets: spec
@@ -26,32 +25,80 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Accepted {
             })
             .collect(),
         digest: spec.digest.to_vec(),
-        grant: spec.grant.clone().unwrap_or_default(),
         seed: spec.seed,
-        offline: offline_to_wire(spec.offline),
+        strategy: Some(v1::Strategy {
+            offline: offline_to_wire(spec.strategy.offline),
+        }),
     }
 }
 
-pub(super) fn spec_from_wire(accepted: &v1::Accepted) -> Result<Spec, ConvertError> {
-    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
+    let strategy = spec.strategy.as_ref();
+    let strategy = strategy.ok_or(ConvertError::Missing("strategy"))?;
     Ok(Spec {
-        id: id(&accepted.run, "run")?,
-        by: principal(accepted.by.as_ref())?,
-        place: accepted.place.as_ref().map(place_from_wire),
-        selector: accepted.selector.clone(),
-        command: accepted.command.clone(),
-        run_as: some(&accepted.run_as),
-        timeout_ms: accepted.timeout_ms,
-        targets: accepted
-            .targets
-            .iter()
-            .map(target)
-            .collect::<Result<_, _>>()?,
-        digest: digest(&accepted.digest, "digest")?,
-        grant: some(&accepted.grant),
-        seed: accepted.seed,
-        offline: offline_from_wire(accepted.offline.as_ref()),
+        id: id(&spec.run, "run")?,
+        origin: origin_from_wire(spec.origin.as_ref())?,
+        what: what_from_wire(spec.what.as_ref())?,
+        selector: spec.selector.clone(),
+        run_as: (!spec.run_as.is_empty()).then(|| spec.run_as.clone()),
+        timeout_ms: spec.timeout_ms,
+        targets: spec.targets.iter().map(target).collect::<Result<_, _>>()?,
+        digest: digest(&spec.digest, "digest")?,
+        seed: spec.seed,
+        strategy: Strategy {
+            offline: offline_from_wire(strategy.offline.as_ref()),
+        },
     })
+}
+
+fn origin_to_wire(origin: &Origin) -> v1::Origin {
+    use v1::origin::Kind as Wire;
+    let kind = match origin {
+        Origin::Chat { user, place, grant } => Wire::Chat(v1::ChatOrigin {
+            user: *user,
+            place: Some(place_to_wire(place)),
+            grant: grant.clone(),
+        }),
+        Origin::Socket { user } => Wire::Socket(user.clone()),
+    };
+    v1::Origin { kind: Some(kind) }
+}
+
+/// What allows a run is never nothing: one of an origin that this version does not know is damaged to it.
+fn origin_from_wire(wire: Option<&v1::Origin>) -> Result<Origin, ConvertError> {
+    use v1::origin::Kind as Wire;
+    match wire.and_then(|wire| wire.kind.as_ref()) {
+        Some(Wire::Chat(chat)) => {
+            let place = chat.place.as_ref();
+            Ok(Origin::Chat {
+                user: chat.user,
+                place: place_from_wire(place.ok_or(ConvertError::Missing("origin.place"))?),
+                grant: chat.grant.clone(),
+            })
+        }
+        Some(Wire::Socket(user)) => Ok(Origin::Socket { user: user.clone() }),
+        None => Err(ConvertError::Missing("origin")),
+    }
+}
+
+fn what_to_wire(what: &What) -> v1::What {
+    use v1::what::Kind as Wire;
+    let kind = match what {
+        What::Shell(text) => Wire::Shell(text.clone()),
+        What::Argv(words) => Wire::Program(v1::Program {
+            argv: words.clone(),
+        }),
+    };
+    v1::What { kind: Some(kind) }
+}
+
+fn what_from_wire(wire: Option<&v1::What>) -> Result<What, ConvertError> {
+    use v1::what::Kind as Wire;
+    match wire.and_then(|wire| wire.kind.as_ref()) {
+        Some(Wire::Shell(text)) => Ok(What::Shell(text.clone())),
+        Some(Wire::Program(program)) => Ok(What::Argv(program.argv.clone())),
+        None => Err(ConvertError::Missing("what")),
+    }
 }
 
 fn target(target: &v1::Target) -> Result<Target, ConvertError> {

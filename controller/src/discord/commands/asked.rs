@@ -3,7 +3,10 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ids::{HostName, RunId};
+use shanty_core::ask::{Ask, Confirm, RunRequest, Which};
+use shanty_core::ids::HostName;
+use shanty_core::principal::Asker;
+use shanty_core::view::{Listing, Press};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
@@ -13,60 +16,20 @@ use twilight_model::application::interaction::message_component::MessageComponen
 use twilight_model::application::interaction::{Interaction, InteractionData, InteractionType};
 use twilight_model::channel::ChannelType;
 
-use super::listing::Listing;
 use super::names;
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
 
-/// 2015-01-01T00:00:00Z, from which Discord's ids count milliseconds.
-const DISCORD_EPOCH_MS: u64 = 1_420_070_400_000;
+/// Runs that `/runs` shows.
+const RUNS_SHOWN: usize = 10;
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// `/run`, as typed.
-    Run {
-        /// The selector.
-        on: String,
-        /// The command.
-        command: String,
-        /// The timeout.
-        timeout: Option<String>,
-        /// The user to run as.
-        run_as: Option<String>,
-        /// What becomes of hosts that are away.
-        offline: Option<String>,
-    },
-    /// `/agent label`.
-    Label {
-        /// The selector.
-        on: String,
-        /// The changes.
-        set: String,
-    },
-    /// `/agent drain`.
-    Drain {
-        /// The selector.
-        on: String,
-        /// Take no new runs, or take them again.
-        drain: bool,
-    },
-    /// `/agent group save`.
-    GroupSave {
-        /// The name.
-        name: String,
-        /// What it stands for.
-        hosts: String,
-    },
-    /// `/agent group remove`.
-    GroupRemove {
-        /// The name.
-        name: String,
-    },
-    /// `/agent group list`.
-    Groups,
-    /// A button that leads to a page of a list of hosts.
-    Turn(Listing),
+    /// Something of the hub.
+    Ask(Ask),
+    /// A page of a list of hosts.
+    Page(Listing),
     /// A host that was picked on a page of a list.
     Pick {
         /// The page that it was picked on.
@@ -74,87 +37,13 @@ pub enum Asked {
         /// Its name.
         host: HostName,
     },
-    /// `/hosts`.
-    Hosts {
-        /// The selector.
-        on: Option<String>,
-    },
-    /// `/runs`.
-    Runs,
-    /// `/hold`.
-    Hold {
-        /// Refuse new runs, or allow them again.
-        on: bool,
-    },
-    /// Somebody is typing a selector and wants suggestions.
-    Typing {
-        /// What is typed so far.
-        on_text: String,
-    },
-    /// A button of a card.
-    Press {
-        /// What the button does.
-        verb: Verb,
-        /// The run that the card is for.
-        run: RunId,
-        /// The custom id as it came.
-        custom_id: String,
-        /// The message that the button is on.
-        message_id: u64,
-    },
     /// Anything else: another version's command or button, a form, a forged id.
     Unknown,
 }
 
-/// What a button of a card does: the middle of its custom id, `v1:<verb>:<RunId>`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// `cancel`: stops the run.
-    Cancel,
-    /// `kill`: stops it at once.
-    Kill,
-    /// `go`: confirms a run as it was asked for.
-    Go,
-    /// `online`: confirms it without hosts that were away.
-    Online,
-    /// `queue`: confirms it, and waits for hosts that were away.
-    Queue,
-    /// `drop`: takes it back.
-    Drop,
-}
-
-impl Verb {
-    /// Every verb.
-    const ALL: [Self; 6] = [
-        Self::Cancel,
-        Self::Kill,
-        Self::Go,
-        Self::Online,
-        Self::Queue,
-        Self::Drop,
-    ];
-
-    /// The custom id of the button that does this for a run.
-    #[must_use]
-    pub fn custom_id(self, run: &RunId) -> String {
-        format!("v1:{}:{run}", self.as_str())
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::Kill => "kill",
-            Self::Go => "go",
-            Self::Online => "online",
-            Self::Queue => "queue",
-            Self::Drop => "drop",
-        }
-    }
-}
-
 /// Who asked, and where. Roles are those that Discord attached to the interaction at that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asker {
+pub struct Invocation {
     /// The guild; none in a direct message.
     pub guild: Option<u64>,
     /// The channel or thread.
@@ -175,11 +64,9 @@ pub struct Asker {
     pub token: Secret,
     /// Our application.
     pub application: u64,
-    /// Our own permissions in the channel, as Discord's bits, if told.
-    pub app_permissions: Option<u64>,
 }
 
-impl Asker {
+impl Invocation {
     /// The interaction, to be answered.
     #[must_use]
     pub fn reply_to(&self) -> ReplyTo<'_> {
@@ -190,18 +77,26 @@ impl Asker {
         }
     }
 
-    /// When it was asked by Discord's clock, Unix milliseconds.
+    /// The person, as decisions look at them.
     #[must_use]
-    pub fn asked_unix_ms(&self) -> u64 {
-        (self.interaction >> 22).saturating_add(DISCORD_EPOCH_MS)
+    pub fn asker(&self) -> Asker {
+        Asker::Discord {
+            user: self.user,
+            bot: self.bot,
+            guild: self.guild,
+            channel: self.channel,
+            parent_channel: self.parent_channel,
+            roles: self.roles.clone(),
+            interaction: self.interaction,
+        }
     }
 }
 
 /// An interaction, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// Who asked.
-    pub asker: Asker,
+    /// Who asked, and what answers them.
+    pub invocation: Invocation,
     /// What was asked.
     pub asked: Asked,
 }
@@ -228,8 +123,7 @@ pub fn hear(interaction: Interaction) -> Result<Heard, HearError> {
     if interaction.kind == InteractionType::Ping {
         return Err(HearError::Ping);
     }
-    let message = interaction.message.as_ref().map(|message| message.id.get());
-    let asker = asker(&interaction)?;
+    let invocation = invocation(&interaction)?;
     let asked = match (interaction.kind, interaction.data) {
         (InteractionType::ApplicationCommand, Some(InteractionData::ApplicationCommand(data))) => {
             command(*data)
@@ -239,17 +133,17 @@ pub fn hear(interaction: Interaction) -> Result<Heard, HearError> {
             Some(InteractionData::ApplicationCommand(data)),
         ) => typing(*data),
         (InteractionType::MessageComponent, Some(InteractionData::MessageComponent(data))) => {
-            message.and_then(|message| press(*data, message))
+            press(*data)
         }
         _ => None,
     };
     Ok(Heard {
-        asker,
+        invocation,
         asked: asked.unwrap_or(Asked::Unknown),
     })
 }
 
-fn asker(interaction: &Interaction) -> Result<Asker, HearError> {
+fn invocation(interaction: &Interaction) -> Result<Invocation, HearError> {
     let person = interaction.author().ok_or(HearError::Person)?;
     let thread = interaction.channel.as_ref().filter(|channel| {
         matches!(
@@ -260,7 +154,7 @@ fn asker(interaction: &Interaction) -> Result<Asker, HearError> {
         )
     });
     let roles = interaction.member.iter().flat_map(|member| &member.roles);
-    Ok(Asker {
+    Ok(Invocation {
         guild: interaction.guild_id.map(|id| id.get()),
         channel: channel(interaction).ok_or(HearError::Channel)?,
         parent_channel: thread
@@ -273,9 +167,6 @@ fn asker(interaction: &Interaction) -> Result<Asker, HearError> {
         interaction: interaction.id.get(),
         token: Secret::new(interaction.token.clone()),
         application: interaction.application_id.get(),
-        app_permissions: interaction
-            .app_permissions
-            .map(|permissions| permissions.bits()),
     })
 }
 
@@ -293,48 +184,48 @@ fn command(data: CommandData) -> Option<Asked> {
         return None;
     }
     let mut options = Options(data.options);
-    Some(match data.name.as_str() {
-        names::RUN => Asked::Run {
+    Some(Asked::Ask(match data.name.as_str() {
+        names::RUN => Ask::Run(RunRequest {
             on: options.take(names::ON)?,
             command: options.take(names::COMMAND)?,
             timeout: options.take(names::TIMEOUT),
             run_as: options.take(names::AS),
             offline: options.take(names::OFFLINE),
+        }),
+        names::AGENT => agent(options)?,
+        names::HOSTS => Ask::Hosts {
+            on: options.take(names::ON).unwrap_or_default(),
         },
-        names::AGENT => return agent(options),
-        names::HOSTS => Asked::Hosts {
-            on: options.take(names::ON),
-        },
-        names::RUNS => Asked::Runs,
-        names::HOLD => Asked::Hold {
+        names::RUNS => Ask::Runs { limit: RUNS_SHOWN },
+        names::HOLD => Ask::Hold {
             on: options.state()?,
         },
         _ => return None,
-    })
+    }))
 }
 
-fn agent(mut options: Options) -> Option<Asked> {
+fn agent(mut options: Options) -> Option<Ask> {
     let (name, mut options) = options.below()?;
     Some(match name.as_str() {
-        names::LABEL => Asked::Label {
+        names::LABEL => Ask::Label {
             on: options.take(names::ON)?,
-            set: options.take(names::SET)?,
+            changes: options.take(names::SET)?,
         },
-        names::DRAIN => Asked::Drain {
+        names::DRAIN => Ask::Drain {
             on: options.take(names::ON)?,
             drain: options.state()?,
         },
         names::GROUP => {
             let (name, mut options) = options.below()?;
             match name.as_str() {
-                names::SAVE => Asked::GroupSave {
+                names::SAVE => Ask::SaveGroup {
                     name: options.take(names::NAME)?,
-                    hosts: options.take(names::HOSTS)?,
+                    on: options.take(names::HOSTS)?,
                 },
-                names::REMOVE => Asked::GroupRemove {
+                names::REMOVE => Ask::RemoveGroup {
                     name: options.take(names::NAME)?,
                 },
-                names::LIST => Asked::Groups,
+                names::LIST => Ask::Groups,
                 _ => return None,
             }
         }
@@ -347,13 +238,13 @@ fn typing(data: CommandData) -> Option<Asked> {
         return None;
     }
     let (name, typed) = focused(data.options)?;
-    let on_text = match name.as_str() {
+    let typed = match name.as_str() {
         names::ON | names::HOSTS => typed,
         // The name of a group, with or without its mark.
         names::NAME => format!("@{}", typed.trim_start_matches('@')),
         _ => return None,
     };
-    Some(Asked::Typing { on_text })
+    Some(Asked::Ask(Ask::Complete { typed }))
 }
 
 /// The option that is being typed, at whatever depth: Discord has three at most.
@@ -367,25 +258,24 @@ fn focused(options: Vec<CommandDataOption>) -> Option<(String, String)> {
     })
 }
 
-fn press(data: MessageComponentInteractionData, message_id: u64) -> Option<Asked> {
-    let (verb, rest) = data.custom_id.strip_prefix("v1:")?.split_once(':')?;
-    match verb {
-        "hosts" => return Listing::parse(rest).map(Asked::Turn),
-        "host" => {
-            return Some(Asked::Pick {
-                listing: Listing::parse(rest)?,
-                host: data.values.first()?.parse().ok()?,
-            });
-        }
-        _ => {}
-    }
-    let verb = Verb::ALL.into_iter().find(|known| known.as_str() == verb)?;
-    let run = rest.parse().ok()?;
-    Some(Asked::Press {
-        verb,
-        run,
-        custom_id: data.custom_id,
-        message_id,
+fn press(data: MessageComponentInteractionData) -> Option<Asked> {
+    let confirm = |run, choice| Asked::Ask(Ask::Confirm { run, choice });
+    let cancel = |run, force| {
+        let which = Which::Id(run);
+        Asked::Ask(Ask::Cancel { which, force })
+    };
+    Some(match data.custom_id.parse::<Press>().ok()? {
+        Press::Cancel(run) => cancel(run, false),
+        Press::Kill(run) => cancel(run, true),
+        Press::Go(run) => confirm(run, Confirm::AsAsked),
+        Press::Online(run) => confirm(run, Confirm::OnlineOnly),
+        Press::Queue(run) => confirm(run, Confirm::Queue),
+        Press::Drop(run) => Asked::Ask(Ask::TakeBack { run }),
+        Press::Page(listing) => Asked::Page(listing),
+        Press::Pick(listing) => Asked::Pick {
+            listing,
+            host: data.values.first()?.parse().ok()?,
+        },
     })
 }
 

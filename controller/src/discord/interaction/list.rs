@@ -1,112 +1,67 @@
-//! `/hosts`: a list in pages, and one host whole. Where a button leads stands in its id, so it works after a restart.
+//! Lists of hosts in pages. Where a button leads stands in its id, so it works after a restart; a selector that is too long for one is kept.
 
+use shanty_core::ask::{Answer, Ask, HostsView};
 use shanty_core::ids::HostName;
-use shanty_core::principal;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::view::{
-    self, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Turn,
-};
+use shanty_core::view::{self, Listed, Listing};
 
-use super::{change, show};
+use super::{change, refuse};
 use crate::clock::now_ms;
 use crate::discord::Edge;
-use crate::discord::commands::{Asker, Listing, Of};
-use crate::discord::requests::Audience;
-use crate::hub::HostsView;
+use crate::discord::commands::Invocation;
 
 /// Where selectors are kept that are too long for an id.
 const KEPT: &str = "listing/";
 /// Selectors that are kept; the oldest make room.
 const KEPT_MAX: usize = 200;
 
-/// Lists hosts; a selector that stands for one shows it whole.
-pub(super) async fn hosts(edge: &Edge, asker: &Asker, who: principal::Asker, on: String) {
-    let of = Of::new(&on);
-    let view = edge.hub.hosts(who, on.clone()).await;
-    if let (Of::Kept(key), Ok(view)) = (&of, &view)
-        && view.rows.len() > 1
-    {
-        keep(edge, key, &on).await;
-    }
-    let listing = Listing { page: 0, of };
-    let card = view.map(|view| match &view.rows[..] {
-        [_] => one(&view, None),
-        _ => page(&view, &listing),
-    });
-    show(edge, asker, card, Audience::Asker).await;
-}
-
-/// Turns to a page of a list.
-pub(super) async fn turn(edge: &Edge, asker: &Asker, who: principal::Asker, listing: Listing) {
-    let card = match selector_of(edge, &listing).await {
-        Ok(on) => edge
-            .hub
-            .hosts(who, on)
-            .await
-            .map(|view| page(&view, &listing)),
+/// Shows another page of a list.
+pub(super) async fn page(edge: &Edge, invocation: &Invocation, listing: Listing) {
+    let view = match selector_of(edge, &listing).await {
+        Ok(on) => hosts(edge, invocation, on).await,
         Err(refusal) => Err(refusal),
     };
-    change(edge, asker, card).await;
+    match view {
+        Ok(view) => {
+            let card = view::hosts_page_card(&view, &listing, now_ms());
+            change(edge, invocation, &card).await;
+        }
+        Err(refusal) => refuse(edge, invocation, &refusal).await,
+    }
 }
 
 /// Shows one host of a list whole.
-pub(super) async fn pick(
-    edge: &Edge,
-    asker: &Asker,
-    who: principal::Asker,
-    listing: Listing,
-    host: HostName,
-) {
-    let back = Button {
-        label: "◀ Back to the list".to_owned(),
-        target: ButtonTarget::Press(listing.page_id()),
-        style: ButtonStyle::Secondary,
-    };
-    let view = edge.hub.hosts(who, host.to_string()).await;
-    change(edge, asker, view.map(|view| one(&view, Some(back)))).await;
-}
-
-fn page(view: &HostsView, listing: &Listing) -> Card {
-    let rows: Vec<_> = view.rows.iter().map(|(_, _, row)| row.clone()).collect();
-    let ids = |turn| match turn {
-        Turn::To(page) => at(listing, page).page_id(),
-        Turn::Pick(page) => at(listing, page).menu_id(),
-    };
-    let list = HostsPage {
-        rows: &rows,
-        selector: &view.normal,
-        page: listing.page,
-        ids: &ids,
-    };
-    view::hosts_card(list, now_ms())
-}
-
-fn at(listing: &Listing, page: usize) -> Listing {
-    Listing {
-        page,
-        of: listing.of.clone(),
+pub(super) async fn pick(edge: &Edge, invocation: &Invocation, listing: Listing, host: HostName) {
+    match hosts(edge, invocation, host.to_string()).await {
+        Ok(view) => {
+            let card = view::one_host_card(&view, Some(listing), now_ms());
+            change(edge, invocation, &card).await;
+        }
+        Err(refusal) => refuse(edge, invocation, &refusal).await,
     }
 }
 
-fn one(view: &HostsView, back: Option<Button>) -> Card {
-    match view.rows.first() {
-        Some((agent, enrolled_ms, row)) => {
-            let detail = HostDetail {
-                row,
-                agent: *agent,
-                enrolled_ms: *enrolled_ms,
-                runs: &view.runs,
-            };
-            view::host_card(detail, back, now_ms())
-        }
-        None => view::refusal_card(&gone()),
+async fn hosts(edge: &Edge, invocation: &Invocation, on: String) -> Result<HostsView, Refusal> {
+    match edge.hub.ask(invocation.asker(), Ask::Hosts { on }).await? {
+        Answer::Hosts(view) => Ok(view),
+        _ => Err(gone()),
+    }
+}
+
+/// Keeps the selector of a list of several hosts, when its buttons have no room for it.
+pub(super) async fn keep_selector(edge: &Edge, ask: &Ask, answer: &Answer) {
+    if let (Ask::Hosts { on }, Answer::Hosts(view)) = (ask, answer)
+        && let Listed::Kept(key) = Listing::of(on).hosts
+        && view.rows.len() > 1
+    {
+        keep(edge, &key, on).await;
     }
 }
 
 async fn selector_of(edge: &Edge, listing: &Listing) -> Result<String, Refusal> {
-    let key = match &listing.of {
-        Of::Selector(selector) => return Ok(selector.clone()),
-        Of::Kept(key) => format!("{KEPT}{key}"),
+    let key = match &listing.hosts {
+        Listed::Selector(selector) => return Ok(selector.clone()),
+        Listed::Kept(key) => format!("{KEPT}{key}"),
     };
     let journal = edge.journal.clone();
     let kept = tokio::task::spawn_blocking(move || journal.kept(&key)).await;

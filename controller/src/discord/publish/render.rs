@@ -3,13 +3,13 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use bytes::Bytes;
+use shanty_core::ask::Snapshot;
 use shanty_core::outbox::{Block, Lane, Next};
 use shanty_core::view::{self, Card, Scene};
 
 use super::{Publisher, mention_of};
 use crate::discord::call::Call;
 use crate::discord::requests::{Content, File, NewMessage, Nonce, RequestError, Sound};
-use crate::hub::Snapshot;
 
 /// A write that is ready to be sent.
 pub(super) enum Written {
@@ -168,7 +168,7 @@ impl Publisher {
     pub(super) fn card(&self, snapshot: &Snapshot) -> Card {
         let guild = self
             .guild
-            .or_else(|| snapshot.run.spec.place.map(|place| place.guild));
+            .or_else(|| snapshot.run.spec.origin.place().map(|place| place.guild));
         // Beside what is not shown any more, the rest would look like all.
         let whole = self.hosts.iter().all(|host| !host.silent);
         let outputs = self.hosts.iter().filter(|_| whole).filter_map(|host| {

@@ -27,15 +27,6 @@ pub struct ReplyTo<'a> {
     pub token: &'a Secret,
 }
 
-/// Who sees an answer to an interaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Everybody in the channel.
-    Channel,
-    /// Only the person who asked.
-    Asker,
-}
-
 /// Whether a message makes a sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sound {

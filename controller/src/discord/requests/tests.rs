@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use shanty_core::ids::RunId;
 use shanty_core::limits::ATTACHMENT_BYTES_MAX;
-use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget};
+use shanty_core::view::{Accent, Audience, Button, ButtonStyle, ButtonTarget, Press};
 
 use super::*;
 use crate::discord::call::Class;
@@ -35,7 +35,7 @@ fn card() -> Card {
         texts: vec!["<@1> @everyone".to_owned()],
         buttons: vec![Button {
             label: "Cancel".to_owned(),
-            target: ButtonTarget::Press("v1:cancel:x".to_owned()),
+            target: ButtonTarget::Press(Press::Cancel(RunId::from_bytes([7; 16]))),
             style: ButtonStyle::Danger,
         }],
         menu: None,

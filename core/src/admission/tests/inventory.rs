@@ -1,7 +1,6 @@
 //! Labels, groups and drains: what a grant to manage gives, and what it does not.
 
 use super::*;
-use std::collections::BTreeMap;
 
 /// Operators may see everything and manage web hosts; `see` may see web hosts only.
 fn policy() -> Policy {
@@ -22,39 +21,43 @@ fn policy() -> Policy {
     }
 }
 
-fn in_context<T>(state: &State, f: impl FnOnce(&Context<'_>) -> T) -> T {
-    let seen = |_| online(true);
-    f(&Context {
-        state,
-        policy: &policy(),
-        guilds: &[GUILD],
-        seen: &seen,
-        agent_version: "1.0.0",
-        seed: 5,
-        confirm_hosts: 10,
-    })
+fn world() -> World {
+    let mut world = World::with_policy(policy());
+    world.online(&[1, 2, 3]);
+    world
 }
 
 fn manager() -> Asker {
     person(OPERATOR, &[9])
 }
 
-fn local() -> Asker {
-    Asker::Local {
-        user: "root".into(),
+fn saved(world: &mut World, name: &str, selector: &str) {
+    let kind = Kind::GroupSaved {
+        name: name.into(),
+        selector: selector.into(),
+    };
+    world.record(5, kind);
+}
+
+fn save(world: &World, asker: &Asker, name: &str, on: &str) -> Result<String, Refusal> {
+    let (name, on) = (name.to_owned(), on.to_owned());
+    match world.change(asker, &Ask::SaveGroup { name, on })? {
+        Change::SaveGroup(saved) => Ok(saved.selector.to_string()),
+        other => panic!("{other:?}"),
     }
 }
 
-fn saved(state: &mut State, name: &str, selector: &str) {
-    state.apply(&Record {
-        at_ms: 5,
-        kind: Kind::GroupSaved {
-            name: name.into(),
-            selector: selector.into(),
-            by: Principal::Local("root".into()),
-            place: None,
-        },
-    });
+fn relabel(
+    world: &World,
+    asker: &Asker,
+    on: &str,
+    changes: &str,
+) -> Result<Vec<Relabelled>, Refusal> {
+    let (on, changes) = (on.to_owned(), changes.to_owned());
+    match world.change(asker, &Ask::Label { on, changes })? {
+        Change::Label(hosts) => Ok(hosts),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn told<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
@@ -65,13 +68,7 @@ fn told<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
 }
 
 fn label(asker: &Asker, on: &str, change: &str) -> String {
-    let change = match LabelChange::parse(change) {
-        Ok(change) => change,
-        Err(refusal) => return told::<()>(Err(refusal)),
-    };
-    let changed = in_context(&state(), |ctx| {
-        admit_labels(ctx, asker, on, &change, &BTreeMap::new())
-    });
+    let changed = relabel(&world(), asker, on, change);
     told(changed.map(|changed| {
         let shown = changed
             .iter()
@@ -130,20 +127,10 @@ fn labels_that_decide_about_other_grants_are_for_who_manages_everything() {
         what: vec![Verb::Run],
         hosts: Selector::parse_for_grant("env=dev").unwrap(),
     });
-    let state = state();
     let label = |policy: &Policy, change: &str| {
-        let seen = |_| online(true);
-        let ctx = Context {
-            state: &state,
-            policy,
-            guilds: &[GUILD],
-            seen: &seen,
-            agent_version: "1.0.0",
-            seed: 5,
-            confirm_hosts: 10,
-        };
-        let change = LabelChange::parse(change).unwrap();
-        let changed = admit_labels(&ctx, &manager(), "web-01", &change, &BTreeMap::new());
+        let mut world = world();
+        world.settings.policy = policy.clone();
+        let changed = relabel(&world, &manager(), "web-01", change);
         changed.map(|_| ()).map_err(|refusal| refusal.what)
     };
     // With it they could run on a host that nobody let them run on.
@@ -156,36 +143,30 @@ fn labels_that_decide_about_other_grants_are_for_who_manages_everything() {
 
 #[test]
 fn a_group_that_changes_by_itself_is_changed_by_who_saved_it_or_manages_everything() {
-    let mut state = state();
-    saved(&mut state, "odd", "#1:failed?");
-    saved(&mut state, "full", "disk>90%");
-    saved(&mut state, "web", "role=web");
-    let save = |state: &State, name: &str| {
-        told(
-            in_context(state, |ctx| {
-                admit_group_save(ctx, &manager(), name, "web-01")
-            })
-            .map(|_| ()),
-        )
-    };
+    let mut world = world();
+    saved(&mut world, "odd", "#1:failed?");
+    saved(&mut world, "full", "disk>90%");
+    saved(&mut world, "web", "role=web");
+    let save =
+        |world: &World, name: &str| told(save(world, &manager(), name, "web-01").map(|_| ()));
     for name in ["odd", "full"] {
-        let refusal = save(&state, name);
+        let refusal = save(&world, name);
         assert!(
             refusal.contains("stands for hosts that your grants do not cover"),
             "{refusal}"
         );
     }
-    assert_eq!(save(&state, "web"), "()");
-    state.apply(&Record {
-        at_ms: 6,
-        kind: Kind::GroupSaved {
-            name: "own".into(),
-            selector: "role=web is:offline".into(),
-            by: manager().principal(),
-            place: None,
-        },
-    });
-    assert_eq!(save(&state, "own"), "()");
+    assert_eq!(save(&world, "web"), "()");
+    let own = Kind::GroupSaved {
+        name: "own".into(),
+        selector: "role=web is:offline".into(),
+    };
+    let earlier = Actor::Chat {
+        user: OPERATOR,
+        place: None,
+    };
+    world.record_by(6, earlier, own);
+    assert_eq!(save(&world, "own"), "()");
 }
 
 #[test]
@@ -216,61 +197,48 @@ fn changes_of_labels_are_typed_exactly() {
 
 #[test]
 fn labels_that_are_being_recorded_count() {
-    let asked = BTreeMap::from([(agent(1), Labels::parse("role=web,zone=a").unwrap())]);
-    let change = LabelChange::parse("env=prod").unwrap();
-    let changed = in_context(&state(), |ctx| {
-        admit_labels(ctx, &local(), "web-01", &change, &asked)
-    });
-    assert_eq!(
-        changed.unwrap()[0].2.to_string(),
-        "env=prod role=web zone=a"
-    );
+    let mut world = world();
+    let labels = Labels::parse("role=web,zone=a").unwrap();
+    world.under_way.labels.insert(agent(1), labels);
+    let changed = relabel(&world, &local(), "web-01", "env=prod").unwrap();
+    assert_eq!(changed[0].2.to_string(), "env=prod role=web zone=a");
 }
 
 #[test]
 fn only_hosts_of_the_grant_drain() {
-    let mut state = state();
-    let drain = |state: &State, on: &str, drain| {
-        told(
-            in_context(state, |ctx| admit_drain(ctx, &manager(), on, drain)).map(|hosts| {
+    let mut world = world();
+    let drain = |world: &World, on: &str, drain| {
+        let on = on.to_owned();
+        let change = world.change(&manager(), &Ask::Drain { on, drain });
+        told(change.map(|change| match change {
+            Change::Drain { hosts, .. } => {
                 let names = hosts.iter().map(|(_, name)| name.to_string());
                 names.collect::<Vec<_>>()
-            }),
-        )
+            }
+            other => panic!("{other:?}"),
+        }))
     };
-    assert_eq!(drain(&state, "role=web", true), "[\"web-01\", \"web-02\"]");
+    assert_eq!(drain(&world, "role=web", true), "[\"web-01\", \"web-02\"]");
     assert_eq!(
-        drain(&state, "all", true),
+        drain(&world, "all", true),
         "E_DENIED You may not manage db-01. Nothing was done."
     );
-    assert_eq!(drain(&state, "web-01", false), "[]", "it does not drain");
-    state.apply(&Record {
-        at_ms: 9,
-        kind: Kind::Drained {
-            agent: agent(1),
-            on: true,
-            by: Principal::Discord(OPERATOR),
-            place: None,
-        },
-    });
-    assert_eq!(drain(&state, "role=web", true), "[\"web-02\"]");
-    assert_eq!(drain(&state, "is:draining", false), "[\"web-01\"]");
+    assert_eq!(drain(&world, "web-01", false), "[]", "it does not drain");
+    let (agent, on) = (agent(1), true);
+    world.record(9, Kind::Drained { agent, on });
+    assert_eq!(drain(&world, "role=web", true), "[\"web-02\"]");
+    assert_eq!(drain(&world, "is:draining", false), "[\"web-01\"]");
 }
 
 #[test]
 fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
-    let mut state = state();
-    saved(&mut state, "web", "role=web");
-    saved(&mut state, "db", "role=db");
-    saved(&mut state, "front", "@web !web-02");
+    let mut world = world();
+    saved(&mut world, "web", "role=web");
+    saved(&mut world, "db", "role=db");
+    saved(&mut world, "front", "@web !web-02");
     // A host of it has left since it was saved.
-    saved(&mut state, "old", "role=db,gone-01");
-    let save = |asker: &Asker, name: &str, on: &str| {
-        told(
-            in_context(&state, |ctx| admit_group_save(ctx, asker, name, on))
-                .map(|(_, s, _)| s.to_string()),
-        )
-    };
+    saved(&mut world, "old", "role=db,gone-01");
+    let save = |asker: &Asker, name: &str, on: &str| told(save(&world, asker, name, on));
     assert_eq!(
         save(&manager(), "new", "web-01, web-02"),
         "E_SELECTOR The selector does not name hosts. Nothing was done.\nweb-01, web-02\n       ^\ncolumn 8: nothing after `,`; write `a,b` without a space"
@@ -314,8 +282,11 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
     assert_eq!(save(&local(), "db", "role=db,web-01"), "\"role=db,web-01\"");
 
     let remove = |asker: &Asker, name: &str| {
-        told(in_context(&state, |ctx| {
-            admit_group_remove(ctx, asker, name)
+        let name = name.to_owned();
+        let change = world.change(asker, &Ask::RemoveGroup { name });
+        told(change.map(|change| match change {
+            Change::RemoveGroup(name) => name,
+            other => panic!("{other:?}"),
         }))
     };
     assert_eq!(remove(&manager(), "front"), "\"front\"");
@@ -333,11 +304,11 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
 
 #[test]
 fn groups_are_read_by_whoever_may_see_every_host() {
-    let mut state = state();
-    saved(&mut state, "db", "role=db");
-    saved(&mut state, "some", "db-01,web-01");
+    let mut world = world();
+    saved(&mut world, "db", "role=db");
+    saved(&mut world, "some", "db-01,web-01");
     let rows = |asker: &Asker| {
-        let rows = in_context(&state, |ctx| admit_groups(ctx, asker)).unwrap();
+        let rows = groups(&world.context(), asker).unwrap();
         let shown = rows
             .iter()
             .map(|row| format!("{} {} {:?}", row.name, row.hosts.unwrap(), row.selector));
@@ -350,12 +321,11 @@ fn groups_are_read_by_whoever_may_see_every_host() {
     // Whoever sees some hosts sees what stands for some of those, and not by what words.
     assert_eq!(rows(&person(OPERATOR, &[8])), ["some 1 None"]);
 
-    let choices = in_context(&state, |ctx| complete(ctx, &person(OPERATOR, &[8]), "@"));
+    let choices = complete(&world.context(), &person(OPERATOR, &[8]), "@");
     assert!(!format!("{choices:?}").contains("db"), "{choices:?}");
     let on = |on: &str| {
-        told(in_context(&state, |ctx| {
-            admit_hosts(ctx, &person(OPERATOR, &[8]), on)
-        }))
+        let view = hosts_view(&world.context(), &person(OPERATOR, &[8]), on);
+        told(view.map(|view| view.rows.len()))
     };
     assert!(
         on("@db").contains("there is no group `@db`"),
@@ -366,62 +336,52 @@ fn groups_are_read_by_whoever_may_see_every_host() {
 
 #[test]
 fn a_group_that_no_version_can_read_stands_for_nothing() {
-    let mut state = state();
-    saved(&mut state, "new", "zone~=§");
-    assert!(state.groups.is_empty());
+    let mut world = world();
+    saved(&mut world, "new", "zone~=§");
+    assert!(world.state.groups.is_empty());
 }
 
 #[test]
 fn a_group_that_has_lost_a_part_is_refused_and_not_made_larger() {
-    let mut state = state();
-    state.apply(&Record {
-        at_ms: 5,
-        kind: Kind::Labelled {
-            agent: agent(2),
-            labels: Labels::parse("role=web,tier=1").unwrap(),
-            by: Principal::Local("root".into()),
-            place: None,
-        },
-    });
-    saved(&mut state, "safe", "role=web !tier=1");
-    saved(&mut state, "safer", "@safe,db-01");
-    saved(&mut state, "lax", "role=web !tier=1?");
-    let names = |state: &State, asker: &Asker, on: &str| {
-        let found = in_context(state, |ctx| {
-            admit_hosts(ctx, asker, on).map(|(hosts, _)| hosts.len())
-        });
-        told(found)
+    let mut world = world();
+    let relabelled = Kind::Labelled {
+        agent: agent(2),
+        labels: Labels::parse("role=web,tier=1").unwrap(),
+    };
+    world.record(5, relabelled);
+    saved(&mut world, "safe", "role=web !tier=1");
+    saved(&mut world, "safer", "@safe,db-01");
+    saved(&mut world, "lax", "role=web !tier=1?");
+    let names = |world: &World, asker: &Asker, on: &str| {
+        let found = hosts_view(&world.context(), asker, on);
+        told(found.map(|view| view.rows.len()))
     };
     let see = person(OPERATOR, &[8]);
     for asker in [&manager(), &see] {
-        assert_eq!(names(&state, asker, "@safe"), "1");
+        assert_eq!(names(&world, asker, "@safe"), "1");
     }
-    assert_eq!(names(&state, &manager(), "@safer"), "2");
+    assert_eq!(names(&world, &manager(), "@safer"), "2");
 
     // The label goes: without it nothing would be excluded any more.
-    state.apply(&Record {
-        at_ms: 6,
-        kind: Kind::Labelled {
-            agent: agent(2),
-            labels: Labels::parse("role=web").unwrap(),
-            by: Principal::Local("root".into()),
-            place: None,
-        },
-    });
+    let relabelled = Kind::Labelled {
+        agent: agent(2),
+        labels: Labels::parse("role=web").unwrap(),
+    };
+    world.record(6, relabelled);
     for on in ["@safe", "@safe?", "@safer", "web-01 !@safe"] {
-        let refusal = names(&state, &manager(), on);
+        let refusal = names(&world, &manager(), on);
         assert!(
             refusal.contains("does not stand for what was saved: nothing matches `tier=1`"),
             "{on}: {refusal}"
         );
     }
-    let refusal = names(&state, &see, "@safe");
+    let refusal = names(&world, &see, "@safe");
     assert!(
         refusal.contains("`@safe` does not stand for what was saved any more; ask who"),
         "{refusal}"
     );
     assert_eq!(
-        names(&state, &manager(), "@lax"),
+        names(&world, &manager(), "@lax"),
         "2",
         "it says that it may be missing"
     );
@@ -429,21 +389,17 @@ fn a_group_that_has_lost_a_part_is_refused_and_not_made_larger() {
 
 #[test]
 fn groups_are_not_saved_deeper_than_they_can_be_used() {
-    let mut state = state();
-    saved(&mut state, "g1", "role=web");
+    let mut world = world();
+    saved(&mut world, "g1", "role=web");
     for n in 2..=8 {
-        saved(&mut state, &format!("g{n}"), &format!("@g{}", n - 1));
+        saved(&mut world, &format!("g{n}"), &format!("@g{}", n - 1));
     }
-    let save = |name: &str, on: &str| {
-        told(in_context(&state, |ctx| admit_group_save(ctx, &local(), name, on)).map(|_| ()))
-    };
+    let try_save =
+        |world: &World, name: &str, on: &str| told(save(world, &local(), name, on).map(|_| ()));
     let deep = "E_SELECTOR Groups would hold one another more than 8 deep. No group was saved.";
-    assert_eq!(save("g9", "@g7"), "()");
-    assert_eq!(save("g9", "@g8"), deep);
+    assert_eq!(try_save(&world, "g9", "@g7"), "()");
+    assert_eq!(try_save(&world, "g9", "@g8"), deep);
     // Nor may one below be made deeper.
-    saved(&mut state, "base", "role=db");
-    let save = |name: &str, on: &str| {
-        told(in_context(&state, |ctx| admit_group_save(ctx, &local(), name, on)).map(|_| ()))
-    };
-    assert_eq!(save("g1", "@base"), deep);
+    saved(&mut world, "base", "role=db");
+    assert_eq!(try_save(&world, "g1", "@base"), deep);
 }

@@ -1,68 +1,53 @@
 //! What is asked before it runs, and that what was shown is what runs.
 
 use super::*;
-use crate::ids::RunId;
-use crate::limits;
-use crate::run::{Away, Offline, Spec};
+use crate::journal::{Needs, Proposal};
+use crate::run::{Away, Offline};
 
 const AT: u64 = 1_000_000;
 
 /// A fleet of which db-01 is offline, and an operator who may run on all of it.
-struct World {
-    state: State,
-    policy: Policy,
-    offline: Vec<AgentId>,
+fn fleet() -> World {
+    let mut policy = policy();
+    policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
+    policy.grants[0].what.push(Verb::Manage);
+    let mut world = World::with_policy(policy);
+    world.settings.confirm_hosts = 2;
+    world.now_ms = AT + 1_000;
+    world
 }
 
 impl World {
-    fn new() -> Self {
-        let mut policy = policy();
-        policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
-        policy.grants[0].what.push(Verb::Manage);
-        Self {
-            state: state(),
-            policy,
-            offline: vec![agent(3)],
-        }
-    }
-
-    fn with<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
-        let seen = |id: AgentId| online(!self.offline.contains(&id));
-        f(&Context {
-            state: &self.state,
-            policy: &self.policy,
-            guilds: &[GUILD],
-            seen: &seen,
-            agent_version: "1.0.0",
-            seed: 5,
-            confirm_hosts: 2,
-        })
-    }
-
     fn ask(&self, on: &str, offline: Option<&str>) -> Result<Plan, Refusal> {
         let request = RunRequest {
             offline: offline.map(str::to_owned),
             ..run(on, "true")
         };
-        self.with(|ctx| admit_run(ctx, &operator(), &request))
-    }
-
-    fn record(&mut self, at_ms: u64, kind: Kind) {
-        self.state.apply(&Record { at_ms, kind });
+        self.plan(&operator(), &request)
     }
 
     /// Shows what `on` stands for, and gives the id of it.
     fn show(&mut self, on: &str, offline: Option<&str>) -> RunId {
-        let plan = self.ask(on, offline).unwrap();
-        let id = RunId::from_bytes([7; 16]);
-        let spec = plan.into_spec(id, &operator());
-        self.record(AT, Kind::Previewed(spec));
+        let spec = self.ask(on, offline).unwrap().spec;
+        let id = spec.id;
+        self.record_by(AT, operator().actor(), proposed(spec, AT));
         id
     }
 
-    fn confirm(&self, asker: &Asker, id: RunId, choice: Confirm) -> Result<Spec, Refusal> {
-        self.with(|ctx| admit_preview(ctx, asker, id, choice, AT + 1_000))
+    fn confirm(&self, asker: &Asker, run: RunId, choice: Confirm) -> Result<Spec, Refusal> {
+        match self.admit(asker, &Ask::Confirm { run, choice })? {
+            Admitted::Confirmed(spec) => Ok(*spec),
+            other => panic!("{other:?}"),
+        }
     }
+}
+
+fn proposed(spec: Spec, at_ms: u64) -> Kind {
+    Kind::Proposed(Proposal {
+        spec,
+        needs: Needs::OwnWord,
+        until_ms: at_ms + limits::PREVIEW_MS,
+    })
 }
 
 fn operator() -> Asker {
@@ -76,42 +61,47 @@ fn refused<T: std::fmt::Debug>(result: Result<T, Refusal>) -> String {
 
 #[test]
 fn people_are_asked_for_all_for_many_and_for_hosts_that_are_away() {
-    let world = World::new();
-    let asks = |on: &str, offline| world.ask(on, offline).unwrap().asks;
+    let world = fleet();
+    let asks = |on: &str, offline| world.ask(on, offline).unwrap().cautions;
     assert_eq!(asks("web-01", None), []);
     assert_eq!(asks("web*", None), []);
-    assert_eq!(asks("web-01,db-01", None), [Ask::Away]);
-    assert_eq!(asks("web*,db-01", None), [Ask::Many(2), Ask::Away]);
-    assert_eq!(asks("all", None), [Ask::Every, Ask::Many(2), Ask::Away]);
-    assert_eq!(asks("all !db-01", None), [Ask::Every]);
+    assert_eq!(asks("web-01,db-01", None), [Caution::Away]);
+    assert_eq!(asks("web*,db-01", None), [Caution::Many(2), Caution::Away]);
+    assert_eq!(
+        asks("all", None),
+        [Caution::Every, Caution::Many(2), Caution::Away]
+    );
+    assert_eq!(asks("all !db-01", None), [Caution::Every]);
     // Whoever said what becomes of them need not be asked for that.
     for offline in ["fail", "skip", "queue", "queue:2h"] {
         assert_eq!(asks("web-01,db-01", Some(offline)), [], "{offline}");
     }
     // A group is no way around it.
-    let mut world = World::new();
+    let mut world = fleet();
     world.record(
         1,
         Kind::GroupSaved {
             name: "every".into(),
             selector: "all".into(),
-            by: operator().principal(),
-            place: None,
         },
     );
-    assert_eq!(world.ask("@every web-01", None).unwrap().asks, [Ask::Every]);
+    assert_eq!(
+        world.ask("@every web-01", None).unwrap().cautions,
+        [Caution::Every]
+    );
     // The command line is for scripts.
-    let local = Asker::Local {
-        user: "root".into(),
-    };
-    let plan = world.with(|ctx| admit_run(ctx, &local, &run("all", "true")));
-    assert_eq!(plan.unwrap().asks, []);
+    let plan = world.plan(&local(), &run("all", "true"));
+    assert_eq!(plan.unwrap().cautions, []);
 }
 
 #[test]
 fn what_becomes_of_hosts_that_are_away_is_typed_exactly() {
-    let world = World::new();
-    let offline = |text| world.ask("web-01", Some(text)).map(|plan| plan.offline);
+    let world = fleet();
+    let offline = |text| {
+        world
+            .ask("web-01", Some(text))
+            .map(|plan| plan.spec.strategy.offline)
+    };
     assert_eq!(offline("fail"), Ok(Offline::Fail));
     assert_eq!(offline(" skip "), Ok(Offline::Skip));
     let for_ms = limits::QUEUE_MS.1;
@@ -135,19 +125,17 @@ fn what_becomes_of_hosts_that_are_away_is_typed_exactly() {
 
 #[test]
 fn nothing_runs_where_nobody_can_take_it_unless_it_may_wait() {
-    let mut world = World::new();
+    let mut world = fleet();
     let text = "E_ALL_OFFLINE None of the hosts is online: db-01. Nothing was run.";
     for offline in [None, Some("fail"), Some("skip")] {
         assert_eq!(refused(world.ask("db-01", offline)), text);
     }
-    assert_eq!(world.ask("db-01", Some("queue")).unwrap().asks, []);
+    assert_eq!(world.ask("db-01", Some("queue")).unwrap().cautions, []);
     world.record(
         2,
         Kind::Drained {
             agent: agent(1),
             on: true,
-            by: operator().principal(),
-            place: None,
         },
     );
     assert_eq!(
@@ -155,27 +143,19 @@ fn nothing_runs_where_nobody_can_take_it_unless_it_may_wait() {
         "E_ALL_OFFLINE None of the hosts takes new runs: web-01 is draining, db-01 offline. Nothing was run."
     );
     let plan = world.ask("all", None).unwrap();
-    let away: Vec<_> = plan.targets.iter().map(|target| target.away).collect();
+    let away: Vec<_> = plan.spec.targets.iter().map(|target| target.away).collect();
     assert_eq!(away, [Some(Away::Draining), None, Some(Away::Offline)]);
 }
 
 #[test]
 fn what_was_shown_is_what_runs_whoever_comes_and_goes() {
-    let mut world = World::new();
+    let mut world = fleet();
     let id = world.show("all", None);
-    let shown = world.state.previews[&id].spec.clone();
+    let shown = world.state.proposals[&id].spec.clone();
 
     // One host comes back, another goes, a third joins, and labels change.
-    world.offline = vec![agent(2)];
-    let enrolment = Enrolment {
-        agent: agent(4),
-        name: "web-04".parse().unwrap(),
-        labels: Labels::default(),
-        token: "t".into(),
-        key_sha256: [4; 32],
-        leaf: vec![],
-    };
-    world.record(AT + 1, Kind::Enrolled(enrolment));
+    world.online(&[1, 3]);
+    world.enrol(4, "web-04", "");
     for (choice, offline) in [
         (Confirm::AsAsked, Offline::Fail),
         (Confirm::OnlineOnly, Offline::Skip),
@@ -188,23 +168,23 @@ fn what_was_shown_is_what_runs_whoever_comes_and_goes() {
     ] {
         let spec = world.confirm(&operator(), id, choice).unwrap();
         assert_eq!(
-            (&spec.targets, spec.digest, spec.offline),
+            (&spec.targets, spec.digest, spec.strategy.offline),
             (&shown.targets, shown.digest, offline)
         );
         // With the hosts that were away as they were shown.
         assert_eq!(spec.targets[2].away, Some(Away::Offline));
         assert_eq!(spec.targets[1].away, None);
-        assert_eq!((spec.id, spec.command), (id, shown.command.clone()));
+        assert_eq!((spec.id, spec.what), (id, shown.what.clone()));
     }
     // Of those that were online then, none is left.
-    world.offline = vec![agent(1), agent(2)];
+    world.online(&[3]);
     assert!(refused(world.confirm(&operator(), id, Confirm::OnlineOnly)).contains("web-[01-02]"));
     assert!(world.confirm(&operator(), id, Confirm::AsAsked).is_ok());
 }
 
 #[test]
 fn a_press_is_decided_anew() {
-    let mut world = World::new();
+    let mut world = fleet();
     let id = world.show("all", None);
     let go = |world: &World, asker: &Asker| world.confirm(asker, id, Confirm::AsAsked);
     let told = |world: &World, asker: &Asker| refused(go(world, asker));
@@ -216,41 +196,24 @@ fn a_press_is_decided_anew() {
         "E_STALE It was shown to somebody else. Nothing was run."
     );
     assert!(told(&world, &person(OPERATOR, &[])).starts_with("E_DENIED"));
-    world.record(
-        AT + 1,
-        Kind::Hold {
-            on: true,
-            by: operator().principal(),
-            place: None,
-        },
-    );
+    world.record(AT + 1, Kind::Hold { on: true });
     assert!(told(&world, &operator()).starts_with("E_HOLD"));
-    world.record(
-        AT + 2,
-        Kind::Hold {
-            on: false,
-            by: operator().principal(),
-            place: None,
-        },
-    );
+    world.record(AT + 2, Kind::Hold { on: false });
 
     // Too late.
-    let late = AT + limits::PREVIEW_MS + 1;
-    let refusal = world
-        .with(|ctx| admit_preview(ctx, &operator(), id, Confirm::AsAsked, late))
-        .unwrap_err();
+    world.now_ms = AT + limits::PREVIEW_MS + 1;
+    let refusal = go(&world, &operator()).unwrap_err();
     assert_eq!(refusal.code, Code::Stale);
+    world.now_ms = AT + limits::PREVIEW_MS;
+    assert!(go(&world, &operator()).is_ok());
 
     // The grant does not cover every host any more.
-    world.policy.grants[0].hosts = Selector::parse_for_grant("role=web").unwrap();
+    world.settings.policy.grants[0].hosts = Selector::parse_for_grant("role=web").unwrap();
     assert!(told(&world, &operator()).starts_with("E_DENIED"));
-    world.policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
+    world.settings.policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
 
-    let removed = Kind::Revoked {
-        agent: agent(3),
-        by: operator().principal(),
-    };
-    let mut without = World::new();
+    let removed = Kind::Revoked { agent: agent(3) };
+    let mut without = fleet();
     without.state = world.state.clone();
     without.record(AT + 3, removed);
     assert_eq!(
@@ -270,7 +233,7 @@ fn a_press_is_decided_anew() {
 
 #[test]
 fn what_nobody_confirms_is_forgotten() {
-    let mut world = World::new();
+    let mut world = fleet();
     let id = world.show("all", None);
     let dropped = Kind::Expired {
         run: id,
@@ -279,25 +242,27 @@ fn what_nobody_confirms_is_forgotten() {
     let mut taken_back = world.state.clone();
     taken_back.apply(&Record {
         at_ms: AT + 1,
+        actor: operator().actor(),
         kind: dropped,
     });
-    assert!(taken_back.previews.is_empty());
+    assert!(taken_back.proposals.is_empty());
 
-    let spec = world.state.previews[&id].spec.clone();
+    let spec = world.state.proposals[&id].spec.clone();
     let later = |n: u64| Spec {
         id: RunId::from_bytes((u128::MAX / 2 + u128::from(n)).to_be_bytes()),
         ..spec.clone()
     };
     for n in 0..=limits::PREVIEWS_MAX as u64 {
-        world.record(AT + 1, Kind::Previewed(later(n)));
+        world.record(AT + 1, proposed(later(n), AT + 1));
     }
-    assert_eq!(world.state.previews.len(), limits::PREVIEWS_MAX);
+    assert_eq!(world.state.proposals.len(), limits::PREVIEWS_MAX);
     assert!(
-        !world.state.previews.contains_key(&id),
+        !world.state.proposals.contains_key(&id),
         "the oldest goes first"
     );
-    world.record(AT + limits::PREVIEW_MS + 2, Kind::Previewed(later(9_999)));
-    assert_eq!(world.state.previews.len(), 1, "old ones go with the next");
+    let at_ms = AT + limits::PREVIEW_MS + 2;
+    world.record(at_ms, proposed(later(9_999), at_ms));
+    assert_eq!(world.state.proposals.len(), 1, "old ones go with the next");
 }
 
 #[test]
@@ -307,11 +272,11 @@ fn what_exclusions_removed_is_told() {
         let names: Vec<String> = plan.excluded.iter().map(ToString::to_string).collect();
         Ok(names.join(" "))
     };
-    let world = World::new();
+    let world = fleet();
     assert_eq!(told(&world, "web-01,db-01 !db*"), Ok("db-01".to_owned()));
     // Whoever knows only web hosts cannot even exclude others: a guess would be right or wrong.
-    let mut narrow = World::new();
-    narrow.policy = policy();
+    let mut narrow = fleet();
+    narrow.settings.policy = policy();
     let on = |on| told(&narrow, on).map_err(|refusal: Refusal| refusal.code.as_str());
     assert_eq!(on("web-01 !web-02,db-01"), Err("E_SELECTOR"));
     assert_eq!(on("web-01 !web-02,db-09"), Err("E_SELECTOR"));

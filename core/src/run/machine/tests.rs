@@ -1,9 +1,9 @@
 //! Events in, effects out.
 
 use super::*;
-use crate::ids::{RunId, RunNumber};
+use crate::ids::RunNumber;
 use crate::principal::Principal;
-use crate::run::{Spec, Target};
+use crate::run::{Away, Spec, Target};
 
 mod queue;
 
@@ -22,20 +22,7 @@ fn run_on(agents: &[u8]) -> Run {
             away: None,
         })
         .collect();
-    let spec = Spec {
-        id: RunId::from_bytes([9; 16]),
-        by: Principal::Local("root".into()),
-        place: None,
-        selector: "all".into(),
-        command: "true".into(),
-        run_as: None,
-        timeout_ms: 60_000,
-        targets,
-        digest: [0; 32],
-        seed: None,
-        grant: None,
-        offline: Offline::Fail,
-    };
+    let spec = Spec::example(targets);
     let mut run = Run::new(RunNumber(1), spec, NOW);
     run.phase = Phase::Running;
     run
@@ -55,18 +42,21 @@ fn handle(run: &mut Run, event: Event) -> Vec<Effect> {
 
 fn handle_at(run: &mut Run, event: Event, now_ms: u64) -> Vec<Effect> {
     let mut out = Vec::new();
-    run.handle(event, now_ms, &mut out);
+    run.handle(event, at(now_ms), &mut out);
     out
 }
 
+/// Both clocks are the same here.
+fn at(ms: u64) -> Now {
+    Now {
+        wall_ms: ms,
+        link: LinkTime::from_ms(ms),
+    }
+}
+
 fn begin(run: &mut Run, online: &[u8]) -> Vec<Effect> {
-    handle(
-        run,
-        Event::Begin {
-            online: online.iter().copied().map(agent).collect(),
-            draining: BTreeSet::new(),
-        },
-    )
+    let gates = online.iter().map(|n| (agent(*n), Gate::Open)).collect();
+    handle(run, Event::Begin { gates })
 }
 
 fn cancel(force: bool) -> Event {
@@ -86,7 +76,7 @@ fn held(n: u8, told: Told, complete: bool, short: bool) -> Event {
     Event::LinkUp {
         agent: agent(n),
         holds,
-        may_start: true,
+        gate: Gate::Open,
     }
 }
 
@@ -116,12 +106,12 @@ fn not_started(effects: &[Effect], code: Code) -> bool {
 fn offline_hosts_are_not_started_and_the_rest_runs_to_its_end() {
     let mut run = run_on(&[1, 2]);
     let effects = begin(&mut run, &[1]);
-    let not_after_ms = NOW + limits::ORDER_NOT_AFTER_MS;
+    let not_after = LinkTime::from_ms(NOW + limits::ORDER_NOT_AFTER_MS);
     assert_eq!(
         effects[0],
         Effect::SendOrder {
             agent: agent(1),
-            not_after_ms
+            not_after
         }
     );
     assert!(not_started(&effects, Code::Offline));
@@ -209,7 +199,7 @@ fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
     let up = || Event::LinkUp {
         agent: agent(1),
         holds: None,
-        may_start: true,
+        gate: Gate::Open,
     };
     let flapped = || {
         let mut run = run_on(&[1]);
@@ -218,17 +208,17 @@ fn an_order_that_was_lost_is_sent_again_only_while_it_is_fresh() {
         run
     };
     let again = handle_at(&mut flapped(), up(), NOW + 1_000);
-    let not_after_ms = NOW + limits::ORDER_NOT_AFTER_MS;
+    let not_after = LinkTime::from_ms(NOW + limits::ORDER_NOT_AFTER_MS);
     assert_eq!(
         again,
         [Effect::SendOrder {
             agent: agent(1),
-            not_after_ms
+            not_after
         }]
     );
 
     assert!(not_started(
-        &handle_at(&mut flapped(), up(), not_after_ms),
+        &handle_at(&mut flapped(), up(), not_after.as_ms()),
         Code::Expired
     ));
 
@@ -245,7 +235,7 @@ fn after_a_restart_of_the_controller_nothing_is_sent_again() {
     let up = |n| Event::LinkUp {
         agent: agent(n),
         holds: None,
-        may_start: true,
+        gate: Gate::Open,
     };
     assert!(not_started(
         &handle(&mut run, up(1)),

@@ -1,10 +1,10 @@
 //! What selectors refer to besides names and labels: saved groups, runs, facts, states and draws.
 
 use crate::facts::{Disk, Facts, Metrics};
-use crate::ids::{RunId, RunNumber};
+use crate::ids::RunNumber;
 use crate::principal::Principal;
 use crate::refusal::Code;
-use crate::run::{How, Offline, Outcome, Reason, Run, Spec, Target};
+use crate::run::{How, Outcome, Reason, Run, Spec, Target};
 
 use super::*;
 
@@ -77,27 +77,12 @@ fn run(hosts: &[Host<'_>]) -> Run {
         .iter()
         .filter(|host| ["web01", "web02", "web03", "web06", "db-1"].contains(&host.name.as_str()))
         .collect();
-    let spec = Spec {
-        id: RunId::from_bytes([7; 16]),
-        by: Principal::Local("root".to_owned()),
-        place: None,
-        selector: "web*".to_owned(),
-        command: "true".to_owned(),
-        run_as: None,
-        timeout_ms: 0,
-        digest: [0; 32],
-        seed: None,
-        grant: None,
-        offline: Offline::Fail,
-        targets: on
-            .iter()
-            .map(|host| Target {
-                agent: host.id,
-                name: host.name.clone(),
-                away: None,
-            })
-            .collect(),
+    let target = |host: &&Host<'_>| Target {
+        agent: host.id,
+        name: host.name.clone(),
+        away: None,
     };
+    let spec = Spec::example(on.iter().map(target).collect());
     let mut run = Run::new(RunNumber(7), spec, 0);
     for host in on {
         let how = match host.name.as_str() {

@@ -1,9 +1,8 @@
 //! Every look of the preview, as a snapshot.
 
 use super::*;
-use crate::ids::{AgentId, RunId};
-use crate::principal::Principal;
-use crate::run::Target;
+use crate::ids::AgentId;
+use crate::run::{Strategy, Target, What};
 
 const AT: u64 = 1_795_341_000_000;
 
@@ -21,17 +20,12 @@ fn preview(ready: &[&str], away: &[(&str, Away, u64)], offline: Offline) -> Prev
     });
     let spec = Spec {
         id: RunId::from_bytes([0xab; 16]),
-        by: Principal::Discord(7),
-        place: None,
+        what: What::Shell("uname -r".into()),
         selector: "role=web env=prod !db*".into(),
-        command: "uname -r".into(),
-        run_as: None,
         timeout_ms: 300_000,
-        targets: targets.collect(),
         digest: [0x9c; 32],
-        seed: None,
-        grant: None,
-        offline,
+        strategy: Strategy { offline },
+        ..Spec::example(targets.collect())
     };
     let row = |(text, away, since_ms): &(&str, Away, u64)| AwayRow {
         name: name(text),
@@ -41,7 +35,7 @@ fn preview(ready: &[&str], away: &[(&str, Away, u64)], offline: Offline) -> Prev
     Preview {
         spec,
         at_ms: AT,
-        asks: vec![Ask::Many(10), Ask::Away],
+        cautions: vec![Caution::Many(10), Caution::Away],
         away: away.iter().map(row).collect(),
         excluded: vec![],
         absent: vec![],
@@ -53,7 +47,12 @@ fn show(card: &Card) -> String {
     let buttons: Vec<String> = card
         .buttons
         .iter()
-        .map(|button| format!("[{}] {:?}", button.label, button.target))
+        .map(|button| match &button.target {
+            ButtonTarget::Press(press) => {
+                format!("[{}] Press({:?})", button.label, press.to_string())
+            }
+            ButtonTarget::Link(url) => format!("[{}] Link({url:?})", button.label),
+        })
         .collect();
     format!(
         "{:?}\n{}\n{}",
@@ -79,7 +78,7 @@ fn what_is_shown_is_all_that_decides() {
     some_away.excluded = vec![name("db-01"), name("db-02")];
     some_away.absent = vec!["web-20".into(), "web-21".into()];
     let mut every = preview(&["web-01", "web-02"], &[], Offline::Fail);
-    every.asks = vec![Ask::Every];
+    every.cautions = vec![Caution::Every];
     let shown = [
         preview_card(&some_away),
         preview_card(&every),
@@ -126,7 +125,7 @@ fn many_odd_hosts_fit_a_card_and_what_is_left_out_is_said() {
         .collect();
     wide.excluded = (0..3_000).map(odd).collect();
     wide.absent = (0..3_000).map(|n| odd(n).to_string()).collect();
-    wide.spec.command = "\u{202e}`".repeat(3_000);
+    wide.spec.what = What::Shell("\u{202e}`".repeat(3_000));
     wide.spec.selector = "x".repeat(6_000);
     let card = preview_card(&wide);
     let units = |text: &String| text.encode_utf16().count();

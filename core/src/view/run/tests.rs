@@ -4,8 +4,19 @@ use super::*;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::principal::{Place, Principal};
 use crate::refusal::Code;
-use crate::run::{Away, CancelRequest, Event, Offline, Outcome, Reason, Spec, Target};
-use std::collections::BTreeSet;
+use crate::run::{
+    Away, CancelRequest, Event, Gate, Offline, Origin, Outcome, Reason, Spec, Target, What,
+};
+use crate::time::{LinkTime, Now};
+use std::sync::Arc;
+
+/// Both clocks are the same here.
+fn at(ms: u64) -> Now {
+    Now {
+        wall_ms: ms,
+        link: LinkTime::from_ms(ms),
+    }
+}
 
 fn run_on(names: &[&str]) -> Run {
     let targets = names
@@ -19,30 +30,27 @@ fn run_on(names: &[&str]) -> Run {
         .collect();
     let spec = Spec {
         id: RunId::from_bytes([0xab; 16]),
-        by: Principal::Discord(7),
-        place: Some(Place {
-            guild: 1,
-            channel: 2,
-            interaction: 3,
-        }),
+        origin: Origin::Chat {
+            user: 7,
+            place: Place {
+                guild: 1,
+                channel: 2,
+                interaction: 3,
+            },
+            grant: "ops".into(),
+        },
+        what: What::Shell("systemctl restart nginx && nginx -t".into()),
         selector: "role=web".into(),
-        command: "systemctl restart nginx && nginx -t".into(),
-        run_as: None,
         timeout_ms: 120_000,
-        targets,
-        digest: [0; 32],
-        seed: None,
-        offline: Offline::Fail,
-        grant: Some("ops".into()),
+        ..Spec::example(targets)
     };
     let mut run = Run::new(RunNumber(142), spec, 1_795_341_000_000);
     run.phase = Phase::Running;
-    let online = run.executions().map(|(agent, _)| agent).collect();
+    let gates = run.executions().map(|(agent, _)| (agent, Gate::Open));
     let begin = Event::Begin {
-        online,
-        draining: BTreeSet::new(),
+        gates: gates.collect(),
     };
-    run.handle(begin, 1_795_341_000_000, &mut Vec::new());
+    run.handle(begin, at(1_795_341_000_000), &mut Vec::new());
     run
 }
 
@@ -137,17 +145,18 @@ fn a_cancel_keeps_apart_what_it_did() {
 fn what_becomes_of_hosts_that_are_away_is_said() {
     let run_with = |offline| {
         let run = run_on(&["web-01", "web-02", "db-01"]);
-        let mut spec = run.spec;
-        spec.offline = offline;
+        let mut spec = Spec::clone(&run.spec);
+        spec.strategy.offline = offline;
         spec.targets[1].away = Some(Away::Offline);
         spec.targets[2].away = Some(Away::Draining);
         let mut run = Run::new(RunNumber(142), spec, 1_795_341_000_000);
         run.phase = Phase::Running;
+        let gates = [(1, Gate::Open), (3, Gate::Draining)];
+        let gates = gates.map(|(n, gate)| (AgentId::from_bytes([n; 16]), gate));
         let begin = Event::Begin {
-            online: [1, 3].map(|n| AgentId::from_bytes([n; 16])).into(),
-            draining: BTreeSet::from([AgentId::from_bytes([3; 16])]),
+            gates: gates.into(),
         };
-        run.handle(begin, 1_795_341_000_000, &mut Vec::new());
+        run.handle(begin, at(1_795_341_000_000), &mut Vec::new());
         end(&mut run, 1, How::Exited(0), 1_300);
         run
     };
@@ -187,8 +196,11 @@ fn hundreds_of_hosts_stay_within_the_limits() {
     let mut run = run_on(&names);
     end(&mut run, 1, How::Exited(100), 1_000);
     let hostile = "x".repeat(5_000);
-    run.spec.command = hostile.clone();
-    run.spec.selector = hostile;
+    run.spec = Arc::new(Spec {
+        what: What::Shell(hostile.clone()),
+        selector: hostile,
+        ..Spec::clone(&run.spec)
+    });
     let card = run_card(&run, &scene());
     assert!(
         card.texts

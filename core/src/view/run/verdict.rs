@@ -19,7 +19,7 @@ impl Verdict {
         let (skipped, executions): (Vec<&Execution>, Vec<&Execution>) = run
             .executions()
             .map(|(_, execution)| execution)
-            .partition(|execution| execution.skipped);
+            .partition(|execution| run.is_skipped(execution));
         let say = |mark, accent, words: String| Self {
             mark,
             accent,

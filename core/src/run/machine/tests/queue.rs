@@ -1,14 +1,15 @@
 //! Hosts that were away when a run began: failed, left out, or waited for.
 
 use super::*;
+use crate::run::Offline;
 
 const DAY: u64 = 24 * 3_600_000;
 
 /// Host 1 was online when the run was accepted, 2 offline and 3 draining.
 fn run_with(offline: Offline) -> Run {
     let mut run = run_on(&[1, 2, 3]);
-    let mut spec = run.spec.clone();
-    spec.offline = offline;
+    let mut spec = Spec::clone(&run.spec);
+    spec.strategy.offline = offline;
     for (target, away) in
         spec.targets
             .iter_mut()
@@ -22,26 +23,31 @@ fn run_with(offline: Offline) -> Run {
 }
 
 fn begin_with(run: &mut Run, online: &[u8], draining: &[u8]) -> Vec<Effect> {
-    let ids = |hosts: &[u8]| hosts.iter().copied().map(agent).collect();
-    let begin = Event::Begin {
-        online: ids(online),
-        draining: ids(draining),
+    let gate = |n: &u8| match draining.contains(n) {
+        true => Gate::Draining,
+        false => Gate::Open,
     };
-    handle(run, begin)
+    let gates = online.iter().map(|n| (agent(*n), gate(n))).collect();
+    handle(run, Event::Begin { gates })
 }
 
-fn up(n: u8, may_start: bool) -> Event {
+fn changed(n: u8, gate: Gate) -> Event {
+    let agent = agent(n);
+    Event::GateChanged { agent, gate }
+}
+
+fn up(n: u8, gate: Gate) -> Event {
     Event::LinkUp {
         agent: agent(n),
         holds: None,
-        may_start,
+        gate,
     }
 }
 
 fn order(n: u8, at_ms: u64) -> Effect {
     Effect::SendOrder {
         agent: agent(n),
-        not_after_ms: at_ms + limits::ORDER_NOT_AFTER_MS,
+        not_after: LinkTime::from_ms(at_ms + limits::ORDER_NOT_AFTER_MS),
     }
 }
 
@@ -126,15 +132,12 @@ fn a_host_that_is_waited_for_starts_once_when_it_returns() {
     );
 
     let back = NOW + 3_600_000;
-    let effects = handle_at(&mut run, up(2, true), back);
+    let effects = handle_at(&mut run, up(2, Gate::Open), back);
     assert_eq!(effects, [Effect::RecordSent(agent(2))], "recorded first");
-    let may_start = Event::MayStart { agent: agent(2) };
+    let may_start = changed(2, Gate::Open);
     assert_eq!(handle_at(&mut run, may_start, back), [], "once is enough");
     record(&mut run, &effects);
-    let recorded = Event::SentRecorded {
-        agent: agent(2),
-        may_start: true,
-    };
+    let recorded = changed(2, Gate::Open);
     assert_eq!(
         handle_at(&mut run, recorded.clone(), back),
         [order(2, back)]
@@ -144,12 +147,15 @@ fn a_host_that_is_waited_for_starts_once_when_it_returns() {
     // The link broke under it: the same order is sent again, then a fresh one.
     handle_at(&mut run, Event::LinkDown { agent: agent(2) }, back).clear();
     assert_eq!(
-        handle_at(&mut run, up(2, true), back + 1_000),
+        handle_at(&mut run, up(2, Gate::Open), back + 1_000),
         [order(2, back)]
     );
     handle_at(&mut run, Event::LinkDown { agent: agent(2) }, back).clear();
     let later = back + limits::ORDER_NOT_AFTER_MS;
-    assert_eq!(handle_at(&mut run, up(2, true), later), [order(2, later)]);
+    assert_eq!(
+        handle_at(&mut run, up(2, Gate::Open), later),
+        [order(2, later)]
+    );
     let told = Event::Told {
         agent: agent(2),
         told: Told::Running,
@@ -162,15 +168,15 @@ fn a_host_that_is_waited_for_starts_once_when_it_returns() {
 
     // Once it runs, it is never sent again: a host that does not know it has lost it.
     handle_at(&mut run, Event::LinkDown { agent: agent(2) }, later).clear();
-    assert!(lost(&handle_at(&mut run, up(2, true), later + 1_000)));
+    assert!(lost(&handle_at(&mut run, up(2, Gate::Open), later + 1_000)));
 }
 
 #[test]
 fn neither_a_hold_nor_a_drain_is_passed_by_what_waits() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     begin_with(&mut run, &[1, 3], &[3]).clear();
-    assert_eq!(handle_at(&mut run, up(2, false), NOW + 1), []);
-    let may_start = |n| Event::MayStart { agent: agent(n) };
+    assert_eq!(handle_at(&mut run, up(2, Gate::Hold), NOW + 1), []);
+    let may_start = |n| changed(n, Gate::Open);
     for n in [2, 3] {
         let effects = handle_at(&mut run, may_start(n), NOW + 2);
         assert_eq!(effects, [Effect::RecordSent(agent(n))]);
@@ -203,7 +209,7 @@ fn waiting_has_an_end() {
         reasons(&effects),
         [(agent(2), text.clone()), (agent(3), text)]
     );
-    assert_eq!(handle_at(&mut run, up(2, true), NOW + DAY), []);
+    assert_eq!(handle_at(&mut run, up(2, Gate::Open), NOW + DAY), []);
     record(&mut run, &effects);
     let last = Event::FinishedRecorded { agent: agent(3) };
     assert!(handle(&mut run, last).contains(&Effect::RecordClosed));
@@ -213,7 +219,7 @@ fn waiting_has_an_end() {
 fn a_cancel_ends_what_waits_at_once_and_for_good() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     begin_with(&mut run, &[1, 3], &[3]).clear();
-    let sent = handle_at(&mut run, up(2, true), NOW + 1);
+    let sent = handle_at(&mut run, up(2, Gate::Open), NOW + 1);
     assert_eq!(sent, [Effect::RecordSent(agent(2))]);
     let effects = handle(&mut run, cancel(false));
     assert_eq!(
@@ -222,10 +228,7 @@ fn a_cancel_ends_what_waits_at_once_and_for_good() {
         "also what is just being recorded: {effects:?}"
     );
     record(&mut run, &sent);
-    let recorded = Event::SentRecorded {
-        agent: agent(2),
-        may_start: true,
-    };
+    let recorded = changed(2, Gate::Open);
     assert_eq!(handle(&mut run, recorded), []);
 
     // Before it began, it ends when it would have begun, once.
@@ -244,14 +247,11 @@ fn a_cancel_ends_what_waits_at_once_and_for_good() {
 fn a_hold_that_comes_between_the_record_and_the_order_keeps_it() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     begin_with(&mut run, &[1, 3], &[3]).clear();
-    let sent = handle_at(&mut run, up(2, true), NOW + 1);
+    let sent = handle_at(&mut run, up(2, Gate::Open), NOW + 1);
     record(&mut run, &sent);
-    let recorded = Event::SentRecorded {
-        agent: agent(2),
-        may_start: false,
-    };
+    let recorded = changed(2, Gate::Hold);
     assert_eq!(handle_at(&mut run, recorded, NOW + 2), []);
-    let may_start = Event::MayStart { agent: agent(2) };
+    let may_start = changed(2, Gate::Open);
     assert_eq!(handle_at(&mut run, may_start, NOW + 3), [order(2, NOW + 3)]);
 }
 
@@ -260,7 +260,7 @@ fn an_order_that_was_lost_is_not_sent_after_a_cancel() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     begin_with(&mut run, &[1, 3], &[3]).clear();
     let late = NOW + limits::ORDER_NOT_AFTER_MS;
-    let may_start = || Event::MayStart { agent: agent(1) };
+    let may_start = || changed(1, Gate::Open);
     let mut other = run.clone();
     assert_eq!(handle_at(&mut other, may_start(), late), [order(1, late)]);
     handle(&mut run, cancel(false)).clear();
@@ -278,7 +278,7 @@ fn what_was_away_and_is_there_at_the_beginning_is_recorded_first_too() {
 fn a_removed_host_is_waited_for_no_more() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     begin_with(&mut run, &[1, 3], &[3]).clear();
-    let removed = |n| Event::Removed { agent: agent(n) };
+    let removed = |n| changed(n, Gate::Removed);
     let told = [(agent(2), "the host was removed".to_owned())];
     assert_eq!(reasons(&handle(&mut run, removed(2))), told);
     // What may run there is not said to have never begun.
@@ -290,10 +290,19 @@ fn a_removed_host_is_waited_for_no_more() {
 fn what_waits_is_not_sent_where_the_grant_does_not_reach_any_more() {
     let mut run = run_with(Offline::Queue { for_ms: DAY });
     begin_with(&mut run, &[1, 3], &[3]).clear();
-    let sent = handle_at(&mut run, up(2, true), NOW + 1);
+    let sent = handle_at(&mut run, up(2, Gate::Open), NOW + 1);
     assert_eq!(sent, [Effect::RecordSent(agent(2))]);
-    let denied = Event::NotAllowed { agent: agent(2) };
-    let effects = handle(&mut run, denied);
+    record(&mut run, &sent);
+    let effects = handle(&mut run, changed(2, Gate::Denied));
+    assert!(not_started(&effects, Code::Denied), "{effects:?}");
+
+    let effects = handle_at(&mut run, up(3, Gate::Denied), NOW + 1);
+    assert!(not_started(&effects, Code::Denied), "{effects:?}");
+    // What an earlier process may have sent is not said to have never begun before the host says that it does not hold it.
+    let mut again = run_with(Offline::Queue { for_ms: DAY });
+    handle(&mut again, Event::Recovered).clear();
+    assert_eq!(handle(&mut again, changed(1, Gate::Offline)), []);
+    let effects = handle_at(&mut again, up(1, Gate::Denied), NOW + 1);
     assert!(not_started(&effects, Code::Denied), "{effects:?}");
 }
 
@@ -320,13 +329,13 @@ fn after_a_restart_it_is_known_what_never_ran() {
     for n in [1, 2] {
         // Whatever an agent took, it holds: what it does not hold, it never took.
         assert_eq!(
-            handle_at(&mut again, up(n, true), later),
+            handle_at(&mut again, up(n, Gate::Open), later),
             [order(n, later)],
             "{n}"
         );
     }
     assert_eq!(
-        handle_at(&mut again, up(3, true), later),
+        handle_at(&mut again, up(3, Gate::Open), later),
         [Effect::RecordSent(agent(3))]
     );
 

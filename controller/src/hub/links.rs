@@ -1,0 +1,219 @@
+//! The links as the hub's task holds them: where words to an agent go, and in which form.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prost::Message as _;
+use shanty_core::hub::{Event, LinkRefusal, Order};
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::run::What;
+use shanty_proto::v1;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Hub, LinkUp};
+use crate::clock::link_ms;
+
+/// Where words to agents go.
+#[derive(Default)]
+pub(super) struct Links {
+    last: u64,
+    up: HashMap<AgentId, Link>,
+    /// A link that the machine is being asked about.
+    arriving: Option<Arriving>,
+}
+
+struct Link {
+    id: u64,
+    tx: mpsc::Sender<v1::Down>,
+    seen_ms: Arc<AtomicU64>,
+}
+
+struct Arriving {
+    link: Link,
+    acked: Vec<v1::Ack>,
+    reply: oneshot::Sender<Result<u64, v1::Refused>>,
+}
+
+impl Hub {
+    pub(super) fn link_up(&mut self, up: LinkUp, reply: oneshot::Sender<Result<u64, v1::Refused>>) {
+        // How silent another link of the same host has been is part of the decision.
+        self.take(Event::Heard(self.links.heard_of(up.agent)));
+        let event = self.links.arrive(up, reply);
+        self.take(Event::LinkUp(event));
+    }
+
+    pub(super) fn link_down(&mut self, agent: AgentId, link: u64) {
+        self.take(Event::Heard(self.links.heard_of(agent)));
+        self.links.forget(agent, link);
+        tracing::info!(agent.id = %agent, link.id = link, "a link has ended");
+        self.take(Event::LinkDown { agent, link });
+    }
+}
+
+impl Links {
+    /// When something was last heard of each host that has a link.
+    pub(super) fn heard(&self) -> Vec<(AgentId, u64)> {
+        let heard = |(agent, link): (&AgentId, &Link)| (*agent, link.heard_ms());
+        self.up.iter().map(heard).collect()
+    }
+
+    fn heard_of(&self, agent: AgentId) -> Vec<(AgentId, u64)> {
+        let link = self.up.get(&agent);
+        link.map(|link| (agent, link.heard_ms()))
+            .into_iter()
+            .collect()
+    }
+
+    fn arrive(
+        &mut self,
+        up: LinkUp,
+        reply: oneshot::Sender<Result<u64, v1::Refused>>,
+    ) -> shanty_core::hub::LinkUp {
+        self.last += 1;
+        let id = self.last;
+        let acked = up.executions.iter().map(|holds| v1::Ack {
+            run: holds.run.to_string(),
+            offset: holds.stored,
+        });
+        self.arriving = Some(Arriving {
+            acked: acked.collect(),
+            link: Link {
+                id,
+                tx: up.tx,
+                seen_ms: up.seen_ms,
+            },
+            reply,
+        });
+        let executions = up.executions.into_iter();
+        shanty_core::hub::LinkUp {
+            agent: up.agent,
+            link: id,
+            boot_id: up.boot_id,
+            version: up.version,
+            executions: executions.map(|holds| (holds.run, holds.held)).collect(),
+        }
+    }
+
+    /// The machine takes the link; one that has gone meanwhile is down again.
+    pub(super) fn welcome(&mut self, agent: AgentId, id: u64) -> Option<Event> {
+        let arriving = self.arriving.take().filter(|new| new.link.id == id)?;
+        if arriving.reply.send(Ok(id)).is_err() {
+            return Some(Event::LinkDown { agent, link: id });
+        }
+        let welcome = v1::Welcome {
+            now_ms: link_ms(),
+            acked: arriving.acked,
+        };
+        // The queue of a link that was just made has room.
+        let welcome = down(v1::down::Kind::Welcome(welcome));
+        arriving.link.tx.try_send(welcome).ok();
+        let replaced = self.up.insert(agent, arriving.link).is_some();
+        tracing::info!(agent.id = %agent, link.id = id, replaced, "a link is up");
+        None
+    }
+
+    /// The machine does not take a link, or lets it go on no longer.
+    pub(super) fn close(&mut self, agent: AgentId, id: u64, why: LinkRefusal) {
+        let refused = refused(why);
+        tracing::warn!(agent.id = %agent, link.id = id, "a link is refused: {}", refused.text);
+        if let Some(arriving) = self.arriving.take_if(|new| new.link.id == id) {
+            arriving.reply.send(Err(refused)).ok(); // it has gone by itself
+            return;
+        }
+        if let Some(link) = self.up.get(&agent).filter(|link| link.id == id) {
+            let refused = down(v1::down::Kind::Refused(refused));
+            link.tx.try_send(refused).ok(); // it is closed all the same
+        }
+        self.forget(agent, id);
+    }
+
+    pub(super) fn order(&mut self, order: &Order) -> Option<Event> {
+        let spec = &order.spec;
+        let what = match &spec.what {
+            What::Shell(text) => v1::execution_order::What::Command(text.clone()),
+            What::Argv(words) => {
+                let words = words.clone();
+                v1::execution_order::What::Argv(v1::Argv { words })
+            }
+        };
+        let run = spec.id.to_string();
+        let message = v1::ExecutionOrder {
+            run: run.clone(),
+            agent: order.agent.to_string(),
+            not_after_ms: order.not_after.as_ms(),
+            what: Some(what),
+            run_as: spec.run_as.clone().unwrap_or_default(),
+            env: Vec::new(),
+            cwd: String::new(),
+            timeout_ms: spec.timeout_ms,
+            output_max_bytes: order.output_max,
+            grace_ms: order.grace_ms,
+            stdin: false,
+        };
+        let start = v1::Start {
+            run,
+            order: message.encode_to_vec(),
+            sig: Vec::new(),
+            key_id: String::new(),
+        };
+        self.send(order.agent, v1::down::Kind::Start(start))
+    }
+
+    pub(super) fn cancel(&mut self, agent: AgentId, run: RunId, force: bool) -> Option<Event> {
+        let run = run.to_string();
+        self.send(agent, v1::down::Kind::Cancel(v1::Cancel { run, force }))
+    }
+
+    pub(super) fn release(&mut self, agent: AgentId, run: RunId) -> Option<Event> {
+        let run = run.to_string();
+        self.send(agent, v1::down::Kind::Release(v1::Release { run }))
+    }
+
+    /// Sends to a host, if it has a link that takes it. A link that does not take what it is sent is closed: the agent comes back and
+    /// is told anew.
+    fn send(&mut self, agent: AgentId, kind: v1::down::Kind) -> Option<Event> {
+        let link = self.up.get(&agent)?;
+        if link.tx.try_send(down(kind)).is_ok() {
+            return None;
+        }
+        let link = link.id;
+        tracing::warn!(agent.id = %agent, link.id = link, "a link does not take what it is sent and is closed");
+        self.forget(agent, link);
+        Some(Event::LinkDown { agent, link })
+    }
+
+    fn forget(&mut self, agent: AgentId, id: u64) {
+        if self.up.get(&agent).is_some_and(|link| link.id == id) {
+            self.up.remove(&agent);
+        }
+    }
+}
+
+impl Link {
+    fn heard_ms(&self) -> u64 {
+        self.seen_ms.load(Ordering::Relaxed)
+    }
+}
+
+fn refused(why: LinkRefusal) -> v1::Refused {
+    let (code, text) = match why {
+        LinkRefusal::Unknown => (
+            v1::RefusedCode::UnknownAgent,
+            "no host with this identity has joined here",
+        ),
+        LinkRefusal::Revoked => (v1::RefusedCode::Revoked, "this host was removed"),
+        LinkRefusal::Duplicate => (
+            v1::RefusedCode::Duplicate,
+            "another machine with this identity is connected",
+        ),
+    };
+    v1::Refused {
+        code: code.into(),
+        text: text.to_owned(),
+    }
+}
+
+const fn down(kind: v1::down::Kind) -> v1::Down {
+    v1::Down { kind: Some(kind) }
+}

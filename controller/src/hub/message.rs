@@ -1,0 +1,135 @@
+//! What edges send to the hub's task. Replies that nobody waits for any more are dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use shanty_certs::csr::Csr;
+use shanty_certs::token::secret_sha256;
+use shanty_core::ask::{Answer, Ask, Snapshot};
+use shanty_core::facts::{Facts, Metrics};
+use shanty_core::hub::{Join, Known};
+use shanty_core::ids::{AgentId, HostName, RunId};
+use shanty_core::principal::Asker;
+use shanty_core::refusal::Refusal;
+use shanty_core::run::{Held, Told};
+use shanty_proto::v1;
+use tokio::sync::{mpsc, oneshot, watch};
+use zeroize::Zeroizing;
+
+/// Where an answer goes.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// What an edge sends.
+#[expect(
+    missing_docs,
+    reason = "each is described at the method of `Handle` that sends it"
+)]
+pub enum Message {
+    Ask {
+        asker: Asker,
+        ask: Ask,
+        reply: Reply<Answer>,
+    },
+    Known {
+        reply: oneshot::Sender<Known>,
+    },
+    Taken {
+        run: RunId,
+    },
+    NotTaken {
+        run: RunId,
+        reason: String,
+    },
+    Watch {
+        run: RunId,
+        reply: oneshot::Sender<Option<watch::Receiver<Arc<Snapshot>>>>,
+    },
+    Join {
+        join: JoinRequest,
+        reply: Reply<Joined>,
+    },
+    LinkUp {
+        link: LinkUp,
+        reply: oneshot::Sender<Result<u64, v1::Refused>>,
+    },
+    LinkDown {
+        agent: AgentId,
+        link: u64,
+    },
+    Told {
+        agent: AgentId,
+        run: RunId,
+        told: Told,
+        spool_full: bool,
+    },
+    Facts {
+        agent: AgentId,
+        facts: Facts,
+    },
+    Metrics {
+        agent: AgentId,
+        metrics: Metrics,
+    },
+}
+
+/// What a host sends to join. The request was checked for its form.
+pub struct JoinRequest {
+    /// The token's public half.
+    pub token: String,
+    /// The token's secret half.
+    pub secret: Zeroizing<Vec<u8>>,
+    /// The name that it asks for.
+    pub name: String,
+    /// Proves that it has the key.
+    pub csr: Csr,
+}
+
+impl JoinRequest {
+    /// As the machine looks at it.
+    pub(super) fn wanted(&self) -> Join {
+        Join {
+            token: self.token.clone(),
+            secret_sha256: secret_sha256(&self.secret),
+            name: self.name.clone(),
+            key_sha256: *self.csr.key_sha256(),
+        }
+    }
+}
+
+/// What a host gets.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its name.
+    pub name: HostName,
+    /// DER: leaf, issuing, root.
+    pub chain: Vec<Vec<u8>>,
+}
+
+/// A link whose agent has said who it is.
+pub struct LinkUp {
+    /// By its certificate.
+    pub agent: AgentId,
+    /// Of the host's kernel.
+    pub boot_id: String,
+    /// Of the agent.
+    pub version: String,
+    /// What it holds.
+    pub executions: Vec<Holds>,
+    /// What is sent to it; dropped to close the link.
+    pub tx: mpsc::Sender<v1::Down>,
+    /// When something came from it, milliseconds since the Unix epoch; the link keeps it.
+    pub seen_ms: Arc<AtomicU64>,
+}
+
+/// An execution that an agent holds.
+#[derive(Clone, Debug)]
+pub struct Holds {
+    /// Its run.
+    pub run: RunId,
+    /// How it stands.
+    pub held: Held,
+    /// Bytes of it that are committed here.
+    pub stored: u64,
+}

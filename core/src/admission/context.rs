@@ -1,0 +1,104 @@
+//! What decisions rest on: what is known, what is configured, and what is drawn for one request.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fleet::Fleet;
+use crate::ids::{AgentId, Labels, RunId};
+use crate::journal::{Kind, Record, State};
+use crate::policy::Policy;
+
+/// What decisions rest on, at one moment.
+pub struct Context<'a> {
+    /// The folded journal.
+    pub state: &'a State,
+    /// Who has a link, and what agents tell.
+    pub fleet: &'a Fleet,
+    /// What the operator configured.
+    pub settings: &'a Settings,
+    /// What is being recorded at this moment.
+    pub under_way: &'a UnderWay,
+    /// Drawn for this one request.
+    pub fresh: Fresh,
+    /// The wall clock, milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+/// What the operator configured, and what the program is.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The grants.
+    pub policy: Policy,
+    /// The guilds that are served.
+    pub guilds: Vec<u64>,
+    /// The version that agents should have.
+    pub agent_version: String,
+    /// More hosts than this are shown before anything runs on them.
+    pub confirm_hosts: usize,
+    /// Output that is kept of one execution, bytes.
+    pub output_max: u64,
+    /// Between TERM and KILL, milliseconds.
+    pub grace_ms: u64,
+}
+
+/// Random bits, drawn for one request: a new id, and what a `pick:` draws by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fresh([u8; 16]);
+
+impl Fresh {
+    /// The bytes of a UUID that nobody has drawn before.
+    #[must_use]
+    pub const fn new(uuid: [u8; 16]) -> Self {
+        Self(uuid)
+    }
+
+    /// As the id of a run.
+    #[must_use]
+    pub const fn run(self) -> RunId {
+        RunId::from_bytes(self.0)
+    }
+
+    /// As the id of a host.
+    #[must_use]
+    pub const fn agent(self) -> AgentId {
+        AgentId::from_bytes(self.0)
+    }
+
+    /// As what a `pick:` draws by: the bits of a UUID that are not its time.
+    #[must_use]
+    pub const fn seed(self) -> u64 {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// What was decided and is not recorded yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Interactions for which something is being recorded.
+    pub interactions: BTreeSet<u64>,
+    /// Runs that are being accepted.
+    pub accepted: BTreeSet<RunId>,
+    /// Runs and proposals that are being given up.
+    pub given_up: BTreeSet<RunId>,
+    /// Labels that hosts are about to have.
+    pub labels: BTreeMap<AgentId, Labels>,
+}
+
+impl UnderWay {
+    /// What these records are about to do.
+    #[must_use]
+    pub fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Self {
+        let mut under_way = Self::default();
+        for record in records {
+            under_way.interactions.extend(record.spends());
+            if let Kind::Accepted(spec) = &record.kind {
+                under_way.accepted.insert(spec.id);
+            } else if let Kind::Expired { run, .. } = &record.kind {
+                under_way.given_up.insert(*run);
+            } else if let Kind::Labelled { agent, labels } = &record.kind {
+                under_way.labels.insert(*agent, labels.clone());
+            }
+        }
+        under_way
+    }
+}

@@ -1,0 +1,290 @@
+//! Which hosts somebody may see or do something to. What they may not see is to them as what does not exist.
+
+use std::cell::{OnceCell, RefCell};
+
+use crate::ask::Right;
+use crate::ids::{AgentId, RunNumber};
+use crate::journal::HostEntry;
+use crate::policy::Verb;
+use crate::refusal::{Code, Refusal};
+use crate::run::{Origin, Run, Target};
+use crate::selector::error::mark;
+use crate::selector::fold::fold;
+use crate::selector::{Evaluator, Host, Resolution, Scope, Selector, SelectorError};
+
+use super::Context;
+use super::caller::{Caller, denied, require};
+
+/// The hosts that may come back, as selectors see them.
+pub(super) fn hosts<'a>(ctx: &Context<'a>) -> Vec<Host<'a>> {
+    let entries = ctx.state.hosts.iter().filter(|(_, host)| !host.revoked);
+    entries.map(|(id, host)| as_host(ctx, *id, host)).collect()
+}
+
+/// A host as selectors see it.
+pub(super) fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> {
+    let seen = ctx.fleet.seen(id, ctx.now_ms);
+    Host {
+        id,
+        name: &host.enrolment.name,
+        labels: &host.labels,
+        online: seen.online,
+        stale: seen.stale,
+        draining: host.draining.is_some(),
+        told: seen.told,
+    }
+}
+
+/// Whether what a run was asked under still covers a host: days may lie between the asking and the order.
+#[must_use]
+pub fn still_covers(ctx: &Context<'_>, origin: &Origin, agent: AgentId) -> bool {
+    let Some(entry) = ctx.state.hosts.get(&agent) else {
+        return false;
+    };
+    match origin {
+        Origin::Socket { .. } => true,
+        Origin::Chat { grant, .. } => {
+            let host = as_host(ctx, agent, entry);
+            let mut grants = ctx.settings.policy.grants.iter();
+            grants.any(|g| g.id == *grant && g.what.contains(&Verb::Run) && g.hosts.contains(&host))
+        }
+    }
+}
+
+/// Calls `f` with what the selector of a request may refer to.
+pub(super) fn with_scope<T>(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    f: impl FnOnce(Scope<'_>) -> T,
+) -> T {
+    let everything = Scope {
+        groups: &ctx.state.groups,
+        groups_readable: true,
+        groups_strict: true,
+        stale: &|_| None,
+        run: &|number| ctx.state.run_numbered(number),
+        agent_version: &ctx.settings.agent_version,
+        seed: ctx.fresh.seed(),
+    };
+    // All hosts are looked at when the first group is named.
+    let all = OnceCell::new();
+    let strict = RefCell::new(None);
+    let stale = |name: &str| {
+        let group = ctx.state.groups.get(name)?;
+        let mut strict = strict.borrow_mut();
+        let evaluator = strict.get_or_insert_with(|| {
+            let all: &Vec<Host<'_>> = all.get_or_init(|| hosts(ctx));
+            Evaluator::new(all, everything)
+        });
+        let errors = evaluator.resolve(&group.selector).err()?;
+        errors.first().map(|error| error.kind.to_string())
+    };
+    f(Scope {
+        groups_readable: ctx.state.groups.is_empty() || sees_all(ctx, caller),
+        groups_strict: false,
+        stale: &stale,
+        run: &|number| seen_run(ctx, caller, number),
+        ..everything
+    })
+}
+
+/// Whether somebody may see every host, and so may read anything that names one.
+pub(super) fn sees_all(ctx: &Context<'_>, caller: &Caller<'_>) -> bool {
+    matches!(caller, Caller::Socket { .. })
+        || hosts(ctx)
+            .iter()
+            .all(|host| allows(ctx, caller, Verb::View, host))
+}
+
+/// A run, when the caller may see it: one that they may not see is to them as one that does not exist.
+pub(super) fn seen_run<'a>(
+    ctx: &'a Context<'_>,
+    caller: &Caller<'_>,
+    number: RunNumber,
+) -> Option<&'a Run> {
+    let run = ctx.state.run_numbered(number)?;
+    let may = covers_run(ctx, caller, Verb::View, &run.spec.targets);
+    may.is_ok().then_some(run)
+}
+
+/// Whether somebody may do something to a run: one grant must cover every host of it.
+pub(super) fn covers_run(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    verb: Verb,
+    targets: &[Target],
+) -> Result<(), Refusal> {
+    require(ctx, caller, Right::Grant(verb))?;
+    // Hosts that were removed keep guarding what was done on them.
+    let host = |target: &Target| {
+        let entry = ctx.state.hosts.get(&target.agent)?;
+        Some(as_host(ctx, target.agent, entry))
+    };
+    let hosts: Option<Vec<Host<'_>>> = targets.iter().map(host).collect();
+    let hosts = hosts.ok_or_else(|| denied(verb))?;
+    permit(ctx, caller, verb, &hosts.iter().collect::<Vec<_>>()).map(|_| ())
+}
+
+fn allows(ctx: &Context<'_>, caller: &Caller<'_>, verb: Verb, host: &Host<'_>) -> bool {
+    match caller {
+        Caller::Socket { .. } => true,
+        Caller::Person { who, .. } => ctx.settings.policy.allows_host(*who, verb, host),
+    }
+}
+
+pub(super) fn visible<'a>(
+    ctx: &Context<'a>,
+    caller: &Caller<'_>,
+    mut hosts: Vec<Host<'a>>,
+) -> Vec<Host<'a>> {
+    hosts.retain(|host| allows(ctx, caller, Verb::View, host));
+    hosts
+}
+
+/// The hosts that the caller may see, or do one of these to. A host of which they may do none is to them as one that does not exist: no
+/// selector of theirs stands for it, so that nothing tells its name, and nothing tells that a guess was right.
+pub(super) fn known<'a>(ctx: &Context<'a>, caller: &Caller<'_>, verbs: &[Verb]) -> Vec<Host<'a>> {
+    let mut hosts = hosts(ctx);
+    hosts.retain(|host| {
+        let mut any = [Verb::View].iter().chain(verbs);
+        any.any(|verb| allows(ctx, caller, *verb, host))
+    });
+    hosts
+}
+
+/// What a selector stands for among the hosts that the caller knows, when one grant gives the verb on every host of it.
+pub(super) fn named<'a>(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    verb: Verb,
+    on: &str,
+    known: &'a [Host<'a>],
+) -> Result<Named<'a>, Refusal> {
+    let resolution = Selector::parse(on)
+        .and_then(|selector| with_scope(ctx, caller, |scope| selector.resolve(known, scope)))
+        .map_err(|errors| bad_selector(on, verb, &errors))?;
+    let named: Vec<&Host<'_>> = known
+        .iter()
+        .filter(|host| resolution.contains(host.id))
+        .collect();
+    let origin = permit(ctx, caller, verb, &named)?;
+    Ok(Named {
+        resolution,
+        hosts: named,
+        origin,
+    })
+}
+
+/// Hosts that somebody may do something to.
+pub(super) struct Named<'a> {
+    /// What the selector stands for.
+    pub(super) resolution: Resolution,
+    /// The same hosts.
+    pub(super) hosts: Vec<&'a Host<'a>>,
+    /// Who asks, and what allows it.
+    pub(super) origin: Origin,
+}
+
+/// What allows something on every one of these hosts.
+pub(super) fn permit(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    verb: Verb,
+    hosts: &[&Host<'_>],
+) -> Result<Origin, Refusal> {
+    let (who, place) = match caller {
+        Caller::Socket { user } => {
+            let user = (*user).to_owned();
+            return Ok(Origin::Socket { user });
+        }
+        Caller::Person { who, place } => (*who, *place),
+    };
+    let policy = &ctx.settings.policy;
+    let outside = match policy.grant_for(who, verb, hosts) {
+        Ok(grant) => {
+            return Ok(Origin::Chat {
+                user: who.user,
+                place,
+                grant: grant.id.clone(),
+            });
+        }
+        Err(outside) => outside,
+    };
+    if outside.is_empty() {
+        return Err(Refusal::new(
+            Code::Denied,
+            format!(
+                "No single grant of yours lets you {} all of these hosts. Nothing was done.",
+                to(verb)
+            ),
+            "Do it in parts: one for each grant.",
+        ));
+    }
+    let viewable: Vec<&Host<'_>> = outside
+        .iter()
+        .copied()
+        .filter(|host| policy.allows_host(who, Verb::View, host))
+        .collect();
+    let what = if viewable.len() == outside.len() {
+        format!(
+            "You may not {} {}. Nothing was done.",
+            to(verb),
+            folded(&viewable)
+        )
+    } else {
+        format!(
+            "You may not {} {} of these hosts. Nothing was done.",
+            to(verb),
+            outside.len()
+        )
+    };
+    Err(Refusal::new(
+        Code::Denied,
+        what,
+        "Name only hosts that your grants cover.",
+    ))
+}
+
+/// The verb before the names of hosts.
+fn to(verb: Verb) -> String {
+    match verb {
+        Verb::Manage => "manage".to_owned(),
+        Verb::View | Verb::Run | Verb::Cancel | Verb::Hold => format!("{verb} on"),
+    }
+}
+
+pub(super) fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Refusal {
+    let shown: Vec<String> = errors
+        .iter()
+        .map(|error| {
+            let hint = if error.hint.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", error.hint)
+            };
+            format!(
+                "{}
+{error}{hint}",
+                mark(on, error)
+            )
+        })
+        .collect();
+    let shown = shown.join(
+        "
+",
+    );
+    Refusal::new(
+        Code::Selector,
+        match verb {
+            Verb::Run => format!("The selector does not name hosts. Nothing was run.\n{shown}"),
+            Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage => {
+                format!("The selector does not name hosts. Nothing was done.\n{shown}")
+            }
+        },
+        "Names, globs, ranges and labels work: `web-01`, `web*`, `web[01-03]`, `role=web env=prod`, `!db-02`, `all`.",
+    )
+}
+
+pub(super) fn folded(hosts: &[&Host<'_>]) -> String {
+    fold(hosts.iter().map(|host| host.name.as_str()))
+}

@@ -1,0 +1,213 @@
+//! Questions: what somebody may see. They change nothing, and are answered from a copy of what the hub knows.
+
+use std::sync::Arc;
+
+use crate::ask::{GroupRow, HostsView, Right, TokenRow};
+use crate::ids::{AgentId, RunNumber};
+use crate::journal::TokenEntry;
+use crate::policy::Verb;
+use crate::principal::Asker;
+use crate::refusal::Refusal;
+use crate::run::Run;
+use crate::selector::complete::{self as completion, Choice, Recent};
+use crate::selector::{Evaluator, Group, Selector, SelectorError, is_outdated};
+use crate::view::HostRow;
+
+use super::Context;
+use super::caller::{Caller, authenticate, require};
+use super::hosts::{
+    bad_selector, covers_run, hosts, known, seen_run, sees_all, visible, with_scope,
+};
+
+/// Runs offered while a selector is typed: each is asked for rights on every one of its hosts.
+const RUNS_OFFERED_MAX: usize = 20;
+
+/// Runs looked through for the selectors that somebody used before.
+const RUNS_REMEMBERED_MAX: usize = 500;
+
+/// Runs that a list looks through: somebody with few rights must not keep it busy for long.
+const RUNS_LOOKED_AT_MAX: usize = 2_000;
+
+/// Runs that are shown with a host.
+const RUNS_OF_HOST_MAX: usize = 5;
+
+/// Hosts by selector; nothing typed means all that the asker may see.
+///
+/// # Errors
+/// The refusal to show.
+pub fn hosts_view(ctx: &Context<'_>, asker: &Asker, on: &str) -> Result<HostsView, Refusal> {
+    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
+    let visible = visible(ctx, caller, hosts(ctx));
+    let (agents, normal) = if on.trim().is_empty() {
+        let all = visible.iter().map(|host| host.id);
+        (all.collect(), String::new())
+    } else {
+        let bad = |errors: Vec<SelectorError>| bad_selector(on, Verb::View, &errors);
+        let selector = Selector::parse(on).map_err(bad)?;
+        let resolution = with_scope(ctx, caller, |scope| selector.resolve(&visible, scope));
+        let resolution = resolution.map_err(bad)?;
+        (resolution.hosts, selector.to_string())
+    };
+    let full = |agent: &AgentId| {
+        let presence = ctx.fleet.get(*agent);
+        presence.is_some_and(|presence| !presence.spool_full.is_empty())
+    };
+    Ok(HostsView {
+        rows: agents.iter().filter_map(|id| host_row(ctx, *id)).collect(),
+        spool_full: agents.iter().copied().filter(full).collect(),
+        normal,
+        runs: match agents.as_slice() {
+            [one] => last_runs_of(ctx, caller, *one),
+            _ => Vec::new(),
+        },
+    })
+}
+
+fn host_row(ctx: &Context<'_>, agent: AgentId) -> Option<(AgentId, u64, HostRow)> {
+    let host = ctx.state.hosts.get(&agent)?;
+    let presence = ctx.fleet.get(agent);
+    let seen = ctx.fleet.seen(agent, ctx.now_ms);
+    let row = HostRow {
+        name: host.enrolment.name.clone(),
+        labels: host.labels.clone(),
+        online: seen.online,
+        stale: seen.stale,
+        draining: host.draining.clone(),
+        seen_ms: presence.map_or(0, |presence| presence.heard_ms),
+        version: seen.told.version.to_owned(),
+        outdated: is_outdated(seen.told.version, &ctx.settings.agent_version),
+        facts: seen.told.facts.cloned(),
+        metrics: seen.told.metrics.cloned(),
+    };
+    Some((agent, host.enrolled_ms, row))
+}
+
+fn last_runs_of(ctx: &Context<'_>, caller: &Caller<'_>, agent: AgentId) -> Vec<Arc<Run>> {
+    seen_runs(ctx, caller, |run| run.execution(agent).is_some())
+        .take(RUNS_OF_HOST_MAX)
+        .collect()
+}
+
+/// Runs that the asker may see, newest first.
+///
+/// # Errors
+/// The refusal to show.
+pub fn runs(ctx: &Context<'_>, asker: &Asker, limit: usize) -> Result<Vec<Arc<Run>>, Refusal> {
+    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
+    Ok(seen_runs(ctx, caller, |_| true).take(limit).collect())
+}
+
+fn seen_runs<'a>(
+    ctx: &'a Context<'_>,
+    caller: &'a Caller<'_>,
+    wanted: impl Fn(&Run) -> bool + 'a,
+) -> impl Iterator<Item = Arc<Run>> + 'a {
+    let newest = ctx.state.numbers.values().rev().take(RUNS_LOOKED_AT_MAX);
+    let runs = newest.filter_map(|id| ctx.state.runs.get(id));
+    runs.filter(move |run| wanted(run))
+        .filter(|run| covers_run(ctx, caller, Verb::View, &run.spec.targets).is_ok())
+        .cloned()
+}
+
+/// One run.
+///
+/// # Errors
+/// The refusal to show. A run that the asker may not see looks like one that does not exist.
+pub fn run(ctx: &Context<'_>, asker: &Asker, number: RunNumber) -> Result<Arc<Run>, Refusal> {
+    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
+    let run = seen_run(ctx, caller, number).and_then(|run| ctx.state.runs.get(&run.spec.id));
+    run.cloned().ok_or_else(super::stop::not_found)
+}
+
+/// Completes a selector that is being typed, from the hosts that the asker may run on or see. Never refuses: an asker without rights
+/// gets nothing.
+#[must_use]
+pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
+    let Ok(caller) = &authenticate(ctx, asker) else {
+        return Vec::new();
+    };
+    let hosts = known(ctx, caller, &[Verb::Run, Verb::Manage]);
+    if hosts.is_empty() {
+        return Vec::new();
+    }
+    // Each is asked for rights on all of its hosts, so only when one is being typed.
+    let wanted = if completion::is_about_runs(typed) {
+        RUNS_OFFERED_MAX
+    } else {
+        0
+    };
+    let newest = ctx.state.numbers.keys().rev().take(wanted);
+    let runs: Vec<&Run> = newest
+        .filter_map(|number| seen_run(ctx, caller, *number))
+        .collect();
+    // Their own words tell nobody anything new.
+    let own = ctx
+        .state
+        .newest_runs()
+        .take(RUNS_REMEMBERED_MAX)
+        .filter(|run| run.spec.origin.principal() == caller.principal());
+    let mut selectors: Vec<&str> = Vec::new();
+    for run in own {
+        if !selectors.contains(&run.spec.selector.as_str()) {
+            selectors.push(&run.spec.selector);
+        }
+    }
+    let recent = Recent {
+        selectors: &selectors,
+        runs: &runs,
+    };
+    with_scope(ctx, caller, |scope| {
+        completion::complete(typed, &hosts, scope, recent)
+    })
+}
+
+/// Saved groups that have hosts which the asker may see.
+///
+/// # Errors
+/// The refusal to show.
+pub fn groups(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<GroupRow>, Refusal> {
+    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
+    Ok(group_rows(ctx, caller))
+}
+
+pub(super) fn group_rows(ctx: &Context<'_>, caller: &Caller<'_>) -> Vec<GroupRow> {
+    let readable = sees_all(ctx, caller);
+    let visible = visible(ctx, caller, hosts(ctx));
+    with_scope(ctx, caller, |scope| {
+        let mut evaluator = Evaluator::new(&visible, scope);
+        let row = |(name, group): (&String, &Group)| {
+            let hosts = evaluator.count(&group.selector);
+            (readable || hosts > Some(0)).then(|| GroupRow {
+                name: name.clone(),
+                selector: readable.then(|| group.selector.to_string()),
+                hosts,
+                by: group.by.clone(),
+                saved_ms: group.saved_ms,
+            })
+        };
+        ctx.state.groups.iter().filter_map(row).collect()
+    })
+}
+
+/// Join tokens.
+///
+/// # Errors
+/// The refusal to show.
+pub fn tokens(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<TokenRow>, Refusal> {
+    enter(ctx, asker, Right::Operator)?;
+    let row = |(id, token): (&String, &TokenEntry)| TokenRow {
+        id: id.clone(),
+        labels: token.labels.clone(),
+        uses: token.uses,
+        uses_max: token.uses_max,
+        expires_ms: token.expires_ms,
+        revoked: token.revoked,
+    };
+    Ok(ctx.state.tokens.iter().map(row).collect())
+}
+
+fn enter<'a>(ctx: &Context<'_>, asker: &'a Asker, right: Right) -> Result<Caller<'a>, Refusal> {
+    let caller = authenticate(ctx, asker)?;
+    require(ctx, &caller, right)?;
+    Ok(caller)
+}

@@ -1,0 +1,52 @@
+//! Asking to stop runs.
+
+use crate::ask::Which;
+use crate::ids::RunId;
+use crate::policy::Verb;
+use crate::refusal::{Code, Refusal};
+use crate::run::Run;
+
+use super::Context;
+use super::caller::Caller;
+use super::hosts::covers_run;
+
+/// Gives the runs to stop, none when all were asked for and none is open. A grant must cover every host of each.
+pub(super) fn admit(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    which: Which,
+) -> Result<Vec<RunId>, Refusal> {
+    let found: Vec<&Run> = match which {
+        Which::Id(id) => ctx.state.run_of(id).into_iter().collect(),
+        Which::Number(number) => ctx.state.run_numbered(number).into_iter().collect(),
+        Which::All => {
+            let open = ctx.state.open.iter();
+            open.filter_map(|id| ctx.state.run_of(*id)).collect()
+        }
+    };
+    let one = which != Which::All;
+    if found.is_empty() && one {
+        return Err(not_found());
+    }
+    for run in &found {
+        covers_run(ctx, caller, Verb::Cancel, &run.spec.targets)?;
+    }
+    let open = found.iter().filter(|run| !run.is_over());
+    let open: Vec<RunId> = open.map(|run| run.spec.id).collect();
+    if open.is_empty() && one {
+        return Err(Refusal::new(
+            Code::Closed,
+            "The run is over. There is nothing to stop.",
+            "Its card shows how it ended.",
+        ));
+    }
+    Ok(open)
+}
+
+pub(crate) fn not_found() -> Refusal {
+    Refusal::new(
+        Code::NotFound,
+        "There is no such run.",
+        "`/runs` and `shanty runs list` show the last ones.",
+    )
+}

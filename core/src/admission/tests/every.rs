@@ -1,0 +1,331 @@
+//! Every ask by everybody who may not: a new one without a rule does not compile, or fails here.
+
+use super::*;
+use crate::ask::TokenRequest;
+use crate::journal::{Needs, Proposal};
+
+/// One of each.
+fn every_ask(run: RunId) -> Vec<Ask> {
+    let on = || "web-01".to_owned();
+    let name = || "web".to_owned();
+    let all = vec![
+        Ask::Run(super::run("web-01", "true")),
+        Ask::Confirm {
+            run,
+            choice: Confirm::AsAsked,
+        },
+        Ask::TakeBack { run },
+        Ask::Cancel {
+            which: Which::All,
+            force: false,
+        },
+        Ask::Hold { on: true },
+        Ask::Label {
+            on: on(),
+            changes: "a=b".into(),
+        },
+        Ask::Drain {
+            on: on(),
+            drain: true,
+        },
+        Ask::SaveGroup {
+            name: name(),
+            on: on(),
+        },
+        Ask::RemoveGroup { name: name() },
+        Ask::RemoveHost { name: on() },
+        Ask::CreateToken(TokenRequest {
+            id: "t2".into(),
+            secret_sha256: [1; 32],
+            labels: Labels::default(),
+            uses_max: 1,
+            ttl_ms: 60_000,
+        }),
+        Ask::RevokeToken { id: "t1".into() },
+        Ask::Hosts { on: on() },
+        Ask::Complete { typed: "w".into() },
+        Ask::Runs { limit: 10 },
+        Ask::Show {
+            number: RunNumber(1),
+        },
+        Ask::Groups,
+        Ask::Tokens,
+    ];
+    for ask in &all {
+        // Whoever adds one adds it above.
+        match ask {
+            Ask::Run(_)
+            | Ask::Confirm { .. }
+            | Ask::TakeBack { .. }
+            | Ask::Cancel { .. }
+            | Ask::Hold { .. }
+            | Ask::Label { .. }
+            | Ask::Drain { .. }
+            | Ask::SaveGroup { .. }
+            | Ask::RemoveGroup { .. }
+            | Ask::RemoveHost { .. }
+            | Ask::CreateToken(_)
+            | Ask::RevokeToken { .. }
+            | Ask::Hosts { .. }
+            | Ask::Complete { .. }
+            | Ask::Runs { .. }
+            | Ask::Show { .. }
+            | Ask::Groups
+            | Ask::Tokens => {}
+        }
+    }
+    all
+}
+
+/// Everything that could be asked for is there, and operators have every verb everywhere.
+fn world() -> (World, RunId) {
+    let mut policy = policy();
+    policy.grants[0].what = Verb::ALL.to_vec();
+    policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
+    let mut world = World::with_policy(policy);
+    let operator = person(OPERATOR, &[9]);
+    let token = Kind::TokenCreated {
+        token: "t1".into(),
+        secret_sha256: [0; 32],
+        labels: Labels::default(),
+        uses_max: 1,
+        expires_ms: u64::MAX,
+    };
+    world.record(1, token);
+    let group = Kind::GroupSaved {
+        name: "web".into(),
+        selector: "role=web".into(),
+    };
+    world.record(1, group);
+    let spec = world.plan(&operator, &run("web-01", "true")).unwrap().spec;
+    let accepted = Spec {
+        id: RunId::from_bytes([1; 16]),
+        ..spec.clone()
+    };
+    // By earlier interactions than the one that is asked by.
+    let earlier = || Actor::Chat {
+        user: OPERATOR,
+        place: None,
+    };
+    world.record_by(2, earlier(), Kind::Accepted(accepted));
+    let id = spec.id;
+    let proposal = Proposal {
+        spec,
+        needs: Needs::OwnWord,
+        until_ms: u64::MAX,
+    };
+    world.record_by(3, earlier(), Kind::Proposed(proposal));
+    (world, id)
+}
+
+/// What somebody is told: the code of the refusal, or nothing.
+fn refused(world: &World, asker: &Asker, ask: &Ask) -> Option<Code> {
+    let ctx = world.context();
+    if !ask.is_question() {
+        return world.admit(asker, ask).err().map(|refusal| refusal.code);
+    }
+    assert!(world.admit(asker, ask).is_err(), "{ask:?} changes nothing");
+    let refusal = match ask {
+        Ask::Hosts { on } => hosts_view(&ctx, asker, on).err(),
+        // Nobody is told why nothing is suggested.
+        Ask::Complete { typed } => {
+            let none = complete(&ctx, asker, typed).is_empty();
+            none.then(|| denied(Verb::View))
+        }
+        Ask::Runs { limit } => runs(&ctx, asker, *limit).err(),
+        Ask::Show { number } => super::super::run(&ctx, asker, *number).err(),
+        Ask::Groups => groups(&ctx, asker).err(),
+        Ask::Tokens => tokens(&ctx, asker).err(),
+        other => panic!("{other:?} is no question"),
+    };
+    refusal.map(|refusal| refusal.code)
+}
+
+#[test]
+fn whoever_has_every_right_may_ask_everything_but_what_needs_the_machine() {
+    let (world, id) = world();
+    for ask in every_ask(id) {
+        assert_eq!(
+            refused(&world, &person(OPERATOR, &[9]), &ask),
+            (ask.right() == Right::Operator).then_some(Code::Denied),
+            "{ask:?}"
+        );
+        // What was shown to somebody else is not confirmed by the command line either.
+        let own = matches!(ask, Ask::Confirm { .. } | Ask::TakeBack { .. });
+        assert_eq!(
+            refused(&world, &local(), &ask),
+            own.then_some(Code::Stale),
+            "{ask:?}"
+        );
+    }
+}
+
+#[test]
+fn nobody_else_may_ask_anything() {
+    let (world, id) = world();
+    let outside = |change: &dyn Fn(&mut Asker)| {
+        let mut asker = person(OPERATOR, &[9]);
+        change(&mut asker);
+        asker
+    };
+    let nobodies = [
+        ("without a role", person(GUEST, &[]), Code::Denied),
+        (
+            "in another guild",
+            outside(&|a| {
+                if let Asker::Discord { guild, .. } = a {
+                    *guild = Some(2);
+                }
+            }),
+            Code::Guild,
+        ),
+        (
+            "in a direct message",
+            outside(&|a| {
+                if let Asker::Discord { guild, .. } = a {
+                    *guild = None;
+                }
+            }),
+            Code::GuildOnly,
+        ),
+        (
+            "in another channel",
+            outside(&|a| {
+                if let Asker::Discord { channel, .. } = a {
+                    *channel = 6;
+                }
+            }),
+            Code::Denied,
+        ),
+        (
+            "a bot",
+            outside(&|a| {
+                if let Asker::Discord { bot, .. } = a {
+                    *bot = true;
+                }
+            }),
+            Code::Denied,
+        ),
+    ];
+    for ask in every_ask(id) {
+        for (who, asker, code) in &nobodies {
+            let told = refused(&world, asker, &ask);
+            let expected = match ask {
+                Ask::Complete { .. } => Code::Denied,
+                _ => *code,
+            };
+            assert_eq!(told, Some(expected), "{who}: {ask:?}");
+        }
+    }
+}
+
+#[test]
+fn one_verb_gives_what_needs_it_and_nothing_else() {
+    for verb in Verb::ALL {
+        let (mut world, id) = world();
+        world.settings.policy.grants[0].what = vec![verb];
+        for ask in every_ask(id) {
+            // Suggestions are for whoever may do anything to hosts.
+            if matches!(ask, Ask::Complete { .. }) {
+                continue;
+            }
+            let told = refused(&world, &person(OPERATOR, &[9]), &ask);
+            let may = ask.right() == Right::Grant(verb);
+            // The web group may be changed by who may see its hosts as well: that is another rule.
+            assert_eq!(told != Some(Code::Denied), may, "{verb}: {ask:?}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn an_interaction_does_something_once_and_not_long_after() {
+    let (mut world, id) = world();
+    const INTERACTION: u64 = 1_300_000_000_000_000_000;
+    let asked_ms = (INTERACTION >> 22) + 1_420_070_400_000;
+    let mut asker = person(OPERATOR, &[9]);
+    if let Asker::Discord { interaction, .. } = &mut asker {
+        *interaction = INTERACTION;
+    }
+    for (at_ms, late) in [
+        (asked_ms, false),
+        (asked_ms + limits::REPEATED_MS + 1, true),
+    ] {
+        world.now_ms = at_ms;
+        for ask in every_ask(id) {
+            let stale = refused(&world, &asker, &ask) == Some(Code::Stale);
+            let expected = late && ask.needs_fresh() && ask.right() != Right::Operator;
+            assert_eq!(stale, expected, "{late} {ask:?}");
+        }
+    }
+    // Being recorded, and recorded.
+    world.now_ms = asked_ms;
+    world.under_way.interactions.insert(INTERACTION);
+    let twice = |world: &World| {
+        let changes = |ask: &Ask| !ask.is_question() && ask.right() != Right::Operator;
+        for ask in every_ask(id).into_iter().filter(changes) {
+            let told = refused(world, &asker, &ask);
+            assert_eq!(told, Some(Code::Stale), "{ask:?}");
+        }
+    };
+    twice(&world);
+    world.under_way = UnderWay::default();
+    world.record_by(asked_ms, asker.actor(), Kind::Hold { on: false });
+    twice(&world);
+    // Discord repeats nothing for an hour: then it need not be known any more.
+    world.state.forget(asked_ms + limits::INTERACTION_MS);
+    twice(&world);
+    world.state.forget(asked_ms + limits::INTERACTION_MS + 1);
+    assert!(world.state.interactions.is_empty());
+}
+
+#[test]
+fn what_is_being_confirmed_or_taken_back_is_not_decided_twice() {
+    let (mut world, id) = world();
+    let asker = person(OPERATOR, &[9]);
+    let confirm = Ask::Confirm {
+        run: id,
+        choice: Confirm::AsAsked,
+    };
+    let take_back = Ask::TakeBack { run: id };
+    let told = |world: &World, ask: &Ask| world.admit(&asker, ask).map_err(|refusal| refusal.what);
+    world.under_way.accepted.insert(id);
+    let twice = "This is being confirmed already. Nothing was run twice.";
+    assert_eq!(told(&world, &confirm), Err(twice.to_owned()));
+    let late = "This is being confirmed already.";
+    assert_eq!(told(&world, &take_back), Err(late.to_owned()));
+    world.under_way = UnderWay::default();
+    world.under_way.given_up.insert(id);
+    let gone = "This was taken back. Nothing was run.";
+    assert_eq!(told(&world, &confirm), Err(gone.to_owned()));
+}
+
+#[test]
+fn tokens_and_removals_keep_their_bounds() {
+    let (world, _) = world();
+    let token = |uses_max, ttl_ms| {
+        let request = TokenRequest {
+            id: "t2".into(),
+            secret_sha256: [1; 32],
+            labels: Labels::default(),
+            uses_max,
+            ttl_ms,
+        };
+        match world.change(&local(), &Ask::CreateToken(request)) {
+            Ok(Change::CreateToken(_, expires_ms)) => Ok(expires_ms),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => Err(refusal.code),
+        }
+    };
+    assert_eq!(token(1, 1_000), Ok(world.now_ms + 1_000));
+    assert_eq!(token(0, 1_000), Err(Code::TooLong));
+    assert_eq!(token(limits::TOKEN_USES_MAX + 1, 1_000), Err(Code::TooLong));
+    assert_eq!(token(1, 999), Err(Code::Duration));
+    assert_eq!(token(1, limits::TOKEN_MS.1 + 1), Err(Code::Duration));
+    let refused = |ask: Ask| world.admit(&local(), &ask).unwrap_err().to_string();
+    let none = refused(Ask::RevokeToken { id: "none".into() });
+    assert!(none.contains("There is no such token."), "{none}");
+    let name = "nobody`\u{202e}".to_owned();
+    let none = refused(Ask::RemoveHost { name });
+    assert!(none.starts_with("There is no host named"), "{none}");
+    assert!(!none.contains('\u{202e}'), "{none}");
+}

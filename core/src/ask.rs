@@ -1,0 +1,379 @@
+//! What can be asked of the hub, and what it answers: one closed set for commands, buttons, menus, completion and the socket.
+//!
+//! Who may ask what is in [`crate::admission`]; nothing here decides.
+
+use std::sync::Arc;
+
+use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
+use crate::policy::Verb;
+use crate::principal::Principal;
+use crate::run::Run;
+use crate::selector::Selector;
+use crate::selector::complete::Choice;
+use crate::view::{HostRow, Preview};
+
+/// What somebody asks, as typed or pressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Run a command.
+    Run(RunRequest),
+    /// Confirm a run that was shown.
+    Confirm {
+        /// The id that it will have.
+        run: RunId,
+        /// How.
+        choice: Confirm,
+    },
+    /// Take back a run that was shown.
+    TakeBack {
+        /// The id that it would have had.
+        run: RunId,
+    },
+    /// Stop runs.
+    Cancel {
+        /// Which.
+        which: Which,
+        /// KILL at once.
+        force: bool,
+    },
+    /// Refuse new runs, or allow them again.
+    Hold {
+        /// Refuse.
+        on: bool,
+    },
+    /// Change labels of hosts.
+    Label {
+        /// The selector.
+        on: String,
+        /// The changes: `role=web old-`.
+        changes: String,
+    },
+    /// Ask hosts to take no new runs, or let them again.
+    Drain {
+        /// The selector.
+        on: String,
+        /// None.
+        drain: bool,
+    },
+    /// Save a selector under a name.
+    SaveGroup {
+        /// The name, with or without `@`.
+        name: String,
+        /// The selector.
+        on: String,
+    },
+    /// Remove a saved group.
+    RemoveGroup {
+        /// The name, with or without `@`.
+        name: String,
+    },
+    /// Remove a host for good.
+    RemoveHost {
+        /// Its name.
+        name: String,
+    },
+    /// Make a join token.
+    CreateToken(TokenRequest),
+    /// Void a join token.
+    RevokeToken {
+        /// Its public half.
+        id: String,
+    },
+    /// See hosts.
+    Hosts {
+        /// The selector; empty means all.
+        on: String,
+    },
+    /// Complete a selector.
+    Complete {
+        /// What is typed so far.
+        typed: String,
+    },
+    /// See the newest runs.
+    Runs {
+        /// So many at most.
+        limit: usize,
+    },
+    /// See one run.
+    Show {
+        /// Its number.
+        number: RunNumber,
+    },
+    /// See saved groups.
+    Groups,
+    /// See join tokens.
+    Tokens,
+}
+
+/// What somebody must have to ask something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// A grant with this verb.
+    Grant(Verb),
+    /// The controller's machine: no grant gives it.
+    Operator,
+}
+
+impl Ask {
+    /// What must be had to ask it.
+    #[must_use]
+    pub const fn right(&self) -> Right {
+        match self {
+            Self::Run(_) | Self::Confirm { .. } | Self::TakeBack { .. } => Right::Grant(Verb::Run),
+            Self::Cancel { .. } => Right::Grant(Verb::Cancel),
+            Self::Hold { .. } => Right::Grant(Verb::Hold),
+            Self::Label { .. }
+            | Self::Drain { .. }
+            | Self::SaveGroup { .. }
+            | Self::RemoveGroup { .. } => Right::Grant(Verb::Manage),
+            Self::Hosts { .. }
+            | Self::Complete { .. }
+            | Self::Runs { .. }
+            | Self::Show { .. }
+            | Self::Groups => Right::Grant(Verb::View),
+            Self::RemoveHost { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. }
+            | Self::Tokens => Right::Operator,
+        }
+    }
+
+    /// True when it only looks: it is answered beside the hub, and nothing is recorded of it.
+    #[must_use]
+    pub const fn is_question(&self) -> bool {
+        match self {
+            Self::Hosts { .. }
+            | Self::Complete { .. }
+            | Self::Runs { .. }
+            | Self::Show { .. }
+            | Self::Groups
+            | Self::Tokens => true,
+            Self::Run(_)
+            | Self::Confirm { .. }
+            | Self::TakeBack { .. }
+            | Self::Cancel { .. }
+            | Self::Hold { .. }
+            | Self::Label { .. }
+            | Self::Drain { .. }
+            | Self::SaveGroup { .. }
+            | Self::RemoveGroup { .. }
+            | Self::RemoveHost { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. } => false,
+        }
+    }
+
+    /// True when it is done at once, without another proof that an interaction is fresh. A run has one: its card is taken, or it does not
+    /// begin; and stopping twice stops once.
+    #[must_use]
+    pub const fn needs_fresh(&self) -> bool {
+        match self {
+            Self::Hold { .. }
+            | Self::Label { .. }
+            | Self::Drain { .. }
+            | Self::SaveGroup { .. }
+            | Self::RemoveGroup { .. }
+            | Self::RemoveHost { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. } => true,
+            Self::Run(_)
+            | Self::Confirm { .. }
+            | Self::TakeBack { .. }
+            | Self::Cancel { .. }
+            | Self::Hosts { .. }
+            | Self::Complete { .. }
+            | Self::Runs { .. }
+            | Self::Show { .. }
+            | Self::Groups
+            | Self::Tokens => false,
+        }
+    }
+}
+
+/// A command that somebody wants to run, as typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunRequest {
+    /// The selector.
+    pub on: String,
+    /// The text for `/bin/sh -c`.
+    pub command: String,
+    /// A duration such as `90s`; nothing means the default.
+    pub timeout: Option<String>,
+    /// The user to run as; nothing means each agent's own.
+    pub run_as: Option<String>,
+    /// What becomes of hosts that are away: `fail`, `skip`, `queue` or `queue:2h`; nothing means that a person is asked.
+    pub offline: Option<String>,
+}
+
+/// What somebody chose who was shown a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// Run it as it was asked for.
+    AsAsked,
+    /// Leave those out that were away.
+    OnlineOnly,
+    /// Wait for those that were away, for [`crate::limits::QUEUE_MS`].
+    Queue,
+}
+
+/// Which runs to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The run of a button.
+    Id(RunId),
+    /// The run that somebody typed.
+    Number(RunNumber),
+    /// Every run that is not over.
+    All,
+}
+
+/// A join token that was drawn and waits to be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// Its public half.
+    pub id: String,
+    /// SHA-256 of its secret half.
+    pub secret_sha256: [u8; 32],
+    /// Given to every host that joins with it.
+    pub labels: Labels,
+    /// Hosts that may join with it.
+    pub uses_max: u32,
+    /// Its life, milliseconds.
+    pub ttl_ms: u64,
+}
+
+/// What became of what somebody asked.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The run is recorded; it begins when whoever asked was told.
+    Accepted(Arc<Snapshot>),
+    /// The person sees first what would run.
+    Previewed(Box<Preview>),
+    /// A run that was shown will not run.
+    TakenBack,
+    /// Runs are told to stop.
+    Cancelled(Cancelled),
+    /// New runs are refused, or allowed again.
+    Hold {
+        /// Refused.
+        on: bool,
+    },
+    /// Hosts that have other labels now, with all of them.
+    Labelled(Vec<(HostName, Labels)>),
+    /// Hosts for which it is new.
+    Drained {
+        /// Their names.
+        names: Vec<HostName>,
+        /// They take no new runs.
+        drain: bool,
+    },
+    /// A group is saved.
+    GroupSaved(SavedGroup),
+    /// A group is gone.
+    GroupRemoved {
+        /// Its name, without `@`.
+        name: String,
+    },
+    /// A host is gone for good.
+    HostRemoved {
+        /// Its name.
+        name: HostName,
+    },
+    /// A join token may be used.
+    TokenCreated {
+        /// Until when, milliseconds since the Unix epoch.
+        expires_ms: u64,
+    },
+    /// A join token is void.
+    TokenRevoked,
+    /// Hosts.
+    Hosts(HostsView),
+    /// What the selector could go on with.
+    Choices(Vec<Choice>),
+    /// Runs, newest first.
+    Runs(Vec<Arc<Run>>),
+    /// One run.
+    Run(Arc<Run>),
+    /// Saved groups.
+    Groups(Vec<GroupRow>),
+    /// Join tokens.
+    Tokens(Vec<TokenRow>),
+}
+
+/// A run as it stands, with what its card needs besides.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The run.
+    pub run: Arc<Run>,
+    /// The users that its commands run as.
+    pub run_as: Vec<String>,
+    /// Hosts whose commands wait because too much output is not stored.
+    pub spool_full: Vec<String>,
+}
+
+/// What a cancel did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cancelled {
+    /// The runs.
+    pub numbers: Vec<RunNumber>,
+    /// Hosts that were told at once, by name.
+    pub told: Vec<String>,
+    /// Hosts that are away and will be told when they return, by name.
+    pub away: Vec<String>,
+}
+
+/// A group that was just saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedGroup {
+    /// Its name, without `@`.
+    pub name: String,
+    /// What it stands for.
+    pub selector: Selector,
+    /// How many hosts that is now.
+    pub hosts: usize,
+}
+
+/// A saved group, as somebody may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupRow {
+    /// Its name, without `@`.
+    pub name: String,
+    /// What it stands for; nothing when the asker may not see every host.
+    pub selector: Option<String>,
+    /// How many hosts of it the asker may see; nothing when too much would have to be tried to count them all.
+    pub hosts: Option<usize>,
+    /// Who saved it last.
+    pub by: Principal,
+    /// When, milliseconds since the Unix epoch.
+    pub saved_ms: u64,
+}
+
+/// Hosts, as somebody may see them.
+#[derive(Clone, Debug)]
+pub struct HostsView {
+    /// One row each, with its id and when it joined.
+    pub rows: Vec<(AgentId, u64, HostRow)>,
+    /// Hosts whose commands wait.
+    pub spool_full: Vec<AgentId>,
+    /// What was typed, in normal form.
+    pub normal: String,
+    /// The last runs of it that the asker may see, when it is one host; newest first.
+    pub runs: Vec<Arc<Run>>,
+}
+
+/// A join token in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRow {
+    /// Its public half.
+    pub id: String,
+    /// Given to every host that joins with it.
+    pub labels: Labels,
+    /// Hosts that joined.
+    pub uses: u32,
+    /// Hosts that may.
+    pub uses_max: u32,
+    /// Until when, milliseconds since the Unix epoch.
+    pub expires_ms: u64,
+    /// Void.
+    pub revoked: bool,
+}

@@ -1,0 +1,125 @@
+//! What is known of hosts beside the journal: who has a link, and what agents tell. It decides nothing by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::facts::{Facts, Metrics};
+use crate::ids::{AgentId, RunId};
+use crate::limits;
+use crate::selector::Told;
+
+/// Every host that was ever seen. A clone is cheap: it is shared until one of the two changes.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet(Arc<BTreeMap<AgentId, Presence>>);
+
+/// One host.
+#[derive(Clone, Debug, Default)]
+pub struct Presence {
+    /// The link, while there is one.
+    pub link: Option<Link>,
+    /// When something was last heard of it, milliseconds since the Unix epoch; zero means never.
+    pub heard_ms: u64,
+    /// The version of its agent when it last had a link; empty before.
+    pub version: String,
+    /// Told by the agent.
+    pub facts: Option<Facts>,
+    /// Told by the agent.
+    pub metrics: Option<Metrics>,
+    /// Executions whose output waits.
+    pub spool_full: BTreeSet<RunId>,
+}
+
+/// A link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Tells it from earlier ones of the same host.
+    pub id: u64,
+    /// Of the host's kernel.
+    pub boot_id: String,
+}
+
+/// What is known of a host at one moment, as selectors see it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    /// It has a link.
+    pub online: bool,
+    /// Its link has been silent for longer than it should be.
+    pub stale: bool,
+    /// What its agent tells.
+    pub told: Told<'a>,
+}
+
+impl Fleet {
+    /// What is known of a host.
+    #[must_use]
+    pub fn get(&self, agent: AgentId) -> Option<&Presence> {
+        self.0.get(&agent)
+    }
+
+    /// Every host that was ever seen.
+    pub fn iter(&self) -> impl Iterator<Item = (AgentId, &Presence)> {
+        self.0.iter().map(|(agent, presence)| (*agent, presence))
+    }
+
+    /// True while it has a link.
+    #[must_use]
+    pub fn is_online(&self, agent: AgentId) -> bool {
+        self.get(agent).is_some_and(|p| p.link.is_some())
+    }
+
+    /// The hosts that have a link.
+    pub fn online(&self) -> impl Iterator<Item = AgentId> {
+        let online = self.iter().filter(|(_, presence)| presence.link.is_some());
+        online.map(|(agent, _)| agent)
+    }
+
+    /// A host as selectors see it.
+    #[must_use]
+    pub fn seen(&self, agent: AgentId, now_ms: u64) -> Seen<'_> {
+        let Some(presence) = self.get(agent) else {
+            return Seen::default();
+        };
+        let online = presence.link.is_some();
+        Seen {
+            online,
+            stale: online && presence.silent_ms(now_ms) > limits::STALE_MS,
+            told: Told {
+                facts: presence.facts.as_ref(),
+                metrics: presence.metrics.as_ref(),
+                version: &presence.version,
+            },
+        }
+    }
+
+    /// The users that commands run as on these hosts unless somebody asks for another.
+    pub fn users_on(&self, agents: impl Iterator<Item = AgentId>) -> Vec<String> {
+        let told = |agent: AgentId| Some(self.get(agent)?.facts.as_ref()?.run_as.clone());
+        let mut users: Vec<String> = agents.filter_map(told).collect();
+        users.sort_unstable();
+        users.dedup();
+        users.retain(|user| crate::ids::is_word(user));
+        users
+    }
+
+    /// Something is heard of a host that is known here, or is known from now on.
+    pub fn entry(&mut self, agent: AgentId) -> &mut Presence {
+        Arc::make_mut(&mut self.0).entry(agent).or_default()
+    }
+
+    /// A host that is known here.
+    pub fn get_mut(&mut self, agent: AgentId) -> Option<&mut Presence> {
+        if self.0.contains_key(&agent) {
+            Arc::make_mut(&mut self.0).get_mut(&agent)
+        } else {
+            None
+        }
+    }
+}
+
+impl Presence {
+    /// Milliseconds since something was heard of it.
+    #[must_use]
+    pub const fn silent_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.heard_ms)
+    }
+}

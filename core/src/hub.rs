@@ -1,0 +1,419 @@
+//! The hub: what is decided, in one place. Events go in, effects come out; time and chance are arguments.
+//!
+//! It appends records and moves on only when one comes back as [`Event::Recorded`], whoever appended it. What it knows is [`Known`]: the
+//! fold of the journal, and who has a link. Questions are answered from a clone of that, beside the hub. Output never passes through here.
+
+mod asked;
+mod enrol;
+mod known;
+mod links;
+mod recorded;
+mod runs;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::admission::{Fresh, Settings, UnderWay};
+use crate::ask::{Answer, Ask};
+use crate::facts::{Facts, Metrics};
+use crate::fleet::Fleet;
+use crate::ids::{AgentId, RunId};
+use crate::journal::{Kind, Record, State};
+use crate::principal::{Actor, Asker};
+use crate::refusal::{Code, Refusal};
+use crate::run::{Held, Outcome, Spec, Told};
+use crate::time::{LinkTime, Now};
+
+pub use enrol::{Join, Joined};
+pub use known::Known;
+
+/// Something that happens.
+#[derive(Debug)]
+pub enum Event {
+    /// Somebody asks for something that changes something.
+    Asked {
+        /// Where the answer goes.
+        ticket: Ticket,
+        /// Who.
+        asker: Asker,
+        /// What.
+        ask: Ask,
+        /// Drawn for it.
+        fresh: Fresh,
+    },
+    /// The answer was taken where a run was asked for: it may begin.
+    Taken {
+        /// The run.
+        run: RunId,
+    },
+    /// Nobody saw the answer: the run is given up.
+    NotTaken {
+        /// The run.
+        run: RunId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A host wants to join.
+    Joining {
+        /// Where the answer goes.
+        ticket: Ticket,
+        /// What it sent.
+        join: Join,
+        /// Drawn for it.
+        fresh: Fresh,
+    },
+    /// A certificate was issued, or could not be.
+    Issued {
+        /// Of which join.
+        ticket: Ticket,
+        /// DER of the leaf.
+        leaf: Option<Vec<u8>>,
+    },
+    /// Records are in the journal: own ones, with their append, or others'.
+    Recorded {
+        /// What the hub asked for; nothing for records of others.
+        append: Option<AppendId>,
+        /// In their order.
+        records: Arc<[Record]>,
+    },
+    /// Records could not be written. None of them is in the journal.
+    NotRecorded {
+        /// Which.
+        append: AppendId,
+    },
+    /// A host has a link, and says what it holds.
+    LinkUp(LinkUp),
+    /// A link has ended.
+    LinkDown {
+        /// The host.
+        agent: AgentId,
+        /// The link.
+        link: u64,
+    },
+    /// When something was last heard of hosts, milliseconds since the Unix epoch.
+    Heard(Vec<(AgentId, u64)>),
+    /// An agent says how an execution stands.
+    Told {
+        /// The host.
+        agent: AgentId,
+        /// The run.
+        run: RunId,
+        /// What it says.
+        told: Told,
+        /// The command waits because too much output is not stored.
+        spool_full: bool,
+    },
+    /// An agent tells facts.
+    Facts {
+        /// The host.
+        agent: AgentId,
+        /// What it tells.
+        facts: Facts,
+    },
+    /// An agent tells metrics.
+    Metrics {
+        /// The host.
+        agent: AgentId,
+        /// What it tells.
+        metrics: Metrics,
+    },
+    /// The last record of a spool is stored.
+    Exit {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+        /// What it says.
+        outcome: Outcome,
+    },
+    /// Time passed: every few seconds.
+    Tick,
+}
+
+/// What must be done.
+#[derive(Debug)]
+#[must_use]
+pub enum Effect {
+    /// Append records, all or none, then report [`Event::Recorded`] or [`Event::NotRecorded`]. Appends are committed in their order.
+    Append {
+        /// Which.
+        append: AppendId,
+        /// In their order, one at least.
+        records: Arc<[Record]>,
+    },
+    /// Say what became of what somebody asked.
+    Answer {
+        /// Where.
+        ticket: Ticket,
+        /// What.
+        answer: Result<Answer, Refusal>,
+    },
+    /// Say what became of a join.
+    Joined {
+        /// Where.
+        ticket: Ticket,
+        /// What.
+        joined: Result<Joined, Refusal>,
+    },
+    /// Issue a certificate for a join, then report [`Event::Issued`].
+    IssueCertificate {
+        /// Of which join.
+        ticket: Ticket,
+        /// Whose it will be.
+        agent: AgentId,
+    },
+    /// A host was removed: its certificate is good for nothing any more.
+    RevokeCertificate(AgentId),
+    /// Tell a link that it is taken.
+    Welcome {
+        /// The host.
+        agent: AgentId,
+        /// The link.
+        link: u64,
+    },
+    /// Tell a link why it is not taken or goes on no longer, and close it.
+    CloseLink {
+        /// The host.
+        agent: AgentId,
+        /// The link.
+        link: u64,
+        /// Why.
+        why: LinkRefusal,
+    },
+    /// Send an order.
+    Order(Order),
+    /// Tell a host to stop an execution.
+    Cancel {
+        /// The host.
+        agent: AgentId,
+        /// The run.
+        run: RunId,
+        /// KILL now.
+        force: bool,
+    },
+    /// A host may delete an execution.
+    Release {
+        /// The host.
+        agent: AgentId,
+        /// The run.
+        run: RunId,
+    },
+    /// A run was accepted: from now on it is shown where it was asked for.
+    Publish(RunId),
+    /// What is stored of an execution is known for good: it need not stay at hand.
+    Settled {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+    },
+    /// Look whether the end of an execution is stored, and report [`Event::Exit`] when it is.
+    FindExit {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+    },
+    /// Something that an operator should read in the log.
+    Warn(String),
+}
+
+/// Where an answer goes: drawn by whoever asks the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// One append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AppendId(u64);
+
+/// A link whose agent has said who it is.
+#[derive(Clone, Debug)]
+pub struct LinkUp {
+    /// By its certificate.
+    pub agent: AgentId,
+    /// Tells it from earlier ones of the same host.
+    pub link: u64,
+    /// Of the host's kernel.
+    pub boot_id: String,
+    /// Of the agent.
+    pub version: String,
+    /// The executions that it holds, by run.
+    pub executions: BTreeMap<RunId, Held>,
+}
+
+/// Why a link is not taken, or goes on no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkRefusal {
+    /// No host with this identity has joined here.
+    Unknown,
+    /// The host was removed.
+    Revoked,
+    /// Another machine with this identity is connected.
+    Duplicate,
+}
+
+/// What one host is told to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The host.
+    pub agent: AgentId,
+    /// It must have begun by then.
+    pub not_after: LinkTime,
+    /// Output that is kept, bytes.
+    pub output_max: u64,
+    /// Between TERM and KILL, milliseconds.
+    pub grace_ms: u64,
+    /// What was accepted.
+    pub spec: Arc<Spec>,
+}
+
+/// The hub.
+#[derive(Debug)]
+pub struct Hub {
+    known: Known,
+    /// Records that are being committed, in order, with whoever waits for them.
+    pending: BTreeMap<AppendId, Pending>,
+    appends: u64,
+    /// Joins are decided one after another: a token's uses are counted one by one.
+    joins: VecDeque<enrol::Waiting>,
+    joining: Option<enrol::Joining>,
+    /// Records that could not be written and must be: tried again with time.
+    unwritten: Vec<(Actor, Kind)>,
+    /// Runs that look otherwise than when somebody last asked.
+    changed: BTreeSet<RunId>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    records: Arc<[Record]>,
+    reply: Reply,
+}
+
+/// What is said when records are written, or could not be.
+#[derive(Debug)]
+enum Reply {
+    /// Nobody waits.
+    Nobody,
+    /// This.
+    Answer(Ticket, Box<Answer>),
+    /// The run as it is then.
+    Accepted(Ticket, RunId),
+    /// To the host that is joining.
+    Joined,
+}
+
+impl Hub {
+    /// A hub that knows what an earlier process left. [`Hub::recover`] comes next.
+    #[must_use]
+    pub fn new(state: State, fleet: Fleet, settings: Settings) -> Self {
+        let settings = Arc::new(settings);
+        Self {
+            known: Known {
+                state,
+                fleet,
+                settings,
+            },
+            pending: BTreeMap::new(),
+            appends: 0,
+            joins: VecDeque::new(),
+            joining: None,
+            unwritten: Vec::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// What it knows: a clone is cheap, and answers questions.
+    #[must_use]
+    pub const fn known(&self) -> &Known {
+        &self.known
+    }
+
+    /// The runs that look otherwise than at the last call.
+    pub fn take_changed(&mut self) -> BTreeSet<RunId> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Takes one event and says what must be done. Only calls.
+    pub fn handle(&mut self, event: Event, now: Now, out: &mut Vec<Effect>) {
+        match event {
+            Event::Asked {
+                ticket,
+                asker,
+                ask,
+                fresh,
+            } => self.asked(ticket, &asker, &ask, fresh, now, out),
+            Event::Taken { run } => self.taken(run, now, out),
+            Event::NotTaken { run, reason } => self.expire(run, reason, now, out),
+            Event::Joining {
+                ticket,
+                join,
+                fresh,
+            } => self.join(ticket, join, fresh, now, out),
+            Event::Issued { ticket, leaf } => self.issued(ticket, leaf, now, out),
+            Event::Recorded { append, records } => self.recorded(append, &records, now, out),
+            Event::NotRecorded { append } => self.not_recorded(append, now, out),
+            Event::LinkUp(link) => self.link_up(link, now, out),
+            Event::LinkDown { agent, link } => self.link_down(agent, link, now, out),
+            Event::Heard(heard) => self.heard(heard),
+            Event::Told {
+                agent,
+                run,
+                told,
+                spool_full,
+            } => self.told((run, agent), told, spool_full, now, out),
+            Event::Facts { agent, facts } => self.facts(agent, facts),
+            Event::Metrics { agent, metrics } => self.metrics(agent, metrics),
+            Event::Exit {
+                run,
+                agent,
+                outcome,
+            } => self.drive(run, crate::run::Event::Exit { agent, outcome }, now, out),
+            Event::Tick => self.tick(now, out),
+        }
+    }
+
+    /// Appends records, one at least; `reply` is said when all of them are written.
+    fn append(
+        &mut self,
+        actor: &Actor,
+        kinds: impl IntoIterator<Item = Kind>,
+        reply: Reply,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let record = |kind| Record {
+            at_ms: now.wall_ms,
+            actor: actor.clone(),
+            kind,
+        };
+        let records: Arc<[Record]> = kinds.into_iter().map(record).collect();
+        self.appends += 1;
+        let append = AppendId(self.appends);
+        let pending = Pending {
+            records: Arc::clone(&records),
+            reply,
+        };
+        self.pending.insert(append, pending);
+        out.push(Effect::Append { append, records });
+    }
+
+    /// Appends what the controller itself decided.
+    fn note(&mut self, kind: Kind, now: Now, out: &mut Vec<Effect>) {
+        self.append(&Actor::Controller, [kind], Reply::Nobody, now, out);
+    }
+
+    fn under_way(&self) -> UnderWay {
+        UnderWay::of(self.pending.values().flat_map(|p| p.records.iter()))
+    }
+}
+
+fn storage_refusal() -> Refusal {
+    Refusal::new(
+        Code::Storage,
+        "The journal could not be written. Nothing was done.",
+        "Look at the controller's log and its disk.",
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! Somebody asks for something: it is admitted and recorded, or refused, and a refusal is recorded too.
+
+use std::sync::Arc;
+
+use crate::admission::{self, Admitted, Change, Fresh, Plan};
+use crate::ask::{Answer, Ask, Cancelled, Right};
+use crate::ids::{AgentId, RunId};
+use crate::journal::{Kind, Needs, Proposal};
+use crate::limits;
+use crate::principal::{Actor, Asker};
+use crate::refusal::Refusal;
+use crate::run::{Away, CancelRequest, Event, Phase, Target};
+use crate::time::Now;
+use crate::view::{AwayRow, Preview};
+
+use super::{Effect, Hub, Reply, Ticket};
+
+impl Hub {
+    pub(super) fn asked(
+        &mut self,
+        ticket: Ticket,
+        asker: &Asker,
+        ask: &Ask,
+        fresh: Fresh,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let under_way = self.under_way();
+        let ctx = self.known.context(&under_way, fresh, now.wall_ms);
+        let admitted = match admission::admit(&ctx, asker, ask) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return self.refuse(ticket, asker, ask, refusal, now, out),
+        };
+        let actor = &asker.actor();
+        let (kinds, reply) = match admitted {
+            Admitted::Run(plan) if plan.cautions.is_empty() => accepted(ticket, plan.spec),
+            Admitted::Run(plan) => self.proposed(ticket, *plan, now),
+            Admitted::Confirmed(spec) => accepted(ticket, *spec),
+            Admitted::Cancel { runs, force } => {
+                return self.cancel(ticket, actor, &runs, force, now, out);
+            }
+            Admitted::Change(change) => match recorded(change) {
+                (kinds, answer) if kinds.is_empty() => {
+                    // It is so already.
+                    let answer = Ok(answer);
+                    return out.push(Effect::Answer { ticket, answer });
+                }
+                (kinds, answer) => (kinds, Reply::Answer(ticket, Box::new(answer))),
+            },
+        };
+        self.append(actor, kinds, reply, now, out);
+    }
+
+    /// Somebody is told why not. What they would have changed is recorded as denied.
+    fn refuse(
+        &mut self,
+        ticket: Ticket,
+        asker: &Asker,
+        ask: &Ask,
+        refusal: Refusal,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let verb = match ask.right() {
+            Right::Grant(verb) => verb.to_string(),
+            Right::Operator => "operate".to_owned(),
+        };
+        let line = refusal.what.lines().next().unwrap_or_default();
+        let denied = Kind::Denied {
+            verb,
+            code: refusal.code.to_string(),
+            text: line.chars().take(200).collect(),
+        };
+        self.append(&asker.actor(), [denied], Reply::Nobody, now, out);
+        let answer = Err(refusal);
+        out.push(Effect::Answer { ticket, answer });
+    }
+
+    /// The person sees first what would run.
+    fn proposed(&self, ticket: Ticket, plan: Plan, now: Now) -> (Vec<Kind>, Reply) {
+        let spec = plan.spec;
+        let away = spec
+            .targets
+            .iter()
+            .filter_map(|target| self.away_row(target));
+        let agents = spec.targets.iter().map(|target| target.agent);
+        let preview = Preview {
+            at_ms: now.wall_ms,
+            cautions: plan.cautions,
+            away: away.collect(),
+            excluded: plan.excluded,
+            absent: plan.absent,
+            run_as: self.known.fleet.users_on(agents),
+            spec: spec.clone(),
+        };
+        let proposal = Proposal {
+            spec,
+            needs: Needs::OwnWord,
+            until_ms: now.wall_ms.saturating_add(limits::PREVIEW_MS),
+        };
+        let answer = Answer::Previewed(Box::new(preview));
+        let reply = Reply::Answer(ticket, Box::new(answer));
+        (vec![Kind::Proposed(proposal)], reply)
+    }
+
+    fn away_row(&self, target: &Target) -> Option<AwayRow> {
+        let away = target.away?;
+        let since_ms = match away {
+            Away::Offline => self.known.fleet.get(target.agent).map(|p| p.heard_ms),
+            Away::Draining => self
+                .known
+                .state
+                .hosts
+                .get(&target.agent)
+                .and_then(|host| host.draining.as_ref())
+                .map(|draining| draining.since_ms),
+        };
+        Some(AwayRow {
+            name: target.name.clone(),
+            away,
+            since_ms: since_ms.unwrap_or(0),
+        })
+    }
+
+    /// Acts first: the records follow.
+    fn cancel(
+        &mut self,
+        ticket: Ticket,
+        actor: &Actor,
+        runs: &[RunId],
+        force: bool,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut done = Cancelled::default();
+        for id in runs {
+            self.cancel_one(*id, actor, force, &mut done, now, out);
+        }
+        let answer = Ok(Answer::Cancelled(done));
+        out.push(Effect::Answer { ticket, answer });
+    }
+
+    fn cancel_one(
+        &mut self,
+        run: RunId,
+        actor: &Actor,
+        force: bool,
+        done: &mut Cancelled,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        if let Some(by) = actor.principal() {
+            let at_ms = now.wall_ms;
+            let request = CancelRequest { by, force, at_ms };
+            self.drive(run, Event::Cancel(request), now, out);
+        }
+        let requested = Kind::CancelRequested { run, force };
+        self.append(actor, [requested], Reply::Nobody, now, out);
+        let Some(run) = self.known.state.run_of(run) else {
+            return;
+        };
+        let reach = run.cancel_reach();
+        let names = |agents: Vec<AgentId>| {
+            let name = |agent| Some(run.execution(agent)?.name.to_string());
+            agents.into_iter().filter_map(name).collect::<Vec<_>>()
+        };
+        done.numbers.push(run.number);
+        done.told.extend(names(reach.told));
+        done.away.extend(names(reach.away));
+    }
+
+    /// The answer was taken where it was asked. A hold that came meanwhile stands.
+    pub(super) fn taken(&mut self, run: RunId, now: Now, out: &mut Vec<Effect>) {
+        if self.known.state.hold {
+            self.expire(run, "new runs are on hold".to_owned(), now, out);
+        } else if self.is_accepted(run) {
+            self.note(Kind::Go(run), now, out);
+        }
+    }
+
+    pub(super) fn expire(&mut self, run: RunId, reason: String, now: Now, out: &mut Vec<Effect>) {
+        if self.is_accepted(run) {
+            self.note(Kind::Expired { run, reason }, now, out);
+        }
+    }
+
+    pub(super) fn is_accepted(&self, run: RunId) -> bool {
+        let run = self.known.state.run_of(run);
+        run.is_some_and(|run| run.phase == Phase::Accepted)
+    }
+}
+
+fn accepted(ticket: Ticket, spec: crate::run::Spec) -> (Vec<Kind>, Reply) {
+    let reply = Reply::Accepted(ticket, spec.id);
+    (vec![Kind::Accepted(spec)], reply)
+}
+
+/// What is recorded of a change, and what is said when it is.
+fn recorded(change: Change) -> (Vec<Kind>, Answer) {
+    match change {
+        Change::TakeBack(run) => {
+            let reason = "taken back by who asked".to_owned();
+            (vec![Kind::Expired { run, reason }], Answer::TakenBack)
+        }
+        Change::Hold { on } => (vec![Kind::Hold { on }], Answer::Hold { on }),
+        Change::Label(hosts) => {
+            let record = |(agent, _, labels): &admission::Relabelled| Kind::Labelled {
+                agent: *agent,
+                labels: labels.clone(),
+            };
+            let kinds = hosts.iter().map(record).collect();
+            let told = hosts.into_iter().map(|(_, name, labels)| (name, labels));
+            (kinds, Answer::Labelled(told.collect()))
+        }
+        Change::Drain { hosts, drain } => {
+            let on = drain;
+            let kinds = hosts
+                .iter()
+                .map(|(agent, _)| Kind::Drained { agent: *agent, on });
+            let kinds = kinds.collect();
+            let names = hosts.into_iter().map(|(_, name)| name).collect();
+            (kinds, Answer::Drained { names, drain })
+        }
+        Change::SaveGroup(saved) => {
+            let kind = Kind::GroupSaved {
+                name: saved.name.clone(),
+                selector: saved.selector.to_string(),
+            };
+            (vec![kind], Answer::GroupSaved(saved))
+        }
+        Change::RemoveGroup(name) => {
+            let kind = Kind::GroupRemoved { name: name.clone() };
+            (vec![kind], Answer::GroupRemoved { name })
+        }
+        Change::RemoveHost(agent, name) => {
+            (vec![Kind::Revoked { agent }], Answer::HostRemoved { name })
+        }
+        Change::CreateToken(token, expires_ms) => {
+            let kind = Kind::TokenCreated {
+                token: token.id,
+                secret_sha256: token.secret_sha256,
+                labels: token.labels,
+                uses_max: token.uses_max,
+                expires_ms,
+            };
+            (vec![kind], Answer::TokenCreated { expires_ms })
+        }
+        Change::RevokeToken(token) => (vec![Kind::TokenRevoked { token }], Answer::TokenRevoked),
+    }
+}
+
+/// A run as its answer says it.
+pub(super) fn accepted_answer(hub: &Hub, run: RunId) -> Result<Answer, Refusal> {
+    let snapshot = hub.known.snapshot(run).map(Arc::new);
+    let answer = snapshot.map(Answer::Accepted);
+    answer.ok_or_else(admission::not_found)
+}

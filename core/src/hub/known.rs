@@ -1,0 +1,115 @@
+//! What the hub knows, for whoever asks a question: a clone is cheap, and changes no more.
+
+use std::sync::Arc;
+
+use crate::admission::{self, Context, Fresh, Settings, UnderWay};
+use crate::ask::{Answer, Ask, Snapshot};
+use crate::fleet::Fleet;
+use crate::ids::{AgentId, RunId};
+use crate::journal::State;
+use crate::principal::Asker;
+use crate::refusal::{Code, Refusal};
+use crate::run::Run;
+
+/// The fold of the journal, who has a link, and the configuration.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The folded journal.
+    pub state: State,
+    /// Who has a link, and what agents tell.
+    pub fleet: Fleet,
+    /// What the operator configured.
+    pub settings: Arc<Settings>,
+}
+
+impl Known {
+    /// Answers a question.
+    ///
+    /// # Errors
+    /// The refusal to show. What would change something is refused: the hub decides it.
+    pub fn answer(
+        &self,
+        asker: &Asker,
+        ask: &Ask,
+        fresh: Fresh,
+        now_ms: u64,
+    ) -> Result<Answer, Refusal> {
+        let under_way = UnderWay::default();
+        let ctx = &self.context(&under_way, fresh, now_ms);
+        Ok(match ask {
+            Ask::Hosts { on } => Answer::Hosts(admission::hosts_view(ctx, asker, on)?),
+            Ask::Complete { typed } => Answer::Choices(admission::complete(ctx, asker, typed)),
+            Ask::Runs { limit } => Answer::Runs(admission::runs(ctx, asker, *limit)?),
+            Ask::Show { number } => Answer::Run(admission::run(ctx, asker, *number)?),
+            Ask::Groups => Answer::Groups(admission::groups(ctx, asker)?),
+            Ask::Tokens => Answer::Tokens(admission::tokens(ctx, asker)?),
+            Ask::Run(_)
+            | Ask::Confirm { .. }
+            | Ask::TakeBack { .. }
+            | Ask::Cancel { .. }
+            | Ask::Hold { .. }
+            | Ask::Label { .. }
+            | Ask::Drain { .. }
+            | Ask::SaveGroup { .. }
+            | Ask::RemoveGroup { .. }
+            | Ask::RemoveHost { .. }
+            | Ask::CreateToken(_)
+            | Ask::RevokeToken { .. } => {
+                let what = "This is no question.";
+                return Err(Refusal::new(Code::Unsupported, what, ""));
+            }
+        })
+    }
+
+    /// Whether a run was for this host: nobody else's output is taken.
+    #[must_use]
+    pub fn is_target(&self, agent: AgentId, run: RunId) -> bool {
+        let run = self.state.run_of(run);
+        run.is_some_and(|run| run.execution(agent).is_some())
+    }
+
+    /// A run as it stands, with what its card needs besides.
+    #[must_use]
+    pub fn snapshot(&self, id: RunId) -> Option<Snapshot> {
+        let run = Arc::clone(self.state.runs.get(&id)?);
+        let waits = |agent: &AgentId| {
+            let presence = self.fleet.get(*agent);
+            presence.is_some_and(|presence| presence.spool_full.contains(&id))
+        };
+        let spool_full = run
+            .executions()
+            .filter(|(agent, _)| waits(agent))
+            .map(|(_, execution)| execution.name.to_string())
+            .collect();
+        Some(Snapshot {
+            run_as: self.run_as(&run),
+            spool_full,
+            run,
+        })
+    }
+
+    fn run_as(&self, run: &Run) -> Vec<String> {
+        match &run.spec.run_as {
+            Some(user) => vec![user.clone()],
+            None => self
+                .fleet
+                .users_on(run.executions().map(|(agent, _)| agent)),
+        }
+    }
+
+    pub(super) fn context<'a>(
+        &'a self,
+        under_way: &'a UnderWay,
+        fresh: Fresh,
+        now_ms: u64,
+    ) -> Context<'a> {
+        Context {
+            state: &self.state,
+            fleet: &self.fleet,
+            settings: &self.settings,
+            under_way,
+            fresh,
+            now_ms,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Records are written, or could not be: the state moves, and what waited for that happens.
+
+use std::sync::Arc;
+
+use crate::ask::Answer;
+use crate::ids::AgentId;
+use crate::journal::{Kind, Record};
+use crate::refusal::Refusal;
+use crate::run::{Event, Gate};
+use crate::time::Now;
+
+use super::asked::accepted_answer;
+use super::{AppendId, Effect, Hub, LinkRefusal, Pending, Reply, storage_refusal};
+
+impl Hub {
+    pub(super) fn recorded(
+        &mut self,
+        append: Option<AppendId>,
+        records: &Arc<[Record]>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let pending = append.and_then(|append| self.pending.remove(&append));
+        for record in records.iter() {
+            self.apply(record, now, out);
+        }
+        let reply = pending.map_or(Reply::Nobody, |pending| pending.reply);
+        match reply {
+            Reply::Nobody => {}
+            Reply::Answer(ticket, answer) => out.push(Effect::Answer {
+                ticket,
+                answer: Ok(*answer),
+            }),
+            Reply::Accepted(ticket, run) => out.push(Effect::Answer {
+                ticket,
+                answer: accepted_answer(self, run),
+            }),
+            Reply::Joined => self.enrolled(Ok(()), now, out),
+        }
+    }
+
+    /// Nothing of it counts. What must be known after a restart is tried again with time; of the rest somebody is told.
+    pub(super) fn not_recorded(&mut self, append: AppendId, now: Now, out: &mut Vec<Effect>) {
+        let Some(Pending { records, reply }) = self.pending.remove(&append) else {
+            return;
+        };
+        let must = records
+            .iter()
+            .filter(|record| must_be_written(&record.kind));
+        let must = must.map(|record| (record.actor.clone(), record.kind.clone()));
+        self.unwritten.extend(must);
+        let refusal: Result<Answer, Refusal> = Err(storage_refusal());
+        match reply {
+            Reply::Nobody => {}
+            Reply::Answer(ticket, _) | Reply::Accepted(ticket, _) => out.push(Effect::Answer {
+                ticket,
+                answer: refusal,
+            }),
+            Reply::Joined => self.enrolled(Err(storage_refusal()), now, out),
+        }
+    }
+
+    /// Tries again what must be written.
+    pub(super) fn write_again(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for (actor, kind) in std::mem::take(&mut self.unwritten) {
+            self.append(&actor, [kind], Reply::Nobody, now, out);
+        }
+    }
+
+    /// The state moves by a record, and what follows from it happens.
+    fn apply(&mut self, record: &Record, now: Now, out: &mut Vec<Effect>) {
+        // A run that was given up meanwhile does not begin any more.
+        let begins = matches!(&record.kind, Kind::Go(run) if self.is_accepted(*run));
+        let ended_hold = self.known.state.hold;
+        self.known.state.apply(record);
+        if let Some(run) = record.run() {
+            self.changed.insert(run);
+        }
+        match &record.kind {
+            Kind::Accepted(spec) => out.push(Effect::Publish(spec.id)),
+            Kind::Go(run) if begins => self.begin(*run, now, out),
+            Kind::Sent { run, agent } => {
+                let gate = self.gate(*run, *agent, now);
+                let agent = *agent;
+                self.drive(*run, Event::GateChanged { agent, gate }, now, out);
+            }
+            Kind::Finished { run, agent, .. } => {
+                let (run, agent) = (*run, *agent);
+                out.push(Effect::Settled { run, agent });
+                self.drive(run, Event::FinishedRecorded { agent }, now, out);
+            }
+            Kind::Hold { on: false } if ended_hold => self.gates_changed(None, now, out),
+            Kind::Drained { agent, on: false } => self.gates_changed(Some(*agent), now, out),
+            Kind::Revoked { agent } => self.removed(*agent, now, out),
+            Kind::TokenCreated { .. }
+            | Kind::TokenRevoked { .. }
+            | Kind::Enrolled(_)
+            | Kind::Labelled { .. }
+            | Kind::Denied { .. }
+            | Kind::Go(_)
+            | Kind::Expired { .. }
+            | Kind::CancelRequested { .. }
+            | Kind::Started { .. }
+            | Kind::Closed(_)
+            | Kind::Proposed(_)
+            | Kind::GroupSaved { .. }
+            | Kind::GroupRemoved { .. }
+            | Kind::Drained { on: true, .. }
+            | Kind::Hold { .. }
+            | Kind::Unknown => {}
+        }
+    }
+
+    /// What waits for these hosts may start, unless something else still keeps it: one host, or all that have a link.
+    fn gates_changed(&mut self, agent: Option<AgentId>, now: Now, out: &mut Vec<Effect>) {
+        let mut waiting = Vec::new();
+        for id in self.known.state.open.iter() {
+            let Some(run) = self.known.state.run_of(*id) else {
+                continue;
+            };
+            let concerned = |host: &AgentId| agent.is_none_or(|agent| agent == *host);
+            let hosts = run.waits_for().filter(concerned);
+            waiting.extend(hosts.map(|host| (*id, host)));
+        }
+        for (run, agent) in waiting {
+            if self.known.fleet.is_online(agent) {
+                let gate = self.gate(run, agent, now);
+                self.drive(run, Event::GateChanged { agent, gate }, now, out);
+            }
+        }
+    }
+
+    /// A removed host is told, its link closed, and nothing waits for it any more.
+    fn removed(&mut self, agent: AgentId, now: Now, out: &mut Vec<Effect>) {
+        out.push(Effect::RevokeCertificate(agent));
+        let link = self.known.fleet.get(agent).and_then(|p| p.link.clone());
+        if let Some(link) = link {
+            out.push(Effect::CloseLink {
+                agent,
+                link: link.id,
+                why: LinkRefusal::Revoked,
+            });
+            self.link_down(agent, link.id, now, out);
+        }
+        for run in self.open_runs_of(agent) {
+            let gate = Gate::Removed;
+            self.drive(run, Event::GateChanged { agent, gate }, now, out);
+        }
+    }
+}
+
+/// Ends and orders: without them the next process would not know what happened.
+const fn must_be_written(kind: &Kind) -> bool {
+    match kind {
+        Kind::Sent { .. } | Kind::Finished { .. } | Kind::Closed(_) => true,
+        Kind::TokenCreated { .. }
+        | Kind::TokenRevoked { .. }
+        | Kind::Enrolled(_)
+        | Kind::Labelled { .. }
+        | Kind::Revoked { .. }
+        | Kind::Accepted(_)
+        | Kind::Denied { .. }
+        | Kind::Go(_)
+        | Kind::Expired { .. }
+        | Kind::CancelRequested { .. }
+        | Kind::Started { .. }
+        | Kind::Proposed(_)
+        | Kind::GroupSaved { .. }
+        | Kind::GroupRemoved { .. }
+        | Kind::Drained { .. }
+        | Kind::Hold { .. }
+        | Kind::Unknown => false,
+    }
+}

@@ -1,0 +1,156 @@
+//! Drives the state machines of runs, and turns what they ask for into what the hub asks for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::admission::{Fresh, UnderWay, still_covers};
+use crate::ids::{AgentId, RunId};
+use crate::journal::Kind;
+use crate::limits;
+use crate::run::{self, Event, Gate, Phase};
+use crate::time::Now;
+
+use super::{Effect, Hub, Order};
+
+impl Hub {
+    /// What an earlier process left: accepted runs did not begin, and ends that are stored and not recorded are looked for.
+    pub fn recover(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let open: Vec<RunId> = self.known.state.open.iter().copied().collect();
+        for id in open {
+            let Some(run) = self.known.state.run_of(id) else {
+                continue;
+            };
+            if run.phase == Phase::Accepted {
+                let reason = "the controller restarted before it began";
+                self.expire(id, reason.to_owned(), now, out);
+                continue;
+            }
+            let unknown = run.executions().filter(|(_, e)| e.outcome().is_none());
+            let unknown: Vec<AgentId> = unknown.map(|(agent, _)| agent).collect();
+            self.drive(id, Event::Recovered, now, out);
+            for agent in unknown {
+                out.push(Effect::FindExit { run: id, agent });
+            }
+            self.changed.insert(id);
+        }
+    }
+
+    /// Nothing waits any more for hosts that an earlier process removed. Comes when ends that are stored are known.
+    pub fn recovered(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let removed = self
+            .known
+            .state
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.revoked);
+        let removed: Vec<AgentId> = removed.map(|(agent, _)| *agent).collect();
+        for agent in removed {
+            for run in self.open_runs_of(agent) {
+                let gate = Gate::Removed;
+                self.drive(run, Event::GateChanged { agent, gate }, now, out);
+            }
+        }
+    }
+
+    /// `Go` is recorded.
+    pub(super) fn begin(&mut self, id: RunId, now: Now, out: &mut Vec<Effect>) {
+        let Some(run) = self.known.state.run_of(id) else {
+            return;
+        };
+        let agents = run.executions().map(|(agent, _)| agent);
+        let gates: BTreeMap<AgentId, Gate> = agents
+            .map(|agent| (agent, self.gate(id, agent, now)))
+            .collect();
+        self.drive(id, Event::Begin { gates }, now, out);
+    }
+
+    /// What keeps a host from an order of a run: asked before each, whatever made somebody look.
+    pub(super) fn gate(&self, run: RunId, agent: AgentId, now: Now) -> Gate {
+        let state = &self.known.state;
+        let Some(host) = state.hosts.get(&agent).filter(|host| !host.revoked) else {
+            return Gate::Removed;
+        };
+        let under_way = UnderWay::default();
+        let ctx = self
+            .known
+            .context(&under_way, Fresh::default(), now.wall_ms);
+        let origin = state.run_of(run).map(|run| &run.spec.origin);
+        if !self.known.fleet.is_online(agent) {
+            Gate::Offline
+        } else if !origin.is_some_and(|origin| still_covers(&ctx, origin, agent)) {
+            Gate::Denied
+        } else if host.draining.is_some() {
+            Gate::Draining
+        } else if state.hold {
+            Gate::Hold
+        } else {
+            Gate::Open
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.known.state.forget(now.wall_ms);
+        self.write_again(now, out);
+        let open: Vec<RunId> = self.known.state.open.iter().copied().collect();
+        for id in open {
+            let accepted_ms = self.known.state.run_of(id).map(|run| run.accepted_ms);
+            let waited_ms = now
+                .wall_ms
+                .saturating_sub(accepted_ms.unwrap_or(now.wall_ms));
+            if self.is_accepted(id) && waited_ms > limits::ACCEPTED_MS {
+                let reason = "nobody said that the answer was seen";
+                self.expire(id, reason.to_owned(), now, out);
+            } else {
+                self.drive(id, Event::Tick, now, out);
+            }
+        }
+    }
+
+    /// Gives an event to a run, and passes on what it asks for.
+    pub(super) fn drive(&mut self, id: RunId, event: Event, now: Now, out: &mut Vec<Effect>) {
+        let Some(run) = self.known.state.run_mut(id) else {
+            return;
+        };
+        let mut effects = Vec::new();
+        let passes = matches!(event, Event::Tick);
+        run.handle(event, now, &mut effects);
+        // Time alone changes nothing that is shown.
+        if !(passes && effects.is_empty()) {
+            self.changed.insert(id);
+        }
+        for effect in effects {
+            self.pass_on(id, effect, now, out);
+        }
+    }
+
+    fn pass_on(&mut self, run: RunId, effect: run::Effect, now: Now, out: &mut Vec<Effect>) {
+        match effect {
+            run::Effect::SendOrder { agent, not_after } => {
+                if let Some(run) = self.known.state.run_of(run) {
+                    out.push(Effect::Order(Order {
+                        agent,
+                        not_after,
+                        output_max: self.known.settings.output_max,
+                        grace_ms: self.known.settings.grace_ms,
+                        spec: Arc::clone(&run.spec),
+                    }));
+                }
+            }
+            run::Effect::SendCancel { agent, force } => {
+                out.push(Effect::Cancel { agent, run, force });
+            }
+            run::Effect::Release(agent) => out.push(Effect::Release { agent, run }),
+            run::Effect::RecordSent(agent) => self.note(Kind::Sent { run, agent }, now, out),
+            run::Effect::RecordStarted(agent) => self.note(Kind::Started { run, agent }, now, out),
+            run::Effect::RecordFinished(agent, outcome) => {
+                let kind = Kind::Finished {
+                    run,
+                    agent,
+                    outcome,
+                };
+                self.note(kind, now, out);
+            }
+            run::Effect::RecordClosed => self.note(Kind::Closed(run), now, out),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One record: what was decided or done, when, and by whom.
+
+use crate::ids::{AgentId, HostName, Labels, RunId};
+use crate::principal::Actor;
+use crate::run::{Outcome, Spec};
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When it was decided, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Who did it.
+    pub actor: Actor,
+    /// What.
+    pub kind: Kind,
+}
+
+impl Record {
+    /// The interaction for which it does something: it is not done again, though Discord may repeat the interaction after a lost
+    /// connection.
+    #[must_use]
+    pub const fn spends(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Accepted(_)
+            | Kind::Labelled { .. }
+            | Kind::Hold { .. }
+            | Kind::GroupSaved { .. }
+            | Kind::GroupRemoved { .. }
+            | Kind::Drained { .. } => match self.actor.place() {
+                Some(place) => Some(place.interaction),
+                None => None,
+            },
+            Kind::TokenCreated { .. }
+            | Kind::TokenRevoked { .. }
+            | Kind::Enrolled(_)
+            | Kind::Revoked { .. }
+            | Kind::Denied { .. }
+            | Kind::Go(_)
+            | Kind::Expired { .. }
+            | Kind::CancelRequested { .. }
+            | Kind::Started { .. }
+            | Kind::Finished { .. }
+            | Kind::Sent { .. }
+            | Kind::Closed(_)
+            | Kind::Proposed(_)
+            | Kind::Unknown => None,
+        }
+    }
+
+    /// The run that it is about.
+    #[must_use]
+    pub const fn run(&self) -> Option<RunId> {
+        match &self.kind {
+            Kind::Accepted(spec) => Some(spec.id),
+            Kind::Proposed(proposal) => Some(proposal.spec.id),
+            Kind::Go(run)
+            | Kind::Closed(run)
+            | Kind::Expired { run, .. }
+            | Kind::CancelRequested { run, .. }
+            | Kind::Sent { run, .. }
+            | Kind::Started { run, .. }
+            | Kind::Finished { run, .. } => Some(*run),
+            Kind::TokenCreated { .. }
+            | Kind::TokenRevoked { .. }
+            | Kind::Enrolled(_)
+            | Kind::Labelled { .. }
+            | Kind::Revoked { .. }
+            | Kind::Denied { .. }
+            | Kind::GroupSaved { .. }
+            | Kind::GroupRemoved { .. }
+            | Kind::Drained { .. }
+            | Kind::Hold { .. }
+            | Kind::Unknown => None,
+        }
+    }
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A join token exists.
+    TokenCreated {
+        /// Its public half.
+        token: String,
+        /// SHA-256 of its secret half.
+        secret_sha256: [u8; 32],
+        /// Given to every host that joins with it.
+        labels: Labels,
+        /// How many hosts may join with it.
+        uses_max: u32,
+        /// Until when, milliseconds since the Unix epoch.
+        expires_ms: u64,
+    },
+    /// A join token is void.
+    TokenRevoked {
+        /// Its public half.
+        token: String,
+    },
+    /// A host joined.
+    Enrolled(Enrolment),
+    /// The labels of a host are these from now on.
+    Labelled {
+        /// The host.
+        agent: AgentId,
+        /// All its labels.
+        labels: Labels,
+    },
+    /// A host may not come back.
+    Revoked {
+        /// The host.
+        agent: AgentId,
+    },
+    /// A run was accepted; nothing runs before `Go`.
+    Accepted(Spec),
+    /// Something was refused.
+    Denied {
+        /// For what.
+        verb: String,
+        /// The refusal's code.
+        code: String,
+        /// The refusal's first sentence.
+        text: String,
+    },
+    /// The run may start.
+    Go(RunId),
+    /// The run was given up before `Go`.
+    Expired {
+        /// The run.
+        run: RunId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Somebody asked to stop a run.
+    CancelRequested {
+        /// The run.
+        run: RunId,
+        /// KILL at once.
+        force: bool,
+    },
+    /// A host confirmed an execution.
+    Started {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+    },
+    /// An execution ended. A later record of the same execution stands: what was unknown can become known.
+    Finished {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The order of a run goes to a host that was waited for.
+    Sent {
+        /// The run.
+        run: RunId,
+        /// The host.
+        agent: AgentId,
+    },
+    /// Every execution of a run has ended.
+    Closed(RunId),
+    /// Somebody was shown exactly what would run, and on which hosts.
+    Proposed(Proposal),
+    /// A selector has this name from now on.
+    GroupSaved {
+        /// The name, without `@`.
+        name: String,
+        /// The selector in normal form. One that this version cannot parse is kept and stands for nothing.
+        selector: String,
+    },
+    /// A saved group is gone.
+    GroupRemoved {
+        /// Its name, without `@`.
+        name: String,
+    },
+    /// A host takes no new runs, or takes them again.
+    Drained {
+        /// The host.
+        agent: AgentId,
+        /// It takes none.
+        on: bool,
+    },
+    /// New runs are refused, or allowed again.
+    Hold {
+        /// Refused.
+        on: bool,
+    },
+    /// A kind of a newer program: kept and skipped.
+    Unknown,
+}
+
+/// A run that waits for a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// Exactly what was shown.
+    pub spec: Spec,
+    /// Whose word it waits for.
+    pub needs: Needs,
+    /// Until when, milliseconds since the Unix epoch.
+    pub until_ms: u64,
+}
+
+/// Whose word a proposal waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// That of who asked: a preview.
+    OwnWord,
+}
+
+/// A host's entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Its id.
+    pub agent: AgentId,
+    /// Its name, unique among hosts that are not revoked.
+    pub name: HostName,
+    /// From the token.
+    pub labels: Labels,
+    /// The token's public half.
+    pub token: String,
+    /// SHA-256 of the agent's public key: the same request again gets the same identity.
+    pub key_sha256: [u8; 32],
+    /// DER of the leaf that it got.
+    pub leaf: Vec<u8>,
+}

@@ -1,0 +1,328 @@
+//! Everything that the records say, folded. Pure and total: a record that does not fit (a `Go` for an unknown run) changes nothing,
+//! because an older or newer program may have written it.
+//!
+//! A clone is cheap: the parts are shared until one of the two changes. So questions are answered from a clone, beside the hub.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::ids::{AgentId, Labels, RunId, RunNumber};
+use crate::limits;
+use crate::principal::Principal;
+use crate::run::{CancelRequest, Phase, Run, Spec};
+use crate::selector::{Group, Selector};
+
+use super::record::{Enrolment, Kind, Proposal, Record};
+
+/// A host as the journal knows it.
+#[derive(Clone, Debug)]
+pub struct HostEntry {
+    /// Its enrolment.
+    pub enrolment: Enrolment,
+    /// Its labels now.
+    pub labels: Labels,
+    /// When it joined, milliseconds since the Unix epoch.
+    pub enrolled_ms: u64,
+    /// It takes no new runs.
+    pub draining: Option<Draining>,
+    /// It may not come back.
+    pub revoked: bool,
+}
+
+/// Somebody asked a host to take no new runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draining {
+    /// Who.
+    pub by: Principal,
+    /// When, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+}
+
+/// A join token as the journal knows it.
+#[derive(Clone, Debug)]
+pub struct TokenEntry {
+    /// SHA-256 of its secret half.
+    pub secret_sha256: [u8; 32],
+    /// Given to every host that joins with it.
+    pub labels: Labels,
+    /// How many hosts have joined.
+    pub uses: u32,
+    /// How many may.
+    pub uses_max: u32,
+    /// Until when.
+    pub expires_ms: u64,
+    /// Void.
+    pub revoked: bool,
+}
+
+/// Everything that the journal says, folded.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Hosts by id, revoked ones included.
+    pub hosts: Arc<BTreeMap<AgentId, HostEntry>>,
+    /// Tokens by their public half.
+    pub tokens: Arc<BTreeMap<String, TokenEntry>>,
+    /// Runs by id.
+    pub runs: Arc<BTreeMap<RunId, Arc<Run>>>,
+    /// Runs that are not over.
+    pub open: Arc<BTreeSet<RunId>>,
+    /// Runs by number.
+    pub numbers: Arc<BTreeMap<RunNumber, RunId>>,
+    /// Interactions that something was done for, with when.
+    pub interactions: Arc<BTreeMap<u64, u64>>,
+    /// New runs are refused.
+    pub hold: bool,
+    /// Saved groups by name, without `@`.
+    pub groups: Arc<BTreeMap<String, Group>>,
+    /// What waits for a word, by the id that the run will have.
+    pub proposals: Arc<BTreeMap<RunId, Proposal>>,
+}
+
+impl State {
+    /// Takes one record.
+    pub fn apply(&mut self, record: &Record) {
+        let at_ms = record.at_ms;
+        if let Some(interaction) = record.spends() {
+            Arc::make_mut(&mut self.interactions).insert(interaction, at_ms);
+        }
+        match &record.kind {
+            Kind::TokenCreated {
+                token,
+                secret_sha256,
+                labels,
+                uses_max,
+                expires_ms,
+            } => {
+                let entry = TokenEntry {
+                    secret_sha256: *secret_sha256,
+                    labels: labels.clone(),
+                    uses: 0,
+                    uses_max: *uses_max,
+                    expires_ms: *expires_ms,
+                    revoked: false,
+                };
+                Arc::make_mut(&mut self.tokens).insert(token.clone(), entry);
+            }
+            Kind::TokenRevoked { token } => {
+                if let Some(entry) = Arc::make_mut(&mut self.tokens).get_mut(token) {
+                    entry.revoked = true;
+                }
+            }
+            Kind::Enrolled(enrolment) => self.enrolled(enrolment, at_ms),
+            Kind::Labelled { agent, labels } => {
+                self.host(*agent, |host| host.labels = labels.clone());
+            }
+            Kind::Revoked { agent } => self.host(*agent, |host| host.revoked = true),
+            Kind::Drained { agent, on } => {
+                let draining = record.actor.principal().filter(|_| *on);
+                let since_ms = at_ms;
+                let draining = draining.map(|by| Draining { by, since_ms });
+                self.host(*agent, |host| host.draining = draining);
+            }
+            Kind::Accepted(spec) => self.accepted(spec, at_ms),
+            Kind::Proposed(proposal) => self.proposed(proposal, at_ms),
+            Kind::Expired { run, reason } => {
+                Arc::make_mut(&mut self.proposals).remove(run);
+                self.run(*run, |run| {
+                    if run.phase == Phase::Accepted {
+                        run.phase = Phase::Expired(reason.clone());
+                    }
+                });
+            }
+            // Whichever of the two comes first stands.
+            Kind::Go(run) => self.run(*run, |run| {
+                if run.phase == Phase::Accepted {
+                    run.phase = Phase::Running;
+                }
+            }),
+            Kind::CancelRequested { run, force } => {
+                if let Some(by) = record.actor.principal() {
+                    let force = *force;
+                    let request = CancelRequest { by, force, at_ms };
+                    self.run(*run, |run| run.cancel = Some(request));
+                }
+            }
+            Kind::Started { run, agent } => self.run(*run, |run| run.apply_started(*agent, at_ms)),
+            Kind::Finished {
+                run,
+                agent,
+                outcome,
+            } => self.run(*run, |run| run.apply_finished(*agent, outcome.clone())),
+            Kind::Sent { run, agent } => self.run(*run, |run| run.apply_sent(*agent)),
+            Kind::Closed(run) => self.run(*run, |run| run.phase = Phase::Closed { at_ms }),
+            Kind::Hold { on } => self.hold = *on,
+            Kind::GroupSaved { name, selector } => {
+                let selector = Selector::parse_for_group(selector);
+                if let (Ok(selector), Some(by)) = (selector, record.actor.principal()) {
+                    let group = Group {
+                        selector,
+                        by,
+                        saved_ms: at_ms,
+                    };
+                    Arc::make_mut(&mut self.groups).insert(name.clone(), group);
+                }
+            }
+            Kind::GroupRemoved { name } => {
+                Arc::make_mut(&mut self.groups).remove(name);
+            }
+            Kind::Denied { .. } | Kind::Unknown => {}
+        }
+    }
+
+    /// The host of that name which may come back.
+    #[must_use]
+    pub fn host_named(&self, name: &str) -> Option<(AgentId, &HostEntry)> {
+        self.hosts
+            .iter()
+            .find(|(_, host)| !host.revoked && host.enrolment.name.as_str() == name)
+            .map(|(agent, host)| (*agent, host))
+    }
+
+    /// The run of that number.
+    #[must_use]
+    pub fn run_numbered(&self, number: RunNumber) -> Option<&Run> {
+        self.run_of(*self.numbers.get(&number)?)
+    }
+
+    /// The run of that id.
+    #[must_use]
+    pub fn run_of(&self, id: RunId) -> Option<&Run> {
+        self.runs.get(&id).map(AsRef::as_ref)
+    }
+
+    /// Runs, newest first.
+    pub fn newest_runs(&self) -> impl Iterator<Item = &Run> {
+        let ids = self.numbers.values().rev();
+        ids.filter_map(|id| self.run_of(*id))
+    }
+
+    /// Changes a run, by what is no record.
+    pub(crate) fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
+        Arc::make_mut(&mut self.runs)
+            .get_mut(&id)
+            .map(Arc::make_mut)
+    }
+
+    /// Drops what can happen no more: proposals whose time is up, and interactions that Discord repeats no more.
+    pub fn forget(&mut self, now_ms: u64) {
+        if self.proposals.values().any(|p| now_ms > p.until_ms) {
+            Arc::make_mut(&mut self.proposals).retain(|_, proposal| now_ms <= proposal.until_ms);
+        }
+        let is_old = |at_ms: u64| now_ms.saturating_sub(at_ms) > limits::INTERACTION_MS;
+        if self.interactions.values().any(|at_ms| is_old(*at_ms)) {
+            Arc::make_mut(&mut self.interactions).retain(|_, at_ms| !is_old(*at_ms));
+        }
+    }
+
+    fn enrolled(&mut self, enrolment: &Enrolment, at_ms: u64) {
+        if let Some(token) = Arc::make_mut(&mut self.tokens).get_mut(&enrolment.token) {
+            token.uses = token.uses.saturating_add(1);
+        }
+        let host = HostEntry {
+            enrolment: enrolment.clone(),
+            labels: enrolment.labels.clone(),
+            enrolled_ms: at_ms,
+            draining: None,
+            revoked: false,
+        };
+        Arc::make_mut(&mut self.hosts).insert(enrolment.agent, host);
+    }
+
+    fn host(&mut self, agent: AgentId, change: impl FnOnce(&mut HostEntry)) {
+        if self.hosts.contains_key(&agent)
+            && let Some(host) = Arc::make_mut(&mut self.hosts).get_mut(&agent)
+        {
+            change(host);
+        }
+    }
+
+    /// Old ones go when a new one comes: nobody presses their buttons any more.
+    fn proposed(&mut self, proposal: &Proposal, at_ms: u64) {
+        let proposals = Arc::make_mut(&mut self.proposals);
+        proposals.retain(|_, proposal| at_ms <= proposal.until_ms);
+        while proposals.len() >= limits::PREVIEWS_MAX {
+            proposals.pop_first();
+        }
+        proposals.insert(proposal.spec.id, proposal.clone());
+    }
+
+    fn accepted(&mut self, spec: &Spec, at_ms: u64) {
+        Arc::make_mut(&mut self.proposals).remove(&spec.id);
+        // An id is accepted once, whatever comes.
+        if self.runs.contains_key(&spec.id) {
+            return;
+        }
+        let numbers = Arc::make_mut(&mut self.numbers);
+        let last = numbers.last_key_value().map_or(0, |(number, _)| number.0);
+        let number = RunNumber(last + 1);
+        numbers.insert(number, spec.id);
+        Arc::make_mut(&mut self.open).insert(spec.id);
+        let run = Run::new(number, spec.clone(), at_ms);
+        Arc::make_mut(&mut self.runs).insert(spec.id, Arc::new(run));
+    }
+
+    fn run(&mut self, id: RunId, change: impl FnOnce(&mut Run)) {
+        let Some(run) = self.run_mut(id) else {
+            return;
+        };
+        change(run);
+        if run.is_over() {
+            Arc::make_mut(&mut self.open).remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::principal::Actor;
+    use crate::run::What;
+
+    fn record(at_ms: u64, kind: Kind) -> Record {
+        let actor = Actor::Controller;
+        Record { at_ms, actor, kind }
+    }
+
+    #[test]
+    fn the_first_of_go_and_expired_stands() {
+        let id = RunId::from_bytes([7; 16]);
+        let spec = Spec {
+            id,
+            ..Spec::example(Vec::new())
+        };
+        let expired = Kind::Expired {
+            run: id,
+            reason: "late".into(),
+        };
+        let phase_after = |kinds: [Kind; 2]| {
+            let mut state = State::default();
+            state.apply(&record(1, Kind::Accepted(spec.clone())));
+            assert!(state.open.contains(&id));
+            for kind in kinds {
+                state.apply(&record(2, kind));
+            }
+            (state.runs[&id].phase.clone(), state.open.contains(&id))
+        };
+        let late = (Phase::Expired("late".into()), false);
+        let again = Kind::Accepted(Spec {
+            what: What::Shell("false".into()),
+            ..spec.clone()
+        });
+        let mut state = State::default();
+        for kind in [Kind::Accepted(spec.clone()), Kind::Go(id), again] {
+            state.apply(&record(1, kind));
+        }
+        let kept = (
+            &state.runs[&id].phase,
+            state.runs[&id].spec.what.text().into_owned(),
+        );
+        assert_eq!(
+            kept,
+            (&Phase::Running, "true".to_owned()),
+            "an id is accepted once"
+        );
+        assert_eq!(state.numbers.len(), 1);
+        assert_eq!(phase_after([expired.clone(), Kind::Go(id)]), late);
+        assert_eq!(phase_after([Kind::Go(id), expired]), (Phase::Running, true));
+    }
+}

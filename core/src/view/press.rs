@@ -1,0 +1,219 @@
+//! What pressing something does: the closed set of custom ids, `v1:<verb>:<of what>`. Nothing else is ever put into a component, so that a
+//! press works after a restart, and what is forged or of another version is told apart.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::RunId;
+use crate::limits::NAME_CHARS_MAX;
+
+/// Pages that an id can name.
+const PAGE_MAX: usize = 99_999;
+/// Hexadecimal digits of the key of a selector that is too long for an id.
+const KEY_DIGITS: usize = 24;
+
+/// What pressing something does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Press {
+    /// Stops a run.
+    Cancel(RunId),
+    /// Stops it at once.
+    Kill(RunId),
+    /// Confirms a run that was shown, as it was asked for.
+    Go(RunId),
+    /// Confirms it without hosts that were away.
+    Online(RunId),
+    /// Confirms it, and waits for hosts that were away.
+    Queue(RunId),
+    /// Takes it back.
+    Drop(RunId),
+    /// Shows a page of a list of hosts.
+    Page(Listing),
+    /// Shows one host of that page whole: the one that was picked.
+    Pick(Listing),
+}
+
+/// A page of a list of hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The page, from 0.
+    pub page: usize,
+    /// Of which hosts.
+    pub hosts: Listed,
+}
+
+/// The hosts of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Those of this selector; all without one.
+    Selector(String),
+    /// Those of a selector that is too long for an id, and is kept under this key.
+    Kept(String),
+}
+
+/// An id that is no press of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPress;
+
+impl Listing {
+    /// The first page of the hosts of a selector.
+    #[must_use]
+    pub fn of(selector: &str) -> Self {
+        let hosts = Listed::Selector(selector.to_owned());
+        let longest = Self {
+            page: PAGE_MAX,
+            hosts,
+        };
+        let fits = Press::Page(longest).to_string().len() <= NAME_CHARS_MAX;
+        let hosts = if fits {
+            Listed::Selector(selector.to_owned())
+        } else {
+            let mut key = hex::encode(Sha256::digest(selector.as_bytes()));
+            key.truncate(KEY_DIGITS);
+            Listed::Kept(key)
+        };
+        Self { page: 0, hosts }
+    }
+
+    /// Another page of the same list.
+    #[must_use]
+    pub fn at(&self, page: usize) -> Self {
+        let hosts = self.hosts.clone();
+        Self { page, hosts }
+    }
+}
+
+impl fmt::Display for Press {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancel(run) => write!(f, "v1:cancel:{run}"),
+            Self::Kill(run) => write!(f, "v1:kill:{run}"),
+            Self::Go(run) => write!(f, "v1:go:{run}"),
+            Self::Online(run) => write!(f, "v1:online:{run}"),
+            Self::Queue(run) => write!(f, "v1:queue:{run}"),
+            Self::Drop(run) => write!(f, "v1:drop:{run}"),
+            Self::Page(listing) => write!(f, "v1:hosts:{listing}"),
+            Self::Pick(listing) => write!(f, "v1:host:{listing}"),
+        }
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let page = self.page.min(PAGE_MAX);
+        match &self.hosts {
+            Listed::Selector(selector) => write!(f, "{page}:={selector}"),
+            Listed::Kept(key) => write!(f, "{page}:~{key}"),
+        }
+    }
+}
+
+impl FromStr for Press {
+    type Err = NoPress;
+
+    fn from_str(id: &str) -> Result<Self, NoPress> {
+        let rest = id.strip_prefix("v1:").ok_or(NoPress)?;
+        let (verb, of) = rest.split_once(':').ok_or(NoPress)?;
+        let run = || of.parse().map_err(|_| NoPress);
+        Ok(match verb {
+            "cancel" => Self::Cancel(run()?),
+            "kill" => Self::Kill(run()?),
+            "go" => Self::Go(run()?),
+            "online" => Self::Online(run()?),
+            "queue" => Self::Queue(run()?),
+            "drop" => Self::Drop(run()?),
+            "hosts" => Self::Page(of.parse()?),
+            "host" => Self::Pick(of.parse()?),
+            _ => return Err(NoPress),
+        })
+    }
+}
+
+impl FromStr for Listing {
+    type Err = NoPress;
+
+    fn from_str(text: &str) -> Result<Self, NoPress> {
+        let (page, hosts) = text.split_once(':').ok_or(NoPress)?;
+        let page: usize = page.parse().map_err(|_| NoPress)?;
+        let is_key = |key: &str| {
+            key.len() == KEY_DIGITS && key.bytes().all(|digit| digit.is_ascii_hexdigit())
+        };
+        let hosts = match (hosts.strip_prefix('='), hosts.strip_prefix('~')) {
+            (Some(selector), _) => Listed::Selector(selector.to_owned()),
+            (None, Some(key)) if is_key(key) => Listed::Kept(key.to_owned()),
+            (None, _) => return Err(NoPress),
+        };
+        if page > PAGE_MAX {
+            return Err(NoPress);
+        }
+        Ok(Self { page, hosts })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_as_they_were_written_and_fit() {
+        let run = RunId::from_bytes([7; 16]);
+        let mut presses = vec![
+            Press::Cancel(run),
+            Press::Kill(run),
+            Press::Go(run),
+            Press::Online(run),
+            Press::Queue(run),
+            Press::Drop(run),
+        ];
+        for selector in [
+            "",
+            "env=prod|stage !web-03",
+            "a:b",
+            &"x".repeat(80),
+            &"x".repeat(6_000),
+        ] {
+            for page in [0, 7, PAGE_MAX] {
+                let listing = Listing::of(selector).at(page);
+                presses.push(Press::Page(listing.clone()));
+                presses.push(Press::Pick(listing));
+            }
+        }
+        for press in presses {
+            let id = press.to_string();
+            assert!(id.len() <= NAME_CHARS_MAX, "{id}");
+            assert_eq!(id.parse(), Ok(press), "{id}");
+        }
+        let short = Listing::of(&"x".repeat(80));
+        assert!(matches!(short.hosts, Listed::Selector(_)));
+        let long = Listing::of(&"x".repeat(90));
+        assert!(matches!(long.hosts, Listed::Kept(_)));
+    }
+
+    #[test]
+    fn forged_ids_are_nothing() {
+        for bad in [
+            "",
+            "v1",
+            "v1:",
+            "v1:cancel:",
+            "v1:cancel:nonsense",
+            "v2:cancel:07070707070707070707070707070707",
+            "cancel:07070707070707070707070707070707",
+            "v1:Cancel:07070707070707070707070707070707",
+            "v1:hosts:",
+            "v1:hosts:1",
+            "v1:hosts:1:",
+            "v1:hosts:1:x",
+            "v1:hosts:-1:=a",
+            "v1:hosts:x:=a",
+            "v1:hosts:100000:=a",
+            "v1:hosts:1:~",
+            "v1:hosts:1:~../../x",
+            "v1:host:1:~zz",
+        ] {
+            assert_eq!(bad.parse::<Press>(), Err(NoPress), "{bad}");
+        }
+    }
+}
