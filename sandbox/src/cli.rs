@@ -17,8 +17,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::options::Options;
 use crate::seed::{FILE_MAX, Seed};
-use crate::server::{Options, Ready, serve_with};
+use crate::server::{Ready, serve_with};
 
 const USAGE: u8 = 64;
 const CANNOT_CREATE: u8 = 73;

@@ -9,6 +9,7 @@
 #![recursion_limit = "256"]
 
 mod cli;
+mod options;
 mod seed;
 mod server;
 
@@ -38,5 +39,6 @@ mod snowflake;
 mod token;
 
 pub use cli::main_from;
+pub use options::Options;
 pub use seed::{Seed, SeedErrors};
-pub use server::{Options, Ready, ServeError, serve, serve_with};
+pub use server::{Ready, ServeError, serve, serve_with};

@@ -23,7 +23,7 @@ use crate::intake::Intake;
 use crate::interaction::Interactions;
 use crate::limits::Limits;
 use crate::message::Message;
-use crate::server::Options;
+use crate::options::Options;
 use crate::snowflake::{Clock, Mint, Snowflake};
 use crate::traffic::Traffic;
 
