@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Sandbox, World};
+use crate::sandbox::Sandbox;
+use crate::world::World;
 
 pub(crate) mod budget;
 mod close;
@@ -26,12 +27,13 @@ pub(crate) mod publish;
 mod ready;
 pub(crate) mod session;
 mod sight;
-pub(crate) mod wire;
+mod wire;
 
 use budget::Taken;
 use identify::{Identify, Refused, Resume};
 use presence::Presence;
 use session::{Control, Resumed, Terms};
+pub(crate) use wire::Contexts;
 use wire::{Compressing, Gone, Seat, Wire};
 
 /// Bytes of a client's frame.
@@ -54,12 +56,16 @@ pub(crate) fn sized(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(sandbox: Sandbox, socket: WebSocket, query: Vec<(String, String)>) {
+pub(crate) async fn serve(
+    sandbox: Sandbox,
+    contexts: Contexts,
+    socket: WebSocket,
+    query: Vec<(String, String)>,
+) {
     let interval = Duration::from_millis(sandbox.options.heartbeat_interval_ms.max(1));
     let patience = sandbox.options.patience;
     let number = sandbox.world().sessions.number();
-    let (seat, refused) = match Compressing::read(&query).map(|asked| sandbox.contexts.seat(asked))
-    {
+    let (seat, refused) = match Compressing::read(&query).map(|asked| contexts.seat(asked)) {
         Ok(Some(seat)) => (seat, None),
         Ok(None) => (Seat::plain(), Some(close::UNKNOWN)),
         Err(code) => (Seat::plain(), Some(code)),

@@ -31,6 +31,7 @@ mod commands;
 mod guild;
 mod interaction;
 mod message;
+mod sandbox;
 mod world;
 
 mod error;

@@ -9,7 +9,8 @@ use axum::extract::ws::{Message, WebSocket};
 use serde_json::{Map, Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::world::{Sandbox, World};
+use crate::sandbox::Sandbox;
+use crate::world::World;
 
 /// The least time between two messages; a person sees no difference below it.
 const PAUSE: Duration = Duration::from_millis(50);

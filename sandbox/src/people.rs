@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::guard;
+use crate::sandbox::Sandbox;
 use crate::snowflake::Snowflake;
-use crate::world::{Sandbox, World};
+use crate::world::World;
 
 mod act;
 mod ask;

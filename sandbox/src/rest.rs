@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use crate::error::{ApiError, FULL, NOT_FOUND, UNAUTHORIZED};
 use crate::faults::Fault;
 use crate::limits::Bucket;
+use crate::sandbox::Sandbox;
 use crate::traffic::Exchange;
-use crate::world::{Sandbox, World};
+use crate::world::World;
 
 mod access;
 mod answer;

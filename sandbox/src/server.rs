@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRef, FromRequestParts, Path, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::gateway::Contexts;
 use crate::options::Options;
-use crate::world::Sandbox;
+use crate::sandbox::Sandbox;
 use crate::{gateway, guard, live, people, rest, web};
 
 mod connections;
@@ -95,7 +96,21 @@ pub async fn serve_with(
     }
 }
 
+/// What the handlers of requests take.
+#[derive(Clone)]
+struct Shared {
+    sandbox: Sandbox,
+    contexts: Contexts,
+}
+
+impl FromRef<Shared> for Sandbox {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.sandbox.clone()
+    }
+}
+
 fn router(sandbox: Sandbox) -> Router {
+    let contexts = Contexts::default();
     Router::new()
         .route("/", any(front))
         .route("/gateway", any(gateway_only))
@@ -105,28 +120,28 @@ fn router(sandbox: Sandbox) -> Router {
         .route("/sandbox/{action}", post(action).fallback(not_post))
         .route("/attachments/{channel}/{id}/{name}", any(attachment))
         .fallback(any(asset))
-        .with_state(sandbox)
+        .with_state(Shared { sandbox, contexts })
 }
 
 /// `/` is the web client, and for some clients the gateway.
-async fn front(State(sandbox): State<Sandbox>, request: Request) -> Response {
+async fn front(State(shared): State<Shared>, request: Request) -> Response {
     if request.headers().contains_key("sec-websocket-key") {
-        return open_gateway(sandbox, request).await;
+        return open_gateway(shared, request).await;
     }
-    asset(State(sandbox), request).await
+    asset(State(shared.sandbox), request).await
 }
 
-async fn gateway_only(State(sandbox): State<Sandbox>, request: Request) -> Response {
-    open_gateway(sandbox, request).await
+async fn gateway_only(State(shared): State<Shared>, request: Request) -> Response {
+    open_gateway(shared, request).await
 }
 
-async fn open_gateway(sandbox: Sandbox, request: Request) -> Response {
+async fn open_gateway(shared: Shared, request: Request) -> Response {
+    let Shared { sandbox, contexts } = shared;
     let (mut parts, _) = request.into_parts();
     let query = parts.uri.query().map(rest::query_pairs).unwrap_or_default();
     match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => {
-            gateway::sized(upgrade).on_upgrade(move |socket| gateway::serve(sandbox, socket, query))
-        }
+        Ok(upgrade) => gateway::sized(upgrade)
+            .on_upgrade(move |socket| gateway::serve(sandbox, contexts, socket, query)),
         Err(rejection) => rejection.into_response(),
     }
 }

@@ -13,7 +13,7 @@ use axum::http::{HeaderName, Method};
 use axum::response::Response;
 use bytes::Bytes;
 
-use crate::world::Sandbox;
+use crate::sandbox::Sandbox;
 use crate::{guard, people, rest};
 
 /// Only `html.js` may turn text into nodes: it holds the one policy for trusted types.

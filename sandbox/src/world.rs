@@ -1,25 +1,20 @@
-//! The state of the sandbox: everything that exists, behind one lock, and the version that tells of changes.
+//! The state of the sandbox: everything that exists, and the version that tells of changes.
 //!
-//! `Sandbox` is the handle that all edges share. Nothing awaits while it holds the lock: requests are read before and
-//! answered after, and whoever waits for a change does so on the version (`Sandbox::changed`).
+//! Knows of no edge and no lock: `sandbox` shares it out.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::commands::Commands;
 use crate::faults::Faults;
 use crate::gateway::budget::Budget;
 use crate::gateway::presence::Presence;
 use crate::gateway::session::Sessions;
-use crate::gateway::wire::Contexts;
 use crate::guild::fresh::Seeds;
 use crate::guild::furnish;
 use crate::guild::{Channel, DM, Guild, User, permissions};
-use crate::intake::Intake;
 use crate::interaction::Interactions;
 use crate::limits::Limits;
 use crate::message::Message;
@@ -103,7 +98,8 @@ struct Nonce {
 }
 
 impl World {
-    fn new(address: SocketAddr, options: &Options) -> Self {
+    /// A fresh world that is reached at `address`.
+    pub(crate) fn new(address: SocketAddr, options: &Options) -> Self {
         let clock = Clock::start();
         let mut mint = Mint::default();
         let bot = &options.seed.bot;
@@ -240,6 +236,16 @@ impl World {
         permissions::in_channel(guild, who, channel, ruling, self.now_ms())
     }
 
+    /// Tells of every new version.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Tells whenever there may be an earlier deadline than before.
+    pub(crate) fn deadlines(&self) -> watch::Receiver<u64> {
+        self.started.subscribe()
+    }
+
     /// Wakes whoever watches the clocks of interactions and threads.
     pub(crate) fn clocks_changed(&self) {
         self.started
@@ -288,75 +294,5 @@ impl World {
             message,
             at_ms,
         });
-    }
-}
-
-/// The handle that REST, gateway, people and web share.
-#[derive(Clone, Debug)]
-pub(crate) struct Sandbox {
-    world: Arc<Mutex<World>>,
-    changed: watch::Receiver<u64>,
-    started: watch::Receiver<u64>,
-    pub(crate) options: Arc<Options>,
-    pub(crate) contexts: Contexts,
-    pub(crate) intake: Arc<Intake>,
-    pub(crate) shutdown: CancellationToken,
-}
-
-impl Sandbox {
-    /// A fresh world that is reached at `address`.
-    pub(crate) fn new(address: SocketAddr, options: Options, shutdown: CancellationToken) -> Self {
-        let world = World::new(address, &options);
-        let (changed, started) = (world.changed.subscribe(), world.started.subscribe());
-        let intake = Arc::new(Intake::new(options.patience));
-        let (world, options) = (Arc::new(Mutex::new(world)), Arc::new(options));
-        Self {
-            world,
-            changed,
-            started,
-            options,
-            contexts: Contexts::default(),
-            intake,
-            shutdown,
-        }
-    }
-
-    /// The world, for as long as the guard lives; never across an await.
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A handler that panicked left at worst one half-made change; serving on shows more than dying would.
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A receiver of the version, which starts as seen at its present value.
-    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
-        let mut receiver = self.changed.clone();
-        receiver.mark_unchanged();
-        receiver
-    }
-
-    /// Watches the clocks: shows people when the bot has stayed silent, archives idle threads. Runs until it is dropped.
-    pub(crate) async fn keep_time(&self) {
-        let mut started = self.started.clone();
-        loop {
-            started.mark_unchanged();
-            let next = {
-                let mut world = self.world();
-                world.notice_silence();
-                world.archive_idle();
-                let silence_ms = world.interactions.next_deadline_ms(world.now_ms());
-                let next_ms = silence_ms.into_iter().chain(world.next_archive_ms()).min();
-                next_ms.map(|at_ms| world.clock().instant(at_ms))
-            };
-            let deadline = async {
-                match next {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = deadline => {}
-                result = started.changed() => if result.is_err() { return },
-            }
-        }
     }
 }
