@@ -27,10 +27,7 @@ mod faults;
 mod limits;
 mod traffic;
 
-mod commands;
-mod guild;
-mod interaction;
-mod message;
+mod model;
 mod sandbox;
 mod world;
 

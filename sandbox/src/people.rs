@@ -223,7 +223,8 @@ impl Action {
 /// Starts an autocomplete and waits for its choices as long as a client would.
 async fn autocomplete(sandbox: &Sandbox, ask: Ask<'_>) -> Result<Output, Bad> {
     let id = act::autocomplete(&mut sandbox.world(), ask)?;
-    let deadline = Instant::now() + Duration::from_millis(crate::interaction::FIRST_ANSWER_MS);
+    let deadline =
+        Instant::now() + Duration::from_millis(crate::model::interaction::FIRST_ANSWER_MS);
     let choices = until(sandbox, deadline, |world| act::choices(world, id)).await;
     let answered = choices.is_some();
     Ok(Output::Json(json!({
@@ -237,7 +238,8 @@ async fn outcome(sandbox: &Sandbox, ask: Ask<'_>) -> Result<Output, Bad> {
     if sandbox.world().interactions.find(id).is_none() {
         return Err(ask.bad("interaction_id", "there is no such interaction"));
     }
-    let deadline = Instant::now() + Duration::from_millis(crate::interaction::FIRST_ANSWER_MS);
+    let deadline =
+        Instant::now() + Duration::from_millis(crate::model::interaction::FIRST_ANSWER_MS);
     let found = until(sandbox, deadline, |world| follow::outcome(world, id)).await;
     let silent = json!({"answered": false, "kind": null});
     Ok(Output::Json(found.unwrap_or(silent)))

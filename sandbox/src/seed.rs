@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::guild::permissions::{EVERYONE, MANAGE_THREADS, PIN_MESSAGES};
+use crate::model::guild::permissions::{EVERYONE, MANAGE_THREADS, PIN_MESSAGES};
 use crate::snowflake::Snowflake;
 
 mod names;

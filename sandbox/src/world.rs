@@ -7,17 +7,17 @@ use std::net::SocketAddr;
 
 use tokio::sync::watch;
 
-use crate::commands::Commands;
 use crate::faults::Faults;
 use crate::gateway::budget::Budget;
 use crate::gateway::presence::Presence;
 use crate::gateway::session::Sessions;
-use crate::guild::fresh::Seeds;
-use crate::guild::furnish;
-use crate::guild::{Channel, DM, Guild, User, permissions};
-use crate::interaction::Interactions;
 use crate::limits::Limits;
-use crate::message::Message;
+use crate::model::commands::Commands;
+use crate::model::guild::fresh::Seeds;
+use crate::model::guild::furnish;
+use crate::model::guild::{Channel, DM, Guild, User, permissions};
+use crate::model::interaction::Interactions;
+use crate::model::message::Message;
 use crate::options::Options;
 use crate::snowflake::{Clock, Mint, Snowflake};
 use crate::traffic::Traffic;

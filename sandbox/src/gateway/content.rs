@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::intents::MESSAGE_CONTENT;
-use crate::message::Message;
+use crate::model::message::Message;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

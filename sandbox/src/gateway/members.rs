@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::intents::{GUILD_MEMBERS, GUILD_PRESENCES};
 use crate::field::as_id;
-use crate::guild::{Guild, Member, User, with};
+use crate::model::guild::{Guild, Member, User, with};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::close;
 use super::identify::Refused;
-use crate::guild::User;
+use crate::model::guild::User;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -119,7 +119,7 @@ impl World {
         let ours = guilds.filter(|guild| guild.members.contains_key(&bot));
         let ours: Vec<Snowflake> = ours.map(|guild| guild.id).collect();
         for guild in ours {
-            let d = crate::guild::with(now.json(bot), "guild_id", json!(guild));
+            let d = crate::model::guild::with(now.json(bot), "guild_id", json!(guild));
             self.publish_guild("PRESENCE_UPDATE", guild, d);
         }
         self.shown_presence = now;

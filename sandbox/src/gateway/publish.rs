@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::content;
 use super::intents::{self, GUILD_MEMBERS, GUILDS, MESSAGE_CONTENT, Row};
 use super::session::Session;
-use crate::guild::permissions::VIEW_CHANNEL;
-use crate::guild::with;
+use crate::model::guild::permissions::VIEW_CHANNEL;
+use crate::model::guild::with;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

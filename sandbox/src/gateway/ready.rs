@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::intents::{GRANTS, GUILD_PRESENCES, GUILDS};
 use super::session::Terms;
-use crate::guild::{Channel, Guild, Member, User, thread_member_json, with};
+use crate::model::guild::{Channel, Guild, Member, User, thread_member_json, with};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
 

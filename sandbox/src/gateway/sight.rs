@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::guild::thread_member_json;
+use crate::model::guild::thread_member_json;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

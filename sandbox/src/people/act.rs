@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use super::ask::{Ask, Bad};
 use super::command::{Resolved, Typing};
 use super::files;
-use crate::commands::{Command, MESSAGE_MENU, SLASH};
-use crate::guild::permissions::{
+use crate::model::commands::{Command, MESSAGE_MENU, SLASH};
+use crate::model::guild::permissions::{
     ADD_REACTIONS, ATTACH_FILES, MANAGE_THREADS, READ_MESSAGE_HISTORY, SEND_IN_THREADS,
     SEND_MESSAGES, VIEW_CHANNEL,
 };
-use crate::guild::{Channel, with};
-use crate::interaction::{Answer, Kind, Menu, Start};
-use crate::message::draft::{Planned, Settled};
-use crate::message::emoji::Emoji;
-use crate::message::mentions::Allowed;
-use crate::message::{REGULAR, REPLY, Reference};
+use crate::model::guild::{Channel, with};
+use crate::model::interaction::{Answer, Kind, Menu, Start};
+use crate::model::message::draft::{Planned, Settled};
+use crate::model::message::emoji::Emoji;
+use crate::model::message::mentions::Allowed;
+use crate::model::message::{REGULAR, REPLY, Reference};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::act::Place;
 use super::ask::{Ask, Bad};
 use super::{files, pick};
-use crate::guild::{Member, with};
-use crate::message::draft::Upload;
+use crate::model::guild::{Member, with};
+use crate::model::message::draft::Upload;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::ask::{Ask, Bad};
-use crate::message::draft::{FILE_BYTES_MAX, Upload};
+use crate::model::message::draft::{FILE_BYTES_MAX, Upload};
 
 /// Files in one list.
 const FILES_MAX: usize = 10;

@@ -8,10 +8,10 @@ use super::act::Place;
 use super::ask::{Ask, Bad};
 use super::see::summary;
 use crate::field::as_id;
-use crate::guild::permissions::VIEW_CHANNEL;
-use crate::guild::{Channel, with};
-use crate::interaction::Answer;
-use crate::message::Message;
+use crate::model::guild::permissions::VIEW_CHANNEL;
+use crate::model::guild::{Channel, with};
+use crate::model::interaction::Answer;
+use crate::model::message::Message;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

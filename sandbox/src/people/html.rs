@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::act::{Place, title};
 use crate::guard;
-use crate::guild::permissions::VIEW_CHANNEL;
 use crate::markup::{self, Named, Names};
-use crate::message::components::TEXT_DISPLAY;
+use crate::model::guild::permissions::VIEW_CHANNEL;
+use crate::model::message::components::TEXT_DISPLAY;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

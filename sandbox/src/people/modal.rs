@@ -6,9 +6,11 @@ use super::act::Place;
 use super::ask::{Ask, Bad};
 use super::command::Resolved;
 use super::{files, html, pick};
-use crate::guild::with;
-use crate::interaction::modal::{CHECKBOX, CHECKBOX_GROUP, FILE_UPLOAD, RADIO_GROUP, TEXT_INPUT};
-use crate::interaction::{Answer, Kind, Start};
+use crate::model::guild::with;
+use crate::model::interaction::modal::{
+    CHECKBOX, CHECKBOX_GROUP, FILE_UPLOAD, RADIO_GROUP, TEXT_INPUT,
+};
+use crate::model::interaction::{Answer, Kind, Start};
 use crate::world::World;
 
 /// Characters that a text input takes when it names no bound.

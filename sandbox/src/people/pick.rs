@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::act::Place;
 use super::ask::{Ask, Bad};
 use super::command::Resolved;
-use crate::guild::with;
-use crate::interaction::{Kind, Start};
-use crate::message::components::{BUTTON, CHANNEL_SELECT, STRING_SELECT, find};
+use crate::model::guild::with;
+use crate::model::interaction::{Kind, Start};
+use crate::model::message::components::{BUTTON, CHANNEL_SELECT, STRING_SELECT, find};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

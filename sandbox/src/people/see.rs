@@ -8,10 +8,10 @@ use super::act::{Place, title};
 use super::ask::{Ask, Bad};
 use super::follow::{listed, usable};
 use super::html;
-use crate::guild::permissions::VIEW_CHANNEL;
-use crate::guild::{Channel, DM, Role, with};
-use crate::interaction::{Interaction, Kind};
-use crate::message::{EPHEMERAL, Message};
+use crate::model::guild::permissions::VIEW_CHANNEL;
+use crate::model::guild::{Channel, DM, Role, with};
+use crate::model::interaction::{Interaction, Kind};
+use crate::model::message::{EPHEMERAL, Message};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
 
@@ -269,7 +269,7 @@ fn notice(world: &World, interaction: &Interaction) -> Value {
     json!({
         "id": interaction.id, "channel_id": interaction.channel, "type": 20, "content": NO_RESPONSE,
         "notice": NO_RESPONSE, "source_message_id": interaction.source, "interaction_id": interaction.id, "label": format!("{slash}{}", interaction.label),
-        "author": world.bot_user().map(crate::guild::User::json), "timestamp": rfc3339(at_ms),
+        "author": world.bot_user().map(crate::model::guild::User::json), "timestamp": rfc3339(at_ms),
         "edited_timestamp": null, "flags": EPHEMERAL, "embeds": [], "components": [], "attachments": [],
         "mentions": [], "mention_roles": [], "mention_everyone": false, "pinned": false, "tts": false,
         "ephemeral": true, "deleted": false, "edited": false, "text": NO_RESPONSE,

@@ -6,8 +6,8 @@ use super::ask::{Ask, Bad};
 use crate::faults::{Aim, Fault};
 use crate::gateway::intents::{GRANTS, row};
 use crate::gateway::session::Control;
-use crate::guild::with;
 use crate::limits::Scope;
+use crate::model::guild::with;
 use crate::world::World;
 
 pub(crate) mod guild;

@@ -7,11 +7,11 @@ use crate::error::{
     NOT_A_TEXT_CHANNEL, THREAD_LOCKED, UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE,
 };
 use crate::gateway::intents::GUILD_MEMBERS;
-use crate::guild::permissions::{
+use crate::model::guild::permissions::{
     MANAGE_THREADS, SEND_IN_THREADS, SEND_MESSAGES, VIEW_CHANNEL, in_guild,
 };
-use crate::guild::{Channel, Guild};
-use crate::message::Message;
+use crate::model::guild::{Channel, Guild};
+use crate::model::message::Message;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

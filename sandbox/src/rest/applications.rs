@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Reply};
 use crate::error::{ApiError, Form, UNKNOWN_APPLICATION};
 use crate::field::Fields;
-use crate::guild::{User, with};
+use crate::model::guild::{User, with};
 use crate::world::World;
 
 /// Characters of an application's description.

@@ -6,8 +6,8 @@ use super::access;
 use super::call::{Call, Reply};
 use crate::error::{ApiError, Form, MISSING_PERMISSIONS, UNKNOWN_BAN, UNKNOWN_USER};
 use crate::field::Fields;
-use crate::guild::permissions::BAN_MEMBERS;
-use crate::guild::{Ban, User};
+use crate::model::guild::permissions::BAN_MEMBERS;
+use crate::model::guild::{Ban, User};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{ApiError, INVALID_JSON, TOO_LARGE};
 use crate::intake::{Intake, NotTaken, Taken};
-use crate::message::draft::Upload;
+use crate::model::message::draft::Upload;
 
 /// Bytes of a whole request (Discord's documentation of uploads).
 const REQUEST_MAX: usize = 25 * 1024 * 1024;

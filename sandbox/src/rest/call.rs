@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::message::draft::Upload;
+use crate::model::message::draft::Upload;
 use crate::snowflake::Snowflake;
 
 /// Whose token came with a request.

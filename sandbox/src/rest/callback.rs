@@ -6,13 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Call, Reply};
 use super::messages::shown;
-use crate::commands::options::check_choice_list;
 use crate::error::{ALREADY_ACKNOWLEDGED, ApiError, Form, UNKNOWN_CHANNEL, UNKNOWN_INTERACTION};
 use crate::field::{Fields, not_among};
-use crate::interaction::{Answer, Interaction, Kind as Interacted, modal};
-use crate::message::draft::{Draft, Kind, Settled};
-use crate::message::mentions::Allowed;
-use crate::message::{COMMAND_ANSWER, EPHEMERAL, LOADING, MENU_ANSWER, Origin, REPLY, Reference};
+use crate::model::commands::options::check_choice_list;
+use crate::model::interaction::{Answer, Interaction, Kind as Interacted, modal};
+use crate::model::message::draft::{Draft, Kind, Settled};
+use crate::model::message::mentions::Allowed;
+use crate::model::message::{
+    COMMAND_ANSWER, EPHEMERAL, LOADING, MENU_ANSWER, Origin, REPLY, Reference,
+};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;
@@ -215,7 +217,7 @@ pub(crate) fn post(
     let kind = match reference {
         None if first_of_command && interaction.menu.is_some() => MENU_ANSWER,
         None if first_of_command => COMMAND_ANSWER,
-        None => crate::message::REGULAR,
+        None => crate::model::message::REGULAR,
         Some(_) => REPLY,
     };
     world.post(Post {

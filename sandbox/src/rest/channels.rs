@@ -11,9 +11,9 @@ use crate::error::{
     ApiError, DM_CHANNEL, Form, MISSING_PERMISSIONS, TOO_MANY_CHANNELS, UNKNOWN_CHANNEL,
 };
 use crate::field::{Fields, not_object};
-use crate::guild::channel::GUILD_CATEGORY;
-use crate::guild::permissions::{MANAGE_CHANNELS, MANAGE_ROLES, MANAGE_THREADS};
-use crate::guild::{Channel, DM};
+use crate::model::guild::channel::GUILD_CATEGORY;
+use crate::model::guild::permissions::{MANAGE_CHANNELS, MANAGE_ROLES, MANAGE_THREADS};
+use crate::model::guild::{Channel, DM};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -8,9 +8,9 @@ use super::access;
 use super::call::{Call, Reply};
 use crate::error::{ApiError, Form};
 use crate::field::{Fields, not_among};
-use crate::guild::permissions::{MANAGE_GUILD, in_guild};
-use crate::guild::{Guild, with};
-use crate::message::emoji::CustomEmoji;
+use crate::model::guild::permissions::{MANAGE_GUILD, in_guild};
+use crate::model::guild::{Guild, with};
+use crate::model::message::emoji::CustomEmoji;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

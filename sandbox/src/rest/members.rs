@@ -13,11 +13,11 @@ use crate::error::{
     ApiError, Form, INVALID_ROLE, MISSING_PERMISSIONS, NOT_IN_VOICE, UNKNOWN_MEMBER, UNKNOWN_ROLE,
 };
 use crate::field::Fields;
-use crate::guild::permissions::{
+use crate::model::guild::permissions::{
     ADMINISTRATOR, CHANGE_NICKNAME, KICK_MEMBERS, MANAGE_NICKNAMES, MANAGE_ROLES, MODERATE_MEMBERS,
     in_guild,
 };
-use crate::guild::{Guild, Member, User, with};
+use crate::model::guild::{Guild, Member, User, with};
 use crate::snowflake::{Snowflake, parse_rfc3339};
 use crate::world::World;
 

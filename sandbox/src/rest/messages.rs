@@ -11,13 +11,13 @@ use crate::error::{
     SYSTEM_MESSAGE, TOO_OLD_FOR_BULK,
 };
 use crate::field::{Fields, as_id};
-use crate::guild::Channel;
-use crate::guild::permissions::{
+use crate::model::guild::Channel;
+use crate::model::guild::permissions::{
     ATTACH_FILES, EMBED_LINKS, MANAGE_MESSAGES, READ_MESSAGE_HISTORY, SEND_TTS_MESSAGES,
 };
-use crate::message::draft::{Draft, Kind, Settled};
-use crate::message::mentions::{Allowed, push_new};
-use crate::message::{Message, REGULAR, REPLY, Reference, THREAD_STARTER};
+use crate::model::message::draft::{Draft, Kind, Settled};
+use crate::model::message::mentions::{Allowed, push_new};
+use crate::model::message::{Message, REGULAR, REPLY, Reference, THREAD_STARTER};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;

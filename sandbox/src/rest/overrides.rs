@@ -2,13 +2,13 @@
 
 use super::access;
 use super::call::{Call, Caller, Reply};
-use crate::commands::access::{OVERRIDES_MAX, Override, Whom};
 use crate::error::{
     ApiError, Form, MISSING_PERMISSIONS, NOT_FOR_BOTS, UNKNOWN_APPLICATION, UNKNOWN_COMMAND,
     UNKNOWN_OVERRIDES,
 };
 use crate::field::{Fields, join, not_object};
-use crate::guild::permissions::{MANAGE_GUILD, MANAGE_ROLES, in_guild};
+use crate::model::commands::access::{OVERRIDES_MAX, Override, Whom};
+use crate::model::guild::permissions::{MANAGE_GUILD, MANAGE_ROLES, in_guild};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::access;
 use super::call::{Call, Reply};
 use crate::error::{ApiError, SYSTEM_MESSAGE, TOO_MANY_PINS};
-use crate::guild::permissions::{PIN_MESSAGES, READ_MESSAGE_HISTORY};
+use crate::model::guild::permissions::{PIN_MESSAGES, READ_MESSAGE_HISTORY};
 use crate::snowflake::{parse_rfc3339, rfc3339};
 use crate::world::World;
 use crate::world::pins::PINS_MAX;

@@ -4,12 +4,12 @@ use serde_json::{Map, Value};
 
 use super::access;
 use super::call::{Call, Reply};
-use crate::commands::{
-    Command, ENTRY_POINT, MENU_MAX, MESSAGE_MENU, Registration, SLASH, SLASH_MAX, USER_MENU, check,
-    locales, most_of,
-};
 use crate::error::{
     ApiError, Form, TOO_MANY_COMMANDS, TOO_MANY_CREATES, UNKNOWN_APPLICATION, UNKNOWN_COMMAND,
+};
+use crate::model::commands::{
+    Command, ENTRY_POINT, MENU_MAX, MESSAGE_MENU, Registration, SLASH, SLASH_MAX, USER_MENU, check,
+    locales, most_of,
 };
 use crate::snowflake::Snowflake;
 use crate::world::World;

@@ -9,8 +9,8 @@ use crate::error::{
     ApiError, Form, INVALID_ROLE, MISSING_PERMISSIONS, TOO_MANY_ROLES, UNKNOWN_ROLE,
 };
 use crate::field::{Fields, not_object};
-use crate::guild::permissions::{ALL, MANAGE_ROLES, in_guild};
-use crate::guild::{Guild, Role};
+use crate::model::guild::permissions::{ALL, MANAGE_ROLES, in_guild};
+use crate::model::guild::{Guild, Role};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

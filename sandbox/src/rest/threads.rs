@@ -12,17 +12,17 @@ use crate::error::{
     UNKNOWN_TAG, WRONG_CHANNEL,
 };
 use crate::field::{Fields, not_among};
-use crate::guild::channel::{
+use crate::model::guild::channel::{
     ANNOUNCEMENT_THREAD, GUILD_ANNOUNCEMENT, GUILD_FORUM, PRIVATE_THREAD, PUBLIC_THREAD,
 };
-use crate::guild::forum::REQUIRE_TAG;
-use crate::guild::permissions::{
+use crate::model::guild::forum::REQUIRE_TAG;
+use crate::model::guild::permissions::{
     ATTACH_FILES, CREATE_PRIVATE_THREADS, CREATE_PUBLIC_THREADS, MANAGE_THREADS, SEND_MESSAGES,
 };
-use crate::guild::{Channel, GUILD_TEXT, with};
-use crate::message::HAS_THREAD;
-use crate::message::draft::{Draft, Kind};
-use crate::message::mentions::Allowed;
+use crate::model::guild::{Channel, GUILD_TEXT, with};
+use crate::model::message::HAS_THREAD;
+use crate::model::message::draft::{Draft, Kind};
+use crate::model::message::mentions::Allowed;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::access;
 use super::call::{Call, Reply};
 use crate::error::ApiError;
-use crate::guild::with;
+use crate::model::guild::with;
 use crate::world::World;
 
 /// How long the sign stays, unless a message comes first (Discord's documentation).

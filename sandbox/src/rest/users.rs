@@ -6,7 +6,7 @@ use super::call::{Call, Reply};
 use crate::error::{ApiError, Form, INVALID_RECIPIENT, NO_MESSAGES_TO_USER, UNKNOWN_USER};
 use crate::field::Fields;
 use crate::gateway::publish::Dispatch;
-use crate::guild::{User, with};
+use crate::model::guild::{User, with};
 use crate::world::World;
 
 /// Characters of a picture in base64, which the bound of a JSON body keeps smaller still.

@@ -7,10 +7,10 @@ use super::call::{Call, Reply};
 use super::callback::{must_stand, post};
 use super::messages::shown;
 use crate::error::{ApiError, Form, INVALID_WEBHOOK_TOKEN, UNKNOWN_MESSAGE, UNKNOWN_WEBHOOK};
-use crate::interaction::{Answer, Interaction};
-use crate::message::draft::{Draft, Kind};
-use crate::message::mentions::Allowed;
-use crate::message::{COMPONENTS_V2, EPHEMERAL, LOADING, Message};
+use crate::model::interaction::{Answer, Interaction};
+use crate::model::message::draft::{Draft, Kind};
+use crate::model::message::mentions::Allowed;
+use crate::model::message::{COMPONENTS_V2, EPHEMERAL, LOADING, Message};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::names;
 use super::section::{Faults, Placed, Section, parse};
 use super::{BotSeed, ChannelSeed, ForWhom, GuildSeed, OverwriteSeed, PersonSeed, RoleSeed, Seed};
-use crate::guild::GUILD_TEXT;
-use crate::guild::permissions::EVERYONE;
+use crate::model::guild::GUILD_TEXT;
+use crate::model::guild::permissions::EVERYONE;
 use crate::snowflake::Snowflake;
 
 /// Discord's bounds of a guild, except for people: those of a small one are enough.

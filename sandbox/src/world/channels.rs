@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::guild::channel::GUILD_CATEGORY;
-use crate::guild::permissions::{BYPASS_SLOWMODE, MANAGE_CHANNELS, MANAGE_MESSAGES};
-use crate::guild::{Channel, thread_member_json, with};
+use crate::model::guild::channel::GUILD_CATEGORY;
+use crate::model::guild::permissions::{BYPASS_SLOWMODE, MANAGE_CHANNELS, MANAGE_MESSAGES};
+use crate::model::guild::{Channel, thread_member_json, with};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

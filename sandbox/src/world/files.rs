@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 
-use crate::message::Attachment;
-use crate::message::draft::{Planned, Upload, safe_name};
+use crate::model::message::Attachment;
+use crate::model::message::draft::{Planned, Upload, safe_name};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -3,7 +3,7 @@
 //!
 //! Bytes are estimates (`message::weight`); a channel's are counted when it is touched.
 
-use crate::message::Message;
+use crate::model::message::Message;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -117,8 +117,8 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::draft::Settled;
-    use crate::message::mentions::Allowed;
+    use crate::model::message::draft::Settled;
+    use crate::model::message::mentions::Allowed;
     use crate::world::posting::Post;
 
     fn settled(content: &str) -> Settled {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::guild::{Ban, Member, Role, with};
+use crate::model::guild::{Ban, Member, Role, with};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -53,7 +53,7 @@ impl World {
         if user == bot {
             self.publish_guild("GUILD_DELETE", id, json!({"id": id}));
         } else {
-            let d = json!({"guild_id": id, "user": self.users.get(&user).map(crate::guild::User::json)});
+            let d = json!({"guild_id": id, "user": self.users.get(&user).map(crate::model::guild::User::json)});
             self.publish_guild("GUILD_MEMBER_REMOVE", id, d);
         }
         self.structure_changed();
@@ -101,7 +101,7 @@ impl World {
     }
 
     fn publish_ban(&mut self, name: &'static str, guild: Snowflake, user: Snowflake) {
-        let user = self.users.get(&user).map(crate::guild::User::json);
+        let user = self.users.get(&user).map(crate::model::guild::User::json);
         let d = json!({"guild_id": guild, "user": user});
         self.publish_guild(name, guild, d);
     }
@@ -203,7 +203,7 @@ impl World {
 
     /// Tells of a guild's changed settings.
     pub(crate) fn guild_updated(&mut self, id: Snowflake) {
-        if let Some(d) = self.guilds.get(&id).map(crate::guild::Guild::json) {
+        if let Some(d) = self.guilds.get(&id).map(crate::model::guild::Guild::json) {
             self.publish_guild("GUILD_UPDATE", id, d);
         }
         self.structure_changed();

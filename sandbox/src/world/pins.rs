@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::message::{Message, PINNED, Reference};
+use crate::model::message::{Message, PINNED, Reference};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
 use crate::world::posting::Notice;

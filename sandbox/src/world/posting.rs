@@ -4,11 +4,11 @@
 
 use serde_json::{Value, json};
 
-use crate::guild::permissions;
-use crate::message::draft::Settled;
-use crate::message::mentions::{Allowed, Mentions, push_new};
-use crate::message::{LOADING, Message, Origin, REGULAR, REPLY, Reference, THREAD_STARTER};
-use crate::message::{components, embeds};
+use crate::model::guild::permissions;
+use crate::model::message::draft::Settled;
+use crate::model::message::mentions::{Allowed, Mentions, push_new};
+use crate::model::message::{LOADING, Message, Origin, REGULAR, REPLY, Reference, THREAD_STARTER};
+use crate::model::message::{components, embeds};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::guild::with;
-use crate::message::emoji::Emoji;
-use crate::message::{Message, Reaction};
+use crate::model::guild::with;
+use crate::model::message::emoji::Emoji;
+use crate::model::message::{Message, Reaction};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::gateway::publish::Dispatch;
-use crate::guild::channel::PUBLIC_THREAD;
-use crate::guild::permissions::{MANAGE_THREADS, VIEW_CHANNEL};
-use crate::guild::{Channel, Thread, thread_member_json, with};
-use crate::message::{HAS_THREAD, Message, Reference, THREAD_STARTED, THREAD_STARTER};
+use crate::model::guild::channel::PUBLIC_THREAD;
+use crate::model::guild::permissions::{MANAGE_THREADS, VIEW_CHANNEL};
+use crate::model::guild::{Channel, Thread, thread_member_json, with};
+use crate::model::message::{HAS_THREAD, Message, Reference, THREAD_STARTED, THREAD_STARTER};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Notice;
@@ -226,7 +226,7 @@ impl World {
         let count = thread.member_count();
         let channel = self.channels.get(&id);
         let guild = channel.and_then(|channel| channel.guild);
-        let hidden = channel.filter(|c| c.kind == crate::guild::channel::PRIVATE_THREAD);
+        let hidden = channel.filter(|c| c.kind == crate::model::guild::channel::PRIVATE_THREAD);
         if let Some(channel) = hidden.filter(|_| added.contains(&bot)) {
             // To the bot the thread is new, also when it was made long ago.
             let d = self.channel_object(channel);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::ask::{Ask, Bad};
-use crate::guild::{DM, Role, fresh};
+use crate::model::guild::{DM, Role, fresh};
 use crate::rest::roles::ROLES_MAX;
 use crate::snowflake::Snowflake;
 use crate::world::World;

@@ -7,8 +7,8 @@ use crate::error::{
     WRONG_CHANNEL,
 };
 use crate::field::{Fields, as_bits, not_object};
-use crate::guild::permissions::{ALL, MANAGE_ROLES, in_guild};
-use crate::guild::{Channel, Overwrite, Whose};
+use crate::model::guild::permissions::{ALL, MANAGE_ROLES, in_guild};
+use crate::model::guild::{Channel, Overwrite, Whose};
 use crate::rest::access;
 use crate::rest::call::{Call, Reply};
 use crate::snowflake::Snowflake;

@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::overwrites;
 use crate::error::{ApiError, Form, TAG_NAMES_REPEAT, UNKNOWN_TAG};
 use crate::field::{Fields, not_among, not_object};
-use crate::guild::channel::{
+use crate::model::guild::channel::{
     GUILD_ANNOUNCEMENT, GUILD_CATEGORY, GUILD_FORUM, GUILD_TEXT, GUILD_VOICE, normalised,
 };
-use crate::guild::forum::{DefaultReaction, REQUIRE_TAG, Tag};
-use crate::guild::{Channel, Overwrite};
+use crate::model::guild::forum::{DefaultReaction, REQUIRE_TAG, Tag};
+use crate::model::guild::{Channel, Overwrite};
 use crate::rest::threads::archive_minutes;
 use crate::snowflake::Snowflake;
 use crate::world::World;

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::guild::channel::PRIVATE_THREAD;
-use crate::guild::permissions::{MANAGE_THREADS, READ_MESSAGE_HISTORY, VIEW_CHANNEL};
-use crate::guild::{Channel, Thread, thread_member_json};
+use crate::model::guild::channel::PRIVATE_THREAD;
+use crate::model::guild::permissions::{MANAGE_THREADS, READ_MESSAGE_HISTORY, VIEW_CHANNEL};
+use crate::model::guild::{Channel, Thread, thread_member_json};
 use crate::rest::access;
 use crate::rest::call::{Call, Reply};
 use crate::snowflake::{Snowflake, parse_rfc3339};

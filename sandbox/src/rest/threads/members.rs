@@ -6,9 +6,9 @@ use crate::error::{
     ApiError, MISSING_ACCESS, MISSING_PERMISSIONS, TOO_MANY_THREAD_MEMBERS, UNKNOWN_MEMBER,
     UNKNOWN_USER, WRONG_CHANNEL,
 };
-use crate::guild::channel::PRIVATE_THREAD;
-use crate::guild::permissions::{MANAGE_THREADS, SEND_IN_THREADS, VIEW_CHANNEL};
-use crate::guild::{Channel, Thread, thread_member_json, with};
+use crate::model::guild::channel::PRIVATE_THREAD;
+use crate::model::guild::permissions::{MANAGE_THREADS, SEND_IN_THREADS, VIEW_CHANNEL};
+use crate::model::guild::{Channel, Thread, thread_member_json, with};
 use crate::rest::access;
 use crate::rest::call::{Call, Reply};
 use crate::rest::channels::require;

@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::super::super::ask::{Ask, Bad};
 use super::{NAME_MAX, name_in, short};
 use crate::field::as_id;
-use crate::guild::channel::{
+use crate::model::guild::channel::{
     GUILD_ANNOUNCEMENT, GUILD_CATEGORY, GUILD_FORUM, GUILD_VOICE, normalised,
 };
-use crate::guild::forum::{Forum, REQUIRE_TAG, Tag};
-use crate::guild::{Channel, GUILD_TEXT, Overwrite, Whose};
+use crate::model::guild::forum::{Forum, REQUIRE_TAG, Tag};
+use crate::model::guild::{Channel, GUILD_TEXT, Overwrite, Whose};
 use crate::rest::channels::CHANNELS_MAX;
 use crate::snowflake::Snowflake;
 use crate::world::World;

@@ -5,13 +5,13 @@ use serde_json::Value;
 use super::super::super::ask::{Ask, Bad};
 use super::{name_in, short};
 use crate::field::as_id;
-use crate::guild::Channel;
-use crate::guild::channel::{
+use crate::model::guild::Channel;
+use crate::model::guild::channel::{
     ANNOUNCEMENT_THREAD, GUILD_ANNOUNCEMENT, GUILD_CATEGORY, GUILD_VOICE, PRIVATE_THREAD,
     PUBLIC_THREAD,
 };
-use crate::message::draft::Settled;
-use crate::message::mentions::Allowed;
+use crate::model::message::draft::Settled;
+use crate::model::message::mentions::Allowed;
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Post;

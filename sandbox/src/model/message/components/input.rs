@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{CHANNEL_SELECT, STRING_SELECT};
 use crate::error::Form;
 use crate::field::{Fields, join, not_among, not_object};
-use crate::message::emoji::is_emoji;
+use crate::model::message::emoji::is_emoji;
 
 /// Options of a select, and values that it may take.
 const SELECT_MAX: usize = 25;

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Form;
 use crate::field::{Fields, drop_nulls, join, not_object};
-use crate::message::components::input::{Home, Inputs, check_counts, check_options};
-use crate::message::components::{Ids, STRING_SELECT, TEXT_DISPLAY};
+use crate::model::message::components::input::{Home, Inputs, check_counts, check_options};
+use crate::model::message::components::{Ids, STRING_SELECT, TEXT_DISPLAY};
 
 const ROW: u64 = 1;
 pub(crate) const TEXT_INPUT: u64 = 4;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Form;
 use crate::field::{Fields, as_id, join, not_among};
-use crate::guild::Guild;
+use crate::model::guild::Guild;
 use crate::snowflake::Snowflake;
 
 /// Ids that `users` and `roles` of `allowed_mentions` may hold each (Discord's documentation of the object).

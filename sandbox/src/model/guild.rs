@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::message::emoji::CustomEmoji;
+use crate::model::message::emoji::CustomEmoji;
 use crate::snowflake::Snowflake;
 
 pub(crate) mod channel;

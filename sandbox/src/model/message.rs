@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::interaction::Menu;
+use crate::model::interaction::Menu;
 use crate::snowflake::Snowflake;
 
 pub(crate) mod components;

@@ -8,8 +8,8 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Value, json};
 
 use crate::gateway::publish::Dispatch;
-use crate::guild::{Channel, Guild, with};
-use crate::message::{Message, weight};
+use crate::model::guild::{Channel, Guild, with};
+use crate::model::message::{Message, weight};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -20,7 +20,7 @@ pub(crate) const FIRST_ANSWER_MS: u64 = 3000;
 /// Life of the token.
 pub(crate) const TOKEN_MS: u64 = 15 * 60 * 1000;
 /// Bytes of a file in an answer, as told to the bot.
-const ATTACHMENT_BYTES: usize = crate::message::draft::FILE_BYTES_MAX;
+const ATTACHMENT_BYTES: usize = crate::model::message::draft::FILE_BYTES_MAX;
 /// Interactions remembered; far more than can be alive within 15 minutes of a person's work.
 const REMEMBERED_MAX: usize = 50_000;
 /// Bytes of the modals and choices among their answers; beyond it the oldest interactions are forgotten.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Command, DIRECT, IN_GUILD};
 use crate::field::as_bits;
-use crate::guild::permissions::{ADMINISTRATOR, USE_APPLICATION_COMMANDS};
-use crate::guild::{Channel, Member};
+use crate::model::guild::permissions::{ADMINISTRATOR, USE_APPLICATION_COMMANDS};
+use crate::model::guild::{Channel, Member};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::forum::Forum;
 use super::thread::Thread;
-use crate::message::timeline::Timeline;
+use crate::model::message::timeline::Timeline;
 use crate::snowflake::{Snowflake, rfc3339};
 
 /// Channel types of Discord that exist here.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value, json};
 
-use crate::guild::with;
+use crate::model::guild::with;
 use crate::snowflake::Snowflake;
 
 pub(crate) mod access;

@@ -6,8 +6,8 @@ use super::{
     Attachment, EPHEMERAL, Message, Origin, REPLY, Reaction, Reference, SUPPRESS_EMBEDS,
     THREAD_STARTER, components,
 };
-use crate::guild::with;
-use crate::interaction::Menu;
+use crate::model::guild::with;
+use crate::model::interaction::Menu;
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
 
@@ -17,7 +17,7 @@ impl World {
         let author = self
             .users
             .get(&message.author)
-            .map(crate::guild::User::json);
+            .map(crate::model::guild::User::json);
         let mut json = json!({
             "id": message.id, "channel_id": message.channel, "type": message.kind, "author": author,
             "content": message.content, "embeds": shown_embeds(message), "components": message.components,
@@ -47,7 +47,10 @@ impl World {
                 .as_ref()
                 .filter(|_| origin.original.is_none())
             {
-                let user = self.users.get(&origin.user).map(crate::guild::User::json);
+                let user = self
+                    .users
+                    .get(&origin.user)
+                    .map(crate::model::guild::User::json);
                 let json = json!({"id": origin.interaction, "type": origin.kind, "name": name, "user": user});
                 map.insert("interaction".into(), json);
             }
@@ -160,7 +163,7 @@ impl World {
             .map_or_else(|| "0".to_owned(), |guild| guild.to_string());
         let mut json = json!({
             "id": origin.interaction, "type": origin.kind,
-            "user": self.users.get(&origin.user).map(crate::guild::User::json),
+            "user": self.users.get(&origin.user).map(crate::model::guild::User::json),
             "authorizing_integration_owners": {"0": owner},
         });
         let Some(map) = json.as_object_mut() else {
@@ -177,7 +180,7 @@ impl World {
         }
         match origin.menu {
             Some(Menu { kind: 2, target }) => {
-                let user = self.users.get(&target).map(crate::guild::User::json);
+                let user = self.users.get(&target).map(crate::model::guild::User::json);
                 map.insert("target_user".into(), json!(user));
             }
             Some(menu) => _ = map.insert("target_message_id".into(), json!(menu.target)),
