@@ -30,8 +30,7 @@ mod sight;
 mod wire;
 
 use budget::Taken;
-use identify::{Identify, Refused, Resume};
-use presence::Presence;
+use identify::{Identify, Refused, Resume, read_presence};
 use session::{Control, Resumed, Terms};
 pub(crate) use wire::Contexts;
 use wire::{Compressing, Gone, Seat, Wire};
@@ -262,7 +261,7 @@ impl Connection {
 
     fn update_presence(&self, d: &Value) -> Result<(), Ended> {
         let mut world = self.sandbox.world();
-        let presence = Presence::read(d, world.now_ms()).map_err(closing)?;
+        let presence = read_presence(d, world.now_ms()).map_err(closing)?;
         if let Some(bound) = &self.bound {
             world.sessions.say_presence(&bound.session, presence);
             world.presence_may_have_changed();

@@ -34,7 +34,7 @@ impl Identify {
             return Err(Refused(close::DISALLOWED_INTENTS));
         }
         let presence = match d.get("presence").filter(|presence| !presence.is_null()) {
-            Some(presence) => Presence::read(presence, now_ms)?,
+            Some(presence) => read_presence(presence, now_ms)?,
             None => Presence::online(),
         };
         let large = d.get("large_threshold").and_then(Value::as_u64);
@@ -47,6 +47,11 @@ impl Identify {
         let compress = d.get("compress").and_then(Value::as_bool) == Some(true);
         Ok(Self { terms, compress })
     }
+}
+
+/// A presence, or the close code for one that cannot be read.
+pub(crate) fn read_presence(d: &Value, now_ms: u64) -> Result<Presence, Refused> {
+    Presence::read(d, now_ms).ok_or(Refused(close::DECODE_ERROR))
 }
 
 fn shard(d: &Value) -> Result<(u64, u64), Refused> {

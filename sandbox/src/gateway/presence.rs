@@ -4,8 +4,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::close;
-use super::identify::Refused;
 use crate::model::guild::User;
 use crate::snowflake::Snowflake;
 use crate::world::World;
@@ -39,25 +37,24 @@ impl Presence {
         }
     }
 
-    /// Reads `d` of op 3, or `presence` of op 2.
-    pub(crate) fn read(d: &Value, now_ms: u64) -> Result<Self, Refused> {
-        let unreadable = Refused(close::DECODE_ERROR);
+    /// Reads `d` of op 3, or `presence` of op 2; `None` is one that Discord does not take.
+    pub(crate) fn read(d: &Value, now_ms: u64) -> Option<Self> {
         let status = match d.get("status").and_then(Value::as_str) {
             Some("online") => "online",
             Some("idle") => "idle",
             Some("dnd") => "dnd",
-            Some("invisible" | "offline") => return Ok(Self::offline()),
-            Some(_) | None => return Err(unreadable),
+            Some("invisible" | "offline") => return Some(Self::offline()),
+            Some(_) | None => return None,
         };
         let activities = match d.get("activities") {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(list)) => {
                 let read = list.iter().map(|one| activity(one, now_ms));
-                read.collect::<Option<_>>().ok_or(unreadable)?
+                read.collect::<Option<_>>()?
             }
-            Some(_) => return Err(unreadable),
+            Some(_) => return None,
         };
-        Ok(Self { status, activities })
+        Some(Self { status, activities })
     }
 
     /// The status as people see it.
@@ -164,7 +161,7 @@ mod tests {
             json!({"status": "online", "activities": [{"name": "x", "type": 9}]}),
             json!({"status": "online", "activities": [{"name": "x".repeat(129), "type": 0}]}),
         ] {
-            assert_eq!(read(wrong), Err(Refused(4002)));
+            assert_eq!(read(wrong), None);
         }
     }
 }
