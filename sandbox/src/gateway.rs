@@ -1,6 +1,6 @@
 //! The gateway edge: one task per WebSocket, Discord's opcodes and close codes.
 //!
-//! What is sent to whom, and what a resume replays, is in `session`; how it looks on the wire in `wire`. A connection
+//! What is sent to whom, and what a resume replays, is in `world::sessions`; how it looks on the wire in `wire`. A connection
 //! only carries it.
 
 use std::collections::VecDeque;
@@ -13,25 +13,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::model::budget::Taken;
 use crate::sandbox::Sandbox;
 use crate::world::World;
+use crate::world::sessions::{Control, Resumed, Terms};
 
-pub(crate) mod budget;
 mod close;
-mod content;
 mod identify;
-pub(crate) mod intents;
 mod members;
-pub(crate) mod presence;
-pub(crate) mod publish;
-mod ready;
-pub(crate) mod session;
-mod sight;
 mod wire;
 
-use budget::Taken;
 use identify::{Identify, Refused, Resume, read_presence};
-use session::{Control, Resumed, Terms};
 pub(crate) use wire::Contexts;
 use wire::{Compressing, Gone, Seat, Wire};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::gateway::intents::{GUILD_MEMBERS, MESSAGE_CONTENT};
+use crate::model::intents::{GUILD_MEMBERS, MESSAGE_CONTENT};
 use crate::seed::Seed;
 
 /// Discord's heartbeat interval.

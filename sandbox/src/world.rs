@@ -8,10 +8,8 @@ use std::net::SocketAddr;
 use tokio::sync::watch;
 
 use crate::faults::Faults;
-use crate::gateway::budget::Budget;
-use crate::gateway::presence::Presence;
-use crate::gateway::session::Sessions;
 use crate::limits::Limits;
+use crate::model::budget::Budget;
 use crate::model::commands::Commands;
 use crate::model::guild::fresh::Seeds;
 use crate::model::guild::furnish;
@@ -21,14 +19,22 @@ use crate::model::message::Message;
 use crate::options::Options;
 use crate::snowflake::{Clock, Mint, Snowflake};
 use crate::traffic::Traffic;
+use crate::world::presence::Presence;
+use crate::world::sessions::Sessions;
 
 pub(crate) mod channels;
+mod content;
 pub(crate) mod files;
 pub(crate) mod keeping;
 pub(crate) mod members;
 pub(crate) mod pins;
 pub(crate) mod posting;
+pub(crate) mod presence;
+pub(crate) mod publish;
 pub(crate) mod reactions;
+mod ready;
+pub(crate) mod sessions;
+mod sight;
 pub(crate) mod threads;
 
 use files::Files;

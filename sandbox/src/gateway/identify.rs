@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::close;
-use super::intents;
-use super::presence::Presence;
-use super::session::Terms;
+use crate::model::intents;
+use crate::world::presence::Presence;
+use crate::world::sessions::Terms;
 
 /// The bounds of `large_threshold`, and what it is when nothing is said.
 const LARGE: (u64, u64) = (50, 250);

@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::intents::{GUILD_MEMBERS, GUILD_PRESENCES};
 use crate::field::as_id;
 use crate::model::guild::{Guild, Member, User, with};
+use crate::model::intents::{GUILD_MEMBERS, GUILD_PRESENCES};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 

@@ -7,11 +7,11 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use crate::gateway::publish::Dispatch;
 use crate::model::guild::{Channel, Guild, with};
 use crate::model::message::{Message, weight};
 use crate::snowflake::Snowflake;
 use crate::world::World;
+use crate::world::publish::Dispatch;
 
 pub(crate) mod modal;
 

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::ask::{Ask, Bad};
 use crate::faults::{Aim, Fault};
-use crate::gateway::intents::{GRANTS, row};
-use crate::gateway::session::Control;
 use crate::limits::Scope;
 use crate::model::guild::with;
+use crate::model::intents::{GRANTS, row};
 use crate::world::World;
+use crate::world::sessions::Control;
 
 pub(crate) mod guild;
 

@@ -6,11 +6,11 @@ use crate::error::{
     ARCHIVED_THREAD, ApiError, MISSING_ACCESS, MISSING_PERMISSIONS, NO_MESSAGES_TO_USER,
     NOT_A_TEXT_CHANNEL, THREAD_LOCKED, UNKNOWN_CHANNEL, UNKNOWN_GUILD, UNKNOWN_MESSAGE,
 };
-use crate::gateway::intents::GUILD_MEMBERS;
 use crate::model::guild::permissions::{
     MANAGE_THREADS, SEND_IN_THREADS, SEND_MESSAGES, VIEW_CHANNEL, in_guild,
 };
 use crate::model::guild::{Channel, Guild};
+use crate::model::intents::GUILD_MEMBERS;
 use crate::model::message::Message;
 use crate::snowflake::Snowflake;
 use crate::world::World;

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::call::{Call, Reply};
 use crate::error::{ApiError, Form, INVALID_RECIPIENT, NO_MESSAGES_TO_USER, UNKNOWN_USER};
 use crate::field::Fields;
-use crate::gateway::publish::Dispatch;
 use crate::model::guild::{User, with};
 use crate::world::World;
+use crate::world::publish::Dispatch;
 
 /// Characters of a picture in base64, which the bound of a JSON body keeps smaller still.
 const PICTURE_MAX: usize = 14 * 1024 * 1024;

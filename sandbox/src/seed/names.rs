@@ -1,6 +1,6 @@
 //! Discord's names of permissions, privileged intents and channel types, as seed files write them.
 
-use crate::gateway::intents::GRANTS;
+use crate::model::intents::GRANTS;
 
 /// Permissions by name and bit (Discord's documentation, "Permissions").
 const PERMISSIONS: [(&str, u32); 50] = [

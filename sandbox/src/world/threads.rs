@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::gateway::publish::Dispatch;
 use crate::model::guild::channel::PUBLIC_THREAD;
 use crate::model::guild::permissions::{MANAGE_THREADS, VIEW_CHANNEL};
 use crate::model::guild::{Channel, Thread, thread_member_json, with};
@@ -12,6 +11,7 @@ use crate::model::message::{HAS_THREAD, Message, Reference, THREAD_STARTED, THRE
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::posting::Notice;
+use crate::world::publish::Dispatch;
 
 /// Active threads per guild (Discord's limit without the INCREASED_THREAD_LIMIT feature).
 pub(crate) const ACTIVE_MAX: usize = 1000;

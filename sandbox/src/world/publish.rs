@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::content;
-use super::intents::{self, GUILD_MEMBERS, GUILDS, MESSAGE_CONTENT, Row};
-use super::session::Session;
 use crate::model::guild::permissions::VIEW_CHANNEL;
 use crate::model::guild::with;
+use crate::model::intents::{self, GUILD_MEMBERS, GUILDS, MESSAGE_CONTENT, Row};
 use crate::snowflake::Snowflake;
 use crate::world::World;
+use crate::world::content;
+use crate::world::sessions::Session;
 
 /// An event and where it happens.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ fn needed(row: &Row, in_guild: bool, d: &Value, bot: Snowflake) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::session::tests::open;
+    use crate::world::sessions::tests::open;
 
     fn heard(world: &mut World, session: &str) -> Vec<String> {
         let due = world.sessions.due(session, 1, 0);

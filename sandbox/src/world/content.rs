@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::intents::MESSAGE_CONTENT;
+use crate::model::intents::MESSAGE_CONTENT;
 use crate::model::message::Message;
 use crate::snowflake::Snowflake;
 use crate::world::World;

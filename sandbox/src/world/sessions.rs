@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::presence::Presence;
 use crate::snowflake::Snowflake;
+use crate::world::presence::Presence;
 
 /// Events kept for a resume; a client that is further behind must identify anew.
 const REPLAY_MAX: usize = 10_000;
@@ -111,7 +111,7 @@ pub(crate) struct Sessions {
     connections: u64,
     presences: u64,
     /// When all members of a guild were last asked for, in milliseconds.
-    pub(super) asked_ms: HashMap<Snowflake, u64>,
+    pub(crate) asked_ms: HashMap<Snowflake, u64>,
 }
 
 impl Sessions {
@@ -362,12 +362,12 @@ pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::gateway::intents::{GUILD_MESSAGES, GUILDS};
-    use crate::gateway::publish::Dispatch;
+    use crate::model::intents::{GUILD_MESSAGES, GUILDS};
     use crate::world::World;
+    use crate::world::publish::Dispatch;
 
     /// Opens a session held by connection 1.
-    pub(in crate::gateway) fn open(
+    pub(in crate::world) fn open(
         world: &mut World,
         id: &str,
         intents: u64,

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::intents::{GRANTS, GUILD_PRESENCES, GUILDS};
-use super::session::Terms;
 use crate::model::guild::{Channel, Guild, Member, User, thread_member_json, with};
+use crate::model::intents::{GRANTS, GUILD_PRESENCES, GUILDS};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
+use crate::world::sessions::Terms;
 
 impl World {
     /// Sends READY, then the guilds if the session asked for them.
