@@ -11,8 +11,6 @@ use crate::faults::Faults;
 use crate::limits::Limits;
 use crate::model::budget::Budget;
 use crate::model::commands::Commands;
-use crate::model::guild::fresh::Seeds;
-use crate::model::guild::furnish;
 use crate::model::guild::{Channel, DM, Guild, User, permissions};
 use crate::model::interaction::Interactions;
 use crate::model::message::Message;
@@ -25,6 +23,8 @@ use crate::world::sessions::Sessions;
 pub(crate) mod channels;
 mod content;
 pub(crate) mod files;
+pub(crate) mod fresh;
+mod furnish;
 pub(crate) mod keeping;
 pub(crate) mod members;
 pub(crate) mod pins;
@@ -33,11 +33,13 @@ pub(crate) mod presence;
 pub(crate) mod publish;
 pub(crate) mod reactions;
 mod ready;
+mod render;
 pub(crate) mod sessions;
 mod sight;
 pub(crate) mod threads;
 
 use files::Files;
+use fresh::Seeds;
 use keeping::Keeping;
 
 /// Nonces remembered; Discord promises uniqueness for "the past few minutes" only.

@@ -12,8 +12,6 @@ use crate::snowflake::Snowflake;
 
 pub(crate) mod channel;
 pub(crate) mod forum;
-pub(crate) mod fresh;
-pub(crate) mod furnish;
 pub(crate) mod member;
 pub(crate) mod permissions;
 pub(crate) mod thread;

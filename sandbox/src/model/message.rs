@@ -14,7 +14,6 @@ pub(crate) mod draft;
 pub(crate) mod embeds;
 pub(crate) mod emoji;
 pub(crate) mod mentions;
-pub(crate) mod render;
 pub(crate) mod timeline;
 pub(crate) mod weight;
 

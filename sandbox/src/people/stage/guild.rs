@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::ask::{Ask, Bad};
-use crate::model::guild::{DM, Role, fresh};
+use crate::model::guild::{DM, Role};
 use crate::rest::roles::ROLES_MAX;
 use crate::snowflake::Snowflake;
 use crate::world::World;
+use crate::world::fresh;
 
 mod channels;
 mod threads;

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Attachment, EPHEMERAL, Message, Origin, REPLY, Reaction, Reference, SUPPRESS_EMBEDS,
-    THREAD_STARTER, components,
-};
 use crate::model::guild::with;
 use crate::model::interaction::Menu;
+use crate::model::message::{
+    Attachment, EPHEMERAL, HAS_THREAD, Message, Origin, REPLY, Reaction, Reference,
+    SUPPRESS_EMBEDS, THREAD_STARTER, components,
+};
 use crate::snowflake::{Snowflake, rfc3339};
 use crate::world::World;
 
@@ -74,7 +74,7 @@ impl World {
                 );
             }
         }
-        if message.has(super::HAS_THREAD)
+        if message.has(HAS_THREAD)
             && let Some(thread) = self.channels.get(&message.id)
         {
             map.insert("thread".into(), thread.json());

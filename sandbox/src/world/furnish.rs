@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::channel::GUILD_FORUM;
-use super::forum::Forum;
-use super::fresh::{self, Seeds};
-use super::{GUILD_TEXT, Overwrite, Whose};
+use crate::model::guild::channel::GUILD_FORUM;
+use crate::model::guild::forum::Forum;
+use crate::model::guild::{GUILD_TEXT, Overwrite, Whose};
 use crate::seed::{ChannelSeed, ForWhom, GuildSeed, OverwriteSeed, PersonSeed, RoleSeed, Seed};
 use crate::snowflake::Snowflake;
 use crate::world::World;
+use crate::world::fresh::{self, Seeds};
 
 /// Fills an empty world; the bot's own user exists already.
 pub(crate) fn furnish(world: &mut World, seed: &Seed) -> Seeds {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::permissions::EVERYONE;
-use super::{Channel, Guild, Member, Role, User};
+use crate::model::guild::permissions::EVERYONE;
+use crate::model::guild::{Channel, Guild, Member, Role, User};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
