@@ -24,6 +24,7 @@ mod members;
 mod wire;
 
 use identify::{Identify, Refused, Resume, read_presence};
+use members::publish_members;
 pub(crate) use wire::Contexts;
 use wire::{Compressing, Gone, Seat, Wire};
 
@@ -234,7 +235,7 @@ impl Connection {
             Taken::Granted => {}
             Taken::TooSoon => return Ok(None),
             Taken::Exceeded => {
-                world.reset_token();
+                reset_token(&mut world);
                 return Err(Ended::ByUs(close::AUTHENTICATION_FAILED));
             }
         }
@@ -242,7 +243,7 @@ impl Connection {
             self.wire.compress_payloads();
         }
         let session = crate::token::session();
-        let woken = world.begin_session(&session, self.number, terms);
+        let woken = begin_session(&mut world, &session, self.number, terms);
         Ok(Some(Bound {
             session,
             cursor: 0,
@@ -307,7 +308,7 @@ impl Connection {
         };
         let session = bound.session.clone();
         let limited = self.sandbox.options.limits;
-        self.sandbox.world().publish_members(&session, d, limited);
+        publish_members(&mut self.sandbox.world(), &session, d, limited);
         self.deliver().await
     }
 
@@ -366,28 +367,27 @@ impl Connection {
     }
 }
 
-impl World {
-    /// Opens a session for a connection and queues its first events.
-    fn begin_session(&mut self, id: &str, number: u64, terms: Terms) -> watch::Receiver<u64> {
-        let now_ms = self.now_ms();
-        self.traffic.identifies = self.traffic.identifies.saturating_add(1);
-        let woken = self
-            .sessions
-            .open(id.to_owned(), number, terms.clone(), now_ms);
-        self.welcome(id, &terms);
-        self.presence_may_have_changed();
-        self.bump();
-        woken
-    }
+/// Opens a session for a connection and queues its first events.
+fn begin_session(world: &mut World, id: &str, number: u64, terms: Terms) -> watch::Receiver<u64> {
+    let now_ms = world.now_ms();
+    world.traffic.identifies = world.traffic.identifies.saturating_add(1);
+    let woken = world
+        .sessions
+        .open(id.to_owned(), number, terms.clone(), now_ms);
+    world.welcome(id, &terms);
+    world.presence_may_have_changed();
+    world.bump();
+    woken
+}
 
-    /// What Discord does to a bot that identified too often: its sessions end, and its token is worth nothing.
-    fn reset_token(&mut self) {
-        self.application.token = crate::token::bot(self.application.id);
-        self.sessions
-            .control(&Control::Close(close::AUTHENTICATION_FAILED));
-        self.sessions.forget_all();
-        self.structure_changed();
-    }
+/// What Discord does to a bot that identified too often: its sessions end, and its token is worth nothing.
+fn reset_token(world: &mut World) {
+    world.application.token = crate::token::bot(world.application.id);
+    world
+        .sessions
+        .control(&Control::Close(close::AUTHENTICATION_FAILED));
+    world.sessions.forget_all();
+    world.structure_changed();
 }
 
 /// Waits until the session has something to say; forever without one.

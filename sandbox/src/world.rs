@@ -213,6 +213,11 @@ impl World {
         self.version
     }
 
+    /// The bot's user.
+    pub(crate) fn bot_user(&self) -> Option<&User> {
+        self.users.get(&self.application.id)
+    }
+
     /// Notes that what is seen in a channel has changed.
     pub(crate) fn touch(&mut self, channel: Snowflake) {
         let version = self.bump();

@@ -3,6 +3,8 @@
 //! A request that Discord would not answer gets no answer here either: without the intent for what is asked for, or for
 //! a guild that the bot is not in.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use crate::field::as_id;
@@ -59,120 +61,118 @@ impl Wanted {
     }
 }
 
-impl World {
-    /// Answers a request for guild members. `limited`: all members of a guild are not to be had again too soon.
-    pub(crate) fn publish_members(&mut self, session: &str, d: &Value, limited: bool) {
-        let Some(wanted) = Wanted::read(d) else {
-            return;
-        };
-        let bot = self.application.id;
-        let id = d.get("guild_id").and_then(as_id);
-        let guild = id.and_then(|id| self.guilds.get(&id));
-        let Some(guild) = guild.filter(|guild| guild.members.contains_key(&bot)) else {
-            return;
-        };
-        let guild = guild.id;
-        let Some(asking) = self.sessions.find(session) else {
-            return;
-        };
-        let presences = d.get("presences").and_then(Value::as_bool) == Some(true);
-        if (wanted == Wanted::Everyone && !asking.has(GUILD_MEMBERS))
-            || (presences && !asking.has(GUILD_PRESENCES))
-        {
-            return;
-        }
-        let nonce = d.get("nonce").and_then(Value::as_str);
-        let nonce = nonce.filter(|nonce| nonce.len() <= NONCE_MAX);
-        if limited && wanted == Wanted::Everyone && self.asked_too_soon(session, guild, nonce) {
-            return;
-        }
-        for chunk in self.chunks(guild, &wanted, presences, nonce) {
-            self.publish_to(session, "GUILD_MEMBERS_CHUNK", &chunk);
-        }
+/// Answers a request for guild members. `limited`: all members of a guild are not to be had again too soon.
+pub(crate) fn publish_members(world: &mut World, session: &str, d: &Value, limited: bool) {
+    let Some(wanted) = Wanted::read(d) else {
+        return;
+    };
+    let bot = world.application.id;
+    let id = d.get("guild_id").and_then(as_id);
+    let guild = id.and_then(|id| world.guilds.get(&id));
+    let Some(guild) = guild.filter(|guild| guild.members.contains_key(&bot)) else {
+        return;
+    };
+    let guild = guild.id;
+    let Some(asking) = world.sessions.find(session) else {
+        return;
+    };
+    let presences = d.get("presences").and_then(Value::as_bool) == Some(true);
+    if (wanted == Wanted::Everyone && !asking.has(GUILD_MEMBERS))
+        || (presences && !asking.has(GUILD_PRESENCES))
+    {
+        return;
     }
+    let nonce = d.get("nonce").and_then(Value::as_str);
+    let nonce = nonce.filter(|nonce| nonce.len() <= NONCE_MAX);
+    if limited && wanted == Wanted::Everyone && asked_too_soon(world, session, guild, nonce) {
+        return;
+    }
+    for chunk in chunks(world, guild, &wanted, presences, nonce) {
+        world.publish_to(session, "GUILD_MEMBERS_CHUNK", &chunk);
+    }
+}
 
-    fn asked_too_soon(&mut self, session: &str, guild: Snowflake, nonce: Option<&str>) -> bool {
-        let now_ms = self.now_ms();
-        let asked = self.sessions.asked_ms.get(&guild);
-        let since = asked.map_or(WHOLE_EVERY_MS, |asked| now_ms.saturating_sub(*asked));
-        let Some(left_ms) = WHOLE_EVERY_MS.checked_sub(since).filter(|left| *left > 0) else {
-            self.sessions.asked_ms.insert(guild, now_ms);
-            return false;
-        };
-        let retry_after = std::time::Duration::from_millis(left_ms).as_secs_f64();
-        let mut meta = json!({"guild_id": guild});
-        if let Some(nonce) = nonce {
-            meta = with(meta, "nonce", json!(nonce));
+fn asked_too_soon(world: &mut World, session: &str, guild: Snowflake, nonce: Option<&str>) -> bool {
+    let now_ms = world.now_ms();
+    let asked = world.sessions.asked_ms.get(&guild);
+    let since = asked.map_or(WHOLE_EVERY_MS, |asked| now_ms.saturating_sub(*asked));
+    let Some(left_ms) = WHOLE_EVERY_MS.checked_sub(since).filter(|left| *left > 0) else {
+        world.sessions.asked_ms.insert(guild, now_ms);
+        return false;
+    };
+    let retry_after = std::time::Duration::from_millis(left_ms).as_secs_f64();
+    let mut meta = json!({"guild_id": guild});
+    if let Some(nonce) = nonce {
+        meta = with(meta, "nonce", json!(nonce));
+    }
+    let d = json!({"opcode": 8, "retry_after": retry_after, "meta": meta});
+    world.publish_to(session, "RATE_LIMITED", &d);
+    true
+}
+
+fn chunks(
+    world: &World,
+    guild: Snowflake,
+    wanted: &Wanted,
+    presences: bool,
+    nonce: Option<&str>,
+) -> Vec<Value> {
+    let Some(guild) = world.guilds.get(&guild) else {
+        return Vec::new();
+    };
+    let (found, not_found) = found(&world.users, guild, wanted);
+    // An answer without members is one chunk as well.
+    let parts: Vec<&[(&Member, &User)]> = match found.is_empty() {
+        true => vec![&[]],
+        false => found.chunks(CHUNK).collect(),
+    };
+    let count = parts.len();
+    let chunk = |(index, part): (usize, &[(&Member, &User)])| {
+        let members = part.iter().map(|(member, user)| member.json_with(user));
+        let mut chunk = json!({
+            "guild_id": guild.id, "members": members.collect::<Vec<_>>(),
+            "chunk_index": index, "chunk_count": count,
+        });
+        if presences {
+            let list = part.iter().map(|(_, user)| world.presence_of(user));
+            chunk = with(chunk, "presences", list.collect());
         }
-        let d = json!({"opcode": 8, "retry_after": retry_after, "meta": meta});
-        self.publish_to(session, "RATE_LIMITED", &d);
-        true
-    }
+        if !not_found.is_empty() {
+            chunk = with(chunk, "not_found", json!(not_found));
+        }
+        match nonce {
+            Some(nonce) => with(chunk, "nonce", json!(nonce)),
+            None => chunk,
+        }
+    };
+    parts.into_iter().enumerate().map(chunk).collect()
+}
 
-    fn chunks(
-        &self,
-        guild: Snowflake,
-        wanted: &Wanted,
-        presences: bool,
-        nonce: Option<&str>,
-    ) -> Vec<Value> {
-        let Some(guild) = self.guilds.get(&guild) else {
-            return Vec::new();
-        };
-        let (found, not_found) = self.found(guild, wanted);
-        // An answer without members is one chunk as well.
-        let parts: Vec<&[(&Member, &User)]> = match found.is_empty() {
-            true => vec![&[]],
-            false => found.chunks(CHUNK).collect(),
-        };
-        let count = parts.len();
-        let chunk = |(index, part): (usize, &[(&Member, &User)])| {
-            let members = part.iter().map(|(member, user)| member.json_with(user));
-            let mut chunk = json!({
-                "guild_id": guild.id, "members": members.collect::<Vec<_>>(),
-                "chunk_index": index, "chunk_count": count,
-            });
-            if presences {
-                let list = part.iter().map(|(_, user)| self.presence_of(user));
-                chunk = with(chunk, "presences", list.collect());
-            }
-            if !not_found.is_empty() {
-                chunk = with(chunk, "not_found", json!(not_found));
-            }
-            match nonce {
-                Some(nonce) => with(chunk, "nonce", json!(nonce)),
-                None => chunk,
-            }
-        };
-        parts.into_iter().enumerate().map(chunk).collect()
-    }
-
-    fn found<'a>(
-        &'a self,
-        guild: &'a Guild,
-        wanted: &Wanted,
-    ) -> (Vec<(&'a Member, &'a User)>, Vec<String>) {
-        let pair = |id: &Snowflake| Some((guild.members.get(id)?, self.users.get(id)?));
-        let all = || guild.members.keys().filter_map(pair);
-        match wanted {
-            Wanted::Everyone => (all().collect(), Vec::new()),
-            Wanted::Prefix { prefix, limit } => {
-                let named = |(_, user): &(&Member, &User)| {
-                    user.username.to_lowercase().starts_with(prefix.as_str())
-                };
-                (all().filter(named).take(*limit).collect(), Vec::new())
-            }
-            Wanted::Ids(ids) => {
-                let mut found = Vec::new();
-                let mut not_found = Vec::new();
-                for id in ids {
-                    match id.parse().ok().and_then(|id: Snowflake| pair(&id)) {
-                        Some(member) => found.push(member),
-                        None => not_found.push(id.clone()),
-                    }
+fn found<'a>(
+    users: &'a HashMap<Snowflake, User>,
+    guild: &'a Guild,
+    wanted: &Wanted,
+) -> (Vec<(&'a Member, &'a User)>, Vec<String>) {
+    let pair = |id: &Snowflake| Some((guild.members.get(id)?, users.get(id)?));
+    let all = || guild.members.keys().filter_map(pair);
+    match wanted {
+        Wanted::Everyone => (all().collect(), Vec::new()),
+        Wanted::Prefix { prefix, limit } => {
+            let named = |(_, user): &(&Member, &User)| {
+                user.username.to_lowercase().starts_with(prefix.as_str())
+            };
+            (all().filter(named).take(*limit).collect(), Vec::new())
+        }
+        Wanted::Ids(ids) => {
+            let mut found = Vec::new();
+            let mut not_found = Vec::new();
+            for id in ids {
+                match id.parse().ok().and_then(|id: Snowflake| pair(&id)) {
+                    Some(member) => found.push(member),
+                    None => not_found.push(id.clone()),
                 }
-                (found, not_found)
             }
+            (found, not_found)
         }
     }
 }

@@ -19,7 +19,7 @@ const URL_MAX: usize = 2048;
 /// `GET /applications/@me`, `GET /applications/{application_id}` and `GET /oauth2/applications/@me`
 pub(crate) fn read(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     own(world, call)?;
-    Ok(Reply::ok(world.application_json()))
+    Ok(Reply::ok(application_json(world)))
 }
 
 /// `PATCH /applications/@me` and `PATCH /applications/{application_id}`
@@ -44,7 +44,7 @@ pub(crate) fn change(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
     application.description =
         description.unwrap_or_else(|| std::mem::take(&mut application.description));
     application.tags = tags.unwrap_or_else(|| std::mem::take(&mut application.tags));
-    Ok(Reply::ok(world.application_json()))
+    Ok(Reply::ok(application_json(world)))
 }
 
 fn read_tags(body: Fields<'_>, form: &mut Form) -> Option<Vec<String>> {
@@ -87,29 +87,27 @@ pub(crate) fn no_emojis(world: &mut World, call: &Call) -> Result<Reply, ApiErro
     Ok(Reply::ok(json!({"items": []})))
 }
 
-impl World {
-    /// Discord's application object, as its own bot gets it.
-    fn application_json(&self) -> Value {
-        let owner = self.users.get(&self.seeds.owner).map(User::json);
-        let (application, flags) = (&self.application, self.application_flags());
-        let (bot, users) = (application.id, self.users.get(&application.id));
-        let joined = self.guilds.values();
-        let joined = joined.filter(|guild| guild.members.contains_key(&bot));
-        let json = json!({
-            "id": bot, "name": application.name, "icon": null, "description": application.description,
-            "summary": "", "type": null, "bot_public": false, "bot_require_code_grant": false,
-            "verify_key": "0".repeat(64), "flags": flags, "flags_new": flags.to_string(), "redirect_uris": [],
-            "interactions_endpoint_url": null, "role_connections_verification_url": null, "owner": owner,
-            "bot": users.map(User::json), "approximate_guild_count": joined.count(),
-            "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,
-            "explicit_content_filter": 0, "team": null, "eligible_oauth2_scopes": [], "rpc_origins": [],
-            "integration_types_config": {"0": {}}, "hook": true, "is_monetized": false, "is_verified": false,
-            "is_discoverable": false, "storefront_available": false,
-        });
-        if application.tags.is_empty() {
-            json
-        } else {
-            with(json, "tags", json!(application.tags))
-        }
+/// Discord's application object, as its own bot gets it.
+fn application_json(world: &World) -> Value {
+    let owner = world.users.get(&world.seeds.owner).map(User::json);
+    let (application, flags) = (&world.application, world.application_flags());
+    let (bot, users) = (application.id, world.users.get(&application.id));
+    let joined = world.guilds.values();
+    let joined = joined.filter(|guild| guild.members.contains_key(&bot));
+    let json = json!({
+        "id": bot, "name": application.name, "icon": null, "description": application.description,
+        "summary": "", "type": null, "bot_public": false, "bot_require_code_grant": false,
+        "verify_key": "0".repeat(64), "flags": flags, "flags_new": flags.to_string(), "redirect_uris": [],
+        "interactions_endpoint_url": null, "role_connections_verification_url": null, "owner": owner,
+        "bot": users.map(User::json), "approximate_guild_count": joined.count(),
+        "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,
+        "explicit_content_filter": 0, "team": null, "eligible_oauth2_scopes": [], "rpc_origins": [],
+        "integration_types_config": {"0": {}}, "hook": true, "is_monetized": false, "is_verified": false,
+        "is_discoverable": false, "storefront_available": false,
+    });
+    if application.tags.is_empty() {
+        json
+    } else {
+        with(json, "tags", json!(application.tags))
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Reply};
 use crate::error::{ApiError, Form, INVALID_RECIPIENT, NO_MESSAGES_TO_USER, UNKNOWN_USER};
 use crate::field::Fields;
-use crate::model::guild::{User, with};
+use crate::model::guild::User;
 use crate::world::World;
 use crate::world::publish::Dispatch;
 
@@ -109,28 +109,4 @@ pub(crate) fn no_stickers(_world: &mut World, _call: &Call) -> Result<Reply, Api
 /// Routes that some clients insist on before they are ready.
 pub(crate) fn empty_list(_world: &mut World, _call: &Call) -> Result<Reply, ApiError> {
     Ok(Reply::ok(json!([])))
-}
-
-impl World {
-    /// Where the gateway is; no query, and no slash at the end.
-    pub(crate) fn gateway_url(&self) -> String {
-        format!("ws://{}/gateway", self.address)
-    }
-
-    /// The bot's user.
-    pub(crate) fn bot_user(&self) -> Option<&User> {
-        self.users.get(&self.application.id)
-    }
-
-    /// READY's guild list: what the bot is in, to be filled by GUILD_CREATE.
-    pub(crate) fn unavailable_guilds(&self, shard: u64, count: u64) -> Vec<Value> {
-        let bot = self.application.id;
-        let ours = self
-            .guilds
-            .values()
-            .filter(|guild| guild.members.contains_key(&bot));
-        ours.filter(|guild| guild.id.shard(count) == shard)
-            .map(|guild| with(json!({"id": guild.id}), "unavailable", json!(true)))
-            .collect()
-    }
 }

@@ -51,6 +51,23 @@ impl World {
         }
     }
 
+    /// Where the gateway is; no query, and no slash at the end.
+    pub(crate) fn gateway_url(&self) -> String {
+        format!("ws://{}/gateway", self.address)
+    }
+
+    /// READY's guild list: what the bot is in, to be filled by GUILD_CREATE.
+    pub(crate) fn unavailable_guilds(&self, shard: u64, count: u64) -> Vec<Value> {
+        let bot = self.application.id;
+        let ours = self
+            .guilds
+            .values()
+            .filter(|guild| guild.members.contains_key(&bot));
+        ours.filter(|guild| guild.id.shard(count) == shard)
+            .map(|guild| with(json!({"id": guild.id}), "unavailable", json!(true)))
+            .collect()
+    }
+
     /// The application's flags: which privileged intents it was granted.
     pub(crate) fn application_flags(&self) -> u64 {
         let granted = self.application.privileged_intents;
