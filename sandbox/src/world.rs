@@ -25,6 +25,7 @@ mod content;
 pub(crate) mod files;
 pub(crate) mod fresh;
 mod furnish;
+pub(crate) mod interactions;
 pub(crate) mod keeping;
 pub(crate) mod members;
 pub(crate) mod pins;

@@ -5,13 +5,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::model::guild::{Channel, Guild, with};
-use crate::model::message::{Message, weight};
+use crate::model::message::weight;
 use crate::snowflake::Snowflake;
-use crate::world::World;
-use crate::world::publish::Dispatch;
 
 pub(crate) mod modal;
 
@@ -19,8 +16,6 @@ pub(crate) mod modal;
 pub(crate) const FIRST_ANSWER_MS: u64 = 3000;
 /// Life of the token.
 pub(crate) const TOKEN_MS: u64 = 15 * 60 * 1000;
-/// Bytes of a file in an answer, as told to the bot.
-const ATTACHMENT_BYTES: usize = crate::model::message::draft::FILE_BYTES_MAX;
 /// Interactions remembered; far more than can be alive within 15 minutes of a person's work.
 const REMEMBERED_MAX: usize = 50_000;
 /// Bytes of the modals and choices among their answers; beyond it the oldest interactions are forgotten.
@@ -93,7 +88,7 @@ pub(crate) struct Interaction {
     /// A script has let its time run out.
     pub(crate) expired: bool,
     /// Its person was shown that no answer came.
-    silence_shown: bool,
+    pub(crate) silence_shown: bool,
 }
 
 impl Interaction {
@@ -158,7 +153,8 @@ impl Interactions {
             .min()
     }
 
-    fn insert(&mut self, interaction: Interaction) {
+    /// Remembers a new one.
+    pub(crate) fn insert(&mut self, interaction: Interaction) {
         self.by_token
             .insert(interaction.token.clone(), interaction.id);
         self.oldest_first.push_back(interaction.id);
@@ -199,159 +195,36 @@ pub(crate) struct Menu {
     pub(crate) target: Snowflake,
 }
 
-/// What someone does.
-#[derive(Debug)]
-pub(crate) struct Start {
-    pub(crate) kind: Kind,
-    pub(crate) user: Snowflake,
-    pub(crate) channel: Snowflake,
-    pub(crate) label: String,
-    pub(crate) data: Value,
-    pub(crate) source: Option<Snowflake>,
-    /// Of a modal that was filled in: the interaction that it was the answer to.
-    pub(crate) opener: Option<Snowflake>,
-    /// Of a context menu: which one, and on what.
-    pub(crate) menu: Option<Menu>,
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-impl World {
-    /// Makes an interaction and sends it to the bot. The channel and the user must exist.
-    pub(crate) fn start_interaction(&mut self, start: Start) -> Snowflake {
-        let id = self.next_id();
-        let interaction = Interaction {
+    use super::*;
+    use crate::snowflake::Mint;
+
+    fn started(mint: &mut Mint) -> Interaction {
+        let id = mint.next(1_700_000_000_000);
+        Interaction {
             id,
-            token: crate::token::interaction(),
-            kind: start.kind,
-            user: start.user,
-            channel: start.channel,
-            created_ms: self.now_ms(),
-            label: start.label,
-            source: start.source,
-            opener: start.opener,
-            menu: start.menu,
+            token: id.to_string(),
+            kind: Kind::Command,
+            user: id,
+            channel: id,
+            created_ms: 1_700_000_000_000,
+            label: "form".to_owned(),
+            source: None,
+            opener: None,
+            menu: None,
             answer: None,
             modal_done: false,
             expired: false,
             silence_shown: false,
-        };
-        if let Some(d) = self.interaction_event(&interaction, start.data) {
-            let guild = self
-                .channels
-                .get(&start.channel)
-                .and_then(|channel| channel.guild);
-            // No channel here: an interaction reaches the bot even where it sees nothing.
-            self.publish(Dispatch {
-                name: "INTERACTION_CREATE",
-                channel: None,
-                guild,
-                d,
-            });
         }
-        self.interactions.insert(interaction);
-        self.touch(start.channel);
-        self.clocks_changed();
-        id
-    }
-
-    /// Shows people in whose channels the bot has stayed silent for too long.
-    pub(crate) fn notice_silence(&mut self) {
-        let now_ms = self.now_ms();
-        let recent = |i: &&Interaction| now_ms.saturating_sub(i.created_ms) <= 2 * TOKEN_MS;
-        let silent = |i: &&Interaction| i.went_unanswered(now_ms) && !i.silence_shown;
-        let found = self
-            .interactions
-            .newest_first()
-            .take_while(recent)
-            .filter(silent);
-        let found: Vec<_> = found.map(|i| (i.id, i.channel)).collect();
-        for (id, channel) in found {
-            if let Some(interaction) = self.interactions.find_mut(id) {
-                interaction.silence_shown = true;
-            }
-            self.touch(channel);
-        }
-    }
-
-    fn interaction_event(&self, interaction: &Interaction, data: Value) -> Option<Value> {
-        let channel = self.channels.get(&interaction.channel)?;
-        let user = self.users.get(&interaction.user)?;
-        let guild = channel.guild.and_then(|id| self.guilds.get(&id));
-        let owner = guild.map_or_else(|| "0".to_owned(), |guild| guild.id.to_string());
-        let mut d = json!({
-            "id": interaction.id, "application_id": self.application.id, "type": interaction.kind.number(),
-            "token": interaction.token, "version": 1, "data": data,
-            "channel": self.channel_json(channel, interaction.user), "channel_id": channel.id,
-            "app_permissions": self.permissions(self.application.id, channel).to_string(),
-            "locale": "en-US", "entitlements": [], "entitlement_sku_ids": [],
-            "authorizing_integration_owners": {"0": owner},
-            "context": if guild.is_some() { 0 } else { 1 }, "attachment_size_limit": ATTACHMENT_BYTES,
-        });
-        match guild {
-            Some(guild) => {
-                let member = guild.members.get(&user.id).map(|member| {
-                    let bits = self.permissions(user.id, channel).to_string();
-                    with(member.json_with(user), "permissions", json!(bits))
-                });
-                d = with(d, "member", member.unwrap_or(Value::Null));
-                d = with(d, "guild_id", json!(guild.id));
-                d = with(d, "guild_locale", json!("en-US"));
-                d = with(d, "guild", partial_guild(guild));
-            }
-            None => d = with(d, "user", user.json()),
-        }
-        let source = interaction
-            .source
-            .and_then(|id| self.message_anywhere(channel, id));
-        Some(match source {
-            Some(message) => with(d, "message", self.message_json(message)),
-            None => d,
-        })
-    }
-
-    /// A channel as an interaction shows it to the bot, with the person's permissions in it.
-    pub(crate) fn channel_json(&self, channel: &Channel, viewer: Snowflake) -> Value {
-        let mut json = channel.json();
-        if let Some(recipient) = channel.recipient.and_then(|id| self.users.get(&id)) {
-            json = with(json, "recipients", json!([recipient.json()]));
-        }
-        with(
-            json,
-            "permissions",
-            json!(self.permissions(viewer, channel).to_string()),
-        )
-    }
-
-    fn message_anywhere<'a>(&'a self, channel: &'a Channel, id: Snowflake) -> Option<&'a Message> {
-        channel.messages.get(&id)
-    }
-}
-
-fn partial_guild(guild: &Guild) -> Value {
-    json!({"id": guild.id, "features": [], "locale": "en-US"})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn started(world: &mut World) -> Snowflake {
-        world.start_interaction(Start {
-            kind: Kind::Command,
-            user: world.seeds.operator,
-            channel: world.seeds.general,
-            label: "form".to_owned(),
-            data: json!({}),
-            source: None,
-            opener: None,
-            menu: None,
-        })
     }
 
     #[test]
     fn three_seconds_for_the_answer_and_a_quarter_of_an_hour_for_the_token() {
-        let mut world = World::for_tests();
-        let id = started(&mut world);
-        let interaction = world.interactions.find(id).unwrap();
+        let interaction = started(&mut Mint::default());
         let at = |ms: u64| interaction.created_ms + ms;
         assert!(interaction.is_fresh(at(2_999)) && !interaction.is_fresh(at(3_000)));
         assert!(!interaction.went_unanswered(at(2_999)) && interaction.went_unanswered(at(3_000)));
@@ -360,20 +233,27 @@ mod tests {
 
     #[test]
     fn modals_share_a_bound_of_bytes() {
-        let mut world = World::for_tests();
+        let (mut mint, mut interactions) = (Mint::default(), Interactions::default());
         let mut ids = Vec::new();
         for _ in 0..70 {
-            let id = started(&mut world);
+            let interaction = started(&mut mint);
+            let (id, token) = (interaction.id, interaction.token.clone());
+            interactions.insert(interaction);
             let modal = Answer::Modal(json!({"title": "x".repeat(1024 * 1024)}));
-            world.interactions.answered(id, modal);
-            ids.push(id);
+            interactions.answered(id, modal);
+            ids.push((id, token));
         }
-        let kept = ids
-            .iter()
-            .filter(|id| world.interactions.find(**id).is_some());
-        let kept: Vec<_> = kept.collect();
-        assert_eq!(kept.len(), 63, "64 MiB, and each is a little more than one");
-        assert_eq!(kept.last().copied(), ids.last(), "the newest stay");
-        assert!(world.interactions.bytes <= ANSWERS_BYTES_MAX);
+        let (forgotten, kept) = ids.split_at(7);
+        let known = |(id, token): &(Snowflake, String)| {
+            let by_token = interactions.with_token(token).map(|found| found.id);
+            assert_eq!(by_token, interactions.find(*id).map(|found| found.id));
+            by_token.is_some()
+        };
+        assert!(
+            kept.iter().all(known),
+            "63 of 64 MiB, and each is a little more than one"
+        );
+        assert!(!forgotten.iter().any(known), "the oldest go");
+        assert!(interactions.bytes <= ANSWERS_BYTES_MAX);
     }
 }

@@ -10,8 +10,9 @@ use crate::model::guild::with;
 use crate::model::interaction::modal::{
     CHECKBOX, CHECKBOX_GROUP, FILE_UPLOAD, RADIO_GROUP, TEXT_INPUT,
 };
-use crate::model::interaction::{Answer, Kind, Start};
+use crate::model::interaction::{Answer, Kind};
 use crate::world::World;
+use crate::world::interactions::Start;
 
 /// Characters that a text input takes when it names no bound.
 const TEXT_MAX: u64 = 4000;

@@ -6,10 +6,11 @@ use super::act::Place;
 use super::ask::{Ask, Bad};
 use super::command::Resolved;
 use crate::model::guild::with;
-use crate::model::interaction::{Kind, Start};
+use crate::model::interaction::Kind;
 use crate::model::message::components::{BUTTON, CHANNEL_SELECT, STRING_SELECT, find};
 use crate::snowflake::Snowflake;
 use crate::world::World;
+use crate::world::interactions::Start;
 
 const USER_SELECT: u64 = 5;
 const ROLE_SELECT: u64 = 6;

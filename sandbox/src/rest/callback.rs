@@ -276,22 +276,3 @@ fn response(world: &World, interaction: &Interaction, kind: u64, accepted: &Answ
         json!({"interaction": told})
     }
 }
-
-impl World {
-    /// Closes the modals that stand open for someone.
-    pub(crate) fn close_modals_of(&mut self, user: Snowflake) {
-        if let Some(id) = self.open_modal(user).map(|interaction| interaction.id)
-            && let Some(interaction) = self.interactions.find_mut(id)
-        {
-            interaction.modal_done = true;
-        }
-    }
-
-    /// The interaction whose modal stands open for someone: the newest.
-    pub(crate) fn open_modal(&self, user: Snowflake) -> Option<&Interaction> {
-        let open = |i: &&Interaction| {
-            i.user == user && !i.modal_done && matches!(i.answer, Some(Answer::Modal(_)))
-        };
-        self.interactions.newest_first().take(1000).find(open)
-    }
-}
