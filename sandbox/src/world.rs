@@ -21,6 +21,7 @@ use crate::world::presence::Presence;
 use crate::world::sessions::Sessions;
 
 pub(crate) mod channels;
+mod commands;
 mod content;
 pub(crate) mod files;
 pub(crate) mod fresh;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde_json::Value;
 
-use crate::model::message::weight;
+use crate::model::message::{Menu, weight};
 use crate::snowflake::Snowflake;
 
 pub(crate) mod modal;
@@ -185,14 +185,6 @@ impl Interactions {
             self.bytes = self.bytes.saturating_sub(bytes);
         }
     }
-}
-
-/// A context menu's command and what it was used on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Menu {
-    /// Discord's command type: 2 for people, 3 for messages.
-    pub(crate) kind: u64,
-    pub(crate) target: Snowflake,
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::model::interaction::Menu;
 use crate::snowflake::Snowflake;
 
 pub(crate) mod components;
@@ -66,6 +65,14 @@ pub(crate) struct Reference {
 pub(crate) struct Reaction {
     pub(crate) emoji: Emoji,
     pub(crate) users: Vec<Snowflake>,
+}
+
+/// A context menu's command and what it was used on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Menu {
+    /// Discord's command type: 2 for people, 3 for messages.
+    pub(crate) kind: u64,
+    pub(crate) target: Snowflake,
 }
 
 /// The interaction that a message answers.

@@ -13,11 +13,11 @@ use crate::model::guild::permissions::{
     SEND_MESSAGES, VIEW_CHANNEL,
 };
 use crate::model::guild::{Channel, with};
-use crate::model::interaction::{Answer, Kind, Menu};
+use crate::model::interaction::{Answer, Kind};
 use crate::model::message::draft::{Planned, Settled};
 use crate::model::message::emoji::Emoji;
 use crate::model::message::mentions::Allowed;
-use crate::model::message::{REGULAR, REPLY, Reference};
+use crate::model::message::{Menu, REGULAR, REPLY, Reference};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::interactions::Start;

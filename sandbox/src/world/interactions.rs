@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::guild::{Channel, Guild, with};
-use crate::model::interaction::{Answer, Interaction, Kind, Menu, TOKEN_MS};
-use crate::model::message::{Message, draft};
+use crate::model::interaction::{Answer, Interaction, Kind, TOKEN_MS};
+use crate::model::message::{Menu, Message, draft};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::publish::Dispatch;

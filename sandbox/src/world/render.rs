@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::model::guild::with;
-use crate::model::interaction::Menu;
 use crate::model::message::{
-    Attachment, EPHEMERAL, HAS_THREAD, Message, Origin, REPLY, Reaction, Reference,
+    Attachment, EPHEMERAL, HAS_THREAD, Menu, Message, Origin, REPLY, Reaction, Reference,
     SUPPRESS_EMBEDS, THREAD_STARTER, components,
 };
 use crate::snowflake::{Snowflake, rfc3339};

@@ -9,10 +9,9 @@ use serde_json::{Value, json};
 
 use super::{Command, DIRECT, IN_GUILD};
 use crate::field::as_bits;
+use crate::model::guild::Member;
 use crate::model::guild::permissions::{ADMINISTRATOR, USE_APPLICATION_COMMANDS};
-use crate::model::guild::{Channel, Member};
 use crate::snowflake::Snowflake;
-use crate::world::World;
 
 /// Overrides of one command in one guild.
 pub(crate) const OVERRIDES_MAX: usize = 100;
@@ -56,7 +55,8 @@ pub(crate) struct Override {
 }
 
 impl Override {
-    fn json(&self) -> Value {
+    /// Discord's object for it.
+    pub(crate) fn json(&self) -> Value {
         json!({"id": self.id, "type": self.whom.number(), "permission": self.allow})
     }
 }
@@ -114,47 +114,65 @@ pub(crate) enum NotOffered {
     PersonOverride,
 }
 
-impl World {
-    /// Whether Discord's clients would let someone use a command in a channel.
-    pub(crate) fn check_use(
-        &self,
-        command: &Command,
-        user: Snowflake,
-        channel: &Channel,
-    ) -> Result<(), NotOffered> {
-        let guild = channel.guild.and_then(|id| self.guilds.get(&id));
-        let here = guild.map_or(DIRECT, |_| IN_GUILD);
+/// Someone in a channel of a guild who wants to use a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking<'a> {
+    pub(crate) user: Snowflake,
+    pub(crate) member: &'a Member,
+    pub(crate) guild: Snowflake,
+    /// The channel whose settings rule here: of a thread its parent.
+    pub(crate) ruling: Snowflake,
+    /// Their permissions in the channel.
+    pub(crate) bits: u64,
+}
+
+impl Command {
+    /// Refuses a command in a kind of place that it was not registered for.
+    pub(crate) fn check_context(&self, in_guild: bool) -> Result<(), NotOffered> {
+        let here = if in_guild { IN_GUILD } else { DIRECT };
         // A guild's own command has no contexts: it exists nowhere else.
-        let contexts = command.contexts().filter(|_| command.scope.is_none());
+        let contexts = self.contexts().filter(|_| self.scope.is_none());
         if contexts.is_some_and(|list| !list.contains(&here)) {
             return Err(NotOffered::Context);
         }
-        let Some((guild, member)) = guild.and_then(|g| Some((g, g.members.get(&user)?))) else {
-            return Ok(());
-        };
-        let restricted = command.body.get("nsfw") == Some(&Value::Bool(true));
-        if restricted && !self.is_age_restricted(channel) {
-            return Err(NotOffered::AgeRestricted);
-        }
-        let bits = self.permissions(user, channel);
+        Ok(())
+    }
+
+    /// Whether it is for age-restricted channels only.
+    pub(crate) fn is_age_restricted(&self) -> bool {
+        self.body.get("nsfw") == Some(&Value::Bool(true))
+    }
+}
+
+impl Overrides {
+    /// Whether permissions and overrides let someone use a command of this application.
+    pub(crate) fn check(
+        &self,
+        command: &Command,
+        application: Snowflake,
+        asking: Asking<'_>,
+    ) -> Result<(), NotOffered> {
+        let Asking {
+            user,
+            member,
+            guild,
+            ruling,
+            bits,
+        } = asking;
         if bits & ADMINISTRATOR != 0 {
             return Ok(());
         }
         if bits & USE_APPLICATION_COMMANDS == 0 {
             return Err(NotOffered::NoCommands);
         }
-        let overrides = &self.commands.overrides;
-        let lists = [
-            overrides.of(guild.id, command.id),
-            overrides.of(guild.id, self.application.id),
-        ];
+        let lists = [self.of(guild, command.id), self.of(guild, application)];
         let in_channel = lists
             .iter()
-            .find_map(|list| of_channel(list, channel.ruling(), guild.id));
+            .find_map(|list| of_channel(list, ruling, guild));
         if in_channel == Some(false) {
             return Err(NotOffered::ChannelOverride);
         }
-        let person = |list: &[Override]| of_person(list, user, member, guild.id);
+        let person = |list: &[Override]| of_person(list, user, member, guild);
         let [own, whole] = lists;
         match (person(own), person(whole)) {
             // What is said of the command itself goes before everything else.
@@ -162,18 +180,6 @@ impl World {
             (Some(false), _) | (None, Some(false)) => Err(NotOffered::PersonOverride),
             (None, Some(true) | None) => check_default(command, bits),
         }
-    }
-
-    fn is_age_restricted(&self, channel: &Channel) -> bool {
-        let ruling = self.channels.get(&channel.ruling());
-        ruling.is_some_and(|found| found.json().get("nsfw") == Some(&Value::Bool(true)))
-    }
-
-    /// Discord's object for the overrides of a command or of the application.
-    pub(crate) fn overrides_json(&self, guild: Snowflake, target: Snowflake) -> Value {
-        let list = self.commands.overrides.of(guild, target);
-        let permissions: Vec<_> = list.iter().map(Override::json).collect();
-        json!({"id": target, "application_id": self.application.id, "guild_id": guild, "permissions": permissions})
     }
 }
 
