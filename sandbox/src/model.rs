@@ -6,3 +6,4 @@ pub(crate) mod guild;
 pub(crate) mod intents;
 pub(crate) mod interaction;
 pub(crate) mod message;
+pub(crate) mod presence;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::close;
 use crate::model::intents;
-use crate::world::presence::Presence;
+use crate::model::presence::Presence;
 use crate::world::sessions::Terms;
 
 /// The bounds of `large_threshold`, and what it is when nothing is said.

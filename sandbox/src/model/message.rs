@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::snowflake::Snowflake;
 
 pub(crate) mod components;
+pub(crate) mod content;
 pub(crate) mod draft;
 pub(crate) mod embeds;
 pub(crate) mod emoji;
@@ -209,5 +210,44 @@ impl Message {
             mentions: std::mem::replace(&mut self.mentions, Mentions::none()),
         });
         self.edits = self.edits.saturating_add(1);
+    }
+}
+
+impl Attachment {
+    /// Discord's attachment object.
+    pub(crate) fn json(&self) -> Value {
+        let mut json = json!({
+            "id": self.id, "filename": self.filename, "size": self.size, "url": self.url,
+            "proxy_url": self.url, "content_type": self.content_type,
+        });
+        if let Some(description) = &self.description {
+            json["description"] = json!(description);
+        }
+        json
+    }
+}
+
+impl Reaction {
+    /// Discord's reaction object, as the bot sees it.
+    pub(crate) fn json(&self, bot: Snowflake) -> Value {
+        json!({
+            "emoji": self.emoji.json(), "count": self.users.len(),
+            "count_details": {"burst": 0, "normal": self.users.len()}, "me": self.users.contains(&bot),
+            "me_burst": false, "burst_colors": [], "burst_count": 0, "burst_me": false,
+        })
+    }
+}
+
+impl Reference {
+    /// Discord's message reference object.
+    pub(crate) fn json(self, guild: Option<Snowflake>) -> Value {
+        let mut json = json!({"type": 0, "channel_id": self.channel});
+        if let Some(message) = self.message {
+            json["message_id"] = json!(message);
+        }
+        if let Some(guild) = guild {
+            json["guild_id"] = json!(guild);
+        }
+        json
     }
 }

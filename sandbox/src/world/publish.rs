@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::model::guild::permissions::VIEW_CHANNEL;
 use crate::model::guild::with;
 use crate::model::intents::{self, GUILD_MEMBERS, GUILDS, MESSAGE_CONTENT, Row};
+use crate::model::message::content;
 use crate::snowflake::Snowflake;
 use crate::world::World;
-use crate::world::content;
 use crate::world::sessions::Session;
 
 /// An event and where it happens.

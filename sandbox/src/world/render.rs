@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::model::guild::with;
+use crate::model::intents::MESSAGE_CONTENT;
 use crate::model::message::{
-    Attachment, EPHEMERAL, HAS_THREAD, Menu, Message, Origin, REPLY, Reaction, Reference,
-    SUPPRESS_EMBEDS, THREAD_STARTER, components,
+    Attachment, EPHEMERAL, HAS_THREAD, Menu, Message, Origin, REPLY, Reference, SUPPRESS_EMBEDS,
+    THREAD_STARTER, components, content,
 };
-use crate::snowflake::{Snowflake, rfc3339};
+use crate::snowflake::rfc3339;
 use crate::world::World;
 
 impl World {
@@ -94,6 +95,16 @@ impl World {
         let mut found = found.clone();
         found.reference = None;
         self.message_json(&found)
+    }
+
+    /// A message as the bot reads it by REST.
+    pub(crate) fn message_for_bot(&self, message: &Message) -> Value {
+        let json = self.message_json(message);
+        let granted = self.application.privileged_intents & MESSAGE_CONTENT != 0;
+        if granted || message.guild.is_none() {
+            return json;
+        }
+        content::blank_hidden(&json, self.application.id).unwrap_or(json)
     }
 
     /// The message as an event carries it: with guild and the author's membership.
@@ -198,20 +209,6 @@ impl World {
     }
 }
 
-impl Attachment {
-    /// Discord's attachment object.
-    pub(crate) fn json(&self) -> Value {
-        let json = json!({
-            "id": self.id, "filename": self.filename, "size": self.size, "url": self.url,
-            "proxy_url": self.url, "content_type": self.content_type,
-        });
-        match &self.description {
-            Some(description) => with(json, "description", json!(description)),
-            None => json,
-        }
-    }
-}
-
 /// Everything that can be read in a message, in order, for scripts that only look for words.
 fn full_text(message: &Message) -> String {
     let mut parts = vec![message.content.as_str()];
@@ -225,31 +222,6 @@ fn full_text(message: &Message) -> String {
     parts.extend(components::texts(&message.components));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
-}
-
-impl Reaction {
-    /// Discord's reaction object, as the bot sees it.
-    fn json(&self, bot: Snowflake) -> Value {
-        json!({
-            "emoji": self.emoji.json(), "count": self.users.len(),
-            "count_details": {"burst": 0, "normal": self.users.len()}, "me": self.users.contains(&bot),
-            "me_burst": false, "burst_colors": [], "burst_count": 0, "burst_me": false,
-        })
-    }
-}
-
-impl Reference {
-    /// Discord's message reference object.
-    fn json(self, guild: Option<Snowflake>) -> Value {
-        let mut json = json!({"type": 0, "channel_id": self.channel});
-        if let Some(message) = self.message {
-            json = with(json, "message_id", json!(message));
-        }
-        match guild {
-            Some(guild) => with(json, "guild_id", json!(guild)),
-            None => json,
-        }
-    }
 }
 
 /// The embeds, unless the message hides them.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::model::presence::Presence;
 use crate::snowflake::Snowflake;
-use crate::world::presence::Presence;
 
 /// Events kept for a resume; a client that is further behind must identify anew.
 const REPLAY_MAX: usize = 10_000;

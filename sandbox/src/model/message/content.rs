@@ -5,10 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::intents::MESSAGE_CONTENT;
-use crate::model::message::Message;
 use crate::snowflake::Snowflake;
-use crate::world::World;
 
 /// Fields that are emptied, beside `content`.
 const LISTS: [&str; 3] = ["embeds", "attachments", "components"];
@@ -21,19 +18,8 @@ pub(crate) fn blanked(name: &str, d: &Value, bot: Snowflake) -> Option<Value> {
     blank_hidden(d, bot)
 }
 
-impl World {
-    /// A message as the bot reads it by REST.
-    pub(crate) fn message_for_bot(&self, message: &Message) -> Value {
-        let json = self.message_json(message);
-        let granted = self.application.privileged_intents & MESSAGE_CONTENT != 0;
-        if granted || message.guild.is_none() {
-            return json;
-        }
-        blank_hidden(&json, self.application.id).unwrap_or(json)
-    }
-}
-
-fn blank_hidden(d: &Value, bot: Snowflake) -> Option<Value> {
+/// A message as someone reads it who may not have the content of others, or nothing if nothing in it is hidden.
+pub(crate) fn blank_hidden(d: &Value, bot: Snowflake) -> Option<Value> {
     let bot = bot.to_string();
     let quoted = d
         .get("referenced_message")
