@@ -171,17 +171,6 @@ impl World {
         Self::new(SocketAddr::from(([127, 0, 0, 1], 1)), &options)
     }
 
-    /// A role of the first guild by its name.
-    #[cfg(test)]
-    pub(crate) fn role_named(&self, name: &str) -> Option<Snowflake> {
-        let guild = self.guilds.get(&self.seeds.guild)?;
-        guild
-            .roles
-            .values()
-            .find(|role| role.name == name)
-            .map(|role| role.id)
-    }
-
     /// Milliseconds of the Unix epoch.
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now_ms()

@@ -299,7 +299,7 @@ fn renew(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::World;
+    use crate::snowflake::Mint;
 
     fn registration(name: &str, description: &str) -> Registration {
         let body = json!({"name": name, "description": description});
@@ -313,12 +313,12 @@ mod tests {
 
     #[test]
     fn ids_survive_an_overwrite_and_versions_tell_of_changes() {
-        let mut world = World::for_tests();
+        let mut mint = Mint::default();
         let mut commands = Commands::default();
         commands.replace(
             None,
             vec![registration("a", "x"), registration("b", "x")],
-            || world.next_id(),
+            || mint.next(0),
         );
         let before: Vec<_> = commands
             .list(None)
@@ -328,7 +328,7 @@ mod tests {
         commands.replace(
             None,
             vec![registration("a", "x"), registration("b", "y")],
-            || world.next_id(),
+            || mint.next(0),
         );
         let after: Vec<_> = commands
             .list(None)
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(before[0], after[0]);
         assert_eq!(before[1].0, after[1].0);
         assert_ne!(before[1].1, after[1].1);
-        let (id, new) = commands.upsert(None, registration("a", "z"), || world.next_id());
+        let (id, new) = commands.upsert(None, registration("a", "z"), || mint.next(0));
         assert_eq!((id, new), (before[0].0, false));
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::model::message::emoji::CustomEmoji;
+use crate::model::message::mentions::Mention;
 use crate::snowflake::Snowflake;
 
 pub(crate) mod channel;
@@ -94,6 +95,36 @@ pub(crate) struct Guild {
 const FEATURES: [&str; 1] = ["NEWS"];
 
 impl Guild {
+    /// A guild in which there is nothing and nobody yet, but the role of everyone.
+    pub(crate) fn new(id: Snowflake, name: String, owner: Snowflake) -> Self {
+        let everyone = Role::new(id, "@everyone".to_owned(), permissions::EVERYONE, 0);
+        Self {
+            id,
+            name,
+            owner,
+            settings: BTreeMap::new(),
+            roles: BTreeMap::from([(id, everyone)]),
+            members: BTreeMap::new(),
+            emojis: BTreeMap::new(),
+            bans: BTreeMap::new(),
+            channels: Vec::new(),
+            active_threads: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a mention of a role or of everyone pings here. `mass`: the author may mention everyone, and roles that are
+    /// not mentionable. People are mentioned wherever they are.
+    pub(crate) fn lets_mention(&self, mention: Mention, mass: bool) -> bool {
+        match mention {
+            Mention::User(_) => true,
+            Mention::Role(id) => {
+                let role = self.roles.get(&id);
+                role.is_some_and(|role| role.mentionable || mass)
+            }
+            Mention::Everyone => mass,
+        }
+    }
+
     /// Discord's guild object, without the lists that only GUILD_CREATE carries.
     pub(crate) fn json(&self) -> Value {
         let mut json = json!({
@@ -144,4 +175,24 @@ pub(crate) fn with(mut object: Value, key: &str, value: Value) -> Value {
         map.insert(key.to_owned(), value);
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everyone_and_silent_roles_need_the_permission() {
+        let [id, operators, gone] = ["1", "2", "3"].map(|id| id.parse().unwrap());
+        let mut guild = Guild::new(id, "lab".to_owned(), id);
+        let role = Role::new(operators, "Operator".to_owned(), 0, 1);
+        guild.roles.insert(operators, role);
+        assert!(guild.lets_mention(Mention::Everyone, true));
+        assert!(!guild.lets_mention(Mention::Everyone, false));
+        assert!(guild.lets_mention(Mention::Role(operators), true));
+        assert!(!guild.lets_mention(Mention::Role(operators), false));
+        assert!(!guild.lets_mention(Mention::Role(gone), true));
+        guild.roles.get_mut(&operators).unwrap().mentionable = true;
+        assert!(guild.lets_mention(Mention::Role(operators), false));
+    }
 }

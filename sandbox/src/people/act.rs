@@ -202,7 +202,7 @@ pub(crate) fn react(world: &mut World, ask: Ask<'_>) -> Result<Value, Bad> {
     let message = message
         .filter(|message| message.is_public())
         .ok_or_else(|| ask.bad("message_id", "there is no such message in this channel"))?;
-    let emoji = Emoji::read(world, ask.text("emoji")?)
+    let emoji = Emoji::read(ask.text("emoji")?, |id| world.custom_emoji(id))
         .ok_or_else(|| ask.bad("emoji", "it must be one emoji, or name:id"))?;
     if channel.is_some_and(Channel::is_archived) {
         return Err(ask.bad("channel_id", "the thread is archived"));

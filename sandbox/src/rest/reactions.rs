@@ -88,7 +88,8 @@ pub(crate) fn remove_all(world: &mut World, call: &Call) -> Result<Reply, ApiErr
 }
 
 fn emoji(world: &World, call: &Call) -> Result<Emoji, ApiError> {
-    Ok(Emoji::read(world, call.text("emoji")).ok_or(UNKNOWN_EMOJI)?)
+    let read = Emoji::read(call.text("emoji"), |id| world.custom_emoji(id));
+    Ok(read.ok_or(UNKNOWN_EMOJI)?)
 }
 
 /// The message that the path names, in a channel where its reactions may be changed.

@@ -1,8 +1,5 @@
 //! Makes guilds, channels, roles and people out of nothing: for the start (`furnish`) and for what tests stage.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::model::guild::permissions::EVERYONE;
 use crate::model::guild::{Channel, Guild, Member, Role, User};
 use crate::snowflake::Snowflake;
 use crate::world::World;
@@ -35,19 +32,7 @@ pub(crate) fn add_guild(
     with_bot: bool,
 ) -> Snowflake {
     let id = world.next_id();
-    let everyone = Role::new(id, "@everyone".to_owned(), EVERYONE, 0);
-    let guild = Guild {
-        id,
-        name: name.to_owned(),
-        owner,
-        settings: BTreeMap::new(),
-        roles: BTreeMap::from([(id, everyone)]),
-        members: BTreeMap::new(),
-        emojis: BTreeMap::new(),
-        bans: BTreeMap::new(),
-        channels: Vec::new(),
-        active_threads: BTreeSet::new(),
-    };
+    let guild = Guild::new(id, name.to_owned(), owner);
     world.guilds.insert(id, guild);
     add_member(world, id, owner, Vec::new());
     if with_bot {

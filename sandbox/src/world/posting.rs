@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::model::guild::permissions;
 use crate::model::message::draft::Settled;
-use crate::model::message::mentions::{Allowed, Mentions, push_new};
+use crate::model::message::mentions::{Allowed, Mention, Mentions, push_new};
 use crate::model::message::{LOADING, Message, Origin, REGULAR, REPLY, Reference, THREAD_STARTER};
 use crate::model::message::{components, embeds};
 use crate::snowflake::Snowflake;
@@ -247,8 +247,11 @@ impl World {
         });
         let shown = components::texts(&message.components);
         let texts = std::iter::once(message.content.as_str()).chain(shown);
-        message.mentions = Mentions::resolve(texts, allowed, guild, mass, |id| {
-            self.users.contains_key(&id)
+        message.mentions = Mentions::resolve(texts, allowed, |mention| match mention {
+            Mention::User(id) => self.users.contains_key(&id),
+            Mention::Role(_) | Mention::Everyone => {
+                guild.is_some_and(|guild| guild.lets_mention(mention, mass))
+            }
         });
         let replied = message
             .reference

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::guild::with;
-use crate::model::message::emoji::Emoji;
+use crate::model::message::emoji::{CustomEmoji, Emoji};
 use crate::model::message::{Message, Reaction};
 use crate::snowflake::Snowflake;
 use crate::world::World;
@@ -24,6 +24,12 @@ pub(crate) struct At {
 pub(crate) struct Full;
 
 impl World {
+    /// A custom emoji, of whatever guild.
+    pub(crate) fn custom_emoji(&self, id: Snowflake) -> Option<&CustomEmoji> {
+        let mut guilds = self.guilds.values();
+        guilds.find_map(|guild| guild.emojis.get(&id))
+    }
+
     /// Adds someone's reaction to a message, which must exist; a second one of the same emoji changes nothing.
     pub(crate) fn react(&mut self, at: At, user: Snowflake, emoji: Emoji) -> Result<(), Full> {
         let Some(message) = self.message_at_mut(at) else {

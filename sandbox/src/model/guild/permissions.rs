@@ -154,103 +154,85 @@ fn overwritten(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::World;
+
+    const OWNER: &str = "1";
+    const BOT: &str = "2";
+    const GUEST: &str = "3";
+    const NOW_MS: u64 = 1_700_000_000_000;
+
+    fn id(text: &str) -> Snowflake {
+        text.parse().unwrap()
+    }
+
+    /// A guild with three members, and its one channel.
+    fn lab() -> (Guild, Channel) {
+        let mut guild = Guild::new(id("10"), "lab".to_owned(), id(OWNER));
+        let members = [OWNER, BOT, GUEST].map(|who| (id(who), Member::new(Vec::new(), 0)));
+        guild.members.extend(members);
+        let channel = Channel::text(id("11"), guild.id, "general".to_owned(), 0);
+        (guild, channel)
+    }
+
+    fn bits(guild: &Guild, channel: &Channel, who: &str) -> u64 {
+        in_channel(guild, id(who), channel, channel, NOW_MS)
+    }
 
     #[test]
     fn overwrites_apply_in_discords_order() {
-        let mut world = World::for_tests();
-        let (guild_id, channel_id, bot) =
-            (world.seeds.guild, world.seeds.general, world.application.id);
-        let deny = Overwrite {
-            id: guild_id,
+        let (guild, mut channel) = lab();
+        assert_ne!(bits(&guild, &channel, BOT) & SEND_MESSAGES, 0);
+        channel.overwrites.push(Overwrite {
+            id: guild.id,
             whose: Whose::Role,
             allow: 0,
             deny: SEND_MESSAGES,
-        };
-        world
-            .channels
-            .get_mut(&channel_id)
-            .unwrap()
-            .overwrites
-            .push(deny);
-        let bits = |world: &World, who| {
-            let channel = &world.channels[&channel_id];
-            in_channel(
-                &world.guilds[&guild_id],
-                who,
-                channel,
-                channel,
-                world.now_ms(),
-            )
-        };
-        assert_eq!(bits(&world, bot) & SEND_MESSAGES, 0);
-        assert_eq!(
-            bits(&world, world.seeds.owner),
-            ALL,
-            "the owner is above overwrites"
-        );
-        let allow = Overwrite {
-            id: bot,
+        });
+        assert_eq!(bits(&guild, &channel, BOT) & SEND_MESSAGES, 0);
+        let of_owner = bits(&guild, &channel, OWNER);
+        assert_eq!(of_owner, ALL, "the owner is above overwrites");
+        channel.overwrites.push(Overwrite {
+            id: id(BOT),
             whose: Whose::Member,
             allow: SEND_MESSAGES,
             deny: 0,
-        };
-        world
-            .channels
-            .get_mut(&channel_id)
-            .unwrap()
-            .overwrites
-            .push(allow);
+        });
         assert_ne!(
-            bits(&world, bot) & SEND_MESSAGES,
+            bits(&guild, &channel, BOT) & SEND_MESSAGES,
             0,
             "the member's own overwrite comes last"
         );
-        let hide = Overwrite {
-            id: bot,
+        channel.overwrites.push(Overwrite {
+            id: id(BOT),
             whose: Whose::Member,
             allow: 0,
             deny: VIEW_CHANNEL,
-        };
-        world
-            .channels
-            .get_mut(&channel_id)
-            .unwrap()
-            .overwrites
-            .push(hide);
-        assert_eq!(bits(&world, bot), 0, "no sight, no rights");
+        });
+        let unseen = bits(&guild, &channel, BOT);
+        assert_eq!(unseen, 0, "no sight, no rights");
     }
 
     #[test]
     fn silence_takes_more_than_words() {
-        let mut world = World::for_tests();
-        let (guild, channel, guest) = (world.seeds.guild, world.seeds.general, world.seeds.guest);
-        let overwrite = Overwrite {
-            id: guild,
+        let (guild, mut channel) = lab();
+        assert_ne!(bits(&guild, &channel, GUEST) & NEEDS_SENDING, 0);
+        channel.overwrites.push(Overwrite {
+            id: guild.id,
             whose: Whose::Role,
             allow: 0,
             deny: SEND_MESSAGES,
-        };
-        let channel = world.channels.get_mut(&channel).unwrap();
-        channel.overwrites.push(overwrite);
-        let channel = &world.channels[&world.seeds.general];
-        let bits = world.permissions(guest, channel);
+        });
+        let bits = bits(&guild, &channel, GUEST);
         assert_eq!(bits & NEEDS_SENDING, 0);
         assert_ne!(bits & SEND_IN_THREADS, 0, "threads have their own right");
     }
 
     #[test]
     fn a_timeout_leaves_the_eyes() {
-        let mut world = World::for_tests();
-        let (guild, guest, until) = (
-            world.seeds.guild,
-            world.seeds.guest,
-            world.now_ms() + 60_000,
-        );
-        let members = &mut world.guilds.get_mut(&guild).unwrap().members;
-        members.get_mut(&guest).unwrap().timed_out_until_ms = Some(until);
-        let (guild, channel) = (&world.guilds[&guild], &world.channels[&world.seeds.general]);
-        let bits = |now_ms| in_channel(guild, guest, channel, channel, now_ms);
+        let (mut guild, channel) = lab();
+        let until = NOW_MS + 60_000;
+        let member = guild.members.get_mut(&id(GUEST)).unwrap();
+        member.timed_out_until_ms = Some(until);
+        let bits = |now_ms| in_channel(&guild, id(GUEST), &channel, &channel, now_ms);
         assert_eq!(bits(until - 1), TIMED_OUT);
         assert_eq!(bits(until), EVERYONE, "over when its time is");
     }

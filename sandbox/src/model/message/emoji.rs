@@ -1,11 +1,10 @@
 //! Emoji of reactions: how a path names one, and how Discord shows it.
 //!
-//! A Unicode emoji stands for itself; a custom one is `name:id` and must belong to a guild that the sandbox knows.
+//! A Unicode emoji stands for itself; a custom one is `name:id` and must belong to a guild that exists.
 
 use serde_json::{Value, json};
 
 use crate::snowflake::Snowflake;
-use crate::world::World;
 
 /// Code points of one Unicode emoji; the longest sequences (families, flags of regions) stay well below it.
 const CODE_POINTS_MAX: usize = 16;
@@ -50,15 +49,14 @@ impl PartialEq for Emoji {
 }
 
 impl Emoji {
-    /// Reads a path segment that is decoded already; `None` is an emoji that Discord does not know.
-    pub(crate) fn read(world: &World, text: &str) -> Option<Self> {
+    /// Reads a path segment that is decoded already; `None` is an emoji that Discord does not know. `custom` finds those
+    /// of guilds.
+    pub(crate) fn read<'a>(
+        text: &str,
+        custom: impl FnOnce(Snowflake) -> Option<&'a CustomEmoji>,
+    ) -> Option<Self> {
         if let Some((_, id)) = text.rsplit_once(':') {
-            let id: Snowflake = id.parse().ok()?;
-            let mut guilds = world.guilds.values();
-            return guilds
-                .find_map(|guild| guild.emojis.get(&id))
-                .cloned()
-                .map(Self::Custom);
+            return custom(id.parse().ok()?).cloned().map(Self::Custom);
         }
         is_emoji(text).then(|| Self::Unicode(text.to_owned()))
     }
@@ -153,23 +151,18 @@ mod tests {
 
     #[test]
     fn a_custom_emoji_must_exist() {
-        let mut world = World::for_tests();
-        let id = world.next_id();
-        assert_eq!(Emoji::read(&world, &format!("party:{id}")), None);
-        let custom = CustomEmoji {
+        let id: Snowflake = "7".parse().unwrap();
+        let party = CustomEmoji {
             id,
             name: "party".into(),
             animated: true,
         };
-        let guild = world.seeds.guild;
-        world
-            .guilds
-            .get_mut(&guild)
-            .unwrap()
-            .emojis
-            .insert(id, custom);
-        for text in [format!("party:{id}"), format!("a:party:{id}")] {
-            assert_eq!(Emoji::read(&world, &text).unwrap().json()["name"], "party");
+        let read = |text: &str| Emoji::read(text, |asked| (asked == id).then_some(&party));
+        for text in ["party:7", "a:party:7"] {
+            assert_eq!(read(text).unwrap().json()["name"], "party");
+        }
+        for text in ["party:8", "party:x", "party:"] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 }

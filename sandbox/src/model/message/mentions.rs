@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Form;
 use crate::field::{Fields, as_id, join, not_among};
-use crate::model::guild::Guild;
 use crate::snowflake::Snowflake;
 
 /// Ids that `users` and `roles` of `allowed_mentions` may hold each (Discord's documentation of the object).
@@ -147,30 +146,24 @@ impl Mentions {
         }
     }
 
-    /// Finds the mentions in `texts` that are allowed and that mean someone.
-    ///
-    /// `mass` says whether the author may mention everyone, and roles that are not mentionable.
+    /// Finds the mentions in `texts` that are allowed; `pings` says which of them mean someone here, and may be made by the
+    /// author.
     pub(crate) fn resolve<'a>(
         texts: impl Iterator<Item = &'a str>,
         allowed: &Allowed,
-        guild: Option<&Guild>,
-        mass: bool,
-        is_user: impl Fn(Snowflake) -> bool,
+        pings: impl Fn(Mention) -> bool,
     ) -> Self {
         let mut found = Self::none();
         for mention in texts.flat_map(Scan::new).take(FOUND_MAX) {
             match mention {
-                Found::User(id) if allowed.users.lets(id) && is_user(id) => {
+                Mention::User(id) if allowed.users.lets(id) && pings(mention) => {
                     push_new(&mut found.users, id)
                 }
-                Found::Role(id) if allowed.roles.lets(id) => {
-                    let role = guild.and_then(|guild| guild.roles.get(&id));
-                    if role.is_some_and(|role| role.mentionable || mass) {
-                        push_new(&mut found.roles, id);
-                    }
+                Mention::Role(id) if allowed.roles.lets(id) && pings(mention) => {
+                    push_new(&mut found.roles, id);
                 }
-                Found::Everyone => found.everyone |= allowed.everyone && mass && guild.is_some(),
-                Found::User(_) | Found::Role(_) => {}
+                Mention::Everyone => found.everyone |= allowed.everyone && pings(mention),
+                Mention::User(_) | Mention::Role(_) => {}
             }
         }
         found
@@ -189,7 +182,9 @@ pub(crate) fn push_new(list: &mut Vec<Snowflake>, id: Snowflake) {
     }
 }
 
-enum Found {
+/// What a text names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mention {
     User(Snowflake),
     Role(Snowflake),
     Everyone,
@@ -207,14 +202,14 @@ impl<'a> Scan<'a> {
 }
 
 impl Iterator for Scan<'_> {
-    type Item = Found;
+    type Item = Mention;
 
-    fn next(&mut self) -> Option<Found> {
+    fn next(&mut self) -> Option<Mention> {
         while let Some(at) = self.rest.find('@') {
             let (before, after) = (self.rest.get(..at)?, self.rest.get(at + 1..)?);
             self.rest = after;
             if after.starts_with("everyone") || after.starts_with("here") {
-                return Some(Found::Everyone);
+                return Some(Mention::Everyone);
             }
             if !before.ends_with('<') {
                 continue;
@@ -223,10 +218,10 @@ impl Iterator for Scan<'_> {
                 continue;
             };
             if let Some(id) = inside.strip_prefix('&').and_then(|id| id.parse().ok()) {
-                return Some(Found::Role(id));
+                return Some(Mention::Role(id));
             }
             if let Ok(id) = inside.strip_prefix('!').unwrap_or(inside).parse() {
-                return Some(Found::User(id));
+                return Some(Mention::User(id));
             }
         }
         None
@@ -236,32 +231,33 @@ impl Iterator for Scan<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::World;
+
+    const OPERATOR: &str = "4001";
+    const ROLE: &str = "5001";
 
     fn check(text: &str, allowed: &Value, mass: bool) -> Mentions {
-        let world = World::for_tests();
         let body = json!({"allowed_mentions": allowed});
         let mut form = Form::default();
         let read = Allowed::read(Fields::new(body.as_object().unwrap(), ""), &mut form);
         assert!(form.is_clean());
-        let text = text
-            .replace("OPERATOR", &world.seeds.operator.to_string())
-            .replace("ROLE", &world.role_named("Operator").unwrap().to_string());
-        let guild = world.guilds.get(&world.seeds.guild);
+        let text = text.replace("OPERATOR", OPERATOR).replace("ROLE", ROLE);
         let allowed = read.unwrap_or_else(Allowed::by_default);
+        let is = |id: Snowflake, known: &str| id.to_string() == known;
         Mentions::resolve(
             std::iter::once(text.as_str()),
             &allowed,
-            guild,
-            mass,
-            |id| world.users.contains_key(&id),
+            |mention| match mention {
+                Mention::User(id) => is(id, OPERATOR),
+                Mention::Role(id) => is(id, ROLE),
+                Mention::Everyone => mass,
+            },
         )
     }
 
     #[test]
     fn by_default_everything_pings() {
         let found = check(
-            "a <@OPERATOR> b <@!OPERATOR> <@&ROLE> @everyone",
+            "a <@OPERATOR> b <@!OPERATOR> <@&ROLE> @everyone <@ROLE> <@&OPERATOR>",
             &Value::Null,
             true,
         );
