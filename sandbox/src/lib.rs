@@ -9,27 +9,26 @@
 #![recursion_limit = "256"]
 
 mod cli;
-mod options;
-mod seed;
 mod server;
 
+mod gateway;
 mod guard;
 mod intake;
 mod live;
 mod markup;
 mod people;
+mod rest;
+mod sandbox;
 mod web;
 
-mod gateway;
-mod rest;
+mod options;
+mod seed;
+mod world;
 
 mod faults;
 mod limits;
-mod traffic;
-
 mod model;
-mod sandbox;
-mod world;
+mod traffic;
 
 mod error;
 mod field;

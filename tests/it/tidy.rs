@@ -1,5 +1,6 @@
 //! Invariants of the source itself: layers, headers, sizes and words.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Lines of a file before its tests.
@@ -167,6 +168,81 @@ fn layers_know_only_what_is_below_them() {
         }
     }
     check("layers broken", &wrong);
+}
+
+/// The sandbox: plain data below the world that owns it, and whatever answers somebody above both. Tests count too.
+#[test]
+fn the_sandbox_has_layers() {
+    let edges = [
+        "sandbox", "server", "cli", "rest", "gateway", "people", "web", "live", "guard", "intake",
+    ];
+    let mut imports = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut wrong = Vec::new();
+    for (name, text) in files("sandbox/src", ".rs") {
+        let inside = name.trim_start_matches("sandbox/src/");
+        let module = inside.split(['/', '.']).next().unwrap();
+        if matches!(module, "lib" | "main") {
+            continue;
+        }
+        let named = modules_named(inside.split('/').count(), &text);
+        for other in &named {
+            let edge = edges.contains(&other.as_str());
+            if (module == "model" && (edge || other == "world")) || (module == "world" && edge) {
+                wrong.push(format!("{name} imports {other}"));
+            }
+        }
+        // A method that an edge adds could be called from below without any import.
+        if module != "world" && text.contains("impl World") {
+            wrong.push(format!("{name} adds methods to the world"));
+        }
+        imports.entry(module.to_owned()).or_default().extend(named);
+    }
+    for expected in edges.iter().chain(&["model", "world"]) {
+        assert!(imports.contains_key(*expected), "{expected} is no module");
+    }
+    for module in imports.keys() {
+        let mut reached = BTreeSet::new();
+        let mut next = vec![module];
+        while let Some(from) = next.pop() {
+            let others = imports.get(from).into_iter().flatten();
+            next.extend(others.filter(|other| *other != from && reached.insert(*other)));
+        }
+        if reached.contains(module) {
+            wrong.push(format!("{module} imports itself by way of others"));
+        }
+    }
+    check("layers of the sandbox broken", &wrong);
+}
+
+/// What code names at the top of its crate: by `crate::`, alone or in a group, or by as many `super::` as its file is deep.
+fn modules_named(depth: usize, text: &str) -> BTreeSet<String> {
+    let lines = text.lines().map(str::trim_start);
+    let code: String = lines.filter(|line| !line.starts_with("//")).collect();
+    let roots = ["crate::".to_owned(), "super::".repeat(depth)];
+    let uses = roots.iter().flat_map(|root| {
+        let found = code.match_indices(root.as_str());
+        found.map(|(at, _)| &code[at + root.len()..])
+    });
+    uses.flat_map(first_words).collect()
+}
+
+/// The word that a path goes on with, or the first word of each of its group.
+fn first_words(path: &str) -> Vec<String> {
+    let word = |path: &str| -> String {
+        let of_word = |c: &char| c.is_alphanumeric() || *c == '_';
+        path.trim_start().chars().take_while(of_word).collect()
+    };
+    let Some(group) = path.strip_prefix('{') else {
+        return vec![word(path)];
+    };
+    let mut depth = 0;
+    let parts = group.split(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        (c == ',' && depth == 0) || depth < 0
+    });
+    // After the group's own brace the statement ends.
+    let parts = parts.take_while(|part| !part.starts_with(';'));
+    parts.map(word).collect()
 }
 
 /// Demo is the one place that holds the other programs together.
