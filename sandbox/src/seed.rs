@@ -1,6 +1,6 @@
 //! What a sandbox begins with, as data: the bot, and guilds with their roles, people and channels.
 //!
-//! The default and every seed file become the same `Seed`; making a world of it is `guild::furnish`'s.
+//! The default and every seed file become the same `Seed`; making a world of it is `world::furnish`'s.
 
 use std::fmt;
 

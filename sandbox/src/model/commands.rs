@@ -1,6 +1,6 @@
 //! The bot's application commands: what was registered, globally and per guild.
 //!
-//! Checks of a registration are in `commands::check`; typing a command against its registration is in `people`.
+//! Checks of a registration are in `check`, who may use a command in `access`; typing a command against its registration is in `people`.
 
 use std::collections::{HashMap, VecDeque};
 

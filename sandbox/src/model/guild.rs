@@ -1,7 +1,7 @@
 //! Guilds, their channels, roles and members, and the people in them: the data and its shapes in Discord's JSON.
 //!
-//! Decides nothing; who may do what is in `permissions`, what a request may change is in `rest`, what happens and who is
-//! told of it in `world`.
+//! Who may do what is in `permissions`; what a request may change is in `rest`, what happens and who is told of it in
+//! `world`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,11 @@ pub(crate) mod thread;
 pub(crate) use channel::{Channel, DM, GUILD_TEXT, Overwrite, Whose};
 pub(crate) use member::{Member, Role};
 pub(crate) use thread::{Thread, thread_member_json};
+
+/// Channels of a guild.
+pub(crate) const CHANNELS_MAX: usize = 500;
+/// Roles of a guild.
+pub(crate) const ROLES_MAX: usize = 250;
 
 /// Someone with an account: a person or a bot.
 #[derive(Clone, Debug)]

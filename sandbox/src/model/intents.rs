@@ -102,13 +102,13 @@ const TABLE: &[Row] = &[
     within("THREAD_DELETE", GUILDS, GUILDS),
     guild("THREAD_LIST_SYNC", GUILDS),
     within("THREAD_MEMBER_UPDATE", GUILDS, GUILDS),
-    // Sessions with GUILDS alone learn only of their own coming and going (`publish`).
+    // Sessions with GUILDS alone learn only of their own coming and going (`world::publish`).
     within("THREAD_MEMBERS_UPDATE", GUILD_MEMBERS, GUILD_MEMBERS),
     guild("STAGE_INSTANCE_CREATE", GUILDS),
     guild("STAGE_INSTANCE_UPDATE", GUILDS),
     guild("STAGE_INSTANCE_DELETE", GUILDS),
     guild("GUILD_MEMBER_ADD", GUILD_MEMBERS),
-    // The bot learns of its own changes without the intent (`publish`).
+    // The bot learns of its own changes without the intent (`world::publish`).
     guild("GUILD_MEMBER_UPDATE", GUILD_MEMBERS),
     guild("GUILD_MEMBER_REMOVE", GUILD_MEMBERS),
     guild("GUILD_AUDIT_LOG_ENTRY_CREATE", GUILD_MODERATION),

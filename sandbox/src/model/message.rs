@@ -1,6 +1,7 @@
 //! Messages: what the sandbox keeps of one, and its history.
 //!
-//! Reading a request into a `Draft`, checking it and turning a message into JSON are in the modules below.
+//! Reading a request into a `Draft` and checking it are in the modules below; the whole message object takes the people of
+//! the world (`world::render`).
 
 use std::collections::VecDeque;
 

@@ -13,7 +13,7 @@ use crate::error::{
 use crate::field::{Fields, not_object};
 use crate::model::guild::channel::GUILD_CATEGORY;
 use crate::model::guild::permissions::{MANAGE_CHANNELS, MANAGE_ROLES, MANAGE_THREADS};
-use crate::model::guild::{Channel, DM};
+use crate::model::guild::{CHANNELS_MAX, Channel, DM};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
@@ -22,8 +22,6 @@ pub(crate) mod settings;
 
 use settings::Settings;
 
-/// Channels of a guild.
-pub(crate) const CHANNELS_MAX: usize = 500;
 /// Channels of a category.
 const CATEGORY_MAX: usize = 50;
 

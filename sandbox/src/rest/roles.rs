@@ -10,12 +10,10 @@ use crate::error::{
 };
 use crate::field::{Fields, not_object};
 use crate::model::guild::permissions::{ALL, MANAGE_ROLES, in_guild};
-use crate::model::guild::{Guild, Role};
+use crate::model::guild::{Guild, ROLES_MAX, Role};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
-/// Roles of a guild.
-pub(crate) const ROLES_MAX: usize = 250;
 /// The highest colour.
 const COLOR_MAX: u64 = 0xff_ff_ff;
 

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::ask::{Ask, Bad};
-use crate::model::guild::{DM, Role};
-use crate::rest::roles::ROLES_MAX;
+use crate::model::guild::{DM, ROLES_MAX, Role};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 use crate::world::fresh;

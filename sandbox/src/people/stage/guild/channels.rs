@@ -9,8 +9,7 @@ use crate::model::guild::channel::{
     GUILD_ANNOUNCEMENT, GUILD_CATEGORY, GUILD_FORUM, GUILD_VOICE, normalised,
 };
 use crate::model::guild::forum::{Forum, REQUIRE_TAG, Tag};
-use crate::model::guild::{Channel, GUILD_TEXT, Overwrite, Whose};
-use crate::rest::channels::CHANNELS_MAX;
+use crate::model::guild::{CHANNELS_MAX, Channel, GUILD_TEXT, Overwrite, Whose};
 use crate::snowflake::Snowflake;
 use crate::world::World;
 
