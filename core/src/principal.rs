@@ -14,10 +14,10 @@ pub enum Principal {
 }
 
 impl fmt::Display for Principal {
-    /// As cards show it: a mention (which pings nobody, see the outbox), or `local:root`.
+    /// As terminals and logs show it: `discord:3001` or `local:root`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Discord(user) => write!(f, "<@{user}>"),
+            Self::Discord(user) => write!(f, "discord:{user}"),
             Self::Local(user) => write!(f, "local:{user}"),
         }
     }

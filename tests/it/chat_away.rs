@@ -232,7 +232,7 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
     let list = world.shanty(&["hosts", "is:draining"]).await.out;
     assert!(list.contains("web-02  draining"), "{list}");
     let show = world.shanty(&["hosts", "show", "web-02"]).await.out;
-    assert!(show.contains("asked by <@"), "{show}");
+    assert!(show.contains("asked by discord:"), "{show}");
 
     let (command, path) = counting(&world);
     let asked = operator.run("role=web", &command).await;

@@ -151,6 +151,11 @@ async fn a_thread_that_may_not_be_made_is_said_on_the_card_and_the_command_runs(
     let expected: String = (1..=100).map(|line| format!("{line}\n")).collect();
     let ran = world.shanty(&["runs", "output", "1"]).await;
     assert!(ran.out.ends_with(&expected), "{ran:?}");
+    let show = world.shanty(&["runs", "show", "1"]).await.out;
+    assert!(
+        show.starts_with("#1 closed · web-01 · by discord:"),
+        "{show}"
+    );
     world.end().await;
 }
 

@@ -5,7 +5,7 @@ use super::inventory::{
 };
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press, Scene,
-    host_card, hosts_card, preview_card, run_card, runs_card, taken_back_card,
+    host_card, hosts_card, mention, preview_card, run_card, runs_card, taken_back_card,
 };
 use crate::ask::{Answer, Ask, HostsView, Snapshot};
 use crate::principal::Principal;
@@ -116,6 +116,7 @@ fn accepted_card(snapshot: &Snapshot) -> Card {
 }
 
 fn hold_card(on: bool, by: &Principal) -> Card {
+    let by = mention(by);
     let (accent, text) = if on {
         (
             Accent::Amber,

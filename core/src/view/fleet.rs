@@ -2,7 +2,7 @@
 
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, Listing, Menu, Press, Texts, inline_code,
-    run_summary,
+    mention, run_summary,
 };
 use crate::facts::{Facts, Metrics};
 use crate::ids::{HostName, Labels};
@@ -235,7 +235,7 @@ pub fn runs_card(runs: &[&Run]) -> Card {
             "{} · {} · {} · <t:{}:R>",
             run_summary(run),
             inline_code(&run.spec.what.text(), 40),
-            run.spec.origin.principal(),
+            mention(&run.spec.origin.principal()),
             run.accepted_ms / 1_000
         ));
     }

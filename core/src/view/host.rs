@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fleet::{HostRow, Trouble, whole_lines};
-use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, run_summary};
+use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, mention, run_summary};
 use crate::ids::AgentId;
 use crate::run::Run;
 use crate::text::{duration, size};
@@ -84,7 +84,7 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
         lines.push(format!(
             "takes no new runs since <t:{}:R>, asked by {}",
             draining.since_ms / 1_000,
-            draining.by
+            mention(&draining.by)
         ));
     }
     lines.join("\n")

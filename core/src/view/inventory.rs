@@ -1,7 +1,7 @@
 //! What is said when labels, groups and drains change.
 
 use super::fleet::whole_lines;
-use super::{Accent, Card, inline_code};
+use super::{Accent, Card, inline_code, mention};
 use crate::ask::GroupRow;
 use crate::ids::{HostName, Labels};
 use crate::principal::Principal;
@@ -23,7 +23,10 @@ pub(super) fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> C
         format!("**{name}** · {labels}")
     });
     let list = whole_lines(lines, 1_600);
-    Card::new(Accent::Green, vec![format!("{heading}\n{list}\n-# {by}")])
+    Card::new(
+        Accent::Green,
+        vec![format!("{heading}\n{list}\n-# {}", mention(by))],
+    )
 }
 
 /// Hosts take no new runs, or take them again.
@@ -52,7 +55,7 @@ pub(super) fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card
             ),
         ),
     };
-    Card::new(accent, vec![format!("{text}\n-# {by}")])
+    Card::new(accent, vec![format!("{text}\n-# {}", mention(by))])
 }
 
 /// A selector has a name.
@@ -64,14 +67,18 @@ pub(super) fn group_saved_card(
 ) -> Card {
     let selector = inline_code(&selector.to_string(), 600);
     let hosts = count(hosts, "host");
-    let text = format!("### 💾 `@{name}` saved\nIt stands for {selector}: {hosts} now.\n-# {by}");
+    let text = format!(
+        "### 💾 `@{name}` saved\nIt stands for {selector}: {hosts} now.\n-# {}",
+        mention(by)
+    );
     Card::new(Accent::Green, vec![text])
 }
 
 /// A saved group is gone.
 pub(super) fn group_removed_card(name: &str, by: &Principal) -> Card {
     let text = format!(
-        "### 🗑 `@{name}` removed\nSelectors that name it are refused from now on.\n-# {by}"
+        "### 🗑 `@{name}` removed\nSelectors that name it are refused from now on.\n-# {}",
+        mention(by)
     );
     Card::new(Accent::Grey, vec![text])
 }
@@ -96,7 +103,8 @@ pub(super) fn groups_card(groups: &[GroupRow]) -> Card {
         let saved = group.saved_ms / 1_000;
         format!(
             "**@{}** · {hosts}{selector} · {} <t:{saved}:d>",
-            group.name, group.by
+            group.name,
+            mention(&group.by)
         )
     });
     let mut list = whole_lines(lines, 1_800);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code};
+use super::{Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code, mention};
 use crate::limits;
 use crate::run::{Away, Execution, How, Offline, Phase, Run};
 use crate::selector::fold::fold;
@@ -110,7 +110,7 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
     } else {
         format!(" · {}", verdict.words)
     };
-    let mut meta = vec![run.spec.origin.principal().to_string()];
+    let mut meta = vec![mention(&run.spec.origin.principal())];
     let seconds = run.accepted_ms / 1_000;
     // That the end is recorded too changes nothing to see, and must not cost another edit.
     if run.is_over() || run.all_ended() {
@@ -341,7 +341,7 @@ fn cancel_note(run: &Run) -> Option<String> {
     };
     Some(format!(
         "⏹ {} asked to stop it ({signal}) · {}",
-        cancel.by,
+        mention(&cancel.by),
         said.join(" · ")
     ))
 }

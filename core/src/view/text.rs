@@ -1,6 +1,16 @@
 //! Other people's text inside our own: commands, names and selectors, shown so that they can neither style, ping nor hide anything.
 
 use crate::output::sanitise::push_visible;
+use crate::principal::Principal;
+
+/// Somebody as cards show them: a mention, which pings nobody (see the outbox), or `local:root`.
+#[must_use]
+pub fn mention(principal: &Principal) -> String {
+    match principal {
+        Principal::Discord(user) => format!("<@{user}>"),
+        Principal::Local(_) => principal.to_string(),
+    }
+}
 
 /// Text as inline code, one line, at most `chars_max` characters as they are shown before it is cut with `…`. Control and invisible characters are
 /// made visible, so that what is approved by eye is what runs.
@@ -82,6 +92,16 @@ const fn is_markdown(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_are_mentioned_in_chat_and_named_elsewhere() {
+        let person = Principal::Discord(3001);
+        assert_eq!(mention(&person), "<@3001>");
+        assert_eq!(person.to_string(), "discord:3001");
+        let operator = Principal::Local("root".to_owned());
+        assert_eq!(mention(&operator), "local:root");
+        assert_eq!(operator.to_string(), "local:root");
+    }
 
     #[test]
     fn code_spans_cannot_be_left() {
