@@ -14,6 +14,7 @@ mod run;
 mod runs;
 mod serve;
 mod token;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

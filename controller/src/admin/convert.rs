@@ -4,11 +4,12 @@ use shanty_core::ask::{GroupRow, HostsView, SavedGroup, TokenRow};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
-use shanty_core::run::{Offline, Phase, Progress, Run};
+use shanty_core::run::{How, Offline, Phase, Progress, Run};
 use shanty_core::selector::fold::fold;
 use shanty_core::view::HostRow;
 use shanty_proto::convert::{labels_to_wire, outcome_to_wire, principal_to_wire};
 use shanty_proto::v1;
+use shanty_proto::v1::{execution_info, run_info};
 
 use crate::clock::now_ms;
 
@@ -77,7 +78,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         .map(|(agent, execution)| v1::ExecutionInfo {
             agent: agent.to_string(),
             name: execution.name.to_string(),
-            state: execution.state().to_owned(),
+            state: execution_state(&execution.progress).into(),
             outcome: match &execution.progress {
                 Progress::Done(outcome) | Progress::Ending(outcome) => {
                     Some(outcome_to_wire(outcome))
@@ -89,13 +90,10 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         })
         .collect();
     executions.sort_by(|a, b| a.name.cmp(&b.name));
-    let (state, closed_ms, expired) = match &run.phase {
-        Phase::Accepted => ("accepted", 0, String::new()),
-        Phase::Expired(reason) => ("expired", 0, reason.clone()),
-        Phase::Running if run.cancel.is_some() => ("cancelling", 0, String::new()),
-        Phase::Running if run.only_waits() => ("waiting", 0, String::new()),
-        Phase::Running => ("running", 0, String::new()),
-        Phase::Closed { at_ms } => ("closed", *at_ms, String::new()),
+    let (closed_ms, expired) = match &run.phase {
+        Phase::Accepted | Phase::Running => (0, String::new()),
+        Phase::Expired(reason) => (0, reason.clone()),
+        Phase::Closed { at_ms } => (*at_ms, String::new()),
     };
     v1::RunInfo {
         number: run.number.0,
@@ -109,14 +107,41 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         hosts: fold(executions.iter().map(|execution| execution.name.as_str())),
         executions,
         expired,
-        state: state.to_owned(),
+        state: run_state(run).into(),
         offline: match run.spec.strategy.offline {
-            Offline::Fail => "fail".to_owned(),
-            Offline::Skip => "skip".to_owned(),
-            Offline::Queue { .. } => "queue".to_owned(),
+            Offline::Fail => run_info::Offline::Fail.into(),
+            Offline::Skip => run_info::Offline::Skip.into(),
+            Offline::Queue { .. } => run_info::Offline::Queue.into(),
         },
         queued_until_ms: run.queued_until_ms().unwrap_or(0),
         set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
+    }
+}
+
+fn run_state(run: &Run) -> run_info::State {
+    match &run.phase {
+        Phase::Accepted => run_info::State::Accepted,
+        Phase::Expired(_) => run_info::State::Expired,
+        Phase::Running if run.cancel.is_some() => run_info::State::Cancelling,
+        Phase::Running if run.only_waits() => run_info::State::Waiting,
+        Phase::Running => run_info::State::Running,
+        Phase::Closed { .. } => run_info::State::Closed,
+    }
+}
+
+const fn execution_state(progress: &Progress) -> execution_info::State {
+    match progress {
+        Progress::Waiting(_) | Progress::Ordered(_) => execution_info::State::Queued,
+        Progress::Running { .. } => execution_info::State::Running,
+        Progress::Ending(outcome) | Progress::Done(outcome) => match &outcome.how {
+            How::Exited(_) => execution_info::State::Exited,
+            How::Signaled(_) => execution_info::State::Signaled,
+            How::TimedOut(_) => execution_info::State::TimedOut,
+            How::Cancelled(_) => execution_info::State::Cancelled,
+            How::Refused(_) => execution_info::State::Refused,
+            How::NotStarted(_) => execution_info::State::NotStarted,
+            How::Lost(_) => execution_info::State::Lost,
+        },
     }
 }
 
@@ -155,5 +180,41 @@ pub(super) fn token(row: &TokenRow) -> v1::TokenInfo {
         uses_max: row.uses_max,
         expires_ms: row.expires_ms,
         revoked: row.revoked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shanty_core::refusal::Code;
+    use shanty_core::run::{Outcome, Reason, Waiting};
+
+    use super::*;
+
+    #[test]
+    fn ends_cross_the_socket_under_their_own_names() {
+        let reason = || Reason::new(Code::Agent, "why");
+        let ends = [
+            How::Exited(0),
+            How::Signaled(9),
+            How::TimedOut(15),
+            How::Cancelled(15),
+            How::Refused(reason()),
+            How::NotStarted(reason()),
+            How::Lost(reason()),
+        ];
+        for how in ends {
+            let word = how.state();
+            let state = execution_state(&Progress::Done(Outcome::without_output(how)));
+            let name = state.as_str_name().to_lowercase();
+            assert_eq!(name.strip_prefix("state_"), Some(word));
+        }
+        assert_eq!(
+            execution_state(&Progress::Waiting(Waiting::Begin)),
+            execution_info::State::Queued
+        );
+        assert_eq!(
+            execution_state(&Progress::Running { since_ms: 1 }),
+            execution_info::State::Running
+        );
     }
 }

@@ -10,7 +10,7 @@ use shanty_proto::v1;
 
 use super::client::{Client, Failure};
 use super::complete::completer;
-use super::{AdminArgs, exit};
+use super::{AdminArgs, exit, words};
 
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
@@ -100,7 +100,7 @@ pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u
     }
     printer.flush();
     let run = last
-        .filter(|run| run.state == "closed" || run.state == "expired")
+        .filter(|run| words::is_over(run.state()))
         .ok_or_else(|| {
             Failure::new(
                 "E_STOPPING",
@@ -176,7 +176,8 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
             .as_ref()
             .and_then(|outcome| outcome_from_wire(outcome).ok());
         serde_json::json!({
-            "host": execution.name, "agent": execution.agent, "state": execution.state,
+            "host": execution.name, "agent": execution.agent,
+            "state": words::execution(execution.state()),
             "online": execution.online, "skipped": execution.skipped,
             "exit_code": outcome.as_ref().and_then(|outcome| outcome.how.exit_code()),
             "text": outcome.as_ref().map(|outcome| outcome.how.to_string()),
@@ -187,10 +188,10 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
         })
     });
     serde_json::json!({
-        "event": "run", "number": run.number, "run": run.run, "state": run.state,
+        "event": "run", "number": run.number, "run": run.run, "state": words::run(run.state()),
         "selector": run.selector, "command": run.command, "hosts": run.hosts,
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
-        "offline": run.offline, "queued_until_ms": run.queued_until_ms, "set": run.set,
+        "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
         "executions": executions.collect::<Vec<_>>(),
     })
 }

@@ -7,10 +7,11 @@ use shanty_core::output::sanitise::{Sanitiser, push_visible};
 use shanty_core::text::{count, duration};
 use shanty_proto::convert::{outcome_from_wire, principal_from_wire};
 use shanty_proto::v1;
+use shanty_proto::v1::run_info::State;
 
 use super::client::{Client, Failure};
 use super::run::{follow, json_run};
-use super::{AdminArgs, exit};
+use super::{AdminArgs, exit, words};
 use crate::clock::now_ms;
 
 #[derive(Args, Debug)]
@@ -145,12 +146,17 @@ fn line(run: &v1::RunInfo) -> String {
         .iter()
         .filter(|execution| is_ok(execution))
         .count();
-    let result = match run.state.as_str() {
-        "closed" => {
+    let result = match run.state() {
+        State::Closed => {
             let counted = run.executions.iter().filter(|execution| !execution.skipped);
             format!("{ok}/{} ok", counted.count())
         }
-        state => state.to_owned(),
+        state @ (State::Unspecified
+        | State::Accepted
+        | State::Running
+        | State::Waiting
+        | State::Cancelling
+        | State::Expired) => words::run(state).to_owned(),
     };
     let mut command: String = one_line(&run.command).chars().take(50).collect();
     if run.command.chars().count() > 50 {
@@ -195,7 +201,8 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     }
     let by = run.by.as_ref().and_then(|by| principal_from_wire(by).ok());
     let by = by.map_or_else(|| "unknown".to_owned(), |by| by.to_string());
-    println!("#{} {} · {} · by {by}", run.number, run.state, run.hosts);
+    let state = words::run(run.state());
+    println!("#{} {state} · {} · by {by}", run.number, run.hosts);
     println!("  command   {}", one_line(&run.command));
     println!("  selector  {} · set {}", run.selector, run.set);
     if run.queued_until_ms > 0 && run.closed_ms == 0 {
@@ -208,7 +215,8 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     for execution in &run.executions {
         let Some(Ok(outcome)) = execution.outcome.as_ref().map(outcome_from_wire) else {
             let away = if execution.online { "" } else { ", host away" };
-            println!("  {}  {}{away}", execution.name, execution.state);
+            let state = words::execution(execution.state());
+            println!("  {}  {state}{away}", execution.name);
             continue;
         };
         let size = shanty_core::text::size(outcome.output_bytes);

@@ -1,0 +1,121 @@
+//! The words for what crosses the socket as a number: terminals print them, and scripts rely on them.
+
+use shanty_proto::v1::{execution_info, run_info};
+
+/// What this program has no word for: a newer controller has sent it.
+const UNKNOWN: &str = "unknown";
+
+/// Where a run stands.
+pub(super) const fn run(state: run_info::State) -> &'static str {
+    match state {
+        run_info::State::Unspecified => UNKNOWN,
+        run_info::State::Accepted => "accepted",
+        run_info::State::Running => "running",
+        run_info::State::Waiting => "waiting",
+        run_info::State::Cancelling => "cancelling",
+        run_info::State::Closed => "closed",
+        run_info::State::Expired => "expired",
+    }
+}
+
+/// True when nothing can happen any more.
+pub(super) const fn is_over(state: run_info::State) -> bool {
+    match state {
+        run_info::State::Closed | run_info::State::Expired => true,
+        run_info::State::Unspecified
+        | run_info::State::Accepted
+        | run_info::State::Running
+        | run_info::State::Waiting
+        | run_info::State::Cancelling => false,
+    }
+}
+
+/// What becomes of hosts that are away.
+pub(super) const fn offline(offline: run_info::Offline) -> &'static str {
+    match offline {
+        run_info::Offline::Unspecified => UNKNOWN,
+        run_info::Offline::Fail => "fail",
+        run_info::Offline::Skip => "skip",
+        run_info::Offline::Queue => "queue",
+    }
+}
+
+/// Where an execution stands, or how it ended.
+pub(super) const fn execution(state: execution_info::State) -> &'static str {
+    match state {
+        execution_info::State::Unspecified => UNKNOWN,
+        execution_info::State::Queued => "queued",
+        execution_info::State::Running => "running",
+        execution_info::State::Exited => "exited",
+        execution_info::State::Signaled => "signaled",
+        execution_info::State::TimedOut => "timed_out",
+        execution_info::State::Cancelled => "cancelled",
+        execution_info::State::Refused => "refused",
+        execution_info::State::NotStarted => "not_started",
+        execution_info::State::Lost => "lost",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scripts compare these words: they stay.
+    #[test]
+    fn words_stay() {
+        let runs: Vec<_> = (0..=6).map(|n| run(n.try_into().unwrap())).collect();
+        assert_eq!(
+            runs,
+            [
+                "unknown",
+                "accepted",
+                "running",
+                "waiting",
+                "cancelling",
+                "closed",
+                "expired"
+            ]
+        );
+        assert!(
+            run_info::State::try_from(7).is_err(),
+            "a state has no word in this test"
+        );
+        let executions: Vec<_> = (0..=9).map(|n| execution(n.try_into().unwrap())).collect();
+        assert_eq!(
+            executions,
+            [
+                "unknown",
+                "queued",
+                "running",
+                "exited",
+                "signaled",
+                "timed_out",
+                "cancelled",
+                "refused",
+                "not_started",
+                "lost"
+            ]
+        );
+        assert!(
+            execution_info::State::try_from(10).is_err(),
+            "a state has no word in this test"
+        );
+        let choices: Vec<_> = (0..=3).map(|n| offline(n.try_into().unwrap())).collect();
+        assert_eq!(choices, ["unknown", "fail", "skip", "queue"]);
+        assert!(
+            run_info::Offline::try_from(4).is_err(),
+            "a choice has no word in this test"
+        );
+    }
+
+    /// A newer controller may send what we do not know.
+    #[test]
+    fn an_unknown_state_is_not_over() {
+        let newer = shanty_proto::v1::RunInfo {
+            state: 99,
+            ..Default::default()
+        };
+        assert_eq!(run(newer.state()), "unknown");
+        assert!(!is_over(newer.state()));
+    }
+}
