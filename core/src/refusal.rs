@@ -1,6 +1,7 @@
 //! Refusals: what was not done, why, and what to do next. The one list of error codes.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// Why something was refused. The code is stable for scripts, and is written as it is first shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,11 +66,46 @@ pub enum Code {
     Rate,
     /// An interaction or message of a kind that this version does not know.
     Unsupported,
-    /// Stopping; try again soon.
+    /// Stopping; try again soon. Stays the last: [`Code::ALL`] counts to it.
     Stopping,
 }
 
 impl Code {
+    /// Every code, in the order of their declaration.
+    pub const ALL: [Self; Self::Stopping as usize + 1] = [
+        Self::Denied,
+        Self::Guild,
+        Self::GuildOnly,
+        Self::Selector,
+        Self::AllOffline,
+        Self::EmptyCommand,
+        Self::TooLong,
+        Self::BadChar,
+        Self::Duration,
+        Self::BadOption,
+        Self::RunAs,
+        Self::Hold,
+        Self::NotFound,
+        Self::Closed,
+        Self::Stale,
+        Self::Storage,
+        Self::Offline,
+        Self::Draining,
+        Self::Expired,
+        Self::ControllerRestart,
+        Self::AckFailed,
+        Self::Token,
+        Self::NameTaken,
+        Self::NameConfusable,
+        Self::Name,
+        Self::Label,
+        Self::Csr,
+        Self::Agent,
+        Self::Rate,
+        Self::Unsupported,
+        Self::Stopping,
+    ];
+
     /// The code as scripts see it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -106,6 +142,20 @@ impl Code {
             Self::Unsupported => "E_UNSUPPORTED",
             Self::Stopping => "E_STOPPING",
         }
+    }
+}
+
+/// A code of another version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a code of this version")]
+pub struct UnknownCode;
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|code| code.as_str() == text).ok_or(UnknownCode)
     }
 }
 
@@ -148,3 +198,31 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_reads_back_as_itself() {
+        for (at, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, at, "{code} is missing or not in its place");
+            assert_eq!(code.to_string().parse(), Ok(code));
+            assert!(code.as_str().starts_with("E_"), "{code}");
+        }
+    }
+
+    #[test]
+    fn codes_of_other_versions_are_unknown() {
+        for text in [
+            "E_TEAPOT",
+            "",
+            "E_",
+            "e_denied",
+            "E_DENIED ",
+            "E_CONTROLLER",
+        ] {
+            assert_eq!(text.parse::<Code>(), Err(UnknownCode), "{text}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use hyper_util::rt::TokioIo;
+use shanty_core::refusal::{Code, UnknownCode};
 use shanty_proto::v1::admin_client::AdminClient;
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
@@ -11,6 +12,9 @@ use tonic::{Response, Status};
 
 use super::{AdminArgs, exit};
 use crate::status::{CODE_KEY, NEXT_KEY};
+
+/// The code of an answer that has none: it does not come from the controller's own decisions.
+const NO_CODE: &str = "E_CONTROLLER";
 
 /// Why a subcommand failed.
 #[derive(Debug)]
@@ -48,29 +52,57 @@ impl From<Status> for Failure {
             .metadata()
             .get(CODE_KEY)
             .and_then(|code| code.to_str().ok());
-        let code = code.unwrap_or("E_CONTROLLER").to_owned();
         let next = status
             .metadata()
             .get_bin(NEXT_KEY)
             .and_then(|next| next.to_bytes().ok())
             .map(|next| String::from_utf8_lossy(&next).into_owned())
             .unwrap_or_default();
-        let exit = match code.as_str() {
-            "E_DENIED" | "E_GUILD" | "E_HOLD" => exit::REFUSED,
-            "E_NOT_FOUND" | "E_CLOSED" | "E_STALE" => exit::DATA,
-            "E_ALL_OFFLINE" | "E_OFFLINE" | "E_STORAGE" | "E_STOPPING" | "E_RATE" => {
-                exit::TRY_AGAIN
-            }
-            "E_CONTROLLER" if status.code() == tonic::Code::PermissionDenied => exit::REFUSED,
-            "E_CONTROLLER" => exit::TRY_AGAIN,
-            _ => exit::USAGE,
+        let exit = match code.map(str::parse) {
+            Some(Ok(code)) => exit_code(code),
+            // A newer controller refuses for a reason that this program does not know.
+            Some(Err(UnknownCode)) => exit::FAILED,
+            None if status.code() == tonic::Code::PermissionDenied => exit::REFUSED,
+            None => exit::TRY_AGAIN,
         };
         Self {
-            code,
+            code: code.unwrap_or(NO_CODE).to_owned(),
             text: status.message().to_owned(),
             next,
             exit,
         }
+    }
+}
+
+/// What scripts get for a refusal.
+const fn exit_code(code: Code) -> u8 {
+    match code {
+        Code::Denied | Code::Guild | Code::GuildOnly | Code::Hold => exit::REFUSED,
+        Code::NotFound | Code::Closed | Code::Stale => exit::DATA,
+        Code::AllOffline
+        | Code::Offline
+        | Code::Draining
+        | Code::Expired
+        | Code::ControllerRestart
+        | Code::AckFailed
+        | Code::Storage
+        | Code::Stopping
+        | Code::Rate => exit::TRY_AGAIN,
+        Code::Selector
+        | Code::EmptyCommand
+        | Code::TooLong
+        | Code::BadChar
+        | Code::Duration
+        | Code::BadOption
+        | Code::RunAs
+        | Code::Token
+        | Code::NameTaken
+        | Code::NameConfusable
+        | Code::Name
+        | Code::Label
+        | Code::Csr
+        | Code::Unsupported => exit::USAGE,
+        Code::Agent => exit::FAILED,
     }
 }
 
@@ -137,4 +169,60 @@ pub(super) fn block_on(work: impl Future<Output = Result<u8, Failure>>) -> Resul
         )
     })?;
     runtime.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use shanty_core::refusal::Refusal;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_crosses_the_socket_and_has_its_exit_code() {
+        let mut by_exit: BTreeMap<u8, Vec<String>> = BTreeMap::new();
+        for code in Code::ALL {
+            let refusal = Refusal::new(code, "What happened.", "What to do: ✓.");
+            let failure = Failure::from(crate::status::status(&refusal));
+            assert_eq!(failure.code, code.as_str());
+            assert_eq!((failure.text, failure.next), (refusal.what, refusal.next));
+            by_exit.entry(failure.exit).or_default().push(failure.code);
+        }
+        let lines = by_exit
+            .iter()
+            .map(|(exit, codes)| format!("{exit}: {}", codes.join(" ")));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
+        1: E_AGENT
+        64: E_SELECTOR E_EMPTY_COMMAND E_TOO_LONG E_BAD_CHAR E_DURATION E_OPTION E_RUN_AS E_TOKEN E_NAME_TAKEN E_NAME_CONFUSABLE E_NAME E_LABEL E_CSR E_UNSUPPORTED
+        65: E_NOT_FOUND E_CLOSED E_STALE
+        75: E_ALL_OFFLINE E_STORAGE E_OFFLINE E_DRAINING E_EXPIRED E_CONTROLLER_RESTART E_ACK_FAILED E_RATE E_STOPPING
+        77: E_DENIED E_GUILD E_GUILD_ONLY E_HOLD
+        ");
+    }
+
+    #[test]
+    fn codes_of_a_newer_controller_are_failures_and_not_mistakes_of_the_caller() {
+        let mut status = Status::failed_precondition("the moon is full");
+        status.metadata_mut().insert(
+            CODE_KEY,
+            tonic::metadata::MetadataValue::from_static("E_MOON"),
+        );
+        let failure = Failure::from(status);
+        assert_eq!(
+            (failure.code.as_str(), failure.exit),
+            ("E_MOON", exit::FAILED)
+        );
+    }
+
+    #[test]
+    fn answers_without_a_code_are_not_the_callers_fault() {
+        let exit = |status: Status| {
+            let failure = Failure::from(status);
+            assert_eq!(failure.code, NO_CODE);
+            failure.exit
+        };
+        assert_eq!(exit(Status::permission_denied("not you")), exit::REFUSED);
+        assert_eq!(exit(Status::unavailable("gone")), exit::TRY_AGAIN);
+    }
 }
