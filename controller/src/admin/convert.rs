@@ -6,10 +6,10 @@ use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
 use shanty_core::run::{How, Offline, Phase, Progress, Run};
 use shanty_core::selector::fold::fold;
-use shanty_core::view::HostRow;
+use shanty_core::view::{HostRow, Trouble};
 use shanty_proto::convert::{labels_to_wire, outcome_to_wire, principal_to_wire};
 use shanty_proto::v1;
-use shanty_proto::v1::{execution_info, run_info};
+use shanty_proto::v1::{execution_info, host_info, run_info};
 
 use crate::clock::now_ms;
 
@@ -17,6 +17,7 @@ pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
     let host = |(agent, enrolled_ms, row): (AgentId, u64, HostRow)| v1::HostInfo {
         agent: agent.to_string(),
         name: row.name.to_string(),
+        trouble: trouble(row.trouble()).into(),
         labels: labels_to_wire(&row.labels),
         online: row.online,
         stale: row.stale,
@@ -41,6 +42,17 @@ pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
     v1::HostsReply {
         hosts: rows.into_iter().map(host).collect(),
         normal: view.normal,
+    }
+}
+
+const fn trouble(trouble: Trouble) -> host_info::Trouble {
+    match trouble {
+        Trouble::Offline => host_info::Trouble::Offline,
+        Trouble::Stale => host_info::Trouble::Stale,
+        Trouble::Full => host_info::Trouble::Full,
+        Trouble::Draining => host_info::Trouble::Draining,
+        Trouble::Outdated => host_info::Trouble::Outdated,
+        Trouble::None => host_info::Trouble::None,
     }
 }
 
@@ -216,5 +228,36 @@ mod tests {
             execution_state(&Progress::Running { since_ms: 1 }),
             execution_info::State::Running
         );
+    }
+
+    #[test]
+    fn a_host_that_is_nearly_full_is_told_as_chat_tells_it() {
+        let mut row = HostRow {
+            name: "web-01".parse().unwrap(),
+            labels: Labels::default(),
+            online: true,
+            stale: false,
+            draining: None,
+            seen_ms: 1,
+            version: String::new(),
+            outdated: true,
+            facts: None,
+            metrics: Some(Metrics {
+                load1: 0.0,
+                memory_used_bytes: 0,
+                uptime_s: 1,
+                disks: vec![shanty_core::facts::Disk {
+                    mount: "/".to_owned(),
+                    total_bytes: 100,
+                    available_bytes: 9,
+                }],
+            }),
+        };
+        let told = |row: &HostRow| trouble(row.trouble());
+        assert_eq!(told(&row), host_info::Trouble::Full);
+        row.metrics = None;
+        assert_eq!(told(&row), host_info::Trouble::Outdated);
+        row.online = false;
+        assert_eq!(told(&row), host_info::Trouble::Offline);
     }
 }

@@ -4,10 +4,11 @@ use clap::{Args, Subcommand, ValueHint};
 use shanty_core::text::{count, duration, size};
 use shanty_proto::convert::{labels_from_wire, principal_from_wire};
 use shanty_proto::v1;
+use shanty_proto::v1::host_info::Trouble;
 
 use super::client::{Client, Failure};
 use super::complete::completer;
-use super::{AdminArgs, exit};
+use super::{AdminArgs, exit, words};
 use crate::clock::now_ms;
 
 #[derive(Args, Debug)]
@@ -188,20 +189,22 @@ fn table(hosts: &[v1::HostInfo]) -> Vec<String> {
     lines
 }
 
-/// In at most eight characters while something is known.
+/// In at most eight characters while something is known: what chat shows too, the worst that is wrong with it.
 fn state(host: &v1::HostInfo) -> String {
-    match host.online {
-        false => away(host),
-        true if host.stale => "stale".to_owned(),
-        true if host.draining_since_ms > 0 => "draining".to_owned(),
-        true if host.outdated => "outdated".to_owned(),
-        true => "online".to_owned(),
+    match host.trouble() {
+        Trouble::Offline => away(host),
+        trouble @ (Trouble::Unspecified
+        | Trouble::None
+        | Trouble::Stale
+        | Trouble::Full
+        | Trouble::Draining
+        | Trouble::Outdated) => words::host(trouble).to_owned(),
     }
 }
 
 fn away(host: &v1::HostInfo) -> String {
     match host.seen_ms {
-        0 => "offline".to_owned(),
+        0 => words::host(Trouble::Offline).to_owned(),
         seen => format!("off {}", duration(now_ms().saturating_sub(seen))),
     }
 }
@@ -346,7 +349,7 @@ fn json(host: &v1::HostInfo) -> serde_json::Value {
     serde_json::json!({
         "agent": host.agent, "name": host.name, "labels": host.labels, "online": host.online,
         "seen_ms": host.seen_ms, "version": host.version, "enrolled_ms": host.enrolled_ms,
-        "stale": host.stale, "outdated": host.outdated,
+        "state": words::host(host.trouble()), "stale": host.stale, "outdated": host.outdated,
         "draining_since_ms": host.draining_since_ms,
         "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
     })

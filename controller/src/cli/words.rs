@@ -1,9 +1,22 @@
 //! The words for what crosses the socket as a number: terminals print them, and scripts rely on them.
 
-use shanty_proto::v1::{execution_info, run_info};
+use shanty_proto::v1::{execution_info, host_info, run_info};
 
 /// What this program has no word for: a newer controller has sent it.
 const UNKNOWN: &str = "unknown";
+
+/// How a host is.
+pub(super) const fn host(trouble: host_info::Trouble) -> &'static str {
+    match trouble {
+        host_info::Trouble::Unspecified => UNKNOWN,
+        host_info::Trouble::None => "online",
+        host_info::Trouble::Offline => "offline",
+        host_info::Trouble::Stale => "stale",
+        host_info::Trouble::Full => "full",
+        host_info::Trouble::Draining => "draining",
+        host_info::Trouble::Outdated => "outdated",
+    }
+}
 
 /// Where a run stands.
 pub(super) const fn run(state: run_info::State) -> &'static str {
@@ -63,6 +76,17 @@ mod tests {
     /// Scripts compare these words: they stay.
     #[test]
     fn words_stay() {
+        let hosts: Vec<_> = (0..=6).map(|n| host(n.try_into().unwrap())).collect();
+        assert_eq!(
+            hosts,
+            [
+                "unknown", "online", "offline", "stale", "full", "draining", "outdated"
+            ]
+        );
+        assert!(
+            host_info::Trouble::try_from(7).is_err(),
+            "a trouble has no word in this test"
+        );
         let runs: Vec<_> = (0..=6).map(|n| run(n.try_into().unwrap())).collect();
         assert_eq!(
             runs,
