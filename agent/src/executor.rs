@@ -28,9 +28,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
 const REQUESTS_MAX: usize = 64;
 
-/// Longest order, bytes. A command takes 6 kB; the rest is room for environments and argument lists.
-pub(crate) const ORDER_BYTES_MAX: usize = 256 * 1024;
-
 /// Executions that run at once on one host. Each takes a shim of about 3 MB; nobody watches more.
 pub const RUNNING_MAX: usize = 256;
 

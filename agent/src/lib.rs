@@ -2,6 +2,8 @@
 //!
 //! Unlike the other crates this one does not forbid unsafe code: the shim needs it between fork and exec, and only there.
 
+mod clock;
+
 pub mod facts;
 
 pub mod shim;

@@ -23,7 +23,6 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
@@ -38,7 +37,7 @@ use shanty_core::spool::{Header, VERSION};
 use shanty_proto::v1;
 use thiserror::Error;
 
-use crate::executor::ORDER_BYTES_MAX;
+use crate::clock::wall_ms;
 use crate::facts;
 
 use self::clients::Clients;
@@ -136,7 +135,7 @@ fn take_signals() -> Result<SignalFd, ShimError> {
 fn read_order(dir: &Path) -> Result<v1::ExecutionOrder, ShimError> {
     let mut bytes = Vec::new();
     File::open(dir.join("order"))?
-        .take(ORDER_BYTES_MAX as u64)
+        .take(limits::ORDER_BYTES_MAX as u64)
         .read_to_end(&mut bytes)?;
     v1::ExecutionOrder::decode(bytes.as_slice()).map_err(ShimError::Order)
 }
@@ -183,12 +182,4 @@ fn output_max(order: &v1::ExecutionOrder) -> u64 {
         0 => limits::OUTPUT_BYTES_MAX,
         bytes => bytes.min(limits::OUTPUT_BYTES_MAX),
     }
-}
-
-/// The host's clock, milliseconds since the Unix epoch.
-pub(crate) fn wall_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -77,6 +77,9 @@ pub const IN_FLIGHT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Longest message on a link, bytes, both ways.
 pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
+/// Longest order, bytes. A command takes 6 kB; the rest is room for environments and argument lists.
+pub const ORDER_BYTES_MAX: usize = 256 * 1024;
+
 /// TLS handshakes under way at once on one listener; more wait in the accept queue.
 pub const HANDSHAKES_MAX: usize = 64;
 

@@ -12,7 +12,7 @@ use shanty_core::refusal::Code;
 use shanty_proto::v1;
 use shanty_proto::v1::execution_order::What;
 
-use super::{ClockOffset, Config, ORDER_BYTES_MAX, Refusal};
+use super::{ClockOffset, Config, Refusal};
 use crate::shim::command::{Account, AccountError};
 
 /// Longest word, value or path, bytes: Linux refuses arguments from 128 KiB.
@@ -94,9 +94,10 @@ pub(super) struct Parsed {
 
 /// Parses exactly the bytes that the controller sent.
 pub(super) fn parse(bytes: &[u8], us: AgentId) -> Result<Parsed, Refusal> {
-    if bytes.len() > ORDER_BYTES_MAX {
+    let max = limits::ORDER_BYTES_MAX;
+    if bytes.len() > max {
         let text = format!(
-            "The order has {} bytes, over the limit of {ORDER_BYTES_MAX}.",
+            "The order has {} bytes, over the limit of {max}.",
             bytes.len()
         );
         return Err(Refusal::new(Code::TooLong, text));

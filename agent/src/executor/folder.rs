@@ -12,7 +12,7 @@ use shanty_core::ids::RunId;
 use shanty_core::limits::ORDER_MEMORY_MS;
 
 use super::OpenError;
-use crate::shim::wall_ms;
+use crate::clock::wall_ms;
 
 /// Longest `released` file, bytes, that is read: it holds one number.
 const RELEASED_BYTES_MAX: usize = 20;

@@ -17,7 +17,7 @@ use super::check;
 use super::folder::{Folders, forget_at_ms};
 use super::recover::{Found, settle};
 use super::{ClockOffset, Config, OpenError, ReadError, Refusal, Request, Started, State, Status};
-use crate::shim::wall_ms;
+use crate::clock::wall_ms;
 
 /// News that may wait for the owner. A full queue makes the followers wait, never the owner.
 const NEWS_MAX: usize = 256;

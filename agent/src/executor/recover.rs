@@ -12,8 +12,8 @@ use shanty_core::limits::CHUNK_BYTES_MAX;
 use shanty_core::spool::{Cause, Decoder, Exit, Header, How, Record, VERSION, Writer};
 
 use super::sweep::sweep;
+use crate::clock::wall_ms;
 use crate::facts;
-use crate::shim::wall_ms;
 
 /// How an execution was found; `len` counts bytes of whole records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,7 +71,10 @@ fn bytes_that_are_no_order_for_us_are_refused() {
     );
     assert_eq!(code(b"\xff\xff"), Err(Code::Unsupported));
     assert_eq!(code(b""), Err(Code::Unsupported));
-    assert_eq!(code(&vec![0; ORDER_BYTES_MAX + 1]), Err(Code::TooLong));
+    assert_eq!(
+        code(&vec![0; limits::ORDER_BYTES_MAX + 1]),
+        Err(Code::TooLong)
+    );
     for run in ["", "../../etc", &"0A".repeat(16)] {
         let order = v1::ExecutionOrder {
             run: run.to_owned(),
