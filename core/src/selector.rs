@@ -21,6 +21,7 @@ mod fact;
 mod near;
 mod parse;
 mod pattern;
+mod span;
 mod tree;
 
 pub use error::{SelectorError, SelectorErrorKind};

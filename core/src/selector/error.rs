@@ -3,7 +3,7 @@
 use thiserror::Error;
 use unicode_width::UnicodeWidthChar;
 
-use super::tree::Span;
+use super::span::Span;
 
 /// Columns of the line that [`mark`] shows: what a code block on a card holds without wrapping (chat.md B4).
 const MARK_COLUMNS_MAX: usize = 56;

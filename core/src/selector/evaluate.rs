@@ -11,7 +11,8 @@ use crate::run::{Execution, How, Run};
 use super::error::SelectorErrorKind as Kind;
 use super::fact::Comparison;
 use super::pattern::{Pattern, shorten};
-use super::tree::{Atom, AtomKind, Clause, Item, LabelOp, LabelTest, Pick, RunPart, Span, State};
+use super::span::Span;
+use super::tree::{Atom, AtomKind, Clause, Item, LabelOp, LabelTest, Pick, RunPart, State};
 use super::{ERRORS_MAX, Host, Resolution, SCANS_MAX, Scope, SelectorError};
 
 mod evaluator;

@@ -3,7 +3,8 @@
 use crate::limits::{SELECTOR_BYTES_MAX, SELECTOR_DEPTH_MAX};
 
 use super::error::SelectorErrorKind as Kind;
-use super::tree::{Atom, AtomKind, Clause, Item, Span};
+use super::span::Span;
+use super::tree::{Atom, AtomKind, Clause, Item};
 use super::{ERRORS_MAX, SelectorError};
 
 mod token;

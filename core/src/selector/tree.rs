@@ -6,25 +6,7 @@ use crate::ids::{HostName, RunNumber};
 
 use super::fact::Comparison;
 use super::pattern::Pattern;
-
-/// Where something stood in the text that was parsed.
-///
-/// Compares equal to every other span: two selectors are the same when they mean the same, however they were spaced.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// In characters, from 1.
-    pub(super) column: usize,
-}
-
-impl PartialEq for Span {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Span {}
+use super::span::Span;
 
 /// Items that intersect.
 #[derive(Clone, Debug, PartialEq, Eq)]
