@@ -1,5 +1,7 @@
 //! The configuration of a controller: what it is, its defaults, and every error in it at once.
 
+pub mod api;
+
 mod read;
 
 use std::net::SocketAddr;
@@ -10,7 +12,7 @@ use shanty_core::limits;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::selector::Selector;
 
-use crate::discord::api::Api;
+use api::Api;
 use read::{Errors, Section};
 
 pub use read::ConfigErrors;

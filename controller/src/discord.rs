@@ -10,10 +10,10 @@
 //! must also be called inside a Tokio runtime.
 
 pub mod answers;
-pub mod api;
 pub mod call;
 pub mod cards;
 pub mod commands;
+pub mod error;
 pub mod gateway;
 mod interaction;
 mod publish;
@@ -32,11 +32,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use twilight_model::application::interaction::Interaction;
 
+use crate::config::api::Api;
 use crate::health::ChatState;
 use crate::hub;
 use crate::store::{Journal, Output};
 use crate::supervise::{Spawner, Supervisor};
-use api::Api;
 use gateway::{GatewayConfig, GatewayState, SavedSession};
 use requests::Requests;
 use secret::Secret;

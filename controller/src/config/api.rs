@@ -1,4 +1,4 @@
-//! Where Discord is: one configuration value that renders the REST address and says which gateway addresses may be trusted.
+//! Where Discord is: one value that renders the REST address and says which gateway addresses may be trusted.
 
 use std::fmt;
 use std::net::IpAddr;

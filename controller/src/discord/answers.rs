@@ -7,7 +7,7 @@ use hyper::{HeaderMap, StatusCode};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
-use super::sender::SendError;
+use super::error::SendError;
 
 /// An answer as it came.
 #[derive(Clone)]

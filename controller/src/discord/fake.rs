@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::api::Api;
+use crate::config::api::Api;
 
 /// Bounds every wait of a test.
 pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {

@@ -1,0 +1,89 @@
+//! Why a call of Discord's REST interface has no good answer, and whether it may have been done all the same.
+
+use std::time::Duration;
+
+use hyper_util::client::legacy::Error as ClientError;
+use thiserror::Error;
+
+/// Largest answer that is read, bytes. Discord's answers to our calls have a few KiB.
+pub(super) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a call has no good answer.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// No whole answer in the call's time.
+    #[error("get an answer from Discord within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// No connection: the call was not sent.
+    #[error("connect to Discord")]
+    Unreached(#[source] ClientError),
+    /// The connection was lost, possibly after the call was sent.
+    #[error("keep the connection to Discord")]
+    Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Discord refused the call, or failed at it (status 500 and above).
+    #[error("do it: Discord answered {status}, code {code}: {message}")]
+    Discord {
+        /// The status.
+        status: u16,
+        /// Discord's own code, such as 10062 for an interaction that is too old; zero when there was none.
+        code: u64,
+        /// Discord's own words, cut.
+        message: String,
+    },
+    /// Too many calls. The limiter knows already; the next permit waits.
+    #[error("do it now: Discord wants {retry_after_ms} ms without such calls")]
+    RateLimited {
+        /// The wait, milliseconds.
+        retry_after_ms: u64,
+        /// True when it stops all calls.
+        global: bool,
+    },
+    /// Discord refused the bot's token; nothing more is sent with it.
+    #[error("log in: Discord refused the bot's token")]
+    Unauthorized,
+    /// The call was answered well, but with something else than expected.
+    #[error("understand Discord's answer")]
+    Body(#[source] serde_json::Error),
+    /// The answer was too long to be read.
+    #[error("read Discord's answer: it is longer than {ANSWER_BYTES_MAX} bytes")]
+    TooLong,
+    /// The call itself is not one: a path or header that cannot be sent.
+    #[error("form the call")]
+    Malformed(#[source] hyper::http::Error),
+}
+
+/// What is known about a call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was certainly not done.
+    NotDone,
+    /// It may have been done.
+    Unknown,
+}
+
+impl SendError {
+    /// Whether the call may have been done all the same.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Timeout(_) | Self::Connection(_) | Self::Body(_) | Self::TooLong => {
+                Outcome::Unknown
+            }
+            Self::Discord { status, .. } if *status >= 500 => Outcome::Unknown,
+            Self::Discord { .. }
+            | Self::Unreached(_)
+            | Self::RateLimited { .. }
+            | Self::Unauthorized
+            | Self::Malformed(_) => Outcome::NotDone,
+        }
+    }
+
+    /// Discord's own code of a refusal, such as 10062; none when it gave none.
+    #[must_use]
+    pub fn code(&self) -> Option<u64> {
+        match self {
+            Self::Discord { code, .. } if *code > 0 => Some(*code),
+            _ => None,
+        }
+    }
+}
