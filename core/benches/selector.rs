@@ -13,7 +13,7 @@ use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
 use shanty_core::selector::complete::{Recent, complete};
 use shanty_core::selector::fold::fold;
-use shanty_core::selector::{Group, Host, Scope, Selector, Told};
+use shanty_core::selector::{AgentInfo, Group, Host, Scope, Selector};
 
 const HOSTS: usize = 10_000;
 
@@ -91,7 +91,7 @@ fn main() {
         })
         .collect();
     let (facts, metrics) = (Facts::default(), Metrics::default());
-    let told = Told {
+    let told = AgentInfo {
         facts: Some(&facts),
         metrics: Some(&metrics),
         version: "0.1.0",

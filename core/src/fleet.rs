@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::facts::{Facts, Metrics};
 use crate::ids::{AgentId, RunId};
 use crate::limits;
-use crate::selector::Told;
+use crate::selector::AgentInfo;
 
 /// Every host that was ever seen. A clone is cheap: it is shared until one of the two changes.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +46,7 @@ pub struct Seen<'a> {
     /// Its link has been silent for longer than it should be.
     pub stale: bool,
     /// What its agent tells.
-    pub told: Told<'a>,
+    pub told: AgentInfo<'a>,
 }
 
 impl Fleet {
@@ -83,7 +83,7 @@ impl Fleet {
         Seen {
             online,
             stale: online && presence.silent_ms(now_ms) > limits::STALE_MS,
-            told: Told {
+            told: AgentInfo {
                 facts: presence.facts.as_ref(),
                 metrics: presence.metrics.as_ref(),
                 version: &presence.version,

@@ -183,7 +183,7 @@ mod tests {
             online: true,
             stale: false,
             draining: false,
-            told: crate::selector::Told::default(),
+            told: crate::selector::AgentInfo::default(),
         };
         let (web, db) = (
             host(1, &web_name, &web_labels),

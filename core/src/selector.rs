@@ -63,12 +63,12 @@ pub struct Host<'a> {
     /// Whether somebody asked it to take no new runs.
     pub draining: bool,
     /// What its agent tells of it.
-    pub told: Told<'a>,
+    pub told: AgentInfo<'a>,
 }
 
 /// What an agent tells: shown, and narrowed by, but never a reason to allow anything.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Told<'a> {
+pub struct AgentInfo<'a> {
     /// What seldom changes.
     pub facts: Option<&'a Facts>,
     /// What changes all the time.

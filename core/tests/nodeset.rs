@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::selector::fold::fold;
-use shanty_core::selector::{Host, Scope, Selector, Told};
+use shanty_core::selector::{AgentInfo, Host, Scope, Selector};
 
 /// Each case starts the program twice, and it takes a tenth of a second to start.
 const CASES: u32 = 24;
@@ -74,7 +74,7 @@ fn resolved(text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
             online: true,
             stale: false,
             draining: false,
-            told: Told::default(),
+            told: AgentInfo::default(),
         })
         .collect();
     let selector = Selector::parse(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}"));

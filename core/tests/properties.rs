@@ -18,7 +18,7 @@ use shanty_core::run::Spec;
 use shanty_core::selector::error::mark;
 use shanty_core::selector::fold::fold;
 use shanty_core::selector::{
-    ERRORS_MAX, Host, Scope, Selector, SelectorError, SelectorErrorKind, Told,
+    AgentInfo, ERRORS_MAX, Host, Scope, Selector, SelectorError, SelectorErrorKind,
 };
 
 fn name() -> impl Strategy<Value = String> {
@@ -119,7 +119,7 @@ fn hosts(fleet: &[(HostName, Labels, bool)]) -> Vec<Host<'_>> {
             online: *online,
             stale: false,
             draining: false,
-            told: Told::default(),
+            told: AgentInfo::default(),
         })
         .collect()
 }

@@ -27,7 +27,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_s
 
 /// What an execution should be doing. A level and not an event: a shim that is met again is told once more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct Desired {
     pub(super) cancel: Cancel,
     pub(super) pause: bool,
 }
@@ -43,7 +43,7 @@ pub(super) enum Cancel {
 
 /// What happened to an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum Event {
     /// The spool has so many bytes of whole records; `full` while the disk takes no more.
     Grew { len: u64, full: bool },
     /// The spool is complete.
@@ -88,8 +88,8 @@ pub(super) struct Follower {
     pub(super) run: RunId,
     pub(super) agent: AgentId,
     pub(super) folder: PathBuf,
-    pub(super) wish: watch::Receiver<Wish>,
-    pub(super) news: mpsc::Sender<(RunId, News)>,
+    pub(super) desired: watch::Receiver<Desired>,
+    pub(super) events: mpsc::Sender<(RunId, Event)>,
 }
 
 impl Follower {
@@ -110,7 +110,7 @@ impl Follower {
             }
             match self.settle().await {
                 Ok(Found::Ended { len }) => {
-                    self.tell(News::Ended { len }).await;
+                    self.tell(Event::Ended { len }).await;
                     break;
                 }
                 Ok(Found::Alive { .. }) => socket = self.connect().await.ok(),
@@ -133,11 +133,11 @@ impl Follower {
         let (mut read, mut write) = socket.split();
         let mut inbox = Inbox::default();
         let mut buffer = [0; 512];
-        let mut told = None;
+        let mut sent = None;
         loop {
-            let wish = *self.wish.borrow_and_update();
-            tell_wish(&mut write, told, wish).await?;
-            told = Some(wish);
+            let desired = *self.desired.borrow_and_update();
+            send_desired(&mut write, sent, desired).await?;
+            sent = Some(desired);
             tokio::select! {
                 read = read.read(&mut buffer) => {
                     let n = read?;
@@ -145,15 +145,15 @@ impl Follower {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                     inbox.push(buffer.get(..n).unwrap_or_default());
-                    if let Some(news) = newest(&mut inbox)? {
-                        self.tell(news).await;
-                        if matches!(news, News::Ended { .. }) {
+                    if let Some(event) = newest(&mut inbox)? {
+                        self.tell(event).await;
+                        if matches!(event, Event::Ended { .. }) {
                             return Ok(());
                         }
                     }
                 }
                 // The owner outlives its followers, or drops them: an error here never spins.
-                changed = self.wish.changed() => changed.map_err(io::Error::other)?,
+                changed = self.desired.changed() => changed.map_err(io::Error::other)?,
             }
         }
     }
@@ -172,35 +172,35 @@ impl Follower {
         Ok(socket)
     }
 
-    async fn tell(&self, news: News) {
-        self.news.send((self.run, news)).await.ok(); // The executor is being dropped.
+    async fn tell(&self, event: Event) {
+        self.events.send((self.run, event)).await.ok(); // The executor is being dropped.
     }
 }
 
-/// Tells a shim what changed between two wishes. At first everything has: an earlier executor may have paused it.
-async fn tell_wish(
+/// Tells a shim what changed between two desired states. At first everything has: an earlier executor may have paused it.
+async fn send_desired(
     socket: &mut (impl tokio::io::AsyncWrite + Unpin),
-    told: Option<Wish>,
-    wish: Wish,
+    sent: Option<Desired>,
+    desired: Desired,
 ) -> io::Result<()> {
-    if told.is_none_or(|told| told.pause != wish.pause) {
-        let on = wish.pause;
+    if sent.is_none_or(|sent| sent.pause != desired.pause) {
+        let on = desired.pause;
         socket.write_all(&ToShim::Pause { on }.encode()).await?;
     }
-    if wish.cancel > told.unwrap_or_default().cancel {
-        let force = wish.cancel == Cancel::Kill;
+    if desired.cancel > sent.unwrap_or_default().cancel {
+        let force = desired.cancel == Cancel::Kill;
         socket.write_all(&ToShim::Cancel { force }.encode()).await?;
     }
     Ok(())
 }
 
 /// Of all that arrived only the newest matters, and an end is always that.
-fn newest(inbox: &mut Inbox) -> io::Result<Option<News>> {
+fn newest(inbox: &mut Inbox) -> io::Result<Option<Event>> {
     let mut newest = None;
     while let Some(message) = inbox.next_from_shim()? {
         newest = Some(match message {
-            FromShim::Grew { len, full } => News::Grew { len, full },
-            FromShim::Ended { len } => News::Ended { len },
+            FromShim::Grew { len, full } => Event::Grew { len, full },
+            FromShim::Ended { len } => Event::Ended { len },
         });
     }
     Ok(newest)

@@ -12,15 +12,15 @@ use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::accept::{accept, refuse_busy};
-use super::attach::{Cancel, Follower, News, Shim, Wish};
+use super::attach::{Cancel, Desired, Event, Follower, Shim};
 use super::check;
 use super::folder::{Folders, forget_at_ms};
 use super::recover::{Found, settle};
 use super::{ClockOffset, Config, OpenError, ReadError, Refusal, Request, Started, State, Status};
 use crate::clock::wall_ms;
 
-/// News that may wait for the owner. A full queue makes the followers wait, never the owner.
-const NEWS_MAX: usize = 256;
+/// Events that may wait for the owner. A full queue makes the followers wait, never the owner.
+const EVENTS_MAX: usize = 256;
 
 /// Runs held and remembered at once. Past it every new order is refused: one that cannot be remembered could start twice.
 const RUNS_MAX: usize = 10_000;
@@ -40,8 +40,8 @@ pub(super) struct Owner {
     /// Runs that must not start again, and until when by the host's clock.
     remembered: BTreeMap<RunId, u64>,
     work: JoinSet<Option<Accepted>>,
-    news_tx: mpsc::Sender<(RunId, News)>,
-    news: mpsc::Receiver<(RunId, News)>,
+    events_tx: mpsc::Sender<(RunId, Event)>,
+    events: mpsc::Receiver<(RunId, Event)>,
     paused: bool,
     /// Nothing new is accepted any more.
     closed: bool,
@@ -49,7 +49,7 @@ pub(super) struct Owner {
 
 /// One execution that is not over, or was not at the last look.
 struct Held {
-    wish: watch::Sender<Wish>,
+    desired: watch::Sender<Desired>,
     /// While the order is being accepted, those who wait to hear of it; the first of them brought it.
     waiting: Option<Vec<Reply>>,
     disk_full: bool,
@@ -87,7 +87,7 @@ impl Owner {
             Ok((folders, remembered, found))
         });
         let (folders, remembered, found) = taken.await.map_err(failed)??;
-        let (news_tx, news) = mpsc::channel(NEWS_MAX);
+        let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         let mut owner = Self {
             config: Arc::new(config),
             folders,
@@ -95,8 +95,8 @@ impl Owner {
             held: BTreeMap::new(),
             remembered: remembered.into_iter().collect(),
             work: JoinSet::new(),
-            news_tx,
-            news,
+            events_tx,
+            events,
             paused: false,
             closed: false,
         };
@@ -121,7 +121,7 @@ impl Owner {
                     Some(request) => self.serve(request),
                     None => return,
                 },
-                Some((run, news)) = self.news.recv() => self.hear(run, news),
+                Some((run, event)) = self.events.recv() => self.observe(run, event),
                 Some(done) = self.work.join_next() => self.done(done),
                 _ = prune.tick() => self.prune(),
             }
@@ -203,9 +203,9 @@ impl Owner {
             return;
         };
         let cancel = if force { Cancel::Kill } else { Cancel::Term };
-        held.wish.send_if_modified(|wish| {
-            let rises = cancel > wish.cancel;
-            wish.cancel = wish.cancel.max(cancel);
+        held.desired.send_if_modified(|desired| {
+            let rises = cancel > desired.cancel;
+            desired.cancel = desired.cancel.max(cancel);
             rises
         });
     }
@@ -296,19 +296,19 @@ impl Owner {
             shown.insert(run, status);
         });
         if running {
-            let wish = self.hold(run, None);
-            self.follow(run, wish, None);
+            let desired = self.hold(run, None);
+            self.follow(run, desired, None);
         }
     }
 
-    fn hold(&mut self, run: RunId, waiting: Option<Vec<Reply>>) -> watch::Receiver<Wish> {
-        let wish = Wish {
+    fn hold(&mut self, run: RunId, waiting: Option<Vec<Reply>>) -> watch::Receiver<Desired> {
+        let desired = Desired {
             pause: self.paused,
-            ..Wish::default()
+            ..Desired::default()
         };
-        let (wish, seen) = watch::channel(wish);
+        let (desired, seen) = watch::channel(desired);
         let held = Held {
-            wish,
+            desired,
             waiting,
             disk_full: false,
         };
@@ -316,13 +316,13 @@ impl Owner {
         seen
     }
 
-    fn follow(&mut self, run: RunId, wish: watch::Receiver<Wish>, shim: Option<Shim>) {
+    fn follow(&mut self, run: RunId, desired: watch::Receiver<Desired>, shim: Option<Shim>) {
         let follower = Follower {
             run,
             agent: self.config.agent,
             folder: self.folders.execution(run),
-            wish,
-            news: self.news_tx.clone(),
+            desired,
+            events: self.events_tx.clone(),
         };
         self.work.spawn(async move {
             follower.follow(shim).await;
@@ -351,8 +351,8 @@ impl Owner {
         };
         let state = match result {
             Ok(shim) => {
-                let wish = held_wish(&self.held, run);
-                self.follow(run, wish, Some(shim));
+                let desired = held_desired(&self.held, run);
+                self.follow(run, desired, Some(shim));
                 State::Running
             }
             Err(refusal) => {
@@ -372,16 +372,16 @@ impl Owner {
         }
     }
 
-    fn hear(&mut self, run: RunId, news: News) {
+    fn observe(&mut self, run: RunId, event: Event) {
         let Some(held) = self.held.get_mut(&run) else {
             return;
         };
-        let (len, state) = match news {
-            News::Grew { len, full } => {
+        let (len, state) = match event {
+            Event::Grew { len, full } => {
                 held.disk_full = full;
                 (len, State::Running)
             }
-            News::Ended { len } => {
+            Event::Ended { len } => {
                 self.held.remove(&run);
                 (len, State::Ended)
             }
@@ -411,7 +411,7 @@ impl Owner {
         }
         self.paused = pause;
         for held in self.held.values() {
-            held.wish.send_modify(|wish| wish.pause = pause);
+            held.desired.send_modify(|desired| desired.pause = pause);
         }
         let full: BTreeMap<_, _> = self
             .held
@@ -473,10 +473,10 @@ impl Owner {
     }
 }
 
-fn held_wish(held: &BTreeMap<RunId, Held>, run: RunId) -> watch::Receiver<Wish> {
+fn held_desired(held: &BTreeMap<RunId, Held>, run: RunId) -> watch::Receiver<Desired> {
     held.get(&run).map_or_else(
-        || watch::channel(Wish::default()).1,
-        |held| held.wish.subscribe(),
+        || watch::channel(Desired::default()).1,
+        |held| held.desired.subscribe(),
     )
 }
 

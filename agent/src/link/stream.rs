@@ -89,8 +89,8 @@ impl From<tonic::Status> for LinkError {
 
 type Reading = Pin<Box<dyn Future<Output = (Slice, Result<Vec<u8>, ReadError>)> + Send>>;
 
-/// What was last told of an execution; its length is told by the output itself.
-type Told = (std::mem::Discriminant<State>, bool);
+/// What of a state is worth sending again when it changes; its length is told by the output itself.
+type StateKey = (std::mem::Discriminant<State>, bool);
 
 /// Opens a link and serves it to its end. `up` is called when the controller has greeted.
 pub(crate) async fn serve(
@@ -123,7 +123,7 @@ pub(crate) async fn serve(
         out: Some(out),
         orders: Some(orders),
         sender: Sender::default(),
-        told: BTreeMap::new(),
+        sent_states: BTreeMap::new(),
         waiting: VecDeque::new(),
         reading: None,
         stop_by: None,
@@ -164,7 +164,7 @@ struct Stream<'a> {
     out: Option<mpsc::Sender<v1::Up>>,
     orders: Option<mpsc::Sender<Order>>,
     sender: Sender,
-    told: BTreeMap<RunId, Told>,
+    sent_states: BTreeMap<RunId, StateKey>,
     waiting: VecDeque<v1::Up>,
     reading: Option<Reading>,
     /// When stopping: the end of patience.
@@ -180,7 +180,7 @@ impl Stream<'_> {
     ) -> Result<(), LinkError> {
         self.sender.observe(lengths(executions));
         let said = hello::named(executions).into_iter();
-        self.told = said.map(|(run, status)| (run, told(status))).collect();
+        self.sent_states = said.map(|(run, status)| (run, state_key(status))).collect();
         for ack in &welcome.acked {
             if let Err(error) = self.sender.welcome(wire::run(&ack.run)?, ack.offset) {
                 // Closing would not help: the next link would start the same way.
@@ -275,9 +275,9 @@ impl Stream<'_> {
 
     fn observe(&mut self, held: &BTreeMap<RunId, Status>) {
         self.sender.observe(lengths(held));
-        self.told.retain(|run, _| held.contains_key(run));
+        self.sent_states.retain(|run, _| held.contains_key(run));
         for (run, status) in held {
-            if self.told.insert(*run, told(status)) != Some(told(status)) {
+            if self.sent_states.insert(*run, state_key(status)) != Some(state_key(status)) {
                 self.tell(Up::State(wire::state(*run, status)));
             }
         }
@@ -396,6 +396,6 @@ fn lengths(held: &BTreeMap<RunId, Status>) -> impl Iterator<Item = (RunId, u64)>
     held.iter().map(|(run, status)| (*run, status.spool_len))
 }
 
-fn told(status: &Status) -> Told {
+fn state_key(status: &Status) -> StateKey {
     (std::mem::discriminant(&status.state), status.spool_full)
 }

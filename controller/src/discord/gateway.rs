@@ -26,12 +26,12 @@ use super::sender::{SendError, Sender};
 use backoff::Backoff;
 use identify::{Decision, Gate, Identifies};
 
-use told::fatal_reason;
-pub use told::{GatewayConfig, GatewayError, GatewayState, SavedSession};
+use state::fatal_reason;
+pub use state::{GatewayConfig, GatewayError, GatewayState, SavedSession};
 
 mod backoff;
 mod identify;
-mod told;
+mod state;
 
 /// The events that are parsed; all others only move the sequence.
 const WANTED: EventTypeFlags = EventTypeFlags::READY

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::ids::is_word;
 use crate::text::{parse_duration, parse_size};
 
-use super::Told;
+use super::AgentInfo;
 use super::error::SelectorErrorKind as Kind;
 use super::pattern::shorten;
 
@@ -132,7 +132,7 @@ impl Comparison {
     }
 
     /// Whether the host meets it; nothing when the host has not told this fact.
-    pub(super) fn holds(&self, told: &Told<'_>) -> Option<bool> {
+    pub(super) fn holds(&self, told: &AgentInfo<'_>) -> Option<bool> {
         let order = match (self.fact.of(told)?, self.value) {
             (Value::Number(a), Value::Number(b))
             | (Value::Bytes(a), Value::Bytes(b))
@@ -225,7 +225,7 @@ impl Measured {
     }
 
     /// What the host has told.
-    fn of(&self, told: &Told<'_>) -> Option<Value> {
+    fn of(&self, told: &AgentInfo<'_>) -> Option<Value> {
         match self {
             Self::Agent => version_prefix(told.version).map(Value::Version),
             Self::Cpus => Some(Value::Number(u64::from(told.facts?.cpus) * 1_000)),
@@ -257,7 +257,7 @@ impl Measured {
 }
 
 /// A fact that is text, in lower case; nothing when there is no such fact or the host has not told it.
-pub(super) fn text_fact(key: &str, told: &Told<'_>) -> Option<String> {
+pub(super) fn text_fact(key: &str, told: &AgentInfo<'_>) -> Option<String> {
     let text = match key {
         "agent" => told.version,
         "arch" => &told.facts?.arch,
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn comparisons_hold_by_the_facts_that_were_told() {
         let (facts, metrics) = facts();
-        let told = Told {
+        let told = AgentInfo {
             facts: Some(&facts),
             metrics: Some(&metrics),
             version: "1.4.0-rc1",
@@ -402,7 +402,7 @@ mod tests {
                 let comparison = Comparison::parse(text).unwrap();
                 assert_eq!(comparison.holds(&told), Some(expected), "{text}");
                 assert_eq!(comparison.to_string(), text);
-                assert_eq!(comparison.holds(&Told::default()), None, "{text}");
+                assert_eq!(comparison.holds(&AgentInfo::default()), None, "{text}");
             }
         }
         let absent = Comparison::parse("disk.srv>1%").unwrap();
@@ -454,7 +454,7 @@ mod tests {
         let (facts, mut metrics) = facts();
         for load in [f64::NAN, f64::INFINITY, -1.0, 1e300] {
             metrics.load1 = load;
-            let told = Told {
+            let told = AgentInfo {
                 facts: Some(&facts),
                 metrics: Some(&metrics),
                 version: "99999999999999999999",

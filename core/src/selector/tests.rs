@@ -45,7 +45,7 @@ impl Fleet {
                 online: *online,
                 stale: false,
                 draining: false,
-                told: Told::default(),
+                told: AgentInfo::default(),
             })
             .collect()
     }

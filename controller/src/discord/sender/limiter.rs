@@ -81,7 +81,7 @@ struct Key {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Name {
-    Told(Arc<str>),
+    Bucket(Arc<str>),
     Template(&'static str),
 }
 
@@ -154,19 +154,19 @@ impl Limiter {
 
     /// Learns from an answer, whatever its status. Returns what a 429 asks for.
     pub fn observe(&mut self, route: &Route, answer: &Answer, now_ms: u64) -> Option<Limited> {
-        let told = Told::read(answer);
-        self.count_refused(route, answer.status, &told, now_ms);
+        let limits = RateLimits::read(answer);
+        self.count_refused(route, answer.status, &limits, now_ms);
         if route.class() == Class::Callback {
-            return (answer.status == StatusCode::TOO_MANY_REQUESTS).then(|| told.limited());
+            return (answer.status == StatusCode::TOO_MANY_REQUESTS).then(|| limits.limited());
         }
-        if let Some(name) = &told.bucket {
+        if let Some(name) = &limits.bucket {
             self.names.insert(route.template(), Arc::clone(name));
         }
         let key = self.key(route);
         let bucket = self.buckets.entry(key).or_default();
-        if let (Some(remaining), Some(reset_after_ms)) = (told.remaining, told.reset_after_ms) {
+        if let (Some(remaining), Some(reset_after_ms)) = (limits.remaining, limits.reset_after_ms) {
             bucket.window = Some(Window {
-                limit: told.limit,
+                limit: limits.limit,
                 remaining,
                 reset_ms: now_ms.saturating_add(reset_after_ms),
             });
@@ -174,7 +174,7 @@ impl Limiter {
         if answer.status != StatusCode::TOO_MANY_REQUESTS {
             return None;
         }
-        let limited = told.limited();
+        let limited = limits.limited();
         let until_ms = now_ms.saturating_add(limited.retry_after_ms);
         if limited.global {
             self.global_until_ms = self.global_until_ms.max(until_ms);
@@ -196,7 +196,7 @@ impl Limiter {
 
     fn key(&self, route: &Route) -> Key {
         let name = match self.names.get(route.template()) {
-            Some(name) => Name::Told(Arc::clone(name)),
+            Some(name) => Name::Bucket(Arc::clone(name)),
             None => Name::Template(route.template()),
         };
         Key {
@@ -205,14 +205,20 @@ impl Limiter {
         }
     }
 
-    fn count_refused(&mut self, route: &Route, status: StatusCode, told: &Told, now_ms: u64) {
+    fn count_refused(
+        &mut self,
+        route: &Route,
+        status: StatusCode,
+        limits: &RateLimits,
+        now_ms: u64,
+    ) {
         // An interaction's token that ran out is answered with 401 as well, and says nothing about the bot's.
         if status == StatusCode::UNAUTHORIZED && route.class() == Class::Bot {
             self.unauthorized = true;
         }
         let counted = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
-            StatusCode::TOO_MANY_REQUESTS => !told.shared,
+            StatusCode::TOO_MANY_REQUESTS => !limits.shared,
             _ => false,
         };
         if counted {
@@ -278,7 +284,7 @@ impl Bucket {
 
 /// What an answer says about limits. Everything is believed within bounds, nothing is required.
 #[derive(Debug)]
-struct Told {
+struct RateLimits {
     bucket: Option<Arc<str>>,
     limit: Option<u32>,
     remaining: Option<u32>,
@@ -297,7 +303,7 @@ struct TooMany {
     global: bool,
 }
 
-impl Told {
+impl RateLimits {
     fn read(answer: &Answer) -> Self {
         let headers = &answer.headers;
         let body = if answer.status == StatusCode::TOO_MANY_REQUESTS {
@@ -320,7 +326,7 @@ impl Told {
             reset_after_ms: text(headers, "x-ratelimit-reset-after").and_then(seconds),
             retry_after_ms: by_header.max(by_body),
             shared: scope == Some("shared"),
-            global: edge || body.global || scope == Some("global") || told_global(headers),
+            global: edge || body.global || scope == Some("global") || is_global(headers),
         }
     }
 
@@ -340,7 +346,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u32> {
     text(headers, name)?.parse().ok()
 }
 
-fn told_global(headers: &HeaderMap) -> bool {
+fn is_global(headers: &HeaderMap) -> bool {
     text(headers, "x-ratelimit-global").is_some_and(|told| told.eq_ignore_ascii_case("true"))
 }
 

@@ -47,7 +47,7 @@ impl Wide {
     fn hosts(&self) -> Vec<Host<'_>> {
         let mut hosts = self.fleet.hosts();
         for (host, (facts, metrics, version)) in hosts.iter_mut().zip(&self.facts) {
-            host.told = Told {
+            host.told = AgentInfo {
                 facts: Some(facts),
                 metrics: Some(metrics),
                 version,
