@@ -31,21 +31,12 @@ pub struct MessageRef {
     pub message: u64,
 }
 
-/// A channel or thread.
+/// A thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub struct Channel {
+pub struct Thread {
     /// Its id.
     #[serde(deserialize_with = "snowflake")]
     pub id: u64,
-    /// Its type by Discord's numbers: 10, 11 and 12 are threads.
-    #[serde(rename = "type")]
-    pub kind: u8,
-    /// The guild, if it is in one.
-    #[serde(default, rename = "guild_id", deserialize_with = "snowflake_or_none")]
-    pub guild: Option<u64>,
-    /// The channel of a thread, or the category of a channel.
-    #[serde(default, rename = "parent_id", deserialize_with = "snowflake_or_none")]
-    pub parent: Option<u64>,
 }
 
 /// Where the gateway is, and how often the bot may still log in today.
@@ -102,25 +93,12 @@ impl Answer {
         Ok(self.json::<Callback>()?.resource.message)
     }
 
-    /// The channel that a read returned, or the thread that was opened.
+    /// The thread that was opened.
     ///
     /// # Errors
     /// [`SendError::Body`] when it holds no channel.
-    pub fn channel(&self) -> Result<Channel, SendError> {
+    pub fn thread(&self) -> Result<Thread, SendError> {
         self.json()
-    }
-
-    /// The id of our application.
-    ///
-    /// # Errors
-    /// [`SendError::Body`] when it holds none.
-    pub fn application(&self) -> Result<u64, SendError> {
-        #[derive(Deserialize)]
-        struct Application {
-            #[serde(deserialize_with = "snowflake")]
-            id: u64,
-        }
-        Ok(self.json::<Application>()?.id)
     }
 
     /// Where the gateway is.
@@ -141,12 +119,6 @@ fn snowflake<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error
         Ok(id) if id > 0 => Ok(id),
         Ok(_) | Err(_) => Err(D::Error::custom("not an id")),
     }
-}
-
-fn snowflake_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    #[derive(Deserialize)]
-    struct Id(#[serde(deserialize_with = "snowflake")] u64);
-    Ok(Option::<Id>::deserialize(deserializer)?.map(|id| id.0))
 }
 
 #[cfg(test)]
@@ -181,24 +153,11 @@ mod tests {
             .unwrap(),
             at
         );
-        assert_eq!(answer(r#"{"id":"7"}"#).application().unwrap(), 7);
         assert_eq!(
             answer(r#"{"id":"6","type":11,"guild_id":"1","parent_id":"5"}"#)
-                .channel()
+                .thread()
                 .unwrap(),
-            Channel {
-                id: 6,
-                kind: 11,
-                guild: Some(1),
-                parent: Some(5)
-            }
-        );
-        assert_eq!(
-            answer(r#"{"id":"6","type":1,"parent_id":null}"#)
-                .channel()
-                .unwrap()
-                .parent,
-            None
+            Thread { id: 6 }
         );
         let gateway = answer(
             r#"{"url":"wss://g","shards":1,"session_start_limit":{"total":1000,"remaining":999,"reset_after":5,"max_concurrency":1}}"#,

@@ -55,9 +55,6 @@ impl Route {
     /// `GET gateway/bot`
     pub const GATEWAY: Self = Self::bot("GET gateway/bot", Major::None);
 
-    /// `GET applications/@me`
-    pub const APPLICATION: Self = Self::bot("GET applications/@me", Major::None);
-
     /// The first answer to an interaction.
     #[must_use]
     pub fn callback(token: &str) -> Self {
@@ -96,12 +93,6 @@ impl Route {
     #[must_use]
     pub const fn create_thread(channel: u64) -> Self {
         Self::bot("POST channels/messages/threads", Major::Channel(channel))
-    }
-
-    /// Reads a channel or thread.
-    #[must_use]
-    pub const fn read_channel(channel: u64) -> Self {
-        Self::bot("GET channels", Major::Channel(channel))
     }
 
     /// Replaces the commands of a guild.

@@ -103,25 +103,6 @@ impl Requests {
         )
     }
 
-    /// Promises an answer (type 5), to be given by [`Self::edit_original`] within 15 min.
-    ///
-    /// # Errors
-    /// When the interaction cannot be named.
-    pub fn defer(&self, to: ReplyTo<'_>, to_whom: Audience) -> Result<Call, RequestError> {
-        let data = match to_whom {
-            Audience::Channel => None,
-            Audience::Asker => Some(InteractionResponseData {
-                flags: Some(MessageFlags::EPHEMERAL),
-                ..InteractionResponseData::default()
-            }),
-        };
-        self.callback(
-            to,
-            InteractionResponseType::DeferredChannelMessageWithSource,
-            data,
-        )
-    }
-
     /// Takes a press without changing anything yet (type 6).
     ///
     /// # Errors
@@ -357,21 +338,6 @@ impl Requests {
 #[must_use]
 pub fn read_gateway() -> Call {
     read(Route::GATEWAY, &Path::GetGatewayBot)
-}
-
-/// Asks which application the token belongs to.
-#[must_use]
-pub fn read_application() -> Call {
-    read(Route::APPLICATION, &Path::GetCurrentUserApplicationInfo)
-}
-
-/// Reads a channel or thread.
-#[must_use]
-pub fn read_channel(channel: u64) -> Call {
-    let path = Path::GetChannel {
-        channel_id: channel,
-    };
-    read(Route::read_channel(channel), &path)
 }
 
 fn read(route: Route, path: &Path<'_>) -> Call {

@@ -75,7 +75,7 @@ impl Publisher {
             Ok(Some(Written::Thread(call))) => self.fly(permit, call, |answer| {
                 Done::Thread(
                     answer
-                        .and_then(|answer| answer.channel())
+                        .and_then(|answer| answer.thread())
                         .map(|thread| thread.id),
                 )
             }),
