@@ -279,7 +279,12 @@ impl v1::admin_server::Admin for Admin {
             return Err(status(&Refusal::new(Code::NotFound, what, next)));
         }
         of.sort_by(|a, b| a.1.cmp(&b.1));
-        let chunks = follow::stored(&self.spawner, self.output.clone(), run.spec.id, of);
+        let chunks = follow::stored(
+            &self.spawner,
+            self.output.clone(),
+            (run.spec.id, run.number),
+            of,
+        );
         Ok(Response::new(Box::pin(chunks)))
     }
 

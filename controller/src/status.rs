@@ -19,6 +19,7 @@ pub fn status(refusal: &Refusal) -> Status {
         Code::Storage | Code::Stopping | Code::AllOffline | Code::Offline | Code::Draining => {
             Grpc::Unavailable
         }
+        Code::Damaged => Grpc::DataLoss,
         Code::Rate => Grpc::ResourceExhausted,
         Code::Hold
         | Code::Closed

@@ -6,14 +6,17 @@
 mod entry;
 mod journal;
 mod output;
+mod records;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
 
+use shanty_core::spool::Corrupt;
 use thiserror::Error;
 
 pub use journal::Journal;
 pub use output::{Appender, Exited, Output, Stored};
+pub use records::Records;
 
 /// Why something could not be stored or read.
 #[derive(Debug, Error)]
@@ -59,6 +62,9 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What is stored of an execution is damaged.
+    #[error("read the records of an output")]
+    Spool(#[source] Corrupt),
     /// The writer is gone.
     #[error("the store has stopped")]
     Stopped,

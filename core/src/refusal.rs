@@ -38,6 +38,8 @@ pub enum Code {
     Stale,
     /// The journal could not be written; nothing was run.
     Storage,
+    /// What is stored is damaged: it is not what was written.
+    Damaged,
     /// The host is not connected.
     Offline,
     /// The host was asked to take no new runs.
@@ -89,6 +91,7 @@ impl Code {
         Self::Closed,
         Self::Stale,
         Self::Storage,
+        Self::Damaged,
         Self::Offline,
         Self::Draining,
         Self::Expired,
@@ -126,6 +129,7 @@ impl Code {
             Self::Closed => "E_CLOSED",
             Self::Stale => "E_STALE",
             Self::Storage => "E_STORAGE",
+            Self::Damaged => "E_DAMAGED",
             Self::Offline => "E_OFFLINE",
             Self::Draining => "E_DRAINING",
             Self::Expired => "E_EXPIRED",

@@ -285,3 +285,53 @@ async fn what_a_command_leaves_behind_is_killed_and_counted() {
     assert!(left.is_empty(), "{left:?}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn stored_output_that_was_damaged_is_named_and_the_rest_is_shown() {
+    let world = world(&[("web-01", "role=web"), ("web-02", "role=web")]).await;
+    let command = "seq 1 2000; printf 'end of '; cat /proc/sys/kernel/hostname";
+    let number = world.detach("all", command).await;
+    let run = world.run_ends(&number).await;
+    let executions = run["executions"].as_array().unwrap();
+    let of = |name: &str| {
+        executions
+            .iter()
+            .find(|execution| execution["host"] == name)
+    };
+    let damaged = of("web-01").unwrap()["agent"].as_str().unwrap();
+    let damaged: shanty_core::ids::AgentId = damaged.parse().unwrap();
+
+    let path = world.dir.path().join("controller/output.db");
+    let store = rusqlite::Connection::open(path).unwrap();
+    let first = "SELECT chunk.rowid, bytes FROM chunk JOIN execution ON execution.id = execution
+                 WHERE agent = ?1 ORDER BY offset DESC LIMIT 1";
+    let (row, mut bytes): (i64, Vec<u8>) = store
+        .query_row(first, [damaged.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x20;
+    store
+        .execute(
+            "UPDATE chunk SET bytes = ?2 WHERE rowid = ?1",
+            (row, &bytes),
+        )
+        .unwrap();
+
+    for verb in ["output", "follow"] {
+        let ran = world.shanty(&["runs", verb, &number]).await;
+        assert_eq!(ran.code, 65, "{verb}: {ran:?}");
+        let told = format!("The stored output of run #{number} on web-01 is damaged: the record ");
+        for part in [told.as_str(), "at offset"] {
+            assert!(ran.err.contains(part), "{verb}: {part}: {}", ran.err);
+        }
+        assert!(ran.out.contains("end of"), "web-02 is shown: {}", ran.out);
+    }
+    let args = ["runs", "output", &number, "--host", "web-01", "--json"];
+    let ran = world.shanty(&args).await;
+    assert!(ran.out.contains("E_DAMAGED"), "{}", ran.out);
+    let args = ["runs", "output", &number, "--host", "web-02"];
+    assert_eq!(world.shanty(&args).await.code, 0);
+    world.end().await;
+}

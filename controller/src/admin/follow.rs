@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use shanty_core::ask::Snapshot;
-use shanty_core::ids::{AgentId, RunId};
+use shanty_core::ids::{AgentId, RunId, RunNumber};
+use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Run;
-use shanty_core::spool::{Decoder, Record};
+use shanty_core::spool::Record;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -13,11 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::convert;
-use crate::store::{Output, StoreError, Stored};
+use crate::status::status;
+use crate::store::{Output, Records, StoreError, Stored};
 use crate::supervise::Spawner;
 
-/// Bytes read from the store at a time.
-const READ_BYTES: usize = 256 * 1024;
 /// Events that wait for the command line.
 const EVENTS_MAX: usize = 16;
 
@@ -33,16 +33,10 @@ pub(super) fn follow(
     let (tx, rx) = mpsc::channel(EVENTS_MAX);
     let readers = spawner.clone();
     spawner.spawn(async move {
-        let followed = tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tx.closed() => return,
-            followed = follow_run(&readers, &output, watch, &tx) => followed,
-        };
-        if let Err(error) = followed {
-            tracing::error!(%error, "output cannot be read");
-            tx.send(Err(Status::unavailable("output cannot be read")))
-                .await
-                .ok(); // it left
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tx.closed() => {}
+            () = follow_run(&readers, &output, watch, &tx) => {}
         }
     });
     ReceiverStream::new(rx)
@@ -53,39 +47,32 @@ async fn follow_run(
     output: &Output,
     mut watch: watch::Receiver<Arc<Snapshot>>,
     tx: &Tx<v1::FollowEvent>,
-) -> Result<(), StoreError> {
+) {
     let run = watch.borrow().run.clone();
     let (chunks_tx, mut chunks) = mpsc::channel(EVENTS_MAX);
     for (agent, execution) in run.executions() {
-        let reader = Reader::new(
-            output.clone(),
-            run.spec.id,
-            agent,
-            execution.name.to_string(),
-        );
+        let of = (run.spec.id, run.number, agent);
+        let reader = Reader::new(output, of, execution.name.to_string());
         let (watch, tx) = (watch.clone(), chunks_tx.clone());
-        spawner.spawn(async move {
-            if let Err(error) = reader.follow(watch, &tx).await {
-                tracing::error!(%error, "output cannot be read");
-                tx.send(Err(Status::unavailable("output cannot be read")))
-                    .await
-                    .ok(); // it left
-            }
-        });
+        spawner.spawn(async move { reader.follow(watch, &tx).await });
     }
     drop(chunks_tx);
     let mut shown = String::new();
     let mut over = false;
+    // Told last: one host's damaged output takes nothing from the others.
+    let mut unreadable = None;
     loop {
-        let event = tokio::select! {
+        let kind = tokio::select! {
             chunk = chunks.recv() => match chunk {
-                Some(chunk) => chunk.map(v1::follow_event::Kind::Output),
+                Some(Ok(chunk)) => v1::follow_event::Kind::Output(chunk),
+                Some(Err(status)) => {
+                    unreadable.get_or_insert(status);
+                    continue;
+                }
                 None if over => break,
                 None => {
                     // All output is out; only the end is missing.
-                    if watch.wait_for(|snapshot| snapshot.run.is_over()).await.is_err() {
-                        break;
-                    }
+                    watch.wait_for(|snapshot| snapshot.run.is_over()).await.ok(); // the hub has stopped
                     break;
                 }
             },
@@ -97,23 +84,22 @@ async fn follow_run(
                     continue;
                 }
                 shown = look;
-                Ok(v1::follow_event::Kind::Run(convert::run(&run)))
+                v1::follow_event::Kind::Run(convert::run(&run))
             }
         };
-        if tx
-            .send(event.map(|kind| v1::FollowEvent { kind: Some(kind) }))
-            .await
-            .is_err()
-        {
-            return Ok(());
+        if tx.send(Ok(event(kind))).await.is_err() {
+            return;
         }
     }
-    let last = convert::run(&watch.borrow().run);
-    let last = v1::FollowEvent {
-        kind: Some(v1::follow_event::Kind::Run(last)),
-    };
-    tx.send(Ok(last)).await.ok(); // it left
-    Ok(())
+    let last = v1::follow_event::Kind::Run(convert::run(&watch.borrow().run));
+    tx.send(Ok(event(last))).await.ok(); // it left
+    if let Some(status) = unreadable {
+        tx.send(Err(status)).await.ok(); // it left
+    }
+}
+
+const fn event(kind: v1::follow_event::Kind) -> v1::FollowEvent {
+    v1::FollowEvent { kind: Some(kind) }
 }
 
 /// What makes a state worth telling.
@@ -124,24 +110,26 @@ fn look(run: &Run) -> String {
     format!("{:?}{}", run.cancel.is_some(), states.collect::<String>())
 }
 
-/// All that is stored of some executions, one after the other.
+/// All that is stored of some executions, one after the other, and at the end why something of it cannot be read.
 pub(super) fn stored(
     spawner: &Spawner,
     output: Output,
-    run: RunId,
+    (run, number): (RunId, RunNumber),
     of: Vec<(AgentId, String)>,
 ) -> ReceiverStream<Result<v1::OutputChunk, Status>> {
     let (tx, rx) = mpsc::channel(EVENTS_MAX);
     spawner.spawn(async move {
+        let mut unreadable = None;
         for (agent, host) in of {
-            let mut reader = Reader::new(output.clone(), run, agent, host);
-            if let Err(error) = reader.send_stored(&tx).await {
-                tracing::error!(%error, "output cannot be read");
-                tx.send(Err(Status::unavailable("output cannot be read")))
-                    .await
-                    .ok(); // it left
-                return;
+            let mut reader = Reader::new(&output, (run, number, agent), host);
+            match reader.send_stored(&tx).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => drop(unreadable.get_or_insert(reader.unreadable(error))),
             }
+        }
+        if let Some(status) = unreadable {
+            tx.send(Err(status)).await.ok(); // it left
         }
     });
     ReceiverStream::new(rx)
@@ -151,27 +139,40 @@ pub(super) fn stored(
 struct Reader {
     output: Output,
     run: RunId,
+    number: RunNumber,
     agent: AgentId,
     host: String,
+    records: Records,
+    /// The end of the last record that was sent.
     offset: u64,
-    decoder: Decoder,
 }
 
 impl Reader {
-    fn new(output: Output, run: RunId, agent: AgentId, host: String) -> Self {
+    fn new(
+        output: &Output,
+        (run, number, agent): (RunId, RunNumber, AgentId),
+        host: String,
+    ) -> Self {
         Self {
-            output,
+            output: output.clone(),
             run,
+            number,
             agent,
             host,
+            records: output.records(run, agent, 0),
             offset: 0,
-            decoder: Decoder::new(),
         }
     }
 
-    /// Sends what is stored, and what will be, until the execution has ended.
-    async fn follow(
-        mut self,
+    /// Sends what is stored, and what will be, until the execution has ended, or why that cannot be read.
+    async fn follow(mut self, run: watch::Receiver<Arc<Snapshot>>, tx: &Tx<v1::OutputChunk>) {
+        if let Err(error) = self.send_all(run, tx).await {
+            tx.send(Err(self.unreadable(error))).await.ok(); // it left
+        }
+    }
+
+    async fn send_all(
+        &mut self,
         mut run: watch::Receiver<Arc<Snapshot>>,
         tx: &Tx<v1::OutputChunk>,
     ) -> Result<(), StoreError> {
@@ -184,7 +185,8 @@ impl Reader {
             if now.len > self.offset && !self.send_stored(tx).await? {
                 return Ok(());
             }
-            if ended && self.offset >= now.len {
+            // What was stored by then was sent, but for a record that is not whole and never will be.
+            if ended {
                 return Ok(());
             }
             tokio::select! {
@@ -201,25 +203,41 @@ impl Reader {
 
     /// Sends everything that is stored from here; false when nobody listens any more.
     async fn send_stored(&mut self, tx: &Tx<v1::OutputChunk>) -> Result<bool, StoreError> {
-        loop {
-            let bytes = self
-                .output
-                .read(self.run, self.agent, self.offset, READ_BYTES)
-                .await?;
-            if bytes.is_empty() {
-                return Ok(true);
-            }
-            self.offset += bytes.len() as u64;
-            self.decoder.push(&bytes);
-            while let Ok(Some((record, _))) = self.decoder.next_record() {
-                let Some(chunk) = self.chunk(record) else {
-                    continue;
-                };
-                if tx.send(Ok(chunk)).await.is_err() {
-                    return Ok(false);
-                }
+        while let Some((record, end)) = self.records.next().await? {
+            self.offset = end;
+            let Some(chunk) = self.chunk(record) else {
+                continue;
+            };
+            if tx.send(Ok(chunk)).await.is_err() {
+                return Ok(false);
             }
         }
+        Ok(true)
+    }
+
+    /// What whoever asked is told when not all can be read.
+    fn unreadable(&self, error: StoreError) -> Status {
+        let (number, host) = (self.number, &self.host);
+        let told = match &error {
+            StoreError::Spool(corrupt) => status(&Refusal::new(
+                Code::Damaged,
+                format!("The stored output of run {number} on {host} is damaged: {corrupt}."),
+                "It is whole up to there; what follows may be in a backup of output.db.",
+            )),
+            StoreError::Open { .. }
+            | StoreError::Newer { .. }
+            | StoreError::Damaged { .. }
+            | StoreError::Sqlite(_)
+            | StoreError::Record { .. }
+            | StoreError::Stopped => Status::unavailable("output cannot be read"),
+        };
+        tracing::error!(
+            run.id = %self.run,
+            agent.id = %self.agent,
+            error = format!("{:#}", anyhow::Error::from(error)),
+            "output cannot be read"
+        );
+        told
     }
 
     fn chunk(&self, record: Record) -> Option<v1::OutputChunk> {

@@ -18,7 +18,7 @@ use shanty_core::run::Outcome;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::entry::Entry;
-use super::{StoreError, sqlite};
+use super::{Records, StoreError, sqlite};
 use rows::{Row, insert_execution, read_entry, read_range};
 
 const MIGRATIONS: [&str; 1] = [include_str!("migrations/output_1.sql")];
@@ -223,6 +223,12 @@ impl Output {
     pub fn forget(&self, run: RunId, agent: AgentId) {
         // A full queue only means that it stays in memory.
         self.tx.try_send(Command::Forget((run, agent))).ok();
+    }
+
+    /// Reads the records of an execution from the end of one of them, or from 0.
+    #[must_use]
+    pub fn records(&self, run: RunId, agent: AgentId, from: u64) -> Records {
+        Records::new(self.clone(), run, agent, from)
     }
 
     /// Bytes of a spool from an offset, at most `max`; fewer at the end of what is committed.

@@ -8,7 +8,7 @@ use shanty_core::outbox::Urgency;
 use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_binary};
 use shanty_core::run::{Outcome, Run, Target};
-use shanty_core::spool::{Decoder, Record};
+use shanty_core::spool::{Corrupt, Decoder, Record};
 use shanty_core::text::{count, duration, size};
 
 use super::render::digest;
@@ -206,20 +206,20 @@ impl HostOutput {
     /// What to attach when pages do not hold all of the output, read from the store.
     pub(super) async fn whole(&self, output: &Output) -> Result<Whole, StoreError> {
         let mut whole = Whole::default();
-        let (mut offset, mut decoder) = (0, Decoder::new());
-        while offset < self.offset {
-            let bytes = output
-                .read(self.run, self.agent, offset, READ_BYTES)
-                .await?;
-            if bytes.is_empty() {
-                break;
-            }
-            offset += bytes.len() as u64;
-            decoder.push(&bytes);
-            while let Ok(Some((record, _))) = decoder.next_record() {
-                if let Record::Out { bytes, .. } | Record::Err { bytes, .. } = record {
+        let mut records = output.records(self.run, self.agent, 0);
+        loop {
+            match records.next().await {
+                Ok(Some((_, end))) if end > self.offset => break,
+                Ok(Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _))) => {
                     whole.push(&bytes);
                 }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(StoreError::Spool(corrupt)) => {
+                    whole.damaged = Some(corrupt);
+                    break;
+                }
+                Err(error) => return Err(error),
             }
         }
         whole.note = self.note(&whole);
@@ -232,6 +232,9 @@ impl HostOutput {
             size(self.bytes),
             count_lines(self.lines)
         );
+        if let Some(corrupt) = whole.damaged {
+            return format!("{all}; what is stored after it is damaged: {corrupt}");
+        }
         if whole.end.is_empty() {
             return format!("the whole output: {all}");
         }
@@ -308,6 +311,8 @@ pub(super) struct Whole {
     pub(super) note: String,
     head: Vec<u8>,
     end: Vec<u8>,
+    /// Where and why it could not be read further.
+    damaged: Option<Corrupt>,
 }
 
 impl Whole {

@@ -169,3 +169,78 @@ async fn nothing_follows_the_last_record_and_no_spool_grows_without_end() {
         .unwrap();
     told(&mut appender, |acks| acks.close.is_some()).await;
 }
+
+/// Stores a spool and waits until it is committed.
+async fn store(output: &Output, (run, agent): Key, bytes: &[u8]) {
+    let mut appender = output.appender(agent);
+    for (index, slice) in bytes.chunks(32 * 1024).enumerate() {
+        let offset = index as u64 * 32 * 1024;
+        let slice = Bytes::copy_from_slice(slice);
+        appender.append(run, offset, slice).await.unwrap();
+    }
+    acked(&mut appender, run, bytes.len() as u64).await;
+}
+
+#[tokio::test]
+async fn records_are_read_in_order_and_from_any_of_their_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, _thread) = Output::open(&dir.path().join("output.db"), u64::MAX).unwrap();
+    let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let spool = spool(20_000);
+    let half = spool.len() / 2;
+    store(&output, key, &spool[..half]).await;
+
+    let mut decoder = shanty_core::spool::Decoder::new();
+    decoder.push(&spool);
+    let mut records = output.records(key.0, key.1, 0);
+    let mut last = 0;
+    while let Some((record, end)) = records.next().await.unwrap() {
+        assert_eq!(Some((record, end)), decoder.next_record().unwrap());
+        last = end;
+    }
+    assert!(last <= half as u64 && last > half as u64 - 100, "{last}");
+    // The same reader goes on where it was, and so does one that begins there.
+    let mut appender = output.appender(key.1);
+    let mut offset = half as u64;
+    for slice in spool[half..].chunks(32 * 1024) {
+        let bytes = Bytes::copy_from_slice(slice);
+        appender.append(key.0, offset, bytes).await.unwrap();
+        offset += slice.len() as u64;
+    }
+    acked(&mut appender, key.0, spool.len() as u64).await;
+    let mut other = output.records(key.0, key.1, last);
+    while let Some(record) = records.next().await.unwrap() {
+        assert_eq!(other.next().await.unwrap().as_ref(), Some(&record));
+        assert_eq!(decoder.next_record().unwrap().as_ref(), Some(&record));
+        last = record.1;
+    }
+    assert_eq!(last, spool.len() as u64);
+    assert_eq!(other.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_an_error_and_no_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("output.db");
+    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let mut spool = spool(100);
+    store(&output, key, &spool).await;
+    let at = spool.len() / 2;
+    spool[at] ^= 1;
+    let changed = Connection::open(&path)
+        .unwrap()
+        .execute("UPDATE chunk SET bytes = ?1 WHERE offset = 0", [&spool]);
+    assert_eq!(changed.unwrap(), 1);
+    let mut records = output.records(key.0, key.1, 0);
+    let mut last = 0;
+    let error = loop {
+        match records.next().await {
+            Ok(record) => last = record.expect("the damage comes before the end").1,
+            Err(error) => break error,
+        }
+    };
+    assert!(last <= at as u64 && last > at as u64 - 100, "{last} {at}");
+    assert!(matches!(error, StoreError::Spool(_)), "{error:?}");
+    assert!(records.next().await.is_err(), "and the same again");
+}
