@@ -6,7 +6,6 @@
 mod entry;
 mod journal;
 mod output;
-mod records;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
@@ -14,9 +13,9 @@ use std::path::{Path, PathBuf};
 use shanty_core::spool::Corrupt;
 use thiserror::Error;
 
+pub use entry::Stored;
 pub use journal::Journal;
-pub use output::{Appender, Exited, Output, Stored};
-pub use records::Records;
+pub use output::{Appender, Exited, Output, Records};
 
 /// Why something could not be stored or read.
 #[derive(Debug, Error)]

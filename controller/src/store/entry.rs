@@ -8,7 +8,23 @@ use shanty_core::run::{How, Outcome, Reason};
 use shanty_core::spool::{Cause, Decoder, Exit, How as ExitHow, Record};
 use tokio::sync::watch;
 
-use super::output::{Loaded, Stored};
+/// How much of an execution is committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes from the beginning of the spool.
+    pub len: u64,
+    /// The last record is there.
+    pub ended: bool,
+}
+
+/// What is known of an execution after reading all that is stored of it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// How much is committed, now and later.
+    pub stored: watch::Receiver<Stored>,
+    /// How it ended, when its last record is there.
+    pub outcome: Option<Outcome>,
+}
 
 /// One execution in the writer's memory. A pure function of the bytes that were pushed.
 pub(super) struct Entry {

@@ -1,11 +1,14 @@
 //! The rows of the output's file.
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use shanty_core::ids::{AgentId, RunId};
 use shanty_core::link::receiver::Receiver;
 
-use super::Key;
 use crate::store::StoreError;
 use crate::store::entry::Entry;
+
+/// What names an execution.
+pub(super) type Key = (RunId, AgentId);
 
 /// A row that is being filled.
 pub(super) struct Row {

@@ -1,6 +1,8 @@
 //! The writer through its front door.
 
+use super::rows::Key;
 use super::*;
+use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 use shanty_core::run::How;
 use shanty_core::spool::{Cause, Exit, Header, How as ExitHow, Record, encode};

@@ -5,14 +5,15 @@
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::spool::{Decoder, Record};
 
-use super::{Output, StoreError};
+use super::reader::Reader;
+use crate::store::StoreError;
 
 /// Bytes read from the store at a time.
 const READ_BYTES: usize = 256 * 1024;
 
 /// Reads the records of one execution.
 pub struct Records {
-    output: Output,
+    reader: Reader,
     run: RunId,
     agent: AgentId,
     /// The end of what was read from the store; records end before it or there.
@@ -21,9 +22,9 @@ pub struct Records {
 }
 
 impl Records {
-    pub(super) fn new(output: Output, run: RunId, agent: AgentId, from: u64) -> Self {
+    pub(super) fn new(reader: Reader, run: RunId, agent: AgentId, from: u64) -> Self {
         Self {
-            output,
+            reader,
             run,
             agent,
             read: from,
@@ -40,10 +41,8 @@ impl Records {
             if let Some(record) = self.decoder.next_record().map_err(StoreError::Spool)? {
                 return Ok(Some(record));
             }
-            let bytes = self
-                .output
-                .read(self.run, self.agent, self.read, READ_BYTES)
-                .await?;
+            let key = (self.run, self.agent);
+            let bytes = self.reader.range(key, self.read, READ_BYTES).await?;
             if bytes.is_empty() {
                 return Ok(None);
             }
