@@ -41,6 +41,19 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// The file was written by an older program, whose files are not converted.
+    #[error(
+        "{path} has schema {found} of an older program, and this one needs {known}: start with a new, empty data directory \
+         (`data_dir`), or use the older program; nothing was changed"
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
     /// The file is damaged.
     #[error("{path} is damaged ({why}): restore it from a backup, nothing was changed")]
     Damaged {
@@ -64,6 +77,15 @@ pub enum StoreError {
     /// What is stored of an execution is damaged.
     #[error("read the records of an output")]
     Spool(#[source] Corrupt),
+    /// Bytes of an execution are not there that should be.
+    #[error("the output has a hole at offset {offset}")]
+    Missing {
+        /// Where it begins.
+        offset: u64,
+    },
+    /// How an execution ended can no longer be read.
+    #[error("read how an execution ended")]
+    Outcome(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The writer is gone.
     #[error("the store has stopped")]
     Stopped,
@@ -83,7 +105,7 @@ impl Store {
     /// Opens or creates both files in a directory. No spool longer than this is taken, bytes.
     ///
     /// # Errors
-    /// A file that cannot be opened, is damaged, or was written by a newer program.
+    /// A file that cannot be opened, is damaged, or was written by a newer or an older program.
     pub fn open(data_dir: &Path, spool_bytes_max: u64) -> Result<Self, StoreError> {
         let (journal, journal_thread) = Journal::open(&data_dir.join("shanty.db"))?;
         let (output, output_thread) = Output::open(&data_dir.join("output.db"), spool_bytes_max)?;

@@ -223,26 +223,32 @@ async fn a_damaged_database_is_refused_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_program_is_refused_and_stays_as_it_is() {
+async fn a_database_of_another_program_is_refused_and_stays_as_it_is() {
     let setup = Setup::new();
     setup.serve().await.stop().await;
-    for name in ["shanty.db", "output.db"] {
-        let path = setup.path("data").join(name);
-        let good = std::fs::read(&path).unwrap();
-        let newer = rusqlite::Connection::open(&path).unwrap();
-        newer.pragma_update(None, "user_version", 9_999).unwrap();
-        newer.close().unwrap();
-        let before = std::fs::read(&path).unwrap();
-        let ran = setup.refuses().await;
-        assert_eq!(ran.code, 65, "{ran:?}");
-        for part in ["9999", "use the newer program", name] {
-            assert!(ran.err.contains(part), "{part}: {ran:?}");
+    for (version, next) in [
+        (9_999, "use the newer program"),
+        (1, "start with a new, empty data directory"),
+    ] {
+        for name in ["shanty.db", "output.db"] {
+            let path = setup.path("data").join(name);
+            let good = std::fs::read(&path).unwrap();
+            let other = rusqlite::Connection::open(&path).unwrap();
+            other.pragma_update(None, "user_version", version).unwrap();
+            other.close().unwrap();
+            let before = std::fs::read(&path).unwrap();
+            let ran = setup.refuses().await;
+            assert_eq!(ran.code, 65, "{ran:?}");
+            let schema = format!("schema {version}");
+            for part in [schema.as_str(), next, name] {
+                assert!(ran.err.contains(part), "{part}: {ran:?}");
+            }
+            assert!(
+                std::fs::read(&path).unwrap() == before,
+                "{name} was changed"
+            );
+            std::fs::write(&path, &good).unwrap();
         }
-        assert!(
-            std::fs::read(&path).unwrap() == before,
-            "{name} was changed"
-        );
-        std::fs::write(&path, &good).unwrap();
     }
     setup.serve().await.stop().await;
 }

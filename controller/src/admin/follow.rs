@@ -217,18 +217,16 @@ impl Reader {
 
     /// What whoever asked is told when not all can be read.
     fn unreadable(&self, error: StoreError) -> Status {
-        let (number, host) = (self.number, &self.host);
         let told = match &error {
-            StoreError::Spool(corrupt) => status(&Refusal::new(
-                Code::Damaged,
-                format!("The stored output of run {number} on {host} is damaged: {corrupt}."),
-                "It is whole up to there; what follows may be in a backup of output.db.",
-            )),
+            StoreError::Spool(corrupt) => self.damaged(corrupt),
+            StoreError::Missing { .. } => self.damaged(&error),
             StoreError::Open { .. }
             | StoreError::Newer { .. }
+            | StoreError::Older { .. }
             | StoreError::Damaged { .. }
             | StoreError::Sqlite(_)
             | StoreError::Record { .. }
+            | StoreError::Outcome(_)
             | StoreError::Stopped => Status::unavailable("output cannot be read"),
         };
         tracing::error!(
@@ -238,6 +236,15 @@ impl Reader {
             "output cannot be read"
         );
         told
+    }
+
+    fn damaged(&self, why: &dyn std::fmt::Display) -> Status {
+        let (number, host) = (self.number, &self.host);
+        status(&Refusal::new(
+            Code::Damaged,
+            format!("The stored output of run {number} on {host} is damaged: {why}."),
+            "It is whole up to there; what follows may be in a backup of output.db.",
+        ))
     }
 
     fn chunk(&self, record: Record) -> Option<v1::OutputChunk> {

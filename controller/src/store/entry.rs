@@ -26,6 +26,17 @@ pub struct Loaded {
     pub outcome: Option<Outcome>,
 }
 
+impl Loaded {
+    /// Nothing more is expected.
+    pub(super) fn ended(len: u64, outcome: Outcome) -> Self {
+        let stored = Stored { len, ended: true };
+        Self {
+            stored: watch::channel(stored).1,
+            outcome: Some(outcome),
+        }
+    }
+}
+
 /// One execution in the writer's memory. A pure function of the bytes that were pushed.
 pub(super) struct Entry {
     /// The row of the execution.
@@ -41,13 +52,16 @@ pub(super) struct Entry {
     output_bytes: u64,
     dropped_bytes: u64,
     outcome: Option<Outcome>,
+    /// It goes on, and what is stored of it was not pushed yet.
+    unread: bool,
     watch: watch::Sender<Stored>,
 }
 
 impl Entry {
-    pub(super) fn new(row: i64) -> Self {
+    /// One of which nothing is stored.
+    pub(super) fn new() -> Self {
         Self {
-            row,
+            row: 0,
             receiver: Receiver::new(0),
             decoder: Decoder::new(),
             hash: Sha256::new(),
@@ -57,8 +71,25 @@ impl Entry {
             output_bytes: 0,
             dropped_bytes: 0,
             outcome: None,
+            unread: false,
             watch: watch::Sender::default(),
         }
+    }
+
+    /// One of which so much is stored.
+    pub(super) fn known(row: i64, len: u64, outcome: Option<Outcome>) -> Self {
+        Self {
+            row,
+            receiver: Receiver::new(len),
+            unread: len > 0 && outcome.is_none(),
+            outcome,
+            ..Self::new()
+        }
+    }
+
+    /// True once when what is stored of it must be pushed before anything else.
+    pub(super) const fn must_be_read(&mut self) -> bool {
+        std::mem::replace(&mut self.unread, false)
     }
 
     /// Takes over those who watch another entry of the same execution.

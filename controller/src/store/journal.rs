@@ -13,8 +13,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{StoreError, sqlite};
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/journal_1.sql")];
-
 /// Appends that may wait for the writer; a full queue makes the asker say that nothing was recorded.
 const QUEUE_MAX: usize = 16_384;
 
@@ -34,7 +32,11 @@ pub struct Journal {
 impl Journal {
     /// Opens or creates the file and starts its writer.
     pub(super) fn open(path: &Path) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
-        let connection = sqlite::open(path, &MIGRATIONS)?;
+        let connection = sqlite::open(&sqlite::File {
+            path,
+            schema: include_str!("journal.sql"),
+            check: "PRAGMA quick_check(1)",
+        })?;
         let reader = Connection::open(path).map_err(|source| StoreError::Open {
             path: path.to_owned(),
             source,
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_or_damaged_file_is_refused_and_not_changed() {
+    fn a_newer_older_or_damaged_file_is_refused_and_not_changed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("shanty.db");
         Connection::open(&path)
@@ -225,6 +227,14 @@ mod tests {
         assert!(matches!(
             Journal::open(&path),
             Err(StoreError::Newer { found: 99, .. })
+        ));
+        Connection::open(&path)
+            .unwrap()
+            .execute_batch("PRAGMA user_version = 1")
+            .unwrap();
+        assert!(matches!(
+            Journal::open(&path),
+            Err(StoreError::Older { found: 1, .. })
         ));
         std::fs::write(&path, b"this is not a database, and never was one at all").unwrap();
         assert!(Journal::open(&path).is_err());

@@ -25,8 +25,6 @@ use writer::{Append, Command, Writer};
 pub use records::Records;
 pub use writer::Exited;
 
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/output_1.sql")];
-
 /// Appends that may wait for the writer; a full queue makes links wait, and their agents' spools absorb it.
 const QUEUE_MAX: usize = 1_024;
 
@@ -83,7 +81,12 @@ impl Output {
         path: &Path,
         spool_bytes_max: u64,
     ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
-        let connection = sqlite::open(path, &MIGRATIONS)?;
+        let connection = sqlite::open(&sqlite::File {
+            path,
+            schema: include_str!("output/output.sql"),
+            // Records have checksums: damaged bytes are found when they are read, and a start does not read all of them.
+            check: "PRAGMA quick_check('execution')",
+        })?;
         let reader = Reader::open(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);
         let (exits_tx, exits) = mpsc::channel(QUEUE_MAX);
@@ -127,11 +130,14 @@ impl Output {
         Ok(self.load(run, agent).await?.stored)
     }
 
-    /// Reads all that is stored of an execution, so that it is known how it stands.
+    /// How an execution stands. One that has ended is read beside the writer: looking at it makes no commit wait.
     ///
     /// # Errors
     /// The file cannot be read.
     pub async fn load(&self, run: RunId, agent: AgentId) -> Result<Loaded, StoreError> {
+        if let Some(ended) = self.reader.ended((run, agent)).await? {
+            return Ok(ended);
+        }
         let (done, answer) = oneshot::channel();
         let load = Command::Load {
             key: (run, agent),

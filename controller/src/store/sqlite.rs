@@ -1,4 +1,4 @@
-//! Opens an SQLite file as every store needs it: WAL, durable commits, a known schema.
+//! Opens an SQLite file as every store needs it: WAL, durable commits, the schema of this program.
 
 use std::path::Path;
 
@@ -6,48 +6,76 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
-/// Opens or creates a file and brings its schema up to date: `migrations[n]` leads to version n + 1.
-pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, StoreError> {
+/// The version of the schemas of all files together: raised when one of them changes. There is one schema at a time, and none of an
+/// older program is converted.
+const VERSION: u32 = 2;
+
+/// A file of the store.
+pub(super) struct File<'a> {
+    /// Where it is.
+    pub(super) path: &'a Path,
+    /// What makes its tables.
+    pub(super) schema: &'a str,
+    /// The pragma that looks for damage: of all of it, or of so much that a start does not take longer with every output.
+    pub(super) check: &'a str,
+}
+
+/// Opens a file, or creates one with its tables. One that cannot be used is not changed.
+pub(super) fn open(file: &File<'_>) -> Result<Connection, StoreError> {
     let failed = |source| StoreError::Open {
-        path: path.to_owned(),
+        path: file.path.to_owned(),
         source,
     };
-    let mut connection = Connection::open(path).map_err(failed)?;
+    let mut connection = Connection::open(file.path).map_err(failed)?;
+    connection
+        .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;")
+        .map_err(failed)?;
+    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
+    let found = number("PRAGMA user_version").map_err(failed)?;
+    let is_new = found == 0 && number("SELECT count(*) FROM sqlite_schema").map_err(failed)? == 0;
+    if !is_new {
+        judge(file, found)?;
+        let checked: String = connection
+            .query_row(file.check, [], |row| row.get(0))
+            .map_err(failed)?;
+        if checked != "ok" {
+            return Err(StoreError::Damaged {
+                path: file.path.to_owned(),
+                why: checked,
+            });
+        }
+    }
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
-             PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
         )
         .map_err(failed)?;
-    let checked: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(failed)?;
-    if checked != "ok" {
-        return Err(StoreError::Damaged {
-            path: path.to_owned(),
-            why: checked,
-        });
+    if is_new {
+        let transaction = connection.transaction().map_err(failed)?;
+        transaction.execute_batch(file.schema).map_err(failed)?;
+        transaction
+            .pragma_update(None, "user_version", VERSION)
+            .map_err(failed)?;
+        transaction.commit().map_err(failed)?;
     }
-    let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
-    let found: u32 = connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(failed)?;
-    if found > known {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        });
-    }
-    let transaction = connection.transaction().map_err(failed)?;
-    for migration in migrations.iter().skip(found as usize) {
-        transaction.execute_batch(migration).map_err(failed)?;
-    }
-    transaction
-        .pragma_update(None, "user_version", known)
-        .map_err(failed)?;
-    transaction.commit().map_err(failed)?;
     Ok(connection)
+}
+
+fn judge(file: &File<'_>, found: u32) -> Result<(), StoreError> {
+    let path = file.path.to_owned();
+    match found.cmp(&VERSION) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less => Err(StoreError::Older {
+            path,
+            found,
+            known: VERSION,
+        }),
+        std::cmp::Ordering::Greater => Err(StoreError::Newer {
+            path,
+            found,
+            known: VERSION,
+        }),
+    }
 }
 
 /// A second connection that only reads.

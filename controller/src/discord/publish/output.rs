@@ -8,7 +8,7 @@ use shanty_core::outbox::Urgency;
 use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_binary};
 use shanty_core::run::{Outcome, Run, Target};
-use shanty_core::spool::{Corrupt, Decoder, Record};
+use shanty_core::spool::{Decoder, Record};
 use shanty_core::text::{count, duration, size};
 
 use super::render::digest;
@@ -216,7 +216,11 @@ impl HostOutput {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(StoreError::Spool(corrupt)) => {
-                    whole.damaged = Some(corrupt);
+                    whole.damaged = Some(corrupt.to_string());
+                    break;
+                }
+                Err(error @ StoreError::Missing { .. }) => {
+                    whole.damaged = Some(error.to_string());
                     break;
                 }
                 Err(error) => return Err(error),
@@ -232,8 +236,8 @@ impl HostOutput {
             size(self.bytes),
             count_lines(self.lines)
         );
-        if let Some(corrupt) = whole.damaged {
-            return format!("{all}; what is stored after it is damaged: {corrupt}");
+        if let Some(damage) = &whole.damaged {
+            return format!("{all}; what is stored after it is damaged: {damage}");
         }
         if whole.end.is_empty() {
             return format!("the whole output: {all}");
@@ -312,7 +316,7 @@ pub(super) struct Whole {
     head: Vec<u8>,
     end: Vec<u8>,
     /// Where and why it could not be read further.
-    damaged: Option<Corrupt>,
+    damaged: Option<String>,
 }
 
 impl Whole {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
-use super::rows::{Key, read_range};
+use super::rows::{Key, find, read_range};
+use crate::store::entry::Loaded;
 use crate::store::{StoreError, sqlite};
 
 /// A connection that only reads, for any number of users.
@@ -33,12 +34,23 @@ impl Reader {
             .await
     }
 
+    /// How an execution stands that has ended; nothing when it goes on, or is not known here.
+    pub(super) async fn ended(&self, key: Key) -> Result<Option<Loaded>, StoreError> {
+        let row = self.read(move |connection| find(connection, key)).await?;
+        Ok(row.and_then(|row| Some(Loaded::ended(row.len, row.outcome?))))
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let connection = Arc::clone(&self.connection);
-        let read = move || read(&*connection.lock().map_err(|_| StoreError::Stopped)?);
+        let read = move || {
+            let connection = connection.lock().map_err(|_| StoreError::Stopped)?;
+            // What several statements say must have been true at one moment.
+            let _moment = connection.unchecked_transaction()?;
+            read(&connection)
+        };
         tokio::task::spawn_blocking(read)
             .await
             .map_err(|_| StoreError::Stopped)?

@@ -1,8 +1,11 @@
 //! The rows of the output's file.
 
+use prost::Message as _;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use shanty_core::ids::{AgentId, RunId};
-use shanty_core::link::receiver::Receiver;
+use shanty_core::run::Outcome;
+use shanty_proto::convert::{outcome_from_wire, outcome_to_wire};
+use shanty_proto::v1;
 
 use crate::store::StoreError;
 use crate::store::entry::Entry;
@@ -10,7 +13,14 @@ use crate::store::entry::Entry;
 /// What names an execution.
 pub(super) type Key = (RunId, AgentId);
 
-/// A row that is being filled.
+/// What the row of an execution says.
+pub(super) struct Execution {
+    pub(super) id: i64,
+    pub(super) len: u64,
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// A row of bytes that is being filled.
 pub(super) struct Row {
     execution: i64,
     offset: u64,
@@ -32,20 +42,39 @@ impl Row {
         }
         let mut insert = transaction
             .prepare_cached("INSERT INTO chunk (execution, offset, bytes) VALUES (?1, ?2, ?3)")?;
-        let offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
-        insert.execute(params![self.execution, offset, self.bytes])?;
+        insert.execute(params![self.execution, number(self.offset), self.bytes])?;
         self.offset += self.bytes.len() as u64;
         self.bytes.clear();
         Ok(())
     }
 }
 
-fn find_execution(connection: &Connection, (run, agent): Key) -> Result<Option<i64>, StoreError> {
-    let mut find =
-        connection.prepare_cached("SELECT id FROM execution WHERE run = ?1 AND agent = ?2")?;
-    Ok(find
-        .query_row(params![run.as_bytes(), agent.as_bytes()], |row| row.get(0))
-        .optional()?)
+/// The row of an execution; nothing when nothing of it was ever stored.
+pub(super) fn find(
+    connection: &Connection,
+    (run, agent): Key,
+) -> Result<Option<Execution>, StoreError> {
+    let mut find = connection
+        .prepare_cached("SELECT id, len, outcome FROM execution WHERE run = ?1 AND agent = ?2")?;
+    let row = find
+        .query_row(params![run.as_bytes(), agent.as_bytes()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((id, len, outcome)) = row else {
+        return Ok(None);
+    };
+    let (len, outcome): (i64, Option<Vec<u8>>) = (len, outcome);
+    Ok(Some(Execution {
+        id,
+        len: u64::try_from(len).unwrap_or(0),
+        outcome: outcome.as_deref().map(outcome_of).transpose()?,
+    }))
+}
+
+fn outcome_of(bytes: &[u8]) -> Result<Outcome, StoreError> {
+    let wire = v1::Outcome::decode(bytes).map_err(|error| StoreError::Outcome(Box::new(error)))?;
+    outcome_from_wire(&wire).map_err(|error| StoreError::Outcome(Box::new(error)))
 }
 
 pub(super) fn insert_execution(
@@ -53,57 +82,102 @@ pub(super) fn insert_execution(
     (run, agent): Key,
 ) -> Result<i64, StoreError> {
     connection
-        .prepare_cached("INSERT INTO execution (run, agent) VALUES (?1, ?2)")?
+        .prepare_cached(
+            "INSERT INTO execution (run, agent, len, changed_ms) VALUES (?1, ?2, 0, 0)",
+        )?
         .execute(params![run.as_bytes(), agent.as_bytes()])?;
     Ok(connection.last_insert_rowid())
 }
 
-/// Rebuilds what is known of an execution from what is stored of it.
-pub(super) fn read_entry(connection: &Connection, key: Key) -> Result<Entry, StoreError> {
-    let Some(row) = find_execution(connection, key)? else {
-        return Ok(Entry::new(0));
-    };
-    let mut entry = Entry::new(row);
-    let mut len = 0;
-    let mut chunks = connection
-        .prepare_cached("SELECT bytes FROM chunk WHERE execution = ?1 ORDER BY offset")?;
-    let mut rows = chunks.query([row])?;
-    while let Some(chunk) = rows.next()? {
-        let bytes = chunk.get_ref(0)?.as_blob().unwrap_or_default();
-        len += bytes.len() as u64;
-        entry.push(bytes);
-    }
-    entry.receiver = Receiver::new(len);
-    Ok(entry)
+/// Says in its row how long an execution is now and how it ended: in the transaction of its chunks.
+pub(super) fn update_execution(
+    transaction: &Transaction<'_>,
+    entry: &Entry,
+    now_ms: u64,
+) -> Result<(), StoreError> {
+    let outcome = entry
+        .outcome()
+        .map(|outcome| outcome_to_wire(outcome).encode_to_vec());
+    transaction
+        .prepare_cached(
+            "UPDATE execution SET len = ?2, changed_ms = ?3, outcome = ?4 WHERE id = ?1",
+        )?
+        .execute(params![
+            entry.row,
+            number(entry.receiver.stored()),
+            number(now_ms),
+            outcome
+        ])?;
+    Ok(())
 }
 
+/// What the row of an execution says, as the writer holds it. Its bytes are read when they are needed.
+pub(super) fn find_entry(connection: &Connection, key: Key) -> Result<Entry, StoreError> {
+    let known = find(connection, key)?;
+    Ok(known.map_or_else(Entry::new, |row| Entry::known(row.id, row.len, row.outcome)))
+}
+
+/// Reads what is stored of an execution that goes on, up to where this transaction began, so that what follows can be judged.
+pub(super) fn read_spool(
+    connection: &Connection,
+    entry: &mut Entry,
+    len: u64,
+) -> Result<(), StoreError> {
+    let mut end = 0;
+    let mut chunks = connection
+        .prepare_cached("SELECT offset, bytes FROM chunk WHERE execution = ?1 ORDER BY offset")?;
+    let mut rows = chunks.query([entry.row])?;
+    while let Some(chunk) = rows.next()? {
+        if chunk.get::<_, i64>(0)? != number(end) {
+            break;
+        }
+        let bytes = chunk.get_ref(1)?.as_blob().unwrap_or_default();
+        end += bytes.len() as u64;
+        entry.push(bytes);
+    }
+    if end == len {
+        Ok(())
+    } else {
+        Err(StoreError::Missing { offset: end })
+    }
+}
+
+/// Bytes from an offset, at most so many; fewer at the end of what is stored, or before a hole.
 pub(super) fn read_range(
     connection: &Connection,
     key: Key,
     from: u64,
     max: usize,
 ) -> Result<Vec<u8>, StoreError> {
-    let Some(row) = find_execution(connection, key)? else {
+    let Some(execution) = find(connection, key)? else {
         return Ok(Vec::new());
     };
-    let from = i64::try_from(from).unwrap_or(i64::MAX);
     let mut chunks = connection.prepare_cached(
         "SELECT offset, bytes FROM chunk WHERE execution = ?1 AND offset >= coalesce(
              (SELECT max(offset) FROM chunk WHERE execution = ?1 AND offset <= ?2), 0)
          ORDER BY offset",
     )?;
-    let mut rows = chunks.query(params![row, from])?;
+    let mut rows = chunks.query(params![execution.id, number(from)])?;
     let mut range = Vec::new();
-    while let Some(chunk) = rows.next()? {
-        let offset: i64 = chunk.get(0)?;
+    while range.len() < max
+        && let Some(chunk) = rows.next()?
+    {
+        let next = number(from + range.len() as u64);
+        let Ok(skip) = usize::try_from(next - chunk.get::<_, i64>(0)?) else {
+            break; // a hole
+        };
         let bytes = chunk.get_ref(1)?.as_blob().unwrap_or_default();
-        let skip = usize::try_from(from.saturating_sub(offset)).unwrap_or(0);
         let wanted = bytes.get(skip..).unwrap_or_default();
         let room = max - range.len();
         range.extend_from_slice(wanted.get(..room.min(wanted.len())).unwrap_or_default());
-        if range.len() >= max {
-            break;
-        }
+    }
+    if range.is_empty() && max > 0 && from < execution.len {
+        return Err(StoreError::Missing { offset: from });
     }
     Ok(range)
+}
+
+/// A number as SQLite has them.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

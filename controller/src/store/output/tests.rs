@@ -246,3 +246,100 @@ async fn a_damaged_record_is_an_error_and_no_end() {
     assert!(matches!(error, StoreError::Spool(_)), "{error:?}");
     assert!(records.next().await.is_err(), "and the same again");
 }
+
+#[tokio::test]
+async fn what_has_ended_is_looked_at_while_the_writer_is_busy() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("output.db");
+    let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let spool = spool(5_000);
+    let (output, thread) = Output::open(&path, u64::MAX).unwrap();
+    let mut exits = output.exits().unwrap();
+    store(&output, (run, agent), &spool).await;
+    let (_, _, outcome) = exits.recv().await.unwrap();
+    drop(output);
+    tokio::task::spawn_blocking(move || thread.join().unwrap())
+        .await
+        .unwrap();
+
+    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    // The writer gets its append and then waits for this lock: whatever is asked of it waits too.
+    let lock = Connection::open(&path).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let other = RunId::from_bytes([3; 16]);
+    let mut appender = output.appender(agent);
+    let slice = Bytes::copy_from_slice(&spool[..1_000]);
+    appender.append(other, 0, slice).await.unwrap();
+
+    let loaded = output.load(run, agent).await.unwrap();
+    assert_eq!(loaded.outcome, Some(outcome));
+    let all = Stored {
+        len: spool.len() as u64,
+        ended: true,
+    };
+    assert_eq!(*loaded.stored.borrow(), all);
+    let mut records = output.records(run, agent, 0);
+    while records.next().await.unwrap().is_some() {}
+    assert_eq!(
+        appender.take(),
+        LinkAcks::default(),
+        "the writer still waits"
+    );
+    lock.execute_batch("COMMIT").unwrap();
+    acked(&mut appender, other, 1_000).await;
+}
+
+#[tokio::test]
+async fn the_row_of_an_execution_moves_with_its_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("output.db");
+    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let spool = spool(100);
+    let half = spool.len() / 2;
+    let file = Connection::open(&path).unwrap();
+    let row = || -> (u32, bool) {
+        file.query_row(
+            "SELECT len, outcome IS NOT NULL FROM execution",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap()
+    };
+    store(&output, key, &spool[..half]).await;
+    assert_eq!(row(), (u32::try_from(half).unwrap(), false));
+    let mut appender = output.appender(key.1);
+    let rest = Bytes::copy_from_slice(&spool[half..]);
+    appender.append(key.0, half as u64, rest).await.unwrap();
+    acked(&mut appender, key.0, spool.len() as u64).await;
+    assert_eq!(row(), (u32::try_from(spool.len()).unwrap(), true));
+}
+
+#[tokio::test]
+async fn a_hole_is_an_error_and_no_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("output.db");
+    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let spool = spool(1_000);
+    let mut appender = output.appender(agent);
+    for (index, slice) in spool.chunks(5_000).enumerate() {
+        let (offset, slice) = (index as u64 * 5_000, Bytes::copy_from_slice(slice));
+        let end = offset + slice.len() as u64;
+        appender.append(run, offset, slice).await.unwrap();
+        acked(&mut appender, run, end).await;
+    }
+    let file = Connection::open(&path).unwrap();
+    for hole in [10_000_u32, 5_000, 0] {
+        let gone = file.execute("DELETE FROM chunk WHERE offset = ?1", [hole]);
+        assert_eq!(gone.unwrap(), 1);
+        let before = output.read(run, agent, 0, usize::MAX).await;
+        if hole == 0 {
+            assert!(matches!(before, Err(StoreError::Missing { offset: 0 })));
+        } else {
+            assert_eq!(before.unwrap(), &spool[..hole as usize]);
+        }
+        let error = output.read(run, agent, hole.into(), 10).await.unwrap_err();
+        assert!(matches!(error, StoreError::Missing { offset } if offset == u64::from(hole)));
+    }
+}

@@ -5,14 +5,15 @@ use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::link::receiver::Accept;
 use shanty_core::run::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::acks::AckBox;
-use super::rows::{Key, Row, insert_execution, read_entry};
+use super::rows::{Key, Row, find_entry, insert_execution, read_spool, update_execution};
+use crate::clock::now_ms;
 use crate::store::StoreError;
 use crate::store::entry::{Entry, Loaded};
 
@@ -99,7 +100,7 @@ impl Writer {
         if let Some(known) = self.entries.get(&key) {
             return Ok(known.loaded());
         }
-        let entry = read_entry(&self.connection, key)?;
+        let entry = find_entry(&self.connection, key)?;
         let loaded = entry.loaded();
         if entry.outcome().is_none() {
             if self.entries.len() >= ENTRIES_MAX {
@@ -115,7 +116,7 @@ impl Writer {
         let Some(old) = self.entries.remove(&key) else {
             return;
         };
-        if let Ok(mut entry) = read_entry(&self.connection, key) {
+        if let Ok(mut entry) = find_entry(&self.connection, key) {
             entry.succeed(old);
             self.entries.insert(key, entry);
         }
@@ -157,13 +158,16 @@ impl Writer {
     }
 
     fn write(&mut self, appends: &[Append]) -> Result<Vec<Answer>, StoreError> {
-        let transaction = self.connection.transaction()?;
+        // At once, so that it waits for a lock of another process, such as a backup, instead of failing.
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut answers = Vec::with_capacity(appends.len());
         let mut rows: HashMap<Key, Row> = HashMap::new();
         for append in appends {
             let entry = match self.entries.entry(append.key) {
                 Slot::Occupied(known) => known.into_mut(),
-                Slot::Vacant(free) => free.insert(read_entry(&transaction, append.key)?),
+                Slot::Vacant(free) => free.insert(find_entry(&transaction, append.key)?),
             };
             let before = entry.receiver.stored();
             let answer = match entry.accept(append.offset, append.bytes.len(), self.spool_bytes_max)
@@ -172,6 +176,9 @@ impl Writer {
                     let fresh = append.bytes.get(skip..).unwrap_or_default();
                     if entry.row == 0 {
                         entry.row = insert_execution(&transaction, append.key)?;
+                    }
+                    if entry.must_be_read() {
+                        read_spool(&transaction, entry, before)?;
                     }
                     let row = rows
                         .entry(append.key)
@@ -189,8 +196,12 @@ impl Writer {
             };
             answers.push(answer);
         }
-        for row in rows.values_mut() {
+        let now_ms = now_ms();
+        for (key, row) in &mut rows {
             row.insert(&transaction)?;
+            if let Some(entry) = self.entries.get(key) {
+                update_execution(&transaction, entry, now_ms)?;
+            }
         }
         transaction.commit()?;
         Ok(answers)

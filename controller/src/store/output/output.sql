@@ -1,0 +1,21 @@
+-- The spools of executions, byte for byte, as prefixes that grow.
+CREATE TABLE execution (
+    id         INTEGER PRIMARY KEY,
+    run        BLOB NOT NULL,
+    agent      BLOB NOT NULL,
+    -- Bytes of its chunks: they follow one another from 0 to here.
+    len        INTEGER NOT NULL,
+    -- When it last grew, milliseconds since the Unix epoch.
+    changed_ms INTEGER NOT NULL,
+    -- shanty.v1.Outcome, once the last record is there: nothing follows it.
+    outcome    BLOB,
+    UNIQUE (run, agent)
+) STRICT;
+
+CREATE TABLE chunk (
+    execution INTEGER NOT NULL REFERENCES execution (id),
+    offset    INTEGER NOT NULL,
+    bytes     BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX chunk_place ON chunk (execution, offset);
