@@ -133,6 +133,7 @@ pub async fn run(
     let parts = hub::Parts {
         journal: store.journal.clone(),
         output: store.output.clone(),
+        kept: store.kept.clone(),
         ca: Arc::clone(&ca),
         revoked: Revoked::default(),
         settings: Settings {
@@ -155,7 +156,7 @@ pub async fn run(
     // The hub stops last: it commits what the edges still tell it.
     let hub_stop = CancellationToken::new();
     let hub_task = Supervisor::new(hub_stop.clone());
-    let hub_task = start_hub(hub_task, hub, messages, store.journal.clone());
+    let hub_task = start_hub(hub_task, hub, messages, store.kept.clone());
 
     let pin = ca.pin();
     let links = link::Parts {
@@ -179,13 +180,15 @@ pub async fn run(
             let parts = discord::Parts {
                 hub: handle,
                 output: store.output.clone(),
-                journal: store.journal.clone(),
+                kept: store.kept.clone(),
                 guilds: discord.guilds,
                 ops_channel: discord.ops_channel,
                 api: discord.api,
                 token,
             };
-            discord::start(&mut supervisor, parts).map_err(AppError::Config)?
+            discord::start(&mut supervisor, parts)
+                .await
+                .map_err(AppError::Config)?
         }
         None => tokio::sync::watch::channel(ChatState::Off).1,
     };
@@ -221,9 +224,10 @@ async fn close(store: Store) {
     let Store {
         journal,
         output,
+        kept,
         threads,
     } = store;
-    drop((journal, output));
+    drop((journal, output, kept));
     let joined = tokio::task::spawn_blocking(move || {
         threads.into_iter().all(|thread| thread.join().is_ok())
     });
@@ -236,10 +240,10 @@ fn start_hub(
     mut supervisor: Supervisor,
     hub: Hub,
     messages: tokio::sync::mpsc::Receiver<hub::Message>,
-    journal: store::Journal,
+    kept: store::Kept,
 ) -> Supervisor {
     let stop = supervisor.shutdown();
-    supervisor.start("last seen", hub::last_seen::keep(journal, hub.last_seen()));
+    supervisor.start("last seen", hub::last_seen::keep(kept, hub.last_seen()));
     supervisor.start("hub", async move {
         hub.run(messages, stop).await;
         Ok(())

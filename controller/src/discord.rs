@@ -35,7 +35,7 @@ use twilight_model::application::interaction::Interaction;
 use crate::config::api::Api;
 use crate::health::ChatState;
 use crate::hub;
-use crate::store::{Journal, Output};
+use crate::store::{Kept, Output};
 use crate::supervise::{Spawner, Supervisor};
 use gateway::{GatewayConfig, GatewayState, SavedSession};
 use requests::Requests;
@@ -53,8 +53,8 @@ pub struct Parts {
     pub hub: hub::Handle,
     /// Where output is read.
     pub output: Output,
-    /// Where the gateway's session is kept.
-    pub journal: Journal,
+    /// Where the gateway's session and the places of cards are kept.
+    pub kept: Kept,
     /// The guilds that are served.
     pub guilds: Vec<u64>,
     /// Runs of the command line are shown here.
@@ -69,7 +69,7 @@ pub struct Parts {
 struct Edge {
     hub: hub::Handle,
     output: Output,
-    journal: Journal,
+    kept: Kept,
     sender: Sender,
     requests: Requests,
     spawner: Spawner,
@@ -78,16 +78,16 @@ struct Edge {
     shutdown: CancellationToken,
 }
 
-/// Starts the edge; what comes back says how chat is. Call it inside a runtime.
+/// Starts the edge; what comes back says how chat is.
 ///
 /// # Errors
 /// The address of Discord cannot be used.
-pub fn start(
+pub async fn start(
     supervisor: &mut Supervisor,
     parts: Parts,
 ) -> anyhow::Result<watch::Receiver<ChatState>> {
     let sender = Sender::new(parts.api, &parts.token).context("use `api` in [discord]")?;
-    let saved = saved_session(&parts.journal);
+    let saved = saved_session(&parts.kept).await;
     let (interactions_tx, interactions) = mpsc::channel(INTERACTIONS_MAX);
     let (gateway_tx, gateway) = watch::channel(GatewayState::Connecting);
     let (session_tx, session) = watch::channel(saved.clone());
@@ -95,7 +95,7 @@ pub fn start(
     let edge = Arc::new(Edge {
         hub: parts.hub,
         output: parts.output,
-        journal: parts.journal.clone(),
+        kept: parts.kept.clone(),
         sender: sender.clone(),
         requests: Requests::new(),
         spawner: supervisor.spawner(),
@@ -130,7 +130,7 @@ pub fn start(
     let shutdown = supervisor.shutdown();
     supervisor.start(
         "gateway session",
-        keep_session(parts.journal, session, shutdown),
+        keep_session(parts.kept, session, shutdown),
     );
     let shutdown = supervisor.shutdown();
     supervisor.start(
@@ -224,14 +224,14 @@ async fn set_commands(edge: &Edge, application: u64, guilds: &[u64]) -> anyhow::
     Ok(())
 }
 
-fn saved_session(journal: &Journal) -> Option<SavedSession> {
-    let kept = journal.kept(SESSION_KEY).ok().flatten()?;
-    serde_json::from_slice(&kept).ok()
+async fn saved_session(kept: &Kept) -> Option<SavedSession> {
+    let session: Option<Option<SavedSession>> = kept.read(SESSION_KEY).await.ok()?;
+    session.flatten()
 }
 
 /// Keeps the gateway's session, so that a restart resumes it instead of logging in again.
 async fn keep_session(
-    journal: Journal,
+    kept: Kept,
     mut session: watch::Receiver<Option<SavedSession>>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -248,11 +248,8 @@ async fn keep_session(
                 last = true;
             },
         }
-        let kept = session.borrow_and_update().clone();
-        let bytes = serde_json::to_vec(&kept).context("keep the gateway's session")?;
-        let journal = journal.clone();
-        let written = tokio::task::spawn_blocking(move || journal.keep(SESSION_KEY, &bytes)).await;
-        if let Ok(Err(error)) = written {
+        let newest = session.borrow_and_update().clone();
+        if let Err(error) = kept.keep(SESSION_KEY, &newest).await {
             tracing::warn!(%error, "the gateway's session could not be kept");
         }
         if !last {

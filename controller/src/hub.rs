@@ -26,7 +26,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{link_ms, now_ms};
-use crate::store::{Journal, Output, StoreError};
+use crate::store::{Journal, Kept, Output, StoreError};
 
 pub use handle::Handle;
 pub use message::{Holds, JoinRequest, Joined, LinkUp, Message};
@@ -51,6 +51,8 @@ pub struct Parts {
     pub journal: Journal,
     /// Output: only what has ended is heard of it.
     pub output: Output,
+    /// When hosts were last seen.
+    pub kept: Kept,
     /// Signs certificates of agents.
     pub ca: Arc<Ca>,
     /// Checked in every handshake.
@@ -96,7 +98,7 @@ impl Hub {
         parts.journal.replay(|record| state.apply(&record))?;
         let revoked = state.hosts.iter().filter(|(_, host)| host.revoked);
         parts.revoked.replace(revoked.map(|(id, _)| *id.as_bytes()));
-        let fleet = last_seen::load(&parts.journal)?;
+        let fleet = last_seen::load(&parts.kept).await?;
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
         let begun = broadcast::Sender::new(BEGUN_MAX);
         let handle = Handle::new(tx, begun.clone());

@@ -1,10 +1,11 @@
-//! What is written down for good: the journal, and the output of executions.
+//! What is written down for good: the journal, the output of executions, and small values beside them.
 //!
-//! Two SQLite files, one writer thread each; a commit takes everything that is queued. Nobody is told that something is stored before
-//! it is committed with `synchronous=FULL`.
+//! Journal and output are SQLite files with one writer thread each; a commit takes everything that is queued. Nobody is told that
+//! something is stored before it is committed with `synchronous=FULL`.
 
 mod entry;
 mod journal;
+mod kept;
 mod output;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use thiserror::Error;
 
 pub use entry::Stored;
 pub use journal::Journal;
+pub use kept::Kept;
 pub use output::{Appender, Exited, Output, Records};
 
 /// Why something could not be stored or read.
@@ -86,32 +88,39 @@ pub enum StoreError {
     /// How an execution ended can no longer be read.
     #[error("read how an execution ended")]
     Outcome(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A value that cannot be kept.
+    #[error("write a value as JSON")]
+    Value(#[source] serde_json::Error),
     /// The writer is gone.
     #[error("the store has stopped")]
     Stopped,
 }
 
-/// Both stores, and the threads that a supervisor joins.
+/// The stores, and the threads that a supervisor joins.
 pub struct Store {
     /// The journal.
     pub journal: Journal,
     /// Output.
     pub output: Output,
+    /// Small values.
+    pub kept: Kept,
     /// Writer threads, which end when every handle is dropped.
     pub threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Store {
-    /// Opens or creates both files in a directory. No spool longer than this is taken, bytes.
+    /// Opens or creates the files in a directory. No spool longer than this is taken, bytes.
     ///
     /// # Errors
     /// A file that cannot be opened, is damaged, or was written by a newer or an older program.
     pub fn open(data_dir: &Path, spool_bytes_max: u64) -> Result<Self, StoreError> {
         let (journal, journal_thread) = Journal::open(&data_dir.join("shanty.db"))?;
         let (output, output_thread) = Output::open(&data_dir.join("output.db"), spool_bytes_max)?;
+        let kept = Kept::open(&data_dir.join("kept.db"))?;
         Ok(Self {
             journal,
             output,
+            kept,
             threads: vec![journal_thread, output_thread],
         })
     }

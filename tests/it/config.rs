@@ -198,7 +198,7 @@ async fn a_damaged_database_is_refused_and_stays_as_it_is() {
         assert_eq!(ran.code, 0, "{ran:?}");
     }
     first.stop().await;
-    for name in ["shanty.db", "output.db"] {
+    for name in ["shanty.db", "output.db", "kept.db"] {
         let path = setup.path("data").join(name);
         let good = std::fs::read(&path).unwrap();
         let mut torn = good.clone();
@@ -230,7 +230,7 @@ async fn a_database_of_another_program_is_refused_and_stays_as_it_is() {
         (9_999, "use the newer program"),
         (1, "start with a new, empty data directory"),
     ] {
-        for name in ["shanty.db", "output.db"] {
+        for name in ["shanty.db", "output.db", "kept.db"] {
             let path = setup.path("data").join(name);
             let good = std::fs::read(&path).unwrap();
             let other = rusqlite::Connection::open(&path).unwrap();

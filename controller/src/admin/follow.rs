@@ -227,6 +227,7 @@ impl Reader {
             | StoreError::Sqlite(_)
             | StoreError::Record { .. }
             | StoreError::Outcome(_)
+            | StoreError::Value(_)
             | StoreError::Stopped => Status::unavailable("output cannot be read"),
         };
         tracing::error!(

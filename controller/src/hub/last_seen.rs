@@ -3,23 +3,28 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use prost::Message as _;
+use serde::{Deserialize, Serialize};
 use shanty_core::fleet::Fleet;
-use shanty_core::ids::AgentId;
-use shanty_proto::v1;
 use tokio::sync::watch;
 
 use super::Hub;
-use crate::store::{Journal, StoreError};
+use crate::store::{Kept, StoreError};
 
 const KEY: &str = "last_seen";
 
 /// Ticks of the hub between two notes: one a minute.
 const NOTE_TICKS: u32 = 12;
 
-/// What is kept, as bytes; replaced whole.
-pub type Note = Arc<Vec<u8>>;
+/// What is kept; replaced whole.
+pub type Note = Arc<Vec<Seen>>;
+
+/// A host as it was last seen.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Seen {
+    agent: String,
+    seen_ms: u64,
+    version: String,
+}
 
 impl Hub {
     /// The newest note, for whoever keeps it.
@@ -39,28 +44,22 @@ impl Hub {
     /// Notes who was seen when.
     pub(super) fn note_seen(&self) {
         let fleet = &self.machine.known().fleet;
-        let seen = fleet.iter().map(|(agent, presence)| v1::Seen {
-            agent: agent.as_bytes().to_vec(),
+        let seen = fleet.iter().map(|(agent, presence)| Seen {
+            agent: agent.to_string(),
             seen_ms: presence.heard_ms,
             version: presence.version.clone(),
         });
-        let note = v1::LastSeen {
-            hosts: seen.collect(),
-        };
-        self.last_seen.send_replace(Arc::new(note.encode_to_vec()));
+        self.last_seen.send_replace(Arc::new(seen.collect()));
     }
 }
 
 /// What an earlier process noted; nothing when that cannot be read.
-pub(super) fn load(journal: &Journal) -> Result<Fleet, StoreError> {
+pub(super) async fn load(kept: &Kept) -> Result<Fleet, StoreError> {
     let mut fleet = Fleet::default();
-    let Some(kept) = journal.kept(KEY)? else {
-        return Ok(fleet);
-    };
-    let note = v1::LastSeen::decode(kept.as_slice()).unwrap_or_default();
-    for seen in note.hosts {
-        if let Ok(agent) = <[u8; 16]>::try_from(seen.agent.as_slice()) {
-            let presence = fleet.entry(AgentId::from_bytes(agent));
+    let note: Vec<Seen> = kept.read(KEY).await?.unwrap_or_default();
+    for seen in note {
+        if let Ok(agent) = seen.agent.parse() {
+            let presence = fleet.entry(agent);
             (presence.heard_ms, presence.version) = (seen.seen_ms, seen.version);
         }
     }
@@ -71,12 +70,10 @@ pub(super) fn load(journal: &Journal) -> Result<Fleet, StoreError> {
 ///
 /// # Errors
 /// Never: what cannot be kept is only logged.
-pub async fn keep(journal: Journal, mut notes: watch::Receiver<Note>) -> anyhow::Result<()> {
+pub async fn keep(kept: Kept, mut notes: watch::Receiver<Note>) -> anyhow::Result<()> {
     while notes.changed().await.is_ok() {
         let note = Arc::clone(&notes.borrow_and_update());
-        let journal = journal.clone();
-        let kept = tokio::task::spawn_blocking(move || journal.keep(KEY, &note)).await;
-        if let Err(error) = kept.context("keep when hosts were last seen")? {
+        if let Err(error) = kept.keep(KEY, &*note).await {
             tracing::warn!(%error, "when hosts were last seen could not be kept");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use prost::Message as _;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::Connection;
 use shanty_core::journal::Record;
 use shanty_proto::convert::{record_from_wire, record_to_wire};
 use shanty_proto::v1;
@@ -37,11 +37,7 @@ impl Journal {
             schema: include_str!("journal.sql"),
             check: "PRAGMA quick_check(1)",
         })?;
-        let reader = Connection::open(path).map_err(|source| StoreError::Open {
-            path: path.to_owned(),
-            source,
-        })?;
-        reader.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL;")?;
+        let reader = sqlite::open_reader(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);
         let thread = thread::Builder::new()
             .name("journal".to_owned())
@@ -88,53 +84,6 @@ impl Journal {
                 .map_err(|error| damaged(Box::new(error)))?;
             each(record_from_wire(&wire).map_err(|error| damaged(Box::new(error)))?);
         }
-        Ok(())
-    }
-
-    /// A kept value. Blocks for a moment.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn kept(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
-        let value = connection.query_row("SELECT value FROM kept WHERE key = ?1", [key], |row| {
-            row.get(0)
-        });
-        Ok(value.optional()?)
-    }
-
-    /// Every kept value whose key begins so. Blocks for a moment.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn kept_below(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
-        let mut statement = connection
-            .prepare("SELECT key, value FROM kept WHERE substr(key, 1, length(?1)) = ?1")?;
-        let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Forgets a value. Blocks for a moment.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn forget(&self, key: &str) -> Result<(), StoreError> {
-        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
-        connection.execute("DELETE FROM kept WHERE key = ?1", [key])?;
-        Ok(())
-    }
-
-    /// Keeps a value. Blocks for a moment: for a few values a minute.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn keep(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
-        connection.execute(
-            "INSERT INTO kept (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
-            params![key, value],
-        )?;
         Ok(())
     }
 }
@@ -195,8 +144,6 @@ mod tests {
         for answer in answers {
             answer.blocking_recv().unwrap().unwrap();
         }
-        journal.keep("gateway", b"one").unwrap();
-        journal.keep("gateway", b"two").unwrap();
         drop(journal);
         thread.join().unwrap();
 
@@ -204,16 +151,6 @@ mod tests {
         let mut times = Vec::new();
         journal.replay(|record| times.push(record.at_ms)).unwrap();
         assert_eq!(times, (0..50).collect::<Vec<_>>());
-        assert_eq!(
-            journal.kept("gateway").unwrap().as_deref(),
-            Some(&b"two"[..])
-        );
-        assert_eq!(journal.kept("nothing").unwrap(), None);
-        journal.keep("card:1", b"5:6").unwrap();
-        let cards = journal.kept_below("card:").unwrap();
-        assert_eq!(cards, [("card:1".to_owned(), b"5:6".to_vec())]);
-        journal.forget("card:1").unwrap();
-        assert_eq!(journal.kept_below("card:").unwrap(), []);
     }
 
     #[test]

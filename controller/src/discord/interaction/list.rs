@@ -9,6 +9,7 @@ use super::{change, refuse};
 use crate::clock::now_ms;
 use crate::discord::Edge;
 use crate::discord::commands::Invocation;
+use crate::store::{Kept, StoreError};
 
 /// Where selectors are kept that are too long for an id.
 const KEPT: &str = "listing/";
@@ -63,36 +64,27 @@ async fn selector_of(edge: &Edge, listing: &Listing) -> Result<String, Refusal> 
         Listed::Selector(selector) => return Ok(selector.clone()),
         Listed::Kept(key) => format!("{KEPT}{key}"),
     };
-    let journal = edge.journal.clone();
-    let kept = tokio::task::spawn_blocking(move || journal.kept(&key)).await;
-    let kept = kept.ok().and_then(Result::ok).flatten().ok_or_else(gone)?;
-    let (_, selector) = read(&kept).ok_or_else(gone)?;
+    let kept = edge.kept.read(&key).await.ok().flatten();
+    let (_, selector): (u64, String) = kept.ok_or_else(gone)?;
     Ok(selector)
 }
 
 /// Keeps a selector for the buttons of its list. One that cannot be kept only means that they say so.
 async fn keep(edge: &Edge, key: &str, selector: &str) {
-    let journal = edge.journal.clone();
-    let key = format!("{KEPT}{key}");
-    let value = format!("{:013} {selector}", now_ms());
-    let kept = tokio::task::spawn_blocking(move || {
-        let mut all = journal.kept_below(KEPT)?;
-        all.retain(|(known, _)| *known != key);
-        all.sort_by(|(_, a), (_, b)| a.cmp(b));
-        let too_many = (all.len() + 1).saturating_sub(KEPT_MAX);
-        for (old, _) in all.iter().take(too_many) {
-            journal.forget(old)?;
-        }
-        journal.keep(&key, value.as_bytes())
-    });
-    if let Ok(Err(error)) = kept.await {
+    if let Err(error) = try_keep(&edge.kept, &format!("{KEPT}{key}"), selector).await {
         tracing::warn!(%error, "a selector could not be kept for the buttons of its list");
     }
 }
 
-fn read(kept: &[u8]) -> Option<(u64, String)> {
-    let (at, selector) = std::str::from_utf8(kept).ok()?.split_once(' ')?;
-    Some((at.parse().ok()?, selector.to_owned()))
+async fn try_keep(kept: &Kept, key: &str, selector: &str) -> Result<(), StoreError> {
+    let mut all: Vec<(String, (u64, String))> = kept.below(KEPT).await?;
+    all.retain(|(known, _)| known != key);
+    all.sort_by(|(_, a), (_, b)| a.cmp(b));
+    let too_many = (all.len() + 1).saturating_sub(KEPT_MAX);
+    for (old, _) in all.iter().take(too_many) {
+        kept.forget(old).await?;
+    }
+    kept.keep(key, &(now_ms(), selector)).await
 }
 
 fn gone() -> Refusal {

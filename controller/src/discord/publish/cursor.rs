@@ -23,53 +23,34 @@ pub(super) struct Cursor {
 impl Cursor {
     /// Keeps it until [`forget`].
     pub(super) async fn keep(self, edge: &Edge) {
-        let (journal, key) = (edge.journal.clone(), key(self.run));
-        let value = format!(
-            "{}:{}:{}:{}",
-            self.guild, self.channel, self.message, self.thread
-        );
-        let keep = move || journal.keep(&key, value.as_bytes());
-        report(tokio::task::spawn_blocking(keep).await, "kept");
+        let ids = (self.guild, self.channel, self.message, self.thread);
+        report(edge.kept.keep(&key(self.run), &ids).await, "kept");
     }
 
-    fn parse(key: &str, value: &[u8]) -> Option<Self> {
-        let run = key.strip_prefix(PREFIX)?.parse().ok()?;
-        let mut ids = std::str::from_utf8(value)
-            .ok()?
-            .split(':')
-            .map(str::parse::<u64>);
-        let mut next = || ids.next()?.ok();
+    fn of(key: &str, (guild, channel, message, thread): (u64, u64, u64, u64)) -> Option<Self> {
         Some(Self {
-            run,
-            guild: next()?,
-            channel: next()?,
-            message: next()?,
-            thread: next()?,
+            run: key.strip_prefix(PREFIX)?.parse().ok()?,
+            guild,
+            channel,
+            message,
+            thread,
         })
     }
 }
 
 /// The card is at its end.
 pub(super) async fn forget(edge: &Edge, run: RunId) {
-    let (journal, key) = (edge.journal.clone(), key(run));
-    let forget = move || journal.forget(&key);
-    report(tokio::task::spawn_blocking(forget).await, "forgotten");
+    report(edge.kept.forget(&key(run)).await, "forgotten");
 }
 
 /// The cards that an earlier process left.
 pub(super) async fn left(edge: &Edge) -> Vec<Cursor> {
-    let journal = edge.journal.clone();
-    let read = tokio::task::spawn_blocking(move || journal.kept_below(PREFIX)).await;
-    let kept = match read {
-        Ok(Ok(kept)) => kept,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "cards of earlier runs cannot be read");
-            Vec::new()
-        }
-        Err(_) => Vec::new(),
-    };
+    let kept = edge.kept.below(PREFIX).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cards of earlier runs cannot be read");
+        Vec::new()
+    });
     kept.iter()
-        .filter_map(|(key, value)| Cursor::parse(key, value))
+        .filter_map(|(key, ids)| Cursor::of(key, *ids))
         .collect()
 }
 
@@ -77,8 +58,8 @@ fn key(run: RunId) -> String {
     format!("{PREFIX}{run}")
 }
 
-fn report(done: Result<Result<(), StoreError>, tokio::task::JoinError>, what: &str) {
-    if let Ok(Err(error)) = done {
+fn report(done: Result<(), StoreError>, what: &str) {
+    if let Err(error) = done {
         tracing::warn!(%error, "the place of a card could not be {what}");
     }
 }
@@ -97,10 +78,9 @@ mod tests {
             message: 3,
             thread: 4,
         };
-        assert_eq!(Cursor::parse(&key(run), b"1:2:3:4"), Some(cursor));
-        for bad in [&b"1:2:3"[..], b"", b"a:b:c", b"\xff"] {
-            assert_eq!(Cursor::parse(&key(run), bad), None);
+        assert_eq!(Cursor::of(&key(run), (1, 2, 3, 4)), Some(cursor));
+        for bad in ["card:nonsense", "card:", "other"] {
+            assert_eq!(Cursor::of(bad, (1, 2, 3, 4)), None);
         }
-        assert_eq!(Cursor::parse("card:nonsense", b"1:2:3:4"), None);
     }
 }
