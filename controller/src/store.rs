@@ -15,7 +15,7 @@ use shanty_core::spool::Corrupt;
 use thiserror::Error;
 
 pub use entry::Stored;
-pub use journal::Journal;
+pub use journal::{Commits, Journal, Memory};
 pub use kept::Kept;
 pub use output::{Appender, Exited, Output, Records};
 

@@ -1,4 +1,6 @@
-//! The journal's file: records are appended in order and read once, at the start.
+//! The journal: records are appended in order and read once, at the start.
+
+mod memory;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -13,6 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{StoreError, sqlite};
 
+pub use memory::{Commits, Memory};
+
 /// Appends that may wait for the writer; a full queue makes the asker say that nothing was recorded.
 const QUEUE_MAX: usize = 16_384;
 
@@ -24,9 +28,11 @@ struct Append {
 
 /// The journal, for any number of users.
 #[derive(Clone)]
-pub struct Journal {
-    tx: mpsc::Sender<Append>,
-    reader: Arc<Mutex<Connection>>,
+pub enum Journal {
+    /// A file: what is answered is on the disk.
+    File(File),
+    /// Nothing but memory, for tests of what uses a journal.
+    Memory(Memory),
 }
 
 impl Journal {
@@ -43,17 +49,45 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || write(connection, rx))
             .map_err(|_| StoreError::Stopped)?;
-        Ok((
-            Self {
-                tx,
-                reader: Arc::new(Mutex::new(reader)),
-            },
-            thread,
-        ))
+        let file = File {
+            tx,
+            reader: Arc::new(Mutex::new(reader)),
+        };
+        Ok((Self::File(file), thread))
     }
 
     /// Appends records, all or none; what comes back answers once they are committed. Appends are committed in the order of these calls.
     pub fn append(&self, records: &[Record]) -> oneshot::Receiver<Result<(), StoreError>> {
+        match self {
+            Self::File(file) => file.append(records),
+            Self::Memory(memory) => memory.append(records),
+        }
+    }
+
+    /// Calls `each` with every record, oldest first.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a record of a known kind is damaged.
+    pub fn replay(&self, each: impl FnMut(Record)) -> Result<(), StoreError> {
+        match self {
+            Self::File(file) => file.replay(each),
+            Self::Memory(memory) => {
+                memory.records().into_iter().for_each(each);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The journal in its file.
+#[derive(Clone)]
+pub struct File {
+    tx: mpsc::Sender<Append>,
+    reader: Arc<Mutex<Connection>>,
+}
+
+impl File {
+    fn append(&self, records: &[Record]) -> oneshot::Receiver<Result<(), StoreError>> {
         let (done, answer) = oneshot::channel();
         let append = Append {
             records: records
@@ -69,11 +103,7 @@ impl Journal {
         answer
     }
 
-    /// Calls `each` with every record, oldest first.
-    ///
-    /// # Errors
-    /// The file cannot be read, or a record of a known kind is damaged.
-    pub fn replay(&self, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
+    fn replay(&self, mut each: impl FnMut(Record)) -> Result<(), StoreError> {
         let connection = self.reader.lock().map_err(|_| StoreError::Stopped)?;
         let mut statement = connection.prepare("SELECT seq, record FROM journal ORDER BY seq")?;
         let mut rows = statement.query([])?;
@@ -176,5 +206,49 @@ mod tests {
         std::fs::write(&path, b"this is not a database, and never was one at all").unwrap();
         assert!(Journal::open(&path).is_err());
         assert!(std::fs::read(&path).unwrap().starts_with(b"this is not"));
+    }
+
+    #[test]
+    fn in_memory_what_is_appended_comes_back() {
+        let memory = Memory::default();
+        let journal = Journal::Memory(memory.clone());
+        for at in 0..3 {
+            journal
+                .append(&[hold(at)])
+                .try_recv()
+                .expect("answered at once")
+                .unwrap();
+        }
+        let mut times = Vec::new();
+        journal.replay(|record| times.push(record.at_ms)).unwrap();
+        assert_eq!(times, [0, 1, 2]);
+        assert_eq!(memory.records().len(), 3);
+    }
+
+    #[test]
+    fn in_memory_commits_wait_and_fail_when_they_are_told_to() {
+        let memory = Memory::default();
+        let journal = Journal::Memory(memory.clone());
+        memory.commit(Commits::Later);
+        let mut held: Vec<_> = (0..2).map(|at| journal.append(&[hold(at)])).collect();
+        assert!(held.iter_mut().all(|answer| answer.try_recv().is_err()));
+        assert_eq!(
+            memory.records(),
+            [],
+            "nothing is committed before it is answered"
+        );
+        memory.commit(Commits::AtOnce);
+        assert!(
+            held.iter_mut()
+                .all(|answer| matches!(answer.try_recv(), Ok(Ok(()))))
+        );
+        assert_eq!(memory.records(), [hold(0), hold(1)]);
+
+        memory.commit(Commits::Later);
+        let mut held = journal.append(&[hold(2)]);
+        memory.commit(Commits::Never);
+        assert!(matches!(held.try_recv(), Ok(Err(StoreError::Stopped))));
+        assert!(matches!(journal.append(&[hold(3)]).try_recv(), Ok(Err(_))));
+        assert_eq!(memory.records(), [hold(0), hold(1)]);
     }
 }

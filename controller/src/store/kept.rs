@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 
 use super::{StoreError, sqlite};
 
+const SCHEMA: &str = include_str!("kept.sql");
+
 /// The values, as JSON, for any number of users.
 #[derive(Clone)]
 pub struct Kept {
@@ -23,9 +25,21 @@ impl Kept {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = sqlite::open(&sqlite::File {
             path,
-            schema: include_str!("kept.sql"),
+            schema: SCHEMA,
             check: "PRAGMA quick_check(1)",
         })?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+        })
+    }
+
+    /// Values that are gone with the process, for tests of what uses them.
+    ///
+    /// # Errors
+    /// SQLite cannot make a database in memory.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(SCHEMA)?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
         })
@@ -155,8 +169,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_value_of_another_form_is_passed_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let kept = Kept::open(&dir.path().join("kept.db")).unwrap();
+        let kept = Kept::in_memory().unwrap();
         kept.keep("card:1", &"text").await.unwrap();
         kept.keep("card:2", &3).await.unwrap();
         assert_eq!(kept.read::<u64>("card:1").await.unwrap(), None);
