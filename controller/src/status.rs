@@ -14,7 +14,7 @@ pub const NEXT_KEY: &str = "shanty-next-bin";
 pub fn status(refusal: &Refusal) -> Status {
     let grpc = match refusal.code {
         Code::Denied | Code::Guild | Code::GuildOnly | Code::Token => Grpc::PermissionDenied,
-        Code::NotFound => Grpc::NotFound,
+        Code::NotFound | Code::Deleted => Grpc::NotFound,
         Code::NameTaken | Code::NameConfusable => Grpc::AlreadyExists,
         Code::Storage | Code::Stopping | Code::AllOffline | Code::Offline | Code::Draining => {
             Grpc::Unavailable

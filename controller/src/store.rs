@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use entry::Stored;
 pub use journal::{Commits, Journal, Memory};
 pub use kept::Kept;
-pub use output::{Appender, Exited, Output, Records};
+pub use output::{Appender, Deleted, Deletion, Exited, OldOutput, Output, Records};
 
 /// Why something could not be stored or read.
 #[derive(Debug, Error)]
@@ -85,6 +85,9 @@ pub enum StoreError {
         /// Where it begins.
         offset: u64,
     },
+    /// The output was deleted.
+    #[error("the output was deleted")]
+    Deleted(Deleted),
     /// How an execution ended can no longer be read.
     #[error("read how an execution ended")]
     Outcome(#[source] Box<dyn std::error::Error + Send + Sync>),

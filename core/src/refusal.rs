@@ -40,6 +40,8 @@ pub enum Code {
     Storage,
     /// What is stored is damaged: it is not what was written.
     Damaged,
+    /// It was deleted because of its age, or because there was too much.
+    Deleted,
     /// The host is not connected.
     Offline,
     /// The host was asked to take no new runs.
@@ -92,6 +94,7 @@ impl Code {
         Self::Stale,
         Self::Storage,
         Self::Damaged,
+        Self::Deleted,
         Self::Offline,
         Self::Draining,
         Self::Expired,
@@ -130,6 +133,7 @@ impl Code {
             Self::Stale => "E_STALE",
             Self::Storage => "E_STORAGE",
             Self::Damaged => "E_DAMAGED",
+            Self::Deleted => "E_DELETED",
             Self::Offline => "E_OFFLINE",
             Self::Draining => "E_DRAINING",
             Self::Expired => "E_EXPIRED",

@@ -7,6 +7,7 @@ use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Run;
 use shanty_core::spool::Record;
+use shanty_core::text::{count, duration, size};
 use shanty_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -15,11 +16,13 @@ use tonic::Status;
 
 use super::convert;
 use crate::status::status;
-use crate::store::{Output, Records, StoreError, Stored};
+use crate::store::{Deleted, Deletion, Output, Records, StoreError, Stored};
 use crate::supervise::Spawner;
 
 /// Events that wait for the command line.
 const EVENTS_MAX: usize = 16;
+
+const DAY_MS: u64 = 86_400_000;
 
 type Tx<T> = mpsc::Sender<Result<T, Status>>;
 
@@ -220,6 +223,8 @@ impl Reader {
         let told = match &error {
             StoreError::Spool(corrupt) => self.damaged(corrupt),
             StoreError::Missing { .. } => self.damaged(&error),
+            // Nothing is wrong, so nothing is logged.
+            StoreError::Deleted(deleted) => return self.deleted(*deleted),
             StoreError::Open { .. }
             | StoreError::Newer { .. }
             | StoreError::Older { .. }
@@ -237,6 +242,26 @@ impl Reader {
             "output cannot be read"
         );
         told
+    }
+
+    fn deleted(&self, deleted: Deleted) -> Status {
+        let (number, host) = (self.number, &self.host);
+        let after = match usize::try_from(deleted.after_ms / DAY_MS) {
+            Ok(0) | Err(_) => duration(deleted.after_ms),
+            Ok(days) => count(days, "day"),
+        };
+        let mut what = format!("The output of run {number} on {host} was deleted after {after}");
+        if let Deletion::Size { bytes_max } = deleted.why {
+            what += &format!(": all output together was over {}", size(bytes_max));
+        }
+        status(&Refusal::new(
+            Code::Deleted,
+            format!("{what}."),
+            format!(
+                "`shanty runs show {}` says how it ended; `[retention]` says how long output is kept.",
+                number.0
+            ),
+        ))
     }
 
     fn damaged(&self, why: &dyn std::fmt::Display) -> Status {

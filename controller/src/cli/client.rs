@@ -78,7 +78,9 @@ impl From<Status> for Failure {
 const fn exit_code(code: Code) -> u8 {
     match code {
         Code::Denied | Code::Guild | Code::GuildOnly | Code::Hold => exit::REFUSED,
-        Code::NotFound | Code::Closed | Code::Stale | Code::Damaged => exit::DATA,
+        Code::NotFound | Code::Closed | Code::Stale | Code::Damaged | Code::Deleted => {
+            exit::DATA
+        },
         Code::AllOffline
         | Code::Offline
         | Code::Draining
@@ -195,7 +197,7 @@ mod tests {
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
         1: E_AGENT
         64: E_SELECTOR E_EMPTY_COMMAND E_TOO_LONG E_BAD_CHAR E_DURATION E_OPTION E_RUN_AS E_TOKEN E_NAME_TAKEN E_NAME_CONFUSABLE E_NAME E_LABEL E_CSR E_UNSUPPORTED
-        65: E_NOT_FOUND E_CLOSED E_STALE
+        65: E_NOT_FOUND E_CLOSED E_STALE E_DAMAGED E_DELETED
         75: E_ALL_OFFLINE E_STORAGE E_OFFLINE E_DRAINING E_EXPIRED E_CONTROLLER_RESTART E_ACK_FAILED E_RATE E_STOPPING
         77: E_DENIED E_GUILD E_GUILD_ONLY E_HOLD
         ");

@@ -28,11 +28,11 @@ pub struct Loaded {
 
 impl Loaded {
     /// Nothing more is expected.
-    pub(super) fn ended(len: u64, outcome: Outcome) -> Self {
+    pub(super) fn ended(len: u64, outcome: Option<Outcome>) -> Self {
         let stored = Stored { len, ended: true };
         Self {
             stored: watch::channel(stored).1,
-            outcome: Some(outcome),
+            outcome,
         }
     }
 }
@@ -54,6 +54,8 @@ pub(super) struct Entry {
     outcome: Option<Outcome>,
     /// It goes on, and what is stored of it was not pushed yet.
     unread: bool,
+    /// Its output was deleted: nothing is stored of what still comes.
+    deleted: bool,
     watch: watch::Sender<Stored>,
 }
 
@@ -72,19 +74,26 @@ impl Entry {
             dropped_bytes: 0,
             outcome: None,
             unread: false,
+            deleted: false,
             watch: watch::Sender::default(),
         }
     }
 
     /// One of which so much is stored.
-    pub(super) fn known(row: i64, len: u64, outcome: Option<Outcome>) -> Self {
+    pub(super) fn known(row: i64, len: u64, outcome: Option<Outcome>, deleted: bool) -> Self {
         Self {
             row,
             receiver: Receiver::new(len),
             unread: len > 0 && outcome.is_none(),
             outcome,
+            deleted,
             ..Self::new()
         }
+    }
+
+    /// True when its output was deleted.
+    pub(super) const fn is_deleted(&self) -> bool {
+        self.deleted
     }
 
     /// True once when what is stored of it must be pushed before anything else.

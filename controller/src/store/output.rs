@@ -3,6 +3,7 @@
 //! Links append; runners, cards and the command line read. Both look at [`Stored`], which is only ever moved by a commit.
 
 mod acks;
+mod deletion;
 mod reader;
 mod records;
 mod rows;
@@ -22,6 +23,7 @@ use acks::{AckBox, LinkAcks};
 use reader::Reader;
 use writer::{Append, Command, Writer};
 
+pub use deletion::{Deleted, Deletion, OldOutput};
 pub use records::Records;
 pub use writer::Exited;
 
@@ -138,13 +140,8 @@ impl Output {
         if let Some(ended) = self.reader.ended((run, agent)).await? {
             return Ok(ended);
         }
-        let (done, answer) = oneshot::channel();
-        let load = Command::Load {
-            key: (run, agent),
-            done,
-        };
-        self.tx.send(load).await.map_err(|_| StoreError::Stopped)?;
-        answer.await.map_err(|_| StoreError::Stopped)?
+        let key = (run, agent);
+        self.ask(|done| Command::Load { key, done }).await
     }
 
     /// Nothing more is expected of an execution: what is known of it need not be in memory.
@@ -171,6 +168,77 @@ impl Output {
         max: usize,
     ) -> Result<Vec<u8>, StoreError> {
         self.reader.range((run, agent), from, max).await
+    }
+}
+
+impl Output {
+    /// The outputs that last grew the longest ago, after such a place among them.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn oldest(
+        &self,
+        after: Option<(u64, i64)>,
+        limit: u32,
+    ) -> Result<Vec<OldOutput>, StoreError> {
+        let find = move |connection: &_| deletion::oldest(connection, after, limit);
+        self.reader.read(find).await
+    }
+
+    /// What all outputs take, bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn total_bytes(&self) -> Result<u64, StoreError> {
+        self.reader.read(deletion::total_bytes).await
+    }
+
+    /// Deletes an output of which nothing more is expected, and leaves a mark. Appends are committed between its steps.
+    ///
+    /// # Errors
+    /// The file cannot be written. It is deleted for everybody once it is marked; [`Output::finish_deletions`] does the rest.
+    pub async fn delete(
+        &self,
+        old: &OldOutput,
+        deletion: Deletion,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let old = old.clone();
+        let id = old.place().1;
+        self.ask(|done| Command::Delete {
+            old,
+            deletion,
+            now_ms,
+            done,
+        })
+        .await?;
+        self.delete_bytes(id).await
+    }
+
+    /// Deletes what an earlier process left of deleted outputs.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn finish_deletions(&self) -> Result<(), StoreError> {
+        for id in self.reader.read(deletion::half_deleted).await? {
+            self.delete_bytes(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete_bytes(&self, id: i64) -> Result<(), StoreError> {
+        while !self.ask(|done| Command::Step { id, done }).await? {}
+        Ok(())
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Command,
+    ) -> Result<T, StoreError> {
+        let (done, answer) = oneshot::channel();
+        let sent = self.tx.send(command(done)).await;
+        sent.map_err(|_| StoreError::Stopped)?;
+        answer.await.map_err(|_| StoreError::Stopped)?
     }
 }
 

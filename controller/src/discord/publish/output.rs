@@ -216,11 +216,11 @@ impl HostOutput {
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(StoreError::Spool(corrupt)) => {
-                    whole.damaged = Some(corrupt.to_string());
+                    whole.missing = Some(format!("what is stored after it is damaged: {corrupt}"));
                     break;
                 }
-                Err(error @ StoreError::Missing { .. }) => {
-                    whole.damaged = Some(error.to_string());
+                Err(error @ (StoreError::Missing { .. } | StoreError::Deleted(_))) => {
+                    whole.missing = Some(error.to_string());
                     break;
                 }
                 Err(error) => return Err(error),
@@ -236,8 +236,8 @@ impl HostOutput {
             size(self.bytes),
             count_lines(self.lines)
         );
-        if let Some(damage) = &whole.damaged {
-            return format!("{all}; what is stored after it is damaged: {damage}");
+        if let Some(missing) = &whole.missing {
+            return format!("{all}; {missing}");
         }
         if whole.end.is_empty() {
             return format!("the whole output: {all}");
@@ -315,8 +315,8 @@ pub(super) struct Whole {
     pub(super) note: String,
     head: Vec<u8>,
     end: Vec<u8>,
-    /// Where and why it could not be read further.
-    damaged: Option<String>,
+    /// Why it could not be read to its end.
+    missing: Option<String>,
 }
 
 impl Whole {

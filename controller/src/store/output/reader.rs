@@ -34,13 +34,15 @@ impl Reader {
             .await
     }
 
-    /// How an execution stands that has ended; nothing when it goes on, or is not known here.
+    /// How an execution stands that has ended or was deleted; nothing when it goes on, or is not known here.
     pub(super) async fn ended(&self, key: Key) -> Result<Option<Loaded>, StoreError> {
         let row = self.read(move |connection| find(connection, key)).await?;
-        Ok(row.and_then(|row| Some(Loaded::ended(row.len, row.outcome?))))
+        let ended = row.filter(|row| row.outcome.is_some() || row.deleted.is_some());
+        Ok(ended.map(|row| Loaded::ended(row.len, row.outcome)))
     }
 
-    async fn read<T: Send + 'static>(
+    /// Looks at the file as it is at one moment.
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

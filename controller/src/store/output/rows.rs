@@ -1,12 +1,13 @@
 //! The rows of the output's file.
 
 use prost::Message as _;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::run::Outcome;
 use shanty_proto::convert::{outcome_from_wire, outcome_to_wire};
 use shanty_proto::v1;
 
+use super::deletion::{Deleted, Deletion, number, unsigned};
 use crate::store::StoreError;
 use crate::store::entry::Entry;
 
@@ -18,6 +19,7 @@ pub(super) struct Execution {
     pub(super) id: i64,
     pub(super) len: u64,
     pub(super) outcome: Option<Outcome>,
+    pub(super) deleted: Option<Deleted>,
 }
 
 /// A row of bytes that is being filled.
@@ -54,21 +56,31 @@ pub(super) fn find(
     connection: &Connection,
     (run, agent): Key,
 ) -> Result<Option<Execution>, StoreError> {
-    let mut find = connection
-        .prepare_cached("SELECT id, len, outcome FROM execution WHERE run = ?1 AND agent = ?2")?;
-    let row = find
-        .query_row(params![run.as_bytes(), agent.as_bytes()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .optional()?;
-    let Some((id, len, outcome)) = row else {
+    let mut find = connection.prepare_cached(
+        "SELECT id, len, outcome, changed_ms, deleted_ms, deleted_max
+         FROM execution WHERE run = ?1 AND agent = ?2",
+    )?;
+    let mut rows = find.query(params![run.as_bytes(), agent.as_bytes()])?;
+    let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let (len, outcome): (i64, Option<Vec<u8>>) = (len, outcome);
+    let outcome: Option<Vec<u8>> = row.get(2)?;
     Ok(Some(Execution {
-        id,
-        len: u64::try_from(len).unwrap_or(0),
+        id: row.get(0)?,
+        len: unsigned(row.get(1)?),
         outcome: outcome.as_deref().map(outcome_of).transpose()?,
+        deleted: deleted_of(row)?,
+    }))
+}
+
+fn deleted_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Deleted>> {
+    let (deleted_ms, max): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
+    let changed_ms = unsigned(row.get(3)?);
+    Ok(deleted_ms.map(|deleted_ms| Deleted {
+        after_ms: unsigned(deleted_ms).saturating_sub(changed_ms),
+        why: max.map_or(Deletion::Age, |max| Deletion::Size {
+            bytes_max: unsigned(max),
+        }),
     }))
 }
 
@@ -114,7 +126,10 @@ pub(super) fn update_execution(
 /// What the row of an execution says, as the writer holds it. Its bytes are read when they are needed.
 pub(super) fn find_entry(connection: &Connection, key: Key) -> Result<Entry, StoreError> {
     let known = find(connection, key)?;
-    Ok(known.map_or_else(Entry::new, |row| Entry::known(row.id, row.len, row.outcome)))
+    Ok(known.map_or_else(Entry::new, |row| {
+        let is_deleted = row.deleted.is_some();
+        Entry::known(row.id, row.len, row.outcome, is_deleted)
+    }))
 }
 
 /// Reads what is stored of an execution that goes on, up to where this transaction began, so that what follows can be judged.
@@ -152,6 +167,9 @@ pub(super) fn read_range(
     let Some(execution) = find(connection, key)? else {
         return Ok(Vec::new());
     };
+    if let Some(deleted) = execution.deleted {
+        return Err(StoreError::Deleted(deleted));
+    }
     let mut chunks = connection.prepare_cached(
         "SELECT offset, bytes FROM chunk WHERE execution = ?1 AND offset >= coalesce(
              (SELECT max(offset) FROM chunk WHERE execution = ?1 AND offset <= ?2), 0)
@@ -175,9 +193,4 @@ pub(super) fn read_range(
         return Err(StoreError::Missing { offset: from });
     }
     Ok(range)
-}
-
-/// A number as SQLite has them.
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -343,3 +343,56 @@ async fn a_hole_is_an_error_and_no_end() {
         assert!(matches!(error, StoreError::Missing { offset } if offset == u64::from(hole)));
     }
 }
+
+#[tokio::test]
+async fn a_deletion_goes_in_steps_and_goes_on_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("output.db");
+    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let kept = (RunId::from_bytes([3; 16]), agent);
+    let bytes = spool(400_000);
+    store(&output, (run, agent), &bytes).await;
+    store(&output, kept, &bytes[..10_000]).await;
+    let file = Connection::open(&path).unwrap();
+    let rows = |what: &str| -> u32 {
+        let count = format!("SELECT count(*) FROM {what}");
+        file.query_row(&count, [], |row| row.get(0)).unwrap()
+    };
+    let old = output.oldest(None, 1).await.unwrap().remove(0);
+    assert_eq!((old.run, old.bytes), (run, bytes.len() as u64));
+    assert_eq!(output.oldest(Some(old.place()), 9).await.unwrap().len(), 1);
+
+    // A process that died after the first step.
+    let marked = Deletion::Size { bytes_max: 7 };
+    let now_ms = old.changed_ms + 5;
+    output
+        .ask(|done| Command::Delete {
+            old: old.clone(),
+            deletion: marked,
+            now_ms,
+            done,
+        })
+        .await
+        .unwrap();
+    let id = old.place().1;
+    let before = rows("chunk");
+    assert!(!output.ask(|done| Command::Step { id, done }).await.unwrap());
+    let after = rows("chunk");
+    assert!(after < before && after > 1, "{before} {after}");
+    let deleted = Deleted {
+        after_ms: 5,
+        why: marked,
+    };
+    let read = output.read(run, agent, 0, 10).await;
+    assert!(matches!(read, Err(StoreError::Deleted(told)) if told == deleted));
+    let loaded = output.load(run, agent).await.unwrap();
+    assert!(loaded.stored.borrow().ended && loaded.outcome.is_some());
+
+    output.finish_deletions().await.unwrap();
+    assert_eq!(rows("execution WHERE deleting = 1"), 0);
+    assert_eq!(rows(&format!("chunk WHERE execution = {id}")), 0);
+    let left = output.read(kept.0, kept.1, 0, usize::MAX).await.unwrap();
+    assert!(left == bytes[..10_000]);
+    assert_eq!(output.total_bytes().await.unwrap(), 10_000);
+}

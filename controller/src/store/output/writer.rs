@@ -12,6 +12,7 @@ use shanty_core::run::Outcome;
 use tokio::sync::{mpsc, oneshot};
 
 use super::acks::AckBox;
+use super::deletion::{self, Deletion, OldOutput};
 use super::rows::{Key, Row, find_entry, insert_execution, read_spool, update_execution};
 use crate::clock::now_ms;
 use crate::store::StoreError;
@@ -43,6 +44,18 @@ pub(super) enum Command {
         done: oneshot::Sender<Result<Loaded, StoreError>>,
     },
     Forget(Key),
+    /// Leaves a mark in place of an output.
+    Delete {
+        old: OldOutput,
+        deletion: Deletion,
+        now_ms: u64,
+        done: oneshot::Sender<Result<(), StoreError>>,
+    },
+    /// Deletes a part of the bytes of a marked one.
+    Step {
+        id: i64,
+        done: oneshot::Sender<Result<bool, StoreError>>,
+    },
 }
 
 /// The writer's memory.
@@ -85,6 +98,20 @@ impl Writer {
                         self.commit(std::mem::take(&mut appends));
                         done.send(self.load(key)).ok(); // the asker gave up
                     }
+                    Command::Delete {
+                        old,
+                        deletion,
+                        now_ms,
+                        done,
+                    } => {
+                        self.commit(std::mem::take(&mut appends));
+                        self.entries.remove(&(old.run, old.agent));
+                        let marked = deletion::mark(&self.connection, &old, deletion, now_ms);
+                        done.send(marked).ok(); // the asker gave up
+                    }
+                    Command::Step { id, done } => {
+                        done.send(self.step(id)).ok(); // the asker gave up
+                    }
                 }
                 next = if bytes < BATCH_BYTES_MAX {
                     rx.try_recv().ok()
@@ -109,6 +136,15 @@ impl Writer {
             self.entries.insert(key, entry);
         }
         Ok(loaded)
+    }
+
+    fn step(&mut self, id: i64) -> Result<bool, StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let done = deletion::step(&transaction, id)?;
+        transaction.commit()?;
+        Ok(done)
     }
 
     /// What is in memory may be ahead of the file: it is read anew. Those who watch go on.
@@ -169,6 +205,11 @@ impl Writer {
                 Slot::Occupied(known) => known.into_mut(),
                 Slot::Vacant(free) => free.insert(find_entry(&transaction, append.key)?),
             };
+            if entry.is_deleted() {
+                // Nobody can read it: the agent need not keep it either.
+                answers.push(Answer::Acked(append.offset + append.bytes.len() as u64));
+                continue;
+            }
             let before = entry.receiver.stored();
             let answer = match entry.accept(append.offset, append.bytes.len(), self.spool_bytes_max)
             {
