@@ -22,7 +22,7 @@ use crate::health::ChatState;
 use crate::hub::{self, Hub};
 use crate::store::{self, Store};
 use crate::supervise::Supervisor;
-use crate::{admin, http, link};
+use crate::{admin, http, link, retention};
 
 /// How long tasks may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(8);
@@ -174,6 +174,12 @@ pub async fn run(
         handle.clone(),
         store.output.clone(),
         admin::JoinAt { address: join, pin },
+    );
+    retention::start(
+        &mut supervisor,
+        store.output.clone(),
+        handle.clone(),
+        config.retention,
     );
     let chat = match config.discord.zip(token) {
         Some((discord, token)) => {

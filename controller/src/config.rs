@@ -3,6 +3,7 @@
 pub mod api;
 
 mod read;
+mod retention;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use api::Api;
 use read::{Errors, Section};
 
 pub use read::ConfigErrors;
+pub use retention::Retention;
 
 /// Everything that `shanty serve` is told.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Config {
     pub policy: Policy,
     /// Limits that an operator may change.
     pub limits: Limits,
+    /// How long output is kept, and how much of it.
+    pub retention: Retention,
 }
 
 /// How to reach Discord.
@@ -124,6 +128,9 @@ impl Config {
         let limits = root
             .section("limits", errors)
             .map(|s| Limits::read(s, errors));
+        let retention = root
+            .section("retention", errors)
+            .map(|s| Retention::read(s, errors));
         root.finish(errors);
         Some(Self {
             data_dir: data_dir?.0,
@@ -138,6 +145,7 @@ impl Config {
                 grants: grants.into_iter().collect::<Option<_>>()?,
             },
             limits: limits.unwrap_or_default(),
+            retention: retention.unwrap_or_default(),
         })
     }
 }
@@ -439,6 +447,9 @@ what = ["fly"]
 hosts = "is:online"
 [limits]
 output_max = "big"
+[retention]
+output = "a while"
+runs = "2y"
 "#;
         let errors = Config::parse("shanty.toml", bad).unwrap_err();
         insta::assert_snapshot!(errors);

@@ -12,6 +12,7 @@ pub mod supervise;
 pub mod store;
 
 pub mod hub;
+pub mod retention;
 
 pub mod health;
 pub mod status;

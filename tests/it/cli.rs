@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use shanty_tests::process;
-use shanty_tests::{Call, Gate, Options, World};
+use shanty_tests::{Call, Gate, Options, World, wait};
 
 use crate::programs;
 
@@ -555,4 +555,51 @@ async fn without_a_controller_or_with_a_wrong_call_nothing_is_tried() {
     }
     assert_eq!(ran(&["--help"]).await.code, 0);
     assert_eq!(ran(&["--version"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn output_that_was_deleted_is_said_to_be() {
+    let mut world = world(&TWO).await;
+    let old = world.detach("all", "echo of long ago").await;
+    world.run_ends(&old).await;
+    let new = world.detach("web-01", "echo of today").await;
+    world.run_ends(&new).await;
+    world.take_controller().stop().await;
+    let path = world.dir.path().join("controller/output.db");
+    let store = rusqlite::Connection::open(path).unwrap();
+    // 91 days, and one output only: that of web-02 in the old run.
+    let back = "UPDATE execution SET changed_ms = changed_ms - 91 * 86400000
+                WHERE id = (SELECT max(id) FROM execution
+                            WHERE run = (SELECT run FROM execution ORDER BY id LIMIT 1))";
+    assert_eq!(store.execute(back, []).unwrap(), 1);
+    drop(store);
+    world.start_controller().await;
+
+    let ran = wait::until("the old output to be deleted", async || {
+        let ran = world.shanty(&["runs", "output", &old]).await;
+        if ran.code == 0 { Err(ran) } else { Ok(ran) }
+    })
+    .await;
+    assert_eq!(ran.code, 65, "{ran:?}");
+    let host = if ran.out.contains("── web-01 ──") {
+        "web-02"
+    } else {
+        "web-01"
+    };
+    let told = format!("The output of run #{old} on {host} was deleted after 91 days.");
+    assert!(ran.err.contains(&told), "{ran:?}");
+    assert_eq!(ran.out.matches("of long ago").count(), 1, "{ran:?}");
+
+    let args = ["runs", "output", &old, "--host", host, "--json"];
+    let ran = world.shanty(&args).await;
+    assert_eq!(
+        (ran.code, ran.json()["code"].as_str()),
+        (65, Some("E_DELETED"))
+    );
+    let ran = world.shanty(&["runs", "follow", &old]).await;
+    assert!(ran.code == 65 && ran.err.contains(&told), "{ran:?}");
+    let shown = world.shanty(&["runs", "show", &old]).await;
+    assert_eq!(shown.out.matches("exit 0").count(), 2, "{shown:?}");
+    assert_eq!(world.output(&new).await, b"of today\n");
+    world.end().await;
 }

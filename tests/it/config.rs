@@ -73,7 +73,7 @@ async fn every_mistake_in_the_configuration_is_told_at_once_with_its_line() {
     setup.write(
         "data_dir = \"var/lib\"\ncolour = \"blue\"\n[discord]\ntoken_file = 5\nguilds = [\"ops\"]\n\
          [listen]\nagents = \"somewhere\"\n[[grant]]\nid = \"a\"\nwhat = [\"fly\"]\nhosts = \"is:online\"\n\
-         [limits]\ngrace_ms = \"long\"\n",
+         [limits]\ngrace_ms = \"long\"\n[retention]\noutput_max = \"20G\"\n",
     );
     let ran = setup.refuses().await;
     assert_eq!(ran.code, 78, "{ran:?}");
@@ -89,6 +89,7 @@ async fn every_mistake_in_the_configuration_is_told_at_once_with_its_line() {
         (10, "fly"),
         (11, "hosts"),
         (13, "grace_ms"),
+        (15, "output_max"),
     ] {
         let told =
             |text: &str| text.starts_with(&format!("{file}:{line}: ")) && text.contains(word);
