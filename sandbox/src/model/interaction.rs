@@ -246,6 +246,7 @@ mod tests {
             "63 of 64 MiB, and each is a little more than one"
         );
         assert!(!forgotten.iter().any(known), "the oldest go");
+        assert_eq!(interactions.by_token.len(), kept.len());
         assert!(interactions.bytes <= ANSWERS_BYTES_MAX);
     }
 }
