@@ -1,4 +1,4 @@
-//! Small pieces of wording that every view shares: counts, durations and sizes.
+//! Small pieces of wording that every view shares: counts, durations and sizes, and how long a text is and where it is cut.
 
 use crate::output::sanitise::push_visible;
 
@@ -27,6 +27,40 @@ pub fn duration(ms: u64) -> String {
         _ if s % 86_400 < 3_600 => format!("{}d", s / 86_400),
         _ => format!("{}d {}h", s / 86_400, s % 86_400 / 3_600),
     }
+}
+
+/// Characters as Discord may count them at most: UTF-16 units.
+#[must_use]
+pub fn units(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// The longest beginning of a text that has at most so many UTF-16 units, cut at a character.
+#[must_use]
+pub fn prefix(text: &str, units_max: usize) -> &str {
+    // No character has more UTF-16 units than bytes.
+    if text.len() <= units_max {
+        return text;
+    }
+    let mut used = 0;
+    let over = text.char_indices().find(|(_, c)| {
+        used += c.len_utf16();
+        used > units_max
+    });
+    over.and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+}
+
+/// A text of at most so many characters; the last of them is `…` where some were left out.
+#[must_use]
+pub fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().nth(chars_max).is_none() {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(chars_max.saturating_sub(1));
+    kept.chain(['…']).collect()
 }
 
 /// What an error repeats of somebody else's text, between backticks: at most so many characters, with what cannot be seen made visible,
@@ -113,6 +147,31 @@ mod tests {
     fn what_is_repeated_stays_inside_of_its_code_span() {
         assert_eq!(shown("a`b\u{202e}c\n", 10), "a'b⟨U+202E⟩c␊");
         assert_eq!(shown("abcd", 3), "abc…");
+    }
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        assert_eq!([units("ab"), units("é"), units("a🙂")], [2, 1, 3]);
+        for (text, max, expected) in [
+            ("", 0, ""),
+            ("abc", 3, "abc"),
+            ("abc", 2, "ab"),
+            ("a🙂b", 2, "a"),
+            ("a🙂b", 3, "a🙂"),
+            ("ééé", 3, "ééé"),
+            ("🙂", 0, ""),
+        ] {
+            assert_eq!(prefix(text, max), expected, "{text} {max}");
+        }
+        for (text, max, expected) in [
+            ("", 3, ""),
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("🙂🙂🙂🙂", 3, "🙂🙂…"),
+            ("ab", 1, "…"),
+        ] {
+            assert_eq!(cut(text, max), expected, "{text} {max}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What people see, as data: cards and pages within Discord's limits, before any Discord type exists.
 
 use crate::limits;
+use crate::text::units;
 
 mod answer;
 mod fleet;
@@ -101,10 +102,6 @@ impl Texts {
     pub(crate) fn into_blocks(self) -> Vec<String> {
         self.0
     }
-}
-
-fn units(text: &str) -> usize {
-    text.encode_utf16().count()
 }
 
 /// A button of a card.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::{Args, Subcommand};
 use shanty_core::output::sanitise::{Sanitiser, push_visible};
-use shanty_core::text::{count, duration};
+use shanty_core::text::{count, cut, duration};
 use shanty_proto::convert::{outcome_from_wire, principal_from_wire};
 use shanty_proto::v1;
 use shanty_proto::v1::run_info::State;
@@ -158,10 +158,7 @@ fn line(run: &v1::RunInfo) -> String {
         | State::Cancelling
         | State::Expired) => words::run(state).to_owned(),
     };
-    let mut command: String = one_line(&run.command).chars().take(50).collect();
-    if run.command.chars().count() > 50 {
-        command.push('…');
-    }
+    let command = cut(&one_line(&run.command), 51);
     format!(
         "#{:<5} {:>10} ago  {result:10}  {}  {command}",
         run.number,

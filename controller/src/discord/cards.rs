@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use shanty_core::limits::{
-    CARD_BYTES_MAX, CHOICES_MAX, COMPONENTS_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX,
+    CARD_BYTES_MAX, CARD_CHARS_MAX, CHOICES_MAX, COMPONENTS_MAX, NAME_CHARS_MAX,
+    TEXT_DISPLAY_CHARS_MAX,
 };
+use shanty_core::text::units;
 use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget, Card, Menu, Press};
 use thiserror::Error;
 use twilight_model::channel::message::Component;
@@ -13,9 +15,6 @@ use twilight_model::channel::message::component::{
     ActionRow, Button as ButtonComponent, ButtonStyle as Style, Container, SelectMenu,
     SelectMenuOption, SelectMenuType, TextDisplay,
 };
-
-/// Characters of all text displays of a message (Discord).
-const CARD_CHARS_MAX: usize = 4_000;
 
 /// What each text display adds to the bytes of a message, in Discord's undocumented count.
 const TEXT_DISPLAY_BYTES: usize = 12;
@@ -251,11 +250,6 @@ const fn colour(accent: Accent) -> u32 {
         Accent::Red => 0xE7_4C_3C,
         Accent::Grey => 0x95_A5_A6,
     }
-}
-
-/// Characters as Discord may count them at most: UTF-16 units.
-pub(super) fn units(text: &str) -> usize {
-    text.encode_utf16().count()
 }
 
 #[cfg(test)]

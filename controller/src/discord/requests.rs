@@ -5,6 +5,7 @@
 
 use hyper::Method;
 use shanty_core::limits::{CHOICES_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX};
+use shanty_core::text::{prefix, units};
 use shanty_core::view::{Audience, Card};
 use thiserror::Error;
 use twilight_http::Client;
@@ -21,7 +22,7 @@ use twilight_model::http::interaction::{
 use twilight_model::id::Id;
 
 use super::call::{Body, Call, Repeat, Route};
-use super::cards::{self, CardError, units};
+use super::cards::{self, CardError};
 use body::{Mentions, Place};
 
 pub use content::{Content, File, NewMessage, Nonce, ReplyTo, Sound};
@@ -137,7 +138,7 @@ impl Requests {
             })
             .take(CHOICES_MAX)
             .map(|(name, value)| CommandOptionChoice {
-                name: cut(name),
+                name: prefix(name, NAME_CHARS_MAX).to_owned(),
                 name_localizations: None,
                 value: CommandOptionChoiceValue::String(value.to_owned()),
             })
@@ -275,10 +276,10 @@ impl Requests {
         message: u64,
         name: &str,
     ) -> Result<Call, RequestError> {
-        let name = cut(name);
+        let name = prefix(name, NAME_CHARS_MAX);
         let request = build(
             self.client
-                .create_thread_from_message(id(channel)?, id(message)?, &name)
+                .create_thread_from_message(id(channel)?, id(message)?, name)
                 .auto_archive_duration(AutoArchiveDuration::Day),
         )?;
         body::call(
@@ -363,18 +364,6 @@ fn card_data(card: &Card, to_whom: Audience) -> Result<InteractionResponseData, 
 
 fn id<T>(id: u64) -> Result<Id<T>, RequestError> {
     Id::new_checked(id).ok_or(RequestError::Id)
-}
-
-/// The text cut to the length of a name, counted in UTF-16 units, at a character.
-fn cut(text: &str) -> String {
-    let mut left = NAME_CHARS_MAX;
-    text.chars()
-        .take_while(|c| {
-            let fits = left.checked_sub(c.len_utf16());
-            left = fits.unwrap_or(0);
-            fits.is_some()
-        })
-        .collect()
 }
 
 #[cfg(test)]

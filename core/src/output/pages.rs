@@ -6,6 +6,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use crate::limits::PAGE_CHARS_MAX;
+use crate::text::{prefix, units};
 
 mod tail;
 
@@ -53,7 +54,7 @@ impl Pager {
         let room = self.frame.room();
         for mut line in text.split_inclusive('\n') {
             loop {
-                let fitting = prefix_len(line, room - self.units);
+                let fitting = prefix(line, room - self.units).len();
                 if fitting == line.len() {
                     break;
                 }
@@ -147,28 +148,6 @@ impl Frame {
     }
 }
 
-/// Characters as Discord counts them at the most careful.
-fn units(text: &str) -> usize {
-    if text.is_ascii() {
-        return text.len();
-    }
-    text.chars().map(char::len_utf16).sum()
-}
-
-/// Bytes of the longest start of the text that has at most `max` UTF-16 units.
-fn prefix_len(text: &str, max: usize) -> usize {
-    // No character has more UTF-16 units than bytes.
-    if text.len() <= max {
-        return text.len();
-    }
-    let mut used = 0;
-    let over = text.char_indices().find(|(_, c)| {
-        used += c.len_utf16();
-        used > max
-    });
-    over.map_or(text.len(), |(at, _)| at)
-}
-
 /// Where to cut a text that `next` follows, so that no mark is parted from its character: bytes from the start, never zero.
 fn cut_before(text: &str, next: char) -> usize {
     let mut after = next;
@@ -210,8 +189,7 @@ fn cut_line(text: &str, max: usize) -> String {
     if units(line) <= max {
         return line.to_owned();
     }
-    let fitting = prefix_len(line, max - 1);
-    format!("{}…", line.get(..fitting).unwrap_or_default())
+    format!("{}…", prefix(line, max - 1))
 }
 
 #[cfg(test)]

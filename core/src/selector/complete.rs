@@ -2,7 +2,7 @@
 
 use crate::limits::{CHOICES_MAX, NAME_CHARS_MAX};
 use crate::run::Run;
-use crate::text::count;
+use crate::text::{count, cut};
 
 use super::evaluate::Evaluator;
 use super::fact::{MEASURED_FACTS, TEXT_FACTS};
@@ -100,21 +100,9 @@ fn push(choices: &mut Vec<Choice>, value: &str, label: &str) {
     if !known && !value.is_empty() && value.chars().count() <= NAME_CHARS_MAX {
         choices.push(Choice {
             value: value.to_owned(),
-            label: cut(label),
+            label: cut(label, NAME_CHARS_MAX),
         });
     }
-}
-
-/// At most [`NAME_CHARS_MAX`] characters, with a mark where some were left out.
-fn cut(label: &str) -> String {
-    if label.chars().count() <= NAME_CHARS_MAX {
-        return label.to_owned();
-    }
-    label
-        .chars()
-        .take(NAME_CHARS_MAX - 1)
-        .chain(['…'])
-        .collect()
 }
 
 /// What rows are made from.

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::limits::RANGE_NAMES_MAX;
+use crate::text::cut;
 
 use super::error::SelectorErrorKind as Kind;
 
@@ -288,10 +289,7 @@ fn number(text: &str) -> Option<u64> {
 /// What an error repeats of a long token.
 pub(super) fn shorten(text: &str) -> String {
     const CHARS_MAX: usize = 40;
-    if text.chars().count() <= CHARS_MAX {
-        return text.to_owned();
-    }
-    text.chars().take(CHARS_MAX - 1).chain(['…']).collect()
+    cut(text, CHARS_MAX)
 }
 
 impl fmt::Display for Pattern {

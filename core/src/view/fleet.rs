@@ -7,9 +7,10 @@ use super::{
 use crate::facts::{Facts, Metrics};
 use crate::ids::{HostName, Labels};
 use crate::journal::Draining;
+use crate::limits::NAME_CHARS_MAX;
 use crate::run::Run;
 use crate::selector::fold::natural;
-use crate::text::duration;
+use crate::text::{cut, duration, units};
 
 /// Hosts on one page of a list.
 pub const HOSTS_PAGE: usize = 15;
@@ -171,10 +172,7 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
     }
     let names = shown.iter().map(|row| {
         let name = row.name.to_string();
-        let label: String = format!("{name} · {}", row.state(now_ms))
-            .chars()
-            .take(100)
-            .collect();
+        let label = cut(&format!("{name} · {}", row.state(now_ms)), NAME_CHARS_MAX);
         (name, label)
     });
     Card {
@@ -208,7 +206,7 @@ fn turns(page: usize, pages: usize, list: &Listing) -> Vec<Button> {
 pub(super) fn whole_lines(lines: impl Iterator<Item = String>, chars_max: usize) -> String {
     let (mut text, mut left_out) = (String::new(), 0);
     for line in lines {
-        if left_out > 0 || text.encode_utf16().count() + line.encode_utf16().count() >= chars_max {
+        if left_out > 0 || units(&text) + units(&line) >= chars_max {
             left_out += 1;
         } else {
             let between = if text.is_empty() { "" } else { "\n" };

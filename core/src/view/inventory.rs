@@ -7,7 +7,7 @@ use crate::ids::{HostName, Labels};
 use crate::principal::Principal;
 use crate::selector::Selector;
 use crate::selector::fold::fold;
-use crate::text::count;
+use crate::text::{count, cut};
 
 /// Characters of a list of names.
 const NAMES_CHARS_MAX: usize = 1_200;
@@ -32,7 +32,7 @@ pub(super) fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> C
 /// Hosts take no new runs, or take them again.
 pub(super) fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
     let hosts = count(names.len(), "host");
-    let folded = cut(&fold(names.iter().map(HostName::as_str)));
+    let folded = cut(&fold(names.iter().map(HostName::as_str)), NAMES_CHARS_MAX);
     let (accent, text) = match (names.is_empty(), on) {
         (true, true) => (
             Accent::Grey,
@@ -114,13 +114,6 @@ pub(super) fn groups_card(groups: &[GroupRow]) -> Card {
         );
     }
     Card::new(Accent::Blue, vec![heading, list])
-}
-
-fn cut(names: &str) -> String {
-    match names.char_indices().nth(NAMES_CHARS_MAX) {
-        Some((at, _)) => format!("{}…", names.get(..at).unwrap_or_default()),
-        None => names.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code, 
 use crate::limits;
 use crate::run::{Away, Execution, How, Offline, Phase, Run};
 use crate::selector::fold::fold;
-use crate::text::{count, duration, size};
+use crate::text::{count, cut, duration, size};
 use verdict::Verdict;
 
 mod verdict;
@@ -184,14 +184,10 @@ fn rows(run: &Run) -> Option<String> {
         groups.sort_by_key(|(words, _)| words == "exit 0");
         for (words, members) in groups {
             let names = fold(members.iter().map(|e| e.name.as_str()));
-            lines.push(format!(
-                "{words}  {}: {}",
-                members.len(),
-                cut_chars(&names, 160)
-            ));
+            lines.push(format!("{words}  {}: {}", members.len(), cut(&names, 160)));
         }
     }
-    Some(format!("```\n{}\n```", cut_chars(&lines.join("\n"), 1_500)))
+    Some(format!("```\n{}\n```", cut(&lines.join("\n"), 1_500)))
 }
 
 /// Who has a link is known of a run that has begun; before, who had one when it was accepted.
@@ -209,7 +205,7 @@ fn state_words(run: &Run, execution: &Execution) -> String {
         None if is_away(run, execution) => format!("{}, host away", execution.state()),
         None => execution.state().to_owned(),
     };
-    cut_chars(&words.replace(['`', '\n'], " "), 80)
+    cut(&words.replace(['`', '\n'], " "), 80)
 }
 
 /// What somebody should know besides: a cancel and whom it reached, cut output, left-over processes, back-pressure.
@@ -258,7 +254,7 @@ fn notes(run: &Run, scene: &Scene) -> Option<String> {
     Some(
         notes
             .iter()
-            .map(|note| format!("-# {}", cut_chars(note, 400)))
+            .map(|note| format!("-# {}", cut(note, 400)))
             .collect::<Vec<_>>()
             .join("\n"),
     )
@@ -395,13 +391,6 @@ fn buttons(run: &Run, scene: &Scene) -> Vec<Button> {
         });
     }
     buttons
-}
-
-fn cut_chars(text: &str, chars_max: usize) -> String {
-    match text.char_indices().nth(chars_max) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use shanty_core::ids::RunId;
 use shanty_core::limits::{ATTACHMENT_BYTES_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX};
+use shanty_core::text::units;
 use shanty_core::view::Card;
 
 use super::RequestError;
-use crate::discord::cards::units;
 use crate::discord::secret::Secret;
 
 /// Files of one message (Discord).

@@ -1,6 +1,7 @@
 //! The end of an output that is too long to post whole: what fits one message, with the number of lines above it.
 
-use super::{Frame, last_lines, units};
+use super::{Frame, last_lines};
+use crate::text::units;
 
 /// Bytes kept at least: more than any message can show, which is at most three for each UTF-16 unit.
 const KEPT_BYTES: usize = 8 * 1024;
