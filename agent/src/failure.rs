@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use shanty_core::causes::chain;
+
 /// Exit codes, as in `sysexits.h`: stable for scripts and units.
 pub(crate) mod exit {
     /// Something failed that is no fault of the caller.
@@ -56,21 +58,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// An error and its causes as one line: `connect to web:1: connection refused`. A cause that repeats its effect is left out.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let said = cause.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        next = cause.source();
-    }
-    text
-}
-
 /// A text from the other side as one line that is safe to print: bounded, nothing that moves a cursor.
 pub(crate) fn printable(text: &str) -> String {
     const CHARS_MAX: usize = 500;
@@ -85,9 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn causes_follow_without_repetition() {
-        let inner = std::io::Error::other("deep");
-        assert_eq!(chain(&inner), "deep");
+    fn what_the_other_side_says_moves_no_cursor() {
         assert_eq!(printable("a\x1b[2Jb\nc"), "a [2Jb c");
         assert_eq!(printable(&"x".repeat(9_999)).len(), 500);
     }

@@ -12,6 +12,7 @@ use shanty_certs::agent::{AgentIdentity, AgentIdentityError, AgentKey, IDENTITY_
 use shanty_certs::files::{self, FileError};
 use shanty_certs::tls::{self, ServerRefused, TlsError};
 use shanty_certs::token::{JoinToken, TokenError};
+use shanty_core::causes::chain;
 use shanty_core::ids::{AgentId, HostName, IdError};
 use shanty_core::limits;
 use shanty_proto::v1;
@@ -20,7 +21,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::config::{Address, AddressError, Config, ConfigError, DataDir, Times};
-use crate::failure::{Failure, chain, exit, printable};
+use crate::failure::{Failure, exit, printable};
 use crate::link::dial::{self, DialError};
 
 /// Bytes of a token that are read from anywhere: more than a token has, so that a longer text is refused and not cut.

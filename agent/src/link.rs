@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rustls::ClientConfig;
+use shanty_core::causes::chain;
 use shanty_core::ids::AgentId;
 use shanty_proto::v1::RefusedCode;
 use thiserror::Error;
@@ -27,7 +28,7 @@ use self::dial::DialError;
 use self::stream::{End, LinkError};
 use crate::config::{Address, Times};
 use crate::executor::Handle;
-use crate::failure::{chain, printable};
+use crate::failure::printable;
 
 pub(crate) use self::vitals::Watcher;
 

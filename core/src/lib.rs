@@ -14,6 +14,8 @@ pub mod refusal;
 pub mod text;
 pub mod time;
 
+pub mod causes;
+
 pub mod facts;
 pub mod selector;
 

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use shanty_core::causes::{chain, innermost};
 use shanty_core::ids::RunId;
 use shanty_core::limits;
 use shanty_core::link::sender::{PastEnd, Sender, Slice};
@@ -79,10 +80,7 @@ pub(crate) enum LinkError {
 impl From<tonic::Status> for LinkError {
     /// Keeps what a person needs: the controller's own words, or the innermost cause. A status prints itself with all its layers.
     fn from(status: tonic::Status) -> Self {
-        let mut cause = status.source();
-        while let Some(inner) = cause.and_then(Error::source) {
-            cause = Some(inner);
-        }
+        let cause = status.source().map(innermost);
         Self::Broken(cause.map_or_else(|| status.message().to_owned(), ToString::to_string))
     }
 }
@@ -259,7 +257,7 @@ impl Stream<'_> {
     fn take_slice(&mut self, slice: Slice, bytes: Result<Vec<u8>, ReadError>) {
         self.reading = None;
         let bytes = bytes.unwrap_or_else(|error| {
-            tracing::warn!(run.id = %slice.run, "Output cannot be read: {}.", crate::failure::chain(&error));
+            tracing::warn!(run.id = %slice.run, "Output cannot be read: {}.", chain(&error));
             Vec::new()
         });
         self.sender.sent(slice, bytes.len());

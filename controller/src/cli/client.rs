@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use hyper_util::rt::TokioIo;
+use shanty_core::causes::innermost;
 use shanty_core::refusal::{Code, UnknownCode};
 use shanty_proto::v1::admin_client::AdminClient;
 use tokio::net::UnixStream;
@@ -124,7 +125,7 @@ impl Client {
             .connect_with_connector(dial)
             .await
             .map_err(|error| {
-                let why = root_cause(&error);
+                let why = innermost(&error);
                 Failure::new(
                     "E_NO_CONTROLLER",
                     exit::TRY_AGAIN,
@@ -145,14 +146,6 @@ impl Client {
     {
         Ok(call(self.admin.clone()).await?.into_inner())
     }
-}
-
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }
 
 /// A small runtime for one subcommand.
