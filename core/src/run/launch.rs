@@ -101,20 +101,13 @@ fn waiting(run: &Run, execution: &Execution, gate: Gate, moment: Moment, now: No
         return Launch::NotStarted(queue_expired());
     }
     let waits = until_ms.is_some();
-    match gate {
-        Gate::Removed => Launch::NotStarted(removed()),
-        Gate::Denied => Launch::NotStarted(denied()),
-        // A run that waits for nobody has begun, and this part of it was never ended: an earlier process was cut off in between.
-        _ if !waits && moment != Moment::Begin => Launch::NotStarted(restarted()),
-        Gate::Offline | Gate::Draining | Gate::Hold if waits => Launch::Wait,
-        Gate::Offline => Launch::NotStarted(kept(Away::Offline, "")),
-        Gate::Draining => Launch::NotStarted(kept(Away::Draining, "")),
-        Gate::Hold => Launch::NotStarted(Reason::new(Code::Hold, "new runs are on hold")),
-        Gate::Open if waits && (execution.away.is_some() || moment != Moment::Begin) => {
-            Launch::Record
-        }
-        Gate::Open => Launch::Send,
+    // A run that waits for nobody has begun, and this part of it was never ended: an earlier process was cut off in between.
+    let cut_off = !waits && moment != Moment::Begin;
+    if cut_off && !matches!(gate, Gate::Removed | Gate::Denied) {
+        return Launch::NotStarted(restarted());
     }
+    let first = waits && (execution.away.is_some() || moment != Moment::Begin);
+    kept_by(gate, waits).unwrap_or(if first { Launch::Record } else { Launch::Send })
 }
 
 /// An order may have gone to it, and the host has not confirmed it.
@@ -139,17 +132,35 @@ fn ordered(run: &Run, sent: Option<LinkTime>, gate: Gate, moment: Moment, now: N
     if run.cancel.is_some() {
         return Launch::NotStarted(cancelled(moment));
     }
-    match (on_its_way, gate) {
-        (Some(deadline), _) => Launch::SendAgain(deadline),
-        (None, Gate::Denied) if in_time => Launch::NotStarted(denied()),
-        (None, Gate::Open) if in_time => Launch::Send,
-        (None, _) if in_time => Launch::Wait,
-        (None, _) if sent.is_some() => {
+    if on_its_way.is_none() && !in_time {
+        return Launch::NotStarted(too_late(run, sent));
+    }
+    // It does not hold it, and nothing of the old link can reach it any more: it is as if no order had gone.
+    kept_by(gate, in_time).unwrap_or_else(|| on_its_way.map_or(Launch::Send, Launch::SendAgain))
+}
+
+/// What follows for a host that is kept from an order that it never had; nothing when nothing keeps it.
+fn kept_by(gate: Gate, waits: bool) -> Option<Launch> {
+    let reason = match gate {
+        Gate::Open => return None,
+        Gate::Removed => removed(),
+        Gate::Denied => denied(),
+        Gate::Offline | Gate::Draining | Gate::Hold if waits => return Some(Launch::Wait),
+        Gate::Offline => kept(Away::Offline, ""),
+        Gate::Draining => kept(Away::Draining, ""),
+        Gate::Hold => Reason::new(Code::Hold, "new runs are on hold"),
+    };
+    Some(Launch::NotStarted(reason))
+}
+
+fn too_late(run: &Run, sent: Option<LinkTime>) -> Reason {
+    match sent {
+        Some(_) => {
             let text = "the order did not reach the host in time";
-            Launch::NotStarted(Reason::new(Code::Expired, text))
+            Reason::new(Code::Expired, text)
         }
-        (None, _) if run.queued_until_ms().is_some() => Launch::NotStarted(queue_expired()),
-        (None, _) => Launch::NotStarted(restarted()),
+        None if run.waits() => queue_expired(),
+        None => restarted(),
     }
 }
 

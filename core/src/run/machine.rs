@@ -158,7 +158,9 @@ impl Run {
             Event::Told { agent, told } => self.told(agent, told, now, out),
             Event::Exit { agent, outcome } => self.exit(agent, outcome, out),
             Event::FinishedRecorded { agent } => {
-                out.push(Effect::Release(agent));
+                if self.is_settled(agent) {
+                    out.push(Effect::Release(agent));
+                }
                 self.close_when_done(out);
             }
             Event::Cancel(request) => self.cancelled(request, now, out),
@@ -319,7 +321,7 @@ impl Run {
 
     fn wait(&mut self, agent: AgentId, waiting: Waiting) {
         self.with(agent, |execution| {
-            if matches!(execution.progress, Progress::Waiting(_)) {
+            if execution.is_queued() {
                 execution.progress = Progress::Waiting(waiting);
             }
         });
@@ -391,8 +393,8 @@ impl Run {
             Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => {
                 self.end(agent, outcome, out);
             }
-            // What was thought is known better now: the record that comes later stands.
-            Progress::Done(before)
+            // What was thought is known better now, also while that is being recorded: the record that comes later stands.
+            Progress::Done(before) | Progress::Ending(before)
                 if before.how.exit_code().is_none() && outcome.how.exit_code().is_some() =>
             {
                 self.end(agent, outcome, out);
@@ -485,6 +487,14 @@ impl Run {
             execution.progress = Progress::Ending(outcome.clone());
             out.push(Effect::RecordFinished(agent, outcome));
         }
+    }
+
+    /// Whether nothing better can become known of an execution. What was called lost without its last record is heard to its end first.
+    fn is_settled(&self, agent: AgentId) -> bool {
+        let outcome = self.executions.get(&agent).and_then(Execution::outcome);
+        outcome.is_none_or(|outcome| {
+            !matches!(outcome.how, How::Lost(_)) || outcome.output_sha256.is_some()
+        })
     }
 
     fn close_when_done(&mut self, out: &mut Vec<Effect>) {

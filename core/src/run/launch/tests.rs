@@ -129,9 +129,10 @@ fn an_order_that_may_have_gone_is_sent_again_only_when_it_is_known_not_to_be_hel
     let plain = run(Offline::Fail, None);
     let waits = run(Offline::Queue { for_ms: DAY }, None);
     let fresh = Progress::Ordered(Some(LinkTime::from_ms(NOW)));
-    let again = "lost again again again again again";
-    check(&plain, &fresh, Moment::NotHeld, again);
-    check(&waits, &fresh, Moment::NotHeld, again);
+    let plainly = "lost not:OFFLINE not:DENIED not:DRAINING not:HOLD again";
+    check(&plain, &fresh, Moment::NotHeld, plainly);
+    let waited = "lost wait not:DENIED wait wait again";
+    check(&waits, &fresh, Moment::NotHeld, waited);
     check(&plain, &fresh, Moment::Changed, "lost - - - - -");
     check(&waits, &fresh, Moment::Changed, "lost - - - - -");
 

@@ -376,3 +376,66 @@ fn a_host_that_never_says_how_it_ended_is_given_up_too() {
     assert_eq!(handle_at(&mut run, Event::Tick, NOW + 60_000), []);
     assert!(lost(&handle_at(&mut run, Event::Tick, NOW + 3_600_000)));
 }
+
+#[test]
+fn what_is_called_lost_is_heard_to_its_end() {
+    let late = NOW + 3_600_000;
+    let lost_run = || {
+        let mut run = run_on(&[1]);
+        begin(&mut run, &[1]).clear();
+        let told = Told::Running;
+        let agent = agent(1);
+        handle(&mut run, Event::Told { agent, told }).clear();
+        assert!(lost(&handle_at(&mut run, Event::Tick, late)));
+        run
+    };
+    let recorded = || Event::FinishedRecorded { agent: agent(1) };
+    let unknown = || Outcome::without_output(How::Lost(Reason::new(Code::Offline, "gone")));
+    let mut run = lost_run();
+    run.apply_finished(agent(1), unknown());
+    let effects = handle(&mut run, recorded());
+    assert!(!effects.contains(&Effect::Release(agent(1))), "{effects:?}");
+    // One that the spool itself calls lost has no more to come.
+    let said = Outcome {
+        output_sha256: Some([1; 32]),
+        ..unknown()
+    };
+    run.apply_finished(agent(1), said);
+    assert!(handle(&mut run, recorded()).contains(&Effect::Release(agent(1))));
+
+    // Its end comes while that it is lost is being recorded.
+    let mut run = lost_run();
+    let agent = agent(1);
+    let outcome = outcome(How::Exited(3));
+    let exit = Event::Exit {
+        agent,
+        outcome: outcome.clone(),
+    };
+    let again = Effect::RecordFinished(agent, outcome.clone());
+    assert_eq!(handle_at(&mut run, exit.clone(), late), [again]);
+    assert_eq!(handle_at(&mut run, exit, late), [], "once");
+    run.apply_finished(agent, unknown());
+    run.apply_finished(agent, outcome);
+    assert!(handle(&mut run, recorded()).contains(&Effect::Release(agent)));
+}
+
+#[test]
+fn an_order_that_was_lost_with_its_link_does_not_pass_a_hold() {
+    for (gate, code) in [
+        (Gate::Hold, Code::Hold),
+        (Gate::Draining, Code::Draining),
+        (Gate::Denied, Code::Denied),
+    ] {
+        let mut run = run_on(&[1]);
+        begin(&mut run, &[1]).clear();
+        let agent = agent(1);
+        handle(&mut run, Event::LinkDown { agent }).clear();
+        let up = Event::LinkUp {
+            agent,
+            holds: None,
+            gate,
+        };
+        let effects = handle(&mut run, up);
+        assert!(not_started(&effects, code), "{gate:?}: {effects:?}");
+    }
+}
