@@ -1,0 +1,618 @@
+//! A controller, its journal, links and hosts; and everything that may happen to them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use shanty_core::admission::{Fresh, Settings};
+use shanty_core::ask::{Answer, Ask, Confirm, RunRequest, Which};
+use shanty_core::fleet::Fleet;
+use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp, Ticket};
+use shanty_core::ids::{AgentId, Labels, RunId};
+use shanty_core::journal::{Enrolment, Kind, Record, State};
+use shanty_core::policy::{Grant, Policy, Verb};
+use shanty_core::principal::{Actor, Asker};
+use shanty_core::refusal::Code;
+use shanty_core::run::{How, Outcome, Reason, Told};
+use shanty_core::selector::Selector;
+use shanty_core::time::{LinkTime, Now};
+
+use super::fault::{Fault, keeps_back};
+use super::host::{Down, Host, Up};
+use super::random::Random;
+
+const HOSTS: u8 = 4;
+const BEGIN_MS: u64 = 1_000_000;
+
+/// All that there is.
+pub(crate) struct World {
+    random: Random,
+    fault: Option<Fault>,
+    now_ms: u64,
+    pub(crate) hub: Hub,
+    /// What is durable, in order.
+    pub(crate) journal: Vec<Record>,
+    appends: VecDeque<(AppendId, Arc<[Record]>)>,
+    pub(crate) hosts: BTreeMap<AgentId, Host>,
+    removed: BTreeSet<AgentId>,
+    /// Ends whose last record is stored, durable like the journal.
+    pub(crate) exits: BTreeMap<(RunId, AgentId), i32>,
+    /// Runs whose answer is on its way to people.
+    answered: Vec<RunId>,
+    proposals: Vec<RunId>,
+    links: u64,
+    tickets: u64,
+    fresh: u128,
+    told: bool,
+}
+
+fn agent(n: u8) -> AgentId {
+    AgentId::from_bytes([n; 16])
+}
+
+fn local() -> Asker {
+    Asker::Local {
+        user: "root".to_owned(),
+    }
+}
+
+fn settings() -> Settings {
+    let grant = Grant {
+        id: "ops".to_owned(),
+        roles: vec![9],
+        people: Vec::new(),
+        channels: vec![5],
+        what: Verb::ALL.to_vec(),
+        hosts: Selector::parse_for_grant("role=a").expect("a grant"),
+    };
+    Settings {
+        policy: Policy {
+            grants: vec![grant],
+        },
+        guilds: vec![1],
+        agent_version: "1.0.0".to_owned(),
+        confirm_hosts: 2,
+        output_max: 64,
+        grace_ms: 10_000,
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, fault: Option<Fault>) -> Self {
+        let joined = |n: u8| Record {
+            at_ms: 1,
+            actor: Actor::Host(agent(n)),
+            kind: Kind::Enrolled(Enrolment {
+                agent: agent(n),
+                name: format!("h{n}").parse().expect("a name"),
+                labels: Labels::parse(if n < HOSTS { "role=a" } else { "role=b" }).expect("labels"),
+                token: String::new(),
+                key_sha256: [n; 32],
+                leaf: Vec::new(),
+            }),
+        };
+        let journal: Vec<Record> = (1..=HOSTS).map(joined).collect();
+        let mut world = Self {
+            random: Random::new(seed),
+            fault,
+            now_ms: BEGIN_MS,
+            hub: Hub::new(State::default(), Fleet::default(), settings()),
+            journal,
+            appends: VecDeque::new(),
+            hosts: (1..=HOSTS).map(|n| (agent(n), Host::default())).collect(),
+            removed: BTreeSet::new(),
+            exits: BTreeMap::new(),
+            answered: Vec::new(),
+            proposals: Vec::new(),
+            links: 0,
+            tickets: 0,
+            fresh: u128::from(seed) << 64,
+            told: std::env::var("SIM_SEED").is_ok(),
+        };
+        world.restart();
+        world
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if self.told {
+            println!("{:>9} {}", self.now_ms - BEGIN_MS, what());
+        }
+    }
+
+    pub(crate) fn fold(&self) -> State {
+        let mut state = State::default();
+        self.journal.iter().for_each(|record| state.apply(record));
+        state
+    }
+
+    fn now(&self) -> Now {
+        // The wall clock is behind, so that mixing the two up shows.
+        Now {
+            wall_ms: self.now_ms,
+            link: LinkTime::from_ms(self.now_ms + 77_000_000),
+        }
+    }
+
+    /// One thing happens, and everything that must hold is asked for.
+    pub(crate) fn step(&mut self) {
+        match self.random.below(100) {
+            0..14 => self.asks_for_a_run(),
+            14..40 => self.writes(),
+            40..48 => self.is_taken(),
+            48..56 => self.links_come_and_go(),
+            56..76 => self.delivers(),
+            76..82 => self.ends_something(),
+            82..85 => self.stops_something(),
+            85..88 => self.holds(),
+            88..91 => self.drains(),
+            91..92 => self.removes(),
+            92..94 => self.confirms(),
+            94..95 => self.relabels(),
+            95..98 => self.passes_time(),
+            _ => self.dies(),
+        }
+        self.holds_true();
+    }
+
+    fn holds_true(&self) {
+        self.started_once();
+        self.truth();
+        self.state_is_the_fold();
+    }
+
+    /// Everything is well again: what is left comes to its end.
+    pub(crate) fn heal(&mut self) {
+        self.tell(|| "everything heals".to_owned());
+        for on in [true, false] {
+            self.ask(&local(), Ask::Hold { on });
+        }
+        let on = "all?".to_owned();
+        let drain = false;
+        self.ask(&local(), Ask::Drain { on, drain });
+        for round in 0..60 {
+            for agent in self.hosts.keys().copied().collect::<Vec<_>>() {
+                self.link(agent);
+            }
+            while self.delivers_one() || self.writes_one(false) {}
+            for run in std::mem::take(&mut self.answered) {
+                self.give(Event::Taken { run });
+            }
+            for agent in self.hosts.keys().copied().collect::<Vec<_>>() {
+                for run in self.hosts[&agent].running() {
+                    self.host(agent).end(run, 0);
+                }
+            }
+            self.now_ms += if round < 10 { 5_000 } else { 3_600_000 };
+            self.give(Event::Tick);
+            self.holds_true();
+        }
+        while self.delivers_one() || self.writes_one(false) {}
+        self.holds_true();
+        self.everything_has_ended();
+    }
+
+    fn host(&mut self, agent: AgentId) -> &mut Host {
+        self.hosts.get_mut(&agent).expect("a host")
+    }
+
+    fn any_host(&mut self) -> AgentId {
+        agent(u8::try_from(1 + self.random.below(u64::from(HOSTS))).unwrap_or(1))
+    }
+
+    fn asker(&mut self) -> Asker {
+        if self.random.percent(40) {
+            return local();
+        }
+        self.tickets += 1;
+        Asker::Discord {
+            user: 30,
+            bot: false,
+            guild: Some(1),
+            channel: 5,
+            parent_channel: None,
+            roles: vec![9],
+            interaction: self.tickets,
+        }
+    }
+
+    fn ask(&mut self, asker: &Asker, ask: Ask) {
+        self.tell(|| format!("{} asks {ask:?}", asker.principal()));
+        self.tickets += 1;
+        self.fresh += 1;
+        self.give(Event::Asked {
+            ticket: Ticket(self.tickets),
+            asker: asker.clone(),
+            ask,
+            fresh: Fresh::new(self.fresh.to_be_bytes()),
+        });
+    }
+
+    fn asks_for_a_run(&mut self) {
+        let on = ["all", "role=a", "h1", "h2,h3", "h4"];
+        let on = self.random.pick(&on).unwrap_or("all").to_owned();
+        let offline = [
+            None,
+            Some("fail"),
+            Some("skip"),
+            Some("queue"),
+            Some("queue:5m"),
+        ];
+        let offline = self.random.pick(&offline).flatten().map(str::to_owned);
+        let asker = self.asker();
+        let request = RunRequest {
+            on,
+            command: "true".to_owned(),
+            timeout: Some("1m".to_owned()),
+            offline,
+            run_as: None,
+        };
+        self.ask(&asker, Ask::Run(request));
+    }
+
+    fn confirms(&mut self) {
+        if let Some(run) = self.random.pick(&self.proposals.clone()) {
+            let choices = [Confirm::AsAsked, Confirm::OnlineOnly, Confirm::Queue];
+            let choice = self.random.pick(&choices).unwrap_or(Confirm::AsAsked);
+            let ask = match self.random.percent(80) {
+                true => Ask::Confirm { run, choice },
+                false => Ask::TakeBack { run },
+            };
+            self.tickets += 1;
+            let asker = Asker::Discord {
+                user: 30,
+                bot: false,
+                guild: Some(1),
+                channel: 5,
+                parent_channel: None,
+                roles: vec![9],
+                interaction: self.tickets,
+            };
+            self.ask(&asker, ask);
+        }
+    }
+
+    fn stops_something(&mut self) {
+        let open: Vec<RunId> = self.hub.known().state.open.iter().copied().collect();
+        let which = match self.random.pick(&open) {
+            Some(run) if self.random.percent(80) => Which::Id(run),
+            _ => Which::All,
+        };
+        let force = self.random.percent(30);
+        self.ask(&local(), Ask::Cancel { which, force });
+    }
+
+    fn holds(&mut self) {
+        let on = self.random.percent(40);
+        self.ask(&local(), Ask::Hold { on });
+    }
+
+    fn drains(&mut self) {
+        let drain = self.random.percent(40);
+        let on = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
+        self.ask(&local(), Ask::Drain { on, drain });
+    }
+
+    fn relabels(&mut self) {
+        let on = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
+        let changes = ["role=a", "role=b"];
+        let changes = self.random.pick(&changes).unwrap_or("role=a").to_owned();
+        self.ask(&local(), Ask::Label { on, changes });
+    }
+
+    fn removes(&mut self) {
+        let name = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
+        self.ask(&local(), Ask::RemoveHost { name });
+    }
+
+    /// The answer was seen, or it was not.
+    fn is_taken(&mut self) {
+        if let Some(run) = self.answered.pop() {
+            let event = match self.random.percent(90) {
+                true => Event::Taken { run },
+                false => Event::NotTaken {
+                    run,
+                    reason: "nobody saw it".to_owned(),
+                },
+            };
+            self.give(event);
+        }
+    }
+
+    fn passes_time(&mut self) {
+        let by_ms = [1_000, 6_000, 40_000, 400_000, 7_200_000];
+        self.now_ms += self.random.pick(&by_ms).unwrap_or(1_000);
+        self.give(Event::Tick);
+    }
+
+    fn ends_something(&mut self) {
+        let agent = self.any_host();
+        let running = self.hosts[&agent].running();
+        if let Some(run) = self.random.pick(&running) {
+            let code = i32::try_from(self.random.below(3)).unwrap_or(0);
+            self.tell(|| format!("{run} ends on {agent} with {code}"));
+            self.host(agent).end(run, code);
+        }
+    }
+
+    fn links_come_and_go(&mut self) {
+        let agent = self.any_host();
+        match self.hosts[&agent].link {
+            None => self.link(agent),
+            Some(link) if self.random.percent(50) => {
+                self.tell(|| format!("the link of {agent} breaks"));
+                self.host(agent).cut();
+                self.give(Event::LinkDown { agent, link });
+                if self.fault == Some(Fault::SaysNotStartedOfWhatRan) {
+                    self.lie(agent);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The fault: a record that is not true.
+    fn lie(&mut self, agent: AgentId) {
+        if let Some(run) = self.hosts[&agent].running().first().copied() {
+            let how = How::NotStarted(Reason::new(Code::Offline, "the link ended"));
+            let outcome = Outcome::without_output(how);
+            let kind = Kind::Finished {
+                run,
+                agent,
+                outcome,
+            };
+            let (at_ms, actor) = (self.now_ms, Actor::Controller);
+            self.journal.push(Record { at_ms, actor, kind });
+        }
+    }
+
+    fn link(&mut self, agent: AgentId) {
+        if self.hosts[&agent].link.is_some() || self.removed.contains(&agent) {
+            return;
+        }
+        self.links += 1;
+        let link = self.links;
+        let executions = self.hosts[&agent].hello(|run| self.exits.contains_key(&(run, agent)));
+        self.tell(|| format!("{agent} has a link and holds {executions:?}"));
+        self.host(agent).link = Some(link);
+        self.host(agent).say_again();
+        self.give(Event::LinkUp(LinkUp {
+            agent,
+            link,
+            boot_id: "boot".to_owned(),
+            version: "1.0.0".to_owned(),
+            executions,
+        }));
+    }
+
+    fn delivers(&mut self) {
+        for _ in 0..=self.random.below(3) {
+            self.delivers_one();
+        }
+    }
+
+    /// One frame of one link arrives; false when there is none.
+    fn delivers_one(&mut self) -> bool {
+        let link_now = self.now().link;
+        let busy = |host: &Host| !host.down.is_empty() || !host.up.is_empty();
+        let busy: Vec<AgentId> = self
+            .hosts
+            .iter()
+            .filter(|(_, host)| busy(host))
+            .map(|(agent, _)| *agent)
+            .collect();
+        let Some(agent) = self.random.pick(&busy) else {
+            return false;
+        };
+        let downwards = self.random.percent(50);
+        let host = self.host(agent);
+        let down = match downwards || host.up.is_empty() {
+            true => host.down.pop_front(),
+            false => None,
+        };
+        if let Some(down) = down {
+            host.take(down, link_now);
+        } else if let Some(up) = host.up.pop_front() {
+            self.tell(|| format!("{agent} says {up:?}"));
+            self.hears(agent, up);
+        }
+        true
+    }
+
+    fn hears(&mut self, agent: AgentId, up: Up) {
+        let told = |run, told| Event::Told {
+            agent,
+            run,
+            told,
+            spool_full: false,
+        };
+        let event = match up {
+            Up::Runs(run) => {
+                if self.fault == Some(Fault::ReleasesBeforeTheEndIsStored) {
+                    self.carry_out(Effect::Release { agent, run });
+                }
+                told(run, Told::Running)
+            }
+            Up::Refused(run) => {
+                let reason = Reason::new(Code::Expired, "too late");
+                told(run, Told::Refused(reason))
+            }
+            Up::Ended(run, code) => {
+                // Whoever was removed is not listened to; what is not ours is not stored.
+                if self.exits.insert((run, agent), code).is_some() {
+                    return;
+                }
+                let outcome = Outcome::without_output(How::Exited(code));
+                Event::Exit {
+                    run,
+                    agent,
+                    outcome,
+                }
+            }
+        };
+        self.give(event);
+    }
+
+    fn writes(&mut self) {
+        let fails = self.random.percent(4);
+        self.writes_one(fails);
+    }
+
+    /// The oldest append is committed, or fails; false when there is none.
+    fn writes_one(&mut self, fails: bool) -> bool {
+        let Some((append, records)) = self.appends.pop_front() else {
+            return false;
+        };
+        if fails {
+            self.tell(|| format!("not written: {records:?}"));
+            self.give(Event::NotRecorded { append });
+        } else {
+            self.commit(&records);
+            let append = Some(append);
+            self.give(Event::Recorded { append, records });
+        }
+        true
+    }
+
+    fn commit(&mut self, records: &[Record]) {
+        for record in records {
+            self.tell(|| format!("written: {:?}", record.kind));
+            if let Kind::Revoked { agent } = record.kind {
+                self.removed.insert(agent);
+            }
+            self.journal.push(record.clone());
+        }
+    }
+
+    /// The process is killed: some of what was being written is, and nobody was told. Then the next one starts.
+    fn dies(&mut self) {
+        let durable = self.random.below(self.appends.len() as u64 + 1);
+        for _ in 0..durable {
+            if let Some((_, records)) = self.appends.pop_front() {
+                self.commit(&records);
+            }
+        }
+        self.tell(|| "the controller is killed".to_owned());
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        self.appends.clear();
+        self.answered.clear();
+        self.hosts.values_mut().for_each(Host::cut);
+        self.hub = Hub::new(self.fold(), Fleet::default(), settings());
+        let mut out = Vec::new();
+        self.hub.recover(self.now(), &mut out);
+        self.carry_out_all(out);
+        let mut out = Vec::new();
+        self.hub.recovered(self.now(), &mut out);
+        self.carry_out_all(out);
+    }
+
+    fn give(&mut self, event: Event) {
+        let mut out = Vec::new();
+        self.hub.handle(event, self.now(), &mut out);
+        self.carry_out_all(out);
+    }
+
+    fn carry_out_all(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if !keeps_back(self.fault, &effect) {
+                self.carry_out(effect);
+            }
+        }
+    }
+
+    fn send(&mut self, agent: AgentId, down: Down) {
+        // Without a link there is nowhere to send it.
+        if self.hosts[&agent].link.is_some() {
+            self.nothing_for_the_removed(agent);
+            self.tell(|| format!("to {agent}: {down:?}"));
+            self.host(agent).down.push_back(down);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Append { append, records } => {
+                if self.fault == Some(Fault::AnswersBeforeTheRecord)
+                    && let Kind::Accepted(spec) = &records[0].kind
+                {
+                    self.told_when_written(spec.id);
+                }
+                self.appends.push_back((append, records));
+            }
+            Effect::Answer { answer, .. } => self.answers(answer.ok()),
+            Effect::Order(order) => {
+                let (agent, run) = (order.agent, order.spec.id);
+                self.ordered_when_written(agent, run);
+                self.nothing_starts_on_hold(agent);
+                let not_after = order.not_after;
+                self.send(agent, Down::Order { run, not_after });
+            }
+            Effect::Cancel { agent, run, .. } => self.send(agent, Down::Cancel(run)),
+            Effect::Release { agent, run } => {
+                self.released_when_stored(agent, run);
+                self.send(agent, Down::Release(run));
+                let ran = self.hosts[&agent].started.contains_key(&run);
+                if ran && self.fault == Some(Fault::OrdersAgainAfterRelease) {
+                    let not_after = self.now().link.plus_ms(30_000);
+                    self.send(agent, Down::Order { run, not_after });
+                }
+            }
+            Effect::CloseLink { agent, link, .. } => {
+                if self.hosts[&agent].link == Some(link) {
+                    self.host(agent).cut();
+                }
+            }
+            Effect::RevokeCertificate(agent) => {
+                if self.fault == Some(Fault::SpeaksToTheRemoved) {
+                    self.send(agent, Down::Cancel(RunId::from_bytes([0; 16])));
+                }
+            }
+            Effect::FindExit { run, agent } => {
+                if let Some(code) = self.exits.get(&(run, agent)) {
+                    let outcome = Outcome::without_output(How::Exited(*code));
+                    self.give(Event::Exit {
+                        run,
+                        agent,
+                        outcome,
+                    });
+                }
+            }
+            Effect::Publish(run) => self.faults_of_accepting(run),
+            Effect::Joined { .. }
+            | Effect::IssueCertificate { .. }
+            | Effect::Welcome { .. }
+            | Effect::Settled { .. }
+            | Effect::Warn(_) => {}
+        }
+    }
+
+    fn answers(&mut self, answer: Option<Answer>) {
+        match answer {
+            Some(Answer::Accepted(snapshot)) => {
+                let run = snapshot.run.spec.id;
+                self.told_when_written(run);
+                self.answered.push(run);
+            }
+            Some(Answer::Previewed(preview)) => self.proposals.push(preview.spec.id),
+            _ => {}
+        }
+    }
+
+    fn faults_of_accepting(&self, run: RunId) {
+        let Some(run) = self.hub.known().state.run_of(run) else {
+            return;
+        };
+        let agent = run.spec.targets[0].agent;
+        match self.fault {
+            Some(Fault::OrdersBeforeGo) => self.ordered_when_written(agent, run.spec.id),
+            Some(Fault::StartsOnHold) => self.nothing_starts_on_hold(agent),
+            _ => {}
+        }
+    }
+
+    /// Nobody will ever hear of this execution: its host was removed, or called lost for good.
+    pub(crate) fn is_cut_off(&self, agent: AgentId, run: RunId) -> bool {
+        self.removed.contains(&agent) || !self.exits.contains_key(&(run, agent))
+    }
+}
