@@ -2,7 +2,7 @@
 
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::journal::{Kind, Record};
-use shanty_core::run::{How, Phase};
+use shanty_core::run::{How, Offline, Phase};
 
 use super::world::World;
 
@@ -54,6 +54,15 @@ impl World {
         });
         let target = spec.and_then(|spec| spec.targets.iter().find(|t| t.agent == agent));
         assert!(target.is_some(), "I5: {run} is not for {agent}");
+        let waits = spec.is_some_and(|s| matches!(s.strategy.offline, Offline::Queue { .. }));
+        let away = target.is_some_and(|target| target.away.is_some());
+        let sent = self.is_written(|record| {
+            matches!(record.kind, Kind::Sent { run: r, agent: a } if (r, a) == (run, agent))
+        });
+        assert!(
+            sent || !(waits && away),
+            "I5: an order of {run} for {agent}, which was away, without `Sent`"
+        );
     }
 
     /// I6: nothing is sent to a host after its removal is written.
