@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use shanty_certs::token::{JoinToken, RootPin};
-use shanty_core::ask::{Answer, Ask, RunRequest, TokenRequest, Which};
+use shanty_core::ask::{Answer, Ask, Question, RunRequest, TokenRequest, Which};
 use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
 use shanty_core::principal::Asker;
@@ -115,7 +115,7 @@ impl v1::admin_server::Admin for Admin {
     async fn hosts(&self, request: Request<v1::HostsRequest>) -> Answered<v1::HostsReply> {
         let asker = asker(&request)?;
         let on = request.into_inner().selector;
-        match self.ask(asker, Ask::Hosts { on }).await? {
+        match self.ask(asker, Ask::Look(Question::Hosts { on })).await? {
             Answer::Hosts(view) => Ok(Response::new(convert::hosts(view))),
             other => Err(odd(&other)),
         }
@@ -158,7 +158,10 @@ impl v1::admin_server::Admin for Admin {
     }
 
     async fn groups(&self, request: Request<v1::Empty>) -> Answered<v1::GroupsReply> {
-        match self.ask(asker(&request)?, Ask::Groups).await? {
+        match self
+            .ask(asker(&request)?, Ask::Look(Question::Groups))
+            .await?
+        {
             Answer::Groups(groups) => Ok(Response::new(v1::GroupsReply {
                 groups: groups.iter().map(convert::group).collect(),
             })),
@@ -193,7 +196,10 @@ impl v1::admin_server::Admin for Admin {
             value: choice.value,
             label: choice.label,
         };
-        match self.ask(asker, Ask::Complete { typed }).await? {
+        match self
+            .ask(asker, Ask::Look(Question::Complete { typed }))
+            .await?
+        {
             Answer::Choices(choices) => Ok(Response::new(v1::CompleteReply {
                 choices: choices.into_iter().map(choice).collect(),
             })),
@@ -247,7 +253,7 @@ impl v1::admin_server::Admin for Admin {
     async fn runs(&self, request: Request<v1::RunsRequest>) -> Answered<v1::RunsReply> {
         let asker = asker(&request)?;
         let limit = request.into_inner().limit.clamp(1, RUNS_MAX) as usize;
-        match self.ask(asker, Ask::Runs { limit }).await? {
+        match self.ask(asker, Ask::Look(Question::Runs { limit })).await? {
             Answer::Runs(runs) => Ok(Response::new(v1::RunsReply {
                 runs: runs.iter().map(|run| convert::run(run)).collect(),
             })),
@@ -341,7 +347,10 @@ impl v1::admin_server::Admin for Admin {
     }
 
     async fn token_list(&self, request: Request<v1::Empty>) -> Answered<v1::TokenListReply> {
-        match self.ask(asker(&request)?, Ask::Tokens).await? {
+        match self
+            .ask(asker(&request)?, Ask::Look(Question::Tokens))
+            .await?
+        {
             Answer::Tokens(rows) => Ok(Response::new(v1::TokenListReply {
                 tokens: rows.iter().map(convert::token).collect(),
             })),
@@ -376,7 +385,7 @@ impl Admin {
 
     async fn run(&self, asker: Asker, number: u64) -> Result<Arc<Run>, Status> {
         let number = RunNumber(number);
-        match self.ask(asker, Ask::Show { number }).await? {
+        match self.ask(asker, Ask::Look(Question::Run { number })).await? {
             Answer::Run(run) => Ok(run),
             other => Err(odd(&other)),
         }

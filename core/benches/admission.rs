@@ -10,10 +10,8 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use shanty_core::admission::{
-    Admitted, Context, Fresh, Settings, UnderWay, admit, complete, groups, hosts_view,
-};
-use shanty_core::ask::{Ask, Confirm, RunRequest};
+use shanty_core::admission::{Admitted, Context, Fresh, Settings, UnderWay, admit, look};
+use shanty_core::ask::{Ask, Confirm, Question, RunRequest};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::{Fleet, Link};
 use shanty_core::ids::{AgentId, Labels, RunId};
@@ -202,7 +200,8 @@ fn main() {
         "nothing",
     ] {
         rows(&format!("complete `{typed}`"), 200, &|ctx| {
-            black_box(complete(ctx, &asker, typed));
+            let typed = typed.to_owned();
+            black_box(look(ctx, &asker, &Question::Complete { typed })).ok();
         });
     }
     let targets = large.targets.len();
@@ -221,10 +220,10 @@ fn main() {
         black_box(admit(ctx, &asker, &ask)).ok();
     });
     rows("list the hosts that one may see", 100, &|ctx| {
-        black_box(hosts_view(ctx, &asker, "")).ok();
+        black_box(look(ctx, &asker, &Question::Hosts { on: String::new() })).ok();
     });
     rows("list the groups", 50, &|ctx| {
-        black_box(groups(ctx, &asker)).ok();
+        black_box(look(ctx, &asker, &Question::Groups)).ok();
     });
     let gates: BTreeMap<AgentId, Gate> = (0..HOSTS).map(|n| (agent(n), Gate::Open)).collect();
     let now = Now {

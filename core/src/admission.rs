@@ -3,8 +3,9 @@
 //! Authenticate, parse, resolve the selector to a frozen set, policy, limits: in this order, from memory. Whoever has no grant for what
 //! is asked learns nothing else, no host's name and no error in a selector.
 
-use crate::ask::{Ask, SavedGroup, TokenRequest};
-use crate::ids::{AgentId, HostName, Labels, RunId};
+use crate::ask::{Answer, Ask};
+use crate::ids::RunId;
+use crate::journal::Kind;
 use crate::limits;
 use crate::principal::Asker;
 use crate::refusal::{Code, Refusal};
@@ -15,7 +16,7 @@ use caller::{authenticate, require};
 pub use context::{Context, Fresh, Settings, UnderWay};
 pub use hosts::still_covers;
 pub use inventory::LabelChange;
-pub use look::{complete, groups, hosts_view, run, runs, tokens};
+pub use look::look;
 pub use run::{Caution, Plan};
 pub(crate) use stop::not_found;
 
@@ -24,12 +25,13 @@ mod check;
 mod context;
 mod hosts;
 mod inventory;
+mod join;
 mod look;
 mod run;
 mod stop;
 
 /// What may happen, and exactly what.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Admitted {
     /// A run; it may have to be shown first.
     Run(Box<Plan>),
@@ -44,99 +46,57 @@ pub enum Admitted {
     },
     /// Something that is done when it is recorded.
     Change(Change),
+    /// What was only looked for.
+    Seen(Answer),
 }
 
-/// Something that is done when it is recorded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A run that was shown will not run.
-    TakeBack(RunId),
-    /// New runs are refused, or allowed again.
-    Hold {
-        /// Refused.
-        on: bool,
-    },
-    /// Hosts get other labels.
-    Label(Vec<Relabelled>),
-    /// Hosts take no new runs, or take them again. Only those for which that is new.
-    Drain {
-        /// The hosts.
-        hosts: Vec<(AgentId, HostName)>,
-        /// None.
-        drain: bool,
-    },
-    /// A selector gets a name.
-    SaveGroup(SavedGroup),
-    /// A group goes: its name, without `@`.
-    RemoveGroup(String),
-    /// A host goes for good.
-    RemoveHost(AgentId, HostName),
-    /// A join token comes to be, until then, milliseconds since the Unix epoch.
-    CreateToken(TokenRequest, u64),
-    /// A join token is void.
-    RevokeToken(String),
+/// Something that is done when it is recorded, and then answered.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// What is recorded, all or none; nothing when it is so already.
+    pub kinds: Vec<Kind>,
+    /// What is said then.
+    pub answer: Answer,
 }
 
-/// A host that gets other labels: all of them.
-pub type Relabelled = (AgentId, HostName, Labels);
+impl Change {
+    /// One record.
+    fn one(kind: Kind, answer: Answer) -> Self {
+        let kinds = vec![kind];
+        Self { kinds, answer }
+    }
+}
 
-/// Asks for something that changes something.
+/// Asks for anything.
 ///
 /// # Errors
-/// The refusal to show, which says what to do next. Questions are refused: they are answered, not admitted.
+/// The refusal to show, which says what to do next.
 pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refusal> {
     let caller = &authenticate(ctx, asker)?;
     require(ctx, caller, ask.right())?;
     is_new(ctx, asker, ask)?;
-    let change = match ask {
-        Ask::Run(request) => {
-            let plan = run::admit(ctx, caller, request)?;
-            return Ok(Admitted::Run(Box::new(plan)));
-        }
+    Ok(match ask {
+        Ask::Run(request) => Admitted::Run(Box::new(run::admit(ctx, caller, request)?)),
         Ask::Confirm { run, choice } => {
-            let spec = run::confirm(ctx, caller, *run, *choice)?;
-            return Ok(Admitted::Confirmed(Box::new(spec)));
+            Admitted::Confirmed(Box::new(run::confirm(ctx, caller, *run, *choice)?))
         }
-        Ask::Cancel { which, force } => {
-            let (runs, force) = (stop::admit(ctx, caller, *which)?, *force);
-            return Ok(Admitted::Cancel { runs, force });
-        }
-        Ask::TakeBack { run } => Change::TakeBack(run::take_back(ctx, caller, *run)?),
-        Ask::Hold { on } => Change::Hold { on: *on },
-        Ask::Label { on, changes } => {
-            let change = LabelChange::parse(changes)?;
-            Change::Label(inventory::labels(ctx, caller, on, &change)?)
-        }
-        Ask::Drain { on, drain } => {
-            let (hosts, drain) = (inventory::drain(ctx, caller, on, *drain)?, *drain);
-            Change::Drain { hosts, drain }
-        }
+        Ask::TakeBack { run } => Admitted::Change(run::take_back(ctx, caller, *run)?),
+        Ask::Cancel { which, force } => Admitted::Cancel {
+            runs: stop::admit(ctx, caller, *which)?,
+            force: *force,
+        },
+        Ask::Hold { on } => Admitted::Change(stop::hold(*on)),
+        Ask::Label { on, changes } => Admitted::Change(inventory::label(ctx, caller, on, changes)?),
+        Ask::Drain { on, drain } => Admitted::Change(inventory::drain(ctx, caller, on, *drain)?),
         Ask::SaveGroup { name, on } => {
-            Change::SaveGroup(inventory::save_group(ctx, caller, name, on)?)
+            Admitted::Change(inventory::save_group(ctx, caller, name, on)?)
         }
-        Ask::RemoveGroup { name } => {
-            Change::RemoveGroup(inventory::remove_group(ctx, caller, name)?)
-        }
-        Ask::RemoveHost { name } => {
-            let (agent, name) = inventory::remove_host(ctx, name)?;
-            Change::RemoveHost(agent, name)
-        }
-        Ask::CreateToken(token) => {
-            let expires_ms = inventory::create_token(ctx, token)?;
-            Change::CreateToken(token.clone(), expires_ms)
-        }
-        Ask::RevokeToken { id } => Change::RevokeToken(inventory::revoke_token(ctx, id)?),
-        Ask::Hosts { .. }
-        | Ask::Complete { .. }
-        | Ask::Runs { .. }
-        | Ask::Show { .. }
-        | Ask::Groups
-        | Ask::Tokens => {
-            let what = "This is a question, and changes nothing.";
-            return Err(Refusal::new(Code::Unsupported, what, ""));
-        }
-    };
-    Ok(Admitted::Change(change))
+        Ask::RemoveGroup { name } => Admitted::Change(inventory::remove_group(ctx, caller, name)?),
+        Ask::RemoveHost { name } => Admitted::Change(join::remove_host(ctx, name)?),
+        Ask::CreateToken(token) => Admitted::Change(join::create_token(ctx, token)?),
+        Ask::RevokeToken { id } => Admitted::Change(join::revoke_token(ctx, id)?),
+        Ask::Look(question) => Admitted::Seen(look::answer(ctx, caller, question)?),
+    })
 }
 
 /// Refuses an interaction that something was done for already, and one that Discord repeats long after.

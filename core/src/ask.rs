@@ -79,29 +79,36 @@ pub enum Ask {
         /// Its public half.
         id: String,
     },
-    /// See hosts.
+    /// See something.
+    Look(Question),
+}
+
+/// What only looks: it is answered beside the hub, and nothing is recorded of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Hosts.
     Hosts {
         /// The selector; empty means all.
         on: String,
     },
-    /// Complete a selector.
+    /// How a selector could go on.
     Complete {
         /// What is typed so far.
         typed: String,
     },
-    /// See the newest runs.
+    /// The newest runs.
     Runs {
         /// So many at most.
         limit: usize,
     },
-    /// See one run.
-    Show {
+    /// One run.
+    Run {
         /// Its number.
         number: RunNumber,
     },
-    /// See saved groups.
+    /// Saved groups.
     Groups,
-    /// See join tokens.
+    /// Join tokens.
     Tokens,
 }
 
@@ -126,40 +133,10 @@ impl Ask {
             | Self::Drain { .. }
             | Self::SaveGroup { .. }
             | Self::RemoveGroup { .. } => Right::Grant(Verb::Manage),
-            Self::Hosts { .. }
-            | Self::Complete { .. }
-            | Self::Runs { .. }
-            | Self::Show { .. }
-            | Self::Groups => Right::Grant(Verb::View),
-            Self::RemoveHost { .. }
-            | Self::CreateToken(_)
-            | Self::RevokeToken { .. }
-            | Self::Tokens => Right::Operator,
-        }
-    }
-
-    /// True when it only looks: it is answered beside the hub, and nothing is recorded of it.
-    #[must_use]
-    pub const fn is_question(&self) -> bool {
-        match self {
-            Self::Hosts { .. }
-            | Self::Complete { .. }
-            | Self::Runs { .. }
-            | Self::Show { .. }
-            | Self::Groups
-            | Self::Tokens => true,
-            Self::Run(_)
-            | Self::Confirm { .. }
-            | Self::TakeBack { .. }
-            | Self::Cancel { .. }
-            | Self::Hold { .. }
-            | Self::Label { .. }
-            | Self::Drain { .. }
-            | Self::SaveGroup { .. }
-            | Self::RemoveGroup { .. }
-            | Self::RemoveHost { .. }
-            | Self::CreateToken(_)
-            | Self::RevokeToken { .. } => false,
+            Self::RemoveHost { .. } | Self::CreateToken(_) | Self::RevokeToken { .. } => {
+                Right::Operator
+            }
+            Self::Look(question) => question.right(),
         }
     }
 
@@ -167,25 +144,28 @@ impl Ask {
     /// begin; and stopping twice stops once.
     #[must_use]
     pub const fn needs_fresh(&self) -> bool {
-        match self {
-            Self::Hold { .. }
-            | Self::Label { .. }
-            | Self::Drain { .. }
-            | Self::SaveGroup { .. }
-            | Self::RemoveGroup { .. }
-            | Self::RemoveHost { .. }
-            | Self::CreateToken(_)
-            | Self::RevokeToken { .. } => true,
+        !matches!(
+            self,
             Self::Run(_)
-            | Self::Confirm { .. }
-            | Self::TakeBack { .. }
-            | Self::Cancel { .. }
-            | Self::Hosts { .. }
+                | Self::Confirm { .. }
+                | Self::TakeBack { .. }
+                | Self::Cancel { .. }
+                | Self::Look(_)
+        )
+    }
+}
+
+impl Question {
+    /// What must be had to ask it.
+    #[must_use]
+    pub const fn right(&self) -> Right {
+        match self {
+            Self::Hosts { .. }
             | Self::Complete { .. }
             | Self::Runs { .. }
-            | Self::Show { .. }
-            | Self::Groups
-            | Self::Tokens => false,
+            | Self::Run { .. }
+            | Self::Groups => Right::Grant(Verb::View),
+            Self::Tokens => Right::Operator,
         }
     }
 }

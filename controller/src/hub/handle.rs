@@ -43,9 +43,9 @@ impl Handle {
     /// # Errors
     /// The refusal to show.
     pub async fn ask(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {
-        if ask.is_question() {
+        if let Ask::Look(question) = &ask {
             let known = self.known().await?;
-            return known.answer(&asker, &ask, fresh(), now_ms());
+            return known.answer(&asker, question, fresh(), now_ms());
         }
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Ask { asker, ask, reply }).await;

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ask::{SavedGroup, TokenRequest};
+use crate::ask::{Answer, SavedGroup};
 use crate::ids::{AgentId, HostName, Labels, is_word};
+use crate::journal::Kind;
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
@@ -15,7 +16,7 @@ use crate::text::{self, count};
 
 use super::caller::Caller;
 use super::hosts::{self, bad_selector, known, named, permit, sees_all};
-use super::{Context, Relabelled, look};
+use super::{Change, Context, look};
 
 /// A change of labels: `role=web old-` as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,12 +72,13 @@ impl LabelChange {
 }
 
 /// Asks to change the labels of hosts; gives each host that changes with all its labels from then on.
-pub(super) fn labels(
+pub(super) fn label(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
     on: &str,
-    change: &LabelChange,
-) -> Result<Vec<Relabelled>, Refusal> {
+    changes: &str,
+) -> Result<Change, Refusal> {
+    let change = &LabelChange::parse(changes)?;
     let hosts = known(ctx, caller, &[Verb::Manage]);
     let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
     let mut changed: Vec<(&Host<'_>, Labels)> = Vec::new();
@@ -107,8 +109,16 @@ pub(super) fn labels(
         ));
     }
     may_become(ctx, caller, &changed)?;
-    let change = |(host, labels): (&Host<'_>, Labels)| (host.id, host.name.clone(), labels);
-    Ok(changed.into_iter().map(change).collect())
+    let record = |(host, labels): &(&Host<'_>, Labels)| Kind::Labelled {
+        agent: host.id,
+        labels: labels.clone(),
+    };
+    let kinds = changed.iter().map(record).collect();
+    let told = |(host, labels): (&Host<'_>, Labels)| (host.name.clone(), labels);
+    Ok(Change {
+        kinds,
+        answer: Answer::Labelled(changed.into_iter().map(told).collect()),
+    })
 }
 
 /// A grant must cover hosts as they are and as they would become, and no grant of anybody may gain or lose one by it: else whoever
@@ -173,11 +183,17 @@ pub(super) fn drain(
     caller: &Caller<'_>,
     on: &str,
     drain: bool,
-) -> Result<Vec<(AgentId, HostName)>, Refusal> {
+) -> Result<Change, Refusal> {
     let hosts = known(ctx, caller, &[Verb::Manage]);
     let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
     let new = named.hosts.iter().filter(|host| host.draining != drain);
-    Ok(new.map(|host| (host.id, host.name.clone())).collect())
+    let (agents, names): (Vec<AgentId>, Vec<HostName>) =
+        new.map(|host| (host.id, host.name.clone())).unzip();
+    let record = |agent| Kind::Drained { agent, on: drain };
+    Ok(Change {
+        kinds: agents.into_iter().map(record).collect(),
+        answer: Answer::Drained { names, drain },
+    })
 }
 
 /// Asks to save a selector under a name; gives the name without `@`, what it will stand for, and how many hosts that is. It must stand for
@@ -187,7 +203,7 @@ pub(super) fn save_group(
     caller: &Caller<'_>,
     name: &str,
     on: &str,
-) -> Result<SavedGroup, Refusal> {
+) -> Result<Change, Refusal> {
     let name = group_name(name)?;
     let selector =
         Selector::parse_for_group(on).map_err(|errors| bad_selector(on, Verb::Manage, &errors))?;
@@ -225,11 +241,16 @@ pub(super) fn save_group(
             "Write what `@…` stands for instead of its name.",
         ));
     }
-    Ok(SavedGroup {
+    let kind = Kind::GroupSaved {
+        name: name.to_owned(),
+        selector: selector.to_string(),
+    };
+    let saved = SavedGroup {
         name: name.to_owned(),
         selector,
         hosts: named.hosts.len(),
-    })
+    };
+    Ok(Change::one(kind, Answer::GroupSaved(saved)))
 }
 
 /// Asks to remove a saved group; gives its name without `@`. One that others are made of stays.
@@ -237,7 +258,7 @@ pub(super) fn remove_group(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
     name: &str,
-) -> Result<String, Refusal> {
+) -> Result<Change, Refusal> {
     let name = group_name(name)?;
     if !ctx.state.groups.contains_key(name) {
         return Err(no_group(name));
@@ -254,7 +275,9 @@ pub(super) fn remove_group(
         .map(|(holder, _)| format!("`@{holder}`"))
         .collect();
     if holders.is_empty() {
-        return Ok(name.to_owned());
+        let name = name.to_owned();
+        let kind = Kind::GroupRemoved { name: name.clone() };
+        return Ok(Change::one(kind, Answer::GroupRemoved { name }));
     }
     let holders = match sees_all(ctx, caller) {
         true => holders.join(", "),
@@ -264,44 +287,6 @@ pub(super) fn remove_group(
         Code::Selector,
         format!("`@{name}` is part of {holders}. No group was removed."),
         "Change or remove those first.",
-    ))
-}
-
-/// Asks to remove a host for good.
-pub(super) fn remove_host(ctx: &Context<'_>, name: &str) -> Result<(AgentId, HostName), Refusal> {
-    let found = ctx.state.host_named(name);
-    let found = found.map(|(agent, host)| (agent, host.enrolment.name.clone()));
-    found.ok_or_else(|| {
-        let shown = text::shown(name, 80);
-        let what = format!("There is no host named {shown}.");
-        Refusal::new(Code::NotFound, what, "`shanty hosts` shows all.")
-    })
-}
-
-/// Asks for a join token; gives until when it would be good, milliseconds since the Unix epoch.
-pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<u64, Refusal> {
-    if !(1..=limits::TOKEN_USES_MAX).contains(&token.uses_max) {
-        let what = format!("A token takes 1 to {} uses.", limits::TOKEN_USES_MAX);
-        return Err(Refusal::new(Code::TooLong, what, ""));
-    }
-    if !(1_000..=limits::TOKEN_MS.1).contains(&token.ttl_ms) {
-        let what = "A token lives from 1s to 7d.";
-        let next = "Write for example `30m`.";
-        return Err(Refusal::new(Code::Duration, what, next));
-    }
-    Ok(ctx.now_ms.saturating_add(token.ttl_ms))
-}
-
-/// Asks to void a join token.
-pub(super) fn revoke_token(ctx: &Context<'_>, id: &str) -> Result<String, Refusal> {
-    if ctx.state.tokens.contains_key(id) {
-        return Ok(id.to_owned());
-    }
-    let next = "`shanty token list` shows the ids of all.";
-    Err(Refusal::new(
-        Code::NotFound,
-        "There is no such token.",
-        next,
     ))
 }
 

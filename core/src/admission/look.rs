@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ask::{GroupRow, HostsView, Right, TokenRow};
+use crate::ask::{Answer, GroupRow, HostsView, Question, TokenRow};
 use crate::ids::{AgentId, RunNumber};
 use crate::journal::TokenEntry;
 use crate::policy::Verb;
@@ -31,12 +31,43 @@ const RUNS_LOOKED_AT_MAX: usize = 2_000;
 /// Runs that are shown with a host.
 const RUNS_OF_HOST_MAX: usize = 5;
 
-/// Hosts by selector; nothing typed means all that the asker may see.
+/// Answers a question, for whoever holds a copy of what the hub knows. Completion refuses nobody: an asker without rights gets nothing.
 ///
 /// # Errors
 /// The refusal to show.
-pub fn hosts_view(ctx: &Context<'_>, asker: &Asker, on: &str) -> Result<HostsView, Refusal> {
-    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
+pub fn look(ctx: &Context<'_>, asker: &Asker, question: &Question) -> Result<Answer, Refusal> {
+    let asked = authenticate(ctx, asker).and_then(|caller| {
+        // Who may not see hosts may still name those that they may run on.
+        if !matches!(question, Question::Complete { .. }) {
+            require(ctx, &caller, question.right())?;
+        }
+        answer(ctx, &caller, question)
+    });
+    match (question, asked) {
+        (Question::Complete { .. }, Err(_)) => Ok(Answer::Choices(Vec::new())),
+        (_, asked) => asked,
+    }
+}
+
+pub(super) fn answer(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    question: &Question,
+) -> Result<Answer, Refusal> {
+    Ok(match question {
+        Question::Hosts { on } => Answer::Hosts(hosts_view(ctx, caller, on)?),
+        Question::Complete { typed } => Answer::Choices(complete(ctx, caller, typed)),
+        Question::Runs { limit } => {
+            Answer::Runs(seen_runs(ctx, caller, |_| true).take(*limit).collect())
+        }
+        Question::Run { number } => Answer::Run(run(ctx, caller, *number)?),
+        Question::Groups => Answer::Groups(group_rows(ctx, caller)),
+        Question::Tokens => Answer::Tokens(tokens(ctx)),
+    })
+}
+
+/// Hosts by selector; nothing typed means all that the caller may see.
+fn hosts_view(ctx: &Context<'_>, caller: &Caller<'_>, on: &str) -> Result<HostsView, Refusal> {
     let visible = visible(ctx, caller, hosts(ctx));
     let (agents, normal) = if on.trim().is_empty() {
         let all = visible.iter().map(|host| host.id);
@@ -88,15 +119,6 @@ fn last_runs_of(ctx: &Context<'_>, caller: &Caller<'_>, agent: AgentId) -> Vec<A
         .collect()
 }
 
-/// Runs that the asker may see, newest first.
-///
-/// # Errors
-/// The refusal to show.
-pub fn runs(ctx: &Context<'_>, asker: &Asker, limit: usize) -> Result<Vec<Arc<Run>>, Refusal> {
-    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
-    Ok(seen_runs(ctx, caller, |_| true).take(limit).collect())
-}
-
 fn seen_runs<'a>(
     ctx: &'a Context<'_>,
     caller: &'a Caller<'_>,
@@ -109,23 +131,14 @@ fn seen_runs<'a>(
         .cloned()
 }
 
-/// One run.
-///
-/// # Errors
-/// The refusal to show. A run that the asker may not see looks like one that does not exist.
-pub fn run(ctx: &Context<'_>, asker: &Asker, number: RunNumber) -> Result<Arc<Run>, Refusal> {
-    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
+/// One run. One that the caller may not see looks like one that does not exist.
+fn run(ctx: &Context<'_>, caller: &Caller<'_>, number: RunNumber) -> Result<Arc<Run>, Refusal> {
     let run = seen_run(ctx, caller, number).and_then(|run| ctx.state.runs.get(&run.spec.id));
     run.cloned().ok_or_else(super::stop::not_found)
 }
 
-/// Completes a selector that is being typed, from the hosts that the asker may run on or see. Never refuses: an asker without rights
-/// gets nothing.
-#[must_use]
-pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
-    let Ok(caller) = &authenticate(ctx, asker) else {
-        return Vec::new();
-    };
+/// Completes a selector that is being typed, from the hosts that the caller may run on or see.
+fn complete(ctx: &Context<'_>, caller: &Caller<'_>, typed: &str) -> Vec<Choice> {
     let hosts = known(ctx, caller, &[Verb::Run, Verb::Manage]);
     if hosts.is_empty() {
         return Vec::new();
@@ -161,15 +174,7 @@ pub fn complete(ctx: &Context<'_>, asker: &Asker, typed: &str) -> Vec<Choice> {
     })
 }
 
-/// Saved groups that have hosts which the asker may see.
-///
-/// # Errors
-/// The refusal to show.
-pub fn groups(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<GroupRow>, Refusal> {
-    let caller = &enter(ctx, asker, Right::Grant(Verb::View))?;
-    Ok(group_rows(ctx, caller))
-}
-
+/// Saved groups that have hosts which the caller may see.
 pub(super) fn group_rows(ctx: &Context<'_>, caller: &Caller<'_>) -> Vec<GroupRow> {
     let readable = sees_all(ctx, caller);
     let visible = visible(ctx, caller, hosts(ctx));
@@ -189,12 +194,7 @@ pub(super) fn group_rows(ctx: &Context<'_>, caller: &Caller<'_>) -> Vec<GroupRow
     })
 }
 
-/// Join tokens.
-///
-/// # Errors
-/// The refusal to show.
-pub fn tokens(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<TokenRow>, Refusal> {
-    enter(ctx, asker, Right::Operator)?;
+fn tokens(ctx: &Context<'_>) -> Vec<TokenRow> {
     let row = |(id, token): (&String, &TokenEntry)| TokenRow {
         id: id.clone(),
         labels: token.labels.clone(),
@@ -203,11 +203,5 @@ pub fn tokens(ctx: &Context<'_>, asker: &Asker) -> Result<Vec<TokenRow>, Refusal
         expires_ms: token.expires_ms,
         revoked: token.revoked,
     };
-    Ok(ctx.state.tokens.iter().map(row).collect())
-}
-
-fn enter<'a>(ctx: &Context<'_>, asker: &'a Asker, right: Right) -> Result<Caller<'a>, Refusal> {
-    let caller = authenticate(ctx, asker)?;
-    require(ctx, &caller, right)?;
-    Ok(caller)
+    ctx.state.tokens.iter().map(row).collect()
 }

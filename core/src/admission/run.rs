@@ -2,9 +2,9 @@
 //!
 //! What is shown is fixed: the hosts, which of them were away, the command. A press runs exactly that, or nothing.
 
-use crate::ask::{Confirm, RunRequest};
+use crate::ask::{Answer, Confirm, RunRequest};
 use crate::ids::{HostName, RunId};
-use crate::journal::{Needs, Proposal};
+use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
@@ -14,7 +14,7 @@ use crate::text::count;
 
 use super::caller::Caller;
 use super::hosts::{Named, as_host, folded, known, named, permit};
-use super::{Context, check};
+use super::{Change, Context, check};
 
 /// A run that may happen: exactly this, on exactly these hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,15 +178,17 @@ pub(super) fn confirm(
 pub(super) fn take_back(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
-    id: RunId,
-) -> Result<RunId, Refusal> {
-    own_proposal(ctx, caller, id)?;
-    if ctx.under_way.accepted.contains(&id) {
+    run: RunId,
+) -> Result<Change, Refusal> {
+    own_proposal(ctx, caller, run)?;
+    if ctx.under_way.accepted.contains(&run) {
         let what = "This is being confirmed already.";
         let next = "Stop it with the button on its card.";
         return Err(Refusal::new(Code::Stale, what, next));
     }
-    Ok(id)
+    let reason = "taken back by who asked".to_owned();
+    let kind = Kind::Expired { run, reason };
+    Ok(Change::one(kind, Answer::TakenBack))
 }
 
 /// What the asker was shown, while it waits for their word.

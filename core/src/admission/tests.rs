@@ -1,19 +1,16 @@
 //! Who is let in, to what, and what the others are told.
 
-use super::caller::denied;
 use super::hosts::covers_run;
 use super::*;
-use crate::ask::Right;
-use crate::ask::{Confirm, RunRequest, Which};
-use crate::fleet::Fleet;
-use crate::fleet::Link;
-use crate::ids::RunNumber;
-use crate::journal::Enrolment;
-use crate::journal::{Kind, Record, State};
+use crate::ask::{Confirm, Question, Right, RunRequest, Which};
+use crate::fleet::{Fleet, Link};
+use crate::ids::{AgentId, HostName, Labels, RunNumber};
+use crate::journal::{Enrolment, Record, State};
 use crate::policy::{Grant, Policy, Verb};
 use crate::principal::Actor;
 use crate::run::{Origin, Target};
 use crate::selector::Selector;
+use crate::selector::complete::Choice;
 
 mod every;
 mod inventory;
@@ -122,6 +119,23 @@ impl World {
     fn plan(&self, asker: &Asker, request: &RunRequest) -> Result<Plan, Refusal> {
         match self.admit(asker, &Ask::Run(request.clone()))? {
             Admitted::Run(plan) => Ok(*plan),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// How many hosts somebody sees.
+    fn hosts(&self, asker: &Asker, on: &str) -> Result<usize, Refusal> {
+        let on = on.to_owned();
+        match look(&self.context(), asker, &Question::Hosts { on })? {
+            Answer::Hosts(view) => Ok(view.rows.len()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn complete(&self, asker: &Asker, typed: &str) -> Vec<Choice> {
+        let typed = typed.to_owned();
+        match look(&self.context(), asker, &Question::Complete { typed }) {
+            Ok(Answer::Choices(choices)) => choices,
             other => panic!("{other:?}"),
         }
     }
@@ -349,13 +363,13 @@ fn hold_and_absence_stop_a_run_before_it_is_one() {
 fn completion_shows_only_what_may_be_used() {
     let mut world = World::new();
     world.online(&[1, 2, 3]);
-    let ops = complete(&world.context(), &person(OPERATOR, &[9]), "");
+    let ops = world.complete(&person(OPERATOR, &[9]), "");
     assert!(ops.iter().any(|choice| choice.value.contains("web")));
     assert!(
         !ops.iter().any(|choice| choice.label.contains("db")),
         "{ops:?}"
     );
-    let guest = complete(&world.context(), &person(GUEST, &[]), "");
+    let guest = world.complete(&person(GUEST, &[]), "");
     assert_eq!(guest.len(), 0);
 }
 

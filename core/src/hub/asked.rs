@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::admission::{self, Admitted, Change, Fresh, Plan};
+use crate::admission::{self, Admitted, Fresh, Plan};
 use crate::ask::{Answer, Ask, Cancelled, Right};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Needs, Proposal};
@@ -39,14 +39,19 @@ impl Hub {
             Admitted::Cancel { runs, force } => {
                 return self.cancel(ticket, actor, &runs, force, now, out);
             }
-            Admitted::Change(change) => match recorded(change) {
-                (kinds, answer) if kinds.is_empty() => {
-                    // It is so already.
-                    let answer = Ok(answer);
-                    return out.push(Effect::Answer { ticket, answer });
-                }
-                (kinds, answer) => (kinds, Reply::Answer(ticket, Box::new(answer))),
-            },
+            // It is so already.
+            Admitted::Change(change) if change.kinds.is_empty() => {
+                let answer = Ok(change.answer);
+                return out.push(Effect::Answer { ticket, answer });
+            }
+            Admitted::Change(change) => {
+                let answer = Box::new(change.answer);
+                (change.kinds, Reply::Answer(ticket, answer))
+            }
+            Admitted::Seen(answer) => {
+                let answer = Ok(answer);
+                return out.push(Effect::Answer { ticket, answer });
+            }
         };
         self.append(actor, kinds, reply, now, out);
     }
@@ -193,60 +198,6 @@ impl Hub {
 fn accepted(ticket: Ticket, spec: crate::run::Spec) -> (Vec<Kind>, Reply) {
     let reply = Reply::Accepted(ticket, spec.id);
     (vec![Kind::Accepted(spec)], reply)
-}
-
-/// What is recorded of a change, and what is said when it is.
-fn recorded(change: Change) -> (Vec<Kind>, Answer) {
-    match change {
-        Change::TakeBack(run) => {
-            let reason = "taken back by who asked".to_owned();
-            (vec![Kind::Expired { run, reason }], Answer::TakenBack)
-        }
-        Change::Hold { on } => (vec![Kind::Hold { on }], Answer::Hold { on }),
-        Change::Label(hosts) => {
-            let record = |(agent, _, labels): &admission::Relabelled| Kind::Labelled {
-                agent: *agent,
-                labels: labels.clone(),
-            };
-            let kinds = hosts.iter().map(record).collect();
-            let told = hosts.into_iter().map(|(_, name, labels)| (name, labels));
-            (kinds, Answer::Labelled(told.collect()))
-        }
-        Change::Drain { hosts, drain } => {
-            let on = drain;
-            let kinds = hosts
-                .iter()
-                .map(|(agent, _)| Kind::Drained { agent: *agent, on });
-            let kinds = kinds.collect();
-            let names = hosts.into_iter().map(|(_, name)| name).collect();
-            (kinds, Answer::Drained { names, drain })
-        }
-        Change::SaveGroup(saved) => {
-            let kind = Kind::GroupSaved {
-                name: saved.name.clone(),
-                selector: saved.selector.to_string(),
-            };
-            (vec![kind], Answer::GroupSaved(saved))
-        }
-        Change::RemoveGroup(name) => {
-            let kind = Kind::GroupRemoved { name: name.clone() };
-            (vec![kind], Answer::GroupRemoved { name })
-        }
-        Change::RemoveHost(agent, name) => {
-            (vec![Kind::Revoked { agent }], Answer::HostRemoved { name })
-        }
-        Change::CreateToken(token, expires_ms) => {
-            let kind = Kind::TokenCreated {
-                token: token.id,
-                secret_sha256: token.secret_sha256,
-                labels: token.labels,
-                uses_max: token.uses_max,
-                expires_ms,
-            };
-            (vec![kind], Answer::TokenCreated { expires_ms })
-        }
-        Change::RevokeToken(token) => (vec![Kind::TokenRevoked { token }], Answer::TokenRevoked),
-    }
 }
 
 /// A run as its answer says it.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::admission::{self, Context, Fresh, Settings, UnderWay};
-use crate::ask::{Answer, Ask, Snapshot};
+use crate::ask::{Answer, Question, Snapshot};
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId};
 use crate::journal::State;
 use crate::principal::Asker;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::run::Run;
 
 /// The fold of the journal, who has a link, and the configuration.
@@ -26,39 +26,17 @@ impl Known {
     /// Answers a question.
     ///
     /// # Errors
-    /// The refusal to show. What would change something is refused: the hub decides it.
+    /// The refusal to show.
     pub fn answer(
         &self,
         asker: &Asker,
-        ask: &Ask,
+        question: &Question,
         fresh: Fresh,
         now_ms: u64,
     ) -> Result<Answer, Refusal> {
         let under_way = UnderWay::default();
-        let ctx = &self.context(&under_way, fresh, now_ms);
-        Ok(match ask {
-            Ask::Hosts { on } => Answer::Hosts(admission::hosts_view(ctx, asker, on)?),
-            Ask::Complete { typed } => Answer::Choices(admission::complete(ctx, asker, typed)),
-            Ask::Runs { limit } => Answer::Runs(admission::runs(ctx, asker, *limit)?),
-            Ask::Show { number } => Answer::Run(admission::run(ctx, asker, *number)?),
-            Ask::Groups => Answer::Groups(admission::groups(ctx, asker)?),
-            Ask::Tokens => Answer::Tokens(admission::tokens(ctx, asker)?),
-            Ask::Run(_)
-            | Ask::Confirm { .. }
-            | Ask::TakeBack { .. }
-            | Ask::Cancel { .. }
-            | Ask::Hold { .. }
-            | Ask::Label { .. }
-            | Ask::Drain { .. }
-            | Ask::SaveGroup { .. }
-            | Ask::RemoveGroup { .. }
-            | Ask::RemoveHost { .. }
-            | Ask::CreateToken(_)
-            | Ask::RevokeToken { .. } => {
-                let what = "This is no question.";
-                return Err(Refusal::new(Code::Unsupported, what, ""));
-            }
-        })
+        let ctx = self.context(&under_way, fresh, now_ms);
+        admission::look(&ctx, asker, question)
     }
 
     /// Whether a run was for this host: nobody else's output is taken.

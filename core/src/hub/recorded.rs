@@ -46,7 +46,7 @@ impl Hub {
         };
         let must = records
             .iter()
-            .filter(|record| must_be_written(&record.kind));
+            .filter(|record| record.kind.must_be_written());
         let must = must.map(|record| (record.actor.clone(), record.kind.clone()));
         self.unwritten.extend(must);
         let refusal: Result<Answer, Refusal> = Err(storage_refusal());
@@ -146,29 +146,5 @@ impl Hub {
             let gate = Gate::Removed;
             self.drive(run, Event::GateChanged { agent, gate }, now, out);
         }
-    }
-}
-
-/// Ends and orders: without them the next process would not know what happened.
-const fn must_be_written(kind: &Kind) -> bool {
-    match kind {
-        Kind::Sent { .. } | Kind::Finished { .. } | Kind::Closed(_) => true,
-        Kind::TokenCreated { .. }
-        | Kind::TokenRevoked { .. }
-        | Kind::Enrolled(_)
-        | Kind::Labelled { .. }
-        | Kind::Revoked { .. }
-        | Kind::Accepted(_)
-        | Kind::Denied { .. }
-        | Kind::Go(_)
-        | Kind::Expired { .. }
-        | Kind::CancelRequested { .. }
-        | Kind::Started { .. }
-        | Kind::Proposed(_)
-        | Kind::GroupSaved { .. }
-        | Kind::GroupRemoved { .. }
-        | Kind::Drained { .. }
-        | Kind::Hold { .. }
-        | Kind::Unknown => false,
     }
 }

@@ -192,6 +192,17 @@ pub enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// True for ends and orders: without them the next process would not know what happened, so what could not be written is tried again.
+    #[must_use]
+    pub const fn must_be_written(&self) -> bool {
+        matches!(
+            self,
+            Self::Sent { .. } | Self::Finished { .. } | Self::Closed(_)
+        )
+    }
+}
+
 /// A run that waits for a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {

@@ -7,7 +7,7 @@ use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press, Scene,
     host_card, hosts_card, mention, preview_card, run_card, runs_card, taken_back_card,
 };
-use crate::ask::{Answer, Ask, HostsView, Snapshot};
+use crate::ask::{Answer, Ask, HostsView, Question, Snapshot};
 use crate::principal::Principal;
 use crate::run::Run;
 
@@ -65,7 +65,11 @@ pub fn answer_card(
 
 /// A list of hosts, from its first page on; one host whole.
 fn hosts_answer(ask: &Ask, view: &HostsView, now_ms: u64) -> Card {
-    let on = if let Ask::Hosts { on } = ask { on } else { "" };
+    let on = if let Ask::Look(Question::Hosts { on }) = ask {
+        on
+    } else {
+        ""
+    };
     match view.rows.len() {
         1 => one_host_card(view, None, now_ms),
         _ => hosts_page_card(view, &Listing::of(on), now_ms),

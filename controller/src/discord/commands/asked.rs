@@ -3,7 +3,7 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ask::{Ask, Confirm, RunRequest, Which};
+use shanty_core::ask::{Ask, Confirm, Question, RunRequest, Which};
 use shanty_core::ids::HostName;
 use shanty_core::principal::Asker;
 use shanty_core::view::{Listing, Press};
@@ -193,10 +193,10 @@ fn command(data: CommandData) -> Option<Asked> {
             offline: options.take(names::OFFLINE),
         }),
         names::AGENT => agent(options)?,
-        names::HOSTS => Ask::Hosts {
+        names::HOSTS => Ask::Look(Question::Hosts {
             on: options.take(names::ON).unwrap_or_default(),
-        },
-        names::RUNS => Ask::Runs { limit: RUNS_SHOWN },
+        }),
+        names::RUNS => Ask::Look(Question::Runs { limit: RUNS_SHOWN }),
         names::HOLD => Ask::Hold {
             on: options.state()?,
         },
@@ -225,7 +225,7 @@ fn agent(mut options: Options) -> Option<Ask> {
                 names::REMOVE => Ask::RemoveGroup {
                     name: options.take(names::NAME)?,
                 },
-                names::LIST => Ask::Groups,
+                names::LIST => Ask::Look(Question::Groups),
                 _ => return None,
             }
         }
@@ -244,7 +244,7 @@ fn typing(data: CommandData) -> Option<Asked> {
         names::NAME => format!("@{}", typed.trim_start_matches('@')),
         _ => return None,
     };
-    Some(Asked::Ask(Ask::Complete { typed }))
+    Some(Asked::Ask(Ask::Look(Question::Complete { typed })))
 }
 
 /// The option that is being typed, at whatever depth: Discord has three at most.

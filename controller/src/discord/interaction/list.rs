@@ -1,6 +1,6 @@
 //! Lists of hosts in pages. Where a button leads stands in its id, so it works after a restart; a selector that is too long for one is kept.
 
-use shanty_core::ask::{Answer, Ask, HostsView};
+use shanty_core::ask::{Answer, Ask, HostsView, Question};
 use shanty_core::ids::HostName;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::view::{self, Listed, Listing};
@@ -43,7 +43,11 @@ pub(super) async fn pick(edge: &Edge, invocation: &Invocation, listing: Listing,
 }
 
 async fn hosts(edge: &Edge, invocation: &Invocation, on: String) -> Result<HostsView, Refusal> {
-    match edge.hub.ask(invocation.asker(), Ask::Hosts { on }).await? {
+    match edge
+        .hub
+        .ask(invocation.asker(), Ask::Look(Question::Hosts { on }))
+        .await?
+    {
         Answer::Hosts(view) => Ok(view),
         _ => Err(gone()),
     }
@@ -51,7 +55,7 @@ async fn hosts(edge: &Edge, invocation: &Invocation, on: String) -> Result<Hosts
 
 /// Keeps the selector of a list of several hosts, when its buttons have no room for it.
 pub(super) async fn keep_selector(edge: &Edge, ask: &Ask, answer: &Answer) {
-    if let (Ask::Hosts { on }, Answer::Hosts(view)) = (ask, answer)
+    if let (Ask::Look(Question::Hosts { on }), Answer::Hosts(view)) = (ask, answer)
         && let Listed::Kept(key) = Listing::of(on).hosts
         && view.rows.len() > 1
     {

@@ -41,8 +41,8 @@ fn saved(world: &mut World, name: &str, selector: &str) {
 
 fn save(world: &World, asker: &Asker, name: &str, on: &str) -> Result<String, Refusal> {
     let (name, on) = (name.to_owned(), on.to_owned());
-    match world.change(asker, &Ask::SaveGroup { name, on })? {
-        Change::SaveGroup(saved) => Ok(saved.selector.to_string()),
+    match world.change(asker, &Ask::SaveGroup { name, on })?.answer {
+        Answer::GroupSaved(saved) => Ok(saved.selector.to_string()),
         other => panic!("{other:?}"),
     }
 }
@@ -52,10 +52,10 @@ fn relabel(
     asker: &Asker,
     on: &str,
     changes: &str,
-) -> Result<Vec<Relabelled>, Refusal> {
+) -> Result<Vec<(HostName, Labels)>, Refusal> {
     let (on, changes) = (on.to_owned(), changes.to_owned());
-    match world.change(asker, &Ask::Label { on, changes })? {
-        Change::Label(hosts) => Ok(hosts),
+    match world.change(asker, &Ask::Label { on, changes })?.answer {
+        Answer::Labelled(hosts) => Ok(hosts),
         other => panic!("{other:?}"),
     }
 }
@@ -72,7 +72,7 @@ fn label(asker: &Asker, on: &str, change: &str) -> String {
     told(changed.map(|changed| {
         let shown = changed
             .iter()
-            .map(|(_, name, labels)| format!("{name}: {labels}"));
+            .map(|(name, labels)| format!("{name}: {labels}"));
         shown.collect::<Vec<_>>().join("; ")
     }))
 }
@@ -201,7 +201,7 @@ fn labels_that_are_being_recorded_count() {
     let labels = Labels::parse("role=web,zone=a").unwrap();
     world.under_way.labels.insert(agent(1), labels);
     let changed = relabel(&world, &local(), "web-01", "env=prod").unwrap();
-    assert_eq!(changed[0].2.to_string(), "env=prod role=web zone=a");
+    assert_eq!(changed[0].1.to_string(), "env=prod role=web zone=a");
 }
 
 #[test]
@@ -210,10 +210,9 @@ fn only_hosts_of_the_grant_drain() {
     let drain = |world: &World, on: &str, drain| {
         let on = on.to_owned();
         let change = world.change(&manager(), &Ask::Drain { on, drain });
-        told(change.map(|change| match change {
-            Change::Drain { hosts, .. } => {
-                let names = hosts.iter().map(|(_, name)| name.to_string());
-                names.collect::<Vec<_>>()
+        told(change.map(|change| match change.answer {
+            Answer::Drained { names, .. } => {
+                names.iter().map(ToString::to_string).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),
         }))
@@ -284,8 +283,8 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
     let remove = |asker: &Asker, name: &str| {
         let name = name.to_owned();
         let change = world.change(asker, &Ask::RemoveGroup { name });
-        told(change.map(|change| match change {
-            Change::RemoveGroup(name) => name,
+        told(change.map(|change| match change.answer {
+            Answer::GroupRemoved { name } => name,
             other => panic!("{other:?}"),
         }))
     };
@@ -308,7 +307,9 @@ fn groups_are_read_by_whoever_may_see_every_host() {
     saved(&mut world, "db", "role=db");
     saved(&mut world, "some", "db-01,web-01");
     let rows = |asker: &Asker| {
-        let rows = groups(&world.context(), asker).unwrap();
+        let Ok(Answer::Groups(rows)) = look(&world.context(), asker, &Question::Groups) else {
+            panic!();
+        };
         let shown = rows
             .iter()
             .map(|row| format!("{} {} {:?}", row.name, row.hosts.unwrap(), row.selector));
@@ -321,12 +322,9 @@ fn groups_are_read_by_whoever_may_see_every_host() {
     // Whoever sees some hosts sees what stands for some of those, and not by what words.
     assert_eq!(rows(&person(OPERATOR, &[8])), ["some 1 None"]);
 
-    let choices = complete(&world.context(), &person(OPERATOR, &[8]), "@");
+    let choices = world.complete(&person(OPERATOR, &[8]), "@");
     assert!(!format!("{choices:?}").contains("db"), "{choices:?}");
-    let on = |on: &str| {
-        let view = hosts_view(&world.context(), &person(OPERATOR, &[8]), on);
-        told(view.map(|view| view.rows.len()))
-    };
+    let on = |on: &str| told(world.hosts(&person(OPERATOR, &[8]), on));
     assert!(
         on("@db").contains("there is no group `@db`"),
         "{}",
@@ -352,10 +350,7 @@ fn a_group_that_has_lost_a_part_is_refused_and_not_made_larger() {
     saved(&mut world, "safe", "role=web !tier=1");
     saved(&mut world, "safer", "@safe,db-01");
     saved(&mut world, "lax", "role=web !tier=1?");
-    let names = |world: &World, asker: &Asker, on: &str| {
-        let found = hosts_view(&world.context(), asker, on);
-        told(found.map(|view| view.rows.len()))
-    };
+    let names = |world: &World, asker: &Asker, on: &str| told(world.hosts(asker, on));
     let see = person(OPERATOR, &[8]);
     for asker in [&manager(), &see] {
         assert_eq!(names(&world, asker, "@safe"), "1");

@@ -1,6 +1,7 @@
 //! What people ask: recorded, then done, then answered; or refused, and that recorded.
 
 use super::*;
+use crate::ask::Question;
 
 fn run(on: &str) -> Ask {
     Ask::Run(RunRequest {
@@ -286,22 +287,25 @@ fn a_hold_that_comes_between_the_card_and_its_go_stands() {
 fn questions_are_answered_beside_the_hub_and_change_nothing() {
     let rig = Rig::with_links(&[1]);
     let known = rig.hub.known().clone();
-    let answer = |ask: Ask| known.answer(&local(), &ask, Fresh::default(), AT);
+    let answer = |question: Question| known.answer(&local(), &question, Fresh::default(), AT);
     assert!(
-        matches!(answer(Ask::Hosts { on: String::new() }), Ok(Answer::Hosts(view)) if view.rows.len() == 3)
+        matches!(answer(Question::Hosts { on: String::new() }), Ok(Answer::Hosts(view)) if view.rows.len() == 3)
     );
-    assert!(matches!(answer(Ask::Runs { limit: 5 }), Ok(Answer::Runs(runs)) if runs.is_empty()));
-    assert!(matches!(answer(Ask::Groups), Ok(Answer::Groups(rows)) if rows.is_empty()));
-    assert!(matches!(answer(Ask::Tokens), Ok(Answer::Tokens(rows)) if rows.is_empty()));
+    assert!(
+        matches!(answer(Question::Runs { limit: 5 }), Ok(Answer::Runs(runs)) if runs.is_empty())
+    );
+    assert!(matches!(answer(Question::Groups), Ok(Answer::Groups(rows)) if rows.is_empty()));
+    assert!(matches!(answer(Question::Tokens), Ok(Answer::Tokens(rows)) if rows.is_empty()));
     let number = crate::ids::RunNumber(7);
-    let none = answer(Ask::Show { number }).unwrap_err();
+    let none = answer(Question::Run { number }).unwrap_err();
     assert_eq!(none.what, "There is no such run.");
     let typed = "we".to_owned();
     assert!(
-        matches!(answer(Ask::Complete { typed }), Ok(Answer::Choices(choices)) if !choices.is_empty())
+        matches!(answer(Question::Complete { typed }), Ok(Answer::Choices(choices)) if !choices.is_empty())
     );
-    assert_eq!(
-        answer(Ask::Hold { on: true }).unwrap_err().code,
-        Code::Unsupported
-    );
+    // Asked of the hub itself, it is answered too, and nothing is recorded.
+    let mut rig = rig;
+    let effects = rig.ask(&local(), Ask::Look(Question::Groups));
+    assert!(matches!(super::answer(&effects), Ok(Answer::Groups(_))));
+    assert!(rig.appends.is_empty());
 }

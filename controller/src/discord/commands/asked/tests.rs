@@ -71,16 +71,16 @@ fn commands_are_read_with_their_options() {
     );
     assert_eq!(
         heard(slash("hosts", json!([]))).asked,
-        Asked::Ask(Ask::Hosts { on: String::new() })
+        Asked::Ask(Ask::Look(Question::Hosts { on: String::new() }))
     );
     let hosts = heard(slash("hosts", json!([option("on", "web*")])));
     assert_eq!(
         hosts.asked,
-        Asked::Ask(Ask::Hosts {
+        Asked::Ask(Ask::Look(Question::Hosts {
             on: "web*".to_owned()
-        })
+        }))
     );
-    let runs = Asked::Ask(Ask::Runs { limit: RUNS_SHOWN });
+    let runs = Asked::Ask(Ask::Look(Question::Runs { limit: RUNS_SHOWN }));
     assert_eq!(heard(slash("runs", json!([]))).asked, runs);
     for (state, on) in [("on", true), ("off", false)] {
         let hold = heard(slash("hold", json!([option("state", state)])));
@@ -138,7 +138,10 @@ fn commands_below_a_command_are_read() {
             name: "web".to_owned()
         })
     );
-    assert_eq!(group("list", json!([])), Asked::Ask(Ask::Groups));
+    assert_eq!(
+        group("list", json!([])),
+        Asked::Ask(Ask::Look(Question::Groups))
+    );
     for unknown in [
         json!([]),
         json!([below("explode", 1, json!([]))]),
@@ -169,9 +172,9 @@ fn what_is_typed_below_a_command_is_found() {
         heard(interaction(4, data)).asked
     };
     let wants = |text: &str| {
-        Asked::Ask(Ask::Complete {
+        Asked::Ask(Ask::Look(Question::Complete {
             typed: text.to_owned(),
-        })
+        }))
     };
     assert_eq!(typing("hosts", "role="), wants("role="));
     assert_eq!(typing("name", "we"), wants("@we"));
@@ -273,15 +276,15 @@ fn typing_tells_the_selector_so_far() {
     };
     assert_eq!(
         focused("run", "on"),
-        Asked::Ask(Ask::Complete {
+        Asked::Ask(Ask::Look(Question::Complete {
             typed: "ro".to_owned()
-        })
+        }))
     );
     assert_eq!(
         focused("hosts", "on"),
-        Asked::Ask(Ask::Complete {
+        Asked::Ask(Ask::Look(Question::Complete {
             typed: "ro".to_owned()
-        })
+        }))
     );
     assert_eq!(focused("run", "as"), Asked::Unknown);
     assert_eq!(focused("other", "on"), Asked::Unknown);
