@@ -39,7 +39,7 @@ pub struct Link {
 }
 
 /// What is known of a host at one moment, as selectors see it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     /// It has a link.
     pub online: bool,
@@ -47,6 +47,19 @@ pub struct Seen<'a> {
     pub stale: bool,
     /// What its agent tells.
     pub told: AgentInfo<'a>,
+}
+
+impl Seen<'_> {
+    /// Of a host of which nothing was ever heard.
+    pub const UNKNOWN: Self = Self {
+        online: false,
+        stale: false,
+        told: AgentInfo {
+            facts: None,
+            metrics: None,
+            version: "",
+        },
+    };
 }
 
 impl Fleet {
@@ -76,19 +89,8 @@ impl Fleet {
     /// A host as selectors see it.
     #[must_use]
     pub fn seen(&self, agent: AgentId, now_ms: u64) -> Seen<'_> {
-        let Some(presence) = self.get(agent) else {
-            return Seen::default();
-        };
-        let online = presence.link.is_some();
-        Seen {
-            online,
-            stale: online && presence.silent_ms(now_ms) > limits::STALE_MS,
-            told: AgentInfo {
-                facts: presence.facts.as_ref(),
-                metrics: presence.metrics.as_ref(),
-                version: &presence.version,
-            },
-        }
+        let presence = self.get(agent);
+        presence.map_or(Seen::UNKNOWN, |presence| presence.seen(now_ms))
     }
 
     /// The users that commands run as on these hosts unless somebody asks for another.
@@ -117,6 +119,21 @@ impl Fleet {
 }
 
 impl Presence {
+    /// As selectors see it.
+    #[must_use]
+    pub fn seen(&self, now_ms: u64) -> Seen<'_> {
+        let online = self.link.is_some();
+        Seen {
+            online,
+            stale: online && self.silent_ms(now_ms) > limits::STALE_MS,
+            told: AgentInfo {
+                facts: self.facts.as_ref(),
+                metrics: self.metrics.as_ref(),
+                version: &self.version,
+            },
+        }
+    }
+
     /// Milliseconds since something was heard of it.
     #[must_use]
     pub const fn silent_ms(&self, now_ms: u64) -> u64 {

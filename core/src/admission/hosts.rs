@@ -3,6 +3,7 @@
 use std::cell::{OnceCell, RefCell};
 
 use crate::ask::Right;
+use crate::fleet::Seen;
 use crate::ids::{AgentId, RunNumber};
 use crate::journal::HostEntry;
 use crate::policy::Verb;
@@ -15,15 +16,30 @@ use crate::selector::{Evaluator, Host, Resolution, Scope, Selector, SelectorErro
 use super::Context;
 use super::caller::{Caller, denied, require};
 
-/// The hosts that may come back, as selectors see them.
+/// The hosts that may come back, as selectors see them. Both maps are in the order of ids, so nothing is looked up.
 pub(super) fn hosts<'a>(ctx: &Context<'a>) -> Vec<Host<'a>> {
-    let entries = ctx.state.hosts.iter().filter(|(_, host)| !host.revoked);
-    entries.map(|(id, host)| as_host(ctx, *id, host)).collect()
+    let mut fleet = ctx.fleet.iter().peekable();
+    let mut hosts = Vec::with_capacity(ctx.state.hosts.len());
+    for (id, host) in ctx.state.hosts.iter().filter(|(_, host)| !host.revoked) {
+        while fleet.next_if(|(agent, _)| agent < id).is_some() {}
+        let presence = fleet.next_if(|(agent, _)| agent == id);
+        let seen = presence.map_or(Seen::UNKNOWN, |(_, presence)| presence.seen(ctx.now_ms));
+        hosts.push(with_seen(*id, host, seen));
+    }
+    hosts
 }
 
 /// A host as selectors see it.
 pub(super) fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -> Host<'a> {
-    let seen = ctx.fleet.seen(id, ctx.now_ms);
+    with_seen(id, host, ctx.fleet.seen(id, ctx.now_ms))
+}
+
+/// A host as grants see it: by its name and labels, never by what is told of it.
+const fn as_granted(id: AgentId, host: &HostEntry) -> Host<'_> {
+    with_seen(id, host, Seen::UNKNOWN)
+}
+
+const fn with_seen<'a>(id: AgentId, host: &'a HostEntry, seen: Seen<'a>) -> Host<'a> {
     Host {
         id,
         name: &host.enrolment.name,
@@ -44,7 +60,7 @@ pub fn still_covers(ctx: &Context<'_>, origin: &Origin, agent: AgentId) -> bool 
     match origin {
         Origin::Socket { .. } => true,
         Origin::Chat { grant, .. } => {
-            let host = as_host(ctx, agent, entry);
+            let host = as_granted(agent, entry);
             let mut grants = ctx.settings.policy.grants.iter();
             grants.any(|g| g.id == *grant && g.what.contains(&Verb::Run) && g.hosts.contains(&host))
         }
@@ -118,7 +134,7 @@ pub(super) fn covers_run(
     // Hosts that were removed keep guarding what was done on them.
     let host = |target: &Target| {
         let entry = ctx.state.hosts.get(&target.agent)?;
-        Some(as_host(ctx, target.agent, entry))
+        Some(as_granted(target.agent, entry))
     };
     let hosts: Option<Vec<Host<'_>>> = targets.iter().map(host).collect();
     let hosts = hosts.ok_or_else(|| denied(verb))?;
