@@ -37,3 +37,5 @@ pub mod output;
 
 pub mod outbox;
 pub mod view;
+
+pub mod thread;
