@@ -60,10 +60,14 @@ impl Host {
         match record {
             Record::Out { bytes, .. } | Record::Err { bytes, .. } => self.feed_output(bytes),
             Record::Truncated { dropped } => {
+                // What is missing began within the line: its beginning stands above, and what comes next is another line.
+                let mut text = String::new();
+                self.sanitiser.finish(&mut text);
                 let dropped = size(*dropped);
-                self.show(&format!(
+                text.push_str(&format!(
                     "\n[{dropped} of output not kept: over the limit]\n"
                 ));
+                self.show(&text);
             }
             Record::Header(_) | Record::Exit(_) | Record::Unknown { .. } => {}
         }
