@@ -156,6 +156,13 @@ impl Thread {
         }
     }
 
+    /// Takes that the rest of a host's records cannot be read, and why, as a part of a sentence.
+    pub fn break_off(&mut self, agent: AgentId, why: &str) {
+        if let Some(host) = self.host_mut(agent) {
+            host.break_off(why);
+        }
+    }
+
     /// True when no record and no end can come that would change a message.
     #[must_use]
     pub fn is_complete(&self, run: &Run) -> bool {

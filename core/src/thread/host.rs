@@ -37,6 +37,8 @@ pub(super) struct Host {
     sample: Vec<u8>,
     /// There are no more records.
     finished: bool,
+    /// Why the records before that are not all of them.
+    missing: Option<String>,
 }
 
 impl Host {
@@ -53,6 +55,7 @@ impl Host {
             bytes: 0,
             sample: Vec::new(),
             finished: false,
+            missing: None,
         }
     }
 
@@ -80,6 +83,11 @@ impl Host {
             self.sanitiser.finish(&mut text);
             self.show(&text);
         }
+    }
+
+    pub(super) fn break_off(&mut self, why: &str) {
+        self.missing.get_or_insert_with(|| why.to_owned());
+        self.finish();
     }
 
     /// True while it waits for its host.
@@ -127,7 +135,8 @@ impl Host {
             self.tail
                 .message(&self.sanitiser.pending(), &self.footer(run))
         } else if self.bytes == 0 {
-            format!("**{}**\n(no output)\n-# {}", self.name, self.footer(run))
+            let nothing = self.missing.as_ref().map_or("no output", |_| "not shown");
+            format!("**{}**\n({nothing})\n-# {}", self.name, self.footer(run))
         } else if self.finished {
             self.pager.message(self.pager.open(), &self.footer(run))
         } else {
@@ -141,6 +150,7 @@ impl Host {
         let (lines_max, chars_max) = limits::CARD_OUTPUT_MAX;
         let text = self.pager.open();
         let fits = self.sealed.is_empty()
+            && self.missing.is_none()
             && text.lines().count() <= lines_max
             && text.chars().count() <= chars_max;
         (self.is_done(run) && fits && !self.is_binary()).then(|| text.to_owned())
@@ -154,7 +164,9 @@ impl Host {
             size(self.bytes),
             count_lines(self.lines)
         );
-        let note = if self.bytes <= FILE_BYTES_MAX {
+        let note = if let Some(missing) = &self.missing {
+            format!("{all}; {missing}")
+        } else if self.bytes <= FILE_BYTES_MAX {
             format!("the whole output: {all}")
         } else {
             let (first, last) = (FILE_BYTES_MAX, self.bytes - self.end_at());
@@ -220,6 +232,14 @@ impl Host {
 
     /// The small line below the output, which no output can pass for: it stands outside of the code block.
     fn footer(&self, run: &Run) -> String {
+        let state = self.state(run);
+        match &self.missing {
+            Some(missing) => format!("{state} · {missing}"),
+            None => state,
+        }
+    }
+
+    fn state(&self, run: &Run) -> String {
         let amount = format!("{} · {}", count_lines(self.lines), size(self.bytes));
         match self.outcome(run) {
             None if self.bytes == 0 => self

@@ -182,6 +182,37 @@ fn notes_on_files_look_like_this() {
 }
 
 #[test]
+fn output_that_cannot_be_read_on_looks_like_this() {
+    let mut run = one();
+    let mut looks = Vec::new();
+    let damaged =
+        "what is stored after it is damaged: the record at offset 66 does not match its checksum";
+    end(&mut run, 1, How::Exited(0), 40_000);
+    for (lines, why) in [
+        (0, "the output was deleted"),
+        (2, damaged),
+        (1_000, damaged),
+        (1_000, "the output was deleted"),
+    ] {
+        let mut thread = Thread::new(&run);
+        if lines > 0 {
+            print(&mut thread, 1, "a line of the output\n".repeat(lines));
+        }
+        thread.break_off(agent(1), why);
+        thread.break_off(agent(1), "and the same again");
+        assert!(blocks(&thread, &run).contains(&Block::Card), "nobody waits");
+        let card = text(&thread, &run, Block::Card);
+        assert!(!card.contains("a line"), "a part looks like all: {card}");
+        looks.push(if blocks(&thread, &run).contains(&Block::Files(agent(1))) {
+            text(&thread, &run, Block::Files(agent(1)))
+        } else {
+            shown(&thread, &run)
+        });
+    }
+    insta::assert_snapshot!(looks.join("\n====\n"));
+}
+
+#[test]
 fn remarks_and_last_words_look_like_this() {
     let mut looks = Vec::new();
     let mut card = |thread: &Thread, run: &Run| {
