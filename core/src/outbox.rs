@@ -1,47 +1,30 @@
 //! Which message to write next, so that people see the newest state within Discord's limits.
 //!
-//! A block is one message that is created once and edited afterwards. Only its newest wanted state counts: states in between are never
-//! sent. One write is in flight for each channel; how fast the channel may be written to is not known here but asked of the sender,
-//! who believes the headers of every answer. Blocks of one channel are created in the order of their keys.
+//! A key stands for one message that is created once and edited afterwards; what it shows is not known here, only the digest of it. Only
+//! the newest wanted state counts: states in between are never sent. One write is in flight for each lane; how fast a channel may be
+//! written to is not known here but asked of the sender, who believes the headers of every answer. Messages of one lane are created in
+//! the order of their keys.
 
 use std::collections::BTreeMap;
 
 /// The longest wait before a write that failed is tried again, milliseconds.
 const AGAIN_MS_MAX: u64 = 60_000;
-/// After so many failures in a row, about an hour, a block is given up.
+/// After so many failures in a row, about an hour, a message is given up.
 const FAILURES_MAX: u32 = 60;
 
-/// A block of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Block {
-    /// The card in the channel.
-    Card,
-    /// A page of one host's output: host by its place in the run, page from 0.
-    Page(usize, usize),
-    /// The files with the whole output: host by its place in the run.
-    Whole(usize),
-    /// The message that ends a long run and mentions who asked.
-    Farewell,
+/// What names a message. Their order is the order in which the messages of a lane are created.
+pub trait Key: Copy + Ord {
+    /// Where the message lives.
+    fn lane(self) -> Lane;
 }
 
-/// Where a block lives.
+/// Where a message lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
     /// The channel in which the run was asked for.
     Channel,
     /// The run's thread.
     Thread,
-}
-
-impl Block {
-    /// Where it lives.
-    #[must_use]
-    pub const fn lane(self) -> Lane {
-        match self {
-            Self::Card | Self::Farewell => Lane::Channel,
-            Self::Page(..) | Self::Whole(_) => Lane::Thread,
-        }
-    }
 }
 
 /// How urgent a state is.
@@ -55,25 +38,44 @@ pub enum Urgency {
 
 /// What to do in a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Create the block's message.
-    Create(Block),
-    /// Edit the block's message.
-    Edit(Block, u64),
+pub enum Next<K> {
+    /// Create the message.
+    Create(K),
+    /// Edit the message.
+    Edit(K, u64),
     /// Nothing before this time, milliseconds since the Unix epoch.
     At(u64),
     /// Nothing until something is wanted.
     Idle,
 }
 
+/// A write that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// It was certainly not done.
+    NotDone,
+    /// It may have been done: people may see the state of this digest.
+    Unknown(u64),
+}
+
+/// What people see of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// There is no message.
+    Nothing,
+    /// A create may have been done. The next one is answered with the message that it made, and that shows the state of this digest, or
+    /// of one that nobody knows.
+    Maybe(Option<u64>),
+    /// This message, and the digest of the state that it shows, when that is known.
+    Message(u64, Option<u64>),
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// Digest of the state that people should see.
-    wanted: u64,
+    /// Digest of the state that people should see, once there is one.
+    wanted: Option<u64>,
     urgency: Urgency,
-    /// Digest of the state that they see.
-    written: Option<u64>,
-    message: Option<u64>,
+    seen: Seen,
     /// Not before, after a failure.
     not_before_ms: u64,
     /// Failures in a row.
@@ -82,15 +84,44 @@ struct Entry {
     dead: bool,
 }
 
+impl Entry {
+    const fn new(seen: Seen) -> Self {
+        Self {
+            wanted: None,
+            urgency: Urgency::Progress,
+            seen,
+            not_before_ms: 0,
+            failures: 0,
+            dead: false,
+        }
+    }
+
+    /// True when people do not see yet what they should.
+    fn is_pending(&self) -> bool {
+        let seen = match self.seen {
+            Seen::Nothing | Seen::Maybe(_) => None,
+            Seen::Message(_, digest) => digest,
+        };
+        self.wanted.is_some() && self.wanted != seen
+    }
+
+    const fn message(&self) -> Option<u64> {
+        match self.seen {
+            Seen::Nothing | Seen::Maybe(_) => None,
+            Seen::Message(message, _) => Some(message),
+        }
+    }
+}
+
 /// What people should see of one run, and what they see.
 #[derive(Clone, Debug)]
-pub struct Outbox {
+pub struct Outbox<K> {
     begun_ms: u64,
-    entries: BTreeMap<Block, Entry>,
+    entries: BTreeMap<K, Entry>,
     last_write_ms: BTreeMap<Lane, u64>,
 }
 
-impl Outbox {
+impl<K: Key> Outbox<K> {
     /// The outbox of a run that began at this time, milliseconds since the Unix epoch.
     #[must_use]
     pub const fn new(begun_ms: u64) -> Self {
@@ -101,57 +132,42 @@ impl Outbox {
         }
     }
 
-    /// A message that exists already, and the digest of what it shows.
-    pub fn exists(&mut self, block: Block, message: u64, digest: u64) {
-        let entry = Entry {
-            wanted: digest,
-            urgency: Urgency::Progress,
-            written: Some(digest),
-            message: Some(message),
-            not_before_ms: 0,
-            failures: 0,
-            dead: false,
-        };
-        self.entries.insert(block, entry);
+    /// A message that exists already, and the digest of what it shows; nothing when that is not known.
+    pub fn exists(&mut self, key: K, message: u64, digest: Option<u64>) {
+        let entry = Entry::new(Seen::Message(message, digest));
+        self.entries.insert(key, entry);
     }
 
-    /// People should see this state of a block from now on.
-    pub fn want(&mut self, block: Block, digest: u64, urgency: Urgency) {
-        let entry = self.entries.entry(block).or_insert(Entry {
-            wanted: digest,
-            urgency,
-            written: None,
-            message: None,
-            not_before_ms: 0,
-            failures: 0,
-            dead: false,
-        });
+    /// A message that an earlier process may have created: nobody knows with what.
+    pub fn may_exist(&mut self, key: K) {
+        self.entries.insert(key, Entry::new(Seen::Maybe(None)));
+    }
+
+    /// People should see this state of a message from now on.
+    pub fn want(&mut self, key: K, digest: u64, urgency: Urgency) {
+        let entry = self.entries.entry(key).or_insert(Entry::new(Seen::Nothing));
         // An urgent state that is not written yet stays urgent when a newer one replaces it.
-        let pending = entry.written != Some(entry.wanted);
-        entry.urgency = if pending {
+        entry.urgency = if entry.is_pending() {
             entry.urgency.max(urgency)
         } else {
             urgency
         };
-        entry.wanted = digest;
+        entry.wanted = Some(digest);
     }
 
     /// What to write next in a lane.
     #[must_use]
-    pub fn next(&self, lane: Lane, now_ms: u64) -> Next {
+    pub fn next(&self, lane: Lane, now_ms: u64) -> Next<K> {
         let last = self.last_write_ms.get(&lane).copied();
         let paced_ms = last.map_or(0, |at| at.saturating_add(self.gap_ms(now_ms)));
         let mut soonest: Option<u64> = None;
-        let mut best: Option<(Urgency, Block, Next)> = None;
-        for (&block, entry) in self
-            .entries
-            .iter()
-            .filter(|(block, _)| block.lane() == lane)
-        {
-            if entry.dead || entry.written == Some(entry.wanted) {
+        let mut best: Option<(Urgency, Next<K>)> = None;
+        for (&key, entry) in self.entries.iter().filter(|(key, _)| key.lane() == lane) {
+            if entry.dead || !entry.is_pending() {
                 continue;
             }
-            let paced = if entry.urgency == Urgency::Now || entry.message.is_none() {
+            let message = entry.message();
+            let paced = if entry.urgency == Urgency::Now || message.is_none() {
                 0
             } else {
                 paced_ms
@@ -159,44 +175,53 @@ impl Outbox {
             let at_ms = paced.max(entry.not_before_ms);
             if at_ms > now_ms {
                 soonest = Some(soonest.map_or(at_ms, |s: u64| s.min(at_ms)));
-                if entry.message.is_none() {
-                    // Later blocks wait for this one: people read them in order.
+                if message.is_none() {
+                    // Later messages wait for this one: people read them in order.
                     break;
                 }
                 continue;
             }
-            let next = entry
-                .message
-                .map_or(Next::Create(block), |message| Next::Edit(block, message));
-            let creates = matches!(next, Next::Create(_));
+            let next = message.map_or(Next::Create(key), |message| Next::Edit(key, message));
             // Creation goes in key order, edits by urgency.
-            if best.is_none_or(|(urgency, _, _)| entry.urgency > urgency) {
-                best = Some((entry.urgency, block, next));
+            if best.is_none_or(|(urgency, _)| entry.urgency > urgency) {
+                best = Some((entry.urgency, next));
             }
-            if creates {
+            if message.is_none() {
                 break;
             }
         }
         match (best, soonest) {
-            (Some((_, _, next)), _) => next,
+            (Some((_, next)), _) => next,
             (None, Some(at)) => Next::At(at),
             (None, None) => Next::Idle,
         }
     }
 
-    /// A write of this state was taken by Discord as this message.
-    pub fn written(&mut self, block: Block, digest: u64, message: u64, now_ms: u64) {
-        self.last_write_ms.insert(block.lane(), now_ms);
-        if let Some(entry) = self.entries.get_mut(&block) {
-            entry.written = Some(digest);
-            entry.message = Some(message);
+    /// A write of this state was taken by Discord as this message. After a create that may have been done before, that message shows what
+    /// the first attempt said: an edit follows when it differs.
+    pub fn written(&mut self, key: K, digest: u64, message: u64, now_ms: u64) {
+        self.last_write_ms.insert(key.lane(), now_ms);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            let shows = match entry.seen {
+                Seen::Nothing | Seen::Message(..) => Some(digest),
+                Seen::Maybe(first) => first.filter(|first| *first == digest),
+            };
+            entry.seen = Seen::Message(message, shows);
             entry.failures = 0;
         }
     }
 
     /// A write failed and may be tried again after this time, milliseconds, and later each time; in the end it is given up.
-    pub fn failed(&mut self, block: Block, after_ms: u64, now_ms: u64) {
-        if let Some(entry) = self.entries.get_mut(&block) {
+    pub fn failed(&mut self, key: K, failed: Failed, after_ms: u64, now_ms: u64) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.seen = match (entry.seen, failed) {
+                (seen, Failed::NotDone) => seen,
+                (Seen::Nothing, Failed::Unknown(digest)) => Seen::Maybe(Some(digest)),
+                (Seen::Maybe(first), Failed::Unknown(digest)) => {
+                    Seen::Maybe(first.filter(|first| *first == digest))
+                }
+                (Seen::Message(message, _), Failed::Unknown(_)) => Seen::Message(message, None),
+            };
             let longer = after_ms.saturating_mul(1 << entry.failures.min(5));
             entry.not_before_ms = now_ms.saturating_add(longer.min(AGAIN_MS_MAX).max(after_ms));
             entry.failures += 1;
@@ -204,30 +229,44 @@ impl Outbox {
         }
     }
 
-    /// True when a block was given up.
-    #[must_use]
-    pub fn is_dead(&self, block: Block) -> bool {
-        self.entries.get(&block).is_some_and(|entry| entry.dead)
+    /// Nothing can be written in a lane for this time, milliseconds: every message of it that waits is tried again later.
+    pub fn lane_failed(&mut self, lane: Lane, after_ms: u64, now_ms: u64) {
+        for key in self.keys_of(lane) {
+            self.failed(key, Failed::NotDone, after_ms, now_ms);
+        }
     }
 
-    /// Discord will never take this block: the message or its thread is gone.
-    pub fn give_up(&mut self, block: Block) {
-        if let Some(entry) = self.entries.get_mut(&block) {
+    /// True when a message was given up.
+    #[must_use]
+    pub fn is_dead(&self, key: K) -> bool {
+        self.entries.get(&key).is_some_and(|entry| entry.dead)
+    }
+
+    /// Discord will never take this message: it, or what it lives in, is gone.
+    pub fn give_up(&mut self, key: K) {
+        if let Some(entry) = self.entries.get_mut(&key) {
             entry.dead = true;
         }
     }
 
-    /// The message of a block, once it exists.
-    #[must_use]
-    pub fn message(&self, block: Block) -> Option<u64> {
-        self.entries.get(&block)?.message
+    /// Discord will never take a message of this lane.
+    pub fn give_up_lane(&mut self, lane: Lane) {
+        for key in self.keys_of(lane) {
+            self.give_up(key);
+        }
     }
 
-    /// True when people see the wanted state of a block, or never will; false for one that was never wanted.
+    /// The message of a key, once it exists.
     #[must_use]
-    pub fn is_settled(&self, block: Block) -> bool {
-        let done = |entry: &Entry| entry.dead || entry.written == Some(entry.wanted);
-        self.entries.get(&block).is_some_and(done)
+    pub fn message(&self, key: K) -> Option<u64> {
+        self.entries.get(&key)?.message()
+    }
+
+    /// True when people see the wanted state of a message, or never will; false for one that was never wanted.
+    #[must_use]
+    pub fn is_settled(&self, key: K) -> bool {
+        let done = |entry: &Entry| entry.dead || (entry.wanted.is_some() && !entry.is_pending());
+        self.entries.get(&key).is_some_and(done)
     }
 
     /// True when people see everything that they should see, or never will.
@@ -235,7 +274,12 @@ impl Outbox {
     pub fn settled(&self) -> bool {
         self.entries
             .values()
-            .all(|entry| entry.dead || entry.written == Some(entry.wanted))
+            .all(|entry| entry.dead || !entry.is_pending())
+    }
+
+    fn keys_of(&self, lane: Lane) -> Vec<K> {
+        let keys = self.entries.keys().copied();
+        keys.filter(|key| key.lane() == lane).collect()
     }
 
     /// Between two edits in one lane, milliseconds: fast while somebody watches, slow in a long run. Messages older than an hour may be
@@ -252,69 +296,4 @@ impl Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: u64 = 50_000;
-
-    #[test]
-    fn states_in_between_are_never_sent() {
-        let mut outbox = Outbox::new(NOW);
-        outbox.exists(Block::Card, 77, 1);
-        assert_eq!(outbox.next(Lane::Channel, NOW), Next::Idle);
-        outbox.want(Block::Card, 2, Urgency::Progress);
-        outbox.want(Block::Card, 3, Urgency::Progress);
-        assert_eq!(outbox.next(Lane::Channel, NOW), Next::Edit(Block::Card, 77));
-        outbox.written(Block::Card, 3, 77, NOW);
-        assert!(outbox.settled());
-    }
-
-    #[test]
-    fn progress_is_paced_and_the_end_is_not() {
-        let mut outbox = Outbox::new(NOW);
-        outbox.exists(Block::Card, 77, 1);
-        outbox.want(Block::Card, 2, Urgency::Progress);
-        outbox.written(Block::Card, 2, 77, NOW);
-        outbox.want(Block::Card, 3, Urgency::Progress);
-        assert_eq!(outbox.next(Lane::Channel, NOW + 1), Next::At(NOW + 1_000));
-        assert_eq!(
-            outbox.next(Lane::Channel, NOW + 1_000),
-            Next::Edit(Block::Card, 77)
-        );
-        outbox.want(Block::Card, 4, Urgency::Now);
-        assert_eq!(
-            outbox.next(Lane::Channel, NOW + 1),
-            Next::Edit(Block::Card, 77)
-        );
-        outbox.want(Block::Card, 5, Urgency::Progress);
-        assert_eq!(
-            outbox.next(Lane::Channel, NOW + 1),
-            Next::Edit(Block::Card, 77),
-            "still urgent"
-        );
-    }
-
-    #[test]
-    fn pages_are_created_in_order_also_after_a_failure() {
-        let mut outbox = Outbox::new(NOW);
-        outbox.want(Block::Page(0, 1), 1, Urgency::Progress);
-        outbox.want(Block::Page(0, 0), 1, Urgency::Progress);
-        outbox.want(Block::Whole(0), 1, Urgency::Now);
-        assert_eq!(
-            outbox.next(Lane::Thread, NOW),
-            Next::Create(Block::Page(0, 0))
-        );
-        outbox.failed(Block::Page(0, 0), 500, NOW);
-        assert_eq!(
-            outbox.next(Lane::Thread, NOW),
-            Next::At(NOW + 500),
-            "nobody overtakes"
-        );
-        outbox.give_up(Block::Page(0, 0));
-        assert_eq!(
-            outbox.next(Lane::Thread, NOW),
-            Next::Create(Block::Page(0, 1))
-        );
-        assert_eq!(outbox.next(Lane::Channel, NOW), Next::Idle);
-    }
-}
+mod tests;

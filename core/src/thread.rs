@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::ids::{AgentId, RunNumber};
 use crate::limits;
-use crate::outbox::Urgency;
+use crate::outbox::{Key, Lane, Urgency};
 use crate::principal::Principal;
 use crate::run::{Phase, Run};
 use crate::spool::Record;
@@ -36,6 +36,15 @@ pub enum Block {
     Files(AgentId),
     /// The end of a long run, in the channel: mentions who asked.
     Farewell,
+}
+
+impl Key for Block {
+    fn lane(self) -> Lane {
+        match self {
+            Self::Card | Self::NotStarted | Self::Farewell => Lane::Channel,
+            Self::Page(..) | Self::Files(_) => Lane::Thread,
+        }
+    }
 }
 
 /// A message as it should look now.

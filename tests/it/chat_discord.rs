@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use shanty_tests::{Message, Options, Person, World, wait};
+use shanty_tests::{Gate, Message, Options, Person, World, wait};
 
 use crate::programs;
 
@@ -128,6 +128,46 @@ async fn failures_before_and_after_the_deed_neither_lose_nor_double_a_message() 
         };
         assert_eq!(message["enforce_nonce"], true, "{call}");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_page_whose_answer_was_lost_shows_what_came_later() {
+    let options = Options {
+        rate_limits: false,
+        ..Options::default()
+    };
+    let world = World::with_hosts(&programs(), options, &[WEB]).await;
+    let operator = world.operator();
+    let mut gate = Gate::new(world.dir.path(), "gate");
+    let command = format!(
+        "{}; echo first; read x <&3; seq 1 100",
+        gate.open_in_shell()
+    );
+    fail_next(&world, "POST", "/channels/*/messages", 500, true).await;
+    let asked = operator.run("web-01", &command).await;
+    let thread = operator.in_thread_of(&asked).await;
+    thread
+        .sees("the first line", |page| {
+            page.text()
+                .ends_with("\nfirst\n```\n-# 1 line · 6 B · live")
+        })
+        .await;
+    // The page is there, and nobody here knows. What is posted again is that page, with its old text.
+    gate.say("on");
+    operator.card_end(&asked, "exit 0").await;
+    thread
+        .sees("the end", |page| {
+            page.text().contains("\n100\n```\n-# exit 0")
+        })
+        .await;
+    assert_eq!(thread.view().await.len(), 1, "one page");
+    let creates = world.traffic().await;
+    let creates = creates.iter().filter(|call| {
+        let path = call["path"].as_str().unwrap_or_default();
+        call["method"] == "POST" && path.ends_with("/messages")
+    });
+    assert_eq!(creates.count(), 2, "the page was posted twice");
     world.end().await;
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shanty_core::ask::{Answer, Ask};
+use shanty_core::causes::chain;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::selector::complete::Choice;
 use shanty_core::view::{self, Audience, Card};
@@ -150,15 +151,4 @@ async fn send(edge: &Edge, call: Result<Call, RequestError>, what: &str) {
     if let Err(error) = edge.sender.call(&call).await {
         tracing::warn!("{what} did not reach Discord: {}", chain(&error));
     }
-}
-
-/// An error with its causes on one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        text.push_str(&format!(": {deeper}"));
-        cause = deeper.source();
-    }
-    text
 }

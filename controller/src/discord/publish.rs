@@ -1,12 +1,12 @@
 //! Shows one run: its card in the channel, its output in the thread, from the store, as fast as Discord allows and no faster.
 //!
-//! What people see is a function of (run, stored bytes, which messages exist). The outbox says which message to write next; each lane
-//! has one write in flight, and takes its permit before it renders, so that what is sent is always the newest state.
+//! What people see is a function of (run, stored bytes, which messages exist), laid out by `core::thread`. The outbox says which message to
+//! write next; each lane has one write in flight, and takes its permit before it renders, so that what is sent is always the newest state.
 
 mod cursor;
-mod lane;
-mod output;
+mod reader;
 mod render;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,25 +14,19 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
 use shanty_core::ask::Snapshot;
-use shanty_core::ids::RunId;
-use shanty_core::limits;
-use shanty_core::outbox::{Block, Lane, Outbox, Urgency};
-use shanty_core::principal::Principal;
-use shanty_core::run::Run;
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::outbox::{Lane, Outbox};
+use shanty_core::thread::{Block, Message, Thread};
 use tokio::sync::{broadcast, watch};
 use tokio_stream::wrappers::WatchStream;
 
 use super::Edge;
+use super::requests::File;
 use crate::clock::now_ms;
 use crate::store::{StoreError, Stored};
 use cursor::Cursor;
-use lane::{Done, Flight};
-use output::{HostOutput, Whole};
-
-/// A run that took longer than this ends with a message that mentions who asked, milliseconds: edits notify nobody.
-const FAREWELL_MS: u64 = 60_000;
-
-pub(super) use render::card_digest;
+use reader::{Reader, Then};
+use write::{Completed, Write};
 
 /// Where a run is shown already.
 #[derive(Clone, Copy, Debug)]
@@ -115,17 +109,16 @@ pub(super) async fn ops(edge: Arc<Edge>) -> anyhow::Result<()> {
 struct Publisher {
     edge: Arc<Edge>,
     watch: watch::Receiver<Arc<Snapshot>>,
+    run: RunId,
     guild: Option<u64>,
     channel: u64,
-    thread: Option<u64>,
-    /// Why there is no thread, said on the card.
-    thread_failed: Option<String>,
-    hosts: Vec<HostOutput>,
-    /// An earlier process began to show it: only the card goes on.
-    resumed: bool,
-    /// What is attached next, and of which host: one at a time is in memory.
-    whole: Option<(usize, Whole)>,
-    outbox: Outbox,
+    thread_id: Option<u64>,
+    thread: Thread,
+    /// What is read of each host that the thread shows.
+    readers: Vec<Reader>,
+    /// The files that are posted next, and of which host: those of one host at a time are in memory.
+    files: Option<(AgentId, Vec<File>)>,
+    outbox: Outbox<Block>,
 }
 
 impl Publisher {
@@ -135,25 +128,23 @@ impl Publisher {
         guild: Option<u64>,
         posted: Posted,
     ) -> Self {
-        let run = Arc::clone(&watch.borrow().run);
-        let mut outbox = Outbox::new(run.accepted_ms);
+        let snapshot = Arc::clone(&watch.borrow());
+        let thread = Thread::new(&snapshot.run);
+        let mut outbox = Outbox::new(snapshot.run.accepted_ms);
         if let Some((message, digest)) = posted.card {
-            outbox.exists(Block::Card, message, digest);
+            outbox.exists(Block::Card, message, Some(digest));
         }
-        let hosts = run.spec.targets.iter().take(limits::THREAD_HOSTS_MAX);
-        let hosts = hosts
-            .map(|target| HostOutput::new(run.spec.id, target))
-            .collect();
+        let readers = readers(&edge, &thread, snapshot.run.spec.id);
         Self {
             edge,
             watch,
-            guild,
+            run: snapshot.run.spec.id,
+            guild: guild.or_else(|| snapshot.run.spec.origin.place().map(|place| place.guild)),
             channel: posted.channel,
-            thread: posted.thread,
-            thread_failed: None,
-            hosts,
-            resumed: false,
-            whole: None,
+            thread_id: posted.thread,
+            readers,
+            thread,
+            files: None,
             outbox,
         }
     }
@@ -162,33 +153,25 @@ impl Publisher {
     fn resumed(edge: Arc<Edge>, watch: watch::Receiver<Arc<Snapshot>>, cursor: Cursor) -> Self {
         let posted = Posted {
             channel: cursor.channel,
-            // Whatever it showed last differs from the digest of nothing.
-            card: Some((cursor.message, 0)),
+            card: None,
             thread: Some(cursor.thread),
         };
         let guild = (cursor.guild != 0).then_some(cursor.guild);
         let mut publisher = Self::new(edge, watch, guild, posted);
-        publisher.resumed = true;
-        // What had begun is not begun again; what still waits for its host has nothing in the thread, and gets its pages.
-        let run = Arc::clone(&publisher.watch.borrow());
-        let waits = |host: &HostOutput| {
-            run.run
-                .execution(host.agent)
-                .is_some_and(|execution| execution.state() == "queued")
-        };
-        for host in &mut publisher.hosts {
-            host.silent = !waits(host);
-        }
-        if publisher.hosts.iter().any(|host| !host.silent) && cursor.thread == cursor.message {
+        // Nobody knows what it showed last.
+        publisher.outbox.exists(Block::Card, cursor.message, None);
+        publisher.thread = Thread::resumed(&publisher.snapshot().run);
+        publisher.readers = readers(&publisher.edge, &publisher.thread, cursor.run);
+        if !publisher.readers.is_empty() && cursor.thread == cursor.message {
             // Maybe nobody has opened it yet.
-            publisher.thread = None;
+            publisher.thread_id = None;
         }
         publisher
     }
 
     /// Shows the run until people see its end; the place of its card is kept meanwhile.
     async fn run(mut self) -> Result<(), StoreError> {
-        let (edge, run) = (Arc::clone(&self.edge), self.snapshot().run.spec.id);
+        let (edge, run) = (Arc::clone(&self.edge), self.run);
         // Beside one another: nobody waits for their first line because of a crash that may come.
         let kept = self.cursor();
         let keep = async {
@@ -208,28 +191,30 @@ impl Publisher {
     fn cursor(&self) -> Option<Cursor> {
         let message = self.outbox.message(Block::Card)?;
         Some(Cursor {
-            run: self.snapshot().run.spec.id,
+            run: self.run,
             guild: self.guild.unwrap_or(0),
             channel: self.channel,
             message,
-            thread: self.thread.unwrap_or(message),
+            thread: self.thread_id.unwrap_or(message),
         })
     }
 
     async fn show(&mut self) -> Result<(), StoreError> {
         let mut stored = self.stored().await?;
-        let mut channel = Flight::Idle;
-        let mut thread = Flight::Idle;
+        let mut channel = Write::Idle;
+        let mut thread = Write::Idle;
         let mut watching = true;
         let shutdown = self.edge.shutdown.clone();
         loop {
-            self.fetch_whole().await?;
-            self.want();
+            let snapshot = self.snapshot();
+            let messages = self.thread.messages(&self.status(&snapshot));
+            self.read_files(&snapshot, &messages).await?;
+            self.want(&messages);
             let now = now_ms();
-            let channel_next = self.board(Lane::Channel, &mut channel, now);
-            let thread_next = self.board(Lane::Thread, &mut thread, now);
-            let over = self.snapshot().run.is_over() && self.hosts.iter().all(HostOutput::is_done);
-            let shown = over && self.whole.is_none() && self.outbox.settled();
+            let channel_next = self.acquire(Lane::Channel, &mut channel, now);
+            let thread_next = self.acquire(Lane::Thread, &mut thread, now);
+            let complete = self.thread.is_complete(&snapshot.run);
+            let shown = complete && self.files.is_none() && self.outbox.settled();
             if shown && channel.is_idle() && thread.is_idle() {
                 return Ok(());
             }
@@ -241,24 +226,24 @@ impl Publisher {
             let wake = wake.map_or(Duration::from_secs(3_600), |at| {
                 Duration::from_millis(at.saturating_sub(now).max(1))
             });
-            let behind = self.hosts.iter().any(HostOutput::is_behind);
+            let behind = self.readers.iter().any(Reader::is_behind);
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 changed = self.watch.changed(), if watching => watching = changed.is_ok(),
-                Some((host, stored)) = stored.next() => self.grew(host, stored),
+                Some((agent, stored)) = stored.next() => self.grew(agent, stored),
                 () = std::future::ready(()), if behind => self.read().await?,
-                done = channel.land() => {
+                completed = channel.completed() => {
                     let posts = self.outbox.message(Block::Card).is_none();
-                    self.landed(Lane::Channel, &mut channel, done);
+                    self.complete(Lane::Channel, &mut channel, completed);
                     if let (true, Some(cursor)) = (posts, self.cursor()) {
                         cursor.keep(&self.edge).await;
                     }
                 }
-                done = thread.land() => self.landed(Lane::Thread, &mut thread, done),
+                completed = thread.completed() => self.complete(Lane::Thread, &mut thread, completed),
                 () = tokio::time::sleep(wake) => {}
             }
             if !watching && !self.snapshot().run.is_over() {
-                // The hub has stopped: what is on its way lands, and nothing new is promised.
+                // The hub has stopped: what is in flight completes, and nothing new is promised.
                 return Ok(());
             }
         }
@@ -272,112 +257,112 @@ impl Publisher {
     async fn stored(
         &self,
     ) -> Result<
-        SelectAll<impl futures_util::Stream<Item = (usize, Stored)> + Unpin + use<>>,
+        SelectAll<impl futures_util::Stream<Item = (AgentId, Stored)> + Unpin + use<>>,
         StoreError,
     > {
         let mut all = SelectAll::new();
-        let heard = |(_, host): &(usize, &HostOutput)| !host.silent;
-        for (index, host) in self.hosts.iter().enumerate().filter(heard) {
-            let watch = self.edge.output.watch(host.run, host.agent).await?;
-            all.push(WatchStream::new(watch).map(move |stored| (index, stored)));
+        for reader in &self.readers {
+            let agent = reader.agent;
+            let watch = self.edge.output.watch(reader.run, agent).await?;
+            all.push(WatchStream::new(watch).map(move |stored| (agent, stored)));
         }
         Ok(all)
     }
 
     /// So much of a host is stored now.
-    fn grew(&mut self, index: usize, stored: Stored) {
-        if let Some(host) = self.hosts.get_mut(index) {
-            host.grew(stored);
+    fn grew(&mut self, agent: AgentId, stored: Stored) {
+        let reader = self.readers.iter_mut().find(|reader| reader.agent == agent);
+        if let Some(reader) = reader {
+            reader.stored(stored);
         }
     }
 
     /// Reads the next part of the first host that is behind.
     async fn read(&mut self) -> Result<(), StoreError> {
-        match self.hosts.iter_mut().find(|host| host.is_behind()) {
-            Some(host) => host.read(&self.edge.output).await,
-            None => Ok(()),
+        let Some(reader) = self.readers.iter_mut().find(|reader| reader.is_behind()) else {
+            return Ok(());
+        };
+        let part = reader.read().await?;
+        for record in part.records {
+            self.thread.feed(reader.agent, &record);
         }
+        match part.then {
+            Then::More => {}
+            Then::End => self.thread.finish(reader.agent),
+            Then::Missing(why) => {
+                tracing::warn!(run.id = %self.run, agent.id = %reader.agent, "not all of an output is shown: {why}");
+                self.thread.break_off(reader.agent, &why);
+            }
+        }
+        Ok(())
     }
 
-    /// Reads what is attached next, when the one before is posted.
-    async fn fetch_whole(&mut self) -> Result<(), StoreError> {
-        if let Some((host, _)) = &self.whole {
-            if !self.outbox.is_settled(Block::Whole(*host)) {
+    /// Reads the files that are posted next, when those before are posted.
+    async fn read_files(
+        &mut self,
+        snapshot: &Snapshot,
+        messages: &[Message],
+    ) -> Result<(), StoreError> {
+        if let Some((agent, _)) = &self.files {
+            if !self.outbox.is_settled(Block::Files(*agent)) {
                 return Ok(());
             }
-            self.whole = None;
+            self.files = None;
         }
-        if self.thread_failed.is_some() {
-            return Ok(());
-        }
-        let waits = |(index, host): &(usize, &HostOutput)| {
-            host.is_done() && host.has_whole() && !self.outbox.is_settled(Block::Whole(*index))
+        let waits = |reader: &&Reader| {
+            let block = Block::Files(reader.agent);
+            messages.iter().any(|message| message.block == block) && !self.outbox.is_settled(block)
         };
-        if let Some((index, host)) = self.hosts.iter().enumerate().find(waits) {
-            self.whole = Some((index, host.whole(&self.edge.output).await?));
+        if let Some(reader) = self.readers.iter().find(waits) {
+            let parts = self.thread.files(reader.agent, snapshot.run.number);
+            let (files, missing) = reader.files(&self.edge.output, parts).await?;
+            if let Some(why) = missing {
+                self.thread.break_off(reader.agent, &why);
+            }
+            self.files = Some((reader.agent, files));
         }
         Ok(())
     }
 
     /// Tells the outbox what people should see.
-    fn want(&mut self) {
-        let snapshot = self.snapshot();
-        let run = &snapshot.run;
-        for host in &mut self.hosts {
-            host.look_at(run);
-        }
-        let urgent = run.is_over() || run.all_ended() || run.cancel.is_some();
-        let urgency = if urgent {
-            Urgency::Now
-        } else {
-            Urgency::Progress
-        };
-        // A short output is read in a moment and stands on the card: its end is not shown without it, to be shown again.
-        if !self.hosts.iter().any(HostOutput::is_about_to_be_done) {
-            let card = card_digest(&self.card(&snapshot));
-            self.outbox.want(Block::Card, card, urgency);
-        }
-        if self.outbox.message(Block::Card).is_none() {
-            return;
-        }
-        if self.thread_failed.is_none() {
-            for (index, host) in self.hosts.iter_mut().enumerate() {
-                for page in host.pages() {
-                    self.outbox
-                        .want(Block::Page(index, page.number), page.digest, page.urgency);
+    fn want(&mut self, messages: &[Message]) {
+        for message in messages {
+            let ready = match message.block {
+                Block::Card | Block::NotStarted => true,
+                Block::Page(..) | Block::Farewell => self.has_card(),
+                Block::Files(agent) => {
+                    self.has_card() && self.files.as_ref().is_some_and(|(of, _)| *of == agent)
                 }
-                if self.whole.as_ref().is_some_and(|(of, _)| *of == index) {
-                    self.outbox.want(Block::Whole(index), 1, Urgency::Now);
-                }
+            };
+            if ready {
+                self.outbox
+                    .want(message.block, message.digest, message.urgency);
             }
-        }
-        if run.is_over() && mention_of(run).is_some() {
-            self.outbox.want(Block::Farewell, 1, Urgency::Now);
         }
     }
 
-    /// A write has ended.
-    fn landed(&mut self, lane: Lane, flight: &mut Flight, done: Done) {
+    fn has_card(&self) -> bool {
+        self.outbox.message(Block::Card).is_some()
+    }
+
+    /// A lane has its permit, or its answer.
+    fn complete(&mut self, lane: Lane, write: &mut Write, completed: Completed) {
         let now = now_ms();
-        match done {
+        match completed {
             // The newest state is rendered now, with the permit in hand.
-            Done::Permit(permit) => *flight = self.take_off(lane, permit, now),
-            Done::Thread(result) => self.thread_made(result),
-            Done::Written(block, digest, Ok(message)) => {
+            Completed::Permit(permit) => *write = self.send(lane, permit, now),
+            Completed::Thread(result) => self.complete_thread(result, now),
+            Completed::Message(block, digest, Ok(message)) => {
                 self.outbox.written(block, digest, message, now);
             }
-            Done::Written(block, _, Err(error)) => self.failed(block, &error, now),
+            Completed::Message(block, digest, Err(error)) => {
+                self.fail(block, digest, &error, now);
+            }
         }
     }
 }
 
-/// Who is mentioned at the end of a run, when it was long enough for people to have looked away.
-fn mention_of(run: &Run) -> Option<u64> {
-    let Principal::Discord(user) = run.spec.origin.principal() else {
-        return None;
-    };
-    let shanty_core::run::Phase::Closed { at_ms } = run.phase else {
-        return None;
-    };
-    (at_ms.saturating_sub(run.accepted_ms) > FAREWELL_MS).then_some(user)
+fn readers(edge: &Edge, thread: &Thread, run: RunId) -> Vec<Reader> {
+    let reader = |agent| Reader::new(&edge.output, run, agent);
+    thread.agents().map(reader).collect()
 }

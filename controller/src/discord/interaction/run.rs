@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use shanty_core::ask::Snapshot;
+use shanty_core::causes::chain;
 use shanty_core::ids::RunId;
+use shanty_core::thread::Look;
 use shanty_core::view::{self, Audience, Card, Scene};
 
-use super::{chain, send};
+use super::send;
 use crate::discord::Edge;
 use crate::discord::answers::MessageRef;
 use crate::discord::commands::Invocation;
@@ -79,7 +81,7 @@ async fn post_card(
     let message = answer_with(edge, invocation, &card).await?;
     Ok(Posted {
         channel: message.channel,
-        card: Some((message.message, publish::card_digest(&card))),
+        card: Some((message.message, Look::Card(card).digest())),
         thread,
     })
 }
