@@ -18,7 +18,7 @@ use shanty_certs::revocation::Revoked;
 use shanty_core::admission::{Fresh, Settings};
 use shanty_core::ask::{Answer, Snapshot};
 use shanty_core::hub::{AppendId, Effect, Event, Ticket};
-use shanty_core::ids::{AgentId, RunId};
+use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{Record, State};
 use shanty_core::refusal::Refusal;
 use shanty_core::time::{LinkTime, Now};
@@ -78,6 +78,8 @@ pub struct Hub {
     links: links::Links,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
     begun: broadcast::Sender<(RunId, bool)>,
+    /// The newest run: whoever shows runs goes by it.
+    accepted: watch::Sender<RunNumber>,
     ticks: u32,
     last_seen: watch::Sender<last_seen::Note>,
 }
@@ -101,7 +103,10 @@ impl Hub {
         let fleet = last_seen::load(&parts.kept).await?;
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
         let begun = broadcast::Sender::new(BEGUN_MAX);
-        let handle = Handle::new(tx, begun.clone());
+        let newest = state.numbers.last_key_value();
+        let newest = newest.map_or(RunNumber(0), |(number, _)| *number);
+        let accepted = watch::Sender::new(newest);
+        let handle = Handle::new(tx, begun.clone(), accepted.subscribe());
         let mut hub = Self {
             machine: shanty_core::hub::Hub::new(state, fleet, parts.settings),
             journal: parts.journal,
@@ -115,6 +120,7 @@ impl Hub {
             links: links::Links::default(),
             snapshots: HashMap::new(),
             begun,
+            accepted,
             ticks: 0,
             last_seen: watch::Sender::default(),
         };
@@ -195,6 +201,10 @@ impl Hub {
             Message::Taken { run } => self.take(Event::Taken { run }),
             Message::NotTaken { run, reason } => self.take(Event::NotTaken { run, reason }),
             Message::Watch { run, reply } => drop(reply.send(self.watch(run))),
+            Message::WatchNumbered { number, reply } => {
+                let run = self.machine.known().state.numbers.get(&number).copied();
+                drop(reply.send(run.and_then(|run| self.watch(run))));
+            }
             Message::Join { join, reply } => {
                 let ticket = self.ticket();
                 let wanted = join.wanted();
@@ -283,10 +293,14 @@ impl Hub {
             }
             Effect::Release { agent, run } => events.extend(self.links.release(agent, run)),
             Effect::Publish(run) => {
-                let known = self.machine.known().state.run_of(run);
-                let local = known.is_some_and(|run| run.spec.origin.place().is_none());
+                let Some(accepted) = self.machine.known().state.run_of(run) else {
+                    return;
+                };
+                let (number, local) = (accepted.number, accepted.spec.origin.place().is_none());
                 self.publish();
                 self.begun.send((run, local)).ok(); // nobody shows runs
+                self.accepted
+                    .send_modify(|newest| *newest = number.max(*newest));
             }
             Effect::Settled { run, agent } => self.output.forget(run, agent),
             // Only a machine that recovers asks for it: see `Hub::recover`.
@@ -368,9 +382,14 @@ impl Hub {
         if let Some(sender) = self.snapshots.get(&id) {
             return Some(sender.subscribe());
         }
-        // It is over: one last state, and no more to come.
         let snapshot = self.machine.known().snapshot(id)?;
-        Some(watch::channel(Arc::new(snapshot)).1)
+        let over = snapshot.run.is_over();
+        let (sender, watch) = watch::channel(Arc::new(snapshot));
+        // When it is over: one last state, and no more to come.
+        if !over {
+            self.snapshots.insert(id, sender);
+        }
+        Some(watch)
     }
 }
 

@@ -6,7 +6,7 @@ use shanty_core::admission::Fresh;
 use shanty_core::ask::{Answer, Ask, Snapshot};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::Known;
-use shanty_core::ids::{AgentId, RunId};
+use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Told;
@@ -21,20 +21,33 @@ use crate::clock::now_ms;
 pub struct Handle {
     tx: mpsc::Sender<Message>,
     begun: broadcast::Sender<(RunId, bool)>,
+    accepted: watch::Receiver<RunNumber>,
 }
 
 impl Handle {
     pub(super) const fn new(
         tx: mpsc::Sender<Message>,
         begun: broadcast::Sender<(RunId, bool)>,
+        accepted: watch::Receiver<RunNumber>,
     ) -> Self {
-        Self { tx, begun }
+        Self {
+            tx,
+            begun,
+            accepted,
+        }
     }
 
     /// The runs that are accepted from now on, and whether the command line asked for them.
     #[must_use]
     pub fn begun(&self) -> broadcast::Receiver<(RunId, bool)> {
         self.begun.subscribe()
+    }
+
+    /// The number of the newest run whose acceptance is recorded; zero before the first. Numbers have no gaps, so that whoever looks late
+    /// misses no run: [`Handle::watch_numbered`] gives each of them.
+    #[must_use]
+    pub fn accepted(&self) -> watch::Receiver<RunNumber> {
+        self.accepted.clone()
     }
 
     /// Asks for anything: the only door. A question is answered here, from what the hub knows at this moment; the rest is decided and
@@ -83,6 +96,19 @@ impl Handle {
     ) -> Result<Option<watch::Receiver<Arc<Snapshot>>>, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Watch { run, reply }).await;
+        answer.await.map_err(|_| stopping())
+    }
+
+    /// The same of the run with this number.
+    ///
+    /// # Errors
+    /// The controller is stopping.
+    pub async fn watch_numbered(
+        &self,
+        number: RunNumber,
+    ) -> Result<Option<watch::Receiver<Arc<Snapshot>>>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::WatchNumbered { number, reply }).await;
         answer.await.map_err(|_| stopping())
     }
 

@@ -8,7 +8,7 @@ use shanty_certs::token::secret_sha256;
 use shanty_core::ask::{Answer, Ask, Snapshot};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::{Join, Known};
-use shanty_core::ids::{AgentId, HostName, RunId};
+use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::principal::Asker;
 use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
@@ -42,6 +42,10 @@ pub enum Message {
     },
     Watch {
         run: RunId,
+        reply: oneshot::Sender<Option<watch::Receiver<Arc<Snapshot>>>>,
+    },
+    WatchNumbered {
+        number: RunNumber,
         reply: oneshot::Sender<Option<watch::Receiver<Arc<Snapshot>>>>,
     },
     Join {
