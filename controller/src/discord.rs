@@ -75,6 +75,7 @@ struct Edge {
     spawner: Spawner,
     ops_channel: Option<u64>,
     previews: interaction::Previews,
+    callbacks: publish::Callbacks,
     shutdown: CancellationToken,
 }
 
@@ -101,6 +102,7 @@ pub async fn start(
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
         previews: interaction::Previews::default(),
+        callbacks: publish::Callbacks::default(),
         shutdown: supervisor.shutdown(),
     });
 
@@ -137,7 +139,7 @@ pub async fn start(
         "interactions",
         hear(Arc::clone(&edge), interactions, shutdown),
     );
-    supervisor.start("runs of the command line", publish::ops(Arc::clone(&edge)));
+    supervisor.start("publishers", publish::publishers(Arc::clone(&edge)));
     let shutdown = supervisor.shutdown();
     supervisor.start(
         "commands",
@@ -186,7 +188,6 @@ async fn register(
                 match set_commands(&edge, application, &guilds).await {
                     Ok(()) => {
                         registered = true;
-                        edge.spawner.spawn(publish::resume(Arc::clone(&edge)));
                         ChatState::Ready
                     }
                     Err(why) => {

@@ -19,6 +19,7 @@ mod chat_lists;
 mod chat_output;
 mod chat_preview;
 mod chat_refusals;
+mod chat_restart;
 mod chat_run;
 mod chat_targets;
 mod cli;

@@ -93,6 +93,30 @@ impl Answer {
         Ok(self.json::<Callback>()?.resource.message)
     }
 
+    /// The message among those of a list that answers an interaction.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it holds no list of messages.
+    pub fn message_that_answers(&self, interaction: u64) -> Result<Option<MessageRef>, SendError> {
+        #[derive(Deserialize)]
+        struct Listed {
+            #[serde(flatten)]
+            at: MessageRef,
+            interaction_metadata: Option<Interaction>,
+        }
+        #[derive(Deserialize)]
+        struct Interaction {
+            #[serde(deserialize_with = "snowflake")]
+            id: u64,
+        }
+        let answers = |listed: &Listed| {
+            let answered = listed.interaction_metadata.as_ref();
+            answered.is_some_and(|answered| answered.id == interaction)
+        };
+        let listed = self.json::<Vec<Listed>>()?;
+        Ok(listed.into_iter().find(answers).map(|listed| listed.at))
+    }
+
     /// The thread that was opened.
     ///
     /// # Errors
@@ -153,6 +177,12 @@ mod tests {
             .unwrap(),
             at
         );
+        let list = answer(
+            r#"[{"id":"8","channel_id":"5"},{"id":"6","channel_id":"5","interaction_metadata":{"id":"4","type":2}},
+                {"id":"9","channel_id":"5","interaction_metadata":{"id":"3"}}]"#,
+        );
+        assert_eq!(list.message_that_answers(4).unwrap(), Some(at));
+        assert_eq!(list.message_that_answers(5).unwrap(), None);
         assert_eq!(
             answer(r#"{"id":"6","type":11,"guild_id":"1","parent_id":"5"}"#)
                 .thread()

@@ -83,6 +83,12 @@ impl Route {
         Self::bot("POST channels/messages", Major::Channel(channel))
     }
 
+    /// Reads messages of a channel or thread.
+    #[must_use]
+    pub const fn list_messages(channel: u64) -> Self {
+        Self::bot("GET channels/messages", Major::Channel(channel))
+    }
+
     /// Edits a message in a channel or thread.
     #[must_use]
     pub const fn edit_message(channel: u64) -> Self {

@@ -3,9 +3,12 @@
 //! What people see is a function of (run, stored bytes, which messages exist), laid out by `core::thread`. The outbox says which message to
 //! write next; each lane has one write in flight, and takes its permit before it renders, so that what is sent is always the newest state.
 
+mod callback;
+mod card;
 mod cursor;
 mod reader;
 mod render;
+mod start;
 mod write;
 
 use std::sync::Arc;
@@ -17,92 +20,28 @@ use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::outbox::{Lane, Outbox};
 use shanty_core::thread::{Block, Message, Thread};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
 use super::Edge;
 use super::requests::File;
 use crate::clock::now_ms;
 use crate::store::{StoreError, Stored};
+use card::Stopped;
 use cursor::Cursor;
 use reader::{Reader, Then};
 use write::{Completed, Write};
 
-/// Where a run is shown already.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Posted {
-    /// The channel of the card.
-    pub(super) channel: u64,
-    /// The card and the digest of what it shows, once there is one.
-    pub(super) card: Option<(u64, u64)>,
-    /// The thread, when the card itself is in one.
-    pub(super) thread: Option<u64>,
-}
+pub(super) use callback::{Callbacks, Posted};
+pub(super) use start::publishers;
 
-/// Starts to show a run.
-pub(super) async fn start(edge: &Arc<Edge>, run: RunId, guild: Option<u64>, posted: Posted) {
-    show(edge, run, |watch| {
-        Publisher::new(Arc::clone(edge), watch, guild, posted)
-    })
-    .await;
-}
-
-/// Brings the cards to their end that an earlier process left.
-pub(super) async fn resume(edge: Arc<Edge>) {
-    for cursor in cursor::left(&edge).await {
-        show(&edge, cursor.run, |watch| {
-            Publisher::resumed(Arc::clone(&edge), watch, cursor)
-        })
-        .await;
-    }
-}
-
-async fn show(
-    edge: &Arc<Edge>,
-    run: RunId,
-    publisher: impl FnOnce(watch::Receiver<Arc<Snapshot>>) -> Publisher,
-) {
-    match edge.hub.watch(run).await {
-        Ok(Some(watch)) => {
-            let publisher = publisher(watch);
-            edge.spawner.spawn(async move {
-                if let Err(error) = publisher.run().await {
-                    tracing::error!(run.id = %run, %error, "a run can no longer be shown: its output cannot be read");
-                }
-            });
-        }
-        Ok(None) => tracing::error!(run.id = %run, "a run cannot be shown: there is none"),
-        Err(refusal) => tracing::error!(run.id = %run, "a run cannot be shown: {refusal}"),
-    }
-}
-
-/// Shows the runs of the command line in the channel for operators, if there is one.
-pub(super) async fn ops(edge: Arc<Edge>) -> anyhow::Result<()> {
-    let mut begun = edge.hub.begun();
-    loop {
-        let (id, local) = tokio::select! {
-            () = edge.shutdown.cancelled() => return Ok(()),
-            begun = begun.recv() => match begun {
-                Ok(begun) => begun,
-                Err(broadcast::error::RecvError::Lagged(missed)) => {
-                    tracing::warn!(missed, "too many runs at once: some are not shown in the channel for operators");
-                    continue;
-                }
-                Err(broadcast::error::RecvError::Closed) => {
-                    edge.shutdown.cancelled().await;
-                    return Ok(());
-                }
-            },
-        };
-        if let (true, Some(channel)) = (local, edge.ops_channel) {
-            let posted = Posted {
-                channel,
-                card: None,
-                thread: None,
-            };
-            start(&edge, id, None, posted).await;
-        }
-    }
+/// Whose run it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// It was accepted, and nobody has begun to show it.
+    Now,
+    /// An earlier process began to show it.
+    Before,
 }
 
 /// One run on its way into the channel.
@@ -110,6 +49,7 @@ struct Publisher {
     edge: Arc<Edge>,
     watch: watch::Receiver<Arc<Snapshot>>,
     run: RunId,
+    known: Known,
     guild: Option<u64>,
     channel: u64,
     thread_id: Option<u64>,
@@ -125,78 +65,62 @@ impl Publisher {
     fn new(
         edge: Arc<Edge>,
         watch: watch::Receiver<Arc<Snapshot>>,
-        guild: Option<u64>,
-        posted: Posted,
+        cursor: Cursor,
+        known: Known,
     ) -> Self {
         let snapshot = Arc::clone(&watch.borrow());
-        let thread = Thread::new(&snapshot.run);
         let mut outbox = Outbox::new(snapshot.run.accepted_ms);
-        if let Some((message, digest)) = posted.card {
-            outbox.exists(Block::Card, message, Some(digest));
+        let mut thread = Thread::new(&snapshot.run);
+        if let Some(message) = cursor.message {
+            // Nobody knows what it showed last.
+            outbox.exists(Block::Card, message, None);
+            if known == Known::Before {
+                thread = Thread::resumed(&snapshot.run);
+            }
         }
-        let readers = readers(&edge, &thread, snapshot.run.spec.id);
+        let readers: Vec<Reader> = thread
+            .agents()
+            .map(|agent| Reader::new(&edge.output, cursor.run, agent))
+            .collect();
+        // A thread has the id of its message. Who has something to write there makes sure that it was made.
+        let made = cursor.message.filter(|_| readers.is_empty());
         Self {
             edge,
             watch,
-            run: snapshot.run.spec.id,
-            guild: guild.or_else(|| snapshot.run.spec.origin.place().map(|place| place.guild)),
-            channel: posted.channel,
-            thread_id: posted.thread,
-            readers,
+            run: cursor.run,
+            known,
+            guild: cursor.guild,
+            channel: cursor.channel,
+            thread_id: cursor.thread.or(made),
             thread,
+            readers,
             files: None,
             outbox,
         }
     }
 
-    /// One that an earlier process began.
-    fn resumed(edge: Arc<Edge>, watch: watch::Receiver<Arc<Snapshot>>, cursor: Cursor) -> Self {
-        let posted = Posted {
-            channel: cursor.channel,
-            card: None,
-            thread: Some(cursor.thread),
-        };
-        let guild = (cursor.guild != 0).then_some(cursor.guild);
-        let mut publisher = Self::new(edge, watch, guild, posted);
-        // Nobody knows what it showed last.
-        publisher.outbox.exists(Block::Card, cursor.message, None);
-        publisher.thread = Thread::resumed(&publisher.snapshot().run);
-        publisher.readers = readers(&publisher.edge, &publisher.thread, cursor.run);
-        if !publisher.readers.is_empty() && cursor.thread == cursor.message {
-            // Maybe nobody has opened it yet.
-            publisher.thread_id = None;
-        }
-        publisher
-    }
-
-    /// Shows the run until people see its end; the place of its card is kept meanwhile.
+    /// Shows the run until people see its end; where that is, is kept meanwhile.
     async fn run(mut self) -> Result<(), StoreError> {
-        let (edge, run) = (Arc::clone(&self.edge), self.run);
-        // Beside one another: nobody waits for their first line because of a crash that may come.
-        let kept = self.cursor();
-        let keep = async {
-            if let Some(cursor) = kept {
-                cursor.keep(&edge).await;
-            }
-        };
-        let ((), shown) = tokio::join!(keep, self.show());
+        if let Err(Stopped) = self.card().await {
+            return Ok(());
+        }
+        let shown = self.show().await;
         // At shutdown the next process goes on.
-        if !edge.shutdown.is_cancelled() {
-            cursor::forget(&edge, run).await;
+        if !self.edge.shutdown.is_cancelled() {
+            cursor::forget(&self.edge, self.run).await;
         }
         shown
     }
 
-    /// Where its card is, once there is one.
-    fn cursor(&self) -> Option<Cursor> {
-        let message = self.outbox.message(Block::Card)?;
-        Some(Cursor {
+    /// Where it is shown.
+    fn cursor(&self) -> Cursor {
+        Cursor {
             run: self.run,
-            guild: self.guild.unwrap_or(0),
+            guild: self.guild,
             channel: self.channel,
-            message,
-            thread: self.thread_id.unwrap_or(message),
-        })
+            message: self.outbox.message(Block::Card),
+            thread: self.thread_id,
+        }
     }
 
     async fn show(&mut self) -> Result<(), StoreError> {
@@ -233,10 +157,10 @@ impl Publisher {
                 Some((agent, stored)) = stored.next() => self.grew(agent, stored),
                 () = std::future::ready(()), if behind => self.read().await?,
                 completed = channel.completed() => {
-                    let posts = self.outbox.message(Block::Card).is_none();
+                    let had_card = self.has_card();
                     self.complete(Lane::Channel, &mut channel, completed);
-                    if let (true, Some(cursor)) = (posts, self.cursor()) {
-                        cursor.keep(&self.edge).await;
+                    if !had_card && self.has_card() {
+                        self.cursor().keep(&self.edge).await;
                     }
                 }
                 completed = thread.completed() => self.complete(Lane::Thread, &mut thread, completed),
@@ -360,9 +284,4 @@ impl Publisher {
             }
         }
     }
-}
-
-fn readers(edge: &Edge, thread: &Thread, run: RunId) -> Vec<Reader> {
-    let reader = |agent| Reader::new(&edge.output, run, agent);
-    thread.agents().map(reader).collect()
 }

@@ -32,6 +32,9 @@ mod body;
 mod content;
 mod form;
 
+/// Messages that one call lists (Discord).
+const LIST_MAX: u16 = 100;
+
 /// Why a call cannot be made from what was given.
 #[derive(Debug, Error)]
 pub enum RequestError {
@@ -235,6 +238,21 @@ impl Requests {
             body,
             Repeat::ByNonce,
         ))
+    }
+
+    /// Reads the messages that came after an id, as many as Discord gives at once.
+    ///
+    /// # Errors
+    /// When the ids cannot be used.
+    pub fn list_after(&self, channel: u64, after: u64) -> Result<Call, RequestError> {
+        let list = self.client.channel_messages(id(channel)?);
+        let request = build(list.after(id(after)?).limit(LIST_MAX))?;
+        body::call(
+            Route::list_messages(channel),
+            &request,
+            Place::Nowhere,
+            Repeat::Safe,
+        )
     }
 
     /// Replaces the text of one of our messages.

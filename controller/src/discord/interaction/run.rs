@@ -1,7 +1,7 @@
 //! A run that was accepted, on its way to its card.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use shanty_core::ask::Snapshot;
@@ -14,8 +14,7 @@ use super::send;
 use crate::discord::Edge;
 use crate::discord::answers::MessageRef;
 use crate::discord::commands::Invocation;
-use crate::discord::publish::{self, Posted};
-use crate::discord::requests::{Content, NewMessage, Nonce, Sound};
+use crate::discord::publish::Posted;
 use crate::discord::sender::Outcome;
 
 /// Whether Discord has the answer all the same must be known by then: later nobody expects the run to start.
@@ -45,23 +44,20 @@ impl Previews {
 }
 
 /// A run was accepted: its card is the answer. When Discord takes that, it begins; a preview that led to it loses its buttons.
-pub(super) async fn accepted(edge: &Arc<Edge>, invocation: &Invocation, snapshot: &Snapshot) {
+pub(super) async fn accepted(edge: &Edge, invocation: &Invocation, snapshot: &Snapshot) {
     let id = snapshot.run.spec.id;
-    match post_card(edge, invocation, snapshot).await {
-        Ok(posted) => {
-            edge.hub.taken(id).await;
-            publish::start(edge, id, invocation.guild, posted).await;
-            if let Some(shown) = edge.previews.take(id) {
-                let card = view::confirmed_card(snapshot.run.number);
-                let call = edge.requests.edit_original(shown.reply_to(), &card);
-                send(edge, call, "the end of a preview").await;
-            }
-        }
-        Err(why) => {
-            tracing::warn!(run.id = %id, "a run was not started: {why}");
-            edge.hub.not_taken(id, &why).await;
-            say_expired(edge, invocation, snapshot, &why).await;
-        }
+    // Its publisher waits for the card: it keeps where that is, and then lets the run begin, or gives it up and says so.
+    let publisher = edge.callbacks.sender(id);
+    let answered = post_card(edge, invocation, snapshot).await;
+    if let Err(why) = &answered {
+        tracing::warn!(run.id = %id, "a run is not started: {why}");
+    }
+    let begins = answered.is_ok();
+    publisher.send(answered).ok(); // shutting down: the next process finds the card
+    if begins && let Some(shown) = edge.previews.take(id) {
+        let card = view::confirmed_card(snapshot.run.number);
+        let call = edge.requests.edit_original(shown.reply_to(), &card);
+        send(edge, call, "the end of a preview").await;
     }
 }
 
@@ -81,7 +77,8 @@ async fn post_card(
     let message = answer_with(edge, invocation, &card).await?;
     Ok(Posted {
         channel: message.channel,
-        card: Some((message.message, Look::Card(card).digest())),
+        message: message.message,
+        digest: Look::Card(card).digest(),
         thread,
     })
 }
@@ -111,24 +108,4 @@ async fn answer_with(
     found
         .and_then(|answer| answer.message())
         .map_err(|_| not_taken)
-}
-
-/// The interaction is dead, so the channel is told with the bot's own token.
-async fn say_expired(edge: &Edge, invocation: &Invocation, snapshot: &Snapshot, why: &str) {
-    let number = snapshot.run.number;
-    let text = format!(
-        "{number} was not started and nothing was run: {}. Please ask again.",
-        view::escape_markdown(why)
-    );
-    let message = NewMessage {
-        content: Content::Text {
-            text: &text,
-            files: &[],
-        },
-        nonce: Nonce::of(&snapshot.run.spec.id, "expired"),
-        sound: Sound::Loud,
-        mention: None,
-    };
-    let call = edge.requests.create_message(invocation.channel, &message);
-    send(edge, call, "a run that was not started").await;
 }

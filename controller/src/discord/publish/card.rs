@@ -1,0 +1,133 @@
+//! From a place to a card: the answer to the interaction that asked for the run, or a message of our own.
+//!
+//! A run of chat begins here, when its card's message is kept; or it is given up here, and the channel is told.
+
+use std::time::Duration;
+
+use shanty_core::run::Phase;
+use shanty_core::thread::Block;
+
+use super::callback::Answered;
+use super::write::{again_ms, is_final};
+use super::{Known, Publisher};
+use crate::clock::now_ms;
+use crate::discord::sender::SendError;
+
+/// Discord takes an answer within three seconds of the interaction, and a run is accepted later than that; what is not there a little
+/// later does not come.
+const ANSWER_MS: u64 = 4_000;
+
+/// Nobody can see the card of this run now: the process stops.
+pub(super) struct Stopped;
+
+impl Publisher {
+    /// Brings the run to where its card can be shown.
+    pub(super) async fn card(&mut self) -> Result<(), Stopped> {
+        if self.has_card() {
+            return Ok(());
+        }
+        let place = self.snapshot().run.spec.origin.place();
+        match place {
+            Some(place) => self.answered(place.interaction).await,
+            None => self.posted().await,
+        }
+    }
+
+    /// The command line has its answer in the same moment: the card comes when the run begins, or did not.
+    async fn posted(&mut self) -> Result<(), Stopped> {
+        if self.known == Known::Before {
+            self.outbox.may_exist(Block::Card);
+        }
+        let shutdown = self.edge.shutdown.clone();
+        tokio::select! {
+            () = shutdown.cancelled() => Err(Stopped),
+            decided = self.watch.wait_for(|snapshot| snapshot.run.phase != Phase::Accepted) => {
+                decided.map(|_| ()).map_err(|_| Stopped)
+            }
+        }
+    }
+
+    async fn answered(&mut self, interaction: u64) -> Result<(), Stopped> {
+        match self.answer().await {
+            Some(Ok(posted)) => {
+                self.channel = posted.channel;
+                self.thread_id = posted.thread;
+                let digest = Some(posted.digest);
+                self.outbox.exists(Block::Card, posted.message, digest);
+                self.cursor().keep(&self.edge).await;
+                self.edge.hub.taken(self.run).await;
+            }
+            Some(Err(why)) => {
+                self.edge.hub.not_taken(self.run, &why).await;
+                self.thread.without_card();
+            }
+            None if self.edge.shutdown.is_cancelled() => return Err(Stopped),
+            None => match self.find(interaction).await? {
+                Some(card) => {
+                    self.outbox.exists(Block::Card, card, None);
+                    self.cursor().keep(&self.edge).await;
+                }
+                None => self.thread.without_card(),
+            },
+        }
+        Ok(())
+    }
+
+    /// What the interaction was answered with; nothing when nobody answers it and the run is given up: this process or an earlier one
+    /// did not get so far.
+    async fn answer(&mut self) -> Option<Answered> {
+        let mut answer = self.edge.callbacks.receiver(self.run);
+        let shutdown = self.edge.shutdown.clone();
+        tokio::select! {
+            biased;
+            answered = &mut answer => return answered.ok(),
+            () = shutdown.cancelled() => {}
+            _ = self.watch.wait_for(|snapshot| snapshot.run.is_over()) => {}
+        }
+        if self.edge.callbacks.withdraw(self.run) {
+            return None;
+        }
+        // It is being answered: what Discord says to that comes within the time of a call.
+        answer.await.ok()
+    }
+
+    /// Looks for a card that answers the interaction although nobody here knows: Discord may have taken it when an earlier process ended.
+    async fn find(&self, interaction: u64) -> Result<Option<u64>, Stopped> {
+        let accepted_ms = self.snapshot().run.accepted_ms;
+        // However the clock was set meanwhile.
+        let late_ms = accepted_ms.min(now_ms()).saturating_add(ANSWER_MS);
+        loop {
+            let at_ms = now_ms();
+            let wait_ms = match self.look(interaction).await {
+                Ok(None) if at_ms < late_ms => late_ms - at_ms,
+                Ok(found) => return Ok(found),
+                Err(error) if is_final(&error) => {
+                    tracing::warn!(run.id = %self.run, "the card of a run cannot be looked for: {error}");
+                    return Ok(None);
+                }
+                Err(error) => {
+                    tracing::warn!(run.id = %self.run, "the card of a run is looked for again: {error}");
+                    again_ms(&error)
+                }
+            };
+            tokio::select! {
+                () = self.edge.shutdown.cancelled() => return Err(Stopped),
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+            }
+        }
+    }
+
+    async fn look(&self, interaction: u64) -> Result<Option<u64>, SendError> {
+        let call = self.edge.requests.list_after(self.channel, interaction);
+        let call = match call {
+            Ok(call) => call,
+            Err(error) => {
+                tracing::error!(run.id = %self.run, "the card of a run cannot be looked for: {error}");
+                return Ok(None);
+            }
+        };
+        let answer = self.edge.sender.call(&call).await?;
+        let message = answer.message_that_answers(interaction)?;
+        Ok(message.map(|at| at.message))
+    }
+}
