@@ -22,7 +22,7 @@ use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{Record, State};
 use shanty_core::refusal::Refusal;
 use shanty_core::time::{LinkTime, Now};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{link_ms, now_ms};
@@ -35,9 +35,6 @@ use message::Reply;
 
 /// Messages that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const MESSAGES_MAX: usize = 4_096;
-
-/// Runs that were accepted and are not heard of yet by the edge that shows them; past it some are not shown, and that is logged.
-const BEGUN_MAX: usize = 1_024;
 
 /// Events after which people see the newest states, however busy the hub is.
 const PUBLISH_EVENTS: u32 = 64;
@@ -77,7 +74,6 @@ pub struct Hub {
     last_ticket: u64,
     links: links::Links,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
-    begun: broadcast::Sender<(RunId, bool)>,
     /// The newest run: whoever shows runs goes by it.
     accepted: watch::Sender<RunNumber>,
     ticks: u32,
@@ -102,11 +98,10 @@ impl Hub {
         parts.revoked.replace(revoked.map(|(id, _)| *id.as_bytes()));
         let fleet = last_seen::load(&parts.kept).await?;
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
-        let begun = broadcast::Sender::new(BEGUN_MAX);
         let newest = state.numbers.last_key_value();
         let newest = newest.map_or(RunNumber(0), |(number, _)| *number);
         let accepted = watch::Sender::new(newest);
-        let handle = Handle::new(tx, begun.clone(), accepted.subscribe());
+        let handle = Handle::new(tx, accepted.subscribe());
         let mut hub = Self {
             machine: shanty_core::hub::Hub::new(state, fleet, parts.settings),
             journal: parts.journal,
@@ -119,7 +114,6 @@ impl Hub {
             last_ticket: 0,
             links: links::Links::default(),
             snapshots: HashMap::new(),
-            begun,
             accepted,
             ticks: 0,
             last_seen: watch::Sender::default(),
@@ -293,14 +287,11 @@ impl Hub {
             }
             Effect::Release { agent, run } => events.extend(self.links.release(agent, run)),
             Effect::Publish(run) => {
-                let Some(accepted) = self.machine.known().state.run_of(run) else {
-                    return;
-                };
-                let (number, local) = (accepted.number, accepted.spec.origin.place().is_none());
-                self.publish();
-                self.begun.send((run, local)).ok(); // nobody shows runs
-                self.accepted
-                    .send_modify(|newest| *newest = number.max(*newest));
+                let accepted = self.machine.known().state.run_of(run);
+                if let Some(number) = accepted.map(|run| run.number) {
+                    self.accepted
+                        .send_modify(|newest| *newest = number.max(*newest));
+                }
             }
             Effect::Settled { run, agent } => self.output.forget(run, agent),
             // Only a machine that recovers asks for it: see `Hub::recover`.

@@ -11,7 +11,7 @@ use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Told;
 use shanty_proto::v1;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::message::{JoinRequest, Joined, LinkUp, Message};
 use crate::clock::now_ms;
@@ -20,27 +20,15 @@ use crate::clock::now_ms;
 #[derive(Clone)]
 pub struct Handle {
     tx: mpsc::Sender<Message>,
-    begun: broadcast::Sender<(RunId, bool)>,
     accepted: watch::Receiver<RunNumber>,
 }
 
 impl Handle {
     pub(super) const fn new(
         tx: mpsc::Sender<Message>,
-        begun: broadcast::Sender<(RunId, bool)>,
         accepted: watch::Receiver<RunNumber>,
     ) -> Self {
-        Self {
-            tx,
-            begun,
-            accepted,
-        }
-    }
-
-    /// The runs that are accepted from now on, and whether the command line asked for them.
-    #[must_use]
-    pub fn begun(&self) -> broadcast::Receiver<(RunId, bool)> {
-        self.begun.subscribe()
+        Self { tx, accepted }
     }
 
     /// The number of the newest run whose acceptance is recorded; zero before the first. Numbers have no gaps, so that whoever looks late
