@@ -401,3 +401,13 @@ fn nonces_are_the_same_for_the_same_block_only() {
     assert_ne!(nonce(), Nonce::of(&RunId::from_bytes([7; 16]), "web-01/2"));
     assert_ne!(nonce(), Nonce::of(&RunId::from_bytes([8; 16]), "web-01/1"));
 }
+
+#[tokio::test]
+async fn messages_are_listed_after_an_id() {
+    let call = requests().list_after(5, 6).unwrap();
+    assert_eq!(call.path(), "channels/5/messages?after=6&limit=100");
+    assert_eq!(*call.method(), Method::GET);
+    assert_eq!(call.repeat(), Repeat::Safe);
+    assert!(call.is_authorised_by_bot());
+    assert!(requests().list_after(5, 0).is_err());
+}
