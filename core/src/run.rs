@@ -4,6 +4,7 @@
 //! it is acted on, with one exception: a cancel acts first. Output bytes are never seen here.
 
 mod compare;
+mod event;
 mod launch;
 mod machine;
 mod outcome;
@@ -16,8 +17,8 @@ use crate::ids::{AgentId, HostName, RunId, RunNumber};
 use crate::principal::{Place, Principal};
 use crate::time::LinkTime;
 
+pub use event::{Effect, Event, Held, Reach, Told};
 pub use launch::Gate;
-pub use machine::{Effect, Event, Held, Reach, Told};
 pub use outcome::{How, Outcome, Reason};
 
 /// What was accepted: fixed for the life of the run.

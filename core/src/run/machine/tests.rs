@@ -4,6 +4,7 @@ use super::*;
 use crate::ids::RunNumber;
 use crate::principal::Principal;
 use crate::run::{Away, Spec, Target};
+use crate::time::LinkTime;
 
 mod queue;
 
