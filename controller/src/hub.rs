@@ -192,6 +192,10 @@ impl Hub {
                 });
             }
             Message::Known { reply } => drop(reply.send(self.machine.known().clone())),
+            Message::IsTarget { agent, run, reply } => {
+                let is_target = self.machine.known().is_target(agent, run);
+                reply.send(is_target).ok(); // the link has gone
+            }
             Message::Taken { run } => self.take(Event::Taken { run }),
             Message::NotTaken { run, reason } => self.take(Event::NotTaken { run, reason }),
             Message::Watch { run, reply } => drop(reply.send(self.watch(run))),

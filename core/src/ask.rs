@@ -296,7 +296,7 @@ pub struct Snapshot {
 pub struct Cancelled {
     /// The runs.
     pub numbers: Vec<RunNumber>,
-    /// Hosts that were told at once, by name.
+    /// Hosts that have a link and were sent it, by name.
     pub told: Vec<String>,
     /// Hosts that are away and will be told when they return, by name.
     pub away: Vec<String>,

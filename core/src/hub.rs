@@ -200,7 +200,7 @@ pub enum Effect {
     },
     /// A run was accepted: from now on it is shown where it was asked for.
     Publish(RunId),
-    /// What is stored of an execution is known for good: it need not stay at hand.
+    /// The end of an execution is recorded: what is stored of it need not stay at hand.
     Settled {
         /// The run.
         run: RunId,

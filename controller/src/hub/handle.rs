@@ -132,8 +132,9 @@ impl Handle {
 
     /// Whether a run was for this host: nobody else's output is taken.
     pub async fn is_target(&self, agent: AgentId, run: RunId) -> bool {
-        let known = self.known().await;
-        known.is_ok_and(|known| known.is_target(agent, run))
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::IsTarget { agent, run, reply }).await;
+        answer.await.unwrap_or(false)
     }
 
     /// An agent says how an execution stands.

@@ -99,6 +99,8 @@ impl Links {
     pub(super) fn welcome(&mut self, agent: AgentId, id: u64) -> Option<Event> {
         let arriving = self.arriving.take().filter(|new| new.link.id == id)?;
         if arriving.reply.send(Ok(id)).is_err() {
+            // Nothing goes down the link that it would have replaced.
+            self.up.remove(&agent);
             return Some(Event::LinkDown { agent, link: id });
         }
         let welcome = v1::Welcome {

@@ -40,6 +40,11 @@ pub enum Message {
         run: RunId,
         reason: String,
     },
+    IsTarget {
+        agent: AgentId,
+        run: RunId,
+        reply: oneshot::Sender<bool>,
+    },
     Watch {
         run: RunId,
         reply: oneshot::Sender<Option<watch::Receiver<Arc<Snapshot>>>>,

@@ -82,6 +82,8 @@ pub struct UnderWay {
     pub given_up: BTreeSet<RunId>,
     /// Labels that hosts are about to have.
     pub labels: BTreeMap<AgentId, Labels>,
+    /// Whether hosts are about to take no new runs.
+    pub draining: BTreeMap<AgentId, bool>,
 }
 
 impl UnderWay {
@@ -97,6 +99,8 @@ impl UnderWay {
                 under_way.given_up.insert(*run);
             } else if let Kind::Labelled { agent, labels } = &record.kind {
                 under_way.labels.insert(*agent, labels.clone());
+            } else if let Kind::Drained { agent, on } = &record.kind {
+                under_way.draining.insert(*agent, *on);
             }
         }
         under_way

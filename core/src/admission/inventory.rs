@@ -132,12 +132,18 @@ fn may_become(
         .iter()
         .map(|(host, labels)| Host { labels, ..**host })
         .collect();
-    let both: Vec<&Host<'_>> = changed
+    // As they are, as what is being recorded makes them, and as they would be.
+    let about: Vec<Host<'_>> = changed
+        .iter()
+        .map(|(host, _)| about_to_be(ctx, host))
+        .collect();
+    let all: Vec<&Host<'_>> = changed
         .iter()
         .map(|(host, _)| *host)
+        .chain(&about)
         .chain(&becoming)
         .collect();
-    if permit(ctx, caller, Verb::Manage, &both).is_err() {
+    if permit(ctx, caller, Verb::Manage, &all).is_err() {
         return Err(Refusal::new(
             Code::Denied,
             "With these labels a host would leave what your grant covers. No label was changed.",
@@ -145,10 +151,12 @@ fn may_become(
         ));
     }
     let moves = ctx.settings.policy.grants.iter().any(|grant| {
-        changed
-            .iter()
-            .zip(&becoming)
-            .any(|((host, _), then)| grant.hosts.contains(host) != grant.hosts.contains(then))
+        let now = changed.iter().map(|(host, _)| *host);
+        let mut moves = now.zip(&about).zip(&becoming);
+        moves.any(|((now, about), then)| {
+            let then = grant.hosts.contains(then);
+            grant.hosts.contains(now) != then || grant.hosts.contains(about) != then
+        })
     });
     if moves && !manages_all(ctx, caller) {
         return Err(Refusal::new(
@@ -158,6 +166,20 @@ fn may_become(
         ));
     }
     Ok(())
+}
+
+/// A host as what is being recorded makes it.
+fn about_to_be<'a>(ctx: &'a Context<'_>, host: &Host<'a>) -> Host<'a> {
+    let labels = ctx.under_way.labels.get(&host.id);
+    Host {
+        labels: labels.unwrap_or(host.labels),
+        draining: *ctx
+            .under_way
+            .draining
+            .get(&host.id)
+            .unwrap_or(&host.draining),
+        ..*host
+    }
 }
 
 /// Whether one grant lets somebody manage every host.
@@ -186,7 +208,11 @@ pub(super) fn drain(
 ) -> Result<Change, Refusal> {
     let hosts = known(ctx, caller, &[Verb::Manage]);
     let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
-    let new = named.hosts.iter().filter(|host| host.draining != drain);
+    // What was asked just before may not be recorded yet.
+    let new = named
+        .hosts
+        .iter()
+        .filter(|host| about_to_be(ctx, host).draining != drain);
     let (agents, names): (Vec<AgentId>, Vec<HostName>) =
         new.map(|host| (host.id, host.name.clone())).unzip();
     let record = |agent| Kind::Drained { agent, on: drain };

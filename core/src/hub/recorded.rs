@@ -6,7 +6,7 @@ use crate::ask::Answer;
 use crate::ids::AgentId;
 use crate::journal::{Kind, Record};
 use crate::refusal::Refusal;
-use crate::run::{Event, Gate};
+use crate::run::{Event, Execution, Gate};
 use crate::time::Now;
 
 use super::asked::accepted_answer;
@@ -60,11 +60,27 @@ impl Hub {
         }
     }
 
-    /// Tries again what must be written.
+    /// Tries again what must be written. An end that is known better by now is not: the later record stands.
     pub(super) fn write_again(&mut self, now: Now, out: &mut Vec<Effect>) {
         for (actor, kind) in std::mem::take(&mut self.unwritten) {
-            self.append(&actor, [kind], Reply::Nobody, now, out);
+            if self.still_holds(&kind) {
+                self.append(&actor, [kind], Reply::Nobody, now, out);
+            }
         }
+    }
+
+    fn still_holds(&self, kind: &Kind) -> bool {
+        if let Kind::Finished {
+            run,
+            agent,
+            outcome,
+        } = kind
+        {
+            let run = self.known.state.run_of(*run);
+            let execution = run.and_then(|run| run.execution(*agent));
+            return execution.and_then(Execution::outcome) == Some(outcome);
+        }
+        true
     }
 
     /// The state moves by a record, and what follows from it happens.

@@ -199,9 +199,14 @@ impl World {
     }
 
     fn asker(&mut self) -> Asker {
-        if self.random.percent(40) {
-            return local();
+        match self.random.percent(40) {
+            true => local(),
+            false => self.person(),
         }
+    }
+
+    /// Somebody in chat, by a new interaction.
+    fn person(&mut self) -> Asker {
         self.tickets += 1;
         Asker::Discord {
             user: 30,
@@ -256,16 +261,7 @@ impl World {
                 true => Ask::Confirm { run, choice },
                 false => Ask::TakeBack { run },
             };
-            self.tickets += 1;
-            let asker = Asker::Discord {
-                user: 30,
-                bot: false,
-                guild: Some(1),
-                channel: 5,
-                parent_channel: None,
-                roles: vec![9],
-                interaction: self.tickets,
-            };
+            let asker = self.person();
             self.ask(&asker, ask);
         }
     }

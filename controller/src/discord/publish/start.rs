@@ -80,7 +80,11 @@ async fn show(edge: &Arc<Edge>, after: RunNumber, until: RunNumber) {
                 }
             }
             Ok(None) => tracing::error!(number, "a run cannot be shown: there is none"),
-            Err(refusal) => tracing::error!(number, "a run cannot be shown: {refusal}"),
+            // The hub stops: the next process shows this run and those after it.
+            Err(refusal) => {
+                tracing::info!(number, "a run is not shown yet: {refusal}");
+                return;
+            }
         }
     }
     cursor::keep_last(edge, until).await;

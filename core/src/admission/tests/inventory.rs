@@ -205,6 +205,33 @@ fn labels_that_are_being_recorded_count() {
 }
 
 #[test]
+fn what_is_being_recorded_is_not_undone_by_who_may_not_touch_it_then() {
+    // Somebody who manages every host is taking web-01 out of the grant.
+    let mut world = world();
+    let labels = Labels::parse("role=db").unwrap();
+    world.under_way.labels.insert(agent(1), labels);
+    let told = relabel(&world, &manager(), "web-01", "role=web").unwrap_err();
+    assert_eq!(told.code, Code::Denied, "{told}");
+    assert!(relabel(&world, &local(), "web-01", "role=web").is_ok());
+}
+
+#[test]
+fn a_drain_that_is_being_recorded_counts() {
+    let mut world = world();
+    let (host, on) = (agent(1), true);
+    world.record(9, Kind::Drained { agent: host, on });
+    let kinds = |world: &World, drain| {
+        let on = "web-01".to_owned();
+        let change = world.change(&manager(), &Ask::Drain { on, drain });
+        change.unwrap().kinds.len()
+    };
+    assert_eq!((kinds(&world, true), kinds(&world, false)), (0, 1));
+    // Its end is being recorded: asking for it again is something new.
+    world.under_way.draining.insert(agent(1), false);
+    assert_eq!((kinds(&world, true), kinds(&world, false)), (1, 0));
+}
+
+#[test]
 fn only_hosts_of_the_grant_drain() {
     let mut world = world();
     let drain = |world: &World, on: &str, drain| {

@@ -75,6 +75,32 @@ fn an_end_that_could_not_be_written_is_tried_again() {
 }
 
 #[test]
+fn an_end_that_is_known_better_meanwhile_is_not_written_over() {
+    let mut rig = Rig::with_links(&[1]);
+    let (run, _) = rig.run("web-01", None);
+    rig.now_ms += limits::ACCEPTED_MS + limits::AWAY_MS + 24 * 3_600_000;
+    rig.give(Event::Tick);
+    assert_eq!(rig.appends.len(), 1, "it is called lost");
+    rig.give(Event::Exit {
+        run,
+        agent: agent(1),
+        outcome: ended(0),
+    });
+    // The first of the two cannot be written, the second can.
+    let (append, _) = rig.appends.pop_front().unwrap();
+    rig.give(Event::NotRecorded { append });
+    rig.commit();
+    rig.give(Event::Tick);
+    rig.commit();
+    let known = rig.hub.known.state.run_of(run).unwrap();
+    let outcome = known.execution(agent(1)).unwrap().outcome().unwrap();
+    assert_eq!(outcome.how, How::Exited(0));
+    let ends = rig.kinds().into_iter();
+    let ends = ends.filter(|kind| matches!(kind, Kind::Finished { .. }));
+    assert_eq!(ends.count(), 1);
+}
+
+#[test]
 fn what_nobody_took_is_given_up() {
     let request = || RunRequest {
         on: "web-01".into(),
