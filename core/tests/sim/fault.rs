@@ -1,6 +1,13 @@
 //! Hubs that are broken on purpose: each changes what a sound hub asks for, and must be found out.
 
 use shanty_core::hub::Effect;
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::journal::{Kind, Record};
+use shanty_core::principal::Actor;
+use shanty_core::refusal::Code;
+use shanty_core::run::{How, Outcome, Reason};
+
+use super::world::World;
 
 /// What is wrong with the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +32,40 @@ pub(crate) enum Fault {
 
 /// True for an effect that this fault keeps back.
 pub(crate) fn keeps_back(fault: Option<Fault>, effect: &Effect) -> bool {
-    use shanty_core::journal::Kind;
     match (fault, effect) {
         (Some(Fault::ForgetsToClose), Effect::Append { records, .. }) => {
             records.iter().any(|r| matches!(r.kind, Kind::Closed(_)))
         }
         _ => false,
+    }
+}
+
+impl World {
+    /// A record that is not true.
+    pub(crate) fn lie(&mut self, agent: AgentId) {
+        if let Some(run) = self.hosts[&agent].running().first().copied() {
+            let how = How::NotStarted(Reason::new(Code::Offline, "the link ended"));
+            let outcome = Outcome::without_output(how);
+            let kind = Kind::Finished {
+                run,
+                agent,
+                outcome,
+            };
+            let (at_ms, actor) = (self.now_ms, Actor::Controller);
+            self.journal.push(Record { at_ms, actor, kind });
+        }
+    }
+
+    /// What a hub asks for that does not wait for `Go`, or looks at no hold.
+    pub(crate) fn faults_of_accepting(&self, run: RunId) {
+        let Some(run) = self.hub.known().state.run_of(run) else {
+            return;
+        };
+        let agent = run.spec.targets[0].agent;
+        match self.fault {
+            Some(Fault::OrdersBeforeGo) => self.ordered_when_written(agent, run.spec.id),
+            Some(Fault::StartsOnHold) => self.nothing_starts_on_hold(agent),
+            _ => {}
+        }
     }
 }

@@ -8,6 +8,7 @@
 mod fault;
 mod host;
 mod invariants;
+mod people;
 mod random;
 mod world;
 

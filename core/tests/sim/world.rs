@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use shanty_core::admission::{Fresh, Settings};
-use shanty_core::ask::{Answer, Ask, Confirm, RunRequest, Which};
+use shanty_core::admission::Settings;
+use shanty_core::ask::{Answer, Ask};
 use shanty_core::fleet::Fleet;
-use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp, Ticket};
+use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record, State};
 use shanty_core::policy::{Grant, Policy, Verb};
-use shanty_core::principal::{Actor, Asker};
+use shanty_core::principal::Actor;
 use shanty_core::refusal::Code;
 use shanty_core::run::{How, Outcome, Reason, Told};
 use shanty_core::selector::Selector;
@@ -18,16 +18,18 @@ use shanty_core::time::{LinkTime, Now};
 
 use super::fault::{Fault, keeps_back};
 use super::host::{Down, Host, Up};
+use super::people::local;
 use super::random::Random;
 
-const HOSTS: u8 = 4;
+/// Hosts that have joined.
+pub(crate) const HOSTS: u8 = 4;
 const BEGIN_MS: u64 = 1_000_000;
 
 /// All that there is.
 pub(crate) struct World {
-    random: Random,
-    fault: Option<Fault>,
-    now_ms: u64,
+    pub(crate) random: Random,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) now_ms: u64,
     pub(crate) hub: Hub,
     /// What is durable, in order.
     pub(crate) journal: Vec<Record>,
@@ -38,21 +40,15 @@ pub(crate) struct World {
     pub(crate) exits: BTreeMap<(RunId, AgentId), i32>,
     /// Runs whose answer is on its way to people.
     answered: Vec<RunId>,
-    proposals: Vec<RunId>,
+    pub(crate) proposals: Vec<RunId>,
     links: u64,
-    tickets: u64,
-    fresh: u128,
+    pub(crate) tickets: u64,
+    pub(crate) fresh: u128,
     told: bool,
 }
 
 fn agent(n: u8) -> AgentId {
     AgentId::from_bytes([n; 16])
-}
-
-fn local() -> Asker {
-    Asker::Local {
-        user: "root".to_owned(),
-    }
 }
 
 fn settings() -> Settings {
@@ -112,7 +108,7 @@ impl World {
         world
     }
 
-    fn tell(&self, what: impl FnOnce() -> String) {
+    pub(crate) fn tell(&self, what: impl FnOnce() -> String) {
         if self.told {
             println!("{:>9} {}", self.now_ms - BEGIN_MS, what());
         }
@@ -198,107 +194,6 @@ impl World {
         agent(u8::try_from(1 + self.random.below(u64::from(HOSTS))).unwrap_or(1))
     }
 
-    fn asker(&mut self) -> Asker {
-        match self.random.percent(40) {
-            true => local(),
-            false => self.person(),
-        }
-    }
-
-    /// Somebody in chat, by a new interaction.
-    fn person(&mut self) -> Asker {
-        self.tickets += 1;
-        Asker::Discord {
-            user: 30,
-            bot: false,
-            guild: Some(1),
-            channel: 5,
-            parent_channel: None,
-            roles: vec![9],
-            interaction: self.tickets,
-        }
-    }
-
-    fn ask(&mut self, asker: &Asker, ask: Ask) {
-        self.tell(|| format!("{} asks {ask:?}", asker.principal()));
-        self.tickets += 1;
-        self.fresh += 1;
-        self.give(Event::Asked {
-            ticket: Ticket(self.tickets),
-            asker: asker.clone(),
-            ask,
-            fresh: Fresh::new(self.fresh.to_be_bytes()),
-        });
-    }
-
-    fn asks_for_a_run(&mut self) {
-        let on = ["all", "role=a", "h1", "h2,h3", "h4"];
-        let on = self.random.pick(&on).unwrap_or("all").to_owned();
-        let offline = [
-            None,
-            Some("fail"),
-            Some("skip"),
-            Some("queue"),
-            Some("queue:5m"),
-        ];
-        let offline = self.random.pick(&offline).flatten().map(str::to_owned);
-        let asker = self.asker();
-        let request = RunRequest {
-            on,
-            command: "true".to_owned(),
-            timeout: Some("1m".to_owned()),
-            offline,
-            run_as: None,
-        };
-        self.ask(&asker, Ask::Run(request));
-    }
-
-    fn confirms(&mut self) {
-        if let Some(run) = self.random.pick(&self.proposals.clone()) {
-            let choices = [Confirm::AsAsked, Confirm::OnlineOnly, Confirm::Queue];
-            let choice = self.random.pick(&choices).unwrap_or(Confirm::AsAsked);
-            let ask = match self.random.percent(80) {
-                true => Ask::Confirm { run, choice },
-                false => Ask::TakeBack { run },
-            };
-            let asker = self.person();
-            self.ask(&asker, ask);
-        }
-    }
-
-    fn stops_something(&mut self) {
-        let open: Vec<RunId> = self.hub.known().state.open.iter().copied().collect();
-        let which = match self.random.pick(&open) {
-            Some(run) if self.random.percent(80) => Which::Id(run),
-            _ => Which::All,
-        };
-        let force = self.random.percent(30);
-        self.ask(&local(), Ask::Cancel { which, force });
-    }
-
-    fn holds(&mut self) {
-        let on = self.random.percent(40);
-        self.ask(&local(), Ask::Hold { on });
-    }
-
-    fn drains(&mut self) {
-        let drain = self.random.percent(40);
-        let on = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
-        self.ask(&local(), Ask::Drain { on, drain });
-    }
-
-    fn relabels(&mut self) {
-        let on = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
-        let changes = ["role=a", "role=b"];
-        let changes = self.random.pick(&changes).unwrap_or("role=a").to_owned();
-        self.ask(&local(), Ask::Label { on, changes });
-    }
-
-    fn removes(&mut self) {
-        let name = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
-        self.ask(&local(), Ask::RemoveHost { name });
-    }
-
     /// The answer was seen, or it was not.
     fn is_taken(&mut self) {
         if let Some(run) = self.answered.pop() {
@@ -342,21 +237,6 @@ impl World {
                 }
             }
             Some(_) => {}
-        }
-    }
-
-    /// The fault: a record that is not true.
-    fn lie(&mut self, agent: AgentId) {
-        if let Some(run) = self.hosts[&agent].running().first().copied() {
-            let how = How::NotStarted(Reason::new(Code::Offline, "the link ended"));
-            let outcome = Outcome::without_output(how);
-            let kind = Kind::Finished {
-                run,
-                agent,
-                outcome,
-            };
-            let (at_ms, actor) = (self.now_ms, Actor::Controller);
-            self.journal.push(Record { at_ms, actor, kind });
         }
     }
 
@@ -503,7 +383,7 @@ impl World {
         self.carry_out_all(out);
     }
 
-    fn give(&mut self, event: Event) {
+    pub(crate) fn give(&mut self, event: Event) {
         let mut out = Vec::new();
         self.hub.handle(event, self.now(), &mut out);
         self.carry_out_all(out);
@@ -591,18 +471,6 @@ impl World {
                 self.answered.push(run);
             }
             Some(Answer::Previewed(preview)) => self.proposals.push(preview.spec.id),
-            _ => {}
-        }
-    }
-
-    fn faults_of_accepting(&self, run: RunId) {
-        let Some(run) = self.hub.known().state.run_of(run) else {
-            return;
-        };
-        let agent = run.spec.targets[0].agent;
-        match self.fault {
-            Some(Fault::OrdersBeforeGo) => self.ordered_when_written(agent, run.spec.id),
-            Some(Fault::StartsOnHold) => self.nothing_starts_on_hold(agent),
             _ => {}
         }
     }
