@@ -25,7 +25,8 @@ pub(super) fn remove_host(ctx: &Context<'_>, name: &str) -> Result<Change, Refus
 pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<Change, Refusal> {
     if !(1..=limits::TOKEN_USES_MAX).contains(&token.uses_max) {
         let what = format!("A token takes 1 to {} uses.", limits::TOKEN_USES_MAX);
-        return Err(Refusal::new(Code::TooLong, what, ""));
+        let next = "Make several tokens for more hosts.";
+        return Err(Refusal::new(Code::TooLong, what, next));
     }
     if !(1_000..=limits::TOKEN_MS.1).contains(&token.ttl_ms) {
         let what = "A token lives from 1s to 7d.";

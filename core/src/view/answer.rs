@@ -5,10 +5,12 @@ use super::inventory::{
 };
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press, Scene,
-    host_card, hosts_card, mention, preview_card, run_card, runs_card, taken_back_card,
+    host_card, hosts_card, mention, preview_card, refusal_card, run_card, runs_card,
+    taken_back_card,
 };
 use crate::ask::{Answer, Ask, HostsView, Question, Snapshot};
 use crate::principal::Principal;
+use crate::refusal::{Code, Refusal};
 use crate::run::Run;
 
 /// Who sees an answer.
@@ -106,7 +108,12 @@ pub fn one_host_card(view: &HostsView, back: Option<Listing>, now_ms: u64) -> Ca
             };
             host_card(detail, back, now_ms)
         }
-        None => Card::new(Accent::Amber, vec!["### No such host".to_owned()]),
+        // It went between the decision and this.
+        None => refusal_card(&Refusal::new(
+            Code::Stale,
+            "This list is too old to be turned.",
+            "Type /hosts again.",
+        )),
     }
 }
 
