@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Limits, Listen};
 use crate::discord;
 use crate::health::ChatState;
-use crate::hub::{self, Hub};
+use crate::hub::{self, Shell};
 use crate::store::{self, Store};
 use crate::supervise::Supervisor;
 use crate::{admin, http, link, retention};
@@ -150,7 +150,7 @@ pub async fn run(
             grace_ms: config.limits.grace_ms,
         },
     };
-    let (hub, handle, messages) = Hub::open(parts)
+    let (hub, handle, messages) = Shell::open(parts)
         .await
         .map_err(|error| AppError::Data(error.into()))?;
     // The hub stops last: it commits what the edges still tell it.
@@ -244,7 +244,7 @@ async fn close(store: Store) {
 
 fn start_hub(
     mut supervisor: Supervisor,
-    hub: Hub,
+    hub: Shell,
     messages: tokio::sync::mpsc::Receiver<hub::Message>,
     kept: store::Kept,
 ) -> Supervisor {

@@ -17,7 +17,7 @@ use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
 use shanty_core::admission::{Fresh, Settings};
 use shanty_core::ask::{Answer, Snapshot};
-use shanty_core::hub::{AppendId, Effect, Event, Ticket};
+use shanty_core::hub::{AppendId, Effect, Event, Hub, Joined, Ticket};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{Record, State};
 use shanty_core::refusal::Refusal;
@@ -29,7 +29,7 @@ use crate::clock::{link_ms, now_ms};
 use crate::store::{Journal, Kept, Output, StoreError};
 
 pub use handle::Handle;
-pub use message::{Holds, JoinRequest, Joined, LinkUp, Message};
+pub use message::{Holds, Identity, JoinRequest, Message, NewLink};
 
 use message::Reply;
 
@@ -59,8 +59,8 @@ pub struct Parts {
 }
 
 /// The machine with what it needs to touch the world.
-pub struct Hub {
-    machine: shanty_core::hub::Hub,
+pub struct Shell {
+    machine: Hub,
     journal: Journal,
     output: Output,
     ca: Arc<Ca>,
@@ -70,7 +70,7 @@ pub struct Hub {
     /// Who waits for an answer.
     tickets: HashMap<Ticket, Reply<Answer>>,
     /// Hosts that wait to be let in, with what they want signed.
-    joins: HashMap<Ticket, (shanty_certs::csr::Csr, Reply<Joined>)>,
+    joins: HashMap<Ticket, (shanty_certs::csr::Csr, Reply<Identity>)>,
     last_ticket: u64,
     links: links::Links,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
@@ -86,7 +86,7 @@ struct Committing {
     answer: oneshot::Receiver<Result<(), StoreError>>,
 }
 
-impl Hub {
+impl Shell {
     /// Folds the journal, says what an earlier process left unfinished, and gives the handle for edges.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Hub {
         let accepted = watch::Sender::new(newest);
         let handle = Handle::new(tx, accepted.subscribe());
         let mut hub = Self {
-            machine: shanty_core::hub::Hub::new(state, fleet, parts.settings),
+            machine: Hub::new(state, fleet, parts.settings),
             journal: parts.journal,
             output: parts.output,
             ca: parts.ca,
@@ -298,7 +298,7 @@ impl Hub {
                 }
             }
             Effect::Settled { run, agent } => self.output.forget(run, agent),
-            // Only a machine that recovers asks for it: see `Hub::recover`.
+            // Only a machine that recovers asks for it: see `Shell::recover`.
             Effect::FindExit { .. } => {}
             Effect::Warn(what) => tracing::warn!("{what}"),
         }
@@ -337,10 +337,10 @@ impl Hub {
     }
 
     /// A leaf with the certificates above it.
-    fn with_chain(&self, joined: shanty_core::hub::Joined) -> Joined {
+    fn with_chain(&self, joined: Joined) -> Identity {
         let above = self.ca.issuers();
         let chain = std::iter::once(joined.leaf);
-        Joined {
+        Identity {
             agent: joined.agent,
             name: joined.name,
             chain: chain

@@ -15,7 +15,6 @@ use caller::{authenticate, require};
 
 pub use context::{Context, Fresh, Settings, UnderWay};
 pub use hosts::still_covers;
-pub use inventory::LabelChange;
 pub use look::look;
 pub use run::{Caution, Plan};
 pub(crate) use stop::not_found;

@@ -275,7 +275,7 @@ pub struct Hub {
     pending: BTreeMap<AppendId, Pending>,
     appends: u64,
     /// Joins are decided one after another: a token's uses are counted one by one.
-    joins: VecDeque<enrol::Waiting>,
+    joins: VecDeque<enrol::QueuedJoin>,
     joining: Option<enrol::Joining>,
     /// Records that could not be written and must be: tried again with time.
     unwritten: Vec<(Actor, Kind)>,

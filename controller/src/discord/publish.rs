@@ -35,13 +35,13 @@ use write::{Completed, Write};
 pub(super) use callback::{Callbacks, Posted};
 pub(super) use start::publishers;
 
-/// Whose run it is.
+/// Whether this process is the first to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
+enum Beginning {
     /// It was accepted, and nobody has begun to show it.
-    Now,
+    Fresh,
     /// An earlier process began to show it.
-    Before,
+    Resumed,
 }
 
 /// One run on its way into the channel.
@@ -49,7 +49,7 @@ struct Publisher {
     edge: Arc<Edge>,
     watch: watch::Receiver<Arc<Snapshot>>,
     run: RunId,
-    known: Known,
+    beginning: Beginning,
     guild: Option<u64>,
     channel: u64,
     thread_id: Option<u64>,
@@ -66,7 +66,7 @@ impl Publisher {
         edge: Arc<Edge>,
         watch: watch::Receiver<Arc<Snapshot>>,
         cursor: Cursor,
-        known: Known,
+        beginning: Beginning,
     ) -> Self {
         let snapshot = Arc::clone(&watch.borrow());
         let mut outbox = Outbox::new(snapshot.run.accepted_ms);
@@ -74,7 +74,7 @@ impl Publisher {
         if let Some(message) = cursor.message {
             // Nobody knows what it showed last.
             outbox.exists(Block::Card, message, None);
-            if known == Known::Before {
+            if beginning == Beginning::Resumed {
                 thread = Thread::resumed(&snapshot.run);
             }
         }
@@ -88,7 +88,7 @@ impl Publisher {
             edge,
             watch,
             run: cursor.run,
-            known,
+            beginning,
             guild: cursor.guild,
             channel: cursor.channel,
             thread_id: cursor.thread.or(made),

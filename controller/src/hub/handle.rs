@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use shanty_core::admission::Fresh;
 use shanty_core::ask::{Answer, Ask, Snapshot};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::Known;
@@ -13,7 +12,8 @@ use shanty_core::run::Told;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::message::{JoinRequest, Joined, LinkUp, Message};
+use super::fresh;
+use super::message::{Identity, JoinRequest, Message, NewLink};
 use crate::clock::now_ms;
 
 /// The hub, for any number of edges.
@@ -104,7 +104,7 @@ impl Handle {
     ///
     /// # Errors
     /// The refusal for its log.
-    pub async fn join(&self, join: JoinRequest) -> Result<Joined, Refusal> {
+    pub async fn join(&self, join: JoinRequest) -> Result<Identity, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Join { join, reply }).await;
         answer.await.unwrap_or_else(|_| Err(stopping()))
@@ -114,7 +114,7 @@ impl Handle {
     ///
     /// # Errors
     /// What the agent is told instead.
-    pub async fn link_up(&self, link: LinkUp) -> Result<u64, v1::Refused> {
+    pub async fn link_up(&self, link: NewLink) -> Result<u64, v1::Refused> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::LinkUp { link, reply }).await;
         answer.await.unwrap_or_else(|_| {
@@ -161,10 +161,6 @@ impl Handle {
     async fn tell(&self, message: Message) {
         self.tx.send(message).await.ok(); // the hub is gone: the process stops
     }
-}
-
-fn fresh() -> Fresh {
-    Fresh::new(*uuid::Uuid::now_v7().as_bytes())
 }
 
 fn stopping() -> Refusal {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use shanty_core::fleet::Fleet;
 use tokio::sync::watch;
 
-use super::Hub;
+use super::Shell;
 use crate::store::{Kept, StoreError};
 
 const KEY: &str = "last_seen";
@@ -26,7 +26,7 @@ pub struct Seen {
     version: String,
 }
 
-impl Hub {
+impl Shell {
     /// The newest note, for whoever keeps it.
     #[must_use]
     pub fn last_seen(&self) -> watch::Receiver<Note> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prost::Message as _;
-use shanty_core::hub::{Event, LinkRefusal, Order};
+use shanty_core::hub::{Event, LinkRefusal, LinkUp, Order};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::run::What;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Hub, LinkUp};
+use super::{NewLink, Shell};
 use crate::clock::link_ms;
 
 /// Where words to agents go.
@@ -35,8 +35,12 @@ struct Arriving {
     reply: oneshot::Sender<Result<u64, v1::Refused>>,
 }
 
-impl Hub {
-    pub(super) fn link_up(&mut self, up: LinkUp, reply: oneshot::Sender<Result<u64, v1::Refused>>) {
+impl Shell {
+    pub(super) fn link_up(
+        &mut self,
+        up: NewLink,
+        reply: oneshot::Sender<Result<u64, v1::Refused>>,
+    ) {
         // How silent another link of the same host has been is part of the decision.
         self.take(Event::Heard(self.links.heard_of(up.agent)));
         let event = self.links.arrive(up, reply);
@@ -65,11 +69,7 @@ impl Links {
             .collect()
     }
 
-    fn arrive(
-        &mut self,
-        up: LinkUp,
-        reply: oneshot::Sender<Result<u64, v1::Refused>>,
-    ) -> shanty_core::hub::LinkUp {
+    fn arrive(&mut self, up: NewLink, reply: oneshot::Sender<Result<u64, v1::Refused>>) -> LinkUp {
         self.last += 1;
         let id = self.last;
         let acked = up.executions.iter().map(|holds| v1::Ack {
@@ -86,7 +86,7 @@ impl Links {
             reply,
         });
         let executions = up.executions.into_iter();
-        shanty_core::hub::LinkUp {
+        LinkUp {
             agent: up.agent,
             link: id,
             boot_id: up.boot_id,

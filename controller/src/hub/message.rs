@@ -55,10 +55,10 @@ pub enum Message {
     },
     Join {
         join: JoinRequest,
-        reply: Reply<Joined>,
+        reply: Reply<Identity>,
     },
     LinkUp {
-        link: LinkUp,
+        link: NewLink,
         reply: oneshot::Sender<Result<u64, v1::Refused>>,
     },
     LinkDown {
@@ -107,7 +107,7 @@ impl JoinRequest {
 
 /// What a host gets.
 #[derive(Clone, Debug)]
-pub struct Joined {
+pub struct Identity {
     /// Its id.
     pub agent: AgentId,
     /// Its name.
@@ -117,7 +117,7 @@ pub struct Joined {
 }
 
 /// A link whose agent has said who it is.
-pub struct LinkUp {
+pub struct NewLink {
     /// By its certificate.
     pub agent: AgentId,
     /// Of the host's kernel.

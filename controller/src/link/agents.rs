@@ -19,7 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::accept::Peer;
 use super::pump::Pump;
 use crate::clock::now_ms;
-use crate::hub::{Handle, Holds, LinkUp};
+use crate::hub::{Handle, Holds, NewLink};
 use crate::store::Output;
 use crate::supervise::Spawner;
 
@@ -66,7 +66,7 @@ impl v1::agents_server::Agents for Agents {
         let (tx, orders) = mpsc::channel(DOWN_MAX);
         let seen_ms = Arc::new(AtomicU64::new(now_ms()));
         let executions = self.holds(agent, &hello).await?;
-        let link = LinkUp {
+        let link = NewLink {
             agent,
             boot_id: hello.boot_id.chars().take(64).collect(),
             version: hello.version,

@@ -20,19 +20,16 @@ use super::{Change, Context, look};
 
 /// A change of labels: `role=web old-` as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LabelChange {
+struct LabelChange {
     /// Set to these values.
-    pub set: Labels,
+    set: Labels,
     /// Removed.
-    pub remove: Vec<String>,
+    remove: Vec<String>,
 }
 
 impl LabelChange {
     /// Parses changes separated by spaces or commas: `key=value` sets, `key-` removes.
-    ///
-    /// # Errors
-    /// The refusal to show.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    fn parse(text: &str) -> Result<Self, Refusal> {
         let refuse = |what: String| {
             let next =
                 "Write for example `role=web env=prod old-`: `key=value` sets, `key-` removes.";

@@ -9,7 +9,7 @@ use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::principal::{Actor, Asker};
 use crate::refusal::Refusal;
-use crate::run::{Away, CancelRequest, Event, Phase, Target};
+use crate::run::{Away, CancelRequest, Event, Phase, Spec, Target};
 use crate::time::Now;
 use crate::view::{AwayRow, Preview};
 
@@ -189,20 +189,20 @@ impl Hub {
         }
     }
 
+    /// A run as its answer says it.
+    pub(super) fn accepted_answer(&self, run: RunId) -> Result<Answer, Refusal> {
+        let snapshot = self.known.snapshot(run).map(Arc::new);
+        let answer = snapshot.map(Answer::Accepted);
+        answer.ok_or_else(admission::not_found)
+    }
+
     pub(super) fn is_accepted(&self, run: RunId) -> bool {
         let run = self.known.state.run_of(run);
         run.is_some_and(|run| run.phase == Phase::Accepted)
     }
 }
 
-fn accepted(ticket: Ticket, spec: crate::run::Spec) -> (Vec<Kind>, Reply) {
+fn accepted(ticket: Ticket, spec: Spec) -> (Vec<Kind>, Reply) {
     let reply = Reply::Accepted(ticket, spec.id);
     (vec![Kind::Accepted(spec)], reply)
-}
-
-/// A run as its answer says it.
-pub(super) fn accepted_answer(hub: &Hub, run: RunId) -> Result<Answer, Refusal> {
-    let snapshot = hub.known.snapshot(run).map(Arc::new);
-    let answer = snapshot.map(Answer::Accepted);
-    answer.ok_or_else(admission::not_found)
 }

@@ -40,7 +40,7 @@ pub struct Joined {
 
 /// A join that waits for the one before it.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedJoin {
     ticket: Ticket,
     join: Join,
     fresh: Fresh,
@@ -67,7 +67,7 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        self.joins.push_back(Waiting {
+        self.joins.push_back(QueuedJoin {
             ticket,
             join,
             fresh,

@@ -9,7 +9,6 @@ use crate::refusal::Refusal;
 use crate::run::{Event, Execution, Gate};
 use crate::time::Now;
 
-use super::asked::accepted_answer;
 use super::{AppendId, Effect, Hub, LinkRefusal, Pending, Reply, storage_refusal};
 
 impl Hub {
@@ -33,7 +32,7 @@ impl Hub {
             }),
             Reply::Accepted(ticket, run) => out.push(Effect::Answer {
                 ticket,
-                answer: accepted_answer(self, run),
+                answer: self.accepted_answer(run),
             }),
             Reply::Joined => self.enrolled(Ok(()), now, out),
         }

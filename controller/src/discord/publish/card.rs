@@ -9,7 +9,7 @@ use shanty_core::thread::Block;
 
 use super::callback::Answered;
 use super::write::{again_ms, is_final};
-use super::{Known, Publisher};
+use super::{Beginning, Publisher};
 use crate::clock::now_ms;
 use crate::discord::sender::SendError;
 
@@ -35,7 +35,7 @@ impl Publisher {
 
     /// The command line has its answer in the same moment: the card comes when the run begins, or did not.
     async fn posted(&mut self) -> Result<(), Stopped> {
-        if self.known == Known::Before {
+        if self.beginning == Beginning::Resumed {
             self.outbox.may_exist(Block::Card);
         }
         let shutdown = self.edge.shutdown.clone();

@@ -10,7 +10,7 @@ use shanty_core::ids::RunNumber;
 use tokio::sync::watch;
 
 use super::cursor::{self, Cursor};
-use super::{Known, Publisher};
+use super::{Beginning, Publisher};
 use crate::clock::now_ms;
 use crate::discord::Edge;
 
@@ -29,7 +29,7 @@ pub(in crate::discord) async fn publishers(edge: Arc<Edge>) -> anyhow::Result<()
         match edge.hub.watch(cursor.run).await {
             // One whose number was not kept is not begun yet: it comes again below.
             Ok(Some(watch)) if watch.borrow().run.number > last => {}
-            Ok(Some(watch)) => start(&edge, watch, cursor, Known::Before),
+            Ok(Some(watch)) => start(&edge, watch, cursor, Beginning::Resumed),
             Ok(None) => {
                 tracing::error!(run.id = %cursor.run, "a run cannot be shown any more: there is none")
             }
@@ -89,7 +89,7 @@ async fn show(edge: &Arc<Edge>, after: RunNumber, until: RunNumber) {
     }
     cursor::keep_last(edge, until).await;
     for (watch, cursor) in placed {
-        start(edge, watch, cursor, Known::Now);
+        start(edge, watch, cursor, Beginning::Fresh);
     }
 }
 
@@ -112,8 +112,13 @@ fn place(edge: &Edge, snapshot: &Snapshot) -> Option<Cursor> {
     })
 }
 
-fn start(edge: &Arc<Edge>, watch: watch::Receiver<Arc<Snapshot>>, cursor: Cursor, known: Known) {
-    let publisher = Publisher::new(Arc::clone(edge), watch, cursor, known);
+fn start(
+    edge: &Arc<Edge>,
+    watch: watch::Receiver<Arc<Snapshot>>,
+    cursor: Cursor,
+    beginning: Beginning,
+) {
+    let publisher = Publisher::new(Arc::clone(edge), watch, cursor, beginning);
     edge.spawner.spawn(async move {
         if let Err(error) = publisher.run().await {
             tracing::error!(run.id = %cursor.run, %error, "a run can no longer be shown: its output cannot be read");
