@@ -22,7 +22,7 @@ use crate::health::ChatState;
 use crate::hub::{self, Shell};
 use crate::store::{self, Store};
 use crate::supervise::Supervisor;
-use crate::{admin, http, link, retention};
+use crate::{admin, checkpoints, http, link, retention};
 
 /// How long tasks may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(8);
@@ -148,6 +148,7 @@ pub async fn run(
             confirm_hosts: config.limits.confirm_hosts,
             output_max: config.limits.output_max,
             grace_ms: config.limits.grace_ms,
+            runs_ms: Some(config.retention.runs_ms),
         },
     };
     let (hub, handle, messages) = Shell::open(parts)
@@ -175,6 +176,7 @@ pub async fn run(
         store.output.clone(),
         admin::JoinAt { address: join, pin },
     );
+    checkpoints::start(&mut supervisor, &store.journal);
     retention::start(
         &mut supervisor,
         store.output.clone(),

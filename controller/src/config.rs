@@ -449,7 +449,7 @@ hosts = "is:online"
 output_max = "big"
 [retention]
 output = "a while"
-runs = "2y"
+run = "2y"
 "#;
         let errors = Config::parse("shanty.toml", bad).unwrap_err();
         insta::assert_snapshot!(errors);

@@ -19,7 +19,7 @@ use shanty_core::admission::{Fresh, Settings};
 use shanty_core::ask::{Answer, Snapshot};
 use shanty_core::hub::{AppendId, Effect, Event, Hub, Joined, Ticket};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
-use shanty_core::journal::{Record, State};
+use shanty_core::journal::Record;
 use shanty_core::refusal::Refusal;
 use shanty_core::time::{LinkTime, Now};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,7 +31,7 @@ use crate::store::{Journal, Kept, Output, StoreError};
 pub use handle::Handle;
 pub use message::{Holds, Identity, JoinRequest, Message, NewLink};
 
-use message::Reply;
+use message::{AtHand, Reply};
 
 /// Messages that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const MESSAGES_MAX: usize = 4_096;
@@ -83,7 +83,7 @@ pub struct Shell {
 struct Committing {
     append: AppendId,
     records: Arc<[Record]>,
-    answer: oneshot::Receiver<Result<(), StoreError>>,
+    answer: oneshot::Receiver<Result<u64, StoreError>>,
 }
 
 impl Shell {
@@ -92,16 +92,13 @@ impl Shell {
     /// # Errors
     /// The journal or the output cannot be read: nothing may be decided without them.
     pub async fn open(parts: Parts) -> Result<(Self, Handle, mpsc::Receiver<Message>), StoreError> {
-        let mut state = State::default();
-        parts.journal.replay(|record| state.apply(&record))?;
+        let state = parts.journal.state()?;
         let revoked = state.hosts.iter().filter(|(_, host)| host.revoked);
         parts.revoked.replace(revoked.map(|(id, _)| *id.as_bytes()));
         let fleet = last_seen::load(&parts.kept).await?;
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
-        let newest = state.numbers.last_key_value();
-        let newest = newest.map_or(RunNumber(0), |(number, _)| *number);
-        let accepted = watch::Sender::new(newest);
-        let handle = Handle::new(tx, accepted.subscribe());
+        let accepted = watch::Sender::new(state.runs.newest());
+        let handle = Handle::new(tx, accepted.subscribe(), parts.journal.reader());
         let mut hub = Self {
             machine: Hub::new(state, fleet, parts.settings),
             journal: parts.journal,
@@ -180,7 +177,12 @@ impl Shell {
     /// Takes one message of an edge.
     fn hear(&mut self, message: Message) {
         match message {
-            Message::Ask { asker, ask, reply } => {
+            Message::Ask {
+                asker,
+                ask,
+                recalled,
+                reply,
+            } => {
                 let ticket = self.ticket();
                 self.tickets.insert(ticket, reply);
                 let fresh = fresh();
@@ -188,20 +190,25 @@ impl Shell {
                     ticket,
                     asker,
                     ask,
+                    recalled,
                     fresh,
                 });
             }
             Message::Known { reply } => drop(reply.send(self.machine.known().clone())),
             Message::IsTarget { agent, run, reply } => {
-                let is_target = self.machine.known().is_target(agent, run);
-                reply.send(is_target).ok(); // the link has gone
+                let is_target = |shell: &Self| shell.machine.known().is_target(agent, run);
+                let answer = self.at_hand(run, |shell| Some(is_target(shell)));
+                reply.send(answer).ok(); // the link has gone
             }
             Message::Taken { run } => self.take(Event::Taken { run }),
             Message::NotTaken { run, reason } => self.take(Event::NotTaken { run, reason }),
-            Message::Watch { run, reply } => drop(reply.send(self.watch(run))),
+            Message::Watch { run, reply } => {
+                drop(reply.send(self.at_hand(run, |shell| shell.watch(run))));
+            }
             Message::WatchNumbered { number, reply } => {
-                let run = self.machine.known().state.numbers.get(&number).copied();
-                drop(reply.send(run.and_then(|run| self.watch(run))));
+                let run = self.machine.known().state.runs.id_of(number);
+                let watch = run.map(|run| self.at_hand(run, |shell| shell.watch(run)));
+                drop(reply.send(watch.unwrap_or(AtHand::Unknown)));
             }
             Message::Join { join, reply } => {
                 let ticket = self.ticket();
@@ -232,6 +239,8 @@ impl Shell {
     }
 
     fn tick(&mut self) {
+        // What is over may be past after it.
+        self.publish();
         self.take(Event::Heard(self.links.heard()));
         self.note_seen_at_times();
         self.take(Event::Tick);
@@ -354,6 +363,14 @@ impl Shell {
         Ticket(self.last_ticket)
     }
 
+    /// Says something of a run, if that can be said without reading it again.
+    fn at_hand<T>(&mut self, run: RunId, say: impl FnOnce(&mut Self) -> Option<T>) -> AtHand<T> {
+        match self.machine.known().state.runs.past_of(run) {
+            Some(past) => AtHand::Past(past),
+            None => say(self).map_or(AtHand::Unknown, AtHand::Whole),
+        }
+    }
+
     /// Shows the newest state of every run that changed, and which runs are not over.
     fn publish(&mut self) {
         for id in self.machine.take_changed() {
@@ -394,16 +411,20 @@ async fn next_committed(committing: &mut VecDeque<Committing>) -> Event {
     let Some(front) = committing.front_mut() else {
         return std::future::pending().await;
     };
-    let committed = matches!((&mut front.answer).await, Ok(Ok(())));
-    match committing.pop_front() {
-        Some(Committing {
-            append, records, ..
-        }) if committed => Event::Recorded {
+    let committed = (&mut front.answer).await;
+    let Some(Committing {
+        append, records, ..
+    }) = committing.pop_front()
+    else {
+        return std::future::pending().await;
+    };
+    match committed {
+        Ok(Ok(seq)) => Event::Recorded {
             append: Some(append),
+            seq,
             records,
         },
-        Some(Committing { append, .. }) => Event::NotRecorded { append },
-        None => std::future::pending().await,
+        Ok(Err(_)) | Err(_) => Event::NotRecorded { append },
     }
 }
 

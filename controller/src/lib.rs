@@ -11,6 +11,7 @@ pub mod supervise;
 
 pub mod store;
 
+pub mod checkpoints;
 pub mod hub;
 pub mod retention;
 

@@ -91,7 +91,7 @@ impl Keeper {
                     // Whatever comes after it is younger.
                     return Ok(deleted);
                 };
-                if self.has_ended(old, &mut seen).await {
+                if self.has_ended(old, &mut seen, now_ms).await {
                     self.output.delete(old, deletion, now_ms).await?;
                     total = total.saturating_sub(old.bytes);
                     deleted += 1;
@@ -116,7 +116,8 @@ impl Keeper {
     async fn has_ended(
         &self,
         old: &OldOutput,
-        seen: &mut HashMap<RunId, Option<Arc<Run>>>,
+        seen: &mut HashMap<RunId, Known>,
+        now_ms: u64,
     ) -> bool {
         let hub = match &self.ends {
             Ends::Hub(hub) => hub,
@@ -124,14 +125,40 @@ impl Keeper {
         };
         let run = match seen.entry(old.run) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(free) => {
-                let known = hub.known().await.ok();
-                free.insert(known.and_then(|known| known.state.runs.get(&old.run).cloned()))
-            }
+            Entry::Vacant(free) => free.insert(Known::of(old.run, hub).await),
         };
-        // A run that the hub does not know is left alone.
-        let execution = run.as_ref().and_then(|run| run.execution(old.agent));
-        execution.is_some_and(|execution| matches!(execution.progress, Progress::Done(_)))
+        match run {
+            Known::Whole(run) => run
+                .execution(old.agent)
+                .is_some_and(|execution| matches!(execution.progress, Progress::Done(_))),
+            Known::Past => true,
+            // It is left alone until runs as old are forgotten.
+            Known::Nothing => now_ms.saturating_sub(old.changed_ms) >= self.limits.runs_ms,
+        }
+    }
+}
+
+/// What is known of a run.
+enum Known {
+    Whole(Arc<Run>),
+    /// All of it has ended.
+    Past,
+    Nothing,
+}
+
+impl Known {
+    async fn of(run: RunId, hub: &hub::Handle) -> Self {
+        let Ok(known) = hub.known().await else {
+            return Self::Nothing;
+        };
+        let whole = known.state.runs.get(run).cloned();
+        whole.map_or_else(
+            || match known.is_past(run) {
+                true => Self::Past,
+                false => Self::Nothing,
+            },
+            Self::Whole,
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use shanty_core::spool::Corrupt;
 use thiserror::Error;
 
 pub use entry::Stored;
-pub use journal::{Commits, Journal, Memory};
+pub use journal::{Checkpoints, Commits, Journal, Memory, Reader};
 pub use kept::Kept;
 pub use output::{Appender, Deleted, Deletion, Exited, OldOutput, Output, Records};
 

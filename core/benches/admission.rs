@@ -15,7 +15,7 @@ use shanty_core::ask::{Ask, Confirm, Question, RunRequest};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::{Fleet, Link};
 use shanty_core::ids::{AgentId, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Record, State};
+use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Recalled, Record, State};
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::principal::{Actor, Asker};
 use shanty_core::run::{Event, Gate, Phase, Run, Spec};
@@ -263,6 +263,7 @@ fn with<T>(
         fleet,
         settings,
         under_way: &UnderWay::default(),
+        recalled: &Recalled::default(),
         fresh: Fresh::new([7; 16]),
         now_ms: AT,
     })

@@ -16,6 +16,7 @@ use caller::{authenticate, require};
 pub use context::{Context, Fresh, Settings, UnderWay};
 pub use hosts::still_covers;
 pub use look::look;
+pub(crate) use recall::recall;
 pub use run::{Caution, Plan};
 pub(crate) use stop::not_found;
 
@@ -26,6 +27,7 @@ mod hosts;
 mod inventory;
 mod join;
 mod look;
+mod recall;
 mod run;
 mod stop;
 

@@ -18,7 +18,7 @@ use crate::ask::{Answer, Ask};
 use crate::facts::{Facts, Metrics};
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId};
-use crate::journal::{Kind, Record, State};
+use crate::journal::{Kind, Recalled, Record, State};
 use crate::principal::{Actor, Asker};
 use crate::refusal::{Code, Refusal};
 use crate::run::{Held, Outcome, Spec, Told};
@@ -38,6 +38,8 @@ pub enum Event {
         asker: Asker,
         /// What.
         ask: Ask,
+        /// The past runs that it is about: see [`Known::recall`].
+        recalled: Recalled,
         /// Drawn for it.
         fresh: Fresh,
     },
@@ -73,6 +75,8 @@ pub enum Event {
     Recorded {
         /// What the hub asked for; nothing for records of others.
         append: Option<AppendId>,
+        /// The place of the first of them in the journal, where there is no gap. One that was taken already is not taken again.
+        seq: u64,
         /// In their order.
         records: Arc<[Record]>,
     },
@@ -340,8 +344,9 @@ impl Hub {
                 ticket,
                 asker,
                 ask,
+                recalled,
                 fresh,
-            } => self.asked(ticket, &asker, &ask, fresh, now, out),
+            } => self.asked(ticket, &asker, &ask, (fresh, &recalled), now, out),
             Event::Taken { run } => self.taken(run, now, out),
             Event::NotTaken { run, reason } => self.expire(run, reason, now, out),
             Event::Joining {
@@ -350,7 +355,11 @@ impl Hub {
                 fresh,
             } => self.join(ticket, join, fresh, now, out),
             Event::Issued { ticket, leaf } => self.issued(ticket, leaf, now, out),
-            Event::Recorded { append, records } => self.recorded(append, &records, now, out),
+            Event::Recorded {
+                append,
+                seq,
+                records,
+            } => self.recorded(append, seq, &records, now, out),
             Event::NotRecorded { append } => self.not_recorded(append, now, out),
             Event::LinkUp(link) => self.link_up(link, now, out),
             Event::LinkDown { agent, link } => self.link_down(agent, link, now, out),

@@ -85,7 +85,7 @@ uuid_id! {
 }
 
 /// The number of a run as people see and type it: `#142`. Counts accepted runs in journal order, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunNumber(pub u64);
 
 impl fmt::Display for RunNumber {

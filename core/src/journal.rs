@@ -1,7 +1,12 @@
 //! The records of everything that was decided and done, and the state that they fold to. The hub's memory is this same fold.
 
+mod checkpoint;
+mod past;
 mod record;
+mod runs;
 mod state;
 
-pub use record::{Enrolment, Kind, Needs, Proposal, Record};
-pub use state::{Draining, HostEntry, State, TokenEntry};
+pub use past::{Past, PastRun, Recalled};
+pub use record::{Checkpoint, Enrolment, Kind, Needs, Proposal, Record};
+pub use runs::{Runs, Window};
+pub use state::{Draining, FOLD, HostEntry, State, TokenEntry};

@@ -45,6 +45,12 @@ pub const PREVIEW_MS: u64 = 15 * 60_000;
 /// Previews that wait for a word; past it the oldest is forgotten.
 pub const PREVIEWS_MAX: usize = 512;
 
+/// Runs that are over stay whole in memory, the newest ones, until there are more than this; older ones are read again when somebody asks.
+pub const RUNS_WHOLE_MAX: usize = 2_000;
+
+/// Executions of whole runs, likewise.
+pub const EXECUTIONS_WHOLE_MAX: usize = 100_000;
+
 /// An interaction for which something was done is remembered so long, milliseconds: Discord repeats one after a lost connection, and a token
 /// of one is good for a quarter of an hour.
 pub const INTERACTION_MS: u64 = 3_600_000;

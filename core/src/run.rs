@@ -238,7 +238,7 @@ pub enum Waiting {
 }
 
 /// A run on one host.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Execution {
     /// The host's name in this run.
     pub name: HostName,
@@ -274,6 +274,13 @@ impl Execution {
         }
     }
 
+    /// Whether nothing better can become known of it than what is. What was called lost without its last record is heard to its end first.
+    fn is_settled(&self) -> bool {
+        self.outcome().is_none_or(|outcome| {
+            !matches!(outcome.how, How::Lost(_)) || outcome.output_sha256.is_some()
+        })
+    }
+
     /// The state in DESIGN's words: `queued`, `running`, or how it ended.
     #[must_use]
     pub const fn state(&self) -> &'static str {
@@ -286,7 +293,7 @@ impl Execution {
 }
 
 /// A run and its executions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// As people see it.
     pub number: RunNumber,

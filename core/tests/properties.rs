@@ -7,7 +7,7 @@ use shanty_core::admission::{Admitted, Context, Fresh, Plan, Settings, UnderWay,
 use shanty_core::ask::{Ask, Confirm, RunRequest};
 use shanty_core::fleet::{Fleet, Link};
 use shanty_core::ids::{AgentId, HostName, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Record, State};
+use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Recalled, Record, State};
 use shanty_core::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX, PAGE_CHARS_MAX};
 use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_hidden, whole};
@@ -187,6 +187,7 @@ impl Shown {
             fleet: &fleet,
             settings: &settings,
             under_way: &UnderWay::default(),
+            recalled: &Recalled::default(),
             fresh: Fresh::new([7; 16]),
             now_ms: 4,
         };

@@ -2,33 +2,41 @@
 
 use std::sync::Arc;
 
-use shanty_core::ask::{Answer, Ask, Snapshot};
+use shanty_core::ask::{Answer, Ask};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::Known;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
+use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::Told;
+use shanty_core::run::{Run, Told};
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::fresh;
-use super::message::{Identity, JoinRequest, Message, NewLink};
+use super::message::{AtHand, Identity, JoinRequest, Message, NewLink, Watch};
 use crate::clock::now_ms;
+use crate::store::Reader;
 
 /// The hub, for any number of edges.
 #[derive(Clone)]
 pub struct Handle {
     tx: mpsc::Sender<Message>,
     accepted: watch::Receiver<RunNumber>,
+    journal: Reader,
 }
 
 impl Handle {
     pub(super) const fn new(
         tx: mpsc::Sender<Message>,
         accepted: watch::Receiver<RunNumber>,
+        journal: Reader,
     ) -> Self {
-        Self { tx, accepted }
+        Self {
+            tx,
+            accepted,
+            journal,
+        }
     }
 
     /// The number of the newest run whose acceptance is recorded; zero before the first. Numbers have no gaps, so that whoever looks late
@@ -46,11 +54,58 @@ impl Handle {
     pub async fn ask(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {
         if let Ask::Look(question) = &ask {
             let known = self.known().await?;
-            return known.answer(&asker, question, fresh(), now_ms());
+            let recalled = self.recall_for(&known, &asker, &ask).await?;
+            return known.answer(&asker, question, &recalled, fresh(), now_ms());
         }
+        let recalled = if ask.is_about_runs() {
+            let known = self.known().await?;
+            self.recall_for(&known, &asker, &ask).await?
+        } else {
+            Recalled::default()
+        };
         let (reply, answer) = oneshot::channel();
-        self.tell(Message::Ask { asker, ask, reply }).await;
+        self.tell(Message::Ask {
+            asker,
+            ask,
+            recalled,
+            reply,
+        })
+        .await;
         answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Reads the past runs again that something is about.
+    async fn recall_for(
+        &self,
+        known: &Known,
+        asker: &Asker,
+        ask: &Ask,
+    ) -> Result<Recalled, Refusal> {
+        let mut recalled = Recalled::default();
+        loop {
+            let past = known.recall(asker, ask, &recalled, now_ms());
+            if past.is_empty() {
+                return Ok(recalled);
+            }
+            for run in past {
+                recalled.insert(run.number, self.recall(run).await?);
+            }
+        }
+    }
+
+    async fn recall(&self, past: PastRun) -> Result<Option<Arc<Run>>, Refusal> {
+        match self.journal.run(past).await {
+            Ok(run) => Ok(run.map(Arc::new)),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                tracing::error!(run.id = %past.id, error = format!("{error:#}"), "a past run cannot be read");
+                Err(Refusal::new(
+                    Code::Storage,
+                    format!("What is stored of run {} cannot be read.", past.number),
+                    "Look at the controller's log and its disk.",
+                ))
+            }
+        }
     }
 
     /// What the hub knows at this moment.
@@ -77,27 +132,38 @@ impl Handle {
     /// The newest state of a run, until it is over; nothing when there is no such run. For edges that may show it to somebody already.
     ///
     /// # Errors
-    /// The controller is stopping.
-    pub async fn watch(
-        &self,
-        run: RunId,
-    ) -> Result<Option<watch::Receiver<Arc<Snapshot>>>, Refusal> {
+    /// The controller is stopping, or a past run cannot be read.
+    pub async fn watch(&self, run: RunId) -> Result<Option<Watch>, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Watch { run, reply }).await;
-        answer.await.map_err(|_| stopping())
+        self.watched(answer).await
     }
 
     /// The same of the run with this number.
     ///
     /// # Errors
-    /// The controller is stopping.
-    pub async fn watch_numbered(
-        &self,
-        number: RunNumber,
-    ) -> Result<Option<watch::Receiver<Arc<Snapshot>>>, Refusal> {
+    /// The controller is stopping, or a past run cannot be read.
+    pub async fn watch_numbered(&self, number: RunNumber) -> Result<Option<Watch>, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::WatchNumbered { number, reply }).await;
-        answer.await.map_err(|_| stopping())
+        self.watched(answer).await
+    }
+
+    async fn watched(
+        &self,
+        answer: oneshot::Receiver<AtHand<Watch>>,
+    ) -> Result<Option<Watch>, Refusal> {
+        let past = match answer.await.map_err(|_| stopping())? {
+            AtHand::Whole(watch) => return Ok(Some(watch)),
+            AtHand::Past(past) => past,
+            AtHand::Unknown => return Ok(None),
+        };
+        let Some(run) = self.recall(past).await? else {
+            return Ok(None);
+        };
+        let snapshot = self.known().await?.snapshot_of(run);
+        // It is over: one last state, and no more to come.
+        Ok(Some(watch::channel(Arc::new(snapshot)).1))
     }
 
     /// A host wants to join.
@@ -134,7 +200,14 @@ impl Handle {
     pub async fn is_target(&self, agent: AgentId, run: RunId) -> bool {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::IsTarget { agent, run, reply }).await;
-        answer.await.unwrap_or(false)
+        match answer.await {
+            Ok(AtHand::Whole(is_target)) => is_target,
+            Ok(AtHand::Past(past)) => match self.recall(past).await {
+                Ok(run) => run.is_some_and(|run| run.execution(agent).is_some()),
+                Err(_) => false,
+            },
+            Ok(AtHand::Unknown) | Err(_) => false,
+        }
     }
 
     /// An agent says how an execution stands.

@@ -9,6 +9,7 @@ use shanty_core::ask::{Answer, Ask, Snapshot};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::{Join, Known};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
+use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::principal::Asker;
 use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
@@ -28,6 +29,7 @@ pub enum Message {
     Ask {
         asker: Asker,
         ask: Ask,
+        recalled: Recalled,
         reply: Reply<Answer>,
     },
     Known {
@@ -43,15 +45,15 @@ pub enum Message {
     IsTarget {
         agent: AgentId,
         run: RunId,
-        reply: oneshot::Sender<bool>,
+        reply: oneshot::Sender<AtHand<bool>>,
     },
     Watch {
         run: RunId,
-        reply: oneshot::Sender<Option<watch::Receiver<Arc<Snapshot>>>>,
+        reply: oneshot::Sender<AtHand<Watch>>,
     },
     WatchNumbered {
         number: RunNumber,
-        reply: oneshot::Sender<Option<watch::Receiver<Arc<Snapshot>>>>,
+        reply: oneshot::Sender<AtHand<Watch>>,
     },
     Join {
         join: JoinRequest,
@@ -79,6 +81,19 @@ pub enum Message {
         agent: AgentId,
         metrics: Metrics,
     },
+}
+
+/// The newest state of a run.
+pub(super) type Watch = watch::Receiver<Arc<Snapshot>>;
+
+/// What the hub can say of a run by itself.
+pub enum AtHand<T> {
+    /// This: it is whole.
+    Whole(T),
+    /// It is past: whoever asks reads it again.
+    Past(PastRun),
+    /// There is no such run.
+    Unknown,
 }
 
 /// What a host sends to join. The request was checked for its form.

@@ -8,7 +8,7 @@ use super::StoreError;
 
 /// The version of the schemas of all files together: raised when one of them changes. There is one schema at a time, and none of an
 /// older program is converted.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// A file of the store.
 pub(super) struct File<'a> {

@@ -1,11 +1,13 @@
 //! What decisions rest on: what is known, what is configured, and what is drawn for one request.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::fleet::Fleet;
-use crate::ids::{AgentId, Labels, RunId};
-use crate::journal::{Kind, Record, State};
+use crate::ids::{AgentId, Labels, RunId, RunNumber};
+use crate::journal::{Kind, Recalled, Record, State};
 use crate::policy::Policy;
+use crate::run::Run;
 
 /// What decisions rest on, at one moment.
 pub struct Context<'a> {
@@ -17,10 +19,35 @@ pub struct Context<'a> {
     pub settings: &'a Settings,
     /// What is being recorded at this moment.
     pub under_way: &'a UnderWay,
+    /// Past runs that were read again, because they are asked about.
+    pub recalled: &'a Recalled,
     /// Drawn for this one request.
     pub fresh: Fresh,
     /// The wall clock, milliseconds since the Unix epoch.
     pub now_ms: u64,
+}
+
+impl<'a> Context<'a> {
+    /// A run, whole or read again.
+    pub(super) fn run_numbered(&self, number: RunNumber) -> Option<&'a Arc<Run>> {
+        let whole = self.state.runs.numbered(number);
+        whole.or_else(|| self.recalled.numbered(number))
+    }
+
+    /// A run, whole or read again.
+    pub(super) fn run_of(&self, id: RunId) -> Option<&'a Arc<Run>> {
+        self.run_numbered(self.state.runs.number_of(id)?)
+    }
+
+    /// Numbers of all runs that there are, newest first.
+    pub(super) fn newest_numbers(&self) -> impl Iterator<Item = RunNumber> {
+        let newest = self.state.runs.newest().0;
+        let runs = &self.state.runs;
+        let is_known = |number: &RunNumber| {
+            runs.numbered(*number).is_some() || runs.past().numbered(*number).is_some()
+        };
+        (1..=newest).rev().map(RunNumber).filter(is_known)
+    }
 }
 
 /// What the operator configured, and what the program is.
@@ -38,6 +65,8 @@ pub struct Settings {
     pub output_max: u64,
     /// Between TERM and KILL, milliseconds.
     pub grace_ms: u64,
+    /// Runs that are over are known so long after they were accepted, milliseconds; nothing means for ever.
+    pub runs_ms: Option<u64>,
 }
 
 /// Random bits, drawn for one request: a new id, and what a `pick:` draws by.

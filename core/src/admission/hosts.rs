@@ -1,6 +1,7 @@
 //! Which hosts somebody may see or do something to. What they may not see is to them as what does not exist.
 
 use std::cell::{OnceCell, RefCell};
+use std::sync::Arc;
 
 use crate::ask::Right;
 use crate::fleet::Seen;
@@ -78,7 +79,7 @@ pub(super) fn with_scope<T>(
         groups_readable: true,
         groups_strict: true,
         stale: &|_| None,
-        run: &|number| ctx.state.run_numbered(number),
+        run: &|number| ctx.run_numbered(number).map(AsRef::as_ref),
         agent_version: &ctx.settings.agent_version,
         seed: ctx.fresh.seed(),
     };
@@ -99,7 +100,7 @@ pub(super) fn with_scope<T>(
         groups_readable: ctx.state.groups.is_empty() || sees_all(ctx, caller),
         groups_strict: false,
         stale: &stale,
-        run: &|number| seen_run(ctx, caller, number),
+        run: &|number| seen_run(ctx, caller, number).map(AsRef::as_ref),
         ..everything
     })
 }
@@ -114,11 +115,11 @@ pub(super) fn sees_all(ctx: &Context<'_>, caller: &Caller<'_>) -> bool {
 
 /// A run, when the caller may see it: one that they may not see is to them as one that does not exist.
 pub(super) fn seen_run<'a>(
-    ctx: &'a Context<'_>,
+    ctx: &Context<'a>,
     caller: &Caller<'_>,
     number: RunNumber,
-) -> Option<&'a Run> {
-    let run = ctx.state.run_numbered(number)?;
+) -> Option<&'a Arc<Run>> {
+    let run = ctx.run_numbered(number)?;
     let may = covers_run(ctx, caller, Verb::View, &run.spec.targets);
     may.is_ok().then_some(run)
 }

@@ -348,7 +348,7 @@ fn may_change(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<(), 
     let hosts = hosts::hosts(ctx);
     let scope = Scope {
         groups: &ctx.state.groups,
-        run: &|number| ctx.state.run_numbered(number),
+        run: &|number| ctx.run_numbered(number).map(AsRef::as_ref),
         agent_version: &ctx.settings.agent_version,
         ..Scope::empty()
     };

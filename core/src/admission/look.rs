@@ -26,7 +26,7 @@ const RUNS_OFFERED_MAX: usize = 20;
 const RUNS_REMEMBERED_MAX: usize = 500;
 
 /// Runs that a list looks through: somebody with few rights must not keep it busy for long.
-const RUNS_LOOKED_AT_MAX: usize = 2_000;
+pub(super) const RUNS_LOOKED_AT_MAX: usize = 2_000;
 
 /// Runs that are shown with a host.
 const RUNS_OF_HOST_MAX: usize = 5;
@@ -124,8 +124,8 @@ fn seen_runs<'a>(
     caller: &'a Caller<'_>,
     wanted: impl Fn(&Run) -> bool + 'a,
 ) -> impl Iterator<Item = Arc<Run>> + 'a {
-    let newest = ctx.state.numbers.values().rev().take(RUNS_LOOKED_AT_MAX);
-    let runs = newest.filter_map(|id| ctx.state.runs.get(id));
+    let newest = ctx.newest_numbers().take(RUNS_LOOKED_AT_MAX);
+    let runs = newest.filter_map(|number| ctx.run_numbered(number));
     runs.filter(move |run| wanted(run))
         .filter(|run| covers_run(ctx, caller, Verb::View, &run.spec.targets).is_ok())
         .cloned()
@@ -133,7 +133,7 @@ fn seen_runs<'a>(
 
 /// One run. One that the caller may not see looks like one that does not exist.
 fn run(ctx: &Context<'_>, caller: &Caller<'_>, number: RunNumber) -> Result<Arc<Run>, Refusal> {
-    let run = seen_run(ctx, caller, number).and_then(|run| ctx.state.runs.get(&run.spec.id));
+    let run = seen_run(ctx, caller, number);
     run.cloned().ok_or_else(super::stop::not_found)
 }
 
@@ -149,14 +149,16 @@ fn complete(ctx: &Context<'_>, caller: &Caller<'_>, typed: &str) -> Vec<Choice> 
     } else {
         0
     };
-    let newest = ctx.state.numbers.keys().rev().take(wanted);
+    let newest = ctx.state.runs.newest_whole().take(wanted);
     let runs: Vec<&Run> = newest
-        .filter_map(|number| seen_run(ctx, caller, *number))
+        .filter_map(|run| seen_run(ctx, caller, run.number))
+        .map(AsRef::as_ref)
         .collect();
     // Their own words tell nobody anything new.
     let own = ctx
         .state
-        .newest_runs()
+        .runs
+        .newest_whole()
         .take(RUNS_REMEMBERED_MAX)
         .filter(|run| run.spec.origin.principal() == caller.principal());
     let mut selectors: Vec<&str> = Vec::new();

@@ -207,7 +207,7 @@ fn own_proposal<'a>(
             false => Err(gone("It was shown to somebody else.")),
         };
     }
-    match ctx.state.run_of(id) {
+    match ctx.run_of(id) {
         Some(run) if run.spec.origin.principal() != principal => {
             Err(gone("This preview is not open any more."))
         }

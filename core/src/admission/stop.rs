@@ -1,5 +1,7 @@
 //! Asking to stop runs, or to start no more.
 
+use std::sync::Arc;
+
 use crate::ask::{Answer, Which};
 use crate::ids::RunId;
 use crate::journal::Kind;
@@ -17,13 +19,10 @@ pub(super) fn admit(
     caller: &Caller<'_>,
     which: Which,
 ) -> Result<Vec<RunId>, Refusal> {
-    let found: Vec<&Run> = match which {
-        Which::Id(id) => ctx.state.run_of(id).into_iter().collect(),
-        Which::Number(number) => ctx.state.run_numbered(number).into_iter().collect(),
-        Which::All => {
-            let open = ctx.state.open.iter();
-            open.filter_map(|id| ctx.state.run_of(*id)).collect()
-        }
+    let found: Vec<&Arc<Run>> = match which {
+        Which::Id(id) => ctx.run_of(id).into_iter().collect(),
+        Which::Number(number) => ctx.run_numbered(number).into_iter().collect(),
+        Which::All => ctx.state.runs.open().collect(),
     };
     let one = which != Which::All;
     if found.is_empty() && one {

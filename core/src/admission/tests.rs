@@ -5,7 +5,7 @@ use super::*;
 use crate::ask::{Confirm, Question, Right, RunRequest, Which};
 use crate::fleet::{Fleet, Link};
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
-use crate::journal::{Enrolment, Record, State};
+use crate::journal::{Enrolment, Recalled, Record, State};
 use crate::policy::{Grant, Policy, Verb};
 use crate::principal::Actor;
 use crate::run::{Origin, Target};
@@ -32,6 +32,7 @@ struct World {
     fleet: Fleet,
     settings: Settings,
     under_way: UnderWay,
+    recalled: Recalled,
     now_ms: u64,
 }
 
@@ -49,6 +50,7 @@ impl World {
                 ..Settings::default()
             },
             under_way: UnderWay::default(),
+            recalled: Recalled::default(),
             now_ms: 1_000_000,
         };
         for (n, name, labels) in [
@@ -107,6 +109,7 @@ impl World {
             fleet: &self.fleet,
             settings: &self.settings,
             under_way: &self.under_way,
+            recalled: &self.recalled,
             fresh: Fresh::new([7; 16]),
             now_ms: self.now_ms,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::admission::{self, Admitted, Fresh, Plan};
 use crate::ask::{Answer, Ask, Cancelled, Right};
 use crate::ids::{AgentId, RunId};
-use crate::journal::{Kind, Needs, Proposal};
+use crate::journal::{Kind, Needs, Proposal, Recalled};
 use crate::limits;
 use crate::principal::{Actor, Asker};
 use crate::refusal::Refusal;
@@ -21,12 +21,12 @@ impl Hub {
         ticket: Ticket,
         asker: &Asker,
         ask: &Ask,
-        fresh: Fresh,
+        (fresh, recalled): (Fresh, &Recalled),
         now: Now,
         out: &mut Vec<Effect>,
     ) {
         let under_way = self.under_way();
-        let ctx = self.known.context(&under_way, fresh, now.wall_ms);
+        let ctx = self.known.context(&under_way, recalled, fresh, now.wall_ms);
         let admitted = match admission::admit(&ctx, asker, ask) {
             Ok(admitted) => admitted,
             Err(refusal) => return self.refuse(ticket, asker, ask, refusal, now, out),

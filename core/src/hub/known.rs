@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::admission::{self, Context, Fresh, Settings, UnderWay};
-use crate::ask::{Answer, Question, Snapshot};
+use crate::ask::{Answer, Ask, Question, Snapshot};
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId};
-use crate::journal::State;
+use crate::journal::{PastRun, Recalled, State};
 use crate::principal::Asker;
 use crate::refusal::Refusal;
 use crate::run::Run;
@@ -31,12 +31,33 @@ impl Known {
         &self,
         asker: &Asker,
         question: &Question,
+        recalled: &Recalled,
         fresh: Fresh,
         now_ms: u64,
     ) -> Result<Answer, Refusal> {
         let under_way = UnderWay::default();
-        let ctx = self.context(&under_way, fresh, now_ms);
+        let ctx = self.context(&under_way, recalled, fresh, now_ms);
         admission::look(&ctx, asker, question)
+    }
+
+    /// The past runs to read again before this can be answered or decided; none when all that it is about is at hand. Reading some can make
+    /// it want more.
+    #[must_use]
+    pub fn recall(
+        &self,
+        asker: &Asker,
+        ask: &Ask,
+        recalled: &Recalled,
+        now_ms: u64,
+    ) -> Vec<PastRun> {
+        let under_way = UnderWay::default();
+        let ctx = self.context(&under_way, recalled, Fresh::default(), now_ms);
+        let numbers = admission::recall(&ctx, asker, ask);
+        let past = self.state.runs.past();
+        numbers
+            .into_iter()
+            .filter_map(|number| past.numbered(number))
+            .collect()
     }
 
     /// Whether a run was for this host: nobody else's output is taken.
@@ -46,10 +67,23 @@ impl Known {
         run.is_some_and(|run| run.execution(agent).is_some())
     }
 
+    /// Whether a run is past: nothing better can become known of it, and hosts need not hold it.
+    #[must_use]
+    pub fn is_past(&self, run: RunId) -> bool {
+        self.state.runs.past().number_of(run).is_some()
+    }
+
     /// A run as it stands, with what its card needs besides.
     #[must_use]
     pub fn snapshot(&self, id: RunId) -> Option<Snapshot> {
-        let run = Arc::clone(self.state.runs.get(&id)?);
+        let run = Arc::clone(self.state.runs.get(id)?);
+        Some(self.snapshot_of(run))
+    }
+
+    /// A run, also one that is not whole any more, with what its card needs besides.
+    #[must_use]
+    pub fn snapshot_of(&self, run: Arc<Run>) -> Snapshot {
+        let id = run.spec.id;
         let waits = |agent: &AgentId| {
             let presence = self.fleet.get(*agent);
             presence.is_some_and(|presence| presence.spool_full.contains(&id))
@@ -59,11 +93,11 @@ impl Known {
             .filter(|(agent, _)| waits(agent))
             .map(|(_, execution)| execution.name.to_string())
             .collect();
-        Some(Snapshot {
+        Snapshot {
             run_as: self.run_as(&run),
             spool_full,
             run,
-        })
+        }
     }
 
     fn run_as(&self, run: &Run) -> Vec<String> {
@@ -78,6 +112,7 @@ impl Known {
     pub(super) fn context<'a>(
         &'a self,
         under_way: &'a UnderWay,
+        recalled: &'a Recalled,
         fresh: Fresh,
         now_ms: u64,
     ) -> Context<'a> {
@@ -86,6 +121,7 @@ impl Known {
             fleet: &self.fleet,
             settings: &self.settings,
             under_way,
+            recalled,
             fresh,
             now_ms,
         }

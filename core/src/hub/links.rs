@@ -6,7 +6,7 @@ use crate::facts::{Facts, Metrics};
 use crate::fleet::Link;
 use crate::ids::{AgentId, RunId};
 use crate::limits;
-use crate::run::{Event, Phase, Told};
+use crate::run::{Event, Told};
 use crate::time::Now;
 
 use super::{Effect, Hub, LinkRefusal, LinkUp};
@@ -37,8 +37,9 @@ impl Hub {
         let mut concerned: BTreeSet<RunId> = up.executions.keys().copied().collect();
         concerned.extend(self.open_runs_of(agent));
         for run in concerned {
-            let known = self.known.state.run_of(run);
-            if known.is_some_and(|run| run.phase != Phase::Accepted) {
+            if self.known.is_past(run) {
+                out.push(Effect::Release { agent, run });
+            } else if !self.is_accepted(run) {
                 let gate = self.gate(run, agent, now);
                 let holds = up.executions.get(&run).cloned();
                 self.drive(run, Event::LinkUp { agent, holds, gate }, now, out);
@@ -88,8 +89,9 @@ impl Hub {
     }
 
     pub(super) fn open_runs_of(&self, agent: AgentId) -> Vec<RunId> {
-        let of = |id: &&RunId| self.known.is_target(agent, **id);
-        self.known.state.open.iter().filter(of).copied().collect()
+        let open = self.known.state.runs.open();
+        let of = open.filter(|run| run.execution(agent).is_some());
+        of.map(|run| run.spec.id).collect()
     }
 
     pub(super) fn told(
@@ -100,6 +102,9 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        if self.known.is_past(run) {
+            return out.push(Effect::Release { agent, run });
+        }
         if !self.known.is_target(agent, run) {
             let what = format!("host {agent} speaks of run {run}, which is not its own");
             return out.push(Effect::Warn(what));

@@ -15,13 +15,17 @@ impl Hub {
     pub(super) fn recorded(
         &mut self,
         append: Option<AppendId>,
+        first: u64,
         records: &Arc<[Record]>,
         now: Now,
         out: &mut Vec<Effect>,
     ) {
         let pending = append.and_then(|append| self.pending.remove(&append));
-        for record in records.iter() {
-            self.apply(record, now, out);
+        for (seq, record) in (first..).zip(records.iter()) {
+            if seq > self.known.state.seq {
+                self.known.state.seq = seq;
+                self.apply(record, now, out);
+            }
         }
         let reply = pending.map_or(Reply::Nobody, |pending| pending.reply);
         match reply {
@@ -122,6 +126,7 @@ impl Hub {
             | Kind::GroupRemoved { .. }
             | Kind::Drained { on: true, .. }
             | Kind::Hold { .. }
+            | Kind::Checkpoint(_)
             | Kind::Unknown => {}
         }
     }
@@ -129,13 +134,10 @@ impl Hub {
     /// What waits for these hosts may start, unless something else still keeps it: one host, or all that have a link.
     fn gates_changed(&mut self, agent: Option<AgentId>, now: Now, out: &mut Vec<Effect>) {
         let mut waiting = Vec::new();
-        for id in self.known.state.open.iter() {
-            let Some(run) = self.known.state.run_of(*id) else {
-                continue;
-            };
+        for run in self.known.state.runs.open() {
             let concerned = |host: &AgentId| agent.is_none_or(|agent| agent == *host);
             let hosts = run.waits_for().filter(concerned);
-            waiting.extend(hosts.map(|host| (*id, host)));
+            waiting.extend(hosts.map(|host| (run.spec.id, host)));
         }
         for (run, agent) in waiting {
             if self.known.fleet.is_online(agent) {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::admission::{Fresh, UnderWay, still_covers};
 use crate::ids::{AgentId, RunId};
-use crate::journal::Kind;
+use crate::journal::{Kind, Recalled};
 use crate::limits;
-use crate::run::{self, Event, Gate, Phase};
+use crate::run::{self, Event, Gate, Phase, Run};
 use crate::time::Now;
 
 use super::{Effect, Hub, Order};
@@ -15,11 +15,9 @@ use super::{Effect, Hub, Order};
 impl Hub {
     /// What an earlier process left: accepted runs did not begin, and ends that are stored and not recorded are looked for.
     pub fn recover(&mut self, now: Now, out: &mut Vec<Effect>) {
-        let open: Vec<RunId> = self.known.state.open.iter().copied().collect();
-        for id in open {
-            let Some(run) = self.known.state.run_of(id) else {
-                continue;
-            };
+        let open: Vec<Arc<Run>> = self.known.state.runs.open().cloned().collect();
+        for run in open {
+            let id = run.spec.id;
             if run.phase == Phase::Accepted {
                 let reason = "the controller restarted before it began";
                 self.expire(id, reason.to_owned(), now, out);
@@ -27,6 +25,7 @@ impl Hub {
             }
             let unknown = run.executions().filter(|(_, e)| e.outcome().is_none());
             let unknown: Vec<AgentId> = unknown.map(|(agent, _)| agent).collect();
+            drop(run);
             self.drive(id, Event::Recovered, now, out);
             for agent in unknown {
                 out.push(Effect::FindExit { run: id, agent });
@@ -71,9 +70,11 @@ impl Hub {
             return Gate::Removed;
         };
         let under_way = UnderWay::default();
+        let recalled = Recalled::default();
+        let fresh = Fresh::default();
         let ctx = self
             .known
-            .context(&under_way, Fresh::default(), now.wall_ms);
+            .context(&under_way, &recalled, fresh, now.wall_ms);
         let origin = state.run_of(run).map(|run| &run.spec.origin);
         if !self.known.fleet.is_online(agent) {
             Gate::Offline
@@ -89,14 +90,17 @@ impl Hub {
     }
 
     pub(super) fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
-        self.known.state.forget(now.wall_ms);
+        let runs_ms = self.known.settings.runs_ms;
+        self.known.state.forget(now.wall_ms, runs_ms);
+        // What somebody is about to be shown stays.
+        if self.changed.is_empty() {
+            self.known.state.shrink();
+        }
         self.write_again(now, out);
-        let open: Vec<RunId> = self.known.state.open.iter().copied().collect();
-        for id in open {
-            let accepted_ms = self.known.state.run_of(id).map(|run| run.accepted_ms);
-            let waited_ms = now
-                .wall_ms
-                .saturating_sub(accepted_ms.unwrap_or(now.wall_ms));
+        let open = self.known.state.runs.open();
+        let open: Vec<(RunId, u64)> = open.map(|run| (run.spec.id, run.accepted_ms)).collect();
+        for (id, accepted_ms) in open {
+            let waited_ms = now.wall_ms.saturating_sub(accepted_ms);
             if self.is_accepted(id) && waited_ms > limits::ACCEPTED_MS {
                 let reason = "nobody said that the answer was seen";
                 self.expire(id, reason.to_owned(), now, out);

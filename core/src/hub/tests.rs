@@ -12,6 +12,7 @@ use crate::selector::Selector;
 mod asks;
 mod joins;
 mod links;
+mod past;
 mod runs;
 
 const AT: u64 = 1_000_000;
@@ -67,6 +68,7 @@ impl Rig {
             confirm_hosts: 10,
             output_max: 64,
             grace_ms: 10_000,
+            runs_ms: None,
         };
         Self {
             hub: Hub::new(state, Fleet::default(), settings),
@@ -127,8 +129,13 @@ impl Rig {
     fn commit_one(&mut self) -> Vec<Effect> {
         let (append, records) = self.appends.pop_front().expect("something to write");
         self.written.extend(records.iter().cloned());
+        let seq = self.hub.known.state.seq + 1;
         let append = Some(append);
-        self.give(Event::Recorded { append, records })
+        self.give(Event::Recorded {
+            append,
+            seq,
+            records,
+        })
     }
 
     /// The disk is full: nothing that waits is written.
@@ -149,6 +156,7 @@ impl Rig {
             ticket,
             asker: asker.clone(),
             ask,
+            recalled: Recalled::default(),
             fresh: Fresh::new(fresh),
         })
     }

@@ -1,8 +1,10 @@
 //! One record: what was decided or done, when, and by whom.
 
-use crate::ids::{AgentId, HostName, Labels, RunId};
+use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::principal::Actor;
 use crate::run::{Outcome, Spec};
+
+use super::past::PastRun;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,7 @@ impl Record {
             | Kind::Sent { .. }
             | Kind::Closed(_)
             | Kind::Proposed(_)
+            | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
     }
@@ -70,6 +73,7 @@ impl Record {
             | Kind::GroupRemoved { .. }
             | Kind::Drained { .. }
             | Kind::Hold { .. }
+            | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
     }
@@ -188,6 +192,8 @@ pub enum Kind {
         /// Refused.
         on: bool,
     },
+    /// What no other record of a checkpoint says: see [`super::State::checkpoint`].
+    Checkpoint(Checkpoint),
     /// A kind of a newer program: kept and skipped.
     Unknown,
 }
@@ -201,6 +207,17 @@ impl Kind {
             Self::Sent { .. } | Self::Finished { .. } | Self::Closed(_)
         )
     }
+}
+
+/// What a state holds that no other record says. It stands in checkpoints only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Runs up to this number are counted.
+    pub newest: RunNumber,
+    /// Runs that are past.
+    pub past: Vec<PastRun>,
+    /// Interactions that something was done for, with when.
+    pub interactions: Vec<(u64, u64)>,
 }
 
 /// A run that waits for a word.

@@ -3,19 +3,26 @@
 //!
 //! A clone is cheap: the parts are shared until one of the two changes. So questions are answered from a clone, beside the hub.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::{AgentId, Labels, RunId, RunNumber};
 use crate::limits;
 use crate::principal::Principal;
-use crate::run::{CancelRequest, Phase, Run, Spec};
+use crate::run::{CancelRequest, Phase, Run};
 use crate::selector::{Group, Selector};
 
 use super::record::{Enrolment, Kind, Proposal, Record};
+use super::runs::Runs;
+
+/// What records come to, as a number: raised when the same records come to something else, so that nothing is built on an older reading.
+pub const FOLD: u32 = 1;
+
+/// Records that are read between two looks at what can be dropped.
+const FORGET_EVERY: u64 = 1_024;
 
 /// A host as the journal knows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostEntry {
     /// Its enrolment.
     pub enrolment: Enrolment,
@@ -39,7 +46,7 @@ pub struct Draining {
 }
 
 /// A join token as the journal knows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenEntry {
     /// SHA-256 of its secret half.
     pub secret_sha256: [u8; 32],
@@ -56,18 +63,16 @@ pub struct TokenEntry {
 }
 
 /// Everything that the journal says, folded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// Hosts by id, revoked ones included.
     pub hosts: Arc<BTreeMap<AgentId, HostEntry>>,
     /// Tokens by their public half.
     pub tokens: Arc<BTreeMap<String, TokenEntry>>,
-    /// Runs by id.
-    pub runs: Arc<BTreeMap<RunId, Arc<Run>>>,
-    /// Runs that are not over.
-    pub open: Arc<BTreeSet<RunId>>,
-    /// Runs by number.
-    pub numbers: Arc<BTreeMap<RunNumber, RunId>>,
+    /// The place of the newest record in the journal; zero before the first.
+    pub seq: u64,
+    /// Runs.
+    pub runs: Runs,
     /// Interactions that something was done for, with when.
     pub interactions: Arc<BTreeMap<u64, u64>>,
     /// New runs are refused.
@@ -79,6 +84,17 @@ pub struct State {
 }
 
 impl State {
+    /// Takes one record of a journal that is read, with its place in it. What can matter no more by then is dropped on the way, as the hub does
+    /// with time.
+    pub fn read(&mut self, seq: u64, record: &Record) {
+        self.apply(record);
+        self.seq = seq;
+        self.shrink();
+        if seq.is_multiple_of(FORGET_EVERY) {
+            self.forget(record.at_ms, None);
+        }
+    }
+
     /// Takes one record.
     pub fn apply(&mut self, record: &Record) {
         let at_ms = record.at_ms;
@@ -112,14 +128,21 @@ impl State {
             Kind::Labelled { agent, labels } => {
                 self.host(*agent, |host| host.labels = labels.clone());
             }
-            Kind::Revoked { agent } => self.host(*agent, |host| host.revoked = true),
+            Kind::Revoked { agent } => {
+                self.host(*agent, |host| host.revoked = true);
+                let hosts = &self.hosts;
+                self.runs.hosts_gone(|agent| is_gone(hosts, agent));
+            }
             Kind::Drained { agent, on } => {
                 let draining = record.actor.principal().filter(|_| *on);
                 let since_ms = at_ms;
                 let draining = draining.map(|by| Draining { by, since_ms });
                 self.host(*agent, |host| host.draining = draining);
             }
-            Kind::Accepted(spec) => self.accepted(spec, at_ms),
+            Kind::Accepted(spec) => {
+                Arc::make_mut(&mut self.proposals).remove(&spec.id);
+                self.runs.accept(spec, at_ms);
+            }
             Kind::Proposed(proposal) => self.proposed(proposal, at_ms),
             Kind::Expired { run, reason } => {
                 Arc::make_mut(&mut self.proposals).remove(run);
@@ -165,6 +188,11 @@ impl State {
             Kind::GroupRemoved { name } => {
                 Arc::make_mut(&mut self.groups).remove(name);
             }
+            Kind::Checkpoint(checkpoint) => {
+                self.runs.resume(&checkpoint.past, checkpoint.newest);
+                let interactions = checkpoint.interactions.iter().copied();
+                Arc::make_mut(&mut self.interactions).extend(interactions);
+            }
             Kind::Denied { .. } | Kind::Unknown => {}
         }
     }
@@ -178,33 +206,34 @@ impl State {
             .map(|(agent, host)| (*agent, host))
     }
 
-    /// The run of that number.
+    /// The whole run of that number.
     #[must_use]
     pub fn run_numbered(&self, number: RunNumber) -> Option<&Run> {
-        self.run_of(*self.numbers.get(&number)?)
+        self.runs.numbered(number).map(AsRef::as_ref)
     }
 
-    /// The run of that id.
+    /// The whole run of that id.
     #[must_use]
     pub fn run_of(&self, id: RunId) -> Option<&Run> {
-        self.runs.get(&id).map(AsRef::as_ref)
-    }
-
-    /// Runs, newest first.
-    pub fn newest_runs(&self) -> impl Iterator<Item = &Run> {
-        let ids = self.numbers.values().rev();
-        ids.filter_map(|id| self.run_of(*id))
+        self.runs.get(id).map(AsRef::as_ref)
     }
 
     /// Changes a run, by what is no record.
     pub(crate) fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
-        Arc::make_mut(&mut self.runs)
-            .get_mut(&id)
-            .map(Arc::make_mut)
+        self.runs.get_mut(id)
     }
 
-    /// Drops what can happen no more: proposals whose time is up, and interactions that Discord repeats no more.
-    pub fn forget(&mut self, now_ms: u64) {
+    /// Makes old runs past while there are more whole ones than should be.
+    pub fn shrink(&mut self) {
+        self.runs.shrink();
+    }
+
+    /// Drops what can happen no more: proposals whose time is up, interactions that Discord repeats no more, and runs that are over and were
+    /// accepted longer ago than they are kept.
+    pub fn forget(&mut self, now_ms: u64, runs_ms: Option<u64>) {
+        if let Some(runs_ms) = runs_ms {
+            self.runs.forget(now_ms.saturating_sub(runs_ms));
+        }
         if self.proposals.values().any(|p| now_ms > p.until_ms) {
             Arc::make_mut(&mut self.proposals).retain(|_, proposal| now_ms <= proposal.until_ms);
         }
@@ -246,37 +275,25 @@ impl State {
         proposals.insert(proposal.spec.id, proposal.clone());
     }
 
-    fn accepted(&mut self, spec: &Spec, at_ms: u64) {
-        Arc::make_mut(&mut self.proposals).remove(&spec.id);
-        // An id is accepted once, whatever comes.
-        if self.runs.contains_key(&spec.id) {
-            return;
-        }
-        let numbers = Arc::make_mut(&mut self.numbers);
-        let last = numbers.last_key_value().map_or(0, |(number, _)| number.0);
-        let number = RunNumber(last + 1);
-        numbers.insert(number, spec.id);
-        Arc::make_mut(&mut self.open).insert(spec.id);
-        let run = Run::new(number, spec.clone(), at_ms);
-        Arc::make_mut(&mut self.runs).insert(spec.id, Arc::new(run));
-    }
-
     fn run(&mut self, id: RunId, change: impl FnOnce(&mut Run)) {
-        let Some(run) = self.run_mut(id) else {
-            return;
-        };
-        change(run);
-        if run.is_over() {
-            Arc::make_mut(&mut self.open).remove(&id);
+        if let Some(run) = self.runs.get_mut(id) {
+            change(run);
         }
+        let hosts = &self.hosts;
+        self.runs.changed(id, |agent| is_gone(hosts, agent));
     }
+}
+
+/// Whether a host may not come back.
+fn is_gone(hosts: &BTreeMap<AgentId, HostEntry>, agent: AgentId) -> bool {
+    hosts.get(&agent).is_some_and(|host| host.revoked)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::principal::Actor;
-    use crate::run::What;
+    use crate::run::{Spec, What};
 
     fn record(at_ms: u64, kind: Kind) -> Record {
         let actor = Actor::Controller;
@@ -297,11 +314,14 @@ mod tests {
         let phase_after = |kinds: [Kind; 2]| {
             let mut state = State::default();
             state.apply(&record(1, Kind::Accepted(spec.clone())));
-            assert!(state.open.contains(&id));
+            assert!(state.runs.is_open(id));
             for kind in kinds {
                 state.apply(&record(2, kind));
             }
-            (state.runs[&id].phase.clone(), state.open.contains(&id))
+            (
+                state.run_of(id).unwrap().phase.clone(),
+                state.runs.is_open(id),
+            )
         };
         let late = (Phase::Expired("late".into()), false);
         let again = Kind::Accepted(Spec {
@@ -313,15 +333,15 @@ mod tests {
             state.apply(&record(1, kind));
         }
         let kept = (
-            &state.runs[&id].phase,
-            state.runs[&id].spec.what.text().into_owned(),
+            &state.run_of(id).unwrap().phase,
+            state.run_of(id).unwrap().spec.what.text().into_owned(),
         );
         assert_eq!(
             kept,
             (&Phase::Running, "true".to_owned()),
             "an id is accepted once"
         );
-        assert_eq!(state.numbers.len(), 1);
+        assert_eq!(state.runs.newest(), RunNumber(1));
         assert_eq!(phase_after([expired.clone(), Kind::Go(id)]), late);
         assert_eq!(phase_after([Kind::Go(id), expired]), (Phase::Running, true));
     }

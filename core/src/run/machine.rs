@@ -42,7 +42,11 @@ impl Run {
             Event::Told { agent, told } => self.told(agent, told, now, out),
             Event::Exit { agent, outcome } => self.exit(agent, outcome, out),
             Event::FinishedRecorded { agent } => {
-                if self.is_settled(agent) {
+                if self
+                    .executions
+                    .get(&agent)
+                    .is_none_or(Execution::is_settled)
+                {
                     out.push(Effect::Release(agent));
                 }
                 self.close_when_done(out);
@@ -373,12 +377,16 @@ impl Run {
         }
     }
 
-    /// Whether nothing better can become known of an execution. What was called lost without its last record is heard to its end first.
-    fn is_settled(&self, agent: AgentId) -> bool {
-        let outcome = self.executions.get(&agent).and_then(Execution::outcome);
-        outcome.is_none_or(|outcome| {
-            !matches!(outcome.how, How::Lost(_)) || outcome.output_sha256.is_some()
-        })
+    /// Hosts of which something better can become known than what is recorded: their execution was lost, and its last record was not heard
+    /// yet, or is being recorded.
+    pub fn unsettled(&self) -> impl Iterator<Item = AgentId> {
+        let settled = |execution: &Execution| {
+            execution.is_settled() && !matches!(execution.progress, Progress::Ending(_))
+        };
+        let executions = self.executions.iter();
+        executions
+            .filter(move |(_, execution)| !settled(execution))
+            .map(|(agent, _)| *agent)
     }
 
     fn close_when_done(&mut self, out: &mut Vec<Effect>) {

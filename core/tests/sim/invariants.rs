@@ -128,17 +128,24 @@ impl World {
         let known = &self.hub.known().state;
         let fold = self.fold();
         assert_eq!(known.hold, fold.hold, "fold: hold");
-        assert_eq!(known.numbers, fold.numbers, "fold: numbers");
-        assert_eq!(known.open, fold.open, "fold: open runs");
-        for (id, run) in fold.runs.iter() {
-            let phase = known.run_of(*id).map(|run| &run.phase);
-            assert_eq!(phase, Some(&run.phase), "fold: {id}");
+        assert_eq!(known.runs.newest(), fold.runs.newest(), "fold: numbers");
+        for run in fold.runs.newest_whole() {
+            let (id, number) = (run.spec.id, run.number);
+            assert_eq!(known.runs.number_of(id), Some(number), "fold: {id}");
+            match known.run_of(id) {
+                Some(whole) => assert_eq!(whole.phase, run.phase, "fold: {id}"),
+                None => {
+                    let is_gone = |agent| fold.hosts[&agent].revoked;
+                    let settled = run.is_over() && run.unsettled().all(is_gone);
+                    assert!(settled, "fold: {id} is past too early");
+                }
+            }
         }
     }
 
     /// Once everything is well again, everything comes to its end.
     pub(crate) fn everything_has_ended(&self) {
-        for run in self.hub.known().state.runs.values() {
+        for run in self.hub.known().state.runs.newest_whole() {
             let over = matches!(run.phase, Phase::Closed { .. } | Phase::Expired(_));
             assert!(over, "end: {} is {:?}: {:#?}", run.number, run.phase, run);
             let ended = run.all_ended() || matches!(run.phase, Phase::Expired(_));

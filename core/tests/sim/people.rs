@@ -4,6 +4,7 @@ use shanty_core::admission::Fresh;
 use shanty_core::ask::{Ask, Confirm, RunRequest, Which};
 use shanty_core::hub::{Event, Ticket};
 use shanty_core::ids::RunId;
+use shanty_core::journal::Recalled;
 use shanty_core::principal::Asker;
 
 use super::world::{HOSTS, World};
@@ -44,6 +45,7 @@ impl World {
             ticket: Ticket(self.tickets),
             asker: asker.clone(),
             ask,
+            recalled: Recalled::default(),
             fresh: Fresh::new(self.fresh.to_be_bytes()),
         });
     }
@@ -84,7 +86,8 @@ impl World {
     }
 
     pub(crate) fn stops_something(&mut self) {
-        let open: Vec<RunId> = self.hub.known().state.open.iter().copied().collect();
+        let open = self.hub.known().state.runs.open();
+        let open: Vec<RunId> = open.map(|run| run.spec.id).collect();
         let which = match self.random.pick(&open) {
             Some(run) if self.random.percent(80) => Which::Id(run),
             _ => Which::All,

@@ -8,7 +8,7 @@ use shanty_core::ask::{Answer, Ask};
 use shanty_core::fleet::Fleet;
 use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Record, State};
+use shanty_core::journal::{Enrolment, Kind, Record, Runs, State, Window};
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::principal::Actor;
 use shanty_core::refusal::Code;
@@ -69,7 +69,28 @@ fn settings() -> Settings {
         confirm_hosts: 2,
         output_max: 64,
         grace_ms: 10_000,
+        runs_ms: None,
     }
+}
+
+/// A state that keeps few runs whole.
+fn small() -> State {
+    let window = Window {
+        runs: 3,
+        executions: 8,
+    };
+    State {
+        runs: Runs::within(window),
+        ..State::default()
+    }
+}
+
+fn read(mut state: State, records: &[Record]) -> State {
+    for record in records {
+        state.apply(record);
+        state.shrink();
+    }
+    state
 }
 
 impl World {
@@ -114,9 +135,20 @@ impl World {
         }
     }
 
+    /// Everything that was recorded, all of it whole.
     pub(crate) fn fold(&self) -> State {
         let mut state = State::default();
         self.journal.iter().for_each(|record| state.apply(record));
+        state
+    }
+
+    /// The same as a process reads it that starts: from a checkpoint of any age, and what came after it.
+    fn read_again(&mut self) -> State {
+        let cut = self.random.below(self.journal.len() as u64 + 1);
+        let (before, after) = self.journal.split_at(usize::try_from(cut).unwrap_or(0));
+        let checkpoint = read(small(), before).checkpoint();
+        let state = read(read(small(), &checkpoint), after);
+        assert_eq!(state, read(small(), &self.journal), "checkpoint: at {cut}");
         state
     }
 
@@ -343,7 +375,12 @@ impl World {
         } else {
             self.commit(&records);
             let append = Some(append);
-            self.give(Event::Recorded { append, records });
+            let seq = self.hub.known().state.seq + 1;
+            self.give(Event::Recorded {
+                append,
+                seq,
+                records,
+            });
         }
         true
     }
@@ -374,7 +411,7 @@ impl World {
         self.appends.clear();
         self.answered.clear();
         self.hosts.values_mut().for_each(Host::cut);
-        self.hub = Hub::new(self.fold(), Fleet::default(), settings());
+        self.hub = Hub::new(self.read_again(), Fleet::default(), settings());
         let mut out = Vec::new();
         self.hub.recover(self.now(), &mut out);
         self.carry_out_all(out);
@@ -387,6 +424,8 @@ impl World {
         let mut out = Vec::new();
         self.hub.handle(event, self.now(), &mut out);
         self.carry_out_all(out);
+        // Everybody is shown what changed.
+        self.hub.take_changed();
     }
 
     fn carry_out_all(&mut self, effects: Vec<Effect>) {

@@ -1,6 +1,7 @@
 //! Records of the journal.
 
-use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Record};
+use shanty_core::ids::{RunId, RunNumber};
+use shanty_core::journal::{Checkpoint, Enrolment, Kind, Needs, PastRun, Proposal, Record};
 use shanty_core::principal::Actor;
 use shanty_core::run::Spec;
 
@@ -127,6 +128,7 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             on: *on,
         }),
         Kind::Hold { on } => Wire::Hold(v1::Hold { on: *on }),
+        Kind::Checkpoint(checkpoint) => Wire::Checkpoint(checkpoint_to_wire(checkpoint)),
         Kind::Unknown => return None,
     })
 }
@@ -210,6 +212,42 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             on: d.on,
         },
         Wire::Hold(h) => Kind::Hold { on: h.on },
+        Wire::Checkpoint(c) => Kind::Checkpoint(checkpoint_from_wire(c)?),
+    })
+}
+
+fn checkpoint_to_wire(checkpoint: &Checkpoint) -> v1::Checkpoint {
+    let past = checkpoint.past.iter().map(|run| v1::PastRun {
+        number: run.number.0,
+        run: run.id.as_bytes().to_vec(),
+        accepted_ms: run.accepted_ms,
+    });
+    let interactions = checkpoint.interactions.iter();
+    v1::Checkpoint {
+        newest: checkpoint.newest.0,
+        past: past.collect(),
+        interactions: interactions
+            .map(|&(interaction, at_ms)| v1::Spent { interaction, at_ms })
+            .collect(),
+    }
+}
+
+fn checkpoint_from_wire(wire: &v1::Checkpoint) -> Result<Checkpoint, ConvertError> {
+    let past = |run: &v1::PastRun| {
+        let id = <[u8; 16]>::try_from(run.run.as_slice());
+        Ok(PastRun {
+            number: RunNumber(run.number),
+            id: RunId::from_bytes(id.map_err(|_| ConvertError::Missing("run"))?),
+            accepted_ms: run.accepted_ms,
+        })
+    };
+    let interactions = wire.interactions.iter();
+    Ok(Checkpoint {
+        newest: RunNumber(wire.newest),
+        past: wire.past.iter().map(past).collect::<Result<_, _>>()?,
+        interactions: interactions
+            .map(|spent| (spent.interaction, spent.at_ms))
+            .collect(),
     })
 }
 
@@ -220,7 +258,7 @@ fn spec(wire: Option<&v1::Spec>) -> Result<Spec, ConvertError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shanty_core::ids::{AgentId, Labels, RunId};
+    use shanty_core::ids::{AgentId, Labels};
     use shanty_core::principal::Place;
     use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Strategy, What};
 
@@ -320,6 +358,15 @@ mod tests {
             Kind::Started { run, agent },
             Kind::Closed(run),
             Kind::Hold { on: true },
+            Kind::Checkpoint(Checkpoint {
+                newest: RunNumber(9),
+                past: vec![PastRun {
+                    number: RunNumber(8),
+                    id: run,
+                    accepted_ms: 7,
+                }],
+                interactions: vec![(u64::MAX, 6)],
+            }),
         ];
         for how in [
             How::Exited(3),

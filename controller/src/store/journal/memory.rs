@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shanty_core::journal::Record;
+use shanty_core::journal::{Record, State};
 use tokio::sync::oneshot;
 
 use crate::store::StoreError;
@@ -35,7 +35,7 @@ struct Inner {
 #[derive(Debug)]
 struct Waiting {
     records: Vec<Record>,
-    done: oneshot::Sender<Result<(), StoreError>>,
+    done: oneshot::Sender<Result<u64, StoreError>>,
 }
 
 impl Memory {
@@ -52,7 +52,16 @@ impl Memory {
         self.inner().committed.clone()
     }
 
-    pub(super) fn append(&self, records: &[Record]) -> oneshot::Receiver<Result<(), StoreError>> {
+    /// What all of it comes to.
+    pub(super) fn state(&self) -> State {
+        let mut state = State::default();
+        for (seq, record) in (1..).zip(&self.inner().committed) {
+            state.read(seq, record);
+        }
+        state
+    }
+
+    pub(super) fn append(&self, records: &[Record]) -> oneshot::Receiver<Result<u64, StoreError>> {
         let (done, answer) = oneshot::channel();
         let mut inner = self.inner();
         let records = records.to_vec();
@@ -68,16 +77,19 @@ impl Memory {
 
 impl Inner {
     fn settle(&mut self) {
-        let answer = match self.commits {
-            Commits::Later => return,
-            Commits::AtOnce => || Ok(()),
-            Commits::Never => || Err(StoreError::Stopped),
-        };
+        if self.commits == Commits::Later {
+            return;
+        }
         for Waiting { records, done } in self.waiting.drain(..) {
-            if self.commits == Commits::AtOnce {
+            let first = self.committed.len() as u64 + 1;
+            let answer = match self.commits {
+                Commits::AtOnce => Ok(first),
+                Commits::Later | Commits::Never => Err(StoreError::Stopped),
+            };
+            if answer.is_ok() {
                 self.committed.extend(records);
             }
-            done.send(answer()).ok(); // the asker gave up: the records stand all the same
+            done.send(answer).ok(); // the asker gave up: the records stand all the same
         }
     }
 }

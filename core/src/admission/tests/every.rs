@@ -281,9 +281,11 @@ fn an_interaction_does_something_once_and_not_long_after() {
     world.record_by(asked_ms, asker.actor(), Kind::Hold { on: false });
     twice(&world);
     // Discord repeats nothing for an hour: then it need not be known any more.
-    world.state.forget(asked_ms + limits::INTERACTION_MS);
+    world.state.forget(asked_ms + limits::INTERACTION_MS, None);
     twice(&world);
-    world.state.forget(asked_ms + limits::INTERACTION_MS + 1);
+    world
+        .state
+        .forget(asked_ms + limits::INTERACTION_MS + 1, None);
     assert!(world.state.interactions.is_empty());
 }
 

@@ -67,7 +67,7 @@ fn what_must_be_shown_first_waits_for_a_word_and_runs_under_the_same_id_once() {
     };
     let (id, away) = (preview.spec.id, preview.away.len());
     assert_eq!(away, 1, "web-02 has no link");
-    assert!(rig.hub.known.state.runs.is_empty());
+    assert!(rig.hub.known.state.runs.newest().0 == 0);
 
     let confirm = || Ask::Confirm {
         run: id,
@@ -199,7 +199,7 @@ fn what_cannot_be_written_is_said_and_counts_for_nothing() {
     let operator = rig.operator();
     rig.ask(&operator, run("web-01"));
     assert_eq!(refused(&rig.fail()), storage);
-    assert!(rig.hub.known.state.runs.is_empty());
+    assert!(rig.hub.known.state.runs.newest().0 == 0);
     // The same interaction may be taken now: nothing was done for it.
     assert!(rig.ask(&operator, run("web-01")).is_empty());
     accepted(&rig.commit());
@@ -287,7 +287,9 @@ fn a_hold_that_comes_between_the_card_and_its_go_stands() {
 fn questions_are_answered_beside_the_hub_and_change_nothing() {
     let rig = Rig::with_links(&[1]);
     let known = rig.hub.known().clone();
-    let answer = |question: Question| known.answer(&local(), &question, Fresh::default(), AT);
+    let recalled = Recalled::default();
+    let answer =
+        |question: Question| known.answer(&local(), &question, &recalled, Fresh::default(), AT);
     assert!(
         matches!(answer(Question::Hosts { on: String::new() }), Ok(Answer::Hosts(view)) if view.rows.len() == 3)
     );

@@ -28,7 +28,7 @@ fn an_end_is_recorded_before_the_host_may_forget_it() {
         "{effects:?}"
     );
     assert!(matches!(rig.phase(run), Phase::Closed { .. }));
-    assert!(rig.hub.known.state.open.is_empty());
+    assert!(rig.hub.known.state.runs.open().next().is_none());
     assert!(matches!(
         rig.kinds()[..],
         [
@@ -314,9 +314,20 @@ fn records_of_others_move_the_state_too() {
         },
         kind: Kind::Hold { on: true },
     };
-    rig.give(Event::Recorded {
-        append: None,
-        records: [record].into(),
-    });
-    assert!(rig.hub.known.state.hold);
+    let again = |kind| Record {
+        kind,
+        ..record.clone()
+    };
+    let off = again(Kind::Hold { on: false });
+    let mut give = |seq, records: &[Record]| {
+        rig.give(Event::Recorded {
+            append: None,
+            seq,
+            records: records.into(),
+        });
+        rig.hub.known.state.hold
+    };
+    assert!(give(100, std::slice::from_ref(&record)));
+    assert!(give(99, &[off.clone(), off.clone()]), "taken already");
+    assert!(!give(100, &[record, off]), "the second is new");
 }

@@ -1,0 +1,175 @@
+//! Checkpoints: what the records up to one come to, written down beside them, so that a start reads only what came after.
+//!
+//! One is made from the one before and the records since, by themselves: nothing that is only in a process's memory gets into it.
+
+use anyhow::ensure;
+use prost::Message as _;
+use rusqlite::{Connection, params};
+use sha2::{Digest as _, Sha256};
+use shanty_core::journal::{FOLD, Record, State};
+use shanty_proto::convert::{record_from_wire, record_to_wire};
+use shanty_proto::v1;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{File, Journal, Write, reader};
+use crate::store::{StoreError, sqlite};
+
+/// Bytes of one part, about: others write between two parts.
+const PART_BYTES: usize = 512 * 1024;
+
+/// Makes checkpoints of a journal.
+pub struct Checkpoints {
+    file: File,
+}
+
+impl Checkpoints {
+    /// Of this journal; nothing for one in memory.
+    #[must_use]
+    pub fn of(journal: &Journal) -> Option<Self> {
+        match journal {
+            Journal::File(file) => Some(Self { file: file.clone() }),
+            Journal::Memory(_) => None,
+        }
+    }
+
+    /// How many records came after the newest checkpoint. Blocks.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn since(&self) -> Result<u64, StoreError> {
+        let connection = sqlite::open_reader(&self.file.path)?;
+        let newest: Option<i64> =
+            connection.query_row("SELECT max(seq) FROM journal", [], |row| row.get(0))?;
+        let made = newest_of(&connection)?.unwrap_or_default();
+        Ok(u64::try_from(newest.unwrap_or_default() - made).unwrap_or_default())
+    }
+
+    /// Makes one of all records that there are, without whatever is old by then. Blocks; gives up when it is told to.
+    ///
+    /// # Errors
+    /// The journal cannot be read or written.
+    pub fn make(&self, is_stopping: impl Fn() -> bool) -> Result<(), StoreError> {
+        let state = {
+            let mut connection = sqlite::open_reader(&self.file.path)?;
+            let transaction = connection.transaction()?;
+            reader::state(&transaction)?
+        };
+        let seq = i64::try_from(state.seq).unwrap_or(i64::MAX);
+        let records = state.checkpoint();
+        drop(state);
+        let mut bodies = bodies(&records).into_iter().zip(0..).peekable();
+        drop(records);
+        while let Some((records, part)) = bodies.next() {
+            if is_stopping() {
+                return Ok(());
+            }
+            let is_last = bodies.peek().is_none();
+            self.write(Part {
+                seq,
+                part,
+                is_last,
+                records,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, part: Part) -> Result<(), StoreError> {
+        let (done, written) = oneshot::channel();
+        self.file
+            .tx
+            .blocking_send(Write::Part { part, done })
+            .map_err(|mpsc::error::SendError(_)| StoreError::Stopped)?;
+        written.blocking_recv().unwrap_or(Err(StoreError::Stopped))
+    }
+}
+
+/// Records in their order, each after its length.
+fn bodies(records: &[Record]) -> Vec<Vec<u8>> {
+    let mut bodies = vec![Vec::new()];
+    for record in records {
+        let wire = record_to_wire(record);
+        match bodies.last_mut() {
+            Some(body) if body.len() < PART_BYTES => {
+                body.extend(wire.encode_length_delimited_to_vec())
+            }
+            Some(_) | None => bodies.push(wire.encode_length_delimited_to_vec()),
+        }
+    }
+    bodies
+}
+
+/// One part of a checkpoint.
+pub(super) struct Part {
+    seq: i64,
+    part: i64,
+    is_last: bool,
+    records: Vec<u8>,
+}
+
+impl Part {
+    /// Writes it. With the last one, the checkpoints before are not needed any more.
+    pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO checkpoint (seq, part, is_last, program, sha256, records) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sha256 = Sha256::digest(&self.records);
+        connection.execute(
+            sql,
+            params![
+                self.seq,
+                self.part,
+                self.is_last,
+                program(),
+                sha256.as_slice(),
+                self.records
+            ],
+        )?;
+        if self.is_last {
+            connection.execute("DELETE FROM checkpoint WHERE seq <> ?1", [self.seq])?;
+            connection.execute(
+                "DELETE FROM checkpoint WHERE seq = ?1 AND part > ?2",
+                [self.seq, self.part],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What makes a checkpoint worth reading: another program may make something else of the same records.
+fn program() -> String {
+    format!("{}/{FOLD}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The place of the newest checkpoint that is finished and was made by this program.
+fn newest_of(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT max(seq) FROM checkpoint WHERE is_last AND program = ?1";
+    Ok(connection.query_row(sql, [program()], |row| row.get(0))?)
+}
+
+/// What the newest checkpoint says; nothing when there is none.
+///
+/// # Errors
+/// It is not as it was written. It says nothing that the records do not say.
+pub(super) fn read(connection: &Connection) -> anyhow::Result<Option<State>> {
+    let Some(seq) = newest_of(connection)? else {
+        return Ok(None);
+    };
+    let mut state = State::default();
+    let sql = "SELECT part, sha256, records FROM checkpoint WHERE seq = ?1 ORDER BY part";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([seq])?;
+    let mut parts = 0_i64;
+    while let Some(row) = rows.next()? {
+        let (part, sha256) = (row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?);
+        let mut records = row.get_ref(2)?.as_blob()?;
+        let whole = part == parts && sha256 == Sha256::digest(records).as_slice();
+        ensure!(whole, "part {parts} of the one at record {seq} is damaged");
+        while !records.is_empty() {
+            let wire = v1::Record::decode_length_delimited(&mut records)?;
+            state.apply(&record_from_wire(&wire)?);
+        }
+        parts += 1;
+    }
+    state.seq = u64::try_from(seq)?;
+    Ok(Some(state))
+}

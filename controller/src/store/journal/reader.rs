@@ -1,0 +1,107 @@
+//! Reads the journal beside its writer.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use prost::Message as _;
+use rusqlite::{Connection, Row};
+use shanty_core::journal::{PastRun, Record, State};
+use shanty_core::run::Run;
+use shanty_proto::convert::record_from_wire;
+use shanty_proto::v1;
+
+use super::{Memory, checkpoint};
+use crate::store::{StoreError, sqlite};
+
+/// Reads the journal, for any number of users.
+#[derive(Clone)]
+pub struct Reader(Source);
+
+#[derive(Clone)]
+enum Source {
+    File(Arc<Mutex<Connection>>),
+    Memory(Memory),
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = sqlite::open_reader(path)?;
+        Ok(Self(Source::File(Arc::new(Mutex::new(connection)))))
+    }
+
+    pub(super) const fn of_memory(memory: Memory) -> Self {
+        Self(Source::Memory(memory))
+    }
+
+    /// What all records come to.
+    pub(super) fn state(&self) -> Result<State, StoreError> {
+        match &self.0 {
+            Source::File(file) => state(&*file.lock().map_err(|_| StoreError::Stopped)?),
+            Source::Memory(memory) => Ok(memory.state()),
+        }
+    }
+
+    /// A past run as it was, whole; nothing when no record of it is left.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a record of the run is damaged.
+    pub async fn run(&self, past: PastRun) -> Result<Option<Run>, StoreError> {
+        let source = self.0.clone();
+        let read = move || {
+            let records = match source {
+                Source::File(file) => {
+                    let connection = file.lock().map_err(|_| StoreError::Stopped)?;
+                    records_of(&connection, past)?
+                }
+                Source::Memory(memory) => memory.records(),
+            };
+            Ok(past.whole(&records))
+        };
+        tokio::task::spawn_blocking(read)
+            .await
+            .unwrap_or(Err(StoreError::Stopped))
+    }
+}
+
+/// What all records come to: the newest checkpoint that this program made, and what came after it. One that is damaged is passed over,
+/// because it says nothing that the records do not say.
+pub(super) fn state(connection: &Connection) -> Result<State, StoreError> {
+    let mut state = match checkpoint::read(connection) {
+        Ok(state) => state.unwrap_or_default(),
+        Err(error) => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "a checkpoint of the journal cannot be read: all records are read"
+            );
+            State::default()
+        }
+    };
+    let mut statement =
+        connection.prepare("SELECT seq, record FROM journal WHERE seq > ?1 ORDER BY seq")?;
+    let mut rows = statement.query([i64::try_from(state.seq).unwrap_or(i64::MAX)])?;
+    while let Some(row) = rows.next()? {
+        let (seq, record) = record(row)?;
+        state.read(seq, &record);
+    }
+    Ok(state)
+}
+
+fn records_of(connection: &Connection, run: PastRun) -> Result<Vec<Record>, StoreError> {
+    let sql = "SELECT seq, record FROM journal WHERE run = ?1 ORDER BY seq";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([run.id.as_bytes()])?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(record(row)?.1);
+    }
+    Ok(records)
+}
+
+fn record(row: &Row<'_>) -> Result<(u64, Record), StoreError> {
+    let seq: i64 = row.get(0)?;
+    let damaged = |source| StoreError::Record { seq, source };
+    let wire = v1::Record::decode(row.get_ref(1)?.as_blob().unwrap_or_default())
+        .map_err(|error| damaged(Box::new(error)))?;
+    let record = record_from_wire(&wire).map_err(|error| damaged(Box::new(error)))?;
+    Ok((u64::try_from(seq).unwrap_or_default(), record))
+}

@@ -1,0 +1,360 @@
+//! A state as few records: folded, they give the same state again. So a start need not read the whole journal.
+
+use crate::ids::{AgentId, RunNumber};
+use crate::principal::{Actor, Principal};
+use crate::run::{Execution, Phase, Progress, Run};
+
+use super::past::PastRun;
+use super::record::{Checkpoint, Kind, Proposal, Record};
+use super::state::{HostEntry, State, TokenEntry};
+
+/// Past runs of one record.
+const PAST_MAX: usize = 1_000;
+
+impl State {
+    /// Records that fold to this state, but for [`State::seq`]. Of a state that nothing but records has moved: what a run only asked to be
+    /// recorded is not in it.
+    #[must_use]
+    pub fn checkpoint(&self) -> Vec<Record> {
+        let mut out = Vec::new();
+        let past = self.runs.past().runs();
+        out.extend(
+            past.chunks(PAST_MAX)
+                .map(|runs| beside(runs.to_vec(), RunNumber(0))),
+        );
+        for (token, entry) in self.tokens.iter() {
+            token_records(token, entry, &mut out);
+        }
+        for host in self.hosts.values() {
+            host_records(host, &mut out);
+        }
+        for (name, group) in self.groups.iter() {
+            let kind = Kind::GroupSaved {
+                name: name.clone(),
+                selector: group.selector.to_string(),
+            };
+            out.push(record(group.saved_ms, by(&group.by), kind));
+        }
+        if self.hold {
+            out.push(plain(0, Kind::Hold { on: true }));
+        }
+        self.run_records(&mut out);
+        let proposals = self.proposals.values();
+        out.extend(proposals.map(|proposal: &Proposal| plain(0, Kind::Proposed(proposal.clone()))));
+        // Last: what stands before spends no interaction.
+        let interactions = self.interactions.iter();
+        let last = Checkpoint {
+            newest: self.runs.newest(),
+            past: Vec::new(),
+            interactions: interactions.map(|(id, at_ms)| (*id, *at_ms)).collect(),
+        };
+        out.push(plain(0, Kind::Checkpoint(last)));
+        out
+    }
+
+    /// Each run gets the next number, so those before it are counted first.
+    fn run_records(&self, out: &mut Vec<Record>) {
+        let mut counted = RunNumber(0);
+        let runs: Vec<_> = self.runs.newest_whole().collect();
+        for run in runs.into_iter().rev() {
+            let before = RunNumber(run.number.0.saturating_sub(1));
+            if before > counted {
+                out.push(beside(Vec::new(), before));
+            }
+            counted = run.number;
+            run_records(run, out);
+        }
+    }
+}
+
+fn beside(past: Vec<PastRun>, newest: RunNumber) -> Record {
+    let checkpoint = Checkpoint {
+        newest,
+        past,
+        interactions: Vec::new(),
+    };
+    plain(0, Kind::Checkpoint(checkpoint))
+}
+
+fn token_records(token: &str, entry: &TokenEntry, out: &mut Vec<Record>) {
+    let token = token.to_owned();
+    let created = Kind::TokenCreated {
+        token: token.clone(),
+        secret_sha256: entry.secret_sha256,
+        labels: entry.labels.clone(),
+        uses_max: entry.uses_max,
+        expires_ms: entry.expires_ms,
+    };
+    out.push(plain(0, created));
+    if entry.revoked {
+        out.push(plain(0, Kind::TokenRevoked { token }));
+    }
+}
+
+fn host_records(host: &HostEntry, out: &mut Vec<Record>) {
+    let agent = host.enrolment.agent;
+    out.push(plain(
+        host.enrolled_ms,
+        Kind::Enrolled(host.enrolment.clone()),
+    ));
+    if host.labels != host.enrolment.labels {
+        let labels = host.labels.clone();
+        out.push(plain(0, Kind::Labelled { agent, labels }));
+    }
+    if let Some(draining) = &host.draining {
+        let kind = Kind::Drained { agent, on: true };
+        out.push(record(draining.since_ms, by(&draining.by), kind));
+    }
+    if host.revoked {
+        out.push(plain(0, Kind::Revoked { agent }));
+    }
+}
+
+fn run_records(run: &Run, out: &mut Vec<Record>) {
+    let id = run.spec.id;
+    out.push(plain(run.accepted_ms, Kind::Accepted((*run.spec).clone())));
+    if matches!(run.phase, Phase::Running | Phase::Closed { .. }) {
+        out.push(plain(0, Kind::Go(id)));
+    }
+    if let Some(cancel) = &run.cancel {
+        let force = cancel.force;
+        let kind = Kind::CancelRequested { run: id, force };
+        out.push(record(cancel.at_ms, by(&cancel.by), kind));
+    }
+    for (agent, execution) in run.executions() {
+        out.extend(execution_record(run, agent, execution));
+    }
+    match &run.phase {
+        Phase::Accepted | Phase::Running => {}
+        Phase::Expired(reason) => {
+            let reason = reason.clone();
+            out.push(plain(0, Kind::Expired { run: id, reason }));
+        }
+        Phase::Closed { at_ms } => out.push(plain(*at_ms, Kind::Closed(id))),
+    }
+}
+
+fn execution_record(run: &Run, agent: AgentId, execution: &Execution) -> Option<Record> {
+    let run = run.spec.id;
+    match &execution.progress {
+        Progress::Waiting(_) | Progress::Ending(_) => None,
+        Progress::Ordered(_) => Some(plain(0, Kind::Sent { run, agent })),
+        Progress::Running { since_ms } => Some(plain(*since_ms, Kind::Started { run, agent })),
+        Progress::Done(outcome) => {
+            let outcome = outcome.clone();
+            Some(plain(
+                0,
+                Kind::Finished {
+                    run,
+                    agent,
+                    outcome,
+                },
+            ))
+        }
+    }
+}
+
+/// A record of which nobody asks who made it.
+const fn plain(at_ms: u64, kind: Kind) -> Record {
+    record(at_ms, Actor::Controller, kind)
+}
+
+const fn record(at_ms: u64, actor: Actor, kind: Kind) -> Record {
+    Record { at_ms, actor, kind }
+}
+
+/// Somebody, without the interaction: it is spent by the last record.
+fn by(principal: &Principal) -> Actor {
+    match principal {
+        Principal::Discord(user) => Actor::Chat {
+            user: *user,
+            place: None,
+        },
+        Principal::Local(user) => Actor::Socket { user: user.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Labels, RunId};
+    use crate::journal::{Enrolment, Needs, Runs, Window};
+    use crate::principal::Place;
+    use crate::refusal::Code;
+    use crate::run::{How, Outcome, Reason, Spec, Target};
+
+    fn id(n: u8) -> RunId {
+        RunId::from_bytes([n; 16])
+    }
+
+    fn agent(n: u8) -> AgentId {
+        AgentId::from_bytes([n; 16])
+    }
+
+    fn chat(interaction: u64) -> Actor {
+        Actor::Chat {
+            user: 30,
+            place: Some(Place {
+                guild: 1,
+                channel: 5,
+                interaction,
+            }),
+        }
+    }
+
+    fn spec(n: u8) -> Spec {
+        let target = |n| Target {
+            agent: agent(n),
+            name: format!("h{n}").parse().unwrap(),
+            away: None,
+        };
+        Spec {
+            id: id(n),
+            ..Spec::example((1..=3).map(target).collect())
+        }
+    }
+
+    fn finished(n: u8, host: u8, how: How) -> Kind {
+        Kind::Finished {
+            run: id(n),
+            agent: agent(host),
+            outcome: Outcome {
+                output_bytes: 7,
+                ..Outcome::without_output(how)
+            },
+        }
+    }
+
+    /// One of everything that a state can hold.
+    fn kinds() -> Vec<Kind> {
+        let token = |token: &str| Kind::TokenCreated {
+            token: token.into(),
+            secret_sha256: [1; 32],
+            labels: Labels::parse("env=prod").unwrap(),
+            uses_max: 3,
+            expires_ms: 99,
+        };
+        let enrolled = |n: u8| {
+            Kind::Enrolled(Enrolment {
+                agent: agent(n),
+                name: format!("h{n}").parse().unwrap(),
+                labels: Labels::parse("env=prod").unwrap(),
+                token: "a".into(),
+                key_sha256: [n; 32],
+                leaf: vec![n],
+            })
+        };
+        let drained = |n, on| Kind::Drained {
+            agent: agent(n),
+            on,
+        };
+        let group = |name: &str| Kind::GroupSaved {
+            name: name.into(),
+            selector: "role=web !h2".into(),
+        };
+        let lost = How::Lost(Reason::new(Code::Offline, "gone"));
+        let labels = Labels::parse("role=web").unwrap();
+        let mut kinds = vec![token("a"), token("b")];
+        kinds.push(Kind::TokenRevoked { token: "b".into() });
+        kinds.extend([1, 2, 3, 4].map(enrolled));
+        kinds.push(Kind::Labelled {
+            agent: agent(1),
+            labels,
+        });
+        kinds.push(drained(2, true));
+        kinds.push(drained(3, true));
+        kinds.push(drained(3, false));
+        kinds.push(Kind::Revoked { agent: agent(4) });
+        kinds.extend([group("web"), group("old")]);
+        kinds.push(Kind::GroupRemoved { name: "old".into() });
+        // Past, lost, given up, stopped while it runs, just accepted.
+        for n in 1..=6 {
+            kinds.push(Kind::Accepted(spec(n)));
+        }
+        for n in 1..=3 {
+            kinds.push(Kind::Go(id(n)));
+            kinds.push(finished(n, 1, How::Exited(0)));
+            kinds.push(finished(n, 2, How::Signaled(9)));
+            let last = if n == 2 {
+                lost.clone()
+            } else {
+                How::TimedOut(143)
+            };
+            kinds.push(finished(n, 3, last));
+            kinds.push(Kind::Closed(id(n)));
+        }
+        kinds.push(Kind::Expired {
+            run: id(4),
+            reason: "late".into(),
+        });
+        kinds.push(Kind::Go(id(5)));
+        kinds.push(Kind::Started {
+            run: id(5),
+            agent: agent(1),
+        });
+        kinds.push(Kind::Sent {
+            run: id(5),
+            agent: agent(2),
+        });
+        kinds.push(finished(5, 3, How::Exited(1)));
+        kinds.push(Kind::CancelRequested {
+            run: id(5),
+            force: true,
+        });
+        kinds.push(Kind::Proposed(Proposal {
+            spec: spec(7),
+            needs: Needs::OwnWord,
+            until_ms: 10_000,
+        }));
+        kinds.push(Kind::Hold { on: true });
+        kinds
+    }
+
+    fn state() -> State {
+        let window = Window {
+            runs: 4,
+            executions: 100,
+        };
+        State {
+            runs: Runs::within(window),
+            ..State::default()
+        }
+    }
+
+    #[test]
+    fn it_folds_to_the_same_state_after_every_record() {
+        let mut whole = state();
+        for (n, kind) in (0..).zip(kinds()) {
+            let actor = if n % 3 == 0 {
+                chat(n)
+            } else {
+                Actor::Socket { user: "ann".into() }
+            };
+            whole.apply(&record(100 + n, actor, kind));
+            whole.shrink();
+            let mut again = state();
+            for record in whole.checkpoint() {
+                again.apply(&record);
+            }
+            assert_eq!(again, whole, "after record {n}");
+        }
+        assert_eq!(
+            whole.runs.past().runs().len(),
+            2,
+            "not the one that was lost"
+        );
+        assert!(whole.interactions.len() > 3);
+        // What comes later comes to the same.
+        let mut again = state();
+        whole
+            .checkpoint()
+            .iter()
+            .for_each(|record| again.apply(record));
+        for state in [&mut whole, &mut again] {
+            state.apply(&plain(500, Kind::Accepted(spec(8))));
+            state.apply(&plain(500, finished(5, 2, How::Exited(4))));
+        }
+        assert_eq!(again, whole);
+        assert_eq!(whole.runs.number_of(id(8)), Some(RunNumber(7)));
+    }
+}
