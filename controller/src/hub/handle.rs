@@ -197,17 +197,20 @@ impl Handle {
     }
 
     /// Whether a run was for this host: nobody else's output is taken.
-    pub async fn is_target(&self, agent: AgentId, run: RunId) -> bool {
+    ///
+    /// # Errors
+    /// The controller is stopping, or a past run cannot be read.
+    pub async fn is_target(&self, agent: AgentId, run: RunId) -> Result<bool, Refusal> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::IsTarget { agent, run, reply }).await;
-        match answer.await {
-            Ok(AtHand::Whole(is_target)) => is_target,
-            Ok(AtHand::Past(past)) => match self.recall(past).await {
-                Ok(run) => run.is_some_and(|run| run.execution(agent).is_some()),
-                Err(_) => false,
-            },
-            Ok(AtHand::Unknown) | Err(_) => false,
-        }
+        Ok(match answer.await.map_err(|_| stopping())? {
+            AtHand::Whole(is_target) => is_target,
+            AtHand::Past(past) => {
+                let run = self.recall(past).await?;
+                run.is_some_and(|run| run.execution(agent).is_some())
+            }
+            AtHand::Unknown => false,
+        })
     }
 
     /// An agent says how an execution stands.

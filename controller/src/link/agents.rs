@@ -109,7 +109,8 @@ impl Agents {
                 .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
             let told = told_from_wire(state)
                 .map_err(|error| Status::invalid_argument(error.to_string()))?;
-            if !self.hub.is_target(agent, run).await {
+            let is_target = self.hub.is_target(agent, run).await;
+            if !is_target.map_err(|refusal| Status::unavailable(refusal.what))? {
                 tracing::warn!(agent.id = %agent, run.id = %run, "an agent holds an execution of a run that is not known here");
                 continue;
             }

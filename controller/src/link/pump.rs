@@ -148,7 +148,8 @@ impl Pump {
                 }
                 let run = parse(&output.run)?;
                 if !self.own.contains(&run) {
-                    if !self.hub.is_target(self.agent, run).await {
+                    let is_target = self.hub.is_target(self.agent, run).await;
+                    if !is_target.map_err(|refusal| refusal.what)? {
                         return Err("output of a run that is not its own".to_owned());
                     }
                     self.own.insert(run);

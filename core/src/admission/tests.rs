@@ -247,7 +247,13 @@ fn a_grant_gives_exactly_what_it_says() {
         ask(&thread, &run("role=web", "uptime")).is_ok(),
         "threads inherit their channel"
     );
+    let longest = "x".repeat(limits::COMMAND_BYTES_MAX);
+    assert!(ask(&local(), &run("all", &longest)).is_ok());
     let plan = ask(&local(), &run("all", "uptime")).unwrap();
+    assert_eq!(plan.spec.seed, None, "nothing was drawn");
+    let drawn = ask(&local(), &run("role=web pick:1", "uptime")).unwrap();
+    let seed = u64::from_be_bytes([7; 8]);
+    assert_eq!(drawn.spec.seed, Some(seed), "so the draw can be repeated");
     assert_eq!(plan.spec.targets.len(), 3);
     let user = "root".to_owned();
     assert_eq!(plan.spec.origin, Origin::Socket { user });

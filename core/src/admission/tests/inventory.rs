@@ -137,6 +137,26 @@ fn labels_that_decide_about_other_grants_are_for_who_manages_everything() {
     let told = "These labels would decide which grants are for a host. No label was changed.";
     assert_eq!(label(&policy, "env=dev"), Err(told.to_owned()));
     assert_eq!(label(&policy, "env=prod"), Ok(()));
+    // Also what somebody else is about to decide: it is not confirmed, and not taken back.
+    for (recorded, about) in [
+        ("role=web", "role=web,env=dev"),
+        ("role=web,env=dev", "role=web"),
+    ] {
+        let mut world = world();
+        world.settings.policy = policy.clone();
+        let labels = |text: &str| Labels::parse(text).unwrap();
+        let (agent, recorded) = (agent(1), labels(recorded));
+        world.record(
+            9,
+            Kind::Labelled {
+                agent,
+                labels: recorded,
+            },
+        );
+        world.under_way.labels.insert(agent, labels(about));
+        let refusal = relabel(&world, &manager(), "web-01", "zone=b").unwrap_err();
+        assert_eq!(refusal.what, told, "{about}");
+    }
     policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
     assert_eq!(label(&policy, "env=dev"), Ok(()));
 }
@@ -191,6 +211,13 @@ fn changes_of_labels_are_typed_exactly() {
         assert!(
             told.starts_with("E_LABEL") && told.ends_with("No label was changed."),
             "{bad}: {told}"
+        );
+    }
+    for word in ["-", "A-", "a/b-", "a b-"] {
+        let told = label(&local(), "web-01", word);
+        assert!(
+            told.contains("is neither key=value nor key-"),
+            "{word}: {told}"
         );
     }
 }

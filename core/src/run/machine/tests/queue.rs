@@ -51,6 +51,18 @@ fn order(n: u8, at_ms: u64) -> Effect {
     }
 }
 
+#[test]
+fn it_only_waits_while_no_order_is_on_its_way() {
+    let mut run = run_with(Offline::Queue { for_ms: DAY });
+    begin_with(&mut run, &[1], &[]);
+    assert!(!run.only_waits(), "the order is on its way to host 1");
+    handle(&mut run, Event::LinkDown { agent: agent(1) });
+    assert!(
+        run.only_waits(),
+        "whether it arrived is said when host 1 is back"
+    );
+}
+
 /// What is recorded, as the journal would have it.
 fn record(run: &mut Run, effects: &[Effect]) {
     for effect in effects {

@@ -1,0 +1,252 @@
+//! How long a controller takes to start on the journal of years: `cargo bench --package shanty-tests --bench start`.
+//!
+//! A hundred thousand runs of ten hosts each, written as the controller writes them; then its own program is started on them, first when
+//! all records must be read, then from a checkpoint.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use shanty_controller::store::{Checkpoints, Journal, Store};
+use shanty_core::ids::{AgentId, Labels, RunId};
+use shanty_core::journal::{Enrolment, Kind, Record};
+use shanty_core::principal::{Actor, Place};
+use shanty_core::run::{How, Offline, Origin, Outcome, Spec, Strategy, Target, What};
+use shanty_tests::process::{Process, call, run};
+
+const RUNS: u64 = 100_000;
+/// Hosts of one run.
+const HOSTS: u64 = 10;
+/// Hosts that have joined.
+const FLEET: u64 = 200;
+/// The first run, milliseconds since the Unix epoch: of a year that is not over its time yet.
+const BEGUN_MS: u64 = 1_790_000_000_000;
+
+fn main() {
+    // `cargo test --all-targets` would call it too.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime can be built").block_on(all());
+}
+
+async fn all() {
+    let dir = tempfile::tempdir().expect("a directory can be made");
+    let data = dir.path().join("data");
+    let mut private = std::fs::DirBuilder::new();
+    private.mode(0o700).create(&data).expect("it can be made");
+    write(&data).await;
+    let journal = std::fs::metadata(data.join("shanty.db")).map_or(0, |file| file.len());
+    println!(
+        "{RUNS} runs of {HOSTS} hosts: a journal of {} MB",
+        journal / 1_000_000
+    );
+    start(dir.path(), "all records are read").await;
+    let begun = Instant::now();
+    checkpoint(&data).await;
+    println!(
+        "a checkpoint of all of it is made in {:.1} s",
+        begun.elapsed().as_secs_f64()
+    );
+    for _ in 0..3 {
+        start(dir.path(), "from a checkpoint").await;
+    }
+}
+
+/// Starts the controller, and asks for an old run.
+async fn start(dir: &Path, what: &str) {
+    let program = env!("CARGO_BIN_EXE_shanty-under-test").into();
+    let config = dir.join("shanty.toml");
+    let admin = dir.join("admin.sock");
+    let text = format!(
+        "data_dir = {:?}\n[listen]\nagents = \"127.0.0.1:0\"\njoin = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = {admin:?}\n",
+        dir.join("data")
+    );
+    std::fs::write(&config, text).expect("it can be written");
+    let config = config.to_string_lossy();
+    let serve = call(&program, &["serve", "--config", &config]);
+    let begun = Instant::now();
+    let (process, _) = Process::start("controller", serve, dir.join("log")).await;
+    let ready = begun.elapsed();
+    let (now, peak) = memory(process.id());
+    println!(
+        "{what}: ready in {:.2} s, {now} MiB, {peak} MiB at most",
+        ready.as_secs_f64()
+    );
+    let admin = admin.to_string_lossy();
+    for number in ["7", "99999"] {
+        let show = ["runs", "show", number, "--admin", &admin];
+        let begun = Instant::now();
+        let shown = run(&mut call(&program, &show)).await;
+        let took: Duration = begun.elapsed();
+        assert_eq!(shown.code, 0, "{shown:?}");
+        println!(
+            "    shanty runs show {number}: {:.0} ms",
+            took.as_secs_f64() * 1e3
+        );
+    }
+    process.stop().await;
+}
+
+/// Resident memory of a process now and at most, MiB.
+fn memory(id: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+    let kib = |key: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let words = line.and_then(|line| line.split_whitespace().next());
+        words
+            .and_then(|kib| kib.parse().ok())
+            .expect("a number of KiB")
+    };
+    (kib("VmRSS:") / 1_024, kib("VmHWM:") / 1_024)
+}
+
+async fn checkpoint(data: &Path) {
+    let store = Store::open(data, u64::MAX).expect("the store can be opened");
+    let checkpoints = Checkpoints::of(&store.journal).expect("it is a file");
+    let made = tokio::task::spawn_blocking(move || checkpoints.make(|| false)).await;
+    made.expect("it ends").expect("it can be made");
+    close(store).await;
+}
+
+/// Waits until all is written.
+async fn close(store: Store) {
+    let Store {
+        journal,
+        output,
+        kept,
+        threads,
+    } = store;
+    drop((journal, output, kept));
+    let joined = tokio::task::spawn_blocking(move || {
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().expect("it ends"));
+    });
+    joined.await.expect("it ends");
+}
+
+async fn write(data: &Path) {
+    let store = Store::open(data, u64::MAX).expect("a store can be made");
+    let hosts: Vec<Record> = (0..FLEET).map(enrolled).collect();
+    append(&store.journal, &hosts).await;
+    let mut records = Vec::new();
+    for n in 0..RUNS {
+        records.extend(run_records(n));
+        if records.len() > 20_000 {
+            append(&store.journal, &records).await;
+            records.clear();
+        }
+    }
+    append(&store.journal, &records).await;
+    close(store).await;
+}
+
+async fn append(journal: &Journal, records: &[Record]) {
+    let appended = journal.append(records).await;
+    appended
+        .expect("the writer is there")
+        .expect("it can be written");
+}
+
+fn agent(n: u64) -> AgentId {
+    AgentId::from_bytes((u128::from(n) + 1).to_be_bytes())
+}
+
+fn enrolled(n: u64) -> Record {
+    Record {
+        at_ms: BEGUN_MS,
+        actor: Actor::Host(agent(n)),
+        kind: Kind::Enrolled(Enrolment {
+            agent: agent(n),
+            name: format!("web-{n:04}").parse().expect("a name"),
+            labels: Labels::parse("env=prod,role=web").expect("labels"),
+            token: "t".to_owned(),
+            key_sha256: [1; 32],
+            leaf: vec![1; 600],
+        }),
+    }
+}
+
+/// One run as the journal has it: accepted, begun, started and finished on each host, closed.
+fn run_records(n: u64) -> Vec<Record> {
+    // Ids begin with their time, as the controller draws them.
+    let id = RunId::from_bytes(((u128::from(n) << 80) + 77).to_be_bytes());
+    let at_ms = BEGUN_MS + n * 60_000;
+    let place = Place {
+        guild: 1_100_000_000_000_000_001,
+        channel: 1_100_000_000_000_000_005,
+        interaction: 1_200_000_000_000_000_000 + n,
+    };
+    let user = 1_000_000_000_000_000_000 + n % 9;
+    let hosts = || (0..HOSTS).map(move |host| (n * 7 + host) % FLEET);
+    let mut targets: Vec<Target> = hosts()
+        .map(|host| Target {
+            agent: agent(host),
+            name: format!("web-{host:04}").parse().expect("a name"),
+            away: None,
+        })
+        .collect();
+    targets.sort_by_key(|target| target.agent);
+    let spec = Spec {
+        id,
+        origin: Origin::Chat {
+            user,
+            place,
+            grant: "operators".to_owned(),
+        },
+        what: What::Shell(format!("systemctl status nginx --lines {n}")),
+        selector: "role=web env=prod".to_owned(),
+        run_as: None,
+        timeout_ms: 300_000,
+        targets,
+        digest: [7; 32],
+        seed: None,
+        strategy: Strategy {
+            offline: Offline::Fail,
+        },
+    };
+    let person = Actor::Chat {
+        user,
+        place: Some(place),
+    };
+    let by = |actor: &Actor, kind| Record {
+        at_ms,
+        actor: actor.clone(),
+        kind,
+    };
+    let controller = Actor::Controller;
+    let mut records = vec![
+        by(&person, Kind::Accepted(spec)),
+        by(&controller, Kind::Go(id)),
+    ];
+    for host in hosts() {
+        let (run, agent) = (id, agent(host));
+        records.push(by(&controller, Kind::Started { run, agent }));
+    }
+    for host in hosts() {
+        let (run, agent) = (id, agent(host));
+        let outcome = Outcome {
+            duration_ms: 120,
+            output_bytes: 900,
+            output_sha256: Some([8; 32]),
+            content_sha256: Some([9; 32]),
+            ..Outcome::without_output(How::Exited(0))
+        };
+        records.push(by(
+            &controller,
+            Kind::Finished {
+                run,
+                agent,
+                outcome,
+            },
+        ));
+    }
+    records.push(by(&controller, Kind::Closed(id)));
+    records
+}
