@@ -30,6 +30,7 @@ mod faults;
 mod first_run;
 mod guard;
 mod join;
+mod past;
 mod tidy;
 
 use shanty_tests::Programs;

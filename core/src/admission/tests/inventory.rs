@@ -166,10 +166,12 @@ fn a_group_that_changes_by_itself_is_changed_by_who_saved_it_or_manages_everythi
     let mut world = world();
     saved(&mut world, "odd", "#1:failed?");
     saved(&mut world, "full", "disk>90%");
+    saved(&mut world, "up", "role=web is:online");
+    saved(&mut world, "gone", "web-99");
     saved(&mut world, "web", "role=web");
     let save =
         |world: &World, name: &str| told(save(world, &manager(), name, "web-01").map(|_| ()));
-    for name in ["odd", "full"] {
+    for name in ["odd", "full", "up", "gone"] {
         let refusal = save(&world, name);
         assert!(
             refusal.contains("stands for hosts that your grants do not cover"),
