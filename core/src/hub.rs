@@ -19,10 +19,11 @@ use crate::facts::{Facts, Metrics};
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled, Record, State};
+use crate::order::Order;
 use crate::principal::{Actor, Asker};
 use crate::refusal::{Code, Refusal};
-use crate::run::{Held, Outcome, Spec, Told};
-use crate::time::{LinkTime, Now};
+use crate::run::{Held, Outcome, Told};
+use crate::time::Now;
 
 pub use enrol::{Join, Joined};
 pub use known::Known;
@@ -254,21 +255,6 @@ pub enum LinkRefusal {
     Revoked,
     /// Another machine with this identity is connected.
     Duplicate,
-}
-
-/// What one host is told to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// The host.
-    pub agent: AgentId,
-    /// It must have begun by then.
-    pub not_after: LinkTime,
-    /// Output that is kept, bytes.
-    pub output_max: u64,
-    /// Between TERM and KILL, milliseconds.
-    pub grace_ms: u64,
-    /// What was accepted.
-    pub spec: Arc<Spec>,
 }
 
 /// The hub.

@@ -26,6 +26,7 @@ pub mod policy;
 
 pub mod fleet;
 pub mod journal;
+pub mod order;
 pub mod run;
 
 pub mod hub;

@@ -86,6 +86,18 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// Longest order, bytes. A command takes 6 kB; the rest is room for environments and argument lists.
 pub const ORDER_BYTES_MAX: usize = 256 * 1024;
 
+/// Longest word of a command and longest value of a variable, bytes: Linux refuses arguments from 128 KiB.
+pub const ORDER_WORD_BYTES_MAX: usize = 100 * 1024;
+
+/// Most words of a command, and most variables that an order sets.
+pub const ORDER_WORDS_MAX: usize = 1_024;
+
+/// Longest name of a variable, bytes.
+pub const VARIABLE_NAME_BYTES_MAX: usize = 128;
+
+/// Longest path, bytes (Linux).
+pub const PATH_BYTES_MAX: usize = 4_096;
+
 /// TLS handshakes under way at once on one listener; more wait in the accept queue.
 pub const HANDSHAKES_MAX: usize = 64;
 

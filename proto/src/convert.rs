@@ -3,6 +3,7 @@
 
 mod journal;
 mod live;
+mod order;
 mod principal;
 mod run;
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 pub use journal::{record_from_wire, record_to_wire};
 pub use live::{facts_from_wire, metrics_from_wire, told_from_wire};
+pub use order::{ReceivedOrder, order_from_wire, order_to_wire};
 pub use principal::{principal_from_wire, principal_to_wire};
 pub use run::{outcome_from_wire, outcome_to_wire};
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prost::Message as _;
-use shanty_core::hub::{Event, LinkRefusal, LinkUp, Order};
+use shanty_core::hub::{Event, LinkRefusal, LinkUp};
 use shanty_core::ids::{AgentId, RunId};
-use shanty_core::run::What;
+use shanty_core::order::Order;
+use shanty_proto::convert::order_to_wire;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
@@ -131,31 +132,9 @@ impl Links {
     }
 
     pub(super) fn order(&mut self, order: &Order) -> Option<Event> {
-        let spec = &order.spec;
-        let what = match &spec.what {
-            What::Shell(text) => v1::execution_order::What::Command(text.clone()),
-            What::Argv(words) => {
-                let words = words.clone();
-                v1::execution_order::What::Argv(v1::Argv { words })
-            }
-        };
-        let run = spec.id.to_string();
-        let message = v1::ExecutionOrder {
-            run: run.clone(),
-            agent: order.agent.to_string(),
-            not_after_ms: order.not_after.as_ms(),
-            what: Some(what),
-            run_as: spec.run_as.clone().unwrap_or_default(),
-            env: Vec::new(),
-            cwd: String::new(),
-            timeout_ms: spec.timeout_ms,
-            output_max_bytes: order.output_max,
-            grace_ms: order.grace_ms,
-            stdin: false,
-        };
         let start = v1::Start {
-            run,
-            order: message.encode_to_vec(),
+            run: order.run.to_string(),
+            order: order_to_wire(order).encode_to_vec(),
             sig: Vec::new(),
             key_id: String::new(),
         };

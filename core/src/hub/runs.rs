@@ -7,10 +7,11 @@ use crate::admission::{Fresh, UnderWay, still_covers};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled};
 use crate::limits;
-use crate::run::{self, Event, Gate, Phase, Run};
-use crate::time::Now;
+use crate::order::Order;
+use crate::run::{self, Event, Gate, Phase, Run, Spec};
+use crate::time::{LinkTime, Now};
 
-use super::{Effect, Hub, Order};
+use super::{Effect, Hub};
 
 impl Hub {
     /// What an earlier process left: accepted runs did not begin, and ends that are stored and not recorded are looked for.
@@ -130,15 +131,8 @@ impl Hub {
     fn pass_on(&mut self, run: RunId, effect: run::Effect, now: Now, out: &mut Vec<Effect>) {
         match effect {
             run::Effect::SendOrder { agent, not_after } => {
-                if let Some(run) = self.known.state.run_of(run) {
-                    out.push(Effect::Order(Order {
-                        agent,
-                        not_after,
-                        output_max: self.known.settings.output_max,
-                        grace_ms: self.known.settings.grace_ms,
-                        spec: Arc::clone(&run.spec),
-                    }));
-                }
+                let run = self.known.state.run_of(run);
+                out.extend(run.map(|run| Effect::Order(self.order(&run.spec, agent, not_after))));
             }
             run::Effect::SendCancel { agent, force } => {
                 out.push(Effect::Cancel { agent, run, force });
@@ -155,6 +149,22 @@ impl Hub {
                 self.note(kind, now, out);
             }
             run::Effect::RecordClosed => self.note(Kind::Closed(run), now, out),
+        }
+    }
+
+    fn order(&self, spec: &Spec, agent: AgentId, not_after: LinkTime) -> Order {
+        Order {
+            run: spec.id,
+            agent,
+            not_after,
+            what: spec.what.clone(),
+            run_as: spec.run_as.clone(),
+            environment: Vec::new(),
+            cwd: None,
+            timeout_ms: (spec.timeout_ms > 0).then_some(spec.timeout_ms),
+            output_bytes_max: self.known.settings.output_max,
+            grace_ms: self.known.settings.grace_ms,
+            stdin: false,
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::limits;
 use crate::policy::{Grant, Policy, Verb};
 use crate::run::{Gate, How, Phase};
 use crate::selector::Selector;
+use crate::time::LinkTime;
 
 mod asks;
 mod joins;

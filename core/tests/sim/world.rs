@@ -457,7 +457,7 @@ impl World {
             }
             Effect::Answer { answer, .. } => self.answers(answer.ok()),
             Effect::Order(order) => {
-                let (agent, run) = (order.agent, order.spec.id);
+                let (agent, run) = (order.agent, order.run);
                 self.ordered_when_written(agent, run);
                 self.nothing_starts_on_hold(agent);
                 let not_after = order.not_after;

@@ -1,0 +1,278 @@
+//! What one host is told to run, whoever says it and in whatever form it travels.
+//!
+//! What an order may say at all is decided here. Whether it is in time, and whether a host does what it says, is for the host to decide.
+
+mod variable;
+
+use thiserror::Error;
+
+use crate::ids::{AgentId, RunId};
+use crate::limits;
+use crate::refusal::Code;
+use crate::run::What;
+use crate::time::LinkTime;
+
+pub use variable::Variable;
+
+/// What one host is told to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The run.
+    pub run: RunId,
+    /// The host.
+    pub agent: AgentId,
+    /// It must have begun by then.
+    pub not_after: LinkTime,
+    /// What runs.
+    pub what: What,
+    /// The user to run as; nothing means the first that the agent allows.
+    pub run_as: Option<String>,
+    /// Set beside what every command gets.
+    pub environment: Vec<Variable>,
+    /// Where it runs, an absolute path; nothing means the user's home.
+    pub cwd: Option<String>,
+    /// It is stopped after this time, milliseconds; nothing means never.
+    pub timeout_ms: Option<u64>,
+    /// Output that is kept, bytes.
+    pub output_bytes_max: u64,
+    /// Between TERM and KILL, milliseconds.
+    pub grace_ms: u64,
+    /// The command reads what is sent later; otherwise nothing.
+    pub stdin: bool,
+}
+
+/// What no order may say.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum OrderError {
+    /// Nothing to run.
+    #[error("the order has no command")]
+    NoCommand,
+    /// A program that would have to be looked for.
+    #[error("the first word of the command must be an absolute path")]
+    Program,
+    /// More of something than a limit.
+    #[error("there are {len} {what}, over the limit of {max}")]
+    Over {
+        /// Of what.
+        what: &'static str,
+        /// How much.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// A NUL, which ends every argument.
+    #[error("{0} holds a NUL")]
+    Nul(&'static str),
+    /// A variable that is named as none can be.
+    #[error("a variable of the environment has a name that is none")]
+    Name,
+    /// A variable that takes over programs, or that the shim sets itself.
+    #[error("the variable {0} may not be set by an order")]
+    Variable(String),
+    /// A time that is too long.
+    #[error("timeout and grace are at most {} ms", limits::TIMEOUT_MS_MAX)]
+    Times,
+    /// A folder that hangs on where somebody stands.
+    #[error("the working directory must be an absolute path")]
+    Folder,
+}
+
+impl OrderError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NoCommand => Code::EmptyCommand,
+            Self::Program | Self::Nul(_) | Self::Name | Self::Folder => Code::BadChar,
+            Self::Over { .. } => Code::TooLong,
+            Self::Variable(_) => Code::Denied,
+            Self::Times => Code::Duration,
+        }
+    }
+}
+
+impl Order {
+    /// Checks what it says.
+    ///
+    /// # Errors
+    /// The first thing that no order may say.
+    pub fn check(&self) -> Result<(), OrderError> {
+        what(&self.what)?;
+        let variables = self.environment.len();
+        let words_max = limits::ORDER_WORDS_MAX;
+        bounded("variables in the environment", variables, words_max)?;
+        let times = [self.timeout_ms.unwrap_or(0), self.grace_ms];
+        if times.into_iter().any(|ms| ms > limits::TIMEOUT_MS_MAX) {
+            return Err(OrderError::Times);
+        }
+        self.cwd.as_deref().map_or(Ok(()), folder)
+    }
+}
+
+fn what(what: &What) -> Result<(), OrderError> {
+    match what {
+        What::Shell(text) => {
+            if text.trim().is_empty() {
+                return Err(OrderError::NoCommand);
+            }
+            let bytes_max = limits::COMMAND_BYTES_MAX;
+            bounded("bytes in the command", text.len(), bytes_max)?;
+            without_nul("the command", text)
+        }
+        What::Argv(words) => {
+            let program = words.first().ok_or(OrderError::NoCommand)?;
+            if !program.starts_with('/') {
+                return Err(OrderError::Program);
+            }
+            bounded("words in the command", words.len(), limits::ORDER_WORDS_MAX)?;
+            words.iter().try_for_each(|word| {
+                bounded("bytes in a word", word.len(), limits::ORDER_WORD_BYTES_MAX)?;
+                without_nul("a word of the command", word)
+            })
+        }
+    }
+}
+
+fn folder(path: &str) -> Result<(), OrderError> {
+    without_nul("the working directory", path)?;
+    let bytes_max = limits::PATH_BYTES_MAX;
+    bounded("bytes in the working directory", path.len(), bytes_max)?;
+    if path.starts_with('/') {
+        Ok(())
+    } else {
+        Err(OrderError::Folder)
+    }
+}
+
+fn bounded(what: &'static str, len: usize, max: usize) -> Result<(), OrderError> {
+    if len > max {
+        return Err(OrderError::Over { what, len, max });
+    }
+    Ok(())
+}
+
+fn without_nul(what: &'static str, text: &str) -> Result<(), OrderError> {
+    if text.contains('\0') {
+        return Err(OrderError::Nul(what));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+impl Order {
+    /// An order that may be carried out, for tests.
+    fn example() -> Self {
+        Self {
+            run: RunId::from_bytes([1; 16]),
+            agent: AgentId::from_bytes([2; 16]),
+            not_after: LinkTime::from_ms(31_000),
+            what: What::Shell("uptime".to_owned()),
+            run_as: None,
+            environment: Vec::new(),
+            cwd: None,
+            timeout_ms: None,
+            output_bytes_max: limits::OUTPUT_BYTES_MAX,
+            grace_ms: limits::GRACE_MS,
+            stdin: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Order)) -> Result<(), String> {
+        let mut order = Order::example();
+        change(&mut order);
+        let checked = order.check();
+        checked.map_err(|error| format!("{} {error}", error.code()))
+    }
+
+    fn argv(words: &[&str]) -> What {
+        What::Argv(words.iter().map(|&word| word.to_owned()).collect())
+    }
+
+    #[test]
+    fn what_may_be_ordered() {
+        let variable = |name: String| Variable::new(name, "x".to_owned()).unwrap();
+        let variables = |n: usize| (0..n).map(|n| variable(format!("A{n}"))).collect();
+        assert_eq!(check(|_| ()), Ok(()));
+        assert_eq!(check(|order| order.what = argv(&["/bin/true", ""])), Ok(()));
+        assert_eq!(check(|order| order.cwd = Some("/".to_owned())), Ok(()));
+        let day = limits::TIMEOUT_MS_MAX;
+        assert_eq!(check(|order| order.timeout_ms = Some(day)), Ok(()));
+        assert_eq!(check(|order| order.grace_ms = 0), Ok(()));
+        let most = variables(limits::ORDER_WORDS_MAX);
+        assert_eq!(check(|order| order.environment = most), Ok(()));
+        let more = variables(limits::ORDER_WORDS_MAX + 1);
+        let refused =
+            "E_TOO_LONG there are 1025 variables in the environment, over the limit of 1024";
+        assert_eq!(
+            check(|order| order.environment = more),
+            Err(refused.to_owned())
+        );
+    }
+
+    #[test]
+    fn commands_that_are_none() {
+        let long = "x".repeat(limits::COMMAND_BYTES_MAX + 1);
+        let word = "x".repeat(limits::ORDER_WORD_BYTES_MAX + 1);
+        let words = ["/bin/echo"; limits::ORDER_WORDS_MAX + 1];
+        let no_command = "E_EMPTY_COMMAND the order has no command";
+        let cases = [
+            (What::Shell(String::new()), no_command),
+            (What::Shell(" \n".to_owned()), no_command),
+            (argv(&[]), no_command),
+            (
+                What::Shell("a\0b".to_owned()),
+                "E_BAD_CHAR the command holds a NUL",
+            ),
+            (
+                What::Shell(long),
+                "E_TOO_LONG there are 6001 bytes in the command, over the limit of 6000",
+            ),
+            (
+                argv(&["true"]),
+                "E_BAD_CHAR the first word of the command must be an absolute path",
+            ),
+            (
+                argv(&["/bin/echo", "a\0"]),
+                "E_BAD_CHAR a word of the command holds a NUL",
+            ),
+            (
+                argv(&["/bin/echo", &word]),
+                "E_TOO_LONG there are 102401 bytes in a word, over the limit of 102400",
+            ),
+            (
+                argv(&words),
+                "E_TOO_LONG there are 1025 words in the command, over the limit of 1024",
+            ),
+        ];
+        for (what, refused) in cases {
+            assert_eq!(check(|order| order.what = what), Err(refused.to_owned()));
+        }
+    }
+
+    #[test]
+    fn times_and_folders() {
+        let over = limits::TIMEOUT_MS_MAX + 1;
+        let refused = Err("E_DURATION timeout and grace are at most 86400000 ms".to_owned());
+        assert_eq!(check(|order| order.timeout_ms = Some(over)), refused);
+        assert_eq!(check(|order| order.grace_ms = u64::MAX), refused);
+        let long = format!("/{}", "x".repeat(limits::PATH_BYTES_MAX));
+        let relative = "E_BAD_CHAR the working directory must be an absolute path";
+        for (cwd, refused) in [
+            ("tmp", relative),
+            ("", relative),
+            ("/tmp\0", "E_BAD_CHAR the working directory holds a NUL"),
+            (
+                long.as_str(),
+                "E_TOO_LONG there are 4097 bytes in the working directory, over the limit of 4096",
+            ),
+        ] {
+            let refused = Err(refused.to_owned());
+            assert_eq!(check(|order| order.cwd = Some(cwd.to_owned())), refused);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! An order on its way to a host.
+
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::limits;
+use shanty_core::order::{Order, OrderError, Variable};
+use shanty_core::run::What;
+use shanty_core::time::LinkTime;
+
+use super::{ConvertError, id};
+use crate::v1;
+
+/// An order that came. Whose it is stands in any case, so that who refuses the rest of it can say which one that was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedOrder {
+    /// The run.
+    pub run: RunId,
+    /// The host that it is for.
+    pub agent: AgentId,
+    /// The order, checked; or what it says that no order may.
+    pub order: Result<Order, OrderError>,
+}
+
+/// An order as it is sent.
+#[must_use]
+pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
+    use v1::execution_order::What as Wire;
+    let variable = |variable: &Variable| v1::EnvVar {
+        name: variable.name().to_owned(),
+        value: variable.value().to_owned(),
+    };
+    let what = match &order.what {
+        What::Shell(text) => Wire::Command(text.clone()),
+        What::Argv(words) => Wire::Argv(v1::Argv {
+            words: words.clone(),
+        }),
+    };
+    v1::ExecutionOrder {
+        run: order.run.to_string(),
+        agent: order.agent.to_string(),
+        not_after_ms: order.not_after.as_ms(),
+        what: Some(what),
+        run_as: order.run_as.clone().unwrap_or_default(),
+        env: order.environment.iter().map(variable).collect(),
+        cwd: order.cwd.clone().unwrap_or_default(),
+        timeout_ms: order.timeout_ms.unwrap_or(0),
+        output_max_bytes: order.output_bytes_max,
+        grace_ms: order.grace_ms,
+        stdin: order.stdin,
+    }
+}
+
+/// An order as it came. A grace of zero and an output of zero are the usual ones.
+///
+/// # Errors
+/// It does not say which run it is of, or which host it is for.
+pub fn order_from_wire(wire: v1::ExecutionOrder) -> Result<ReceivedOrder, ConvertError> {
+    let (run, agent) = (id(&wire.run, "run")?, id(&wire.agent, "agent")?);
+    let order = checked(run, agent, wire);
+    Ok(ReceivedOrder { run, agent, order })
+}
+
+fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order, OrderError> {
+    use v1::execution_order::What as Wire;
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    let or = |said: u64, usual: u64| if said == 0 { usual } else { said };
+    let variables = wire.env.into_iter();
+    let order = Order {
+        run,
+        agent,
+        not_after: LinkTime::from_ms(wire.not_after_ms),
+        what: match wire.what {
+            Some(Wire::Command(text)) => What::Shell(text),
+            Some(Wire::Argv(argv)) => What::Argv(argv.words),
+            // Or one of a kind that a newer controller knows.
+            None => return Err(OrderError::NoCommand),
+        },
+        run_as: some(wire.run_as),
+        environment: variables
+            .map(|variable| Variable::new(variable.name, variable.value))
+            .collect::<Result<_, _>>()?,
+        cwd: some(wire.cwd),
+        timeout_ms: (wire.timeout_ms > 0).then_some(wire.timeout_ms),
+        output_bytes_max: or(wire.output_max_bytes, limits::OUTPUT_BYTES_MAX)
+            .min(limits::OUTPUT_BYTES_MAX),
+        grace_ms: or(wire.grace_ms, limits::GRACE_MS),
+        stdin: wire.stdin,
+    };
+    order.check()?;
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use v1::execution_order::What as Wire;
+
+    const RUN: RunId = RunId::from_bytes([1; 16]);
+    const AGENT: AgentId = AgentId::from_bytes([2; 16]);
+
+    fn order(what: What) -> Order {
+        Order {
+            run: RUN,
+            agent: AGENT,
+            not_after: LinkTime::from_ms(31_000),
+            what,
+            run_as: None,
+            environment: Vec::new(),
+            cwd: None,
+            timeout_ms: None,
+            output_bytes_max: limits::OUTPUT_BYTES_MAX,
+            grace_ms: limits::GRACE_MS,
+            stdin: false,
+        }
+    }
+
+    fn wire() -> v1::ExecutionOrder {
+        order_to_wire(&order(What::Shell("uptime".to_owned())))
+    }
+
+    #[test]
+    fn orders_come_back_as_they_were() {
+        let bare = order(What::Shell("uptime".to_owned()));
+        let full = Order {
+            run_as: Some("deploy".to_owned()),
+            environment: vec![Variable::new("A".to_owned(), "B=C".to_owned()).unwrap()],
+            cwd: Some("/srv".to_owned()),
+            timeout_ms: Some(7),
+            output_bytes_max: 8,
+            grace_ms: 9,
+            stdin: true,
+            ..order(What::Argv(vec!["/bin/echo".to_owned(), String::new()]))
+        };
+        for order in [bare, full] {
+            let received = order_from_wire(order_to_wire(&order)).unwrap();
+            assert_eq!((received.run, received.agent), (RUN, AGENT));
+            assert_eq!(received.order, Ok(order));
+        }
+    }
+
+    #[test]
+    fn nothing_said_is_the_usual_and_no_output_is_over_the_limit() {
+        let minimal = v1::ExecutionOrder {
+            run: RUN.to_string(),
+            agent: AGENT.to_string(),
+            not_after_ms: 31_000,
+            what: Some(Wire::Command("uptime".to_owned())),
+            ..v1::ExecutionOrder::default()
+        };
+        let usual = Ok(order(What::Shell("uptime".to_owned())));
+        assert_eq!(order_from_wire(minimal.clone()).unwrap().order, usual);
+        let greedy = v1::ExecutionOrder {
+            output_max_bytes: u64::MAX,
+            ..minimal
+        };
+        assert_eq!(order_from_wire(greedy).unwrap().order, usual);
+    }
+
+    #[test]
+    fn whose_it_is_must_be_said() {
+        for text in ["", "../../etc", "0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A"] {
+            let (mut run, mut agent) = (wire(), wire());
+            run.run = text.to_owned();
+            agent.agent = text.to_owned();
+            for (wire, said) in [
+                (run, "field `run` is not valid"),
+                (agent, "field `agent` is not valid"),
+            ] {
+                let error = order_from_wire(wire).unwrap_err();
+                assert_eq!(error.to_string(), said, "{text}");
+                assert!(error.source().is_some(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_that_is_bad_is_named_and_the_run_is_still_known() {
+        fn variable(name: &str) -> Vec<v1::EnvVar> {
+            vec![v1::EnvVar {
+                name: name.to_owned(),
+                value: "x".to_owned(),
+            }]
+        }
+        type Change = fn(&mut v1::ExecutionOrder);
+        let cases: [(Change, &str); 8] = [
+            (|order| order.what = None, "the order has no command"),
+            (
+                |order| order.what = Some(Wire::Command("a\0".to_owned())),
+                "the command holds a NUL",
+            ),
+            (
+                |order| order.what = Some(Wire::Argv(v1::Argv::default())),
+                "the order has no command",
+            ),
+            (
+                |order| order.env = variable("A-B"),
+                "a variable of the environment has a name that is none",
+            ),
+            (
+                |order| order.env = variable("LD_PRELOAD"),
+                "the variable LD_PRELOAD may not be set by an order",
+            ),
+            (
+                |order| order.cwd = "tmp".to_owned(),
+                "the working directory must be an absolute path",
+            ),
+            (
+                |order| order.timeout_ms = u64::MAX,
+                "timeout and grace are at most 86400000 ms",
+            ),
+            (
+                |order| order.grace_ms = u64::MAX,
+                "timeout and grace are at most 86400000 ms",
+            ),
+        ];
+        for (change, said) in cases {
+            let mut wire = wire();
+            change(&mut wire);
+            let received = order_from_wire(wire).unwrap();
+            assert_eq!((received.run, received.agent), (RUN, AGENT));
+            assert_eq!(received.order.unwrap_err().to_string(), said);
+        }
+    }
+}
