@@ -31,9 +31,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::setsid;
 use prost::Message as _;
-use shanty_core::ids::IdError;
 use shanty_core::limits;
+use shanty_core::order::{Order, OrderError};
 use shanty_core::spool::{Header, VERSION};
+use shanty_proto::convert::{ConvertError, order_from_wire};
 use shanty_proto::v1;
 use thiserror::Error;
 
@@ -53,9 +54,11 @@ enum ShimError {
     #[error("cannot set up")]
     Setup(#[source] io::Error),
     #[error("the order cannot be read")]
-    Order(#[source] prost::DecodeError),
-    #[error("the order has no valid id")]
-    Id(#[source] IdError),
+    Decode(#[source] prost::DecodeError),
+    #[error("the order does not say whose it is")]
+    Whose(#[source] ConvertError),
+    #[error("the order says what none may")]
+    Order(#[source] OrderError),
     #[error("the spool is taken")]
     Taken,
     #[error("cannot go on")]
@@ -82,7 +85,7 @@ impl From<nix::Error> for ShimError {
 pub fn main(dir: &OsStr) -> ExitCode {
     match carry_out(Path::new(dir)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(ShimError::Order(_) | ShimError::Id(_)) => ExitCode::from(65),
+        Err(ShimError::Decode(_) | ShimError::Whose(_) | ShimError::Order(_)) => ExitCode::from(65),
         Err(ShimError::Taken) => ExitCode::from(75),
         Err(ShimError::Setup(_) | ShimError::Keep(_)) => ExitCode::from(73),
     }
@@ -95,7 +98,7 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let spool = claim_spool(dir)?;
     let header = header(&order)?;
     let started_ms = header.wall_ms;
-    let recorder = Recorder::open(spool, &header, output_max(&order))?;
+    let recorder = Recorder::open(spool, &header, order.output_bytes_max)?;
     let clients = listen(dir)?;
     let limits = Limits::of(&order);
     let run_as = std::env::var(RUN_AS_VARIABLE).ok();
@@ -132,12 +135,15 @@ fn take_signals() -> Result<SignalFd, ShimError> {
     Ok(SignalFd::with_flags(&taken, flags)?)
 }
 
-fn read_order(dir: &Path) -> Result<v1::ExecutionOrder, ShimError> {
+/// The order, from the bytes that the executor took.
+fn read_order(dir: &Path) -> Result<Order, ShimError> {
     let mut bytes = Vec::new();
     File::open(dir.join("order"))?
         .take(limits::ORDER_BYTES_MAX as u64)
         .read_to_end(&mut bytes)?;
-    v1::ExecutionOrder::decode(bytes.as_slice()).map_err(ShimError::Order)
+    let order = v1::ExecutionOrder::decode(bytes.as_slice()).map_err(ShimError::Decode)?;
+    let received = order_from_wire(order).map_err(ShimError::Whose)?;
+    received.order.map_err(ShimError::Order)
 }
 
 /// Opens and locks the spool. One that holds anything had its chance: whoever wrote it may have started the command.
@@ -154,11 +160,11 @@ fn claim_spool(dir: &Path) -> Result<File, ShimError> {
     Ok(spool)
 }
 
-fn header(order: &v1::ExecutionOrder) -> Result<Header, ShimError> {
+fn header(order: &Order) -> Result<Header, ShimError> {
     Ok(Header {
         version: VERSION,
-        run: order.run.parse().map_err(ShimError::Id)?,
-        agent: order.agent.parse().map_err(ShimError::Id)?,
+        run: order.run,
+        agent: order.agent,
         boot_id: facts::boot_id()?,
         wall_ms: wall_ms(),
     })
@@ -174,12 +180,4 @@ fn listen(dir: &Path) -> Result<Clients, ShimError> {
 /// The address of `ctl`, short whatever the folder's path is: socket addresses end at 107 bytes. Valid while `folder` is open.
 pub(crate) fn ctl_path(folder: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}/ctl", folder.as_raw_fd()))
-}
-
-/// What the order allows, within what the host gives to anyone. Zero is the default.
-fn output_max(order: &v1::ExecutionOrder) -> u64 {
-    match order.output_max_bytes {
-        0 => limits::OUTPUT_BYTES_MAX,
-        bytes => bytes.min(limits::OUTPUT_BYTES_MAX),
-    }
 }

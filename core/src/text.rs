@@ -81,6 +81,14 @@ pub fn shown(text: &str, chars_max: usize) -> String {
     shown
 }
 
+/// What an error says as a sentence: with a capital and a full stop.
+#[must_use]
+pub fn sentence(fragment: &str) -> String {
+    let mut rest = fragment.chars();
+    let first = rest.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(rest.clone()).chain(['.']).collect()
+}
+
 /// Parses what people type for a duration: a whole number and one of `s`, `m`, `h`, `d`. Nothing else: `5` could mean anything.
 ///
 /// # Errors
@@ -147,6 +155,13 @@ mod tests {
     fn what_is_repeated_stays_inside_of_its_code_span() {
         assert_eq!(shown("a`b\u{202e}c\n", 10), "a'b⟨U+202E⟩c␊");
         assert_eq!(shown("abcd", 3), "abc…");
+    }
+
+    #[test]
+    fn what_an_error_says_is_a_sentence() {
+        let said = ["the order has no command", "`a` is none", "élan", ""].map(sentence);
+        let sentences = ["The order has no command.", "`a` is none.", "Élan.", "."];
+        assert_eq!(said, sentences);
     }
 
     #[test]

@@ -2,28 +2,31 @@
 
 use shanty_core::ids::RunId;
 use shanty_core::refusal::Code;
+use shanty_proto::convert::ReceivedOrder;
 
 use super::attach::Shim;
-use super::check::{self, Parsed};
+use super::check;
 use super::folder::Folders;
 use super::{ClockOffset, Config, Refusal};
 
-/// Checks an order, makes it durable and spawns its shim. Whatever is refused is remembered, so that it stays refused. Blocks.
+/// Checks an order, makes its bytes durable as they came and spawns its shim. Whatever is refused is remembered, so that it stays refused.
+/// Blocks.
 pub(super) fn accept(
-    parsed: &Parsed,
-    order: &[u8],
+    received: &ReceivedOrder,
+    bytes: &[u8],
     config: &Config,
     folders: &Folders,
     clock: ClockOffset,
 ) -> Result<Shim, Refusal> {
-    let run = parsed.run;
+    let run = received.run;
     let begin = || {
-        let run_as = check::check(&parsed.order, config, clock)?;
+        let order = received.order.as_ref().map_err(check::refused)?;
+        let run_as = check::check(order, config, clock)?;
         let failed = |what: &str, error: std::io::Error| {
             Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
         };
         folders
-            .accept(run, order)
+            .accept(run, bytes)
             .map_err(|error| failed("record the order", error))?;
         Shim::spawn(&config.shim, &folders.execution(run), run_as.as_deref())
             .map_err(|error| failed("start a shim", error))

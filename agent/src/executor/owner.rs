@@ -156,11 +156,11 @@ impl Owner {
 
     /// Starts a run that is new here, and answers for one that is not.
     fn start(&mut self, order: Vec<u8>, clock: ClockOffset, reply: Reply) {
-        let parsed = match check::parse(&order, self.config.agent) {
-            Ok(parsed) => parsed,
+        let received = match check::parse(&order, self.config.agent) {
+            Ok(received) => received,
             Err(refusal) => return answer(reply, Err(refusal)),
         };
-        let run = parsed.run;
+        let run = received.run;
         let held = self.held.get_mut(&run);
         if let Some(waiting) = held.and_then(|held| held.waiting.as_mut()) {
             waiting.push(reply);
@@ -192,7 +192,7 @@ impl Owner {
             let result = if busy {
                 Err(refuse_busy(run, &config, &folders))
             } else {
-                accept(&parsed, &order, &config, &folders, clock)
+                accept(&received, &order, &config, &folders, clock)
             };
             Some(Accepted { run, result })
         });

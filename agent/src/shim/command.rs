@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Pid, Uid, User, chdir, getgrouplist, setgid, setgroups, setuid};
-use shanty_proto::v1;
-use shanty_proto::v1::execution_order::What;
+use shanty_core::order::{Order, Variable};
+use shanty_core::run::What;
 use thiserror::Error;
 
 /// Where commands are looked for, the same on every host.
@@ -116,41 +116,38 @@ impl From<User> for Account {
 }
 
 /// Starts the command of `order` as `run_as`, in a group of its own.
-pub(super) fn spawn(
-    order: &v1::ExecutionOrder,
-    run_as: Option<&str>,
-) -> Result<Running, CannotStart> {
+pub(super) fn spawn(order: &Order, run_as: Option<&str>) -> Result<Running, CannotStart> {
     let account = Account::find(run_as).map_err(|error| CannotStart::refused(&error))?;
-    let mut command = words(order)?;
+    let mut command = words(&order.what);
     environment(&mut command, order, &account);
     command.process_group(0);
     become_user(&mut command, &account, working_directory(order, &account)?)
         .map_err(|error| CannotStart::refused(&error))?;
-    connect_and_spawn(command, order.stdin).map_err(|error| CannotStart::failed(&error, order))
+    connect_and_spawn(command, order.stdin)
+        .map_err(|error| CannotStart::failed(&error, program(&order.what)))
 }
 
-fn words(order: &v1::ExecutionOrder) -> Result<Command, CannotStart> {
-    match &order.what {
-        Some(What::Command(text)) => {
-            let mut command = Command::new("/bin/sh");
-            command.arg("-c").arg(text);
-            Ok(command)
-        }
-        Some(What::Argv(argv)) => {
-            let empty = || CannotStart::refused(&"the order has no words");
-            let (program, arguments) = argv.words.split_first().ok_or_else(empty)?;
-            let mut command = Command::new(program);
-            command.args(arguments);
-            Ok(command)
-        }
-        None => Err(CannotStart::refused(&"the order has no command")),
+fn words(what: &What) -> Command {
+    let mut command = Command::new(program(what));
+    match what {
+        What::Shell(text) => command.arg("-c").arg(text),
+        What::Argv(words) => command.args(words.iter().skip(1)),
+    };
+    command
+}
+
+fn program(what: &What) -> &str {
+    match what {
+        What::Shell(_) => "/bin/sh",
+        // A checked order has one.
+        What::Argv(words) => words.first().map_or("", String::as_str),
     }
 }
 
-fn environment(command: &mut Command, order: &v1::ExecutionOrder, account: &Account) {
+fn environment(command: &mut Command, order: &Order, account: &Account) {
     command.env_clear();
-    for variable in &order.env {
-        command.env(&variable.name, &variable.value);
+    for variable in &order.environment {
+        command.env(variable.name(), variable.value());
     }
     // After the order's, so that no order can say otherwise.
     command
@@ -159,30 +156,28 @@ fn environment(command: &mut Command, order: &v1::ExecutionOrder, account: &Acco
         .env("USER", &account.name)
         .env("LOGNAME", &account.name)
         .env("SHELL", &account.shell)
-        .env("SHANTY_RUN", &order.run);
-    if !order.env.iter().any(|variable| variable.name == "LANG") {
+        .env("SHANTY_RUN", order.run.to_string());
+    let mut names = order.environment.iter().map(Variable::name);
+    if names.all(|name| name != "LANG") {
         command.env("LANG", "C.UTF-8");
     }
 }
 
 /// What the order says, which must be there, or the user's home, which need not.
-fn working_directory(
-    order: &v1::ExecutionOrder,
-    account: &Account,
-) -> Result<PathBuf, CannotStart> {
-    if order.cwd.is_empty() {
+fn working_directory(order: &Order, account: &Account) -> Result<PathBuf, CannotStart> {
+    let Some(cwd) = &order.cwd else {
         let home = account.home.is_dir() && account.home.is_absolute();
         return Ok(if home {
             account.home.clone()
         } else {
             "/".into()
         });
+    };
+    let path = Path::new(cwd);
+    if path.is_dir() {
+        return Ok(path.to_path_buf());
     }
-    let cwd = Path::new(&order.cwd);
-    if cwd.is_absolute() && cwd.is_dir() {
-        return Ok(cwd.to_path_buf());
-    }
-    let text = format!("the working directory {} is not there", order.cwd);
+    let text = format!("the working directory {cwd} is not there");
     Err(CannotStart::refused(&text))
 }
 
@@ -245,11 +240,7 @@ impl CannotStart {
         }
     }
 
-    fn failed(error: &io::Error, order: &v1::ExecutionOrder) -> Self {
-        let program = match &order.what {
-            Some(What::Argv(argv)) => argv.words.first().map_or("", String::as_str),
-            Some(What::Command(_)) | None => "/bin/sh",
-        };
+    fn failed(error: &io::Error, program: &str) -> Self {
         let missing = error.kind() == io::ErrorKind::NotFound;
         Self {
             text: format!("{program}: {error}"),

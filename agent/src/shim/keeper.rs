@@ -19,8 +19,8 @@ use nix::sys::signalfd::SignalFd;
 use nix::sys::time::TimeValLike as _;
 use nix::unistd::Pid;
 use shanty_core::limits;
+use shanty_core::order::Order;
 use shanty_core::spool::{Cause, Exit, How, Stream};
-use shanty_proto::v1;
 
 use super::clients::Clients;
 use super::command::{CannotStart, Running};
@@ -54,16 +54,10 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// No timeout when it is zero, the usual grace when that is zero.
-    pub(super) fn of(order: &v1::ExecutionOrder) -> Self {
-        let grace_ms = match order.grace_ms {
-            0 => limits::GRACE_MS,
-            ms => ms.min(limits::TIMEOUT_MS_MAX),
-        };
-        let timeout_ms = order.timeout_ms.min(limits::TIMEOUT_MS_MAX);
+    pub(super) fn of(order: &Order) -> Self {
         Self {
-            timeout: (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms)),
-            grace: Duration::from_millis(grace_ms),
+            timeout: order.timeout_ms.map(Duration::from_millis),
+            grace: Duration::from_millis(order.grace_ms),
         }
     }
 }

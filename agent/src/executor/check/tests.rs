@@ -1,5 +1,9 @@
 //! One order that passes, and each way in which it may not.
 
+use shanty_core::ids::RunId;
+use shanty_core::limits::{ORDER_WORD_BYTES_MAX, ORDER_WORDS_MAX};
+use shanty_proto::v1::execution_order::What;
+
 use super::*;
 
 fn config(run_as: &[&str]) -> Config {
@@ -30,7 +34,13 @@ fn checked(change: impl FnOnce(&mut v1::ExecutionOrder)) -> Result<Option<String
     let mut order = good();
     change(&mut order);
     let clock = ClockOffset::new(1_000);
-    check(&order, &config(&[&own()]), clock).map_err(|refusal| refusal.code)
+    let config = config(&[&own()]);
+    let received = parse(&order.encode_to_vec(), config.agent);
+    let checked = received.and_then(|received| {
+        let order = received.order.map_err(|error| refused(&error))?;
+        check(&order, &config, clock)
+    });
+    checked.map_err(|refusal| refusal.code)
 }
 
 fn argv(words: &[&str]) -> Option<What> {
@@ -117,10 +127,10 @@ fn commands_that_are_none_are_refused() {
         (argv(&["true"]), Code::BadChar),
         (argv(&["/bin/echo", "a\0"]), Code::BadChar),
         (
-            argv(&["/bin/echo", &"x".repeat(WORD_BYTES_MAX + 1)]),
+            argv(&["/bin/echo", &"x".repeat(ORDER_WORD_BYTES_MAX + 1)]),
             Code::TooLong,
         ),
-        (argv(&["/bin/echo"; WORDS_MAX + 1]), Code::TooLong),
+        (argv(&["/bin/echo"; ORDER_WORDS_MAX + 1]), Code::TooLong),
     ];
     for (what, code) in cases {
         assert_eq!(checked(|order| order.what = what), Err(code));
@@ -165,7 +175,7 @@ fn variables_that_take_over_programs_are_refused() {
         checked(|order| order.env = variable("A", "x\0")),
         Err(Code::BadChar)
     );
-    let long = "x".repeat(WORD_BYTES_MAX + 1);
+    let long = "x".repeat(ORDER_WORD_BYTES_MAX + 1);
     assert_eq!(
         checked(|order| order.env = variable("A", &long)),
         Err(Code::TooLong)
@@ -216,21 +226,36 @@ fn only_the_configured_users_by_name() {
             "{name}"
         );
         // Even a list that says so does not make a number a user.
-        let refused = user(name, &[name.to_owned()]).unwrap_err();
+        let refused = user(Some(name), &[name.to_owned()]).unwrap_err();
         assert_eq!(refused.code, Code::RunAs, "{name}");
     }
     assert_eq!(
-        user("", &["no-such-user".to_owned()]).unwrap_err().code,
+        user(None, &["no-such-user".to_owned()]).unwrap_err().code,
         Code::RunAs
     );
-    let unconfigured = user("", &[]).map_err(|refusal| refusal.code);
-    let nobody = user("", &["nobody".to_owned()]).map_err(|refusal| refusal.code);
+    let unconfigured = user(None, &[]).map_err(|refusal| refusal.code);
+    let nobody = user(None, &["nobody".to_owned()]).map_err(|refusal| refusal.code);
     if Uid::effective().is_root() {
         assert_eq!(unconfigured, Err(Code::RunAs));
-        assert_eq!(user("root", &[]).unwrap_err().code, Code::RunAs);
+        assert_eq!(user(Some("root"), &[]).unwrap_err().code, Code::RunAs);
         assert_eq!(nobody, Ok(Some("nobody".to_owned())));
     } else {
         assert_eq!(unconfigured, Ok(None));
         assert_eq!(nobody, Err(Code::RunAs));
     }
+}
+
+#[test]
+fn refusals_are_sentences() {
+    let text = |order: &v1::ExecutionOrder| {
+        let received = parse(&order.encode_to_vec(), AgentId::from_bytes([2; 16]));
+        let order = received.and_then(|received| received.order.map_err(|error| refused(&error)));
+        order.unwrap_err().text
+    };
+    let mut order = good();
+    order.what = None;
+    assert_eq!(text(&order), "The order has no command.");
+    order.run = "0A".to_owned();
+    let malformed = "The order is malformed: field `run` is not valid: `0A` is not an id: it takes 32 digits of 0-9 and a-f.";
+    assert_eq!(text(&order), malformed);
 }
