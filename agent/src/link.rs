@@ -6,7 +6,7 @@ pub(crate) mod dial;
 
 mod backoff;
 mod hello;
-mod orders;
+mod instructions;
 mod stream;
 mod vitals;
 mod wire;

@@ -25,7 +25,7 @@ use v1::down::Kind as Down;
 use v1::up::Kind as Up;
 
 use super::hello;
-use super::orders::{self, ORDERS_MAX, Order};
+use super::instructions::{self, INSTRUCTIONS_MAX, Instruction};
 use super::vitals::Vitals;
 use super::wire::{self, BadMessage};
 use super::{Context, OnStop};
@@ -114,12 +114,12 @@ pub(crate) async fn serve(
     up();
 
     let clock = ClockOffset::new(welcome.now_ms);
-    let (orders, waiting) = mpsc::channel(ORDERS_MAX);
-    let carrying = orders::carry_out(waiting, ctx.executor.clone(), clock, out.clone());
+    let (instructions, waiting) = mpsc::channel(INSTRUCTIONS_MAX);
+    let carrying = instructions::carry_out(waiting, ctx.executor.clone(), clock, out.clone());
     let mut stream = Stream {
         ctx,
         out: Some(out),
-        orders: Some(orders),
+        instructions: Some(instructions),
         sender: Sender::default(),
         sent_states: BTreeMap::new(),
         waiting: VecDeque::new(),
@@ -160,7 +160,7 @@ struct Stream<'a> {
     ctx: &'a Context,
     /// Gone once everything is said.
     out: Option<mpsc::Sender<v1::Up>>,
-    orders: Option<mpsc::Sender<Order>>,
+    instructions: Option<mpsc::Sender<Instruction>>,
     sender: Sender,
     sent_states: BTreeMap<RunId, StateKey>,
     waiting: VecDeque<v1::Up>,
@@ -309,11 +309,11 @@ impl Stream<'_> {
             Some(Down::Cancel(cancel)) => {
                 let run = wire::run(&cancel.run)?;
                 let force = cancel.force;
-                self.order(Order::Cancel { run, force })?;
+                self.instruct(Instruction::Cancel { run, force })?;
             }
             Some(Down::Release(release)) => {
                 let run = wire::run(&release.run)?;
-                self.order(Order::Release { run })?;
+                self.instruct(Instruction::Release { run })?;
             }
             Some(Down::Ack(ack)) => self.sender.ack(wire::run(&ack.run)?, ack.offset)?,
             Some(Down::Resume(resume)) => {
@@ -330,16 +330,18 @@ impl Stream<'_> {
     fn start(&mut self, start: v1::Start) -> Result<(), LinkError> {
         let run = wire::run(&start.run)?;
         if self.stop_by.is_some() {
-            self.tell(Up::State(orders::stopping(run)));
+            self.tell(Up::State(instructions::stopping(run)));
             return Ok(());
         }
         let order = start.order;
-        self.order(Order::Start { run, order })
+        self.instruct(Instruction::Start { run, order })
     }
 
-    fn order(&self, order: Order) -> Result<(), LinkError> {
-        match &self.orders {
-            Some(orders) => orders.try_send(order).map_err(|_| LinkError::Flood),
+    fn instruct(&self, instruction: Instruction) -> Result<(), LinkError> {
+        match &self.instructions {
+            Some(instructions) => instructions
+                .try_send(instruction)
+                .map_err(|_| LinkError::Flood),
             // Stopping and already saying goodbye: the next link tells what came of it.
             None => Ok(()),
         }
@@ -362,7 +364,7 @@ impl Stream<'_> {
         let wait_for_ends = self.ctx.on_stop == OnStop::Kill && running;
         let silent = self.waiting.is_empty() && self.reading.is_none();
         if !wait_for_ends && silent && self.sender.is_drained() {
-            self.orders = None;
+            self.instructions = None;
             self.out = None;
         }
     }

@@ -1,4 +1,4 @@
-//! Hands what the controller ordered to the executor, one after the other: a `Cancel` must not overtake its `Start`.
+//! Hands what the controller wants done to the executor, one after the other: a `Cancel` must not overtake its `Start`.
 //!
 //! Runs beside the stream, so that an order that waits for the disk holds up neither output nor pings.
 
@@ -10,34 +10,34 @@ use tokio::sync::mpsc;
 use super::wire;
 use crate::executor::{ClockOffset, Handle, Refusal, Started};
 
-/// Orders that may wait for the executor. A fleet-wide run is one order for each host, so hundreds at once are not for work; when
+/// Instructions that may wait for the executor. A fleet-wide run is one order for each host, so hundreds at once are not for work; when
 /// they do not fit, the link is closed and the controller sorts it out with what the next `Hello` says.
-pub(super) const ORDERS_MAX: usize = 512;
+pub(super) const INSTRUCTIONS_MAX: usize = 512;
 
 /// What the controller wants done.
 #[derive(Debug)]
-pub(super) enum Order {
+pub(super) enum Instruction {
     Start { run: RunId, order: Vec<u8> },
     Cancel { run: RunId, force: bool },
     Release { run: RunId },
 }
 
-/// Works until there are no more orders, or nobody to answer to. `answers` is the link's own bounded channel: a controller that
+/// Works until there are no more instructions, or nobody to answer to. `answers` is the link's own bounded channel: a controller that
 /// does not read waits for itself only.
 pub(super) async fn carry_out(
-    mut orders: mpsc::Receiver<Order>,
+    mut instructions: mpsc::Receiver<Instruction>,
     executor: Handle,
     clock: ClockOffset,
     answers: mpsc::Sender<v1::Up>,
 ) {
-    while let Some(order) = orders.recv().await {
-        let state = match order {
-            Order::Start { run, order } => start(&executor, run, order, clock).await,
-            Order::Cancel { run, force } => {
+    while let Some(instruction) = instructions.recv().await {
+        let state = match instruction {
+            Instruction::Start { run, order } => start(&executor, run, order, clock).await,
+            Instruction::Cancel { run, force } => {
                 executor.cancel(run, force).await;
                 continue;
             }
-            Order::Release { run } => {
+            Instruction::Release { run } => {
                 executor.release(run).await;
                 continue;
             }
