@@ -141,7 +141,7 @@ fn run_state(run: &Run) -> run_info::State {
     }
 }
 
-const fn execution_state(progress: &Progress) -> execution_info::State {
+pub(super) const fn execution_state(progress: &Progress) -> execution_info::State {
     match progress {
         Progress::Waiting(_) | Progress::Ordered(_) => execution_info::State::Queued,
         Progress::Running { .. } => execution_info::State::Running,

@@ -9,6 +9,7 @@ use shanty_core::run::Run;
 use shanty_core::spool::Record;
 use shanty_core::text::{count, duration, size};
 use shanty_proto::v1;
+use shanty_proto::v1::execution_info;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -60,7 +61,7 @@ async fn follow_run(
         spawner.spawn(async move { reader.follow(watch, &tx).await });
     }
     drop(chunks_tx);
-    let mut shown = String::new();
+    let mut told = None;
     let mut over = false;
     // Told last: one host's damaged output takes nothing from the others.
     let mut unreadable = None;
@@ -82,11 +83,11 @@ async fn follow_run(
             changed = watch.changed(), if !over => {
                 let run = watch.borrow_and_update().run.clone();
                 over = run.is_over() || changed.is_err();
-                let look = look(&run);
-                if look == shown || over {
+                let standing = Some(Standing::of(&run));
+                if standing == told || over {
                     continue;
                 }
-                shown = look;
+                told = standing;
                 v1::follow_event::Kind::Run(convert::run(&run))
             }
         };
@@ -105,12 +106,25 @@ const fn event(kind: v1::follow_event::Kind) -> v1::FollowEvent {
     v1::FollowEvent { kind: Some(kind) }
 }
 
-/// What makes a state worth telling.
-fn look(run: &Run) -> String {
-    let states = run
-        .executions()
-        .map(|(_, e)| format!("{}{}", e.state(), e.online));
-    format!("{:?}{}", run.cancel.is_some(), states.collect::<String>())
+/// What of a run is worth telling when it changes.
+#[derive(PartialEq, Eq)]
+struct Standing {
+    cancelled: bool,
+    /// Where each execution stands, and whether its host has a link.
+    executions: Vec<(execution_info::State, bool)>,
+}
+
+impl Standing {
+    fn of(run: &Run) -> Self {
+        let executions = run.executions().map(|(_, execution)| {
+            let state = convert::execution_state(&execution.progress);
+            (state, execution.online)
+        });
+        Self {
+            cancelled: run.cancel.is_some(),
+            executions: executions.collect(),
+        }
+    }
 }
 
 /// All that is stored of some executions, one after the other, and at the end why something of it cannot be read.
