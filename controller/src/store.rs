@@ -99,6 +99,40 @@ pub enum StoreError {
     Stopped,
 }
 
+/// Why stored output cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable<'a> {
+    /// It was deleted, as it should be.
+    Deleted(Deleted),
+    /// From some place on it is not what was written.
+    Corrupt(&'a Corrupt),
+    /// Bytes are not there that should be.
+    Hole,
+    /// The store cannot be read now: nothing is known of the output.
+    Unavailable,
+}
+
+impl StoreError {
+    /// What this error, met while output was read, says of that output.
+    #[must_use]
+    pub const fn unreadable(&self) -> Unreadable<'_> {
+        match self {
+            Self::Deleted(deleted) => Unreadable::Deleted(*deleted),
+            Self::Spool(corrupt) => Unreadable::Corrupt(corrupt),
+            Self::Missing { .. } => Unreadable::Hole,
+            Self::Open { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Damaged { .. }
+            | Self::Sqlite(_)
+            | Self::Record { .. }
+            | Self::Outcome(_)
+            | Self::Value(_)
+            | Self::Stopped => Unreadable::Unavailable,
+        }
+    }
+}
+
 /// The stores, and the threads that a supervisor joins.
 pub struct Store {
     /// The journal.

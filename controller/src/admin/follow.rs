@@ -17,7 +17,7 @@ use tonic::Status;
 
 use super::convert;
 use crate::status::status;
-use crate::store::{Deleted, Deletion, Output, Records, StoreError, Stored};
+use crate::store::{Deleted, Deletion, Output, Records, StoreError, Stored, Unreadable};
 use crate::supervise::Spawner;
 
 /// Events that wait for the command line.
@@ -234,20 +234,12 @@ impl Reader {
 
     /// What whoever asked is told when not all can be read.
     fn unreadable(&self, error: StoreError) -> Status {
-        let told = match &error {
-            StoreError::Spool(corrupt) => self.damaged(corrupt),
-            StoreError::Missing { .. } => self.damaged(&error),
+        let told = match error.unreadable() {
             // Nothing is wrong, so nothing is logged.
-            StoreError::Deleted(deleted) => return self.deleted(*deleted),
-            StoreError::Open { .. }
-            | StoreError::Newer { .. }
-            | StoreError::Older { .. }
-            | StoreError::Damaged { .. }
-            | StoreError::Sqlite(_)
-            | StoreError::Record { .. }
-            | StoreError::Outcome(_)
-            | StoreError::Value(_)
-            | StoreError::Stopped => Status::unavailable("output cannot be read"),
+            Unreadable::Deleted(deleted) => return self.deleted(deleted),
+            Unreadable::Corrupt(corrupt) => self.damaged(corrupt),
+            Unreadable::Hole => self.damaged(&error),
+            Unreadable::Unavailable => Status::unavailable("output cannot be read"),
         };
         tracing::error!(
             run.id = %self.run,

@@ -6,7 +6,7 @@ use shanty_core::spool::Record;
 use shanty_core::thread::FilePart;
 
 use crate::discord::requests::File;
-use crate::store::{Output, Records, StoreError, Stored};
+use crate::store::{Output, Records, StoreError, Stored, Unreadable};
 
 /// Bytes of records that are read at a time, so that what people see stays fresh meanwhile.
 const PART_BYTES: u64 = 256 * 1024;
@@ -136,18 +136,10 @@ impl Reader {
 
 /// Why the rest of an output cannot be read, now or later; the error when it is another.
 fn why_missing(error: StoreError) -> Result<String, StoreError> {
-    let why = match &error {
-        StoreError::Spool(corrupt) => format!("what is stored after it is damaged: {corrupt}"),
-        StoreError::Missing { .. } | StoreError::Deleted(_) => error.to_string(),
-        StoreError::Open { .. }
-        | StoreError::Newer { .. }
-        | StoreError::Older { .. }
-        | StoreError::Damaged { .. }
-        | StoreError::Sqlite(_)
-        | StoreError::Record { .. }
-        | StoreError::Outcome(_)
-        | StoreError::Value(_)
-        | StoreError::Stopped => return Err(error),
+    let why = match error.unreadable() {
+        Unreadable::Corrupt(corrupt) => format!("what is stored after it is damaged: {corrupt}"),
+        Unreadable::Hole | Unreadable::Deleted(_) => error.to_string(),
+        Unreadable::Unavailable => return Err(error),
     };
     Ok(why)
 }
