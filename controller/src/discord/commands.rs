@@ -1,10 +1,10 @@
-//! The commands as Discord is told them. What comes back when somebody uses one is read in `commands/asked.rs`.
+//! The words that people type after `/`: for each, how Discord is told of it and how what comes back is read, in one place.
 //!
 //! Which command a person may use is not said here: Discord's own permissions are a convenience of guild owners; ours are policy.
 
+use shanty_core::ask::Ask;
 use twilight_model::application::command::{
-    Command, CommandOption, CommandOptionChoice, CommandOptionChoiceValue, CommandOptionType,
-    CommandType,
+    Command, CommandOption, CommandOptionType, CommandType,
 };
 use twilight_model::application::interaction::InteractionContextType;
 use twilight_model::id::Id;
@@ -12,135 +12,77 @@ use twilight_model::oauth::ApplicationIntegrationType;
 
 pub use asked::{Asked, HearError, Heard, Invocation, hear};
 
+use options::{Options, string};
+
 mod agent;
 mod asked;
+mod options;
+mod run;
 
-/// Names of commands and options, shared by what is registered and what is read.
-mod names {
-    pub(super) const RUN: &str = "run";
-    pub(super) const HOSTS: &str = "hosts";
-    pub(super) const RUNS: &str = "runs";
-    pub(super) const HOLD: &str = "hold";
-    pub(super) const ON: &str = "on";
-    pub(super) const COMMAND: &str = "command";
-    pub(super) const TIMEOUT: &str = "timeout";
-    pub(super) const AS: &str = "as";
-    pub(super) const STATE: &str = "state";
-    pub(super) const OFFLINE: &str = "offline";
-    pub(super) const AGENT: &str = "agent";
-    pub(super) const LABEL: &str = "label";
-    pub(super) const SET: &str = "set";
-    pub(super) const DRAIN: &str = "drain";
-    pub(super) const GROUP: &str = "group";
-    pub(super) const SAVE: &str = "save";
-    pub(super) const REMOVE: &str = "remove";
-    pub(super) const LIST: &str = "list";
-    pub(super) const NAME: &str = "name";
+/// Every word that stands after `/`.
+static WORDS: [Word; 5] = [run::RUN, agent::HOSTS, run::RUNS, run::HOLD, agent::AGENT];
+
+/// A word that can be typed after `/`, or after another one.
+struct Word {
+    name: &'static str,
+    description: &'static str,
+    leads: Leads,
 }
 
-/// Characters of a string option (Discord).
-const OPTION_CHARS_MAX: u16 = 6_000;
+/// Where a word leads.
+enum Leads {
+    /// To something that is asked.
+    Ask {
+        /// What is typed with it, as Discord is told.
+        options: fn() -> Vec<CommandOption>,
+        /// What is asked, from those options; nothing when they are not what Discord was told.
+        ask: fn(&mut Options) -> Option<Ask>,
+    },
+    /// To further words.
+    Words(&'static [Word]),
+}
 
 /// Every command of the bot, to be set whole for each guild.
 #[must_use]
 pub fn all() -> Vec<Command> {
-    vec![
-        run(),
-        hosts(),
-        command(names::RUNS, "List the latest runs", vec![]),
-        hold(),
-        agent::agent(),
-    ]
+    let command = |word: &Word| command(word.name, word.description, word.options());
+    WORDS.iter().map(command).collect()
 }
 
-fn run() -> Command {
-    let on = selector(
-        names::ON,
-        "Hosts: names, globs, ranges and labels, such as web[01-03] or role=web",
-    );
-    let text = CommandOption {
-        required: Some(true),
-        max_length: Some(OPTION_CHARS_MAX),
-        ..string(names::COMMAND, "What to run there, given to /bin/sh")
-    };
-    let timeout = CommandOption {
-        max_length: Some(20),
-        ..string(
-            names::TIMEOUT,
-            "Stop it after this long, such as 30s, 5m or 2h",
-        )
-    };
-    let run_as = CommandOption {
-        max_length: Some(64),
-        ..string(names::AS, "The user on the hosts to run it as")
-    };
-    let offline = CommandOption {
-        choices: Some(
-            ["fail", "skip", "queue:1h", "queue:24h", "queue:7d"]
-                .map(choice)
-                .into(),
-        ),
-        ..string(
-            names::OFFLINE,
-            "What becomes of hosts that are offline; asked when some are",
-        )
-    };
-    let options = vec![on, text, timeout, run_as, offline];
-    command(
-        names::RUN,
-        "Run a command on hosts and follow its output in a thread",
-        options,
-    )
-}
-
-fn hosts() -> Command {
-    let on = CommandOption {
-        required: None,
-        ..selector(
-            names::ON,
-            "Only these hosts, such as web* or env=prod; one alone is shown whole",
-        )
-    };
-    command(
-        names::HOSTS,
-        "List hosts with their state, labels and facts",
-        vec![on],
-    )
-}
-
-fn hold() -> Command {
-    let state = state("on refuses every new run; off allows them again");
-    command(
-        names::HOLD,
-        "Refuse every new run, or allow them again",
-        vec![state],
-    )
-}
-
-/// `state:on` or `state:off`.
-fn state(description: &str) -> CommandOption {
-    CommandOption {
-        choices: Some(vec![choice("on"), choice("off")]),
-        required: Some(true),
-        ..string(names::STATE, description)
+impl Word {
+    fn find(words: &'static [Self], name: &str) -> Option<&'static Self> {
+        words.iter().find(|word| word.name == name)
     }
-}
 
-fn choice(name: &str) -> CommandOptionChoice {
-    CommandOptionChoice {
-        name: name.to_owned(),
-        name_localizations: None,
-        value: CommandOptionChoiceValue::String(name.to_owned()),
+    /// What stands below it, as Discord is told.
+    fn options(&self) -> Vec<CommandOption> {
+        match self.leads {
+            Leads::Ask { options, .. } => options(),
+            Leads::Words(words) => words.iter().map(Self::below_another).collect(),
+        }
     }
-}
 
-/// A selector that must be given, completed while it is typed.
-fn selector(name: &str, description: &str) -> CommandOption {
-    CommandOption {
-        autocomplete: Some(true),
-        required: Some(true),
-        max_length: Some(OPTION_CHARS_MAX),
-        ..string(name, description)
+    fn below_another(&self) -> CommandOption {
+        let kind = match self.leads {
+            Leads::Ask { .. } => CommandOptionType::SubCommand,
+            Leads::Words(_) => CommandOptionType::SubCommandGroup,
+        };
+        CommandOption {
+            kind,
+            options: Some(self.options()),
+            ..string(self.name, self.description)
+        }
+    }
+
+    /// What is asked by it and by what was typed after it; nothing when that is not what Discord was told.
+    fn ask(&self, mut options: Options) -> Option<Ask> {
+        match self.leads {
+            Leads::Ask { ask, .. } => ask(&mut options),
+            Leads::Words(words) => {
+                let (name, options) = options.below()?;
+                Self::find(words, &name)?.ask(options)
+            }
+        }
     }
 }
 
@@ -166,26 +108,6 @@ fn command(name: &str, description: &str, options: Vec<CommandOption>) -> Comman
         options,
         // Discord sets its own; the model has no way to leave it out.
         version: Id::new(1),
-    }
-}
-
-fn string(name: &str, description: &str) -> CommandOption {
-    CommandOption {
-        autocomplete: None,
-        channel_types: None,
-        choices: None,
-        description: description.to_owned(),
-        description_localizations: None,
-        file_types: None,
-        kind: CommandOptionType::String,
-        max_length: None,
-        max_value: None,
-        min_length: None,
-        min_value: None,
-        name: name.to_owned(),
-        name_localizations: None,
-        options: None,
-        required: None,
     }
 }
 

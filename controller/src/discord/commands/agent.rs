@@ -1,69 +1,135 @@
-//! `/agent`: what is known of hosts, as Discord is told of it.
+//! `/hosts` and `/agent`: what is known of hosts, and what changes it.
 
-use twilight_model::application::command::{Command, CommandOption, CommandOptionType};
+use shanty_core::ask::{Ask, Question};
+use twilight_model::application::command::CommandOption;
 
-use super::{command, names, selector, state, string};
+use super::options::{HOSTS as OPTION_HOSTS, NAME, ON, selector, state, string};
+use super::{Leads, Word};
 
-pub(super) fn agent() -> Command {
-    let on = || selector(names::ON, "Which hosts, such as web-01 or role=web");
-    let set = CommandOption {
-        required: Some(true),
-        max_length: Some(1_000),
-        ..string(
-            names::SET,
-            "Labels: key=value sets one, key- removes it, such as role=web old-",
-        )
-    };
-    let label = below(names::LABEL, "Change the labels of hosts", vec![on(), set]);
-    let drain = below(
-        names::DRAIN,
-        "Ask hosts to take no new runs, or let them again",
-        vec![
-            on(),
-            state("on sends no new runs there; off lets them again"),
-        ],
-    );
-    let group = CommandOption {
-        kind: CommandOptionType::SubCommandGroup,
-        options: Some(groups()),
-        ..string(names::GROUP, "Selectors saved under a name, used as @name")
-    };
-    command(
-        names::AGENT,
-        "Label, drain and group hosts",
-        vec![label, drain, group],
-    )
+const SET: &str = "set";
+
+pub(super) const HOSTS: Word = Word {
+    name: "hosts",
+    description: "List hosts with their state, labels and facts",
+    leads: Leads::Ask {
+        options: || {
+            vec![CommandOption {
+                required: None,
+                ..selector(
+                    ON,
+                    "Only these hosts, such as web* or env=prod; one alone is shown whole",
+                )
+            }]
+        },
+        ask: |options| {
+            let on = options.take(ON).unwrap_or_default();
+            Some(Ask::Look(Question::Hosts { on }))
+        },
+    },
+};
+
+pub(super) const AGENT: Word = Word {
+    name: "agent",
+    description: "Label, drain and group hosts",
+    leads: Leads::Words(&[LABEL, DRAIN, GROUP]),
+};
+
+const LABEL: Word = Word {
+    name: "label",
+    description: "Change the labels of hosts",
+    leads: Leads::Ask {
+        options: || {
+            let set = CommandOption {
+                required: Some(true),
+                max_length: Some(1_000),
+                ..string(
+                    SET,
+                    "Labels: key=value sets one, key- removes it, such as role=web old-",
+                )
+            };
+            vec![on(), set]
+        },
+        ask: |options| {
+            Some(Ask::Label {
+                on: options.take(ON)?,
+                changes: options.take(SET)?,
+            })
+        },
+    },
+};
+
+const DRAIN: Word = Word {
+    name: "drain",
+    description: "Ask hosts to take no new runs, or let them again",
+    leads: Leads::Ask {
+        options: || {
+            let state = state("on sends no new runs there; off lets them again");
+            vec![on(), state]
+        },
+        ask: |options| {
+            Some(Ask::Drain {
+                on: options.take(ON)?,
+                drain: options.state()?,
+            })
+        },
+    },
+};
+
+const GROUP: Word = Word {
+    name: "group",
+    description: "Selectors saved under a name, used as @name",
+    leads: Leads::Words(&[
+        Word {
+            name: "save",
+            description: "Save a selector under a name, or change what a name stands for",
+            leads: Leads::Ask {
+                options: || {
+                    let hosts = "What it stands for, such as role=web env=prod";
+                    vec![name("Its name, without @"), selector(OPTION_HOSTS, hosts)]
+                },
+                ask: |options| {
+                    Some(Ask::SaveGroup {
+                        name: options.take(NAME)?,
+                        on: options.take(OPTION_HOSTS)?,
+                    })
+                },
+            },
+        },
+        Word {
+            name: "remove",
+            description: "Remove a saved group",
+            leads: Leads::Ask {
+                options: || {
+                    vec![CommandOption {
+                        autocomplete: Some(true),
+                        ..name("The name of the group")
+                    }]
+                },
+                ask: |options| {
+                    let name = options.take(NAME)?;
+                    Some(Ask::RemoveGroup { name })
+                },
+            },
+        },
+        Word {
+            name: "list",
+            description: "List the saved groups",
+            leads: Leads::Ask {
+                options: Vec::new,
+                ask: |_| Some(Ask::Look(Question::Groups)),
+            },
+        },
+    ]),
+};
+
+fn on() -> CommandOption {
+    selector(ON, "Which hosts, such as web-01 or role=web")
 }
 
-fn groups() -> Vec<CommandOption> {
-    let name = |description| CommandOption {
+fn name(description: &str) -> CommandOption {
+    CommandOption {
         required: Some(true),
         max_length: Some(64),
-        ..string(names::NAME, description)
-    };
-    let hosts = selector(
-        names::HOSTS,
-        "What it stands for, such as role=web env=prod",
-    );
-    let known = CommandOption {
-        autocomplete: Some(true),
-        ..name("The name of the group")
-    };
-    vec![
-        below(
-            names::SAVE,
-            "Save a selector under a name, or change what a name stands for",
-            vec![name("Its name, without @"), hosts],
-        ),
-        below(names::REMOVE, "Remove a saved group", vec![known]),
-        below(names::LIST, "List the saved groups", vec![]),
-    ]
-}
-
-fn below(name: &str, description: &str, options: Vec<CommandOption>) -> CommandOption {
-    CommandOption {
-        kind: CommandOptionType::SubCommand,
-        options: Some(options),
-        ..string(name, description)
+        ..string(NAME, description)
     }
 }

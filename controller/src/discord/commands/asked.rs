@@ -3,7 +3,7 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ask::{Ask, Confirm, Question, RunRequest, Which};
+use shanty_core::ask::{Ask, Confirm, Question, Which};
 use shanty_core::ids::HostName;
 use shanty_core::principal::Asker;
 use shanty_core::view::{Listing, Press};
@@ -16,12 +16,10 @@ use twilight_model::application::interaction::message_component::MessageComponen
 use twilight_model::application::interaction::{Interaction, InteractionData, InteractionType};
 use twilight_model::channel::ChannelType;
 
-use super::names;
+use super::options::{self, Options};
+use super::{WORDS, Word};
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
-
-/// Runs that `/runs` shows.
-const RUNS_SHOWN: usize = 10;
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,65 +181,17 @@ fn command(data: CommandData) -> Option<Asked> {
     if data.kind != CommandType::ChatInput {
         return None;
     }
-    let mut options = Options(data.options);
-    Some(Asked::Ask(match data.name.as_str() {
-        names::RUN => Ask::Run(RunRequest {
-            on: options.take(names::ON)?,
-            command: options.take(names::COMMAND)?,
-            timeout: options.take(names::TIMEOUT),
-            run_as: options.take(names::AS),
-            offline: options.take(names::OFFLINE),
-        }),
-        names::AGENT => agent(options)?,
-        names::HOSTS => Ask::Look(Question::Hosts {
-            on: options.take(names::ON).unwrap_or_default(),
-        }),
-        names::RUNS => Ask::Look(Question::Runs { limit: RUNS_SHOWN }),
-        names::HOLD => Ask::Hold {
-            on: options.state()?,
-        },
-        _ => return None,
-    }))
-}
-
-fn agent(mut options: Options) -> Option<Ask> {
-    let (name, mut options) = options.below()?;
-    Some(match name.as_str() {
-        names::LABEL => Ask::Label {
-            on: options.take(names::ON)?,
-            changes: options.take(names::SET)?,
-        },
-        names::DRAIN => Ask::Drain {
-            on: options.take(names::ON)?,
-            drain: options.state()?,
-        },
-        names::GROUP => {
-            let (name, mut options) = options.below()?;
-            match name.as_str() {
-                names::SAVE => Ask::SaveGroup {
-                    name: options.take(names::NAME)?,
-                    on: options.take(names::HOSTS)?,
-                },
-                names::REMOVE => Ask::RemoveGroup {
-                    name: options.take(names::NAME)?,
-                },
-                names::LIST => Ask::Look(Question::Groups),
-                _ => return None,
-            }
-        }
-        _ => return None,
-    })
+    let word = Word::find(&WORDS, &data.name)?;
+    word.ask(Options::new(data.options)).map(Asked::Ask)
 }
 
 fn typing(data: CommandData) -> Option<Asked> {
-    if !matches!(data.name.as_str(), names::RUN | names::HOSTS | names::AGENT) {
-        return None;
-    }
+    Word::find(&WORDS, &data.name)?;
     let (name, typed) = focused(data.options)?;
     let typed = match name.as_str() {
-        names::ON | names::HOSTS => typed,
+        options::ON | options::HOSTS => typed,
         // The name of a group, with or without its mark.
-        names::NAME => format!("@{}", typed.trim_start_matches('@')),
+        options::NAME => format!("@{}", typed.trim_start_matches('@')),
         _ => return None,
     };
     Some(Asked::Ask(Ask::Look(Question::Complete { typed })))
@@ -277,40 +227,6 @@ fn press(data: MessageComponentInteractionData) -> Option<Asked> {
             host: data.values.first()?.parse().ok()?,
         },
     })
-}
-
-/// The options of a command, as they came.
-struct Options(Vec<CommandDataOption>);
-
-impl Options {
-    /// The text of an option; none when it is absent or no text.
-    fn take(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|option| option.name == name)?;
-        match self.0.swap_remove(at).value {
-            CommandOptionValue::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// `state`, which is on or off.
-    fn state(&mut self) -> Option<bool> {
-        match self.take(names::STATE)?.as_str() {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        }
-    }
-
-    /// The subcommand, or group of them, with what is below it.
-    fn below(&mut self) -> Option<(String, Self)> {
-        let option = self.0.pop()?;
-        match option.value {
-            CommandOptionValue::SubCommand(below) | CommandOptionValue::SubCommandGroup(below) => {
-                Some((option.name, Self(below)))
-            }
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::discord::commands::run::RUNS_SHOWN;
+use shanty_core::ask::RunRequest;
 use shanty_core::ids::RunId;
 
 const RUN: &str = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";

@@ -1,0 +1,104 @@
+//! What is typed after a word: how Discord is told of an option, and how it is read.
+
+use twilight_model::application::command::{
+    CommandOption, CommandOptionChoice, CommandOptionChoiceValue, CommandOptionType,
+};
+use twilight_model::application::interaction::application_command::{
+    CommandDataOption, CommandOptionValue,
+};
+
+/// A selector: which hosts something is done on.
+pub(super) const ON: &str = "on";
+/// A selector: the hosts that a name will stand for.
+pub(super) const HOSTS: &str = "hosts";
+/// The name of a group.
+pub(super) const NAME: &str = "name";
+const STATE: &str = "state";
+
+/// Characters of a string option (Discord).
+pub(super) const OPTION_CHARS_MAX: u16 = 6_000;
+
+/// A selector that must be given, completed while it is typed.
+pub(super) fn selector(name: &str, description: &str) -> CommandOption {
+    CommandOption {
+        autocomplete: Some(true),
+        required: Some(true),
+        max_length: Some(OPTION_CHARS_MAX),
+        ..string(name, description)
+    }
+}
+
+/// `state:on` or `state:off`.
+pub(super) fn state(description: &str) -> CommandOption {
+    CommandOption {
+        choices: Some(vec![choice("on"), choice("off")]),
+        required: Some(true),
+        ..string(STATE, description)
+    }
+}
+
+pub(super) fn choice(name: &str) -> CommandOptionChoice {
+    CommandOptionChoice {
+        name: name.to_owned(),
+        name_localizations: None,
+        value: CommandOptionChoiceValue::String(name.to_owned()),
+    }
+}
+
+pub(super) fn string(name: &str, description: &str) -> CommandOption {
+    CommandOption {
+        autocomplete: None,
+        channel_types: None,
+        choices: None,
+        description: description.to_owned(),
+        description_localizations: None,
+        file_types: None,
+        kind: CommandOptionType::String,
+        max_length: None,
+        max_value: None,
+        min_length: None,
+        min_value: None,
+        name: name.to_owned(),
+        name_localizations: None,
+        options: None,
+        required: None,
+    }
+}
+
+/// The options of a command, as they came.
+pub(super) struct Options(Vec<CommandDataOption>);
+
+impl Options {
+    pub(super) const fn new(options: Vec<CommandDataOption>) -> Self {
+        Self(options)
+    }
+
+    /// The text of an option; none when it is absent or no text.
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|option| option.name == name)?;
+        match self.0.swap_remove(at).value {
+            CommandOptionValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// `state`, which is on or off.
+    pub(super) fn state(&mut self) -> Option<bool> {
+        match self.take(STATE)?.as_str() {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The subcommand, or group of them, with what is below it.
+    pub(super) fn below(&mut self) -> Option<(String, Self)> {
+        let option = self.0.pop()?;
+        match option.value {
+            CommandOptionValue::SubCommand(below) | CommandOptionValue::SubCommandGroup(below) => {
+                Some((option.name, Self(below)))
+            }
+            _ => None,
+        }
+    }
+}
