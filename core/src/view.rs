@@ -13,7 +13,7 @@ mod refusal;
 mod run;
 mod text;
 
-pub use answer::{Audience, answer_card, hosts_page_card, one_host_card};
+pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
 pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card, runs_card};
 pub use host::{HostDetail, host_card};
 pub use press::{Listed, Listing, NoPress, Press};

@@ -7,7 +7,7 @@ use shanty_core::ask::{Answer, Ask};
 use shanty_core::causes::chain;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::selector::complete::Choice;
-use shanty_core::view::{self, Audience, Card};
+use shanty_core::view::{self, Audience, Card, Reply};
 use twilight_model::application::interaction::Interaction;
 
 use super::Edge;
@@ -55,43 +55,29 @@ async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) {
         Ok(answer) => answer,
         Err(refusal) => return refuse(edge, invocation, &refusal).await,
     };
-    match &answer {
-        Answer::Accepted(snapshot) => run::accepted(edge, invocation, snapshot).await,
-        Answer::Choices(choices) => suggest(edge, invocation, choices).await,
-        // The card of the run shows what became of it.
-        Answer::Cancelled(_) => {
-            let call = edge.requests.defer_update(invocation.reply_to());
-            send(edge, call, "a press").await;
-        }
-        Answer::TakenBack => {
-            if let Ask::TakeBack { run } = ask {
-                edge.previews.take(run);
-            }
-            change(edge, invocation, &view::taken_back_card()).await;
-        }
-        Answer::Previewed(_)
-        | Answer::Hold { .. }
-        | Answer::Labelled(_)
-        | Answer::Drained { .. }
-        | Answer::GroupSaved(_)
-        | Answer::GroupRemoved { .. }
-        | Answer::HostRemoved { .. }
-        | Answer::TokenCreated { .. }
-        | Answer::TokenRevoked
-        | Answer::Hosts(_)
-        | Answer::Runs(_)
-        | Answer::Run(_)
-        | Answer::Groups(_)
-        | Answer::Tokens(_) => {
+    let by = invocation.asker().principal();
+    match view::reply(&ask, &answer, &by, now_ms()) {
+        Some(Reply::Run(snapshot)) => run::accepted(edge, invocation, snapshot).await,
+        Some(Reply::Card(card, to_whom)) => {
             if let Answer::Previewed(preview) = &answer {
                 edge.previews.remember(preview.spec.id, invocation);
             }
             list::keep_selector(edge, &ask, &answer).await;
-            let by = invocation.asker().principal();
-            if let Some((card, to_whom)) = view::answer_card(&ask, &answer, &by, now_ms()) {
-                show(edge, invocation, &card, to_whom).await;
-            }
+            show(edge, invocation, &card, to_whom).await;
         }
+        Some(Reply::Change(card)) => {
+            if let Ask::TakeBack { run } = ask {
+                edge.previews.take(run);
+            }
+            change(edge, invocation, &card).await;
+        }
+        Some(Reply::Choices(choices)) => suggest(edge, invocation, choices).await,
+        Some(Reply::OnItsCard) => {
+            let call = edge.requests.defer_update(invocation.reply_to());
+            send(edge, call, "a press").await;
+        }
+        // Nobody in chat asks for that.
+        None => {}
     }
 }
 

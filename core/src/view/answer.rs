@@ -1,17 +1,17 @@
-//! What somebody is shown who asked something in chat: the card of an answer, and who sees it.
+//! What somebody is shown who asked something in chat: mostly a card, and who sees it.
 
 use super::inventory::{
     drained_card, group_removed_card, group_saved_card, groups_card, labelled_card,
 };
 use super::{
-    Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press, Scene,
-    host_card, hosts_card, mention, preview_card, refusal_card, run_card, runs_card,
-    taken_back_card,
+    Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press,
+    host_card, hosts_card, mention, preview_card, refusal_card, runs_card, taken_back_card,
 };
 use crate::ask::{Answer, Ask, HostsView, Question, Snapshot};
 use crate::principal::Principal;
 use crate::refusal::{Code, Refusal};
 use crate::run::Run;
+use crate::selector::complete::Choice;
 
 /// Who sees an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +22,30 @@ pub enum Audience {
     Asker,
 }
 
-/// The card of an answer; nothing where what was asked shows by itself: a run that is stopped on its own card, suggestions while somebody
-/// types, and what is asked on the socket only.
+/// What somebody in chat is answered with.
+#[derive(Debug)]
+pub enum Reply<'a> {
+    /// A run: the answer is its card, and when that is taken the run begins.
+    Run(&'a Snapshot),
+    /// A card.
+    Card(Card, Audience),
+    /// What was pressed on becomes this card.
+    Change(Card),
+    /// What could follow what is typed.
+    Choices(&'a [Choice]),
+    /// No words: the card of the run shows what became of it.
+    OnItsCard,
+}
+
+/// What somebody in chat is answered with; nothing for what is asked on the socket only.
 #[must_use]
-pub fn answer_card(
-    ask: &Ask,
-    answer: &Answer,
-    by: &Principal,
-    now_ms: u64,
-) -> Option<(Card, Audience)> {
-    Some(match answer {
-        Answer::Accepted(snapshot) => (accepted_card(snapshot), Audience::Channel),
+pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> Option<Reply<'a>> {
+    let (card, to_whom) = match answer {
+        Answer::Accepted(snapshot) => return Some(Reply::Run(snapshot)),
+        Answer::TakenBack => return Some(Reply::Change(taken_back_card())),
+        Answer::Choices(choices) => return Some(Reply::Choices(choices)),
+        Answer::Cancelled(_) => return Some(Reply::OnItsCard),
         Answer::Previewed(preview) => (preview_card(preview), Audience::Asker),
-        Answer::TakenBack => (taken_back_card(), Audience::Asker),
         Answer::Hold { on } => (hold_card(*on, by), Audience::Channel),
         Answer::Labelled(changed) => (labelled_card(changed, by), Audience::Channel),
         Answer::Drained { names, drain } => {
@@ -55,14 +66,13 @@ pub fn answer_card(
             (runs_card(&runs), Audience::Asker)
         }
         Answer::Groups(groups) => (groups_card(groups), Audience::Asker),
-        Answer::Cancelled(_)
-        | Answer::Choices(_)
-        | Answer::Run(_)
+        Answer::Run(_)
         | Answer::HostRemoved { .. }
         | Answer::TokenCreated { .. }
         | Answer::TokenRevoked
         | Answer::Tokens(_) => return None,
-    })
+    };
+    Some(Reply::Card(card, to_whom))
 }
 
 /// A list of hosts, from its first page on; one host whole.
@@ -117,15 +127,6 @@ pub fn one_host_card(view: &HostsView, back: Option<Listing>, now_ms: u64) -> Ca
     }
 }
 
-/// The card of a run in the moment in which it was accepted.
-fn accepted_card(snapshot: &Snapshot) -> Card {
-    let scene = Scene {
-        run_as: snapshot.run_as.clone(),
-        ..Scene::default()
-    };
-    run_card(&snapshot.run, &scene)
-}
-
 fn hold_card(on: bool, by: &Principal) -> Card {
     let by = mention(by);
     let (accent, text) = if on {
@@ -142,4 +143,53 @@ fn hold_card(on: bool, by: &Principal) -> Card {
         )
     };
     Card::new(accent, vec![text])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::HostName;
+
+    fn replied(answer: &Answer) -> String {
+        let ask = Ask::Look(Question::Groups);
+        match reply(&ask, answer, &Principal::Discord(7), 0) {
+            Some(Reply::Card(card, to_whom)) => {
+                let first = card.texts.concat();
+                format!("{to_whom:?}: {}", first.lines().next().unwrap_or_default())
+            }
+            Some(Reply::Change(card)) => format!("change: {}", card.texts.concat()),
+            Some(Reply::Choices(choices)) => format!("{} choices", choices.len()),
+            Some(other) => format!("{other:?}"),
+            None => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn changes_are_for_the_channel_and_looks_for_who_asked() {
+        let drained = |names: &[&str]| Answer::Drained {
+            names: names
+                .iter()
+                .map(|name| name.parse::<HostName>().unwrap())
+                .collect(),
+            drain: true,
+        };
+        for (answer, expected) in [
+            (
+                Answer::Hold { on: true },
+                "Channel: ### ⏸ New runs are on hold",
+            ),
+            (drained(&["web-01"]), "Channel: ### ⏸ 1 host draining"),
+            (drained(&[]), "Asker: ### Already so"),
+            (Answer::Groups(Vec::new()), "Asker: ### Saved groups · 0"),
+            (Answer::Choices(Vec::new()), "0 choices"),
+            (
+                Answer::Cancelled(crate::ask::Cancelled::default()),
+                "OnItsCard",
+            ),
+            (Answer::TokenRevoked, "nothing"),
+        ] {
+            assert_eq!(replied(&answer), expected);
+        }
+        assert!(replied(&Answer::TakenBack).starts_with("change: "));
+    }
 }
