@@ -83,7 +83,7 @@ impl Handle {
     ) -> Result<Recalled, Refusal> {
         let mut recalled = Recalled::default();
         loop {
-            let past = known.recall(asker, ask, &recalled, now_ms());
+            let past = known.recall(asker, ask, &recalled, now_ms())?;
             if past.is_empty() {
                 return Ok(recalled);
             }

@@ -1,16 +1,19 @@
 //! Which past runs must be read again before something can be answered: those that it names, and those that a list goes through.
 
+use std::collections::BTreeSet;
+
 use crate::ask::{Ask, Question, RunRequest, Which};
 use crate::ids::{RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Asker;
+use crate::refusal::{Code, Refusal};
 
 use super::Context;
 use super::caller::{Caller, authenticate, require};
 use super::hosts::covers_run;
 use super::look::RUNS_LOOKED_AT_MAX;
 
-/// Runs that one selector makes somebody read; more are to it as runs that do not exist.
+/// Past runs that one selector may name: each is read again, with all its hosts.
 const NAMED_MAX: usize = 16;
 
 /// Runs of a list that are read before it is looked whether they were enough.
@@ -41,7 +44,14 @@ impl Ask {
 }
 
 /// The past runs to read next; none when all that is asked about is at hand, and none for whoever may not ask.
-pub(crate) fn recall(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Vec<RunNumber> {
+///
+/// # Errors
+/// The refusal to show when it names more of them than may be read.
+pub(crate) fn recall(
+    ctx: &Context<'_>,
+    asker: &Asker,
+    ask: &Ask,
+) -> Result<Vec<RunNumber>, Refusal> {
     // Whoever completes a selector may do so without the right to see: see [`super::look`].
     let completes = matches!(ask, Ask::Look(Question::Complete { .. }));
     let caller = authenticate(ctx, asker).and_then(|caller| match completes {
@@ -49,16 +59,26 @@ pub(crate) fn recall(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Vec<RunNumb
         false => require(ctx, &caller, ask.right()).map(|()| caller),
     });
     let Ok(caller) = caller else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
-    match ask {
+    let numbers = match ask {
         Ask::Look(Question::Runs { limit }) => of_list(ctx, &caller, *limit),
         Ask::Look(Question::Run { number }) => of_numbers(ctx, [*number]),
-        Ask::Look(Question::Hosts { on } | Question::Complete { typed: on })
+        Ask::Look(Question::Complete { typed }) => {
+            let past = past_named(ctx, typed).into_iter().take(NAMED_MAX);
+            of_numbers(ctx, past)
+        }
+        Ask::Look(Question::Hosts { on })
         | Ask::Label { on, .. }
         | Ask::Drain { on, .. }
-        | Ask::SaveGroup { on, .. } => of_numbers(ctx, named(on)),
-        Ask::Run(request) => of_numbers(ctx, named(&request.on)),
+        | Ask::SaveGroup { on, .. }
+        | Ask::Run(RunRequest { on, .. }) => {
+            let past = past_named(ctx, on);
+            if past.len() > NAMED_MAX {
+                return Err(too_many(past.len()));
+            }
+            of_numbers(ctx, past)
+        }
         Ask::Cancel { which, .. } => match which {
             Which::Id(id) => of_id(ctx, *id),
             Which::Number(number) => of_numbers(ctx, [*number]),
@@ -71,7 +91,18 @@ pub(crate) fn recall(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Vec<RunNumb
         | Ask::CreateToken(_)
         | Ask::RevokeToken { .. }
         | Ask::Look(Question::Groups | Question::Tokens) => Vec::new(),
-    }
+    };
+    Ok(numbers)
+}
+
+fn too_many(past: usize) -> Refusal {
+    Refusal::new(
+        Code::Selector,
+        format!(
+            "The selector names {past} runs of long ago, and {NAMED_MAX} is the limit. Nothing was done."
+        ),
+        "Name fewer of them at once, or name the hosts.",
+    )
 }
 
 fn of_id(ctx: &Context<'_>, id: RunId) -> Vec<RunNumber> {
@@ -79,28 +110,27 @@ fn of_id(ctx: &Context<'_>, id: RunId) -> Vec<RunNumber> {
 }
 
 fn of_numbers(ctx: &Context<'_>, numbers: impl IntoIterator<Item = RunNumber>) -> Vec<RunNumber> {
-    let mut unread: Vec<RunNumber> = numbers
-        .into_iter()
-        .filter(|number| is_unread(ctx, *number))
-        .collect();
-    unread.sort_unstable();
-    unread.dedup();
-    unread.truncate(NAMED_MAX);
-    unread
+    let numbers = numbers.into_iter();
+    numbers.filter(|number| is_unread(ctx, *number)).collect()
 }
 
 fn is_unread(ctx: &Context<'_>, number: RunNumber) -> bool {
-    ctx.state.runs.past().numbered(number).is_some() && !ctx.recalled.was_read(number)
+    is_past(ctx, number) && !ctx.recalled.was_read(number)
 }
 
-/// Numbers after `#`, also in a selector that is not typed to its end.
-fn named(on: &str) -> impl Iterator<Item = RunNumber> {
+fn is_past(ctx: &Context<'_>, number: RunNumber) -> bool {
+    ctx.state.runs.past().numbered(number).is_some()
+}
+
+/// Past runs whose number stands after a `#`, also in a selector that is not typed to its end.
+fn past_named(ctx: &Context<'_>, on: &str) -> BTreeSet<RunNumber> {
     let after = on.split('#').skip(1);
     let digits = after.map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_digit());
         rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
     });
-    digits.filter_map(|digits| digits.parse().ok())
+    let numbers = digits.filter_map(|digits| digits.parse().ok());
+    numbers.filter(|number| is_past(ctx, *number)).collect()
 }
 
 /// The next ones of a list that is not full yet.

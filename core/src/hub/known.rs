@@ -42,22 +42,24 @@ impl Known {
 
     /// The past runs to read again before this can be answered or decided; none when all that it is about is at hand. Reading some can make
     /// it want more.
-    #[must_use]
+    ///
+    /// # Errors
+    /// The refusal to show when it names more of them than may be read.
     pub fn recall(
         &self,
         asker: &Asker,
         ask: &Ask,
         recalled: &Recalled,
         now_ms: u64,
-    ) -> Vec<PastRun> {
+    ) -> Result<Vec<PastRun>, Refusal> {
         let under_way = UnderWay::default();
         let ctx = self.context(&under_way, recalled, Fresh::default(), now_ms);
-        let numbers = admission::recall(&ctx, asker, ask);
+        let numbers = admission::recall(&ctx, asker, ask)?;
         let past = self.state.runs.past();
-        numbers
+        let past = numbers
             .into_iter()
-            .filter_map(|number| past.numbered(number))
-            .collect()
+            .filter_map(|number| past.numbered(number));
+        Ok(past.collect())
     }
 
     /// Whether a run was for this host: nobody else's output is taken.

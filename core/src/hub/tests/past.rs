@@ -43,6 +43,7 @@ impl Rig {
         let (mut recalled, mut goes) = (Recalled::default(), Vec::new());
         loop {
             let past = self.hub.known.recall(asker, ask, &recalled, self.now_ms);
+            let past = past.unwrap();
             if past.is_empty() {
                 return (recalled, goes);
             }
@@ -261,20 +262,31 @@ fn whoever_may_not_ask_makes_nobody_read() {
 }
 
 #[test]
-fn one_selector_makes_somebody_read_only_so_many() {
+fn one_selector_names_only_so_many() {
     let mut rig = Rig::forgetful();
-    for _ in 0..20 {
+    for _ in 0..17 {
         rig.over("web-01", &[1]);
     }
     rig.shown();
-    let on: Vec<String> = (1..=20).map(|n| format!("#{n},#{n}")).collect();
-    let on = on.join(",");
-    let ask = Ask::Look(Question::Hosts { on });
-    let past = rig
-        .hub
-        .known
-        .recall(&local(), &ask, &Recalled::default(), AT);
+    let named = |n: u64| (1..=n).map(|n| format!("#{n},#{n}")).collect::<Vec<_>>();
+    let on = |n| named(n).join(",");
+    let recall = |question: Question| {
+        let ask = Ask::Look(question);
+        let recalled = Recalled::default();
+        rig.hub.known.recall(&local(), &ask, &recalled, AT)
+    };
+    let past = recall(Question::Hosts { on: on(16) }).unwrap();
     assert_eq!(past.len(), 16);
+    let refusal = recall(Question::Hosts { on: on(17) }).unwrap_err();
+    let told = "The selector names 17 runs of long ago, and 16 is the limit. Nothing was done.";
+    assert_eq!(
+        (refusal.code, refusal.what.as_str()),
+        (Code::Selector, told)
+    );
+    // Whoever is typing is offered what there is.
+    let typed = on(17);
+    let (_, goes) = rig.recall(&local(), &Ask::Look(Question::Complete { typed }));
+    assert_eq!(goes.concat().len(), 16);
 }
 
 #[test]
