@@ -440,3 +440,6 @@ fn now() -> Now {
 fn fresh() -> Fresh {
     Fresh::new(*uuid::Uuid::now_v7().as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,4 +30,7 @@ pub mod stop;
 #[cfg(feature = "demo")]
 mod demo;
 
+#[cfg(test)]
+mod testing;
+
 pub use cli::main_from;

@@ -1,9 +1,7 @@
 //! A Discord of a few lines for the tests of this edge: one that answers calls by script, and one whose gateway a test speaks for.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, Once};
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
@@ -17,14 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::api::Api;
-
-/// Bounds every wait of a test.
-pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
-    match tokio::time::timeout(Duration::from_secs(30), future).await {
-        Ok(value) => value,
-        Err(_) => panic!("{what}: not within 30 s"),
-    }
-}
+use crate::testing::within;
 
 /// What `main` does at start.
 pub(crate) fn install_tls() {

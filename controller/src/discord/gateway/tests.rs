@@ -5,7 +5,8 @@ use tokio::task::JoinSet;
 use twilight_gateway::Session;
 
 use super::*;
-use crate::discord::fake::{Connection, FakeGateway, Nobody, install_tls, within};
+use crate::discord::fake::{Connection, FakeGateway, Nobody, install_tls};
+use crate::testing::within;
 
 struct Bot {
     events: mpsc::Receiver<Interaction>,

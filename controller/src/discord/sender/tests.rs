@@ -5,7 +5,8 @@ use hyper::Method;
 
 use super::*;
 use crate::discord::call::Repeat;
-use crate::discord::fake::{FakeRest, Nobody, Reply, within};
+use crate::discord::fake::{FakeRest, Nobody, Reply};
+use crate::testing::within;
 
 const POST: Route = Route::create_message(5);
 
