@@ -120,3 +120,6 @@ fn serve(
         Ok(())
     });
 }
+
+#[cfg(test)]
+mod tests;

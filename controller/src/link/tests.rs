@@ -1,0 +1,393 @@
+//! The link service without a network: an agent's words go in, and what it is told comes out, in order.
+
+use std::time::SystemTime;
+
+use rusqlite::Connection;
+use shanty_certs::identity::PeerIdentity;
+use shanty_core::ids::RunId;
+use shanty_core::journal::Kind;
+use shanty_proto::v1::agents_client::AgentsClient;
+use shanty_proto::v1::down::Kind as Down;
+use shanty_proto::v1::up::Kind as Up;
+use shanty_proto::v1::{self, ExecutionState, RefusedCode};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Status, Streaming};
+
+use super::accept::Peer;
+use super::agents::Agents;
+use super::*;
+use crate::supervise::Supervisor;
+use crate::testing::{FakeLink, Rig, agent, spool, within};
+
+/// The service on a hub.
+struct Service {
+    rig: Rig,
+    client: AgentsClient<AgentsServer<Agents>>,
+    shutdown: CancellationToken,
+    _supervisor: Supervisor,
+}
+
+/// An agent's end of a link.
+struct Agent {
+    up: mpsc::Sender<v1::Up>,
+    down: Streaming<v1::Down>,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let rig = Rig::start().await;
+        let supervisor = Supervisor::default();
+        let agents = Agents {
+            hub: rig.hub.clone(),
+            output: rig.output.clone(),
+            spawner: supervisor.spawner(),
+            shutdown: supervisor.shutdown(),
+        };
+        Self {
+            rig,
+            client: AgentsClient::new(AgentsServer::new(agents)),
+            shutdown: supervisor.shutdown(),
+            _supervisor: supervisor,
+        }
+    }
+
+    /// Whoever has the certificate of this host, or none, opens a link and says this first.
+    async fn open(&mut self, certified: Option<u8>, first: Up) -> Result<Agent, Status> {
+        let (up, messages) = mpsc::channel(64);
+        up.try_send(v1::Up { kind: Some(first) }).unwrap();
+        let mut request = Request::new(ReceiverStream::new(messages));
+        let identity = certified.map(|n| PeerIdentity {
+            agent: *agent(n).as_bytes(),
+            serial: "1".to_owned(),
+            not_after: SystemTime::now(),
+        });
+        request.extensions_mut().insert(Peer {
+            identity,
+            from: ([127, 0, 0, 1], 9).into(),
+        });
+        let answered = within("a link", self.client.link(request)).await?;
+        let down = answered.into_inner();
+        Ok(Agent { up, down })
+    }
+
+    /// A host with a link, past its welcome and its first ping.
+    async fn linked(&mut self, n: u8) -> Agent {
+        let mut agent = self.open(Some(n), hello(n, Vec::new())).await.unwrap();
+        assert!(matches!(agent.next().await, Some(Down::Welcome(_))));
+        agent
+    }
+
+    /// A run that host 1 was ordered.
+    async fn ordered(&self, agent: &mut Agent) -> RunId {
+        let run = self.rig.run("web-01").await;
+        assert!(matches!(agent.next().await, Some(Down::Start(_))));
+        run
+    }
+
+    async fn is_online(&self, n: u8) -> bool {
+        let known = within("the hub", self.rig.hub.known()).await.unwrap();
+        known.fleet.is_online(agent(n))
+    }
+
+    /// Waits until the hub knows that a host has no link.
+    async fn offline(&self, n: u8) {
+        let gone = async { while self.is_online(n).await {} };
+        within("the end of a link", gone).await;
+    }
+}
+
+impl Agent {
+    async fn say(&self, kind: Up) {
+        self.up.send(v1::Up { kind: Some(kind) }).await.unwrap();
+    }
+
+    /// What is said next, but for pings; nothing when the link has ended.
+    async fn next(&mut self) -> Option<Down> {
+        loop {
+            let down = within("a word to an agent", self.down.message()).await;
+            match down.unwrap()?.kind {
+                Some(Down::Ping(_)) => {}
+                kind => return kind,
+            }
+        }
+    }
+
+    /// Why the link is closed, which is the last that is said.
+    async fn refused(&mut self) -> (RefusedCode, String) {
+        let Some(Down::Refused(refused)) = self.next().await else {
+            panic!("the link goes on")
+        };
+        assert_eq!(self.next().await, None, "it is closed");
+        (refused.code(), refused.text)
+    }
+}
+
+fn hello(n: u8, executions: Vec<v1::State>) -> Up {
+    Up::Hello(v1::Hello {
+        agent: agent(n).to_string(),
+        boot_id: "boot".to_owned(),
+        instance: "one".to_owned(),
+        version: "1.0.0".to_owned(),
+        executions,
+    })
+}
+
+fn state(run: RunId, state: ExecutionState) -> v1::State {
+    v1::State {
+        run: run.to_string(),
+        state: state.into(),
+        ..v1::State::default()
+    }
+}
+
+fn output(run: RunId, offset: u64, bytes: &[u8]) -> Up {
+    Up::Output(v1::Output {
+        run: run.to_string(),
+        offset,
+        bytes: bytes.to_vec(),
+    })
+}
+
+fn broken(why: &str) -> (RefusedCode, String) {
+    (RefusedCode::Protocol, why.to_owned())
+}
+
+#[tokio::test]
+async fn nobody_has_a_link_without_a_certificate_and_its_own_name() {
+    let mut service = Service::start().await;
+    let metrics = Up::Metrics(v1::Metrics::default());
+    let many = vec![v1::State::default(); 2_001];
+    let nonsense = vec![v1::State::default()];
+    let unknown_state = vec![state(
+        RunId::from_bytes([1; 16]),
+        ExecutionState::Unspecified,
+    )];
+    for (certified, first, code) in [
+        (None, hello(1, Vec::new()), Code::Unauthenticated),
+        (Some(1), hello(2, Vec::new()), Code::PermissionDenied),
+        (Some(1), metrics, Code::FailedPrecondition),
+        (Some(1), hello(1, many), Code::InvalidArgument),
+        (Some(1), hello(1, nonsense), Code::InvalidArgument),
+        (Some(1), hello(1, unknown_state), Code::InvalidArgument),
+    ] {
+        let refused = service.open(certified, first).await.err();
+        assert_eq!(refused.expect("no link").code(), code);
+        assert!(!service.is_online(1).await);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_has_not_joined_is_told_so() {
+    let mut service = Service::start().await;
+    let mut stranger = service.open(Some(77), hello(77, Vec::new())).await.unwrap();
+    let (code, _) = stranger.refused().await;
+    assert_eq!(code, RefusedCode::UnknownAgent);
+}
+
+#[tokio::test]
+async fn output_of_a_run_that_is_not_its_own_closes_the_link() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let mut two = service.linked(2).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, _) = spool(run, 1, &["mine\n"]);
+    two.say(output(run, 0, &bytes)).await;
+    let why = "output of a run that is not its own";
+    assert_eq!(two.refused().await, broken(why));
+    service.offline(2).await;
+    assert!(service.is_online(1).await);
+    for n in [1, 2] {
+        let stored = service.rig.output.load(run, agent(n)).await.unwrap();
+        assert_eq!(stored.stored.borrow().len, 0, "nothing is stored of it");
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_the_rules_closes_the_link_with_a_reason() {
+    let mut service = Service::start().await;
+    let run = RunId::from_bytes([1; 16]);
+    let long = vec![b'x'; limits::CHUNK_BYTES_MAX + 1];
+    let mut nameless = v1::Output::default();
+    "none".clone_into(&mut nameless.run);
+    for (said, why) in [
+        (hello(1, Vec::new()), "a second Hello"),
+        (output(run, 0, &long), "a slice of output is too long"),
+        (Up::Output(nameless), "`run` is not an id"),
+    ] {
+        let mut one = service.linked(1).await;
+        one.say(said).await;
+        assert_eq!(one.refused().await, broken(why));
+        service.offline(1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_slice_past_the_end_of_an_output_closes_the_link() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, _) = spool(run, 1, &["up\n"]);
+    one.say(output(run, 0, &bytes)).await;
+    one.say(output(run, bytes.len() as u64, b"more")).await;
+    let refused = loop {
+        match one.next().await {
+            Some(Down::Ack(_) | Down::Release(_)) => {}
+            other => break other,
+        }
+    };
+    let Some(Down::Refused(refused)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(refused.code(), RefusedCode::Protocol);
+    service.offline(1).await;
+}
+
+#[tokio::test]
+async fn what_is_stored_is_acknowledged_when_it_is_committed_and_not_before() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, ends) = spool(run, 1, &["up\n"]);
+    // Somebody else writes: the commit has to wait.
+    let file = Connection::open(service.rig.dir.path().join("output.db")).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    one.say(output(run, 0, &bytes[..ends[1]])).await;
+    one.say(Up::State(state(run, ExecutionState::Running)))
+        .await;
+    // The state came after the slice, so the slice is on its way when that is known.
+    let started = Kind::Started {
+        run,
+        agent: agent(1),
+    };
+    let recorded = service.rig.recorded("the start", |kind| *kind == started);
+    recorded.await;
+    let next = service.rig.run("web-01").await;
+    let Some(Down::Start(start)) = one.next().await else {
+        panic!("an acknowledgement of what is not committed")
+    };
+    assert_eq!(start.run, next.to_string());
+
+    file.execute_batch("COMMIT").unwrap();
+    let acked = v1::Ack {
+        run: run.to_string(),
+        offset: ends[1] as u64,
+    };
+    assert_eq!(one.next().await, Some(Down::Ack(acked)));
+    let stored = service.rig.output.read(run, agent(1), 0, 4_096).await;
+    assert_eq!(stored.unwrap(), &bytes[..ends[1]]);
+}
+
+#[tokio::test]
+async fn a_hole_in_an_output_is_asked_for_again() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, ends) = spool(run, 1, &["up\n"]);
+    one.say(output(run, ends[0] as u64, &bytes[ends[0]..]))
+        .await;
+    let resume = v1::Resume {
+        run: run.to_string(),
+        from: 0,
+    };
+    assert_eq!(one.next().await, Some(Down::Resume(resume)));
+    one.say(output(run, 0, &bytes)).await;
+    let over = service.rig.over(run).await;
+    assert!(over.all_ended());
+}
+
+#[tokio::test]
+async fn a_host_that_comes_back_is_told_what_is_stored_and_its_end_is_not_lost() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, ends) = spool(run, 1, &["up\n"]);
+    service.rig.store((run, 1), &bytes[..ends[1]]).await;
+    drop(one);
+    service.offline(1).await;
+    let foreign = state(RunId::from_bytes([1; 16]), ExecutionState::Running);
+    let own = v1::State {
+        spool_len: bytes.len() as u64,
+        ..state(run, ExecutionState::Ended)
+    };
+    let back = service.open(Some(1), hello(1, vec![foreign, own])).await;
+    let mut back = back.unwrap();
+    let Some(Down::Welcome(welcome)) = back.next().await else {
+        panic!("a welcome comes first")
+    };
+    let acked = v1::Ack {
+        run: run.to_string(),
+        offset: ends[1] as u64,
+    };
+    assert_eq!(welcome.acked, [acked], "and nothing of a foreign run");
+    back.say(output(run, ends[1] as u64, &bytes[ends[1]..]))
+        .await;
+    service.rig.over(run).await;
+}
+
+#[tokio::test]
+async fn a_host_that_lost_what_is_stored_here_is_not_waited_for() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, ends) = spool(run, 1, &["up\n"]);
+    service.rig.store((run, 1), &bytes[..ends[1]]).await;
+    drop(one);
+    service.offline(1).await;
+    let short = v1::State {
+        spool_len: ends[0] as u64,
+        ..state(run, ExecutionState::Ended)
+    };
+    let back = service.open(Some(1), hello(1, vec![short])).await;
+    let _back = back.unwrap();
+    let over = service.rig.over(run).await;
+    assert_eq!(over.execution(agent(1)).unwrap().state(), "lost");
+}
+
+#[tokio::test]
+async fn a_link_that_the_hub_replaces_ends_without_a_word() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let _newer: FakeLink = service.rig.link(1).await;
+    assert_eq!(one.next().await, None);
+    assert!(service.is_online(1).await, "the newer one goes on");
+}
+
+#[tokio::test]
+async fn an_agent_is_asked_to_come_back_when_the_process_stops() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    service.shutdown.cancel();
+    assert!(matches!(one.next().await, Some(Down::Drain(_))));
+    assert_eq!(one.next().await, None);
+    service.offline(1).await;
+}
+
+#[tokio::test]
+async fn what_an_agent_tells_of_its_host_is_known() {
+    let mut service = Service::start().await;
+    let one = service.linked(1).await;
+    let facts = v1::Facts {
+        os: "Debian".to_owned(),
+        run_as: "shanty".to_owned(),
+        ..v1::Facts::default()
+    };
+    one.say(Up::Facts(facts)).await;
+    let metrics = v1::Metrics {
+        load1: 0.5,
+        ..v1::Metrics::default()
+    };
+    one.say(Up::Metrics(metrics)).await;
+    let told = async {
+        loop {
+            let known = service.rig.hub.known().await.unwrap();
+            let presence = known.fleet.get(agent(1)).unwrap().clone();
+            if let (Some(facts), Some(metrics)) = (presence.facts, presence.metrics) {
+                return (facts.os, metrics.load1);
+            }
+        }
+    };
+    let told = within("facts and metrics", told).await;
+    assert_eq!(told, ("Debian".to_owned(), 0.5));
+}
