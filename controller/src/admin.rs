@@ -434,3 +434,6 @@ fn user<T>(request: &Request<T>) -> Result<String, Status> {
         .flatten()
         .map_or_else(|| format!("uid-{}", peer.uid()), |user| user.name))
 }
+
+#[cfg(test)]
+mod tests;

@@ -262,6 +262,15 @@ impl FakeLink {
         std::iter::from_fn(|| self.down.try_recv().ok()?.kind).collect()
     }
 
+    /// Whether the next that is said is to stop this run, not at once.
+    pub(crate) async fn is_told_to_stop(&mut self, run: RunId) -> bool {
+        let cancel = v1::Cancel {
+            run: run.to_string(),
+            force: false,
+        };
+        self.next().await == Some(v1::down::Kind::Cancel(cancel))
+    }
+
     /// The order that is said next, but for the welcome.
     pub(crate) async fn order(&mut self) -> v1::ExecutionOrder {
         loop {
