@@ -262,3 +262,6 @@ async fn keep_session(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

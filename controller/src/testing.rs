@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::hub::{Handle, Holds, NewLink, Parts, Shell, last_seen};
-use crate::store::{Commits, Journal, Memory, Output, Store};
+use crate::store::{Commits, Journal, Kept, Memory, Output, Store};
 
 /// The guild that is served.
 pub(crate) const GUILD: u64 = 1;
@@ -37,6 +37,9 @@ pub(crate) const GUILD: u64 = 1;
 pub(crate) const OPS: u64 = 5;
 /// A role with a grant.
 pub(crate) const ROLE: u64 = 9;
+/// Somebody with that role.
+pub(crate) const ANN: u64 = 42;
+
 /// Bounds every wait of a test.
 pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
     match tokio::time::timeout(Duration::from_secs(30), future).await {
@@ -57,6 +60,7 @@ pub(crate) struct Rig {
     pub(crate) hub: Handle,
     pub(crate) journal: Memory,
     pub(crate) output: Output,
+    pub(crate) kept: Kept,
     pub(crate) ca: Arc<Ca>,
     pub(crate) revoked: Revoked,
     pub(crate) dir: TempDir,
@@ -136,6 +140,7 @@ impl Rig {
             hub,
             journal,
             output: store.output,
+            kept: store.kept,
             ca,
             revoked,
             dir,
@@ -294,6 +299,19 @@ pub(crate) const fn agent(n: u8) -> AgentId {
 pub(crate) fn local() -> Asker {
     Asker::Local {
         user: "root".to_owned(),
+    }
+}
+
+/// Somebody with every right on web hosts, by this interaction.
+pub(crate) fn person(interaction: u64) -> Asker {
+    Asker::Discord {
+        user: ANN,
+        bot: false,
+        guild: Some(GUILD),
+        channel: OPS,
+        parent_channel: None,
+        roles: vec![ROLE],
+        interaction,
     }
 }
 
