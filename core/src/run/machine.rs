@@ -135,6 +135,8 @@ impl Run {
         for (agent, gate, end) in ended {
             self.follow(agent, gate, end, now, out);
         }
+        // All of it may have ended before it began, whatever made it.
+        self.close_when_done(out);
     }
 
     /// Any order may have gone out, but to hosts that were away: to those it goes no sooner than that is recorded, or never.

@@ -181,6 +181,23 @@ fn a_past_run_is_read_again_for_whatever_names_it() {
         assert!(numbers.is_empty() || ask.is_about_runs(), "{ask:?}");
     }
 
+    // Nobody need be asked about these.
+    for ask in [
+        Ask::Hold { on: true },
+        Ask::Look(Question::Groups),
+        Ask::Cancel {
+            which: Which::All,
+            force: true,
+        },
+        Ask::Run(RunRequest {
+            on: "role=web".into(),
+            command: "echo '#1'".into(),
+            ..RunRequest::default()
+        }),
+    ] {
+        assert!(!ask.is_about_runs(), "{ask:?}");
+    }
+
     let cancel = Ask::Cancel {
         which: Which::Id(first),
         force: false,

@@ -104,6 +104,13 @@ fn not_started(effects: &[Effect], code: Code) -> bool {
 }
 
 #[test]
+fn a_run_of_which_all_has_ended_before_it_begins_is_closed() {
+    let mut run = run_on(&[1]);
+    run.apply_finished(agent(1), outcome(How::Exited(0)));
+    assert_eq!(begin(&mut run, &[1]), [Effect::RecordClosed]);
+}
+
+#[test]
 fn offline_hosts_are_not_started_and_the_rest_runs_to_its_end() {
     let mut run = run_on(&[1, 2]);
     let effects = begin(&mut run, &[1]);
