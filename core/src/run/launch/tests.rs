@@ -146,6 +146,9 @@ fn an_order_that_may_have_gone_is_sent_again_only_when_it_is_known_not_to_be_hel
     let restarted = "lost not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART";
     check(&plain, &before, Moment::NotHeld, restarted);
     check(&waits, &before, Moment::NotHeld, waited);
+    // Nothing was cut off: its time is up.
+    let over = follows(&waits, &before, Moment::NotHeld, NOW + DAY);
+    assert_eq!(over, expired);
     // That it goes was recorded just now.
     check(
         &waits,
