@@ -1,11 +1,13 @@
 //! The records of everything that was decided and done, and the state that they fold to. The hub's memory is this same fold.
 
 mod checkpoint;
+mod consequence;
 mod past;
 mod record;
 mod runs;
 mod state;
 
+pub use consequence::Consequence;
 pub use past::{Past, PastRun, Recalled};
 pub use record::{Checkpoint, Enrolment, Kind, Needs, Proposal, Record};
 pub use runs::{Runs, Window};

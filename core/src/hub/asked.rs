@@ -9,7 +9,7 @@ use crate::journal::{Kind, Needs, Proposal, Recalled};
 use crate::limits;
 use crate::principal::{Actor, Asker};
 use crate::refusal::Refusal;
-use crate::run::{Away, CancelRequest, Event, Phase, Spec, Target};
+use crate::run::{Away, CancelRequest, Event, Spec, Target};
 use crate::time::Now;
 use crate::view::{AwayRow, Preview};
 
@@ -178,13 +178,13 @@ impl Hub {
     pub(super) fn taken(&mut self, run: RunId, now: Now, out: &mut Vec<Effect>) {
         if self.known.state.hold {
             self.expire(run, "new runs are on hold".to_owned(), now, out);
-        } else if self.is_accepted(run) {
+        } else if self.known.state.is_accepted(run) {
             self.note(Kind::Go(run), now, out);
         }
     }
 
     pub(super) fn expire(&mut self, run: RunId, reason: String, now: Now, out: &mut Vec<Effect>) {
-        if self.is_accepted(run) {
+        if self.known.state.is_accepted(run) {
             self.note(Kind::Expired { run, reason }, now, out);
         }
     }
@@ -194,11 +194,6 @@ impl Hub {
         let snapshot = self.known.snapshot(run).map(Arc::new);
         let answer = snapshot.map(Answer::Accepted);
         answer.ok_or_else(admission::not_found)
-    }
-
-    pub(super) fn is_accepted(&self, run: RunId) -> bool {
-        let run = self.known.state.run_of(run);
-        run.is_some_and(|run| run.phase == Phase::Accepted)
     }
 }
 

@@ -39,7 +39,7 @@ impl Hub {
         for run in concerned {
             if self.known.is_past(run) {
                 out.push(Effect::Release { agent, run });
-            } else if !self.is_accepted(run) {
+            } else if !self.known.state.is_accepted(run) {
                 let gate = self.gate(run, agent, now);
                 let holds = up.executions.get(&run).cloned();
                 self.drive(run, Event::LinkUp { agent, holds, gate }, now, out);

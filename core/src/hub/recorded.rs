@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ask::Answer;
 use crate::ids::AgentId;
-use crate::journal::{Kind, Record};
+use crate::journal::{Consequence, Kind, Record};
 use crate::refusal::Refusal;
 use crate::run::{Event, Execution, Gate};
 use crate::time::Now;
@@ -88,51 +88,30 @@ impl Hub {
 
     /// The state moves by a record, and what follows from it happens.
     fn apply(&mut self, record: &Record, now: Now, out: &mut Vec<Effect>) {
-        // A run that was given up meanwhile does not begin any more.
-        let begins = matches!(&record.kind, Kind::Go(run) if self.is_accepted(*run));
-        let ended_hold = self.known.state.hold;
+        let follows = record.kind.consequence(&self.known.state);
         self.known.state.apply(record);
         if let Some(run) = record.run() {
             self.changed.insert(run);
         }
-        match &record.kind {
-            Kind::Accepted(spec) => out.push(Effect::Publish(spec.id)),
-            Kind::Go(run) if begins => self.begin(*run, now, out),
-            Kind::Sent { run, agent } => {
-                let gate = self.gate(*run, *agent, now);
-                let agent = *agent;
-                self.drive(*run, Event::GateChanged { agent, gate }, now, out);
+        match follows {
+            Consequence::Nothing => {}
+            Consequence::Publish(run) => out.push(Effect::Publish(run)),
+            Consequence::Begin(run) => self.begin(run, now, out),
+            Consequence::Order { run, agent } => {
+                let gate = self.gate(run, agent, now);
+                self.drive(run, Event::GateChanged { agent, gate }, now, out);
             }
-            Kind::Finished { run, agent, .. } => {
-                let (run, agent) = (*run, *agent);
+            Consequence::Settled { run, agent } => {
                 out.push(Effect::Settled { run, agent });
                 self.drive(run, Event::FinishedRecorded { agent }, now, out);
             }
-            Kind::Hold { on: false } if ended_hold => self.gates_changed(None, now, out),
-            Kind::Drained { agent, on: false } => self.gates_changed(Some(*agent), now, out),
-            Kind::Revoked { agent } => self.removed(*agent, now, out),
-            Kind::TokenCreated { .. }
-            | Kind::TokenRevoked { .. }
-            | Kind::Enrolled(_)
-            | Kind::Labelled { .. }
-            | Kind::Denied { .. }
-            | Kind::Go(_)
-            | Kind::Expired { .. }
-            | Kind::CancelRequested { .. }
-            | Kind::Started { .. }
-            | Kind::Closed(_)
-            | Kind::Proposed(_)
-            | Kind::GroupSaved { .. }
-            | Kind::GroupRemoved { .. }
-            | Kind::Drained { on: true, .. }
-            | Kind::Hold { .. }
-            | Kind::Checkpoint(_)
-            | Kind::Unknown => {}
+            Consequence::Freed(agent) => self.freed(agent, now, out),
+            Consequence::Removed(agent) => self.removed(agent, now, out),
         }
     }
 
     /// What waits for these hosts may start, unless something else still keeps it: one host, or all that have a link.
-    fn gates_changed(&mut self, agent: Option<AgentId>, now: Now, out: &mut Vec<Effect>) {
+    fn freed(&mut self, agent: Option<AgentId>, now: Now, out: &mut Vec<Effect>) {
         let mut waiting = Vec::new();
         for run in self.known.state.runs.open() {
             let concerned = |host: &AgentId| agent.is_none_or(|agent| agent == *host);

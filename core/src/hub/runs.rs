@@ -102,7 +102,7 @@ impl Hub {
         let open: Vec<(RunId, u64)> = open.map(|run| (run.spec.id, run.accepted_ms)).collect();
         for (id, accepted_ms) in open {
             let waited_ms = now.wall_ms.saturating_sub(accepted_ms);
-            if self.is_accepted(id) && waited_ms > limits::ACCEPTED_MS {
+            if self.known.state.is_accepted(id) && waited_ms > limits::ACCEPTED_MS {
                 let reason = "nobody said that the answer was seen";
                 self.expire(id, reason.to_owned(), now, out);
             } else {

@@ -218,6 +218,13 @@ impl State {
         self.runs.get(id).map(AsRef::as_ref)
     }
 
+    /// True when a run was accepted and neither began nor was given up.
+    #[must_use]
+    pub fn is_accepted(&self, run: RunId) -> bool {
+        let run = self.run_of(run);
+        run.is_some_and(|run| run.phase == Phase::Accepted)
+    }
+
     /// Changes a run, by what is no record.
     pub(crate) fn run_mut(&mut self, id: RunId) -> Option<&mut Run> {
         self.runs.get_mut(id)
