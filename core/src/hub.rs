@@ -398,7 +398,8 @@ impl Hub {
     }
 
     fn under_way(&self) -> UnderWay {
-        UnderWay::of(self.pending.values().flat_map(|p| p.records.iter()))
+        let records = self.pending.values().flat_map(|p| p.records.iter());
+        UnderWay::of(&self.known.state, records)
     }
 }
 

@@ -2,13 +2,15 @@
 
 mod checkpoint;
 mod consequence;
+mod host;
 mod past;
 mod record;
 mod runs;
 mod state;
 
 pub use consequence::Consequence;
+pub use host::{Draining, HostChange, HostEntry};
 pub use past::{Past, PastRun, Recalled};
 pub use record::{Checkpoint, Enrolment, Kind, Needs, Proposal, Record};
 pub use runs::{Runs, Window};
-pub use state::{Draining, FOLD, HostEntry, State, TokenEntry};
+pub use state::{FOLD, State, TokenEntry};

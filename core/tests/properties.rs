@@ -7,7 +7,7 @@ use shanty_core::admission::{Admitted, Context, Fresh, Plan, Settings, UnderWay,
 use shanty_core::ask::{Ask, Confirm, RunRequest};
 use shanty_core::fleet::{Fleet, Link};
 use shanty_core::ids::{AgentId, HostName, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Recalled, Record, State};
+use shanty_core::journal::{Enrolment, HostChange, Kind, Needs, Proposal, Recalled, Record, State};
 use shanty_core::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX, PAGE_CHARS_MAX};
 use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_hidden, whole};
@@ -224,10 +224,10 @@ impl Shown {
             0 => return self.online[at] = !self.online[at],
             1 => {
                 let labels = Labels::parse("env=c,role=c").expect("labels");
-                Kind::Labelled { agent, labels }
+                HostChange::Labelled(labels).of(agent)
             }
-            2 => Kind::Drained { agent, on: true },
-            _ => Kind::Revoked { agent },
+            2 => HostChange::Drained { on: true }.of(agent),
+            _ => HostChange::Revoked.of(agent),
         };
         self.state.apply(&record(3, kind));
     }

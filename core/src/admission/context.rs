@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::fleet::Fleet;
-use crate::ids::{AgentId, Labels, RunId, RunNumber};
-use crate::journal::{Kind, Recalled, Record, State};
+use crate::ids::{AgentId, RunId, RunNumber};
+use crate::journal::{HostEntry, Kind, Recalled, Record, State};
 use crate::policy::Policy;
 use crate::run::Run;
 
@@ -109,16 +109,14 @@ pub struct UnderWay {
     pub accepted: BTreeSet<RunId>,
     /// Runs and proposals that are being given up.
     pub given_up: BTreeSet<RunId>,
-    /// Labels that hosts are about to have.
-    pub labels: BTreeMap<AgentId, Labels>,
-    /// Whether hosts are about to take no new runs.
-    pub draining: BTreeMap<AgentId, bool>,
+    /// Hosts that are about to change, as they will be.
+    pub hosts: BTreeMap<AgentId, HostEntry>,
 }
 
 impl UnderWay {
-    /// What these records are about to do.
+    /// What these records are about to do to what is recorded.
     #[must_use]
-    pub fn of<'r>(records: impl IntoIterator<Item = &'r Record>) -> Self {
+    pub fn of<'r>(state: &State, records: impl IntoIterator<Item = &'r Record>) -> Self {
         let mut under_way = Self::default();
         for record in records {
             under_way.interactions.extend(record.spends());
@@ -126,12 +124,17 @@ impl UnderWay {
                 under_way.accepted.insert(spec.id);
             } else if let Kind::Expired { run, .. } = &record.kind {
                 under_way.given_up.insert(*run);
-            } else if let Kind::Labelled { agent, labels } = &record.kind {
-                under_way.labels.insert(*agent, labels.clone());
-            } else if let Kind::Drained { agent, on } = &record.kind {
-                under_way.draining.insert(*agent, *on);
+            } else if let Kind::HostChanged { agent, change } = &record.kind
+                && let Some(host) = under_way.host(state, *agent)
+            {
+                change.apply(host, &record.actor, record.at_ms);
             }
         }
         under_way
+    }
+
+    fn host(&mut self, state: &State, agent: AgentId) -> Option<&mut HostEntry> {
+        let host = state.hosts.get(&agent)?;
+        Some(self.hosts.entry(agent).or_insert_with(|| host.clone()))
     }
 }

@@ -36,11 +36,11 @@ pub(super) fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -
 }
 
 /// A host as grants see it: by its name and labels, never by what is told of it.
-const fn as_granted(id: AgentId, host: &HostEntry) -> Host<'_> {
+fn as_granted(id: AgentId, host: &HostEntry) -> Host<'_> {
     with_seen(id, host, Seen::UNKNOWN)
 }
 
-const fn with_seen<'a>(id: AgentId, host: &'a HostEntry, seen: Seen<'a>) -> Host<'a> {
+fn with_seen<'a>(id: AgentId, host: &'a HostEntry, seen: Seen<'a>) -> Host<'a> {
     Host {
         id,
         name: &host.enrolment.name,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::ask::{Answer, SavedGroup};
 use crate::ids::{AgentId, HostName, Labels, is_word};
-use crate::journal::Kind;
+use crate::journal::{HostChange, Kind};
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
@@ -81,7 +81,7 @@ pub(super) fn label(
     let mut changed: Vec<(&Host<'_>, Labels)> = Vec::new();
     for &host in &named.hosts {
         // What was asked just before may not be recorded yet.
-        let now = ctx.under_way.labels.get(&host.id).unwrap_or(host.labels);
+        let now = about_to_be(ctx, host).labels;
         let labels = changed_labels(now, change);
         if labels.iter().count() > limits::LABELS_MAX {
             return Err(Refusal::new(
@@ -106,10 +106,8 @@ pub(super) fn label(
         ));
     }
     may_become(ctx, caller, &changed)?;
-    let record = |(host, labels): &(&Host<'_>, Labels)| Kind::Labelled {
-        agent: host.id,
-        labels: labels.clone(),
-    };
+    let record =
+        |(host, labels): &(&Host<'_>, Labels)| HostChange::Labelled(labels.clone()).of(host.id);
     let kinds = changed.iter().map(record).collect();
     let told = |(host, labels): (&Host<'_>, Labels)| (host.name.clone(), labels);
     Ok(Change {
@@ -167,16 +165,8 @@ fn may_become(
 
 /// A host as what is being recorded makes it.
 fn about_to_be<'a>(ctx: &'a Context<'_>, host: &Host<'a>) -> Host<'a> {
-    let labels = ctx.under_way.labels.get(&host.id);
-    Host {
-        labels: labels.unwrap_or(host.labels),
-        draining: *ctx
-            .under_way
-            .draining
-            .get(&host.id)
-            .unwrap_or(&host.draining),
-        ..*host
-    }
+    let about = ctx.under_way.hosts.get(&host.id);
+    about.map_or(*host, |about| hosts::as_host(ctx, host.id, about))
 }
 
 /// Whether one grant lets somebody manage every host.
@@ -212,7 +202,7 @@ pub(super) fn drain(
         .filter(|host| about_to_be(ctx, host).draining != drain);
     let (agents, names): (Vec<AgentId>, Vec<HostName>) =
         new.map(|host| (host.id, host.name.clone())).unzip();
-    let record = |agent| Kind::Drained { agent, on: drain };
+    let record = |agent| HostChange::Drained { on: drain }.of(agent);
     Ok(Change {
         kinds: agents.into_iter().map(record).collect(),
         answer: Answer::Drained { names, drain },

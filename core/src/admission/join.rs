@@ -1,7 +1,7 @@
 //! Who may join, and who is removed for good: asked on the controller's machine only.
 
 use crate::ask::{Answer, TokenRequest};
-use crate::journal::Kind;
+use crate::journal::{HostChange, Kind};
 use crate::limits;
 use crate::refusal::{Code, Refusal};
 use crate::text;
@@ -18,7 +18,7 @@ pub(super) fn remove_host(ctx: &Context<'_>, name: &str) -> Result<Change, Refus
     };
     let name = host.enrolment.name.clone();
     let answer = Answer::HostRemoved { name };
-    Ok(Change::one(Kind::Revoked { agent }, answer))
+    Ok(Change::one(HostChange::Revoked.of(agent), answer))
 }
 
 /// Asks for a join token.

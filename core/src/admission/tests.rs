@@ -5,7 +5,7 @@ use super::*;
 use crate::ask::{Confirm, Question, Right, RunRequest, Which};
 use crate::fleet::{Fleet, Link};
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
-use crate::journal::{Enrolment, Recalled, Record, State};
+use crate::journal::{Enrolment, HostChange, Recalled, Record, State};
 use crate::policy::{Grant, Policy, Verb};
 use crate::principal::Actor;
 use crate::run::{Origin, Target};
@@ -101,6 +101,16 @@ impl World {
 
     fn record_by(&mut self, at_ms: u64, actor: Actor, kind: Kind) {
         self.state.apply(&Record { at_ms, actor, kind });
+    }
+
+    /// What is being recorded at this moment.
+    fn recording(&mut self, kind: Kind) {
+        let record = Record {
+            at_ms: self.now_ms,
+            actor: local().actor(),
+            kind,
+        };
+        self.under_way = UnderWay::of(&self.state, [&record]);
     }
 
     fn context(&self) -> Context<'_> {
@@ -385,7 +395,7 @@ fn completion_shows_only_what_may_be_used() {
 #[test]
 fn removing_a_host_opens_nothing() {
     let mut world = World::new();
-    world.record(2, Kind::Revoked { agent: agent(3) });
+    world.record(2, HostChange::Revoked.of(agent(3)));
     let ctx = world.context();
     let target = |n: u8, name: &str| Target {
         agent: agent(n),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ask::{Confirm, RunRequest, Which};
 use crate::ids::{HostName, Labels};
-use crate::journal::Enrolment;
+use crate::journal::{Enrolment, HostChange};
 use crate::limits;
 use crate::policy::{Grant, Policy, Verb};
 use crate::run::{Gate, How, Phase};

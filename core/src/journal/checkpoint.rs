@@ -6,7 +6,7 @@ use crate::run::{Execution, Phase, Progress, Run};
 
 use super::past::PastRun;
 use super::record::{Checkpoint, Kind, Proposal, Record};
-use super::state::{HostEntry, State, TokenEntry};
+use super::state::{State, TokenEntry};
 
 /// Past runs of one record.
 const PAST_MAX: usize = 1_000;
@@ -26,7 +26,7 @@ impl State {
             token_records(token, entry, &mut out);
         }
         for host in self.hosts.values() {
-            host_records(host, &mut out);
+            out.extend(host.records());
         }
         for (name, group) in self.groups.iter() {
             let kind = Kind::GroupSaved {
@@ -91,25 +91,6 @@ fn token_records(token: &str, entry: &TokenEntry, out: &mut Vec<Record>) {
     }
 }
 
-fn host_records(host: &HostEntry, out: &mut Vec<Record>) {
-    let agent = host.enrolment.agent;
-    out.push(plain(
-        host.enrolled_ms,
-        Kind::Enrolled(host.enrolment.clone()),
-    ));
-    if host.labels != host.enrolment.labels {
-        let labels = host.labels.clone();
-        out.push(plain(0, Kind::Labelled { agent, labels }));
-    }
-    if let Some(draining) = &host.draining {
-        let kind = Kind::Drained { agent, on: true };
-        out.push(record(draining.since_ms, by(&draining.by), kind));
-    }
-    if host.revoked {
-        out.push(plain(0, Kind::Revoked { agent }));
-    }
-}
-
 fn run_records(run: &Run, out: &mut Vec<Record>) {
     let id = run.spec.id;
     out.push(plain(run.accepted_ms, Kind::Accepted((*run.spec).clone())));
@@ -155,16 +136,16 @@ fn execution_record(run: &Run, agent: AgentId, execution: &Execution) -> Option<
 }
 
 /// A record of which nobody asks who made it.
-const fn plain(at_ms: u64, kind: Kind) -> Record {
+pub(super) const fn plain(at_ms: u64, kind: Kind) -> Record {
     record(at_ms, Actor::Controller, kind)
 }
 
-const fn record(at_ms: u64, actor: Actor, kind: Kind) -> Record {
+pub(super) const fn record(at_ms: u64, actor: Actor, kind: Kind) -> Record {
     Record { at_ms, actor, kind }
 }
 
 /// Somebody, without the interaction: it is spent by the last record.
-fn by(principal: &Principal) -> Actor {
+pub(super) fn by(principal: &Principal) -> Actor {
     match principal {
         Principal::Discord(user) => Actor::Chat {
             user: *user,
@@ -178,7 +159,7 @@ fn by(principal: &Principal) -> Actor {
 mod tests {
     use super::*;
     use crate::ids::{Labels, RunId};
-    use crate::journal::{Enrolment, Needs, Runs, Window};
+    use crate::journal::{Enrolment, HostChange, Needs, Runs, Window};
     use crate::principal::Place;
     use crate::refusal::Code;
     use crate::run::{How, Outcome, Reason, Spec, Target};
@@ -244,10 +225,7 @@ mod tests {
                 leaf: vec![n],
             })
         };
-        let drained = |n, on| Kind::Drained {
-            agent: agent(n),
-            on,
-        };
+        let drained = |n, on| HostChange::Drained { on }.of(agent(n));
         let group = |name: &str| Kind::GroupSaved {
             name: name.into(),
             selector: "role=web !h2".into(),
@@ -257,14 +235,11 @@ mod tests {
         let mut kinds = vec![token("a"), token("b")];
         kinds.push(Kind::TokenRevoked { token: "b".into() });
         kinds.extend([1, 2, 3, 4].map(enrolled));
-        kinds.push(Kind::Labelled {
-            agent: agent(1),
-            labels,
-        });
+        kinds.push(HostChange::Labelled(labels).of(agent(1)));
         kinds.push(drained(2, true));
         kinds.push(drained(3, true));
         kinds.push(drained(3, false));
-        kinds.push(Kind::Revoked { agent: agent(4) });
+        kinds.push(HostChange::Revoked.of(agent(4)));
         kinds.extend([group("web"), group("old")]);
         kinds.push(Kind::GroupRemoved { name: "old".into() });
         // Past, lost, given up, stopped while it runs, just accepted.

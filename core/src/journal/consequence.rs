@@ -51,12 +51,10 @@ impl Kind {
                 agent: *agent,
             },
             Self::Hold { on: false } if before.hold => Consequence::Freed(None),
-            Self::Drained { agent, on: false } => Consequence::Freed(Some(*agent)),
-            Self::Revoked { agent } => Consequence::Removed(*agent),
+            Self::HostChanged { agent, change } => change.consequence(*agent),
             Self::TokenCreated { .. }
             | Self::TokenRevoked { .. }
             | Self::Enrolled(_)
-            | Self::Labelled { .. }
             | Self::Denied { .. }
             | Self::Go(_)
             | Self::Expired { .. }
@@ -66,7 +64,6 @@ impl Kind {
             | Self::Proposed(_)
             | Self::GroupSaved { .. }
             | Self::GroupRemoved { .. }
-            | Self::Drained { on: true, .. }
             | Self::Hold { .. }
             | Self::Checkpoint(_)
             | Self::Unknown => Consequence::Nothing,
@@ -77,7 +74,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Record;
+    use crate::journal::{HostChange, Record};
     use crate::principal::Actor;
     use crate::run::Spec;
 
@@ -120,13 +117,13 @@ mod tests {
     fn what_waits_is_freed_by_the_end_of_what_kept_it() {
         let agent = AgentId::from_bytes([1; 16]);
         let hold = |on| Kind::Hold { on };
-        let drained = |on| Kind::Drained { agent, on };
+        let drained = |on| HostChange::Drained { on }.of(agent);
         check(&[], &hold(false), Consequence::Nothing);
         check(&[hold(true)], &hold(true), Consequence::Nothing);
         check(&[hold(true)], &hold(false), Consequence::Freed(None));
         check(&[], &drained(true), Consequence::Nothing);
         check(&[], &drained(false), Consequence::Freed(Some(agent)));
-        let removed = Kind::Revoked { agent };
+        let removed = HostChange::Revoked.of(agent);
         check(&[], &removed, Consequence::Removed(agent));
     }
 }

@@ -4,6 +4,7 @@ use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::principal::Actor;
 use crate::run::{Outcome, Spec};
 
+use super::host::HostChange;
 use super::past::PastRun;
 
 /// One record.
@@ -24,18 +25,16 @@ impl Record {
     pub const fn spends(&self) -> Option<u64> {
         match &self.kind {
             Kind::Accepted(_)
-            | Kind::Labelled { .. }
+            | Kind::HostChanged { .. }
             | Kind::Hold { .. }
             | Kind::GroupSaved { .. }
-            | Kind::GroupRemoved { .. }
-            | Kind::Drained { .. } => match self.actor.place() {
+            | Kind::GroupRemoved { .. } => match self.actor.place() {
                 Some(place) => Some(place.interaction),
                 None => None,
             },
             Kind::TokenCreated { .. }
             | Kind::TokenRevoked { .. }
             | Kind::Enrolled(_)
-            | Kind::Revoked { .. }
             | Kind::Denied { .. }
             | Kind::Go(_)
             | Kind::Expired { .. }
@@ -66,12 +65,10 @@ impl Record {
             Kind::TokenCreated { .. }
             | Kind::TokenRevoked { .. }
             | Kind::Enrolled(_)
-            | Kind::Labelled { .. }
-            | Kind::Revoked { .. }
+            | Kind::HostChanged { .. }
             | Kind::Denied { .. }
             | Kind::GroupSaved { .. }
             | Kind::GroupRemoved { .. }
-            | Kind::Drained { .. }
             | Kind::Hold { .. }
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
@@ -102,17 +99,12 @@ pub enum Kind {
     },
     /// A host joined.
     Enrolled(Enrolment),
-    /// The labels of a host are these from now on.
-    Labelled {
+    /// Something of a host changed.
+    HostChanged {
         /// The host.
         agent: AgentId,
-        /// All its labels.
-        labels: Labels,
-    },
-    /// A host may not come back.
-    Revoked {
-        /// The host.
-        agent: AgentId,
+        /// What.
+        change: HostChange,
     },
     /// A run was accepted; nothing runs before `Go`.
     Accepted(Spec),
@@ -179,13 +171,6 @@ pub enum Kind {
     GroupRemoved {
         /// Its name, without `@`.
         name: String,
-    },
-    /// A host takes no new runs, or takes them again.
-    Drained {
-        /// The host.
-        agent: AgentId,
-        /// It takes none.
-        on: bool,
     },
     /// New runs are refused, or allowed again.
     Hold {

@@ -208,7 +208,7 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Enrolment, Kind, Record, State};
+    use crate::journal::{Enrolment, HostChange, Kind, Record, State};
     use crate::principal::Actor;
     use crate::refusal::Code;
     use crate::run::{How, Outcome, Reason, Target};
@@ -344,7 +344,7 @@ mod tests {
         finish(&mut state, 1, 1, How::Exited(0));
         state.shrink();
         assert_eq!((whole(&state), past(&state)), (vec![2], vec![1]));
-        apply(&mut state, 1, Kind::Revoked { agent: agent(1) });
+        apply(&mut state, 1, HostChange::Revoked.of(agent(1)));
         state.shrink();
         assert_eq!(past(&state), [1, 2]);
         over(&mut state, 3, lost());

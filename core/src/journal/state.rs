@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::ids::{AgentId, Labels, RunId, RunNumber};
 use crate::limits;
-use crate::principal::Principal;
 use crate::run::{CancelRequest, Phase, Run};
 use crate::selector::{Group, Selector};
 
+use super::host::{HostChange, HostEntry};
 use super::record::{Enrolment, Kind, Proposal, Record};
 use super::runs::Runs;
 
@@ -20,30 +20,6 @@ pub const FOLD: u32 = 1;
 
 /// Records that are read between two looks at what can be dropped.
 const FORGET_EVERY: u64 = 1_024;
-
-/// A host as the journal knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostEntry {
-    /// Its enrolment.
-    pub enrolment: Enrolment,
-    /// Its labels now.
-    pub labels: Labels,
-    /// When it joined, milliseconds since the Unix epoch.
-    pub enrolled_ms: u64,
-    /// It takes no new runs.
-    pub draining: Option<Draining>,
-    /// It may not come back.
-    pub revoked: bool,
-}
-
-/// Somebody asked a host to take no new runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draining {
-    /// Who.
-    pub by: Principal,
-    /// When, milliseconds since the Unix epoch.
-    pub since_ms: u64,
-}
 
 /// A join token as the journal knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,20 +101,7 @@ impl State {
                 }
             }
             Kind::Enrolled(enrolment) => self.enrolled(enrolment, at_ms),
-            Kind::Labelled { agent, labels } => {
-                self.host(*agent, |host| host.labels = labels.clone());
-            }
-            Kind::Revoked { agent } => {
-                self.host(*agent, |host| host.revoked = true);
-                let hosts = &self.hosts;
-                self.runs.hosts_gone(|agent| is_gone(hosts, agent));
-            }
-            Kind::Drained { agent, on } => {
-                let draining = record.actor.principal().filter(|_| *on);
-                let since_ms = at_ms;
-                let draining = draining.map(|by| Draining { by, since_ms });
-                self.host(*agent, |host| host.draining = draining);
-            }
+            Kind::HostChanged { agent, change } => self.host_changed(*agent, change, record),
             Kind::Accepted(spec) => {
                 Arc::make_mut(&mut self.proposals).remove(&spec.id);
                 self.runs.accept(spec, at_ms);
@@ -254,21 +217,19 @@ impl State {
         if let Some(token) = Arc::make_mut(&mut self.tokens).get_mut(&enrolment.token) {
             token.uses = token.uses.saturating_add(1);
         }
-        let host = HostEntry {
-            enrolment: enrolment.clone(),
-            labels: enrolment.labels.clone(),
-            enrolled_ms: at_ms,
-            draining: None,
-            revoked: false,
-        };
+        let host = HostEntry::new(enrolment, at_ms);
         Arc::make_mut(&mut self.hosts).insert(enrolment.agent, host);
     }
 
-    fn host(&mut self, agent: AgentId, change: impl FnOnce(&mut HostEntry)) {
+    fn host_changed(&mut self, agent: AgentId, change: &HostChange, record: &Record) {
         if self.hosts.contains_key(&agent)
             && let Some(host) = Arc::make_mut(&mut self.hosts).get_mut(&agent)
         {
-            change(host);
+            change.apply(host, &record.actor, record.at_ms);
+        }
+        let hosts = &self.hosts;
+        if is_gone(hosts, agent) {
+            self.runs.hosts_gone(|agent| is_gone(hosts, agent));
         }
     }
 

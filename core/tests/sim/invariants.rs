@@ -1,7 +1,7 @@
 //! What must hold, by the names that the security page gives them.
 
 use shanty_core::ids::{AgentId, RunId};
-use shanty_core::journal::{Kind, Record};
+use shanty_core::journal::{HostChange, Kind, Record};
 use shanty_core::run::{How, Offline, Phase};
 
 use super::world::World;
@@ -67,8 +67,7 @@ impl World {
 
     /// I6: nothing is sent to a host after its removal is written.
     pub(crate) fn nothing_for_the_removed(&self, agent: AgentId) {
-        let removed = self
-            .is_written(|record| matches!(record.kind, Kind::Revoked { agent: a } if a == agent));
+        let removed = self.is_written(|record| record.kind == HostChange::Revoked.of(agent));
         assert!(!removed, "I6: a frame for {agent}, which was removed");
     }
 
@@ -78,7 +77,10 @@ impl World {
         for record in &self.journal {
             match &record.kind {
                 Kind::Hold { on } => hold = *on,
-                Kind::Drained { agent: a, on } if *a == agent => drains = *on,
+                Kind::HostChanged {
+                    agent: a,
+                    change: HostChange::Drained { on },
+                } if *a == agent => drains = *on,
                 _ => {}
             }
         }

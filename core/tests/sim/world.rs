@@ -8,7 +8,7 @@ use shanty_core::ask::{Answer, Ask};
 use shanty_core::fleet::Fleet;
 use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Record, Runs, State, Window};
+use shanty_core::journal::{Enrolment, HostChange, Kind, Record, Runs, State, Window};
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::principal::Actor;
 use shanty_core::refusal::Code;
@@ -388,7 +388,11 @@ impl World {
     fn commit(&mut self, records: &[Record]) {
         for record in records {
             self.tell(|| format!("written: {:?}", record.kind));
-            if let Kind::Revoked { agent } = record.kind {
+            if let Kind::HostChanged {
+                agent,
+                change: HostChange::Revoked,
+            } = record.kind
+            {
                 self.removed.insert(agent);
             }
             self.journal.push(record.clone());

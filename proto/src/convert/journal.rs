@@ -1,7 +1,9 @@
 //! Records of the journal.
 
-use shanty_core::ids::{RunId, RunNumber};
-use shanty_core::journal::{Checkpoint, Enrolment, Kind, Needs, PastRun, Proposal, Record};
+use shanty_core::ids::{AgentId, RunId, RunNumber};
+use shanty_core::journal::{
+    Checkpoint, Enrolment, HostChange, Kind, Needs, PastRun, Proposal, Record,
+};
 use shanty_core::principal::Actor;
 use shanty_core::run::Spec;
 
@@ -65,13 +67,7 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             key_sha256: enrolment.key_sha256.to_vec(),
             leaf: enrolment.leaf.clone(),
         }),
-        Kind::Labelled { agent, labels } => Wire::Labelled(v1::Labelled {
-            agent: agent.to_string(),
-            labels: labels_to_wire(labels),
-        }),
-        Kind::Revoked { agent } => Wire::Revoked(v1::Revoked {
-            agent: agent.to_string(),
-        }),
+        Kind::HostChanged { agent, change } => host_change_to_wire(*agent, change),
         Kind::Accepted(spec) => Wire::Accepted(v1::Accepted {
             spec: Some(spec_to_wire(spec)),
         }),
@@ -123,14 +119,23 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             selector: selector.clone(),
         }),
         Kind::GroupRemoved { name } => Wire::GroupRemoved(v1::GroupRemoved { name: name.clone() }),
-        Kind::Drained { agent, on } => Wire::Drained(v1::Drained {
-            agent: agent.to_string(),
-            on: *on,
-        }),
         Kind::Hold { on } => Wire::Hold(v1::Hold { on: *on }),
         Kind::Checkpoint(checkpoint) => Wire::Checkpoint(checkpoint_to_wire(checkpoint)),
         Kind::Unknown => return None,
     })
+}
+
+fn host_change_to_wire(agent: AgentId, change: &HostChange) -> v1::record::Kind {
+    use v1::record::Kind as Wire;
+    let agent = agent.to_string();
+    match change {
+        HostChange::Labelled(labels) => Wire::Labelled(v1::Labelled {
+            agent,
+            labels: labels_to_wire(labels),
+        }),
+        HostChange::Drained { on } => Wire::Drained(v1::Drained { agent, on: *on }),
+        HostChange::Revoked => Wire::Revoked(v1::Revoked { agent }),
+    }
 }
 
 fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
@@ -154,13 +159,10 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             key_sha256: digest(&e.key_sha256, "key_sha256")?,
             leaf: e.leaf.clone(),
         }),
-        Wire::Labelled(l) => Kind::Labelled {
-            agent: id(&l.agent, "agent")?,
-            labels: labels_from_wire(&l.labels)?,
-        },
-        Wire::Revoked(r) => Kind::Revoked {
-            agent: id(&r.agent, "agent")?,
-        },
+        Wire::Labelled(l) => {
+            HostChange::Labelled(labels_from_wire(&l.labels)?).of(id(&l.agent, "agent")?)
+        }
+        Wire::Revoked(r) => HostChange::Revoked.of(id(&r.agent, "agent")?),
         Wire::Accepted(a) => Kind::Accepted(spec(a.spec.as_ref())?),
         Wire::Denied(d) => Kind::Denied {
             verb: d.verb.clone(),
@@ -207,10 +209,7 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         Wire::GroupRemoved(g) => Kind::GroupRemoved {
             name: g.name.clone(),
         },
-        Wire::Drained(d) => Kind::Drained {
-            agent: id(&d.agent, "agent")?,
-            on: d.on,
-        },
+        Wire::Drained(d) => HostChange::Drained { on: d.on }.of(id(&d.agent, "agent")?),
         Wire::Hold(h) => Kind::Hold { on: h.on },
         Wire::Checkpoint(c) => Kind::Checkpoint(checkpoint_from_wire(c)?),
     })
@@ -258,7 +257,7 @@ fn spec(wire: Option<&v1::Spec>) -> Result<Spec, ConvertError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shanty_core::ids::{AgentId, Labels};
+    use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
     use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Strategy, What};
 
@@ -314,8 +313,8 @@ mod tests {
                 key_sha256: [5; 32],
                 leaf: vec![1],
             }),
-            Kind::Labelled { agent, labels },
-            Kind::Revoked { agent },
+            HostChange::Labelled(labels).of(agent),
+            HostChange::Revoked.of(agent),
             Kind::Accepted(Spec {
                 strategy: Strategy {
                     offline: Offline::Skip,
@@ -343,7 +342,7 @@ mod tests {
                 selector: "role=web".into(),
             },
             Kind::GroupRemoved { name: "web".into() },
-            Kind::Drained { agent, on: true },
+            HostChange::Drained { on: true }.of(agent),
             Kind::Denied {
                 verb: "run".into(),
                 code: "E_DENIED".into(),

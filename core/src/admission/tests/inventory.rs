@@ -146,14 +146,8 @@ fn labels_that_decide_about_other_grants_are_for_who_manages_everything() {
         world.settings.policy = policy.clone();
         let labels = |text: &str| Labels::parse(text).unwrap();
         let (agent, recorded) = (agent(1), labels(recorded));
-        world.record(
-            9,
-            Kind::Labelled {
-                agent,
-                labels: recorded,
-            },
-        );
-        world.under_way.labels.insert(agent, labels(about));
+        world.record(9, HostChange::Labelled(recorded).of(agent));
+        world.recording(HostChange::Labelled(labels(about)).of(agent));
         let refusal = relabel(&world, &manager(), "web-01", "zone=b").unwrap_err();
         assert_eq!(refusal.what, told, "{about}");
     }
@@ -228,7 +222,7 @@ fn changes_of_labels_are_typed_exactly() {
 fn labels_that_are_being_recorded_count() {
     let mut world = world();
     let labels = Labels::parse("role=web,zone=a").unwrap();
-    world.under_way.labels.insert(agent(1), labels);
+    world.recording(HostChange::Labelled(labels).of(agent(1)));
     let changed = relabel(&world, &local(), "web-01", "env=prod").unwrap();
     assert_eq!(changed[0].1.to_string(), "env=prod role=web zone=a");
 }
@@ -238,7 +232,7 @@ fn what_is_being_recorded_is_not_undone_by_who_may_not_touch_it_then() {
     // Somebody who manages every host is taking web-01 out of the grant.
     let mut world = world();
     let labels = Labels::parse("role=db").unwrap();
-    world.under_way.labels.insert(agent(1), labels);
+    world.recording(HostChange::Labelled(labels).of(agent(1)));
     let told = relabel(&world, &manager(), "web-01", "role=web").unwrap_err();
     assert_eq!(told.code, Code::Denied, "{told}");
     assert!(relabel(&world, &local(), "web-01", "role=web").is_ok());
@@ -248,7 +242,7 @@ fn what_is_being_recorded_is_not_undone_by_who_may_not_touch_it_then() {
 fn a_drain_that_is_being_recorded_counts() {
     let mut world = world();
     let (host, on) = (agent(1), true);
-    world.record(9, Kind::Drained { agent: host, on });
+    world.record(9, HostChange::Drained { on }.of(host));
     let kinds = |world: &World, drain| {
         let on = "web-01".to_owned();
         let change = world.change(&manager(), &Ask::Drain { on, drain });
@@ -256,7 +250,7 @@ fn a_drain_that_is_being_recorded_counts() {
     };
     assert_eq!((kinds(&world, true), kinds(&world, false)), (0, 1));
     // Its end is being recorded: asking for it again is something new.
-    world.under_way.draining.insert(agent(1), false);
+    world.recording(HostChange::Drained { on: false }.of(agent(1)));
     assert_eq!((kinds(&world, true), kinds(&world, false)), (1, 0));
 }
 
@@ -280,7 +274,7 @@ fn only_hosts_of_the_grant_drain() {
     );
     assert_eq!(drain(&world, "web-01", false), "[]", "it does not drain");
     let (agent, on) = (agent(1), true);
-    world.record(9, Kind::Drained { agent, on });
+    world.record(9, HostChange::Drained { on }.of(agent));
     assert_eq!(drain(&world, "role=web", true), "[\"web-02\"]");
     assert_eq!(drain(&world, "is:draining", false), "[\"web-01\"]");
 }
@@ -398,10 +392,7 @@ fn a_group_that_no_version_can_read_stands_for_nothing() {
 #[test]
 fn a_group_that_has_lost_a_part_is_refused_and_not_made_larger() {
     let mut world = world();
-    let relabelled = Kind::Labelled {
-        agent: agent(2),
-        labels: Labels::parse("role=web,tier=1").unwrap(),
-    };
+    let relabelled = HostChange::Labelled(Labels::parse("role=web,tier=1").unwrap()).of(agent(2));
     world.record(5, relabelled);
     saved(&mut world, "safe", "role=web !tier=1");
     saved(&mut world, "safer", "@safe,db-01");
@@ -414,10 +405,7 @@ fn a_group_that_has_lost_a_part_is_refused_and_not_made_larger() {
     assert_eq!(names(&world, &manager(), "@safer"), "2");
 
     // The label goes: without it nothing would be excluded any more.
-    let relabelled = Kind::Labelled {
-        agent: agent(2),
-        labels: Labels::parse("role=web").unwrap(),
-    };
+    let relabelled = HostChange::Labelled(Labels::parse("role=web").unwrap()).of(agent(2));
     world.record(6, relabelled);
     for on in ["@safe", "@safe?", "@safer", "web-01 !@safe"] {
         let refusal = names(&world, &manager(), on);

@@ -131,13 +131,7 @@ fn nothing_runs_where_nobody_can_take_it_unless_it_may_wait() {
         assert_eq!(refused(world.ask("db-01", offline)), text);
     }
     assert_eq!(world.ask("db-01", Some("queue")).unwrap().cautions, []);
-    world.record(
-        2,
-        Kind::Drained {
-            agent: agent(1),
-            on: true,
-        },
-    );
+    world.record(2, HostChange::Drained { on: true }.of(agent(1)));
     assert_eq!(
         refused(world.ask("web-01,db-01", None)),
         "E_ALL_OFFLINE None of the hosts takes new runs: web-01 is draining, db-01 offline. Nothing was run."
@@ -212,7 +206,7 @@ fn a_press_is_decided_anew() {
     assert!(told(&world, &operator()).starts_with("E_DENIED"));
     world.settings.policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
 
-    let removed = Kind::Revoked { agent: agent(3) };
+    let removed = HostChange::Revoked.of(agent(3));
     let mut without = fleet();
     without.state = world.state.clone();
     without.record(AT + 3, removed);

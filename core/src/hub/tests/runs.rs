@@ -287,7 +287,7 @@ fn a_restart_ends_what_waits_for_removed_hosts() {
     let removed = Record {
         at_ms: AT,
         actor: local().actor(),
-        kind: Kind::Revoked { agent: agent(2) },
+        kind: HostChange::Revoked.of(agent(2)),
     };
     // The process was killed right after the record.
     rig.hub.known.state.apply(&removed);

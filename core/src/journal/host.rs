@@ -1,0 +1,185 @@
+//! A host as the journal knows it: what it joined with, and every change since, with all that a change does and leads to.
+
+use std::sync::Arc;
+
+use crate::ids::{AgentId, Labels};
+use crate::principal::{Actor, Principal};
+
+use super::checkpoint::{by, plain, record};
+use super::consequence::Consequence;
+use super::record::{Enrolment, Kind, Record};
+
+/// A host as the journal knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEntry {
+    /// Its enrolment.
+    pub enrolment: Arc<Enrolment>,
+    /// Its labels now.
+    pub labels: Labels,
+    /// When it joined, milliseconds since the Unix epoch.
+    pub enrolled_ms: u64,
+    /// It takes no new runs.
+    pub draining: Option<Draining>,
+    /// It may not come back.
+    pub revoked: bool,
+}
+
+/// Somebody asked a host to take no new runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draining {
+    /// Who.
+    pub by: Principal,
+    /// When, milliseconds since the Unix epoch.
+    pub since_ms: u64,
+}
+
+/// What changes of a host that has joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostChange {
+    /// All its labels are these from now on.
+    Labelled(Labels),
+    /// It takes no new runs, or takes them again.
+    Drained {
+        /// It takes none.
+        on: bool,
+    },
+    /// It may not come back.
+    Revoked,
+}
+
+impl HostEntry {
+    /// A host that just joined.
+    pub(super) fn new(enrolment: &Enrolment, at_ms: u64) -> Self {
+        Self {
+            enrolment: Arc::new(enrolment.clone()),
+            labels: enrolment.labels.clone(),
+            enrolled_ms: at_ms,
+            draining: None,
+            revoked: false,
+        }
+    }
+
+    /// Few records that come to it.
+    pub(super) fn records(&self) -> Vec<Record> {
+        let agent = self.enrolment.agent;
+        let enrolled = Kind::Enrolled((*self.enrolment).clone());
+        let mut out = vec![plain(self.enrolled_ms, enrolled)];
+        if self.labels != self.enrolment.labels {
+            let labels = HostChange::Labelled(self.labels.clone());
+            out.push(plain(0, labels.of(agent)));
+        }
+        if let Some(draining) = &self.draining {
+            let drained = HostChange::Drained { on: true }.of(agent);
+            out.push(record(draining.since_ms, by(&draining.by), drained));
+        }
+        if self.revoked {
+            out.push(plain(0, HostChange::Revoked.of(agent)));
+        }
+        out
+    }
+}
+
+impl HostChange {
+    /// The record of it, for this host.
+    #[must_use]
+    pub const fn of(self, agent: AgentId) -> Kind {
+        let change = self;
+        Kind::HostChanged { agent, change }
+    }
+
+    /// What it does to a host: who asked for it, and when.
+    pub(crate) fn apply(&self, host: &mut HostEntry, actor: &Actor, at_ms: u64) {
+        match self {
+            Self::Labelled(labels) => host.labels = labels.clone(),
+            Self::Drained { on } => {
+                let since_ms = at_ms;
+                let by = actor.principal().filter(|_| *on);
+                host.draining = by.map(|by| Draining { by, since_ms });
+            }
+            Self::Revoked => host.revoked = true,
+        }
+    }
+
+    /// What follows from it.
+    pub(super) const fn consequence(&self, agent: AgentId) -> Consequence {
+        match self {
+            Self::Drained { on: false } => Consequence::Freed(Some(agent)),
+            Self::Revoked => Consequence::Removed(agent),
+            Self::Labelled(_) | Self::Drained { on: true } => Consequence::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined() -> HostEntry {
+        let enrolment = Enrolment {
+            agent: AgentId::from_bytes([1; 16]),
+            name: "web-01".parse().unwrap(),
+            labels: Labels::parse("role=web").unwrap(),
+            token: "t".into(),
+            key_sha256: [1; 32],
+            leaf: vec![1],
+        };
+        HostEntry::new(&enrolment, 7)
+    }
+
+    /// A host after these changes, each by somebody else.
+    fn after(changes: &[HostChange]) -> HostEntry {
+        let mut host = joined();
+        for (at_ms, change) in (8..).zip(changes) {
+            let user = format!("user{at_ms}");
+            change.apply(&mut host, &Actor::Socket { user }, at_ms);
+        }
+        host
+    }
+
+    #[test]
+    fn the_last_change_of_a_kind_stands_with_who_asked_for_it() {
+        let labelled = |text: &str| HostChange::Labelled(Labels::parse(text).unwrap());
+        let drained = |on| HostChange::Drained { on };
+        let told = |host: HostEntry| {
+            let by = host.draining.map(|d| format!("{} {}", d.by, d.since_ms));
+            (host.labels.to_string(), by, host.revoked)
+        };
+        let (web, user) = ("role=web".to_owned(), |text: &str| Some(text.to_owned()));
+        for (changes, expected) in [
+            (vec![], (web.clone(), None, false)),
+            (
+                vec![labelled("a=b"), labelled("c=d")],
+                ("c=d".to_owned(), None, false),
+            ),
+            (
+                vec![drained(true), drained(true)],
+                (web.clone(), user("local:user9 9"), false),
+            ),
+            (
+                vec![drained(true), drained(false)],
+                (web.clone(), None, false),
+            ),
+            (vec![HostChange::Revoked], (web, None, true)),
+        ] {
+            assert_eq!(told(after(&changes)), expected, "{changes:?}");
+        }
+    }
+
+    #[test]
+    fn its_records_come_to_it_again() {
+        let labels = Labels::parse("a=b").unwrap();
+        let host = after(&[
+            HostChange::Drained { on: true },
+            HostChange::Labelled(labels),
+            HostChange::Revoked,
+        ]);
+        let records = host.records();
+        let mut again = joined();
+        for record in &records {
+            if let Kind::HostChanged { change, .. } = &record.kind {
+                change.apply(&mut again, &record.actor, record.at_ms);
+            }
+        }
+        assert_eq!((records.len(), again), (4, host));
+    }
+}
