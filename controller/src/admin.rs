@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use shanty_certs::token::{JoinToken, RootPin};
-use shanty_core::ask::{Answer, Ask, Question, RunRequest, TokenRequest, Which};
+use shanty_core::ask::{
+    Answer, Ask, InventoryAnswer, InventoryAsk, Question, RunRequest, TokenRequest, Which,
+};
 use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
 use shanty_core::principal::Asker;
@@ -127,14 +129,16 @@ impl v1::admin_server::Admin for Admin {
     ) -> Answered<v1::HostLabelReply> {
         let asker = asker(&request)?;
         let request = request.into_inner();
-        let ask = Ask::Label {
+        let ask = Ask::Inventory(InventoryAsk::Label {
             on: request.selector,
             changes: request.changes,
-        };
+        });
         match self.ask(asker, ask).await? {
-            Answer::Labelled(changed) => Ok(Response::new(v1::HostLabelReply {
-                hosts: changed.iter().map(convert::labelled).collect(),
-            })),
+            Answer::Inventory(InventoryAnswer::Labelled(changed)) => {
+                Ok(Response::new(v1::HostLabelReply {
+                    hosts: changed.iter().map(convert::labelled).collect(),
+                }))
+            }
             other => Err(odd(&other)),
         }
     }
@@ -145,14 +149,16 @@ impl v1::admin_server::Admin for Admin {
     ) -> Answered<v1::HostDrainReply> {
         let asker = asker(&request)?;
         let request = request.into_inner();
-        let ask = Ask::Drain {
+        let ask = Ask::Inventory(InventoryAsk::Drain {
             on: request.selector,
             drain: request.on,
-        };
+        });
         match self.ask(asker, ask).await? {
-            Answer::Drained { names, .. } => Ok(Response::new(v1::HostDrainReply {
-                names: names.iter().map(ToString::to_string).collect(),
-            })),
+            Answer::Inventory(InventoryAnswer::Drained { names, .. }) => {
+                Ok(Response::new(v1::HostDrainReply {
+                    names: names.iter().map(ToString::to_string).collect(),
+                }))
+            }
             other => Err(odd(&other)),
         }
     }
@@ -173,12 +179,14 @@ impl v1::admin_server::Admin for Admin {
         let asker = asker(&request)?;
         let by = asker.principal();
         let request = request.into_inner();
-        let ask = Ask::SaveGroup {
+        let ask = Ask::Inventory(InventoryAsk::SaveGroup {
             name: request.name,
             on: request.selector,
-        };
+        });
         match self.ask(asker, ask).await? {
-            Answer::GroupSaved(saved) => Ok(Response::new(convert::saved_group(&saved, &by))),
+            Answer::Inventory(InventoryAnswer::GroupSaved(saved)) => {
+                Ok(Response::new(convert::saved_group(&saved, &by)))
+            }
             other => Err(odd(&other)),
         }
     }
@@ -186,7 +194,8 @@ impl v1::admin_server::Admin for Admin {
     async fn group_remove(&self, request: Request<v1::GroupRemoveRequest>) -> Answered<v1::Empty> {
         let asker = asker(&request)?;
         let name = request.into_inner().name;
-        self.done(asker, Ask::RemoveGroup { name }).await
+        self.done(asker, Ask::Inventory(InventoryAsk::RemoveGroup { name }))
+            .await
     }
 
     async fn complete(&self, request: Request<v1::CompleteRequest>) -> Answered<v1::CompleteReply> {

@@ -87,12 +87,7 @@ pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Re
             force: *force,
         },
         Ask::Hold { on } => Admitted::Change(stop::hold(*on)),
-        Ask::Label { on, changes } => Admitted::Change(inventory::label(ctx, caller, on, changes)?),
-        Ask::Drain { on, drain } => Admitted::Change(inventory::drain(ctx, caller, on, *drain)?),
-        Ask::SaveGroup { name, on } => {
-            Admitted::Change(inventory::save_group(ctx, caller, name, on)?)
-        }
-        Ask::RemoveGroup { name } => Admitted::Change(inventory::remove_group(ctx, caller, name)?),
+        Ask::Inventory(ask) => Admitted::Change(inventory::admit(ctx, caller, ask)?),
         Ask::RemoveHost { name } => Admitted::Change(join::remove_host(ctx, name)?),
         Ask::CreateToken(token) => Admitted::Change(join::create_token(ctx, token)?),
         Ask::RevokeToken { id } => Admitted::Change(join::revoke_token(ctx, id)?),

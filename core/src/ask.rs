@@ -8,9 +8,12 @@ use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Principal;
 use crate::run::Run;
-use crate::selector::Selector;
 use crate::selector::complete::Choice;
 use crate::view::{HostRow, Preview};
+
+pub use inventory::{InventoryAnswer, InventoryAsk, SavedGroup};
+
+mod inventory;
 
 /// What somebody asks, as typed or pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,32 +44,8 @@ pub enum Ask {
         /// Refuse.
         on: bool,
     },
-    /// Change labels of hosts.
-    Label {
-        /// The selector.
-        on: String,
-        /// The changes: `role=web old-`.
-        changes: String,
-    },
-    /// Ask hosts to take no new runs, or let them again.
-    Drain {
-        /// The selector.
-        on: String,
-        /// None.
-        drain: bool,
-    },
-    /// Save a selector under a name.
-    SaveGroup {
-        /// The name, with or without `@`.
-        name: String,
-        /// The selector.
-        on: String,
-    },
-    /// Remove a saved group.
-    RemoveGroup {
-        /// The name, with or without `@`.
-        name: String,
-    },
+    /// Change what is known of hosts.
+    Inventory(InventoryAsk),
     /// Remove a host for good.
     RemoveHost {
         /// Its name.
@@ -129,10 +108,7 @@ impl Ask {
             Self::Run(_) | Self::Confirm { .. } | Self::TakeBack { .. } => Right::Grant(Verb::Run),
             Self::Cancel { .. } => Right::Grant(Verb::Cancel),
             Self::Hold { .. } => Right::Grant(Verb::Hold),
-            Self::Label { .. }
-            | Self::Drain { .. }
-            | Self::SaveGroup { .. }
-            | Self::RemoveGroup { .. } => Right::Grant(Verb::Manage),
+            Self::Inventory(_) => Right::Grant(Verb::Manage),
             Self::RemoveHost { .. } | Self::CreateToken(_) | Self::RevokeToken { .. } => {
                 Right::Operator
             }
@@ -238,22 +214,8 @@ pub enum Answer {
         /// Refused.
         on: bool,
     },
-    /// Hosts that have other labels now, with all of them.
-    Labelled(Vec<(HostName, Labels)>),
-    /// Hosts for which it is new.
-    Drained {
-        /// Their names.
-        names: Vec<HostName>,
-        /// They take no new runs.
-        drain: bool,
-    },
-    /// A group is saved.
-    GroupSaved(SavedGroup),
-    /// A group is gone.
-    GroupRemoved {
-        /// Its name, without `@`.
-        name: String,
-    },
+    /// What is known of hosts was changed.
+    Inventory(InventoryAnswer),
     /// A host is gone for good.
     HostRemoved {
         /// Its name.
@@ -300,17 +262,6 @@ pub struct Cancelled {
     pub told: Vec<String>,
     /// Hosts that are away and will be told when they return, by name.
     pub away: Vec<String>,
-}
-
-/// A group that was just saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SavedGroup {
-    /// Its name, without `@`.
-    pub name: String,
-    /// What it stands for.
-    pub selector: Selector,
-    /// How many hosts that is now.
-    pub hosts: usize,
 }
 
 /// A saved group, as somebody may see it.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ask::{Answer, SavedGroup};
+use crate::ask::{Answer, InventoryAnswer, InventoryAsk, SavedGroup};
 use crate::ids::{AgentId, HostName, Labels, is_word};
 use crate::journal::{HostChange, Kind};
 use crate::limits;
@@ -17,6 +17,25 @@ use crate::text::{self, count};
 use super::caller::Caller;
 use super::hosts::{self, bad_selector, known, named, permit, sees_all};
 use super::{Change, Context, look};
+
+/// Asks to change what is known of hosts.
+pub(super) fn admit(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    ask: &InventoryAsk,
+) -> Result<Change, Refusal> {
+    let (kinds, answer) = match ask {
+        InventoryAsk::Label { on, changes } => label(ctx, caller, on, changes),
+        InventoryAsk::Drain { on, drain: to } => drain(ctx, caller, on, *to),
+        InventoryAsk::SaveGroup { name, on } => save_group(ctx, caller, name, on),
+        InventoryAsk::RemoveGroup { name } => remove_group(ctx, caller, name),
+    }?;
+    let answer = Answer::Inventory(answer);
+    Ok(Change { kinds, answer })
+}
+
+/// What is recorded, and what is said then.
+type Changed = (Vec<Kind>, InventoryAnswer);
 
 /// A change of labels: `role=web old-` as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,12 +88,12 @@ impl LabelChange {
 }
 
 /// Asks to change the labels of hosts; gives each host that changes with all its labels from then on.
-pub(super) fn label(
+fn label(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
     on: &str,
     changes: &str,
-) -> Result<Change, Refusal> {
+) -> Result<Changed, Refusal> {
     let change = &LabelChange::parse(changes)?;
     let hosts = known(ctx, caller, &[Verb::Manage]);
     let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
@@ -110,10 +129,8 @@ pub(super) fn label(
         |(host, labels): &(&Host<'_>, Labels)| HostChange::Labelled(labels.clone()).of(host.id);
     let kinds = changed.iter().map(record).collect();
     let told = |(host, labels): (&Host<'_>, Labels)| (host.name.clone(), labels);
-    Ok(Change {
-        kinds,
-        answer: Answer::Labelled(changed.into_iter().map(told).collect()),
-    })
+    let told = changed.into_iter().map(told).collect();
+    Ok((kinds, InventoryAnswer::Labelled(told)))
 }
 
 /// A grant must cover hosts as they are and as they would become, and no grant of anybody may gain or lose one by it: else whoever
@@ -187,12 +204,12 @@ fn changed_labels(now: &Labels, change: &LabelChange) -> Labels {
 }
 
 /// Asks that hosts take no new runs, or take them again; gives those for which that is new.
-pub(super) fn drain(
+fn drain(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
     on: &str,
     drain: bool,
-) -> Result<Change, Refusal> {
+) -> Result<Changed, Refusal> {
     let hosts = known(ctx, caller, &[Verb::Manage]);
     let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
     // What was asked just before may not be recorded yet.
@@ -203,20 +220,18 @@ pub(super) fn drain(
     let (agents, names): (Vec<AgentId>, Vec<HostName>) =
         new.map(|host| (host.id, host.name.clone())).unzip();
     let record = |agent| HostChange::Drained { on: drain }.of(agent);
-    Ok(Change {
-        kinds: agents.into_iter().map(record).collect(),
-        answer: Answer::Drained { names, drain },
-    })
+    let kinds = agents.into_iter().map(record).collect();
+    Ok((kinds, InventoryAnswer::Drained { names, drain }))
 }
 
 /// Asks to save a selector under a name; gives the name without `@`, what it will stand for, and how many hosts that is. It must stand for
 /// hosts now, all of which a grant covers, as must what the name stood for.
-pub(super) fn save_group(
+fn save_group(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
     name: &str,
     on: &str,
-) -> Result<Change, Refusal> {
+) -> Result<Changed, Refusal> {
     let name = group_name(name)?;
     let selector =
         Selector::parse_for_group(on).map_err(|errors| bad_selector(on, Verb::Manage, &errors))?;
@@ -263,15 +278,11 @@ pub(super) fn save_group(
         selector,
         hosts: named.hosts.len(),
     };
-    Ok(Change::one(kind, Answer::GroupSaved(saved)))
+    Ok((vec![kind], InventoryAnswer::GroupSaved(saved)))
 }
 
 /// Asks to remove a saved group; gives its name without `@`. One that others are made of stays.
-pub(super) fn remove_group(
-    ctx: &Context<'_>,
-    caller: &Caller<'_>,
-    name: &str,
-) -> Result<Change, Refusal> {
+fn remove_group(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<Changed, Refusal> {
     let name = group_name(name)?;
     if !ctx.state.groups.contains_key(name) {
         return Err(no_group(name));
@@ -290,7 +301,7 @@ pub(super) fn remove_group(
     if holders.is_empty() {
         let name = name.to_owned();
         let kind = Kind::GroupRemoved { name: name.clone() };
-        return Ok(Change::one(kind, Answer::GroupRemoved { name }));
+        return Ok((vec![kind], InventoryAnswer::GroupRemoved { name }));
     }
     let holders = match sees_all(ctx, caller) {
         true => holders.join(", "),

@@ -25,16 +25,13 @@ impl Ask {
     pub fn is_about_runs(&self) -> bool {
         match self {
             Self::Look(Question::Hosts { on } | Question::Complete { typed: on })
-            | Self::Label { on, .. }
-            | Self::Drain { on, .. }
-            | Self::SaveGroup { on, .. }
             | Self::Run(RunRequest { on, .. }) => on.contains('#'),
+            Self::Inventory(ask) => ask.selector().is_some_and(|on| on.contains('#')),
             Self::Look(Question::Runs { .. } | Question::Run { .. })
             | Self::Confirm { .. }
             | Self::TakeBack { .. } => true,
             Self::Cancel { which, .. } => *which != Which::All,
             Self::Hold { .. }
-            | Self::RemoveGroup { .. }
             | Self::RemoveHost { .. }
             | Self::CreateToken(_)
             | Self::RevokeToken { .. }
@@ -68,17 +65,13 @@ pub(crate) fn recall(
             let past = past_named(ctx, typed).into_iter().take(NAMED_MAX);
             of_numbers(ctx, past)
         }
-        Ask::Look(Question::Hosts { on })
-        | Ask::Label { on, .. }
-        | Ask::Drain { on, .. }
-        | Ask::SaveGroup { on, .. }
-        | Ask::Run(RunRequest { on, .. }) => {
-            let past = past_named(ctx, on);
-            if past.len() > NAMED_MAX {
-                return Err(too_many(past.len()));
-            }
-            of_numbers(ctx, past)
+        Ask::Look(Question::Hosts { on }) | Ask::Run(RunRequest { on, .. }) => {
+            of_selector(ctx, on)?
         }
+        Ask::Inventory(ask) => match ask.selector() {
+            Some(on) => of_selector(ctx, on)?,
+            None => Vec::new(),
+        },
         Ask::Cancel { which, .. } => match which {
             Which::Id(id) => of_id(ctx, *id),
             Which::Number(number) => of_numbers(ctx, [*number]),
@@ -86,13 +79,20 @@ pub(crate) fn recall(
         },
         Ask::Confirm { run, .. } | Ask::TakeBack { run } => of_id(ctx, *run),
         Ask::Hold { .. }
-        | Ask::RemoveGroup { .. }
         | Ask::RemoveHost { .. }
         | Ask::CreateToken(_)
         | Ask::RevokeToken { .. }
         | Ask::Look(Question::Groups | Question::Tokens) => Vec::new(),
     };
     Ok(numbers)
+}
+
+fn of_selector(ctx: &Context<'_>, on: &str) -> Result<Vec<RunNumber>, Refusal> {
+    let past = past_named(ctx, on);
+    if past.len() > NAMED_MAX {
+        return Err(too_many(past.len()));
+    }
+    Ok(of_numbers(ctx, past))
 }
 
 fn too_many(past: usize) -> Refusal {

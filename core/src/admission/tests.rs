@@ -2,7 +2,7 @@
 
 use super::hosts::covers_run;
 use super::*;
-use crate::ask::{Confirm, Question, Right, RunRequest, Which};
+use crate::ask::{Confirm, InventoryAnswer, InventoryAsk, Question, Right, RunRequest, Which};
 use crate::fleet::{Fleet, Link};
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
 use crate::journal::{Enrolment, HostChange, Recalled, Record, State};

@@ -1,7 +1,7 @@
 //! Events in, effects out.
 
 use super::*;
-use crate::ask::{Confirm, RunRequest, Which};
+use crate::ask::{Confirm, InventoryAsk, RunRequest, Which};
 use crate::ids::{HostName, Labels};
 use crate::journal::{Enrolment, HostChange};
 use crate::limits;

@@ -1,8 +1,6 @@
 //! What somebody is shown who asked something in chat: mostly a card, and who sees it.
 
-use super::inventory::{
-    drained_card, group_removed_card, group_saved_card, groups_card, labelled_card,
-};
+use super::inventory::{groups_card, inventory_card};
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press,
     host_card, hosts_card, mention, preview_card, refusal_card, runs_card, taken_back_card,
@@ -47,19 +45,7 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         Answer::Cancelled(_) => return Some(Reply::OnItsCard),
         Answer::Previewed(preview) => (preview_card(preview), Audience::Asker),
         Answer::Hold { on } => (hold_card(*on, by), Audience::Channel),
-        Answer::Labelled(changed) => (labelled_card(changed, by), Audience::Channel),
-        Answer::Drained { names, drain } => {
-            let to_whom = match names.is_empty() {
-                true => Audience::Asker,
-                false => Audience::Channel,
-            };
-            (drained_card(names, *drain, by), to_whom)
-        }
-        Answer::GroupSaved(saved) => {
-            let card = group_saved_card(&saved.name, &saved.selector, saved.hosts, by);
-            (card, Audience::Channel)
-        }
-        Answer::GroupRemoved { name } => (group_removed_card(name, by), Audience::Channel),
+        Answer::Inventory(answer) => inventory_card(answer, by),
         Answer::Hosts(view) => (hosts_answer(ask, view, now_ms), Audience::Asker),
         Answer::Runs(runs) => {
             let runs: Vec<&Run> = runs.iter().map(AsRef::as_ref).collect();
@@ -148,6 +134,7 @@ fn hold_card(on: bool, by: &Principal) -> Card {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ask::InventoryAnswer;
     use crate::ids::HostName;
 
     fn replied(answer: &Answer) -> String {
@@ -166,12 +153,14 @@ mod tests {
 
     #[test]
     fn changes_are_for_the_channel_and_looks_for_who_asked() {
-        let drained = |names: &[&str]| Answer::Drained {
-            names: names
-                .iter()
-                .map(|name| name.parse::<HostName>().unwrap())
-                .collect(),
-            drain: true,
+        let drained = |names: &[&str]| {
+            Answer::Inventory(InventoryAnswer::Drained {
+                names: names
+                    .iter()
+                    .map(|name| name.parse::<HostName>().unwrap())
+                    .collect(),
+                drain: true,
+            })
         };
         for (answer, expected) in [
             (

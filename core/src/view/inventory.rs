@@ -1,19 +1,35 @@
 //! What is said when labels, groups and drains change.
 
+use super::answer::Audience;
 use super::fleet::whole_lines;
 use super::{Accent, Card, inline_code, mention};
-use crate::ask::GroupRow;
+use crate::ask::{GroupRow, InventoryAnswer, SavedGroup};
 use crate::ids::{HostName, Labels};
 use crate::principal::Principal;
-use crate::selector::Selector;
 use crate::selector::fold::fold;
 use crate::text::{count, cut};
 
 /// Characters of a list of names.
 const NAMES_CHARS_MAX: usize = 1_200;
 
+/// What became of a change, and who sees it: what changed nothing is for who asked.
+pub(super) fn inventory_card(answer: &InventoryAnswer, by: &Principal) -> (Card, Audience) {
+    let (card, is_new) = match answer {
+        InventoryAnswer::Labelled(changed) => (labelled_card(changed, by), true),
+        InventoryAnswer::Drained { names, drain } => {
+            (drained_card(names, *drain, by), !names.is_empty())
+        }
+        InventoryAnswer::GroupSaved(saved) => (group_saved_card(saved, by), true),
+        InventoryAnswer::GroupRemoved { name } => (group_removed_card(name, by), true),
+    };
+    match is_new {
+        true => (card, Audience::Channel),
+        false => (card, Audience::Asker),
+    }
+}
+
 /// Hosts have other labels.
-pub(super) fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> Card {
+fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> Card {
     let heading = format!("### 🏷 Labels of {} changed", count(changed.len(), "host"));
     let lines = changed.iter().map(|(name, labels)| {
         let labels = match labels.is_empty() {
@@ -30,7 +46,7 @@ pub(super) fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> C
 }
 
 /// Hosts take no new runs, or take them again.
-pub(super) fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
+fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
     let hosts = count(names.len(), "host");
     let folded = cut(&fold(names.iter().map(HostName::as_str)), NAMES_CHARS_MAX);
     let (accent, text) = match (names.is_empty(), on) {
@@ -59,14 +75,10 @@ pub(super) fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card
 }
 
 /// A selector has a name.
-pub(super) fn group_saved_card(
-    name: &str,
-    selector: &Selector,
-    hosts: usize,
-    by: &Principal,
-) -> Card {
-    let selector = inline_code(&selector.to_string(), 600);
-    let hosts = count(hosts, "host");
+fn group_saved_card(saved: &SavedGroup, by: &Principal) -> Card {
+    let name = &saved.name;
+    let selector = inline_code(&saved.selector.to_string(), 600);
+    let hosts = count(saved.hosts, "host");
     let text = format!(
         "### 💾 `@{name}` saved\nIt stands for {selector}: {hosts} now.\n-# {}",
         mention(by)
@@ -75,7 +87,7 @@ pub(super) fn group_saved_card(
 }
 
 /// A saved group is gone.
-pub(super) fn group_removed_card(name: &str, by: &Principal) -> Card {
+fn group_removed_card(name: &str, by: &Principal) -> Card {
     let text = format!(
         "### 🗑 `@{name}` removed\nSelectors that name it are refused from now on.\n-# {}",
         mention(by)
@@ -119,6 +131,7 @@ pub(super) fn groups_card(groups: &[GroupRow]) -> Card {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::selector::Selector;
 
     #[test]
     fn changes_are_said_plainly() {
@@ -140,13 +153,18 @@ mod tests {
             by: by.clone(),
             saved_ms: 86_400_000,
         };
+        let saved = SavedGroup {
+            name: "web".into(),
+            selector: Selector::parse("role=web").unwrap(),
+            hosts: 2,
+        };
         let cards = [
             labelled_card(&labelled, &by),
             drained_card(&names, true, &by),
             drained_card(&names[..1], false, &by),
             drained_card(&[], true, &by),
             drained_card(&[], false, &by),
-            group_saved_card("web", &Selector::parse("role=web").unwrap(), 2, &by),
+            group_saved_card(&saved, &by),
             group_removed_card("web", &by),
             groups_card(&[]),
             groups_card(&[row(Some("role=web")), row(None)]),

@@ -1,7 +1,7 @@
 //! What people ask, in chat and on the command line.
 
 use shanty_core::admission::Fresh;
-use shanty_core::ask::{Ask, Confirm, RunRequest, Which};
+use shanty_core::ask::{Ask, Confirm, InventoryAsk, RunRequest, Which};
 use shanty_core::hub::{Event, Ticket};
 use shanty_core::ids::RunId;
 use shanty_core::journal::Recalled;
@@ -104,14 +104,17 @@ impl World {
     pub(crate) fn drains(&mut self) {
         let drain = self.random.percent(40);
         let on = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
-        self.ask(&local(), Ask::Drain { on, drain });
+        self.ask(&local(), Ask::Inventory(InventoryAsk::Drain { on, drain }));
     }
 
     pub(crate) fn relabels(&mut self) {
         let on = format!("h{}", 1 + self.random.below(u64::from(HOSTS)));
         let changes = ["role=a", "role=b"];
         let changes = self.random.pick(&changes).unwrap_or("role=a").to_owned();
-        self.ask(&local(), Ask::Label { on, changes });
+        self.ask(
+            &local(),
+            Ask::Inventory(InventoryAsk::Label { on, changes }),
+        );
     }
 
     pub(crate) fn removes(&mut self) {

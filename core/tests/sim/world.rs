@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use shanty_core::admission::Settings;
-use shanty_core::ask::{Answer, Ask};
+use shanty_core::ask::{Answer, Ask, InventoryAsk};
 use shanty_core::fleet::Fleet;
 use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
@@ -195,7 +195,7 @@ impl World {
         }
         let on = "all?".to_owned();
         let drain = false;
-        self.ask(&local(), Ask::Drain { on, drain });
+        self.ask(&local(), Ask::Inventory(InventoryAsk::Drain { on, drain }));
         for round in 0..60 {
             for agent in self.hosts.keys().copied().collect::<Vec<_>>() {
                 self.link(agent);

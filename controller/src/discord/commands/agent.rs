@@ -1,6 +1,6 @@
 //! `/hosts` and `/agent`: what is known of hosts, and what changes it.
 
-use shanty_core::ask::{Ask, Question};
+use shanty_core::ask::{Ask, InventoryAsk, Question};
 use twilight_model::application::command::CommandOption;
 
 use super::options::{HOSTS as OPTION_HOSTS, NAME, ON, selector, state, string};
@@ -50,10 +50,10 @@ const LABEL: Word = Word {
             vec![on(), set]
         },
         ask: |options| {
-            Some(Ask::Label {
+            Some(Ask::Inventory(InventoryAsk::Label {
                 on: options.take(ON)?,
                 changes: options.take(SET)?,
-            })
+            }))
         },
     },
 };
@@ -67,10 +67,10 @@ const DRAIN: Word = Word {
             vec![on(), state]
         },
         ask: |options| {
-            Some(Ask::Drain {
+            Some(Ask::Inventory(InventoryAsk::Drain {
                 on: options.take(ON)?,
                 drain: options.state()?,
-            })
+            }))
         },
     },
 };
@@ -88,10 +88,10 @@ const GROUP: Word = Word {
                     vec![name("Its name, without @"), selector(OPTION_HOSTS, hosts)]
                 },
                 ask: |options| {
-                    Some(Ask::SaveGroup {
+                    Some(Ask::Inventory(InventoryAsk::SaveGroup {
                         name: options.take(NAME)?,
                         on: options.take(OPTION_HOSTS)?,
-                    })
+                    }))
                 },
             },
         },
@@ -107,7 +107,7 @@ const GROUP: Word = Word {
                 },
                 ask: |options| {
                     let name = options.take(NAME)?;
-                    Some(Ask::RemoveGroup { name })
+                    Some(Ask::Inventory(InventoryAsk::RemoveGroup { name }))
                 },
             },
         },

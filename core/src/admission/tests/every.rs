@@ -20,19 +20,19 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             force: false,
         },
         Ask::Hold { on: true },
-        Ask::Label {
+        Ask::Inventory(InventoryAsk::Label {
             on: on(),
             changes: "a=b".into(),
-        },
-        Ask::Drain {
+        }),
+        Ask::Inventory(InventoryAsk::Drain {
             on: on(),
             drain: true,
-        },
-        Ask::SaveGroup {
+        }),
+        Ask::Inventory(InventoryAsk::SaveGroup {
             name: name(),
             on: on(),
-        },
-        Ask::RemoveGroup { name: name() },
+        }),
+        Ask::Inventory(InventoryAsk::RemoveGroup { name: name() }),
         Ask::RemoveHost { name: on() },
         Ask::CreateToken(TokenRequest {
             id: "t2".into(),
@@ -75,10 +75,12 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Ask::TakeBack { .. }
             | Ask::Cancel { .. }
             | Ask::Hold { .. }
-            | Ask::Label { .. }
-            | Ask::Drain { .. }
-            | Ask::SaveGroup { .. }
-            | Ask::RemoveGroup { .. }
+            | Ask::Inventory(
+                InventoryAsk::Label { .. }
+                | InventoryAsk::Drain { .. }
+                | InventoryAsk::SaveGroup { .. }
+                | InventoryAsk::RemoveGroup { .. },
+            )
             | Ask::RemoveHost { .. }
             | Ask::CreateToken(_)
             | Ask::RevokeToken { .. }

@@ -39,10 +39,14 @@ fn saved(world: &mut World, name: &str, selector: &str) {
     world.record(5, kind);
 }
 
+fn change(world: &World, asker: &Asker, ask: InventoryAsk) -> Result<Change, Refusal> {
+    world.change(asker, &Ask::Inventory(ask))
+}
+
 fn save(world: &World, asker: &Asker, name: &str, on: &str) -> Result<String, Refusal> {
     let (name, on) = (name.to_owned(), on.to_owned());
-    match world.change(asker, &Ask::SaveGroup { name, on })?.answer {
-        Answer::GroupSaved(saved) => Ok(saved.selector.to_string()),
+    match change(world, asker, InventoryAsk::SaveGroup { name, on })?.answer {
+        Answer::Inventory(InventoryAnswer::GroupSaved(saved)) => Ok(saved.selector.to_string()),
         other => panic!("{other:?}"),
     }
 }
@@ -54,8 +58,8 @@ fn relabel(
     changes: &str,
 ) -> Result<Vec<(HostName, Labels)>, Refusal> {
     let (on, changes) = (on.to_owned(), changes.to_owned());
-    match world.change(asker, &Ask::Label { on, changes })?.answer {
-        Answer::Labelled(hosts) => Ok(hosts),
+    match change(world, asker, InventoryAsk::Label { on, changes })?.answer {
+        Answer::Inventory(InventoryAnswer::Labelled(hosts)) => Ok(hosts),
         other => panic!("{other:?}"),
     }
 }
@@ -245,8 +249,8 @@ fn a_drain_that_is_being_recorded_counts() {
     world.record(9, HostChange::Drained { on }.of(host));
     let kinds = |world: &World, drain| {
         let on = "web-01".to_owned();
-        let change = world.change(&manager(), &Ask::Drain { on, drain });
-        change.unwrap().kinds.len()
+        let changed = change(world, &manager(), InventoryAsk::Drain { on, drain });
+        changed.unwrap().kinds.len()
     };
     assert_eq!((kinds(&world, true), kinds(&world, false)), (0, 1));
     // Its end is being recorded: asking for it again is something new.
@@ -259,9 +263,9 @@ fn only_hosts_of_the_grant_drain() {
     let mut world = world();
     let drain = |world: &World, on: &str, drain| {
         let on = on.to_owned();
-        let change = world.change(&manager(), &Ask::Drain { on, drain });
-        told(change.map(|change| match change.answer {
-            Answer::Drained { names, .. } => {
+        let changed = change(world, &manager(), InventoryAsk::Drain { on, drain });
+        told(changed.map(|change| match change.answer {
+            Answer::Inventory(InventoryAnswer::Drained { names, .. }) => {
                 names.iter().map(ToString::to_string).collect::<Vec<_>>()
             }
             other => panic!("{other:?}"),
@@ -332,9 +336,9 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
 
     let remove = |asker: &Asker, name: &str| {
         let name = name.to_owned();
-        let change = world.change(asker, &Ask::RemoveGroup { name });
-        told(change.map(|change| match change.answer {
-            Answer::GroupRemoved { name } => name,
+        let changed = change(&world, asker, InventoryAsk::RemoveGroup { name });
+        told(changed.map(|change| match change.answer {
+            Answer::Inventory(InventoryAnswer::GroupRemoved { name }) => name,
             other => panic!("{other:?}"),
         }))
     };

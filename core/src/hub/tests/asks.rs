@@ -1,7 +1,7 @@
 //! What people ask: recorded, then done, then answered; or refused, and that recorded.
 
 use super::*;
-use crate::ask::Question;
+use crate::ask::{InventoryAnswer, Question};
 
 fn run(on: &str) -> Ask {
     Ask::Run(RunRequest {
@@ -142,16 +142,16 @@ fn every_change_is_recorded_whole_and_then_answered() {
     let asks = [
         Ask::Hold { on: true },
         Ask::Hold { on: false },
-        Ask::Label { on: on(), changes },
-        Ask::Drain {
+        Ask::Inventory(InventoryAsk::Label { on: on(), changes }),
+        Ask::Inventory(InventoryAsk::Drain {
             on: on(),
             drain: true,
-        },
-        Ask::SaveGroup {
+        }),
+        Ask::Inventory(InventoryAsk::SaveGroup {
             name: name(),
             on: on(),
-        },
-        Ask::RemoveGroup { name: name() },
+        }),
+        Ask::Inventory(InventoryAsk::RemoveGroup { name: name() }),
         Ask::CreateToken(token),
         Ask::RevokeToken { id: "t1".into() },
         Ask::RemoveHost {
@@ -176,12 +176,15 @@ fn every_change_is_recorded_whole_and_then_answered() {
     insta::assert_snapshot!(told.join("\n"));
 
     // All of them are so already: nothing is recorded.
-    let again = Ask::Drain {
+    let again = Ask::Inventory(InventoryAsk::Drain {
         on: on(),
         drain: true,
-    };
+    });
     let effects = rig.ask(&local(), again);
-    assert!(matches!(answer(&effects), Ok(Answer::Drained { names, .. }) if names.is_empty()));
+    let Ok(Answer::Inventory(InventoryAnswer::Drained { names, .. })) = answer(&effects) else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(names, &[]);
     assert!(rig.appends.is_empty());
 }
 
@@ -191,7 +194,10 @@ fn what_cannot_be_written_is_said_and_counts_for_nothing() {
     let changes = "env=prod".to_owned();
     let on = "role=web".to_owned();
     let storage = "E_STORAGE The journal could not be written. Nothing was done.";
-    rig.ask(&local(), Ask::Label { on, changes });
+    rig.ask(
+        &local(),
+        Ask::Inventory(InventoryAsk::Label { on, changes }),
+    );
     assert_eq!(refused(&rig.fail()), storage);
     let labels = rig.hub.known.state.hosts[&agent(1)].labels.to_string();
     assert_eq!(labels, "role=web", "all or none");

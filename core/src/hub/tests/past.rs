@@ -113,17 +113,17 @@ fn a_past_run_is_read_again_for_whatever_names_it() {
             vec![1, 2],
         ),
         (
-            Ask::Drain {
+            Ask::Inventory(InventoryAsk::Drain {
                 on: "#2:".into(),
                 drain: true,
-            },
+            }),
             vec![2],
         ),
         (
-            Ask::Label {
+            Ask::Inventory(InventoryAsk::Label {
                 on: "web#1".into(),
                 changes: String::new(),
-            },
+            }),
             vec![1],
         ),
         (

@@ -145,9 +145,11 @@ fn what_nobody_took_is_given_up() {
 #[test]
 fn what_waits_starts_when_nothing_keeps_it_any_more() {
     let mut rig = Rig::with_links(&[1, 2]);
-    let drain = |drain| Ask::Drain {
-        on: "web-01".into(),
-        drain,
+    let drain = |drain| {
+        Ask::Inventory(InventoryAsk::Drain {
+            on: "web-01".into(),
+            drain,
+        })
     };
     rig.ask(&local(), drain(true));
     rig.commit();
@@ -206,7 +208,10 @@ fn a_grant_that_covers_a_host_no_more_starts_nothing_there() {
     assert_eq!(orders(&rig.commit()), [agent(2)]);
     // web-01 becomes something else while it is away.
     let (on, changes) = ("web-01".to_owned(), "role=db".to_owned());
-    rig.ask(&local(), Ask::Label { on, changes });
+    rig.ask(
+        &local(),
+        Ask::Inventory(InventoryAsk::Label { on, changes }),
+    );
     rig.commit();
     rig.link(1, 7, "boot");
     let effects = rig.commit();

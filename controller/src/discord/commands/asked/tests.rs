@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::discord::commands::run::RUNS_SHOWN;
-use shanty_core::ask::RunRequest;
+use shanty_core::ask::{InventoryAsk, RunRequest};
 use shanty_core::ids::RunId;
 
 const RUN: &str = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";
@@ -103,10 +103,10 @@ fn commands_below_a_command_are_read() {
     );
     assert_eq!(
         heard(slash("agent", json!([label]))).asked,
-        Asked::Ask(Ask::Label {
+        Asked::Ask(Ask::Inventory(InventoryAsk::Label {
             on: "web*".to_owned(),
             changes: "env=prod".to_owned()
-        })
+        }))
     );
     let drain = below(
         "drain",
@@ -115,10 +115,10 @@ fn commands_below_a_command_are_read() {
     );
     assert_eq!(
         heard(slash("agent", json!([drain]))).asked,
-        Asked::Ask(Ask::Drain {
+        Asked::Ask(Ask::Inventory(InventoryAsk::Drain {
             on: "web-01".to_owned(),
             drain: false
-        })
+        }))
     );
     let group = |name: &str, options: Value| {
         let inner = below(name, 1, options);
@@ -129,16 +129,16 @@ fn commands_below_a_command_are_read() {
             "save",
             json!([option("name", "web"), option("hosts", "role=web")])
         ),
-        Asked::Ask(Ask::SaveGroup {
+        Asked::Ask(Ask::Inventory(InventoryAsk::SaveGroup {
             name: "web".to_owned(),
             on: "role=web".to_owned()
-        })
+        }))
     );
     assert_eq!(
         group("remove", json!([option("name", "web")])),
-        Asked::Ask(Ask::RemoveGroup {
+        Asked::Ask(Ask::Inventory(InventoryAsk::RemoveGroup {
             name: "web".to_owned()
-        })
+        }))
     );
     assert_eq!(
         group("list", json!([])),

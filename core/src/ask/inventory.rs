@@ -1,0 +1,80 @@
+//! Changing what is known of hosts: labels, saved groups, and whether they take new runs. What can be asked of it, and what is answered.
+
+use crate::ids::{HostName, Labels};
+use crate::selector::Selector;
+
+/// A change of what is known of hosts, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InventoryAsk {
+    /// Change labels of hosts.
+    Label {
+        /// The selector.
+        on: String,
+        /// The changes: `role=web old-`.
+        changes: String,
+    },
+    /// Ask hosts to take no new runs, or let them again.
+    Drain {
+        /// The selector.
+        on: String,
+        /// None.
+        drain: bool,
+    },
+    /// Save a selector under a name.
+    SaveGroup {
+        /// The name, with or without `@`.
+        name: String,
+        /// The selector.
+        on: String,
+    },
+    /// Remove a saved group.
+    RemoveGroup {
+        /// The name, with or without `@`.
+        name: String,
+    },
+}
+
+impl InventoryAsk {
+    /// The selector of the hosts that it is about; nothing when none is typed.
+    #[must_use]
+    pub const fn selector(&self) -> Option<&str> {
+        match self {
+            Self::Label { on, .. } | Self::Drain { on, .. } | Self::SaveGroup { on, .. } => {
+                Some(on.as_str())
+            }
+            Self::RemoveGroup { .. } => None,
+        }
+    }
+}
+
+/// What became of such a change.
+#[derive(Clone, Debug)]
+pub enum InventoryAnswer {
+    /// Hosts that have other labels now, with all of them.
+    Labelled(Vec<(HostName, Labels)>),
+    /// Hosts for which it is new.
+    Drained {
+        /// Their names.
+        names: Vec<HostName>,
+        /// They take no new runs.
+        drain: bool,
+    },
+    /// A group is saved.
+    GroupSaved(SavedGroup),
+    /// A group is gone.
+    GroupRemoved {
+        /// Its name, without `@`.
+        name: String,
+    },
+}
+
+/// A group that was just saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedGroup {
+    /// Its name, without `@`.
+    pub name: String,
+    /// What it stands for.
+    pub selector: Selector,
+    /// How many hosts that is now.
+    pub hosts: usize,
+}
