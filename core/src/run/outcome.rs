@@ -153,3 +153,49 @@ const fn signal_name(signal: i32) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_as_a_shell_shows_it() {
+        let told = |how: How| (how.to_string(), how.exit_code());
+        // The standard signals of signal(7) that end a program and come from it, the machine or a person.
+        for (signal, name) in [
+            (1, "SIGHUP"),
+            (2, "SIGINT"),
+            (3, "SIGQUIT"),
+            (4, "SIGILL"),
+            (6, "SIGABRT"),
+            (7, "SIGBUS"),
+            (8, "SIGFPE"),
+            (9, "SIGKILL"),
+            (11, "SIGSEGV"),
+            (13, "SIGPIPE"),
+            (14, "SIGALRM"),
+            (15, "SIGTERM"),
+            (24, "SIGXCPU"),
+            (25, "SIGXFSZ"),
+        ] {
+            let code = 128 + signal;
+            let expected = format!("exit {code} ({name})");
+            assert_eq!(told(How::Signaled(signal)), (expected, Some(code)));
+        }
+        let text = |text: &str| text.to_owned();
+        let unnamed = text("exit 162 (signal 34)");
+        assert_eq!(told(How::Signaled(34)), (unnamed, Some(162)));
+        let reason = || Reason::new(Code::Offline, "it is away");
+        for (how, expected, code) in [
+            (How::Exited(0), "exit 0", Some(0)),
+            (How::Exited(3), "exit 3", Some(3)),
+            (How::TimedOut(143), "timed out, exit 143", Some(143)),
+            (How::Cancelled(137), "stopped, exit 137", Some(137)),
+            (How::Refused(reason()), "refused: it is away", None),
+            (How::NotStarted(reason()), "not started: it is away", None),
+            (How::Lost(reason()), "outcome unknown: it is away", None),
+        ] {
+            assert_eq!(told(how), (text(expected), code));
+        }
+    }
+}
