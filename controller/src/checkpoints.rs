@@ -1,4 +1,5 @@
-//! Makes checkpoints of the journal now and then, so that a start reads little of it however long it is.
+//! Looks after the journal: whether all of it is sound, once, and a checkpoint now and then, so that a start reads little of it however long
+//! it is.
 
 use std::time::Duration;
 
@@ -23,6 +24,12 @@ pub fn start(supervisor: &mut Supervisor, journal: &Journal) {
 async fn keep(checkpoints: Checkpoints, shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let checkpoints = std::sync::Arc::new(checkpoints);
+    // A start reads its end only. Nothing is decided for long on a journal of which other parts are damaged: the process stops.
+    let checked = checkpoints.clone();
+    tokio::select! {
+        () = shutdown.cancelled() => return Ok(()),
+        checked = tokio::task::spawn_blocking(move || checked.check()) => checked??,
+    }
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
@@ -53,4 +60,62 @@ fn make_when_due(
     }
     checkpoints.make(|| stopping.is_cancelled())?;
     Ok(since)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+
+    use shanty_core::journal::{Kind, Record};
+    use shanty_core::principal::Actor;
+
+    use super::*;
+    use crate::store::Store;
+
+    /// Opens the store, appends records, looks after its journal, and closes it.
+    async fn look(
+        dir: &std::path::Path,
+        records: usize,
+        shutdown: CancellationToken,
+    ) -> Option<String> {
+        let store = Store::open(dir, 1_000).unwrap();
+        let record = Record {
+            at_ms: 1,
+            actor: Actor::Controller,
+            kind: Kind::Hold { on: true },
+        };
+        store
+            .journal
+            .append(&vec![record; records])
+            .await
+            .unwrap()
+            .unwrap();
+        let checkpoints = Checkpoints::of(&store.journal).unwrap();
+        let ended = keep(checkpoints, shutdown).await;
+        let Store {
+            journal,
+            output,
+            kept,
+            threads,
+        } = store;
+        drop((journal, output, kept));
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+        ended.err().map(|error| format!("{error:#}"))
+    }
+
+    #[tokio::test]
+    async fn a_damaged_journal_stops_the_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let stopping = CancellationToken::new();
+        stopping.cancel();
+        assert_eq!(look(dir.path(), 2_000, stopping).await, None);
+        let path = dir.path().join("shanty.db");
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all_at(&[0xff; 512], 5 * 4_096).unwrap();
+        let told = look(dir.path(), 1, CancellationToken::new()).await.unwrap();
+        assert!(told.contains("shanty.db is damaged ("), "{told}");
+        assert!(told.ends_with("restore it from a backup"), "{told}");
+    }
 }

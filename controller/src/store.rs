@@ -57,7 +57,7 @@ pub enum StoreError {
         known: u32,
     },
     /// The file is damaged.
-    #[error("{path} is damaged ({why}): restore it from a backup, nothing was changed")]
+    #[error("{path} is damaged ({why}): restore it from a backup")]
     Damaged {
         /// The file.
         path: PathBuf,

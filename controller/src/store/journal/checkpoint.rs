@@ -4,7 +4,7 @@
 
 use anyhow::ensure;
 use prost::Message as _;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 use sha2::{Digest as _, Sha256};
 use shanty_core::journal::{FOLD, Record, State};
 use shanty_proto::convert::{record_from_wire, record_to_wire};
@@ -30,6 +30,29 @@ impl Checkpoints {
             Journal::File(file) => Some(Self { file: file.clone() }),
             Journal::Memory(_) => None,
         }
+    }
+
+    /// Looks for damage in all of the file, which takes longer the longer the journal is. Blocks.
+    ///
+    /// # Errors
+    /// The file is damaged, or cannot be read.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let connection = sqlite::open_reader(&self.file.path)?;
+        let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        let found: String = match found {
+            // A page that holds something else altogether is no answer of the check but its failure.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                error.to_string()
+            }
+            found => found?,
+        };
+        if found == "ok" {
+            return Ok(());
+        }
+        Err(StoreError::Damaged {
+            path: self.file.path.clone(),
+            why: found,
+        })
     }
 
     /// How many records came after the newest checkpoint. Blocks.

@@ -242,6 +242,32 @@ fn a_checkpoint_of_many_parts_counts_when_its_last_one_is_there() {
 }
 
 #[test]
+fn damage_that_a_start_does_not_meet_is_found_beside_the_work() {
+    let rig = Rig::new();
+    (0..200).for_each(|n| rig.append(&run(n)));
+    rig.make_checkpoint();
+    let check = || {
+        rig.with(|journal| {
+            assert_eq!(
+                journal.state().unwrap().seq,
+                800,
+                "a start does not meet it"
+            );
+            Checkpoints::of(journal).unwrap().check()
+        })
+    };
+    check().unwrap();
+    // The third page holds records of long ago.
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(rig.path())
+        .unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xff; 512], 2 * 4_096).unwrap();
+    let told = check().unwrap_err();
+    assert!(matches!(told, StoreError::Damaged { .. }), "{told:?}");
+}
+
+#[test]
 fn a_past_run_is_read_again_as_it_was() {
     let rig = Rig::new();
     (0..3).for_each(|n| rig.append(&run(n)));
