@@ -155,8 +155,13 @@ async fn a_detached_run_can_be_followed_from_its_beginning_and_listed() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let said = "#1 runs on web-01. See it with `shanty runs follow 1`.\n";
     assert_eq!(ran.out, said);
-    let list = world.shanty(&["runs", "list"]).await.out;
-    assert!(list.contains("#1") && list.contains("running"), "{list}");
+    // The answer comes before the run begins.
+    wait::until("the run to be listed as running", async || {
+        let list = world.shanty(&["runs", "list"]).await.out;
+        let runs = list.contains("#1") && list.contains("running");
+        if runs { Ok(()) } else { Err(list) }
+    })
+    .await;
 
     let mut follow = Call::start(world.shanty_call(&["runs", "follow", "#1"]));
     assert_eq!(follow.out().await, "one");
@@ -575,11 +580,13 @@ async fn output_that_was_deleted_is_said_to_be() {
     drop(store);
     world.start_controller().await;
 
-    let ran = wait::until("the old output to be deleted", async || {
+    wait::until("the old output to be deleted", async || {
         let ran = world.shanty(&["runs", "output", &old]).await;
-        if ran.code == 0 { Err(ran) } else { Ok(ran) }
+        if ran.code == 0 { Err(ran) } else { Ok(()) }
     })
     .await;
+    // Once more: the first one may have read some of it before it went.
+    let ran = world.shanty(&["runs", "output", &old]).await;
     assert_eq!(ran.code, 65, "{ran:?}");
     let host = if ran.out.contains("── web-01 ──") {
         "web-02"
