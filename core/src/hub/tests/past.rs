@@ -279,6 +279,29 @@ fn whoever_may_not_ask_makes_nobody_read() {
 }
 
 #[test]
+fn a_run_that_one_may_not_see_names_no_host_to_them_whole_or_past() {
+    let mut rig = Rig::forgetful();
+    rig.over("db-01", &[3]);
+    rig.over("web-01", &[1]);
+    let operator = rig.operator();
+    for past in [false, true] {
+        let named = |on: &str| {
+            let on = on.to_owned();
+            let hosts = rig.look(&operator, Question::Hosts { on });
+            hosts.map(|_| ()).map_err(|refusal| refusal.what)
+        };
+        let hidden = named("#1:ok").unwrap_err();
+        assert_eq!(
+            hidden,
+            named("#9:ok").unwrap_err().replace("#9", "#1"),
+            "past: {past}"
+        );
+        assert_eq!(named("#2:ok"), Ok(()), "past: {past}");
+        rig.shown();
+    }
+}
+
+#[test]
 fn one_selector_names_only_so_many() {
     let mut rig = Rig::forgetful();
     for _ in 0..17 {
