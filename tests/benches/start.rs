@@ -9,6 +9,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use shanty_controller::store::{Checkpoints, Journal, Store};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
@@ -56,6 +57,22 @@ async fn all() {
     for _ in 0..3 {
         start(dir.path(), "from a checkpoint").await;
     }
+    for _ in 0..2 {
+        out_of_cache(&data.join("shanty.db"));
+        start(
+            dir.path(),
+            "from a checkpoint, the file not in the page cache",
+        )
+        .await;
+    }
+}
+
+/// As after a reboot: what is read of the file comes from the disk.
+fn out_of_cache(path: &Path) {
+    let file = std::fs::File::open(path).expect("it is there");
+    file.sync_all().expect("it can be written");
+    let forget = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+    posix_fadvise(&file, 0, 0, forget).expect("the kernel takes the advice");
 }
 
 /// Starts the controller, and asks for an old run.
