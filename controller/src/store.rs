@@ -11,6 +11,7 @@ mod sqlite;
 
 use std::path::{Path, PathBuf};
 
+use shanty_core::ids::RunId;
 use shanty_core::spool::Corrupt;
 use thiserror::Error;
 
@@ -76,6 +77,12 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Records of a run that is over are gone.
+    #[error("records of run {run} are not there any more")]
+    Incomplete {
+        /// The run.
+        run: RunId,
+    },
     /// What is stored of an execution is damaged.
     #[error("read the records of an output")]
     Spool(#[source] Corrupt),
@@ -126,6 +133,7 @@ impl StoreError {
             | Self::Damaged { .. }
             | Self::Sqlite(_)
             | Self::Record { .. }
+            | Self::Incomplete { .. }
             | Self::Outcome(_)
             | Self::Value(_)
             | Self::Stopped => Unreadable::Unavailable,

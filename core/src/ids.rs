@@ -84,6 +84,18 @@ uuid_id! {
     RunId
 }
 
+impl RunId {
+    /// When it was drawn, milliseconds since the Unix epoch (RFC 9562, version 7); nothing for an id that was made otherwise.
+    #[must_use]
+    pub const fn drawn_ms(&self) -> Option<u64> {
+        let [a, b, c, d, e, f, version, ..] = self.0;
+        if version >> 4 != 7 {
+            return None;
+        }
+        Some(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+}
+
 /// The number of a run as people see and type it: `#142`. Counts accepted runs in journal order, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunNumber(pub u64);
@@ -313,6 +325,14 @@ mod tests {
         ] {
             assert!(bad.parse::<HostName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_run_id_says_when_it_was_drawn() {
+        let id: RunId = "019a2b3c4d5e7fff8fffffffffffffff".parse().unwrap();
+        assert_eq!(id.drawn_ms(), Some(0x019a_2b3c_4d5e));
+        let other: RunId = "019a2b3c4d5e4fff8fffffffffffffff".parse().unwrap();
+        assert_eq!(other.drawn_ms(), None);
     }
 
     #[test]

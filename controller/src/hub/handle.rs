@@ -88,14 +88,14 @@ impl Handle {
                 return Ok(recalled);
             }
             for run in past {
-                recalled.insert(run.number, self.recall(run).await?);
+                recalled.insert(run.number, Some(self.recall(run).await?));
             }
         }
     }
 
-    async fn recall(&self, past: PastRun) -> Result<Option<Arc<Run>>, Refusal> {
+    async fn recall(&self, past: PastRun) -> Result<Arc<Run>, Refusal> {
         match self.journal.run(past).await {
-            Ok(run) => Ok(run.map(Arc::new)),
+            Ok(run) => Ok(Arc::new(run)),
             Err(error) => {
                 let error = anyhow::Error::from(error);
                 tracing::error!(run.id = %past.id, error = format!("{error:#}"), "a past run cannot be read");
@@ -158,9 +158,7 @@ impl Handle {
             AtHand::Past(past) => past,
             AtHand::Unknown => return Ok(None),
         };
-        let Some(run) = self.recall(past).await? else {
-            return Ok(None);
-        };
+        let run = self.recall(past).await?;
         let snapshot = self.known().await?.snapshot_of(run);
         // It is over: one last state, and no more to come.
         Ok(Some(watch::channel(Arc::new(snapshot)).1))
@@ -207,7 +205,7 @@ impl Handle {
             AtHand::Whole(is_target) => is_target,
             AtHand::Past(past) => {
                 let run = self.recall(past).await?;
-                run.is_some_and(|run| run.execution(agent).is_some())
+                run.execution(agent).is_some()
             }
             AtHand::Unknown => false,
         })

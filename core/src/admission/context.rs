@@ -46,7 +46,8 @@ impl<'a> Context<'a> {
         let is_known = |number: &RunNumber| {
             runs.numbered(*number).is_some() || runs.past().numbered(*number).is_some()
         };
-        (1..=newest).rev().map(RunNumber).filter(is_known)
+        let oldest = self.state.runs.oldest().0.max(1);
+        (oldest..=newest).rev().map(RunNumber).filter(is_known)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::ask::{Answer, InventoryAnswer, InventoryAsk, SavedGroup};
-use crate::ids::{AgentId, HostName, Labels, is_word};
+use crate::ids::{AgentId, HostName, Labels, RunNumber, is_word};
 use crate::journal::{HostChange, Kind};
 use crate::limits;
 use crate::policy::Verb;
@@ -16,6 +16,7 @@ use crate::text::{self, count};
 
 use super::caller::Caller;
 use super::hosts::{self, bad_selector, known, named, permit, sees_all};
+use super::recall::runs_named;
 use super::{Change, Context, look};
 
 /// Asks to change what is known of hosts.
@@ -354,7 +355,10 @@ fn may_change(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<(), 
         ..Scope::empty()
     };
     let members = Evaluator::new(&hosts, scope).hosts(&group.selector);
-    let covered = permit(ctx, caller, Verb::Manage, &members).is_ok();
+    // Whoever it stands for is not known without every run that it names.
+    let runs = runs_named(ctx, &group.selector.to_string());
+    let is_known = |number: &RunNumber| ctx.run_numbered(*number).is_some();
+    let covered = runs.iter().all(is_known) && permit(ctx, caller, Verb::Manage, &members).is_ok();
     if covered && (own || lasting && !members.is_empty()) {
         return Ok(());
     }

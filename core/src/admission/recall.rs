@@ -16,8 +16,8 @@ use super::look::RUNS_LOOKED_AT_MAX;
 /// Past runs that one selector may name: each is read again, with all its hosts.
 const NAMED_MAX: usize = 16;
 
-/// Runs of a list that are read before it is looked whether they were enough.
-const BATCH_MAX: usize = 64;
+/// Past runs that one list goes through: each is read with all its hosts, and they may have thousands.
+const LISTED_MAX: usize = 64;
 
 impl Ask {
     /// Whether it may be about past runs: only then [`crate::hub::Known::recall`] need be asked.
@@ -25,8 +25,8 @@ impl Ask {
     pub fn is_about_runs(&self) -> bool {
         match self {
             Self::Look(Question::Hosts { on } | Question::Complete { typed: on })
-            | Self::Run(RunRequest { on, .. }) => on.contains('#'),
-            Self::Inventory(ask) => ask.selector().is_some_and(|on| on.contains('#')),
+            | Self::Run(RunRequest { on, .. }) => on.contains(['#', '@']),
+            Self::Inventory(ask) => ask.names().contains(['#', '@']),
             Self::Look(Question::Runs { .. } | Question::Run { .. })
             | Self::Confirm { .. }
             | Self::TakeBack { .. } => true,
@@ -61,17 +61,18 @@ pub(crate) fn recall(
     let numbers = match ask {
         Ask::Look(Question::Runs { limit }) => of_list(ctx, &caller, *limit),
         Ask::Look(Question::Run { number }) => of_numbers(ctx, [*number]),
-        Ask::Look(Question::Complete { typed }) => {
-            let past = past_named(ctx, typed).into_iter().take(NAMED_MAX);
-            of_numbers(ctx, past)
+        Ask::Look(Question::Complete { typed }) => some_of(ctx, typed),
+        Ask::Look(Question::Groups) => {
+            let groups = ctx.state.groups.keys();
+            some_of(
+                ctx,
+                &groups.map(|name| format!("@{name} ")).collect::<String>(),
+            )
         }
         Ask::Look(Question::Hosts { on }) | Ask::Run(RunRequest { on, .. }) => {
             of_selector(ctx, on)?
         }
-        Ask::Inventory(ask) => match ask.selector() {
-            Some(on) => of_selector(ctx, on)?,
-            None => Vec::new(),
-        },
+        Ask::Inventory(ask) => of_selector(ctx, &ask.names())?,
         Ask::Cancel { which, .. } => match which {
             Which::Id(id) => of_id(ctx, *id),
             Which::Number(number) => of_numbers(ctx, [*number]),
@@ -82,13 +83,18 @@ pub(crate) fn recall(
         | Ask::RemoveHost { .. }
         | Ask::CreateToken(_)
         | Ask::RevokeToken { .. }
-        | Ask::Look(Question::Groups | Question::Tokens) => Vec::new(),
+        | Ask::Look(Question::Tokens) => Vec::new(),
     };
     Ok(numbers)
 }
 
+/// For whoever is not refused: the first ones.
+fn some_of(ctx: &Context<'_>, text: &str) -> Vec<RunNumber> {
+    of_numbers(ctx, past_named(ctx, text).take(NAMED_MAX))
+}
+
 fn of_selector(ctx: &Context<'_>, on: &str) -> Result<Vec<RunNumber>, Refusal> {
-    let past = past_named(ctx, on);
+    let past: Vec<RunNumber> = past_named(ctx, on).collect();
     if past.len() > NAMED_MAX {
         return Err(too_many(past.len()));
     }
@@ -122,23 +128,47 @@ fn is_past(ctx: &Context<'_>, number: RunNumber) -> bool {
     ctx.state.runs.past().numbered(number).is_some()
 }
 
-/// Past runs whose number stands after a `#`, also in a selector that is not typed to its end.
-fn past_named(ctx: &Context<'_>, on: &str) -> BTreeSet<RunNumber> {
-    let after = on.split('#').skip(1);
-    let digits = after.map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_digit());
+fn past_named<'a>(ctx: &'a Context<'_>, on: &str) -> impl Iterator<Item = RunNumber> + 'a {
+    let named = runs_named(ctx, on).into_iter();
+    named.filter(move |number| is_past(ctx, *number))
+}
+
+/// Runs that a selector names, also one that is not typed to its end, and those that the groups name which it names.
+pub(super) fn runs_named(ctx: &Context<'_>, on: &str) -> BTreeSet<RunNumber> {
+    let mut numbers = BTreeSet::new();
+    let mut groups = BTreeSet::new();
+    let mut open = vec![on.to_owned()];
+    while let Some(text) = open.pop() {
+        let digits = after(&text, '#', |c| c.is_ascii_digit());
+        numbers.extend(digits.filter_map(|digits| digits.parse::<RunNumber>().ok()));
+        for name in after(&text, '@', |c| {
+            c.is_ascii_alphanumeric() || "._-".contains(c)
+        }) {
+            if let Some(group) = ctx.state.groups.get(name)
+                && groups.insert(name.to_owned())
+            {
+                open.push(group.selector.to_string());
+            }
+        }
+    }
+    numbers
+}
+
+/// What stands after each of these signs, as long as it is made of such characters.
+fn after(text: &str, sign: char, goes_on: impl Fn(char) -> bool) -> impl Iterator<Item = &str> {
+    text.split(sign).skip(1).map(move |rest| {
+        let end = rest.find(|c: char| !goes_on(c));
         rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
-    });
-    let numbers = digits.filter_map(|digits| digits.parse().ok());
-    numbers.filter(|number| is_past(ctx, *number)).collect()
+    })
 }
 
 /// The next ones of a list that is not full yet.
 fn of_list(ctx: &Context<'_>, caller: &Caller<'_>, limit: usize) -> Vec<RunNumber> {
     let mut unread = Vec::new();
-    let mut seen = 0;
+    let (mut seen, mut past) = (0, 0);
     for number in ctx.newest_numbers().take(RUNS_LOOKED_AT_MAX) {
-        if seen + unread.len() >= limit || unread.len() >= BATCH_MAX {
+        past += usize::from(is_past(ctx, number));
+        if seen + unread.len() >= limit || past > LISTED_MAX {
             break;
         }
         if is_unread(ctx, number) {

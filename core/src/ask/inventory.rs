@@ -35,14 +35,13 @@ pub enum InventoryAsk {
 }
 
 impl InventoryAsk {
-    /// The selector of the hosts that it is about; nothing when none is typed.
+    /// All that it names: the selector of the hosts that it is about, and the group that it changes.
     #[must_use]
-    pub const fn selector(&self) -> Option<&str> {
+    pub fn names(&self) -> String {
         match self {
-            Self::Label { on, .. } | Self::Drain { on, .. } | Self::SaveGroup { on, .. } => {
-                Some(on.as_str())
-            }
-            Self::RemoveGroup { .. } => None,
+            Self::Label { on, .. } | Self::Drain { on, .. } => on.clone(),
+            Self::SaveGroup { name, on } => format!("{on} @{}", name.trim_start_matches('@')),
+            Self::RemoveGroup { name } => format!("@{}", name.trim_start_matches('@')),
         }
     }
 }

@@ -75,6 +75,14 @@ impl Known {
         self.state.runs.past().number_of(run).is_some()
     }
 
+    /// Whether a run that is not known is one that was forgotten: it was drawn before the time for which runs are kept.
+    #[must_use]
+    pub fn is_forgotten(&self, run: RunId, now_ms: u64) -> bool {
+        let kept = self.settings.runs_ms.zip(run.drawn_ms());
+        let old = kept.is_some_and(|(runs_ms, drawn)| now_ms.saturating_sub(drawn) >= runs_ms);
+        old && self.state.runs.number_of(run).is_none()
+    }
+
     /// A run as it stands, with what its card needs besides.
     #[must_use]
     pub fn snapshot(&self, id: RunId) -> Option<Snapshot> {

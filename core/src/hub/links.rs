@@ -37,7 +37,7 @@ impl Hub {
         let mut concerned: BTreeSet<RunId> = up.executions.keys().copied().collect();
         concerned.extend(self.open_runs_of(agent));
         for run in concerned {
-            if self.known.is_past(run) {
+            if self.known.is_past(run) || self.known.is_forgotten(run, now.wall_ms) {
                 out.push(Effect::Release { agent, run });
             } else if !self.known.state.is_accepted(run) {
                 let gate = self.gate(run, agent, now);
@@ -102,7 +102,7 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        if self.known.is_past(run) {
+        if self.known.is_past(run) || self.known.is_forgotten(run, now.wall_ms) {
             return out.push(Effect::Release { agent, run });
         }
         if !self.known.is_target(agent, run) {

@@ -25,6 +25,11 @@ impl Hub {
             if seq > self.known.state.seq {
                 self.known.state.seq = seq;
                 self.apply(record, now, out);
+            } else if append.is_some() {
+                let what = format!(
+                    "the journal gave record {seq} a place that was taken: it counts only after a restart"
+                );
+                out.push(Effect::Warn(what));
             }
         }
         let reply = pending.map_or(Reply::Nobody, |pending| pending.reply);
@@ -79,6 +84,10 @@ impl Hub {
             outcome,
         } = kind
         {
+            // Read again, it is known better then.
+            if self.known.is_past(*run) {
+                return true;
+            }
             let run = self.known.state.run_of(*run);
             let execution = run.and_then(|run| run.execution(*agent));
             return execution.and_then(Execution::outcome) == Some(outcome);

@@ -73,20 +73,21 @@ impl Past {
         }
     }
 
-    /// True when [`Past::forget`] would drop some.
+    /// True when [`Past::forget`] would drop some. Clocks have been wrong: the order of numbers is not that of times.
     pub(super) fn has_before(&self, accepted_ms: u64) -> bool {
-        let oldest = self.runs.first();
-        oldest.is_some_and(|run| run.accepted_ms < accepted_ms)
+        self.runs.iter().any(|run| run.accepted_ms < accepted_ms)
     }
 
     /// Drops what was accepted before then.
     pub(super) fn forget(&mut self, accepted_ms: u64) {
-        let old = self
-            .runs
-            .partition_point(|run| run.accepted_ms < accepted_ms);
-        for run in self.runs.drain(..old) {
-            self.numbers.remove(&run.id);
-        }
+        let numbers = &mut self.numbers;
+        self.runs.retain(|run| {
+            let stays = run.accepted_ms >= accepted_ms;
+            if !stays {
+                numbers.remove(&run.id);
+            }
+            stays
+        });
     }
 
     fn place(&self, number: RunNumber) -> Result<usize, usize> {
@@ -161,7 +162,22 @@ mod tests {
         assert!(past.has_before(11));
         past.forget(30);
         assert_eq!(past.runs(), [3, 4].map(run));
+        // Accepted while the clock was wrong.
+        let early = PastRun {
+            accepted_ms: 1,
+            ..run(6)
+        };
+        let late = PastRun {
+            accepted_ms: 900,
+            ..run(5)
+        };
+        [late, early, run(7)]
+            .into_iter()
+            .for_each(|run| past.insert(run));
+        assert!(past.has_before(2));
+        past.forget(35);
+        assert_eq!(past.runs(), [run(4), late, run(7)]);
         assert_eq!(past.number_of(run(2).id), None);
-        assert_eq!(past.number_of(run(3).id), Some(RunNumber(3)));
+        assert_eq!(past.number_of(run(4).id), Some(RunNumber(4)));
     }
 }

@@ -102,6 +102,14 @@ impl Runs {
         ids.filter_map(|id| self.get(*id))
     }
 
+    /// The number of the oldest run that is known; zero when there is none.
+    #[must_use]
+    pub fn oldest(&self) -> RunNumber {
+        let whole = self.numbers.keys().next().copied();
+        let past = self.past.runs().first().map(|run| run.number);
+        whole.into_iter().chain(past).min().unwrap_or_default()
+    }
+
     /// The number of the newest run; zero before the first.
     #[must_use]
     pub const fn newest(&self) -> RunNumber {
@@ -178,15 +186,17 @@ impl Runs {
         }
     }
 
-    /// Drops what was accepted before then and is over.
+    /// Drops what was accepted before then and of which nothing more can become known.
     pub(super) fn forget(&mut self, accepted_ms: u64) {
         if self.past.has_before(accepted_ms) {
             Arc::make_mut(&mut self.past).forget(accepted_ms);
         }
         let is_old = |run: &&Arc<Run>| run.accepted_ms < accepted_ms;
-        let oldest = self.numbers.values().filter_map(|id| self.get(*id));
-        let old = oldest.take_while(is_old).filter(|run| run.is_over());
-        let old: Vec<RunNumber> = old.map(|run| run.number).collect();
+        let settled = self
+            .settled
+            .iter()
+            .filter_map(|number| self.numbered(*number));
+        let old: Vec<RunNumber> = settled.filter(is_old).map(|run| run.number).collect();
         for number in old {
             Arc::make_mut(&mut self.settled).remove(&number);
             self.drop_whole(number);
@@ -369,8 +379,12 @@ mod tests {
             (vec![1], vec![]),
             "what is open stays"
         );
+        over(&mut state, 9, lost());
+        state.forget(9_000, Some(1_000));
+        assert_eq!(whole(&state), [6, 1], "its end may still be heard");
         assert_eq!(state.runs.number_of(id(5)), None);
         over(&mut state, 6, How::Exited(0));
-        assert_eq!(whole(&state), [6, 1]);
+        assert_eq!(whole(&state), [7, 6, 1]);
+        assert_eq!(state.runs.oldest(), RunNumber(1));
     }
 }

@@ -63,7 +63,10 @@ impl State {
     /// Takes one record of a journal that is read, with its place in it. What can matter no more by then is dropped on the way, as the hub does
     /// with time.
     pub fn read(&mut self, seq: u64, record: &Record) {
-        self.apply(record);
+        // Such a record stands in checkpoints only.
+        if !matches!(record.kind, Kind::Checkpoint(_)) {
+            self.apply(record);
+        }
         self.seq = seq;
         self.shrink();
         if seq.is_multiple_of(FORGET_EVERY) {

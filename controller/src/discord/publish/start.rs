@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use shanty_core::ask::Snapshot;
 use shanty_core::ids::RunNumber;
+use shanty_core::refusal::Code;
 use tokio::sync::watch;
 
 use super::cursor::{self, Cursor};
@@ -80,6 +81,9 @@ async fn show(edge: &Arc<Edge>, after: RunNumber, until: RunNumber) {
                 }
             }
             Ok(None) => tracing::error!(number, "a run cannot be shown: there is none"),
+            Err(refusal) if refusal.code != Code::Stopping => {
+                tracing::error!(number, "a run cannot be shown: {refusal}");
+            }
             // The hub stops: the next process shows this run and those after it.
             Err(refusal) => {
                 tracing::info!(number, "a run is not shown yet: {refusal}");

@@ -2,6 +2,8 @@
 //!
 //! One is made from the one before and the records since, by themselves: nothing that is only in a process's memory gets into it.
 
+use std::path::Path;
+
 use anyhow::ensure;
 use prost::Message as _;
 use rusqlite::{Connection, ErrorCode, params};
@@ -32,12 +34,18 @@ impl Checkpoints {
         }
     }
 
-    /// Looks for damage in all of the file, which takes longer the longer the journal is. Blocks.
+    /// The journal's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.file.path
+    }
+
+    /// Looks for damage in all of such a file, which takes longer the longer the journal is. Blocks.
     ///
     /// # Errors
     /// The file is damaged, or cannot be read.
-    pub fn check(&self) -> Result<(), StoreError> {
-        let connection = sqlite::open_reader(&self.file.path)?;
+    pub fn check(path: &Path) -> Result<(), StoreError> {
+        let connection = sqlite::open_reader(path)?;
         let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
         let found: String = match found {
             // A page that holds something else altogether is no answer of the check but its failure.
@@ -50,7 +58,7 @@ impl Checkpoints {
             return Ok(());
         }
         Err(StoreError::Damaged {
-            path: self.file.path.clone(),
+            path: path.to_owned(),
             why: found,
         })
     }
@@ -177,10 +185,16 @@ pub(super) fn read(connection: &Connection) -> anyhow::Result<Option<State>> {
     let Some(seq) = newest_of(connection)? else {
         return Ok(None);
     };
+    let newest: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM journal", [], |row| row.get(0))?;
+    ensure!(
+        newest.is_some_and(|newest| newest >= seq),
+        "the one at record {seq} is ahead of the journal"
+    );
     let mut state = State::default();
-    let sql = "SELECT part, sha256, records FROM checkpoint WHERE seq = ?1 ORDER BY part";
+    let sql = "SELECT part, sha256, records FROM checkpoint WHERE seq = ?1 AND program = ?2 ORDER BY part";
     let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query([seq])?;
+    let mut rows = statement.query(params![seq, program()])?;
     let mut parts = 0_i64;
     while let Some(row) = rows.next()? {
         let (part, sha256) = (row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?);

@@ -41,11 +41,11 @@ impl Reader {
         }
     }
 
-    /// A past run as it was, whole; nothing when no record of it is left.
+    /// A past run as it was, whole.
     ///
     /// # Errors
-    /// The file cannot be read, or a record of the run is damaged.
-    pub async fn run(&self, past: PastRun) -> Result<Option<Run>, StoreError> {
+    /// The file cannot be read, or a record of the run is damaged or gone.
+    pub async fn run(&self, past: PastRun) -> Result<Run, StoreError> {
         let source = self.0.clone();
         let read = move || {
             let records = match source {
@@ -55,7 +55,8 @@ impl Reader {
                 }
                 Source::Memory(memory) => memory.records(),
             };
-            Ok(past.whole(&records))
+            let run = past.whole(&records).filter(Run::is_over);
+            run.ok_or(StoreError::Incomplete { run: past.id })
         };
         tokio::task::spawn_blocking(read)
             .await

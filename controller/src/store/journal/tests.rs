@@ -202,6 +202,7 @@ fn a_checkpoint_that_cannot_be_used_is_passed_over() {
         "UPDATE checkpoint SET is_last = 0",
         "UPDATE checkpoint SET program = '0.0.0/0'",
         "DELETE FROM checkpoint",
+        "UPDATE checkpoint SET seq = seq + 1",
     ] {
         let rig = Rig::new();
         (0..3).for_each(|n| rig.append(&run(n)));
@@ -234,11 +235,11 @@ fn a_checkpoint_of_many_parts_counts_when_its_last_one_is_there() {
         assert_eq!(checkpoints.since().unwrap(), 2_400, "it does not count");
     });
     assert_eq!(rig.count("SELECT count(*) FROM checkpoint"), 2);
-    assert_eq!(rig.state(), whole);
+    assert!(rig.state() == whole, "too long to be shown");
     rig.make_checkpoint();
     assert!(rig.count("SELECT count(*) FROM checkpoint") > 2);
-    rig.sql("DELETE FROM journal");
-    assert_eq!(rig.state(), whole);
+    rig.sql("DELETE FROM journal WHERE seq < 2400");
+    assert!(rig.state() == whole, "too long to be shown");
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn damage_that_a_start_does_not_meet_is_found_beside_the_work() {
                 800,
                 "a start does not meet it"
             );
-            Checkpoints::of(journal).unwrap().check()
+            Checkpoints::check(&rig.path())
         })
     };
     check().unwrap();
@@ -284,14 +285,17 @@ fn a_past_run_is_read_again_as_it_was() {
         })
     };
     let whole = rig.state();
-    let run = read(past).unwrap().unwrap();
+    let run = read(past).unwrap();
     assert_eq!(&run, whole.run_numbered(RunNumber(2)).unwrap());
     assert_eq!(run.phase, Phase::Closed { at_ms: 11 });
     let unknown = PastRun {
         id: run_id(9),
         ..past
     };
-    assert_eq!(read(unknown).unwrap(), None);
+    assert!(matches!(read(unknown), Err(StoreError::Incomplete { .. })));
+    // Its end is gone.
+    rig.sql("DELETE FROM journal WHERE seq = 8");
+    assert!(matches!(read(past), Err(StoreError::Incomplete { .. })));
     rig.sql("UPDATE journal SET record = x'0a' WHERE seq = 7");
     assert!(matches!(read(past), Err(StoreError::Record { seq: 7, .. })));
 }

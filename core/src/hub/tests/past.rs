@@ -1,7 +1,7 @@
 //! Runs that are not whole any more: what names them reads them again, and hosts need not hold them.
 
 use super::*;
-use crate::ask::Question;
+use crate::ask::{InventoryAsk, Question};
 use crate::ids::RunNumber;
 use crate::journal::{Runs, Window};
 use crate::run::{Held, Outcome};
@@ -370,4 +370,93 @@ fn hosts_need_not_hold_what_is_past() {
         spool_full: false,
     });
     assert!(matches!(&effects[..], [Effect::Release { run: told, .. }] if *told == run));
+}
+
+#[test]
+fn a_past_run_in_a_group_is_read_again_for_whatever_names_the_group() {
+    let mut rig = Rig::forgetful();
+    rig.over("web-01", &[1]);
+    for (name, on) in [("cohort", "#1"), ("rest", "role=web !@cohort")] {
+        let (name, on) = (name.to_owned(), on.to_owned());
+        let operator = rig.operator();
+        rig.ask(
+            &operator,
+            Ask::Inventory(InventoryAsk::SaveGroup { name, on }),
+        );
+        rig.commit();
+    }
+    rig.shown();
+    let hosts = |on: &str| {
+        let on = on.to_owned();
+        match rig.look(&local(), Question::Hosts { on }) {
+            Ok(Answer::Hosts(hosts)) => hosts.rows.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(
+        (hosts("@cohort"), hosts("@rest"), hosts("all !@rest")),
+        (1, 1, 2)
+    );
+    match rig.look(&local(), Question::Groups) {
+        Ok(Answer::Groups(groups)) => {
+            let counts: Vec<_> = groups.iter().map(|group| group.hosts).collect();
+            assert_eq!(counts, [Some(1), Some(1)]);
+        }
+        other => panic!("{other:?}"),
+    }
+    let name = || "@rest".to_owned();
+    for ask in [
+        Ask::Run(RunRequest {
+            on: name(),
+            ..RunRequest::default()
+        }),
+        Ask::Inventory(InventoryAsk::RemoveGroup { name: name() }),
+        Ask::Inventory(InventoryAsk::SaveGroup {
+            name: "cohort".into(),
+            on: "web-02".into(),
+        }),
+    ] {
+        assert!(ask.is_about_runs(), "{ask:?}");
+        assert_eq!(rig.recall(&local(), &ask).1, [[1]], "{ask:?}");
+    }
+    // Without the run it is not known whom the group stands for: who does not manage everything changes nothing.
+    let operator = rig.operator();
+    let on = "web-02".to_owned();
+    let name = "cohort".to_owned();
+    let effects = rig.ask(
+        &operator,
+        Ask::Inventory(InventoryAsk::SaveGroup { name, on }),
+    );
+    assert!(
+        refused(&effects).starts_with("E_DENIED `@cohort` stands for hosts"),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn what_was_forgotten_is_let_go_of_and_what_was_never_known_is_not() {
+    let mut rig = Rig::with_links(&[]);
+    rig.now_ms = 100 * 24 * 3_600_000;
+    let mut settings = (*rig.hub.known.settings).clone();
+    settings.runs_ms = Some(30 * 24 * 3_600_000);
+    rig.hub.known.settings = Arc::new(settings);
+    let drawn = |days_ago: u64| {
+        let at_ms = rig.now_ms - days_ago * 24 * 3_600_000;
+        RunId::from_bytes(((u128::from(at_ms) << 80) | (0x7 << 76)).to_be_bytes())
+    };
+    let held = Held {
+        told: Told::Ended,
+        complete: false,
+        short: false,
+    };
+    let (old, young) = (drawn(31), drawn(29));
+    let odd = RunId::from_bytes([3; 16]);
+    let holds = [old, young, odd].map(|run| (run, held.clone()));
+    let effects = rig.link_with(1, 1, "boot", BTreeMap::from(holds));
+    let released = |effect: &Effect| match effect {
+        Effect::Release { run, .. } => Some(*run),
+        _ => None,
+    };
+    let released: Vec<RunId> = effects.iter().filter_map(released).collect();
+    assert_eq!(released, [old]);
 }
