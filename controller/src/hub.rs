@@ -196,11 +196,8 @@ impl Shell {
             }
             Message::Known { reply } => drop(reply.send(self.machine.known().clone())),
             Message::IsTarget { agent, run, reply } => {
-                // What was forgotten is let go of when the link is up, and nothing else is known of it.
-                let is_target = |shell: &Self| {
-                    let known = shell.machine.known();
-                    known.is_target(agent, run) || known.is_forgotten(run, now_ms())
-                };
+                let is_target =
+                    |shell: &Self| shell.machine.known().takes_output(agent, run, now_ms());
                 let answer = self.at_hand(run, |shell| Some(is_target(shell)));
                 reply.send(answer).ok(); // the link has gone
             }

@@ -88,7 +88,7 @@ impl Handle {
                 return Ok(recalled);
             }
             for run in past {
-                recalled.insert(run.number, Some(self.recall(run).await?));
+                recalled.insert(self.recall(run).await?);
             }
         }
     }

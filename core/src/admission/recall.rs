@@ -121,7 +121,7 @@ fn of_numbers(ctx: &Context<'_>, numbers: impl IntoIterator<Item = RunNumber>) -
 }
 
 fn is_unread(ctx: &Context<'_>, number: RunNumber) -> bool {
-    is_past(ctx, number) && !ctx.recalled.was_read(number)
+    is_past(ctx, number) && ctx.recalled.numbered(number).is_none()
 }
 
 fn is_past(ctx: &Context<'_>, number: RunNumber) -> bool {

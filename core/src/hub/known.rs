@@ -83,6 +83,12 @@ impl Known {
         old && self.state.runs.number_of(run).is_none()
     }
 
+    /// Whether the output of a run is taken from this host: its own, and that of what was forgotten, which is let go of once the link is up.
+    #[must_use]
+    pub fn takes_output(&self, agent: AgentId, run: RunId, now_ms: u64) -> bool {
+        self.is_target(agent, run) || self.is_forgotten(run, now_ms)
+    }
+
     /// A run as it stands, with what its card needs besides.
     #[must_use]
     pub fn snapshot(&self, id: RunId) -> Option<Snapshot> {

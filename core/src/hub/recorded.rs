@@ -27,7 +27,7 @@ impl Hub {
                 self.apply(record, now, out);
             } else if append.is_some() {
                 let what = format!(
-                    "the journal gave record {seq} a place that was taken: it counts only after a restart"
+                    "the journal gave record {seq} a place that was taken: it counts only after a restart, so restart the controller"
                 );
                 out.push(Effect::Warn(what));
             }

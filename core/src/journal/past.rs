@@ -103,24 +103,18 @@ impl Past {
 
 /// Past runs that were read again, for one who asks about them.
 #[derive(Clone, Debug, Default)]
-pub struct Recalled(BTreeMap<RunNumber, Option<Arc<Run>>>);
+pub struct Recalled(BTreeMap<RunNumber, Arc<Run>>);
 
 impl Recalled {
-    /// Takes one; nothing for one of which no record is left.
-    pub fn insert(&mut self, number: RunNumber, run: Option<Arc<Run>>) {
-        self.0.insert(number, run);
-    }
-
-    /// Whether it was looked for, whatever was found.
-    #[must_use]
-    pub fn was_read(&self, number: RunNumber) -> bool {
-        self.0.contains_key(&number)
+    /// Takes one.
+    pub fn insert(&mut self, run: Arc<Run>) {
+        self.0.insert(run.number, run);
     }
 
     /// The run with this number.
     #[must_use]
     pub fn numbered(&self, number: RunNumber) -> Option<&Arc<Run>> {
-        self.0.get(&number)?.as_ref()
+        self.0.get(&number)
     }
 }
 

@@ -49,8 +49,8 @@ impl Rig {
             }
             goes.push(past.iter().map(|run| run.number.0).collect());
             for run in past {
-                let whole = run.whole(&self.written).map(Arc::new);
-                recalled.insert(run.number, whole);
+                let whole = run.whole(&self.written).expect("it is written");
+                recalled.insert(Arc::new(whole));
             }
         }
     }
@@ -459,4 +459,6 @@ fn what_was_forgotten_is_let_go_of_and_what_was_never_known_is_not() {
     };
     let released: Vec<RunId> = effects.iter().filter_map(released).collect();
     assert_eq!(released, [old]);
+    let takes = |run| rig.hub.known.takes_output(agent(1), run, rig.now_ms);
+    assert_eq!([old, young, odd].map(takes), [true, false, false]);
 }
