@@ -229,16 +229,7 @@ const fn spool_bytes_max(limits: &Limits) -> u64 {
 
 /// Waits until the writers have written everything: they end when nobody holds a handle any more.
 async fn close(store: Store) {
-    let Store {
-        journal,
-        output,
-        kept,
-        threads,
-    } = store;
-    drop((journal, output, kept));
-    let joined = tokio::task::spawn_blocking(move || {
-        threads.into_iter().all(|thread| thread.join().is_ok())
-    });
+    let joined = tokio::task::spawn_blocking(move || store.close());
     if !matches!(tokio::time::timeout(STOP_GRACE, joined).await, Ok(Ok(true))) {
         tracing::warn!("a writer of the store did not end in order");
     }

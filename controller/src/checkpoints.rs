@@ -92,16 +92,7 @@ mod tests {
             .unwrap();
         let checkpoints = Checkpoints::of(&store.journal).unwrap();
         let ended = keep(checkpoints, shutdown).await;
-        let Store {
-            journal,
-            output,
-            kept,
-            threads,
-        } = store;
-        drop((journal, output, kept));
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        assert!(store.close());
         ended.err().map(|error| format!("{error:#}"))
     }
 

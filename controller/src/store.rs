@@ -141,7 +141,7 @@ impl StoreError {
     }
 }
 
-/// The stores, and the threads that a supervisor joins.
+/// The stores. [`Store::close`] comes last.
 pub struct Store {
     /// The journal.
     pub journal: Journal,
@@ -150,7 +150,7 @@ pub struct Store {
     /// Small values.
     pub kept: Kept,
     /// Writer threads, which end when every handle is dropped.
-    pub threads: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Store {
@@ -168,5 +168,18 @@ impl Store {
             kept,
             threads: vec![journal_thread, output_thread],
         })
+    }
+
+    /// Waits until the writers have written everything: they end when nobody holds a handle any more. Blocks; false when one of them failed.
+    pub fn close(self) -> bool {
+        let Self {
+            journal,
+            output,
+            kept,
+            threads,
+        } = self;
+        drop((journal, output, kept));
+        let mut threads = threads.into_iter();
+        threads.all(|thread| thread.join().is_ok())
     }
 }

@@ -133,19 +133,8 @@ async fn checkpoint(data: &Path) {
 
 /// Waits until all is written.
 async fn close(store: Store) {
-    let Store {
-        journal,
-        output,
-        kept,
-        threads,
-    } = store;
-    drop((journal, output, kept));
-    let joined = tokio::task::spawn_blocking(move || {
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().expect("it ends"));
-    });
-    joined.await.expect("it ends");
+    let closed = tokio::task::spawn_blocking(move || store.close());
+    assert!(closed.await.expect("it ends"), "all is written");
 }
 
 async fn write(data: &Path) {

@@ -58,21 +58,12 @@ async fn a_year_passes(data: &Path, checkpoint: bool) -> u64 {
         .flat_map(|n| given_up(n, agent))
         .collect();
     store.journal.append(&records).await.unwrap().unwrap();
-    let Store {
-        journal,
-        output,
-        kept,
-        threads,
-    } = store;
     let made = tokio::task::spawn_blocking(move || {
         if checkpoint {
-            let checkpoints = Checkpoints::of(&journal).unwrap();
+            let checkpoints = Checkpoints::of(&store.journal).unwrap();
             checkpoints.make(|| false).unwrap();
         }
-        drop((journal, output, kept));
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
+        assert!(store.close());
     });
     made.await.unwrap();
     runs
