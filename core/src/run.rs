@@ -3,8 +3,8 @@
 //! `apply` takes what the journal says happened; `handle` takes what happens now and asks for effects. An intent is recorded before
 //! it is acted on, with one exception: a cancel acts first. Output bytes are never seen here.
 
-mod compare;
 mod event;
+mod group;
 mod launch;
 mod machine;
 mod outcome;
@@ -18,6 +18,7 @@ use crate::principal::{Place, Principal};
 use crate::time::LinkTime;
 
 pub use event::{Effect, Event, Held, Reach, Told};
+pub use group::{Group, Loosely, Rank};
 pub use launch::Gate;
 pub use outcome::{How, Outcome, Reason};
 
