@@ -193,6 +193,7 @@ pub async fn run(
                 ops_channel: discord.ops_channel,
                 api: discord.api,
                 token,
+                style: config.style,
             };
             discord::start(&mut supervisor, parts)
                 .await

@@ -2,6 +2,7 @@
 
 pub mod api;
 
+mod chat;
 mod read;
 mod retention;
 
@@ -12,6 +13,7 @@ use std::str::FromStr;
 use shanty_core::limits;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::selector::Selector;
+use shanty_core::thread::Style;
 
 use api::Api;
 use read::{Errors, Section};
@@ -36,6 +38,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long output is kept, and how much of it.
     pub retention: Retention,
+    /// How runs are shown in chat.
+    pub style: Style,
 }
 
 /// How to reach Discord.
@@ -131,6 +135,9 @@ impl Config {
         let retention = root
             .section("retention", errors)
             .map(|s| Retention::read(s, errors));
+        let style = root
+            .section("chat", errors)
+            .map_or_else(chat::standard, |s| chat::read(s, errors));
         root.finish(errors);
         Some(Self {
             data_dir: data_dir?.0,
@@ -146,6 +153,7 @@ impl Config {
             },
             limits: limits.unwrap_or_default(),
             retention: retention.unwrap_or_default(),
+            style,
         })
     }
 }

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shanty_core::thread::Style;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use twilight_model::application::interaction::Interaction;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub api: Api,
     /// The bot's.
     pub token: Secret,
+    /// How runs are shown.
+    pub style: Style,
 }
 
 /// What every task of the edge shares.
@@ -74,6 +77,7 @@ struct Edge {
     requests: Requests,
     spawner: Spawner,
     ops_channel: Option<u64>,
+    style: Style,
     previews: interaction::Previews,
     callbacks: publish::Callbacks,
     shutdown: CancellationToken,
@@ -101,6 +105,7 @@ pub async fn start(
         requests: Requests::new(),
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
+        style: parts.style,
         previews: interaction::Previews::default(),
         callbacks: publish::Callbacks::default(),
         shutdown: supervisor.shutdown(),

@@ -140,9 +140,6 @@ pub const PAGES_WHOLE_MAX: usize = 3;
 /// Characters of all text displays of one message, UTF-16 units (Discord: 4,000).
 pub const CARD_CHARS_MAX: usize = 4_000;
 
-/// Hosts of one run whose output is posted in its thread: more messages nobody reads, and Discord takes about one a second.
-pub const THREAD_HOSTS_MAX: usize = 25;
-
 /// Characters of a line before it is folded.
 pub const LINE_CHARS_MAX: usize = 1_000;
 

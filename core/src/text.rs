@@ -2,14 +2,28 @@
 
 use crate::output::sanitise::push_visible;
 
-/// `1 host`, `3 hosts`: a count with its noun, which takes a plain `s`.
+/// `1 host`, `3 hosts`, `10,000 hosts`: a count with its noun, which takes a plain `s`.
 #[must_use]
 pub fn count(n: usize, noun: &str) -> String {
     if n == 1 {
         format!("1 {noun}")
     } else {
-        format!("{n} {noun}s")
+        format!("{} {noun}s", thousands(n as u64))
     }
+}
+
+/// A number as a person reads it: `999`, `48,211`.
+#[must_use]
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A duration as a person reads it: `40 ms`, `1.3 s`, `42 s`, `1m 52s`, `2h 05m`, `3d 4h`.
@@ -150,6 +164,22 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_cut_into_thousands() {
+        let shown = [0, 7, 999, 1_000, 48_211, 1_000_000, u64::MAX].map(thousands);
+        let expected = [
+            "0",
+            "7",
+            "999",
+            "1,000",
+            "48,211",
+            "1,000,000",
+            "18,446,744,073,709,551,615",
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(count(10_000, "line"), "10,000 lines");
+    }
 
     #[test]
     fn what_is_repeated_stays_inside_of_its_code_span() {

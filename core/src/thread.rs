@@ -4,36 +4,42 @@
 //! looks. Their words and their layout are here, and nothing else: which message is written next is decided by [`crate::outbox`], and no
 //! bytes of files, ids of messages or limits of Discord's calls are known.
 
+mod files;
 mod host;
+mod pages;
+mod together;
 
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 use crate::ids::{AgentId, RunNumber};
 use crate::limits;
 use crate::outbox::{Key, Lane, Urgency};
+use crate::output::same_but::SameBut;
 use crate::principal::Principal;
 use crate::run::{Phase, Run};
 use crate::spool::Record;
+use crate::view::groups::Told;
 use crate::view::{self, Card, Scene};
 use host::Host;
+use pages::Pages;
+use together::Together;
 
 /// A run that took longer than this ends with a message that mentions who asked, milliseconds: edits notify nobody.
 const FAREWELL_MS: u64 = 60_000;
 
-/// What a message shows. Their order is the order in which the messages of one place are created: hosts by their ids.
-///
-/// It names content, not places in a list, so that a message stays the same one whatever else comes to be shown.
+/// What a message shows. Their order is the order in which the messages of one place are created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Block {
     /// The card, in the channel.
     Card,
     /// That nothing was run, in the channel, where there is no card that could say it.
     NotStarted,
-    /// A page of one host's output, from 0, in the thread.
-    Page(AgentId, usize),
-    /// The files with all of one host's output, in the thread.
-    Files(AgentId),
+    /// A message of the thread that holds output, from 0: a page of the one host's, or what all print, and later a group of hosts.
+    Page(usize),
+    /// The files with all of the output, in the thread.
+    Files,
     /// The end of a long run, in the channel: mentions who asked.
     Farewell,
 }
@@ -42,7 +48,7 @@ impl Key for Block {
     fn lane(self) -> Lane {
         match self {
             Self::Card | Self::NotStarted | Self::Farewell => Lane::Channel,
-            Self::Page(..) | Self::Files(_) => Lane::Thread,
+            Self::Page(_) | Self::Files => Lane::Thread,
         }
     }
 }
@@ -93,47 +99,70 @@ pub struct Status<'a> {
     pub thread: Option<(u64, u64)>,
 }
 
+/// Whether a run has a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Threads {
+    /// As soon as something is printed.
+    #[default]
+    Always,
+    /// Only when a run outgrows its card.
+    Auto,
+}
+
+/// How runs are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Whether they have threads.
+    pub threads: Threads,
+    /// What outputs may differ in and be shown as one.
+    pub same_but: SameBut,
+}
+
 /// The messages of one run.
 #[derive(Debug)]
 pub struct Thread {
-    hosts: Vec<Host>,
-    card: CardState,
+    style: Style,
+    hosts: BTreeMap<AgentId, Host>,
+    output: Output,
+    /// There is no card, and there will be none.
+    missing: bool,
     /// No thread could be made.
     closed: bool,
+    /// The thread is there, or is needed.
+    opened: bool,
+    /// The last layout.
+    messages: Vec<Message>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CardState {
-    /// All that it shows, this process shows.
-    Whole,
-    /// An earlier process began to show the run.
-    Resumed,
-    /// There is none, and there will be none.
-    Missing,
+/// How output is shown in the thread.
+#[derive(Debug)]
+enum Output {
+    /// Of one host, page by page.
+    Alone(Box<Pages>),
+    /// Of several.
+    Together(Together),
 }
 
 impl Thread {
-    /// The messages of a run that nobody has seen anything of, but maybe its card.
+    /// The messages of a run of which nothing was read yet.
     #[must_use]
-    pub fn new(run: &Run) -> Self {
-        let targets = run.spec.targets.iter().take(limits::THREAD_HOSTS_MAX);
-        let mut hosts: Vec<Host> = targets.map(Host::new).collect();
-        hosts.sort_by_key(|host| host.agent);
+    pub fn new(run: &Run, style: Style) -> Self {
+        let hosts = run.spec.targets.iter().map(|to| (to.agent, Host::new(to)));
+        let hosts: BTreeMap<AgentId, Host> = hosts.collect();
+        let mut all = hosts.values();
+        let output = match (all.next(), all.next()) {
+            (Some(one), None) => Output::Alone(Box::new(Pages::new(one))),
+            (_, _) => Output::Together(Together::default()),
+        };
         Self {
+            style,
             hosts,
-            card: CardState::Whole,
+            output,
+            missing: false,
             closed: false,
+            opened: style.threads == Threads::Always,
+            messages: Vec::new(),
         }
-    }
-
-    /// The messages of a run that an earlier process began to show. What had begun is not begun again; what still waits for its host has
-    /// nothing in the thread, and gets its pages.
-    #[must_use]
-    pub fn resumed(run: &Run) -> Self {
-        let mut thread = Self::new(run);
-        thread.card = CardState::Resumed;
-        thread.hosts.retain(|host| host.waits(run));
-        thread
     }
 
     /// No thread can be made: only the channel shows the run.
@@ -143,32 +172,36 @@ impl Thread {
 
     /// There is no card, and none can be made: the channel is told by a message that nothing was run.
     pub const fn without_card(&mut self) {
-        self.card = CardState::Missing;
+        self.missing = true;
     }
 
     /// The hosts whose records are shown, in their order.
     pub fn agents(&self) -> impl Iterator<Item = AgentId> {
-        self.hosts.iter().map(|host| host.agent)
+        self.hosts.keys().copied()
     }
 
     /// Takes the next record of a host.
     pub fn feed(&mut self, agent: AgentId, record: &Record) {
-        if let Some(host) = self.host_mut(agent) {
-            host.feed(record);
-        }
+        self.take(agent, |host| host.feed(record));
     }
 
     /// Takes that a host has no more records.
     pub fn finish(&mut self, agent: AgentId) {
-        if let Some(host) = self.host_mut(agent) {
-            host.finish();
-        }
+        self.take(agent, Host::finish);
     }
 
     /// Takes that the rest of a host's records cannot be read, and why, as a part of a sentence.
     pub fn break_off(&mut self, agent: AgentId, why: &str) {
-        if let Some(host) = self.host_mut(agent) {
-            host.break_off(why);
+        self.take(agent, |host| host.break_off(why));
+    }
+
+    fn take(&mut self, agent: AgentId, take: impl FnOnce(&mut Host) -> String) {
+        if let Some(host) = self.hosts.get_mut(&agent) {
+            let text = take(host);
+            match &mut self.output {
+                Output::Alone(pages) => pages.push(&text),
+                Output::Together(together) => together.push(agent, &text),
+            }
         }
     }
 
@@ -179,39 +212,54 @@ impl Thread {
             Phase::Accepted | Phase::Running => false,
             // Nothing ran: no host will say anything.
             Phase::Expired(_) => true,
-            Phase::Closed { .. } => self.hosts.iter().all(|host| host.is_done(run)),
+            Phase::Closed { .. } => self.is_read(run),
         }
     }
 
-    /// The messages that people should see, as they should look. One that is not among them stays as it is.
-    #[must_use]
-    pub fn messages(&self, status: &Status<'_>) -> Vec<Message> {
-        let blocks = self.blocks(status.run);
-        let message = |block| self.message(block, status);
-        blocks.into_iter().filter_map(message).collect()
+    /// True when all has ended, and all that was printed is read.
+    fn is_read(&self, run: &Run) -> bool {
+        run.all_ended() && self.hosts.values().all(|host| host.is_done(run))
     }
 
-    /// One message as it should look.
+    /// The messages that people should see, as they should look now. One that is not among them stays as it is.
+    pub fn lay_out(&mut self, status: &Status<'_>) -> &[Message] {
+        let groups = self.groups(status.run);
+        self.opened |= self.outgrows_its_card(status.run, &groups);
+        let blocks = self.blocks(status.run, &groups);
+        let message = |block| self.message(block, status, &groups);
+        self.messages = blocks.into_iter().filter_map(message).collect();
+        &self.messages
+    }
+
+    /// A message of the last layout.
     #[must_use]
-    pub fn message(&self, block: Block, status: &Status<'_>) -> Option<Message> {
+    pub fn message_of(&self, block: Block) -> Option<&Message> {
+        self.messages.iter().find(|message| message.block == block)
+    }
+
+    /// The groups of the hosts, once all have ended and all is read.
+    fn groups(&self, run: &Run) -> Vec<Told> {
+        if self.is_read(run) {
+            together::groups(&self.hosts, run, self.style.same_but)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn message(&self, block: Block, status: &Status<'_>, groups: &[Told]) -> Option<Message> {
         let run = status.run;
         let mut mention = None;
         let (urgency, look) = match block {
-            Block::Card => (card_urgency(run), Look::Card(self.look_of_card(status))),
+            Block::Card => {
+                let card = self.card(status, groups);
+                (card_urgency(run), Look::Card(card))
+            }
             Block::NotStarted => (Urgency::Now, Look::Text(not_started(run)?)),
-            Block::Page(agent, number) => {
-                let host = self.host(agent)?;
-                let urgency = if host.is_done(run) {
-                    Urgency::Now
-                } else {
-                    Urgency::Progress
-                };
-                (urgency, Look::Text(host.page(number, run)))
-            }
-            Block::Files(agent) => {
-                let text = self.host(agent)?.files_text(run.number);
-                (Urgency::Now, Look::Text(text))
-            }
+            Block::Page(number) => (
+                self.page_urgency(run),
+                Look::Text(self.page(number, run, groups)?),
+            ),
+            Block::Files => (Urgency::Now, Look::Text(self.files_text(run.number))),
             Block::Farewell => {
                 mention = Some(waited(run)?);
                 (Urgency::Now, Look::Text(farewell(run)?))
@@ -226,47 +274,94 @@ impl Thread {
         })
     }
 
-    /// The files that hold all of a host's output, or its beginning and its end when it is too long.
-    #[must_use]
-    pub fn files(&self, agent: AgentId, run: RunNumber) -> Vec<FilePart> {
-        self.host(agent)
-            .map_or_else(Vec::new, |host| host.files(run))
+    fn page(&self, number: usize, run: &Run, groups: &[Told]) -> Option<String> {
+        match &self.output {
+            Output::Alone(pages) => Some(pages.page(number, self.hosts.values().next()?, run)),
+            Output::Together(together) if groups.is_empty() => {
+                Some(together.live(&self.hosts, run))
+            }
+            Output::Together(_) => together::page(groups, number),
+        }
     }
 
-    fn blocks(&self, run: &Run) -> Vec<Block> {
-        if self.card == CardState::Missing {
+    fn page_urgency(&self, run: &Run) -> Urgency {
+        if self.is_read(run) {
+            Urgency::Now
+        } else {
+            Urgency::Progress
+        }
+    }
+
+    fn blocks(&self, run: &Run, groups: &[Told]) -> Vec<Block> {
+        if self.missing {
             return vec![Block::NotStarted];
         }
         let mut blocks = Vec::new();
         // A short output is read in a moment and stands on the card: its end is not shown without it, to be shown again.
-        if !self.hosts.iter().any(|host| host.is_about_to_be_done(run)) {
+        let soon = |host: &Host| host.is_about_to_be_done(run);
+        if !(run.all_ended() && self.hosts.values().any(soon)) {
             blocks.push(Block::Card);
         }
-        let open = self.hosts.iter().filter(|_| !self.closed);
-        for host in open {
-            let pages = host.page_numbers(run);
-            blocks.extend(pages.map(|number| Block::Page(host.agent, number)));
-            if host.is_done(run) && host.has_files() {
-                blocks.push(Block::Files(host.agent));
+        if self.opened && !self.closed {
+            blocks.extend(self.page_numbers(run, groups).map(Block::Page));
+            if self.has_files(run, groups) {
+                blocks.push(Block::Files);
             }
         }
         blocks.push(Block::Farewell);
         blocks
     }
 
-    fn look_of_card(&self, status: &Status<'_>) -> Card {
+    fn page_numbers(&self, run: &Run, groups: &[Told]) -> Range<usize> {
+        match &self.output {
+            Output::Alone(pages) => {
+                let host = self.hosts.values().next();
+                host.map_or(0..0, |host| pages.numbers(host, run))
+            }
+            Output::Together(_) if groups.is_empty() => {
+                let began = self.hosts.values().any(|host| host.bytes() > 0);
+                0..usize::from(began)
+            }
+            Output::Together(_) => 0..together::pages(groups),
+        }
+    }
+
+    fn has_files(&self, run: &Run, groups: &[Told]) -> bool {
+        self.is_read(run)
+            && match &self.output {
+                Output::Alone(pages) => self.hosts.values().all(|host| pages.has_files(host)),
+                Output::Together(_) => together::has_files(groups),
+            }
+    }
+
+    /// True when the card has no room for what was printed, so that a thread is needed.
+    fn outgrows_its_card(&self, run: &Run, groups: &[Told]) -> bool {
+        if self.is_read(run) {
+            return !view::card_is_whole(groups);
+        }
+        let (lines_max, units_max) = limits::CARD_OUTPUT_MAX;
+        let is_long = |host: &Host| {
+            let short = host.whole().is_some_and(|text| text.len() <= units_max);
+            host.bytes() > 0 && (!short || host.lines() > lines_max as u64)
+        };
+        self.hosts.values().any(is_long)
+    }
+
+    fn card(&self, status: &Status<'_>, groups: &[Told]) -> Card {
         let expired = matches!(status.run.phase, Phase::Expired(_));
-        // Beside what is not shown any more, the rest would look like all.
-        let shown = self.hosts.iter().filter(|_| self.is_whole(status.run));
-        let outputs = shown.filter_map(|host| {
-            let text = host.short(status.run)?;
-            (!text.trim().is_empty()).then(|| (host.name.to_string(), text))
-        });
+        let live = || {
+            let (lines_max, units_max) = limits::CARD_OUTPUT_MAX;
+            let host = self.hosts.values().next()?;
+            let text = host.live(lines_max, units_max);
+            let alone = matches!(self.output, Output::Alone(_)) && !self.opened;
+            (alone && !text.trim().is_empty() && !host.is_binary()).then_some(text)
+        };
         let scene = Scene {
             run_as: status.run_as.to_vec(),
             // Of what did not run there is no output, and maybe no thread.
             thread: status.thread.filter(|_| !expired),
-            outputs: outputs.collect(),
+            groups: groups.to_vec(),
+            live: live(),
             spool_full: status.spool_full.to_vec(),
             remark: self.remark(status.run).filter(|_| !expired),
         };
@@ -276,33 +371,28 @@ impl Thread {
     /// What people should know about how the run is shown.
     fn remark(&self, run: &Run) -> Option<String> {
         let number = run.number.0;
-        if self.closed {
-            return Some(format!(
+        self.closed.then(|| {
+            format!(
                 "-# output cannot be shown here: the bot needs the rights to create and write in threads · `shanty runs output {number}`"
-            ));
-        }
-        if self.card == CardState::Resumed {
-            return Some(format!(
-                "-# the controller restarted meanwhile: the thread may lack the end · all: `shanty runs output {number}`"
-            ));
-        }
-        let shown = limits::THREAD_HOSTS_MAX;
-        (run.spec.targets.len() > shown).then(|| {
-            format!("-# the thread has the output of the first {shown} hosts · all: `shanty runs output {number}`")
+            )
         })
     }
 
-    /// True when no host is missing that an earlier process showed.
-    fn is_whole(&self, run: &Run) -> bool {
-        self.hosts.len() == run.spec.targets.len().min(limits::THREAD_HOSTS_MAX)
+    /// What stands above the files.
+    fn files_text(&self, run: RunNumber) -> String {
+        let mut hosts = self.hosts.values();
+        match (hosts.next(), hosts.next()) {
+            (Some(one), None) => files::text_of_one(one, run),
+            (_, _) => files::text_of_several(&self.hosts, run),
+        }
     }
 
-    fn host(&self, agent: AgentId) -> Option<&Host> {
-        self.hosts.iter().find(|host| host.agent == agent)
-    }
-
-    fn host_mut(&mut self, agent: AgentId) -> Option<&mut Host> {
-        self.hosts.iter_mut().find(|host| host.agent == agent)
+    /// The files that hold all of the output of a run on one host, or its beginning and its end when it is too long.
+    #[must_use]
+    pub fn files(&self, agent: AgentId, run: RunNumber) -> Vec<FilePart> {
+        self.hosts
+            .get(&agent)
+            .map_or_else(Vec::new, |host| files::parts(host, run))
     }
 }
 

@@ -19,7 +19,7 @@ pub use host::{HostDetail, host_card};
 pub use press::{Listed, Listing, NoPress, Press};
 pub use preview::{AwayRow, Preview, confirmed_card, preview_card, taken_back_card};
 pub use refusal::refusal_card;
-pub use run::{Scene, run_card, run_summary, thread_name};
+pub use run::{Scene, card_is_whole, groups, run_card, run_summary, thread_name};
 pub use text::{escape_markdown, escape_markdown_cut, inline_code, mention};
 
 /// A message made of one container with an accent bar: text blocks, then at most one row of buttons and one menu.

@@ -19,7 +19,7 @@ use futures_util::stream::SelectAll;
 use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::outbox::{Lane, Outbox};
-use shanty_core::thread::{Block, Message, Thread};
+use shanty_core::thread::{Block, Thread};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
@@ -44,6 +44,9 @@ enum Beginning {
     Resumed,
 }
 
+/// Between two layouts, milliseconds: nobody reads faster, and Discord takes no more.
+const LAY_OUT_MS: u64 = 50;
+
 /// One run on its way into the channel.
 struct Publisher {
     edge: Arc<Edge>,
@@ -56,9 +59,13 @@ struct Publisher {
     thread: Thread,
     /// What is read of each host that the thread shows.
     readers: Vec<Reader>,
-    /// The files that are posted next, and of which host: those of one host at a time are in memory.
-    files: Option<(AgentId, Vec<File>)>,
+    /// The files, from when they are read until they are posted.
+    files: Option<Vec<File>>,
     outbox: Outbox<Block>,
+    /// Something changed since the last layout.
+    dirty: bool,
+    /// When the last layout was made.
+    laid_out_ms: u64,
 }
 
 impl Publisher {
@@ -70,20 +77,18 @@ impl Publisher {
     ) -> Self {
         let snapshot = Arc::clone(&watch.borrow());
         let mut outbox = Outbox::new(snapshot.run.accepted_ms);
-        let mut thread = Thread::new(&snapshot.run);
-        if let Some(message) = cursor.message {
-            // Nobody knows what it showed last.
-            outbox.exists(Block::Card, message, None);
-            if beginning == Beginning::Resumed {
-                thread = Thread::resumed(&snapshot.run);
-            }
+        // Nobody knows what a message showed last.
+        for (block, message) in cursor.messages() {
+            outbox.exists(block, message, None);
         }
+        if beginning == Beginning::Resumed {
+            cursor.maybe().for_each(|block| outbox.may_exist(block));
+        }
+        let thread = Thread::new(&snapshot.run, edge.style);
         let readers: Vec<Reader> = thread
             .agents()
             .map(|agent| Reader::new(&edge.output, cursor.run, agent))
             .collect();
-        // A thread has the id of its message. Who has something to write there makes sure that it was made.
-        let made = cursor.message.filter(|_| readers.is_empty());
         Self {
             edge,
             watch,
@@ -91,11 +96,13 @@ impl Publisher {
             beginning,
             guild: cursor.guild,
             channel: cursor.channel,
-            thread_id: cursor.thread.or(made),
+            thread_id: cursor.thread,
             thread,
             readers,
             files: None,
             outbox,
+            dirty: true,
+            laid_out_ms: 0,
         }
     }
 
@@ -120,6 +127,10 @@ impl Publisher {
             channel: self.channel,
             message: self.outbox.message(Block::Card),
             thread: self.thread_id,
+            pages: (0..)
+                .map_while(|page| self.outbox.message(Block::Page(page)))
+                .collect(),
+            files: self.outbox.message(Block::Files),
         }
     }
 
@@ -129,46 +140,74 @@ impl Publisher {
         let mut thread = Write::Idle;
         let mut watching = true;
         let shutdown = self.edge.shutdown.clone();
+        let mut kept = self.cursor();
         loop {
-            let snapshot = self.snapshot();
-            let messages = self.thread.messages(&self.status(&snapshot));
-            self.read_files(&snapshot, &messages).await?;
-            self.want(&messages);
             let now = now_ms();
+            if self.dirty && self.laid_out_ms.saturating_add(LAY_OUT_MS) <= now {
+                self.lay_out(now);
+            }
+            self.read_files().await?;
             let channel_next = self.acquire(Lane::Channel, &mut channel, now);
             let thread_next = self.acquire(Lane::Thread, &mut thread, now);
-            let complete = self.thread.is_complete(&snapshot.run);
-            let shown = complete && self.files.is_none() && self.outbox.settled();
-            if shown && channel.is_idle() && thread.is_idle() {
+            if self.is_shown() && channel.is_idle() && thread.is_idle() {
                 return Ok(());
             }
             if self.outbox.is_dead(Block::Card) {
                 // The channel is gone, or closed to the bot: there is nowhere to show anything.
                 return Ok(());
             }
-            let wake = channel_next.into_iter().chain(thread_next).min();
-            let wake = wake.map_or(Duration::from_secs(3_600), |at| {
+            let lay_out = self.dirty.then(|| self.laid_out_ms + LAY_OUT_MS);
+            let wake = channel_next.into_iter().chain(thread_next).chain(lay_out);
+            let wake = wake.min().map_or(Duration::from_secs(3_600), |at| {
                 Duration::from_millis(at.saturating_sub(now).max(1))
             });
             let behind = self.readers.iter().any(Reader::is_behind);
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                changed = self.watch.changed(), if watching => watching = changed.is_ok(),
+                changed = self.watch.changed(), if watching => {
+                    watching = changed.is_ok();
+                    self.dirty = true;
+                }
                 Some((agent, stored)) = stored.next() => self.grew(agent, stored),
                 () = std::future::ready(()), if behind => self.read().await?,
-                completed = channel.completed() => {
-                    let had_card = self.has_card();
-                    self.complete(Lane::Channel, &mut channel, completed);
-                    if !had_card && self.has_card() {
-                        self.cursor().keep(&self.edge).await;
-                    }
-                }
+                completed = channel.completed() => self.complete(Lane::Channel, &mut channel, completed),
                 completed = thread.completed() => self.complete(Lane::Thread, &mut thread, completed),
                 () = tokio::time::sleep(wake) => {}
+            }
+            let cursor = self.cursor();
+            if cursor != kept {
+                cursor.keep(&self.edge).await;
+                kept = cursor;
             }
             if !watching && !self.snapshot().run.is_over() {
                 // The hub has stopped: what is in flight completes, and nothing new is promised.
                 return Ok(());
+            }
+        }
+    }
+
+    /// True when people see the end of the run, or never will.
+    fn is_shown(&self) -> bool {
+        let complete = self.thread.is_complete(&self.snapshot().run);
+        complete && !self.dirty && self.files.is_none() && self.outbox.settled()
+    }
+
+    /// Lays out what people should see now, and tells the outbox.
+    fn lay_out(&mut self, now_ms: u64) {
+        self.dirty = false;
+        self.laid_out_ms = now_ms;
+        let snapshot = self.snapshot();
+        let status = self.status(&snapshot);
+        let has_card = self.has_card();
+        for message in self.thread.lay_out(&status) {
+            let ready = match message.block {
+                Block::Card | Block::NotStarted => true,
+                Block::Page(_) | Block::Farewell => has_card,
+                Block::Files => has_card && self.files.is_some(),
+            };
+            if ready {
+                self.outbox
+                    .want(message.block, message.digest, message.urgency);
             }
         }
     }
@@ -207,6 +246,7 @@ impl Publisher {
             return Ok(());
         };
         let part = reader.read().await?;
+        self.dirty = true;
         for record in part.records {
             self.thread.feed(reader.agent, &record);
         }
@@ -221,48 +261,26 @@ impl Publisher {
         Ok(())
     }
 
-    /// Reads the files that are posted next, when those before are posted.
-    async fn read_files(
-        &mut self,
-        snapshot: &Snapshot,
-        messages: &[Message],
-    ) -> Result<(), StoreError> {
-        if let Some((agent, _)) = &self.files {
-            if !self.outbox.is_settled(Block::Files(*agent)) {
-                return Ok(());
-            }
+    /// Reads the files, once they are to be posted.
+    async fn read_files(&mut self) -> Result<(), StoreError> {
+        if self.outbox.is_settled(Block::Files) {
             self.files = None;
+            return Ok(());
         }
-        let waits = |reader: &&Reader| {
-            let block = Block::Files(reader.agent);
-            messages.iter().any(|message| message.block == block) && !self.outbox.is_settled(block)
-        };
-        if let Some(reader) = self.readers.iter().find(waits) {
-            let parts = self.thread.files(reader.agent, snapshot.run.number);
+        if self.files.is_some() || self.thread.message_of(Block::Files).is_none() {
+            return Ok(());
+        }
+        if let [reader] = &self.readers[..] {
+            let agent = reader.agent;
+            let parts = self.thread.files(agent, self.snapshot().run.number);
             let (files, missing) = reader.files(&self.edge.output, parts).await?;
             if let Some(why) = missing {
-                self.thread.break_off(reader.agent, &why);
+                self.thread.break_off(agent, &why);
             }
-            self.files = Some((reader.agent, files));
+            self.files = Some(files);
+            self.dirty = true;
         }
         Ok(())
-    }
-
-    /// Tells the outbox what people should see.
-    fn want(&mut self, messages: &[Message]) {
-        for message in messages {
-            let ready = match message.block {
-                Block::Card | Block::NotStarted => true,
-                Block::Page(..) | Block::Farewell => self.has_card(),
-                Block::Files(agent) => {
-                    self.has_card() && self.files.as_ref().is_some_and(|(of, _)| *of == agent)
-                }
-            };
-            if ready {
-                self.outbox
-                    .want(message.block, message.digest, message.urgency);
-            }
-        }
     }
 
     fn has_card(&self) -> bool {
@@ -272,6 +290,7 @@ impl Publisher {
     /// A lane has its permit, or its answer.
     fn complete(&mut self, lane: Lane, write: &mut Write, completed: Completed) {
         let now = now_ms();
+        let before = (self.has_card(), self.thread_id);
         match completed {
             // The newest state is rendered now, with the permit in hand.
             Completed::Permit(permit) => *write = self.send(lane, permit, now),
@@ -283,5 +302,7 @@ impl Publisher {
                 self.fail(block, digest, &error, now);
             }
         }
+        // Where the messages are stands on the card, and the first message of a run comes before all others.
+        self.dirty |= before != (self.has_card(), self.thread_id);
     }
 }

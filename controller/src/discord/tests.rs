@@ -54,6 +54,7 @@ impl Stage {
             requests: Requests::new(),
             spawner: supervisor.spawner(),
             ops_channel,
+            style: Style::default(),
             previews: interaction::Previews::default(),
             callbacks: publish::Callbacks::default(),
             shutdown: supervisor.shutdown(),

@@ -31,6 +31,23 @@ pub enum Rank {
     LeftOut,
 }
 
+impl Rank {
+    /// The rank of hosts that ended so; of those that ended well, nobody knows yet what most did.
+    #[must_use]
+    pub const fn of(how: &How, left_out: bool) -> Self {
+        match how {
+            How::Exited(0) => Self::Odd,
+            How::Exited(_) | How::Signaled(_) => Self::Failed,
+            How::TimedOut(_) => Self::TimedOut,
+            How::Lost(_) => Self::Lost,
+            How::Refused(_) => Self::Refused,
+            How::NotStarted(_) if left_out => Self::LeftOut,
+            How::NotStarted(_) => Self::NotStarted,
+            How::Cancelled(_) => Self::Stopped,
+        }
+    }
+}
+
 /// Hosts that ended alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
@@ -151,7 +168,7 @@ impl Run {
         let mut alike = Exact::new();
         for (agent, execution) in self.executions() {
             if let Some(outcome) = execution.outcome() {
-                let rank = rank(&outcome.how, self.is_skipped(execution));
+                let rank = Rank::of(&outcome.how, self.is_skipped(execution));
                 let key = (rank, (&outcome.how, outcome.content_sha256));
                 alike.entry(key).or_default().push((agent, execution));
             }
@@ -178,19 +195,6 @@ impl Group {
 
 fn took(execution: &Execution) -> u64 {
     execution.outcome().map_or(0, |outcome| outcome.duration_ms)
-}
-
-const fn rank(how: &How, skipped: bool) -> Rank {
-    match how {
-        How::Exited(0) => Rank::Odd,
-        How::Exited(_) | How::Signaled(_) => Rank::Failed,
-        How::TimedOut(_) => Rank::TimedOut,
-        How::Lost(_) => Rank::Lost,
-        How::Refused(_) => Rank::Refused,
-        How::NotStarted(_) if skipped => Rank::LeftOut,
-        How::NotStarted(_) => Rank::NotStarted,
-        How::Cancelled(_) => Rank::Stopped,
-    }
 }
 
 #[cfg(test)]
@@ -267,7 +271,7 @@ mod tests {
             [
                 "Failed h[7,10] exit 2 1 10",
                 "Failed h6 exit 2 1 6",
-                "Failed h9 exit 137 (SIGKILL) 1 9",
+                "Failed h9 exit 137 (SIGKILL, not sent by Shanty) 1 9",
                 "TimedOut h5 timed out, exit 143 1 5",
                 "Lost h8 outcome unknown: gone 1 8",
                 "Refused h11 refused: no 1 11",

@@ -116,14 +116,21 @@ impl How {
 }
 
 impl fmt::Display for How {
-    /// As cards show it: `exit 0`, `exit 137 (SIGKILL)`, `stopped, exit 143`, `not started: host is offline`.
+    /// As cards show it: `exit 0`, `exit 137 (SIGKILL, not sent by Shanty)`, `stopped, exit 143`, `not started: host is offline`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exited(code) => write!(f, "exit {code}"),
-            Self::Signaled(signal) => match signal_name(*signal) {
-                Some(name) => write!(f, "exit {} ({name})", 128 + signal),
-                None => write!(f, "exit {} (signal {signal})", 128 + signal),
+            // What shells mean by a code of their own (POSIX, 2.8.2).
+            Self::Exited(126) => f.write_str("exit 126 (it cannot be executed)"),
+            Self::Exited(127) => f.write_str("exit 127 (command not found)"),
+            Self::Exited(code) => match code.checked_sub(128).and_then(signal_name) {
+                Some(name) => write!(f, "exit {code} ({name})"),
+                None => write!(f, "exit {code}"),
             },
+            Self::Signaled(signal) => {
+                let name = signal_name(*signal);
+                let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
+                write!(f, "exit {} ({name}, not sent by Shanty)", 128 + signal)
+            }
             Self::TimedOut(code) => write!(f, "timed out, exit {code}"),
             Self::Cancelled(code) => write!(f, "stopped, exit {code}"),
             Self::Refused(reason) => write!(f, "refused: {}", reason.text),
@@ -179,16 +186,27 @@ mod tests {
             (25, "SIGXFSZ"),
         ] {
             let code = 128 + signal;
-            let expected = format!("exit {code} ({name})");
+            let expected = format!("exit {code} ({name}, not sent by Shanty)");
             assert_eq!(told(How::Signaled(signal)), (expected, Some(code)));
+            // A shell ends with the same code when its command was ended so.
+            let expected = format!("exit {code} ({name})");
+            assert_eq!(told(How::Exited(code)), (expected, Some(code)));
         }
         let text = |text: &str| text.to_owned();
-        let unnamed = text("exit 162 (signal 34)");
+        let unnamed = text("exit 162 (signal 34, not sent by Shanty)");
         assert_eq!(told(How::Signaled(34)), (unnamed, Some(162)));
         let reason = || Reason::new(Code::Offline, "it is away");
         for (how, expected, code) in [
             (How::Exited(0), "exit 0", Some(0)),
             (How::Exited(3), "exit 3", Some(3)),
+            (How::Exited(-1), "exit -1", Some(-1)),
+            (
+                How::Exited(126),
+                "exit 126 (it cannot be executed)",
+                Some(126),
+            ),
+            (How::Exited(127), "exit 127 (command not found)", Some(127)),
+            (How::Exited(162), "exit 162", Some(162)),
             (How::TimedOut(143), "timed out, exit 143", Some(143)),
             (How::Cancelled(137), "stopped, exit 137", Some(137)),
             (How::Refused(reason()), "refused: it is away", None),

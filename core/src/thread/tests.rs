@@ -85,6 +85,19 @@ fn print(thread: &mut Thread, n: u8, text: impl Into<Bytes>) {
     thread.feed(agent(n), &out(text));
 }
 
+/// The messages of a run that always has a thread, where hosts may differ in their names.
+fn fresh(run: &Run) -> Thread {
+    let same_but = SameBut {
+        host: true,
+        ..SameBut::default()
+    };
+    let style = Style {
+        threads: Threads::Always,
+        same_but,
+    };
+    Thread::new(run, style)
+}
+
 fn status(run: &Run) -> Status<'_> {
     Status {
         run,
@@ -94,22 +107,23 @@ fn status(run: &Run) -> Status<'_> {
     }
 }
 
-fn blocks(thread: &Thread, run: &Run) -> Vec<Block> {
-    let messages = thread.messages(&status(run));
+fn blocks(thread: &mut Thread, run: &Run) -> Vec<Block> {
+    let messages = thread.lay_out(&status(run));
     messages.iter().map(|message| message.block).collect()
 }
 
-fn text(thread: &Thread, run: &Run, block: Block) -> String {
-    let message = thread.message(block, &status(run));
-    match message.expect("there is such a message").look {
-        Look::Text(text) => text,
+fn text(thread: &mut Thread, run: &Run, block: Block) -> String {
+    thread.lay_out(&status(run));
+    let message = thread.message_of(block);
+    match &message.expect("there is such a message").look {
+        Look::Text(text) => text.clone(),
         Look::Card(card) => card.texts.join("\n--\n"),
     }
 }
 
 /// Everything but the cards, as people would see it.
-fn shown(thread: &Thread, run: &Run) -> String {
-    let messages = thread.messages(&status(run));
+fn shown(thread: &mut Thread, run: &Run) -> String {
+    let messages = thread.lay_out(&status(run));
     let text = |message: &Message| match &message.look {
         Look::Text(text) => Some(text.clone()),
         Look::Card(_) => None,
@@ -122,10 +136,10 @@ fn shown(thread: &Thread, run: &Run) -> String {
 fn pages_and_footers_look_like_this() {
     let mut looks = Vec::new();
     let mut run = one();
-    let mut thread = Thread::new(&run);
-    looks.push(format!("nothing yet:{}", shown(&thread, &run)));
+    let mut thread = fresh(&run);
+    looks.push(format!("nothing yet:{}", shown(&mut thread, &run)));
     print(&mut thread, 1, "syntax is ok\nrestar");
-    looks.push(shown(&thread, &run));
+    looks.push(shown(&mut thread, &run));
     thread.feed(agent(1), &Record::Truncated { dropped: 4_096 });
     print(&mut thread, 1, "the end");
     thread.finish(agent(1));
@@ -137,7 +151,7 @@ fn pages_and_footers_look_like_this() {
         How::Lost(Reason::new(Code::Agent, "the shim was killed")),
     ] {
         end(&mut run, 1, how, 20);
-        looks.push(shown(&thread, &run));
+        looks.push(shown(&mut thread, &run));
     }
     insta::assert_snapshot!(looks.join("\n\n########\n\n"));
 }
@@ -146,21 +160,21 @@ fn pages_and_footers_look_like_this() {
 fn a_host_without_output_and_one_of_bytes_look_like_this() {
     let mut looks = Vec::new();
     let mut run = one();
-    let mut thread = Thread::new(&run);
+    let mut thread = fresh(&run);
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 0);
-    looks.push(shown(&thread, &run));
+    looks.push(shown(&mut thread, &run));
     let offline = Reason::new(Code::Offline, "the host was offline");
     end(&mut run, 1, How::NotStarted(offline), 0);
-    looks.push(shown(&Thread::new(&run), &run));
+    looks.push(shown(&mut fresh(&run), &run));
 
-    let mut thread = Thread::new(&run);
+    let mut thread = fresh(&run);
     print(&mut thread, 1, vec![0; 100_000]);
     let mut run = one();
-    looks.push(shown(&thread, &run));
+    looks.push(shown(&mut thread, &run));
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 100_000);
-    looks.push(shown(&thread, &run));
+    looks.push(shown(&mut thread, &run));
     insta::assert_snapshot!(looks.join("\n\n########\n\n"));
 }
 
@@ -170,12 +184,12 @@ fn notes_on_files_look_like_this() {
     end(&mut run, 1, How::Exited(0), 1);
     let mut looks = Vec::new();
     for lines in [1_000_u64, 200_000] {
-        let mut thread = Thread::new(&run);
+        let mut thread = fresh(&run);
         for _ in 0..lines / 1_000 {
             print(&mut thread, 1, format!("{:0>63}\n", 1).repeat(1_000));
         }
         thread.finish(agent(1));
-        looks.push(text(&thread, &run, Block::Files(agent(1))));
+        looks.push(text(&mut thread, &run, Block::Files));
         looks.push(format!("{:?}", thread.files(agent(1), RunNumber(142))));
     }
     insta::assert_snapshot!(looks.join("\n"));
@@ -194,19 +208,22 @@ fn output_that_cannot_be_read_on_looks_like_this() {
         (1_000, damaged),
         (1_000, "the output was deleted"),
     ] {
-        let mut thread = Thread::new(&run);
+        let mut thread = fresh(&run);
         if lines > 0 {
             print(&mut thread, 1, "a line of the output\n".repeat(lines));
         }
         thread.break_off(agent(1), why);
         thread.break_off(agent(1), "and the same again");
-        assert!(blocks(&thread, &run).contains(&Block::Card), "nobody waits");
-        let card = text(&thread, &run, Block::Card);
+        assert!(
+            blocks(&mut thread, &run).contains(&Block::Card),
+            "nobody waits"
+        );
+        let card = text(&mut thread, &run, Block::Card);
         assert!(!card.contains("a line"), "a part looks like all: {card}");
-        looks.push(if blocks(&thread, &run).contains(&Block::Files(agent(1))) {
-            text(&thread, &run, Block::Files(agent(1)))
+        looks.push(if blocks(&mut thread, &run).contains(&Block::Files) {
+            text(&mut thread, &run, Block::Files)
         } else {
-            shown(&thread, &run)
+            shown(&mut thread, &run)
         });
     }
     insta::assert_snapshot!(looks.join("\n====\n"));
@@ -215,167 +232,141 @@ fn output_that_cannot_be_read_on_looks_like_this() {
 #[test]
 fn remarks_and_last_words_look_like_this() {
     let mut looks = Vec::new();
-    let mut card = |thread: &Thread, run: &Run| {
+    let mut card = |thread: &mut Thread, run: &Run| {
         let texts = text(thread, run, Block::Card);
         let last = texts.rsplit("--\n").next().unwrap_or_default();
         looks.push(last.to_owned());
     };
     let mut run = one();
-    let mut closed = Thread::new(&run);
+    let mut closed = fresh(&run);
     closed.without_thread();
-    card(&closed, &run);
-    card(&Thread::resumed(&run), &run);
-    let many = run_on(26, &[1], Offline::Fail);
-    card(&Thread::new(&many), &many);
+    card(&mut closed, &run);
     end(&mut run, 1, How::Exited(0), 1);
     close(&mut run, 61_000);
-    looks.push(text(&Thread::new(&run), &run, Block::Farewell));
+    looks.push(text(&mut fresh(&run), &run, Block::Farewell));
+    let mut run = one();
     run.phase = Phase::Expired("the controller restarted before it *began*".into());
-    looks.push(text(&Thread::new(&run), &run, Block::Card));
-    looks.push(text(&Thread::new(&run), &run, Block::NotStarted));
+    looks.push(text(&mut fresh(&run), &run, Block::Card));
+    let mut untold = fresh(&run);
+    untold.without_card();
+    looks.push(text(&mut untold, &run, Block::NotStarted));
     insta::assert_snapshot!(looks.join("\n====\n"));
 }
 
 #[test]
 fn a_thread_has_the_card_then_pages_then_files_then_the_last_word() {
-    let mut run = run_on(2, &[1, 2], Offline::Fail);
-    let mut thread = Thread::new(&run);
-    assert_eq!(blocks(&thread, &run), [Block::Card], "nothing was printed");
-    print(&mut thread, 2, "x\n".repeat(5_000));
-    print(&mut thread, 1, "one\n");
-    let pages = |n: u8, pages: usize| (0..pages).map(move |page| Block::Page(agent(n), page));
-    let expected: Vec<Block> = [Block::Card]
-        .into_iter()
-        .chain(pages(1, 1))
-        .chain(pages(2, 4))
-        .collect();
-    assert_eq!(blocks(&thread, &run), expected);
+    let mut run = one();
+    let mut thread = fresh(&run);
+    assert_eq!(
+        blocks(&mut thread, &run),
+        [Block::Card],
+        "nothing was printed"
+    );
+    print(&mut thread, 1, "x\n".repeat(5_000));
+    let pages = (0..4).map(Block::Page);
+    let expected: Vec<Block> = [Block::Card].into_iter().chain(pages).collect();
+    assert_eq!(blocks(&mut thread, &run), expected);
     thread.finish(agent(1));
-    thread.finish(agent(2));
-    end(&mut run, 1, How::Exited(0), 4);
-    end(&mut run, 2, How::Exited(0), 10_000);
+    end(&mut run, 1, How::Exited(0), 10_000);
     close(&mut run, 61_000);
-    let mut all = blocks(&thread, &run);
-    assert!(all.contains(&Block::Files(agent(2))) && !all.contains(&Block::Files(agent(1))));
-    assert_eq!(all.last(), Some(&Block::Farewell));
-    all.sort_unstable();
-    let files = all
-        .iter()
-        .position(|block| matches!(block, Block::Files(_)));
-    assert_eq!(files, Some(all.len() - 2), "in the order of creation too");
+    let all = blocks(&mut thread, &run);
+    assert_eq!(all.get(5..), Some(&[Block::Files, Block::Farewell][..]));
+    assert!(all.is_sorted(), "in the order of creation too");
 }
 
 #[test]
 fn an_end_is_urgent_and_the_way_to_it_is_not() {
     let mut run = run_on(2, &[1, 2], Offline::Fail);
-    let mut thread = Thread::new(&run);
-    let urgency = |thread: &Thread, run: &Run, block| {
-        let message = thread.message(block, &status(run));
-        message.map(|message| message.urgency)
+    let mut thread = fresh(&run);
+    let urgency = |thread: &mut Thread, run: &Run, block| {
+        thread.lay_out(&status(run));
+        thread.message_of(block).map(|message| message.urgency)
     };
-    let (page, other) = (Block::Page(agent(1), 0), Block::Page(agent(2), 0));
     print(&mut thread, 1, "one\n");
     print(&mut thread, 2, "two\n");
-    for block in [Block::Card, page, other] {
-        assert_eq!(urgency(&thread, &run, block), Some(Urgency::Progress));
-    }
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 4);
-    assert_eq!(urgency(&thread, &run, page), Some(Urgency::Now));
-    assert_eq!(urgency(&thread, &run, other), Some(Urgency::Progress));
-    assert_eq!(urgency(&thread, &run, Block::Card), Some(Urgency::Progress));
+    for block in [Block::Card, Block::Page(0)] {
+        assert_eq!(urgency(&mut thread, &run, block), Some(Urgency::Progress));
+    }
     end(&mut run, 2, How::Exited(0), 4);
-    assert_eq!(urgency(&thread, &run, Block::Card), Some(Urgency::Now));
+    assert_eq!(
+        urgency(&mut thread, &run, Block::Page(0)),
+        Some(Urgency::Progress)
+    );
+    thread.finish(agent(2));
+    for block in [Block::Card, Block::Page(0)] {
+        assert_eq!(urgency(&mut thread, &run, block), Some(Urgency::Now));
+    }
 }
 
 #[test]
 fn a_card_waits_for_a_short_output_and_not_for_a_long_one() {
     let mut run = one();
-    let mut thread = Thread::new(&run);
+    let mut thread = fresh(&run);
     end(&mut run, 1, How::Exited(0), 4);
-    assert!(!blocks(&thread, &run).contains(&Block::Card));
+    assert!(!blocks(&mut thread, &run).contains(&Block::Card));
     let mut long = one();
     end(&mut long, 1, How::Exited(0), 10_000_000);
-    assert!(blocks(&thread, &long).contains(&Block::Card));
+    assert!(blocks(&mut thread, &long).contains(&Block::Card));
     print(&mut thread, 1, "ok\n");
     thread.finish(agent(1));
-    assert!(blocks(&thread, &run).contains(&Block::Card));
-    let card = text(&thread, &run, Block::Card);
+    assert!(blocks(&mut thread, &run).contains(&Block::Card));
+    let card = text(&mut thread, &run, Block::Card);
     assert!(card.contains("```\nok\n```"), "{card}");
 }
 
 #[test]
 fn a_thread_is_complete_when_nothing_can_come() {
     let mut run = run_on(2, &[1], Offline::Fail);
-    let mut thread = Thread::new(&run);
+    let mut thread = fresh(&run);
     end(&mut run, 1, How::Exited(0), 4);
     thread.finish(agent(1));
     assert!(!thread.is_complete(&run), "the end is not recorded");
     close(&mut run, 1);
     assert!(thread.is_complete(&run), "the other host never ran");
-    let unread = Thread::new(&run);
+    let unread = fresh(&run);
     assert!(!unread.is_complete(&run), "output is not read");
     let mut run = one();
     run.phase = Phase::Expired("nobody waited".into());
-    assert!(Thread::new(&run).is_complete(&run));
+    assert!(fresh(&run).is_complete(&run));
 }
 
 #[test]
 fn without_a_thread_only_the_channel_shows_the_run() {
     let mut run = one();
-    let mut thread = Thread::new(&run);
+    let mut thread = fresh(&run);
     print(&mut thread, 1, "x\n".repeat(5_000));
     thread.without_thread();
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 10_000);
-    assert_eq!(blocks(&thread, &run), [Block::Card]);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
 }
 
 #[test]
 fn without_a_card_only_the_reason_is_said_once_it_is_known() {
     let mut run = one();
-    let mut thread = Thread::new(&run);
+    let mut thread = fresh(&run);
     print(&mut thread, 1, "one\n");
     thread.without_card();
-    assert_eq!(blocks(&thread, &run), []);
+    assert_eq!(blocks(&mut thread, &run), []);
     run.phase = Phase::Expired("nobody waited".into());
-    assert_eq!(blocks(&thread, &run), [Block::NotStarted]);
-}
-
-#[test]
-fn what_an_earlier_process_showed_is_not_begun_again_and_what_waits_is() {
-    let mut run = run_on(2, &[1], Offline::Queue { for_ms: 3_600_000 });
-    run.apply_started(agent(1), 0);
-    let mut thread = Thread::resumed(&run);
-    assert_eq!(thread.agents().collect::<Vec<_>>(), [agent(2)]);
-    print(&mut thread, 1, "not shown\n");
-    print(&mut thread, 2, "shown\n");
-    let pages = blocks(&thread, &run);
-    assert_eq!(pages, [Block::Card, Block::Page(agent(2), 0)]);
-    for n in [1, 2] {
-        end(&mut run, n, How::Exited(0), 6);
-        thread.finish(agent(n));
-    }
-    let card = text(&thread, &run, Block::Card);
-    assert!(
-        !card.contains("\nshown"),
-        "half of it looks like all: {card}"
-    );
+    assert_eq!(blocks(&mut thread, &run), [Block::NotStarted]);
 }
 
 #[test]
 fn looks_are_told_apart_by_their_digests() {
     let run = one();
-    let mut thread = Thread::new(&run);
-    let digests = |thread: &Thread| -> Vec<u64> {
-        let messages = thread.messages(&status(&run));
+    let mut thread = fresh(&run);
+    let digests = |thread: &mut Thread| -> Vec<u64> {
+        let messages = thread.lay_out(&status(&run));
         messages.iter().map(|message| message.digest).collect()
     };
     print(&mut thread, 1, "one\n");
-    let before = digests(&thread);
-    assert_eq!(digests(&thread), before);
+    let before = digests(&mut thread);
+    assert_eq!(digests(&mut thread), before);
     print(&mut thread, 1, "two\n");
-    let after = digests(&thread);
+    let after = digests(&mut thread);
     assert_eq!(after.first(), before.first(), "the card is the same");
     assert_ne!(after.last(), before.last());
 }
@@ -383,7 +374,7 @@ fn looks_are_told_apart_by_their_digests() {
 #[test]
 fn files_hold_every_byte_once_or_the_beginning_and_the_end() {
     let run = one();
-    let mut thread = Thread::new(&run);
+    let mut thread = fresh(&run);
     let ranges = |thread: &Thread| -> Vec<Range<u64>> {
         let parts = thread.files(agent(1), RunNumber(142));
         parts.into_iter().map(|part| part.bytes).collect()
@@ -397,4 +388,193 @@ fn files_hold_every_byte_once_or_the_beginning_and_the_end() {
         assert_eq!(all, mebibytes.min(9) << 20, "{expected:?}");
     }
     assert_eq!(expected, [0..8 << 20, 10 << 20..11 << 20]);
+}
+
+/// Ends a host whose output was read, so that those which printed the same are alike.
+fn ends(thread: &mut Thread, run: &mut Run, n: u8, how: How, printed: &str) {
+    print(thread, n, printed.to_owned());
+    thread.finish(agent(n));
+    let mut content = crate::output::content::Content::default();
+    content.out(printed.as_bytes());
+    let outcome = Outcome {
+        duration_ms: 1_000 + u64::from(n),
+        output_bytes: printed.len() as u64,
+        content_sha256: Some(content.digest()),
+        ..Outcome::without_output(how)
+    };
+    run.apply_finished(agent(n), outcome);
+}
+
+/// The card and then the thread, as people would see them.
+fn all(thread: &mut Thread, run: &Run) -> String {
+    let card = text(thread, run, Block::Card);
+    format!("{card}\n#### thread\n{}", shown(thread, run))
+}
+
+#[test]
+fn twelve_hosts_with_an_odd_one_and_a_failure_look_like_this() {
+    let mut looks = Vec::new();
+    let online: Vec<u8> = (1..=12).collect();
+    let mut run = run_on(12, &online, Offline::Fail);
+    let mut thread = fresh(&run);
+    for n in 1..=12 {
+        run.apply_started(agent(n), ACCEPTED_MS);
+    }
+    looks.push(all(&mut thread, &run));
+    for n in [3, 1, 2] {
+        ends(&mut thread, &mut run, n, How::Exited(0), "6.1.0-37-amd64\n");
+    }
+    ends(
+        &mut thread,
+        &mut run,
+        12,
+        How::Exited(100),
+        "E: Could not get lock\n",
+    );
+    print(&mut thread, 4, "6.1.0");
+    print(&mut thread, 5, "6.1.0-37-amd64\n");
+    looks.push(all(&mut thread, &run));
+    thread.finish(agent(4));
+    thread.finish(agent(5));
+    for n in 6..=11 {
+        let kernel = if n == 7 {
+            "6.1.0-33-amd64\n"
+        } else {
+            "6.1.0-37-amd64\n"
+        };
+        ends(&mut thread, &mut run, n, How::Exited(0), kernel);
+    }
+    for n in [4, 5] {
+        let mut content = crate::output::content::Content::default();
+        content.out(b"6.1.0-37-amd64");
+        let outcome = Outcome {
+            content_sha256: Some(content.digest()),
+            duration_ms: 2_000,
+            ..Outcome::without_output(How::Exited(0))
+        };
+        run.apply_finished(agent(n), outcome);
+    }
+    close(&mut run, 2_000);
+    looks.push(all(&mut thread, &run));
+    insta::assert_snapshot!(looks.join("\n\n########\n\n"));
+}
+
+#[test]
+fn what_failed_is_shown_however_many_hosts_there_are() {
+    let online: Vec<u8> = (1..=200).collect();
+    let mut run = run_on(200, &online, Offline::Fail);
+    let mut thread = fresh(&run);
+    for n in 1..=200 {
+        let (how, printed) = match n {
+            33 => (How::TimedOut(143), "still waiting\n".to_owned()),
+            7 | 150..=160 => (
+                How::Exited(1),
+                format!("failed in its own way: {}\n", u32::from(n) * 7_919),
+            ),
+            90 => (How::Exited(0), "another\n".repeat(3)),
+            _ => (How::Exited(0), format!("web-{n:02} is up\n")),
+        };
+        ends(&mut thread, &mut run, n, how, &printed);
+    }
+    close(&mut run, 9_000);
+    let looks = all(&mut thread, &run);
+    insta::assert_snapshot!(looks);
+    for told in [
+        "web-07",
+        "web-33",
+        "still waiting",
+        "web-90",
+        "web-[154-160]",
+    ] {
+        assert!(looks.contains(told), "{told}");
+    }
+    let messages = thread.lay_out(&status(&run)).len();
+    assert!(messages <= 12, "{messages}");
+}
+
+#[test]
+fn a_thread_comes_only_when_a_run_outgrows_its_card_if_that_is_wanted() {
+    let auto = |run: &Run| {
+        let style = Style {
+            threads: Threads::Auto,
+            ..Style::default()
+        };
+        Thread::new(run, style)
+    };
+    let mut run = one();
+    let mut thread = auto(&run);
+    print(&mut thread, 1, "one\ntw");
+    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
+    let card = text(&mut thread, &run, Block::Card);
+    assert!(
+        card.contains("```\none\ntw\n```"),
+        "it is live on the card: {card}"
+    );
+    print(&mut thread, 1, "o\n");
+    thread.finish(agent(1));
+    end(&mut run, 1, How::Exited(0), 8);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
+
+    let run = one();
+    let mut thread = auto(&run);
+    print(&mut thread, 1, "line\n".repeat(16));
+    assert_eq!(blocks(&mut thread, &run), [Block::Card, Block::Page(0)]);
+    let card = text(&mut thread, &run, Block::Card);
+    assert!(!card.contains("line"), "the thread shows it: {card}");
+
+    let mut run = run_on(2, &[1, 2], Offline::Fail);
+    let mut thread = auto(&run);
+    ends(&mut thread, &mut run, 1, How::Exited(0), "same\n");
+    ends(&mut thread, &mut run, 2, How::Exited(0), "same\n");
+    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
+    let mut run = run_on(2, &[1, 2], Offline::Fail);
+    let mut thread = auto(&run);
+    ends(
+        &mut thread,
+        &mut run,
+        1,
+        How::Exited(0),
+        &"same\n".repeat(16),
+    );
+    ends(
+        &mut thread,
+        &mut run,
+        2,
+        How::Exited(0),
+        &"same\n".repeat(16),
+    );
+    assert_eq!(blocks(&mut thread, &run), [Block::Card, Block::Page(0)]);
+}
+
+#[test]
+fn every_host_moves_in_the_common_message_however_much_one_of_them_prints() {
+    let online: Vec<u8> = (1..=12).collect();
+    let run = run_on(12, &online, Offline::Fail);
+    let mut thread = fresh(&run);
+    for n in 1..=12 {
+        print(&mut thread, n, format!("first of {n}\n"));
+    }
+    for turn in 0..500 {
+        print(
+            &mut thread,
+            3,
+            format!("flood {turn} {}\n", "x".repeat(300)),
+        );
+    }
+    print(&mut thread, 5, "second of 5\nunfinish");
+    let live = text(&mut thread, &run, Block::Page(0));
+    for n in (1..=12).filter(|n| ![3, 5].contains(n)) {
+        assert!(
+            live.contains(&format!("web-{n:02} │ first of {n}\n")),
+            "{live}"
+        );
+    }
+    assert!(
+        live.contains("web-03 │ flood 499 ") && live.contains("web-05 │ unfinish\n"),
+        "{live}"
+    );
+    assert!(
+        crate::text::units(&live) <= limits::PAGE_CHARS_MAX,
+        "{live}"
+    );
 }

@@ -1,10 +1,11 @@
 //! Which runs people do not see the end of yet, and where their cards are: kept, so that the next process brings them there.
 //!
-//! A place is kept as soon as its run is accepted; the card's message is added when there is one. Only the card goes on after a restart:
-//! pages that stand in the thread stay as they are, and what came later is read from the store.
+//! A place is kept as soon as its run is accepted; each message is added when there is one. After a restart the same messages go on: what
+//! they show is made of what is stored.
 
 use serde::{Deserialize, Serialize};
 use shanty_core::ids::{RunId, RunNumber};
+use shanty_core::thread::Block;
 
 use crate::discord::Edge;
 use crate::store::StoreError;
@@ -14,7 +15,7 @@ const PREFIX: &str = "card:";
 const LAST_KEY: &str = "cards";
 
 /// Where a run is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
     pub(super) run: RunId,
     pub(super) guild: Option<u64>,
@@ -23,29 +24,54 @@ pub(super) struct Cursor {
     pub(super) message: Option<u64>,
     /// The thread, when the card itself is in one, or once it is made.
     pub(super) thread: Option<u64>,
+    /// The messages of the thread that hold output, in their order.
+    pub(super) pages: Vec<u64>,
+    /// The message with the files.
+    pub(super) files: Option<u64>,
 }
 
 /// What of it is kept under the key of its run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Place {
     guild: Option<u64>,
     channel: u64,
     message: Option<u64>,
     thread: Option<u64>,
+    #[serde(default)]
+    pages: Vec<u64>,
+    #[serde(default)]
+    files: Option<u64>,
 }
 
 impl Cursor {
+    /// The messages that are known to exist.
+    pub(super) fn messages(&self) -> impl Iterator<Item = (Block, u64)> {
+        let pages = self.pages.iter().enumerate();
+        let pages = pages.map(|(page, message)| (Block::Page(page), *message));
+        let card = self.message.map(|message| (Block::Card, message));
+        let files = self.files.map(|message| (Block::Files, message));
+        card.into_iter().chain(pages).chain(files)
+    }
+
+    /// Messages that may exist besides: one write at a time was under way in the thread when an earlier process ended.
+    pub(super) fn maybe(&self) -> impl Iterator<Item = Block> {
+        let files = self.files.is_none().then_some(Block::Files);
+        [Block::Page(self.pages.len())].into_iter().chain(files)
+    }
+
     /// Keeps it until [`forget`].
-    pub(super) async fn keep(self, edge: &Edge) {
+    pub(super) async fn keep(&self, edge: &Edge) {
         report(edge.kept.keep(&key(self.run), &self.place()).await, "kept");
     }
 
-    const fn place(self) -> Place {
+    fn place(&self) -> Place {
         Place {
             guild: self.guild,
             channel: self.channel,
             message: self.message,
             thread: self.thread,
+            pages: self.pages.clone(),
+            files: self.files,
         }
     }
 
@@ -56,6 +82,8 @@ impl Cursor {
             channel: place.channel,
             message: place.message,
             thread: place.thread,
+            pages: place.pages,
+            files: place.files,
         })
     }
 }
@@ -71,8 +99,8 @@ pub(super) async fn left(edge: &Edge) -> Vec<Cursor> {
         tracing::warn!(%error, "cards of earlier runs cannot be read");
         Vec::new()
     });
-    kept.iter()
-        .filter_map(|(key, place)| Cursor::of(key, *place))
+    kept.into_iter()
+        .filter_map(|(key, place)| Cursor::of(&key, place))
         .collect()
 }
 
@@ -114,26 +142,34 @@ mod tests {
             channel: 2,
             message: Some(3),
             thread: Some(4),
+            pages: vec![5, 6],
+            files: Some(7),
         };
         let bare = Cursor {
             guild: None,
             message: None,
             thread: None,
+            pages: Vec::new(),
+            files: None,
             ..cursor
         };
         let kept = Kept::in_memory().unwrap();
-        for cursor in [cursor, bare] {
+        for cursor in [cursor.clone(), bare] {
             kept.keep(&key(run), &cursor.place()).await.unwrap();
             kept.keep(LAST_KEY, &RunNumber(0).0).await.unwrap();
             let left: Vec<(String, Place)> = kept.below(PREFIX).await.unwrap();
             let left: Vec<_> = left
                 .iter()
-                .map(|(key, place)| Cursor::of(key, *place))
+                .map(|(key, place)| Cursor::of(key, place.clone()))
                 .collect();
             assert_eq!(left, [Some(cursor)], "and not the number of the newest");
         }
         let last: Option<u64> = kept.read(LAST_KEY).await.unwrap();
         assert_eq!(last, Some(0), "before the first run");
+        // What an earlier version kept has no pages.
+        let old = r#"{"guild":1,"channel":2,"message":3,"thread":4}"#;
+        let old: Place = serde_json::from_str(old).unwrap();
+        assert_eq!((old.pages.len(), old.files), (0, None));
         for bad in ["card:nonsense", "card:", LAST_KEY, "other"] {
             assert_eq!(Cursor::of(bad, cursor.place()), None);
         }

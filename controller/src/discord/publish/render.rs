@@ -23,10 +23,13 @@ impl Publisher {
     /// # Errors
     /// The block cannot be formed, now or later.
     pub(super) fn render(
-        &self,
+        &mut self,
         lane: Lane,
         now_ms: u64,
     ) -> Result<Option<Rendered>, (Block, RequestError)> {
+        if self.dirty {
+            self.lay_out(now_ms);
+        }
         let (block, existing) = match self.outbox.next(lane, now_ms) {
             Next::Create(block) => (block, None),
             Next::Edit(block, message) => (block, Some(message)),
@@ -40,13 +43,12 @@ impl Publisher {
                 return Ok(Some(Rendered::Thread(call)));
             }
         };
-        let snapshot = self.snapshot();
-        let Some(message) = self.thread.message(block, &self.status(&snapshot)) else {
+        let Some(message) = self.thread.message_of(block) else {
             return Ok(None);
         };
         let call = match existing {
             Some(existing) => self.edit(channel, existing, &message.look),
-            None => self.create(channel, &message),
+            None => self.create(channel, message),
         };
         let call = call.map_err(|error| (block, error))?;
         Ok(Some(Rendered::Message(block, message.digest, call)))
@@ -77,8 +79,8 @@ impl Publisher {
 
     fn create(&self, channel: u64, message: &Message) -> Result<Call, RequestError> {
         let files = self.files.as_ref();
-        let files = files.filter(|(agent, _)| message.block == Block::Files(*agent));
-        let files = files.map_or(&[][..], |(_, files)| files);
+        let files = files.filter(|_| message.block == Block::Files);
+        let files = files.map_or(&[][..], |files| files);
         let content = match &message.look {
             Look::Card(card) => Content::Card(card),
             Look::Text(text) => Content::Text { text, files },
@@ -102,8 +104,8 @@ fn nonce_name(block: Block) -> String {
     match block {
         Block::Card => "card".to_owned(),
         Block::NotStarted => "expired".to_owned(),
-        Block::Page(agent, number) => format!("page {agent} {number}"),
-        Block::Files(agent) => format!("files {agent}"),
+        Block::Page(number) => format!("page {number}"),
+        Block::Files => "files".to_owned(),
         Block::Farewell => "farewell".to_owned(),
     }
 }

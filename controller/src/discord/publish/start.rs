@@ -113,6 +113,8 @@ fn place(edge: &Edge, snapshot: &Snapshot) -> Option<Cursor> {
         channel,
         message: None,
         thread: None,
+        pages: Vec::new(),
+        files: None,
     })
 }
 
@@ -122,10 +124,11 @@ fn start(
     cursor: Cursor,
     beginning: Beginning,
 ) {
+    let run = cursor.run;
     let publisher = Publisher::new(Arc::clone(edge), watch, cursor, beginning);
     edge.spawner.spawn(async move {
         if let Err(error) = publisher.run().await {
-            tracing::error!(run.id = %cursor.run, %error, "a run can no longer be shown: its output cannot be read");
+            tracing::error!(run.id = %run, %error, "a run can no longer be shown: its output cannot be read");
         }
     });
 }

@@ -137,6 +137,7 @@ impl Publisher {
             Err(error) if is_final(&error) => {
                 tracing::warn!("the thread of a run could not be made: {error}");
                 self.thread.without_thread();
+                self.dirty = true;
                 self.outbox.give_up_lane(Lane::Thread);
             }
             Err(error) => {

@@ -189,10 +189,9 @@ async fn a_card_whose_post_was_lost_is_posted_again_with_the_same_nonce_and_edit
 }
 
 #[tokio::test]
-async fn the_next_process_brings_the_card_of_a_run_to_its_end() {
+async fn the_next_process_goes_on_in_the_same_messages() {
     let stage = Stage::start().await;
     let run = begun(&stage).await;
-    // What has begun is not begun again in the thread.
     stage
         .rig
         .hub
@@ -200,13 +199,23 @@ async fn the_next_process_brings_the_card_of_a_run_to_its_end() {
         .await;
     let started = |kind: &Kind| matches!(kind, Kind::Started { .. });
     stage.rig.recorded("the start", started).await;
+    let key = format!("card:{run}");
+    let mut place: Value = stage.rig.kept.read(&key).await.unwrap().unwrap();
+    place["thread"] = 77.into();
+    place["pages"] = json!([88]);
+    stage.rig.kept.keep(&key, &place).await.unwrap();
     let rest = FakeRest::start(|_, seen| done(seen)).await;
     let stage = stage.restart(rest).await;
     print(&stage, run, &["up\n".to_owned()]).await;
-    stage.said(EDIT, "the controller restarted meanwhile").await;
+    stage.said("PATCH channels/77/messages/88", "exit 0").await;
     stage.said(EDIT, "exit 0").await;
     stage.forgotten().await;
     assert_eq!(stage.bodies(POST), [Value::Null; 0], "no second card");
+    assert_eq!(
+        stage.bodies("POST channels/77/messages"),
+        [Value::Null; 0],
+        "no second page"
+    );
     assert_eq!(stage.bodies(OPEN_THREAD), [Value::Null; 0]);
 }
 

@@ -2,12 +2,15 @@
 
 use super::*;
 use crate::ids::{AgentId, RunId, RunNumber};
+use crate::output::same_but::SameBut;
 use crate::principal::{Place, Principal};
 use crate::refusal::Code;
 use crate::run::{
     Away, CancelRequest, Event, Gate, Offline, Origin, Outcome, Reason, Spec, Target, What,
 };
+use crate::run::{Group, Loosely};
 use crate::time::{LinkTime, Now};
+use crate::view::groups::Printed;
 use std::sync::Arc;
 
 /// Both clocks are the same here.
@@ -77,6 +80,26 @@ fn show(card: &Card) -> String {
     )
 }
 
+/// The groups of a run, each of which printed this.
+fn told(run: &Run, printed: &str) -> Vec<Told> {
+    let groups = run.groups(&Loosely::new()).into_iter();
+    let tell = |group: Group| Told {
+        printed: match group.how.exit_code() {
+            Some(_) => Printed::text(printed),
+            None => Printed::Unknown,
+        },
+        group,
+        same_but: SameBut::default(),
+    };
+    groups.map(tell).collect()
+}
+
+/// The card at the end.
+fn over(run: &Run, printed: &str) -> String {
+    let groups = told(run, printed);
+    show(&run_card(run, &Scene { groups, ..scene() }))
+}
+
 fn scene() -> Scene {
     Scene {
         run_as: vec!["shanty".into()],
@@ -94,7 +117,7 @@ fn one_host_from_start_to_end() {
         at_ms: 1_795_341_002_000,
     };
     let scene = Scene {
-        outputs: vec![("web-01".into(), "syntax is ok\n".into())],
+        groups: told(&run, "syntax is ok\n"),
         ..scene()
     };
     insta::assert_snapshot!("one_done", show(&run_card(&run, &scene)));
@@ -120,7 +143,7 @@ fn three_hosts_with_every_kind_of_end() {
     run.phase = Phase::Closed {
         at_ms: 1_795_341_002_000,
     };
-    insta::assert_snapshot!("three_done", show(&run_card(&run, &scene())));
+    insta::assert_snapshot!("three_done", over(&run, "ok\n"));
 }
 
 #[test]
@@ -129,7 +152,7 @@ fn a_cancel_keeps_apart_what_it_did() {
     run.cancel = Some(CancelRequest {
         by: Principal::Discord(8),
         force: false,
-        at_ms: 0,
+        at_ms: 1_795_341_006_700,
     });
     end(&mut run, 1, How::Exited(0), 1_300);
     insta::assert_snapshot!("cancelling", show(&run_card(&run, &scene())));
@@ -138,7 +161,7 @@ fn a_cancel_keeps_apart_what_it_did() {
     run.phase = Phase::Closed {
         at_ms: 1_795_341_002_000,
     };
-    insta::assert_snapshot!("cancelled", show(&run_card(&run, &scene())));
+    insta::assert_snapshot!("cancelled", over(&run, "stopping\n"));
 }
 
 #[test]
@@ -164,7 +187,7 @@ fn what_becomes_of_hosts_that_are_away_is_said() {
     skipped.phase = Phase::Closed {
         at_ms: 1_795_341_002_000,
     };
-    insta::assert_snapshot!("left_out", show(&run_card(&skipped, &scene())));
+    insta::assert_snapshot!("left_out", over(&skipped, "ok\n"));
     let queued = run_with(Offline::Queue { for_ms: 7_200_000 });
     insta::assert_snapshot!("waiting", show(&run_card(&queued, &scene())));
 }
@@ -179,7 +202,7 @@ fn an_unknown_outcome_is_said_so() {
         0,
     );
     run.phase = Phase::Closed { at_ms: 1 };
-    insta::assert_snapshot!("lost", show(&run_card(&run, &scene())));
+    insta::assert_snapshot!("lost", over(&run, ""));
 }
 
 #[test]
@@ -222,15 +245,28 @@ fn output_of_characters_that_count_double_stays_within_the_limits() {
     for n in 1..=12 {
         end(&mut run, n, How::Exited(0), 10);
     }
-    let outputs = names
-        .iter()
-        .map(|name| ((*name).to_owned(), "😀".repeat(75)))
-        .collect();
+    let groups = names.iter().zip(1..).map(|(name, n)| {
+        let agent = AgentId::from_bytes([n; 16]);
+        let group = Group {
+            rank: if n < 12 { Rank::Odd } else { Rank::Most },
+            how: How::Exited(0),
+            hosts: vec![(agent, name.parse().unwrap())],
+            outputs: 1,
+            duration_ms: 10,
+        };
+        let (printed, same_but) = (Printed::text(&"😀".repeat(900)), SameBut::default());
+        Told {
+            group,
+            printed,
+            same_but,
+        }
+    });
+    let groups = groups.collect();
     let run_as = (0..40).map(|n| format!("user-number-{n}")).collect();
     let card = run_card(
         &run,
         &Scene {
-            outputs,
+            groups,
             run_as,
             ..scene()
         },

@@ -1,79 +1,136 @@
 //! How a run stands, in a mark, a colour and a few words.
 
-use crate::run::{Execution, How, Phase, Run};
-use crate::text::duration;
-use crate::view::Accent;
+use crate::run::{Execution, How, Loosely, Outcome, Phase, Rank, Run};
+use crate::text::{duration, thousands};
+use crate::view::{Accent, mention};
 
-use super::{how, how_ran};
+use super::groups::how_words;
+use super::{how, how_ran, notes};
 
 /// How a run stands or ended.
 pub(super) struct Verdict {
     pub(super) mark: &'static str,
     pub(super) accent: Accent,
+    /// What came of it so far; empty while there is nothing to say.
     pub(super) words: String,
+    /// How long the longest command took, once all have ended.
+    pub(super) took: Option<String>,
 }
 
 impl Verdict {
     pub(super) fn of(run: &Run) -> Self {
-        // What was left out on purpose does not count.
-        let (skipped, executions): (Vec<&Execution>, Vec<&Execution>) = run
-            .executions()
-            .map(|(_, execution)| execution)
-            .partition(|execution| run.is_skipped(execution));
-        let say = |mark, accent, words: String| Self {
+        if matches!(run.phase, Phase::Expired(_)) {
+            return Self::new("✖", Accent::Grey, "not started".to_owned());
+        }
+        if run.is_over() || run.all_ended() {
+            Self::ended(run)
+        } else {
+            Self::under_way(run)
+        }
+    }
+
+    const fn new(mark: &'static str, accent: Accent, words: String) -> Self {
+        Self {
             mark,
             accent,
             words,
-        };
-        if matches!(run.phase, Phase::Expired(_)) {
-            return say("✖", Accent::Grey, "not started".to_owned());
+            took: None,
         }
-        if !run.is_over() && !run.all_ended() {
-            return match (&run.cancel, executions.len()) {
-                (Some(_), _) => say("⏹", Accent::Blue, "stopping".to_owned()),
-                (None, 1) if run.only_waits() => say("⏳", Accent::Blue, "waiting".to_owned()),
-                (None, 1) => say("▶", Accent::Blue, "running".to_owned()),
-                (None, all) if run.only_waits() => {
-                    let ended = executions.iter().filter(|e| e.outcome().is_some()).count();
-                    say("⏳", Accent::Blue, format!("{ended}/{all}"))
-                }
-                (None, all) => {
-                    let ended = executions.iter().filter(|e| e.outcome().is_some()).count();
-                    say("▶", Accent::Blue, format!("{ended}/{all}"))
-                }
-            };
+    }
+
+    fn under_way(run: &Run) -> Self {
+        let counted = || run.executions().filter(|(_, e)| !run.is_skipped(e));
+        let all = counted().count();
+        let ended = counted().filter(|(_, e)| e.outcome().is_some()).count();
+        let far = format!("{}/{}", thousands(ended as u64), thousands(all as u64));
+        match (&run.cancel, all) {
+            (Some(by), _) => {
+                let words = format!("being stopped by {}", mention(&by.by));
+                Self::new("⏹", Accent::Blue, words)
+            }
+            (None, 1) if run.only_waits() => Self::new("⏳", Accent::Blue, "waiting".to_owned()),
+            (None, 1) => Self::new("▶", Accent::Blue, String::new()),
+            (None, _) if run.only_waits() => Self::new("⏳", Accent::Blue, far),
+            (None, _) => Self::new("▶", Accent::Blue, far),
         }
-        let took = executions
-            .iter()
-            .filter_map(|e| e.outcome())
-            .map(|o| o.duration_ms)
-            .max();
-        let took = duration(took.unwrap_or(0));
+    }
+
+    fn ended(run: &Run) -> Self {
+        let executions: Vec<&Execution> = run.executions().map(|(_, e)| e).collect();
+        let left_out = executions.iter().filter(|e| run.is_skipped(e)).count();
+        let counted = executions.len() - left_out;
         let ok = executions
             .iter()
-            .filter(|e| e.outcome().is_some_and(|o| o.is_ok()))
+            .filter(|e| e.outcome().is_some_and(Outcome::is_ok))
             .count();
         let lost = executions
             .iter()
             .any(|e| matches!(how(e), Some(How::Lost(_))));
-        let words = match &executions[..] {
+        let stopped = run.cancel.as_ref().filter(|_| ok < counted);
+        let mut words = Vec::new();
+        if let Some(cancel) = stopped {
+            let after = duration(cancel.at_ms.saturating_sub(run.accepted_ms));
+            words.push(format!("stopped by {} after {after}", mention(&cancel.by)));
+        }
+        match &executions[..] {
             [one] => {
-                let how = how(one).map_or_else(String::new, ToString::to_string);
-                let ran = how_ran(one);
-                if ran { format!("{how} · {took}") } else { how }
+                let told = !matches!(how(one), Some(How::Cancelled(_))) || stopped.is_none();
+                let how = how(one).filter(|_| told);
+                words.extend(how.map(|how| how_words(how, Rank::of(how, false))));
             }
-            all => format!("{ok}/{} ok · {took}", all.len()),
+            _ => words.push(counts(run)),
+        }
+        let left = notes::left_over(run);
+        if left > 0 {
+            words.push(notes::left_over_words(left));
+        }
+        let took = executions
+            .iter()
+            .filter(|e| how_ran(e))
+            .filter_map(|e| e.outcome())
+            .map(|outcome| outcome.duration_ms)
+            .max();
+        let (mark, accent) = match stopped {
+            Some(_) => ("⏹", Accent::Grey),
+            // What was left out was not done, however well the rest went.
+            None if ok == counted && left_out == 0 && left == 0 => ("✅", Accent::Green),
+            None if lost => ("❔", Accent::Amber),
+            None if ok == 0 => ("❌", Accent::Red),
+            None => ("⚠", Accent::Amber),
         };
-        let words = match skipped.len() {
-            0 => words,
-            left_out => format!("{words} · {left_out} left out"),
-        };
-        match &run.cancel {
-            Some(_) if ok < executions.len() => say("⏹", Accent::Grey, words),
-            _ if ok == executions.len() => say("✅", Accent::Green, words),
-            _ if lost => say("❔", Accent::Amber, words),
-            _ if ok == 0 => say("❌", Accent::Red, words),
-            _ => say("⚠", Accent::Amber, words),
+        Self {
+            took: took.filter(|_| stopped.is_none()).map(duration),
+            ..Self::new(mark, accent, words.join(" · "))
         }
     }
+}
+
+/// `11 ok, 1 failed, 4 offline`: what is zero is not said.
+fn counts(run: &Run) -> String {
+    let groups = run.groups(&Loosely::new());
+    let of = |ranks: &[Rank]| -> u64 {
+        let groups = groups.iter().filter(|group| ranks.contains(&group.rank));
+        groups.map(|group| group.hosts.len() as u64).sum()
+    };
+    let never = if run.cancel.is_some() {
+        "never ran"
+    } else {
+        "not started"
+    };
+    let counts = [
+        (of(&[Rank::Most, Rank::Odd]), "ok"),
+        (of(&[Rank::Failed]), "failed"),
+        (of(&[Rank::TimedOut]), "timed out"),
+        (of(&[Rank::Lost]), "unknown"),
+        (of(&[Rank::Refused]), "refused"),
+        (of(&[Rank::Stopped]), "stopped"),
+        (of(&[Rank::NotStarted]), never),
+        (of(&[Rank::LeftOut]), "left out"),
+    ];
+    let said: Vec<String> = counts
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{} {word}", thousands(n)))
+        .collect();
+    said.join(", ")
 }

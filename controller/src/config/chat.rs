@@ -1,0 +1,116 @@
+//! `[chat]`: how runs are shown in Discord.
+
+use std::str::FromStr;
+
+use shanty_core::output::same_but::SameBut;
+use shanty_core::thread::{Style, Threads};
+
+use super::read::{Errors, Section};
+
+/// What is so without the section: a thread for every run, and hosts that print their own name print the same.
+pub(super) fn standard() -> Style {
+    Style {
+        threads: Threads::Always,
+        same_but: SameBut {
+            host: true,
+            ..SameBut::default()
+        },
+    }
+}
+
+pub(super) fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Style {
+    let threads = section.text::<Thread>("thread", errors);
+    let same_but = section.list::<But>("same_but_for", errors);
+    section.finish(errors);
+    let standard = standard();
+    Style {
+        threads: threads.map_or(standard.threads, |threads| threads.0),
+        same_but: same_but.map_or(standard.same_but, |all| {
+            all.into_iter()
+                .fold(SameBut::default(), |so_far, one| so_far.or(one.0))
+        }),
+    }
+}
+
+#[derive(Debug)]
+struct Thread(Threads);
+
+impl FromStr for Thread {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "always" => Ok(Self(Threads::Always)),
+            "auto" => Ok(Self(Threads::Auto)),
+            _ => Err(format!("`{text}` is neither `always` nor `auto`")),
+        }
+    }
+}
+
+/// One thing that outputs may differ in.
+#[derive(Debug)]
+struct But(SameBut);
+
+impl FromStr for But {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut but = SameBut::default();
+        match text {
+            "host" => but.host = true,
+            "address" => but.address = true,
+            "pid" => but.pid = true,
+            "time" => but.time = true,
+            _ => {
+                return Err(format!(
+                    "`{text}` is none of `host`, `address`, `pid` and `time`"
+                ));
+            }
+        }
+        Ok(Self(but))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn style(chat: &str) -> Result<Style, String> {
+        let text = format!("data_dir = \"/d\"\n{chat}");
+        Config::parse("shanty.toml", &text)
+            .map(|config| config.style)
+            .map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn how_runs_are_shown_can_be_said() {
+        assert_eq!(style("").unwrap(), standard());
+        assert_eq!(style("[chat]\n").unwrap(), standard());
+        let said = style("[chat]\nthread = \"auto\"\nsame_but_for = [\"time\", \"pid\"]").unwrap();
+        assert_eq!(said.threads, Threads::Auto);
+        assert_eq!(said.same_but.to_string(), "process ids and times");
+        assert!(
+            style("[chat]\nsame_but_for = []")
+                .unwrap()
+                .same_but
+                .is_nothing()
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_with_its_line() {
+        for (bad, why) in [
+            (
+                "thread = \"never\"",
+                "`never` is neither `always` nor `auto`",
+            ),
+            ("same_but_for = [\"host\", \"name\"]", "`name` is none of"),
+            ("threads = \"auto\"", "threads"),
+            ("thread = 1", "must be text"),
+        ] {
+            let error = style(&format!("[chat]\n{bad}")).unwrap_err();
+            assert!(error.contains(why) && error.contains(":3"), "{error}");
+        }
+    }
+}

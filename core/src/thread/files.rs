@@ -1,0 +1,64 @@
+//! The files with all of the output: their names, what stands in which, and the words above them.
+
+use std::collections::BTreeMap;
+
+use super::FilePart;
+use super::host::Host;
+use crate::ids::{AgentId, RunNumber};
+use crate::text::{count, size};
+
+/// Bytes of an output that is attached as one file, and of the beginning of a longer one.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of the end of an output that is too long for one file.
+const END_BYTES: u64 = 1024 * 1024;
+
+/// What stands above the files of a run on one host.
+pub(super) fn text_of_one(host: &Host, run: RunNumber) -> String {
+    let (name, number) = (&host.name, run.0);
+    let all = amount(host.lines(), host.bytes());
+    let note = if let Some(missing) = host.missing() {
+        format!("{all}; {missing}")
+    } else if host.bytes() <= FILE_BYTES_MAX {
+        format!("full output: {all}")
+    } else {
+        let (first, last) = (FILE_BYTES_MAX, host.bytes() - end_at(host));
+        let (first, last) = (size(first), size(last));
+        format!("{all}: attached are the first {first} and the last {last}")
+    };
+    format!("**{name}** · {note}\n-# all of it: `shanty runs output {number} --host {name}`")
+}
+
+/// What stands above the files of a run on several.
+pub(super) fn text_of_several(hosts: &BTreeMap<AgentId, Host>, run: RunNumber) -> String {
+    let number = run.0;
+    let lines = hosts.values().map(Host::lines).sum();
+    let bytes = hosts.values().map(Host::bytes).sum();
+    let (hosts, all) = (count(hosts.len(), "host"), amount(lines, bytes));
+    format!("**{hosts}** · full output: {all}\n-# all of it: `shanty runs output {number}`")
+}
+
+/// The files of a run on one host: all of it, or its beginning and its end.
+pub(super) fn parts(host: &Host, run: RunNumber) -> Vec<FilePart> {
+    let part = |what: &str, bytes| FilePart {
+        name: format!("{}.{}{what}.log", host.name, run.0),
+        bytes,
+    };
+    if host.bytes() <= FILE_BYTES_MAX {
+        return vec![part("", 0..host.bytes())];
+    }
+    vec![
+        part(".first", 0..FILE_BYTES_MAX),
+        part(".last", end_at(host)..host.bytes()),
+    ]
+}
+
+/// Where the end of an output begins that is too long for one file.
+fn end_at(host: &Host) -> u64 {
+    let bytes = host.bytes();
+    bytes.saturating_sub(END_BYTES).max(FILE_BYTES_MAX)
+}
+
+fn amount(lines: u64, bytes: u64) -> String {
+    let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+    format!("{}, {}", count(lines, "line"), size(bytes))
+}

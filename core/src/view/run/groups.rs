@@ -1,0 +1,248 @@
+//! A group of hosts as people see it, on the card and in the thread: who, how it ended, and what was printed, once for all of them.
+
+use std::collections::BTreeSet;
+
+use crate::output::diff;
+use crate::output::excerpt::Excerpt;
+use crate::output::same_but::SameBut;
+use crate::run::{Group, How, Rank};
+use crate::selector::fold::fold;
+use crate::text::{count, cut, duration, size, thousands, units};
+use crate::view::escape_markdown_cut;
+
+/// A group, and what is known of what its hosts printed.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The hosts, and how they ended.
+    pub group: Group,
+    /// What the first of them printed, which stands for all.
+    pub printed: Printed,
+    /// In what the outputs of the hosts differ after all.
+    pub same_but: SameBut,
+}
+
+/// What a host printed.
+#[derive(Clone, Debug)]
+pub enum Printed {
+    /// Nobody knows: it never ran, or the outcome is unknown.
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// This text, out of so many bytes.
+    Text {
+        /// Its beginning and its end.
+        excerpt: Excerpt,
+        /// Bytes that the command wrote.
+        bytes: u64,
+    },
+    /// This text, where most hosts of the run have that one.
+    Other {
+        /// What most have.
+        most: String,
+        /// What these have.
+        these: String,
+    },
+    /// No text, so many bytes.
+    Binary(u64),
+    /// It cannot be read: why, as a part of a sentence.
+    Missing(String),
+}
+
+impl Printed {
+    /// A short text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        let mut excerpt = Excerpt::default();
+        excerpt.push(text);
+        Self::Text {
+            excerpt,
+            bytes: text.len() as u64,
+        }
+    }
+}
+
+/// How much room there is for an output, and which part of a long one is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Lines at most.
+    pub lines: usize,
+    /// UTF-16 units at most, without what stands around the text.
+    pub units: usize,
+    /// What is shown of an output that has more.
+    pub part: Shown,
+}
+
+/// What is shown of an output that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Its last lines, at most so many: what went wrong stands there.
+    Last(usize),
+    /// Its beginning and its end.
+    Ends,
+}
+
+/// Who they are and how it ended: `❌ **db-[01-02]** · 2 hosts · exit 100 · 1.3 s`.
+#[must_use]
+pub fn group_heading(told: &Told, names_max: usize) -> String {
+    let group = &told.group;
+    let mut words = vec![format!(
+        "{} **{}**",
+        mark(group.rank),
+        names(group.names(), names_max)
+    )];
+    if group.hosts.len() > 1 {
+        words.push(count(group.hosts.len(), "host"));
+    }
+    words.push(how_words(&group.how, group.rank));
+    if group.how.exit_code().is_some() {
+        words.push(duration(group.duration_ms));
+    }
+    if group.outputs > 1 {
+        words.push(format!("the same but for {}", told.same_but));
+    }
+    words.join(" · ")
+}
+
+/// How it ended, in words that nothing can style: a reason may be an agent's.
+pub(super) fn how_words(how: &How, rank: Rank) -> String {
+    let (How::Refused(reason) | How::NotStarted(reason) | How::Lost(reason)) = how else {
+        return how.to_string();
+    };
+    let words = match rank {
+        Rank::LeftOut => {
+            let why = reason.text.strip_prefix("skipped: ");
+            format!("left out: {}", why.unwrap_or(&reason.text))
+        }
+        Rank::Failed
+        | Rank::TimedOut
+        | Rank::Lost
+        | Rank::Refused
+        | Rank::NotStarted
+        | Rank::Stopped
+        | Rank::Odd
+        | Rank::Most => how.to_string(),
+    };
+    let (kind, why) = words.split_once(": ").unwrap_or(("", &words));
+    format!("{kind}: {}", escape_markdown_cut(why, 200))
+}
+
+/// What they printed, never nothing where something is known; none where nothing is.
+#[must_use]
+pub fn group_output(told: &Told, room: Room) -> Option<String> {
+    let text = match &told.printed {
+        Printed::Unknown => return None,
+        Printed::Nothing => "(no output)".to_owned(),
+        Printed::Binary(bytes) => format!("(binary output, {})", size(*bytes)),
+        Printed::Missing(why) => format!("(output not shown: {})", why.replace(['`', '\n'], " ")),
+        Printed::Other { most, these } => other(most, these, room),
+        Printed::Text { excerpt, bytes } => text(excerpt, *bytes, room),
+    };
+    Some(text)
+}
+
+/// True when all that is known of what they printed fits.
+#[must_use]
+pub fn fits(told: &Told, room: Room) -> bool {
+    match &told.printed {
+        Printed::Unknown | Printed::Nothing | Printed::Missing(_) => true,
+        Printed::Binary(_) => false,
+        Printed::Other { these, .. } => {
+            let lines = these.lines().count();
+            lines <= room.lines && units(these) <= room.units
+        }
+        Printed::Text { excerpt, .. } => excerpt.last(room.lines, room.units).is_whole(),
+    }
+}
+
+/// The mark of hosts that ended so.
+#[must_use]
+pub const fn mark(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Failed | Rank::TimedOut => "❌",
+        Rank::Lost => "❔",
+        Rank::Refused => "⛔",
+        Rank::NotStarted => "⚪",
+        Rank::Stopped => "⏹",
+        Rank::Odd => "≠",
+        Rank::Most => "✅",
+        Rank::LeftOut => "⏭",
+    }
+}
+
+/// Which of the groups are shown with their output when there is room for so many, in their order: what most did, one for each way to
+/// end, and of what is left the first ones.
+#[must_use]
+pub fn chosen(groups: &[Told], max: usize) -> Vec<usize> {
+    let kind = |told: &Told| (told.group.rank, told.group.how.clone());
+    let mut kinds = BTreeSet::new();
+    let most = groups.iter().position(|told| told.group.rank == Rank::Most);
+    let (first, more): (Vec<usize>, Vec<usize>) = (0..groups.len())
+        .filter(|at| Some(*at) != most)
+        .partition(|at| groups.get(*at).is_some_and(|told| kinds.insert(kind(told))));
+    let order = most.into_iter().chain(first).chain(more);
+    let mut chosen: Vec<usize> = order.take(max).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+/// Names in short, safe in the open: the only character of a name that Markdown knows is escaped.
+#[must_use]
+pub fn names<'a>(names: impl Iterator<Item = &'a str>, chars_max: usize) -> String {
+    cut(&fold(names), chars_max).replace('_', "\\_")
+}
+
+/// A text in a code block of its own. It never holds three backticks in a row (see the sanitiser).
+#[must_use]
+pub fn fenced(text: &str, language: &str) -> String {
+    let text = text.trim_end_matches('\n');
+    format!("```{language}\n{text}\n```")
+}
+
+fn other(most: &str, these: &str, room: Room) -> String {
+    let changes = diff::changes(most, these, room.lines, room.units);
+    if changes.is_empty() {
+        // The bytes differ in something that nobody sees.
+        return "(looks like what most hosts printed; the bytes differ)".to_owned();
+    }
+    let plain = these.lines().count();
+    if changes.lines().count() > plain.max(6) {
+        let mut excerpt = Excerpt::default();
+        excerpt.push(these);
+        return text(&excerpt, these.len() as u64, room);
+    }
+    fenced(&changes, "diff")
+}
+
+fn text(excerpt: &Excerpt, bytes: u64, room: Room) -> String {
+    let whole = excerpt.last(room.lines, room.units);
+    if whole.is_whole() {
+        return match whole.tail.trim() {
+            "" => "(only blank lines)".to_owned(),
+            _ => fenced(&whole.tail, ""),
+        };
+    }
+    let amount = format!("{} lines, {}", thousands(excerpt.lines()), size(bytes));
+    match room.part {
+        Shown::Last(lines) => {
+            let part = excerpt.last(lines.min(room.lines), room.units);
+            let shown = part.tail.trim_end_matches('\n').lines().count();
+            let last = match shown {
+                1 => "last line".to_owned(),
+                n => format!("last {n}"),
+            };
+            format!("-# {amount}, {last}:\n{}", fenced(&part.tail, ""))
+        }
+        Shown::Ends => {
+            let part = excerpt.ends(room.lines, room.units);
+            let left_out = count(usize::try_from(part.left_out).unwrap_or(usize::MAX), "line");
+            let head = match part.head.as_str() {
+                "" => String::new(),
+                head => format!("{}\n", fenced(head, "")),
+            };
+            format!(
+                "{head}-# {amount}, {left_out} left out here\n{}",
+                fenced(&part.tail, "")
+            )
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What somebody should know of a run besides its groups.
+
+use super::Scene;
+use crate::run::{Away, Execution, Offline, Phase, Run};
+use crate::selector::fold::fold;
+use crate::text::{cut, size, thousands};
+
+/// What somebody should know besides: a cancel and whom it reached, cut output, left-over processes, back-pressure.
+pub(super) fn notes(run: &Run, scene: &Scene) -> Option<String> {
+    let mut notes = Vec::new();
+    notes.extend(cancel_note(run));
+    notes.extend(away_note(run));
+    let folded = |pick: &dyn Fn(&Execution) -> bool| {
+        let picked: Vec<_> = run.executions().filter(|(_, e)| pick(e)).collect();
+        (
+            picked.len(),
+            fold(picked.iter().map(|(_, e)| e.name.as_str())),
+        )
+    };
+    let dropped: u64 = run
+        .executions()
+        .filter_map(|(_, e)| e.outcome())
+        .map(|o| o.dropped_bytes)
+        .sum();
+    if dropped > 0 {
+        let (_, names) = folded(&|e| e.outcome().is_some_and(|o| o.dropped_bytes > 0));
+        notes.push(format!(
+            "{} of output not kept on {names}: over the limit",
+            size(dropped)
+        ));
+    }
+    let left = left_over(run);
+    if left > 0 {
+        let (_, names) = folded(&|e| e.outcome().is_some_and(|o| o.left_over > 0));
+        let left = left_over_words(left);
+        notes.push(format!(
+            "{left} on {names}: it was still there after the command had ended"
+        ));
+    }
+    if !scene.spool_full.is_empty() {
+        let names = fold(scene.spool_full.iter().map(String::as_str));
+        notes.push(format!(
+            "commands wait on {names}: too much output is not stored yet"
+        ));
+    }
+    if notes.is_empty() {
+        return None;
+    }
+    Some(
+        notes
+            .iter()
+            .map(|note| format!("-# {}", cut(note, 400)))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
+}
+
+/// Processes that were still there after their command, on all hosts.
+pub(super) fn left_over(run: &Run) -> u64 {
+    let outcomes = run.executions().filter_map(|(_, e)| e.outcome());
+    outcomes.map(|outcome| u64::from(outcome.left_over)).sum()
+}
+
+/// `1 left-over process killed`.
+pub(super) fn left_over_words(left: u64) -> String {
+    let processes = if left == 1 { "process" } else { "processes" };
+    format!("{} left-over {processes} killed", thousands(left))
+}
+
+/// What became of hosts that were away: left out, or waited for until a time.
+fn away_note(run: &Run) -> Option<String> {
+    let named = |pick: &dyn Fn(&Execution) -> bool| {
+        let picked = run.executions().filter(|(_, e)| pick(e));
+        fold(picked.map(|(_, e)| e.name.as_str()))
+    };
+    if run.spec.strategy.offline == Offline::Skip {
+        let skipped = |away| named(&|e| run.is_skipped(e) && e.away == Some(away));
+        let said = [Away::Offline, Away::Draining]
+            .into_iter()
+            .filter_map(|away| {
+                let names = skipped(away);
+                (!names.is_empty()).then(|| format!("{names} ({})", away.as_str()))
+            });
+        let said: Vec<String> = said.collect();
+        // Once all have ended they are a group of their own.
+        return (!said.is_empty() && !run.all_ended())
+            .then(|| format!("⏭ left out: {}", said.join(" · ")));
+    }
+    let until_ms = run.queued_until_ms()?;
+    let waits = named(&|e| match run.phase {
+        Phase::Accepted => e.away.is_some(),
+        Phase::Running | Phase::Closed { .. } | Phase::Expired(_) => {
+            e.is_queued() && !e.order_on_its_way()
+        }
+    });
+    (!waits.is_empty() && !run.is_over()).then(|| {
+        format!(
+            "⏳ waits for {waits}: each starts once, when it can, until <t:{}:f>",
+            until_ms / 1_000
+        )
+    })
+}
+
+/// While it is being stopped: whom that did not reach yet. Who was stopped, and who never ran, is told by the groups.
+fn cancel_note(run: &Run) -> Option<String> {
+    run.cancel.as_ref().filter(|_| !run.all_ended())?;
+    let names = |told: bool| {
+        let picked = run
+            .executions()
+            .filter(|(_, e)| e.outcome().is_none() && e.cancel_told == told)
+            .map(|(_, e)| e.name.as_str());
+        fold(picked)
+    };
+    let groups = [
+        ("still stopping", names(true)),
+        ("not reached, told when back", names(false)),
+    ];
+    let said: Vec<String> = groups
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(word, names)| format!("{word}: {names}"))
+        .collect();
+    (!said.is_empty()).then(|| said.join(" · "))
+}
