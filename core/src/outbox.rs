@@ -118,7 +118,16 @@ impl Entry {
 pub struct Outbox<K> {
     begun_ms: u64,
     entries: BTreeMap<K, Entry>,
-    last_write_ms: BTreeMap<Lane, u64>,
+    writes: BTreeMap<Lane, Writes>,
+}
+
+/// What was written in a lane.
+#[derive(Clone, Copy, Debug, Default)]
+struct Writes {
+    /// How many.
+    count: u32,
+    /// When the last was, milliseconds since the Unix epoch.
+    last_ms: u64,
 }
 
 impl<K: Key> Outbox<K> {
@@ -128,7 +137,7 @@ impl<K: Key> Outbox<K> {
         Self {
             begun_ms,
             entries: BTreeMap::new(),
-            last_write_ms: BTreeMap::new(),
+            writes: BTreeMap::new(),
         }
     }
 
@@ -158,8 +167,11 @@ impl<K: Key> Outbox<K> {
     /// What to write next in a lane.
     #[must_use]
     pub fn next(&self, lane: Lane, now_ms: u64) -> Next<K> {
-        let last = self.last_write_ms.get(&lane).copied();
-        let paced_ms = last.map_or(0, |at| at.saturating_add(self.gap_ms(now_ms)));
+        let writes = self.writes.get(&lane);
+        let paced_ms = writes.map_or(0, |writes| {
+            let gap_ms = self.gap_ms(lane, writes.count, now_ms);
+            writes.last_ms.saturating_add(gap_ms)
+        });
         let mut soonest: Option<u64> = None;
         let mut best: Option<(Urgency, Next<K>)> = None;
         for (&key, entry) in self.entries.iter().filter(|(key, _)| key.lane() == lane) {
@@ -200,7 +212,9 @@ impl<K: Key> Outbox<K> {
     /// A write of this state was taken by Discord as this message. After a create that may have been done before, that message shows what
     /// the first attempt said: an edit follows when it differs.
     pub fn written(&mut self, key: K, digest: u64, message: u64, now_ms: u64) {
-        self.last_write_ms.insert(key.lane(), now_ms);
+        let writes = self.writes.entry(key.lane()).or_default();
+        writes.count = writes.count.saturating_add(1);
+        writes.last_ms = now_ms;
         if let Some(entry) = self.entries.get_mut(&key) {
             let shows = match entry.seen {
                 Seen::Nothing | Seen::Message(..) => Some(digest),
@@ -282,15 +296,20 @@ impl<K: Key> Outbox<K> {
         keys.filter(|key| key.lane() == lane).collect()
     }
 
-    /// Between two edits in one lane, milliseconds: fast while somebody watches, slow in a long run. Messages older than an hour may be
-    /// edited three times in six seconds in a channel (Discord), and nobody reads that fast.
-    const fn gap_ms(&self, now_ms: u64) -> u64 {
-        match now_ms.saturating_sub(self.begun_ms) {
-            0..=9_999 => 1_000,
-            10_000..=59_999 => 1_500,
-            60_000..=599_999 => 5_000,
-            600_000..=3_599_999 => 15_000,
-            _ => 30_000,
+    /// Between two edits in one lane, milliseconds: fast while somebody watches, slow in a long run. A thread is the run's own, and Discord
+    /// takes five edits in five seconds there: the first lines come at once, then one edit a second. The channel is shared with other
+    /// cards. Messages older than an hour may be edited three times in six seconds in a channel (Discord), and nobody reads that fast.
+    const fn gap_ms(&self, lane: Lane, count: u32, now_ms: u64) -> u64 {
+        let age_ms = now_ms.saturating_sub(self.begun_ms);
+        match (lane, age_ms) {
+            (Lane::Thread, 0..=119_999) if count < 3 => 150,
+            (Lane::Thread, 0..=119_999) => 1_000,
+            (Lane::Thread, 120_000..=599_999) => 2_500,
+            (Lane::Channel, 0..=9_999) => 1_000,
+            (Lane::Channel, 10_000..=59_999) => 2_500,
+            (Lane::Channel, 60_000..=599_999) => 5_000,
+            (_, 600_000..=3_599_999) => 15_000,
+            (_, 3_600_000..) => 30_000,
         }
     }
 }

@@ -61,6 +61,40 @@ fn progress_is_paced_and_the_end_is_not() {
 }
 
 #[test]
+fn a_thread_begins_at_once_and_then_has_one_edit_a_second_which_gets_rarer() {
+    let mut outbox = with_page();
+    let mut at_ms = NOW;
+    let mut edits = Vec::new();
+    for state in 2..=900 {
+        outbox.written(Block::Page(0), state - 1, 9, at_ms);
+        outbox.want(Block::Page(0), state, Urgency::Progress);
+        let Next::At(next_ms) = outbox.next(Lane::Thread, at_ms) else {
+            panic!("not at once");
+        };
+        edits.push(next_ms - at_ms);
+        at_ms = next_ms;
+    }
+    assert_eq!(edits.get(..5), Some(&[150, 150, 1_000, 1_000, 1_000][..]));
+    // Discord takes five edits in five seconds.
+    let mut within = std::collections::VecDeque::new();
+    let mut now_ms = 0;
+    for gap in &edits {
+        now_ms += gap;
+        within.push_back(now_ms);
+        while within.front().is_some_and(|first| now_ms - first >= 5_000) {
+            within.pop_front();
+        }
+        assert!(within.len() <= 6, "one too many waits for the permit");
+    }
+    assert!(edits.is_sorted(), "never faster again");
+    assert_eq!(
+        edits.last(),
+        Some(&30_000),
+        "an old message is edited seldom"
+    );
+}
+
+#[test]
 fn pages_are_created_in_order_also_after_a_failure() {
     let mut outbox = Outbox::new(NOW);
     outbox.want(Block::Page(1), 1, Urgency::Progress);
