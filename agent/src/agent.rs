@@ -154,12 +154,15 @@ async fn open_executor(
     // Shims run elsewhere, so a relative directory would be another one for them.
     let data_dir =
         std::path::absolute(options.data_dir.path()).map_err(|e| Failure::internal(&e))?;
-    let config = executor::Config::new(
-        data_dir,
-        config.agent,
-        config.run_as.clone(),
-        options.shim.clone(),
-    );
+    let config = executor::Config {
+        mask: config.mask.clone(),
+        ..executor::Config::new(
+            data_dir,
+            config.agent,
+            config.run_as.clone(),
+            options.shim.clone(),
+        )
+    };
     let (executor, work) = executor::open(config)
         .await
         .map_err(|e| Failure::config(&e))?;

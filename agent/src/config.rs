@@ -18,6 +18,8 @@ use shanty_core::limits;
 use thiserror::Error;
 use toml::Spanned;
 
+use crate::mask::Mask;
+
 /// Largest configuration that is read, bytes.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
@@ -187,6 +189,8 @@ pub struct Config {
     pub run_as: Vec<String>,
     /// How long things take.
     pub times: Times,
+    /// What is masked in all output.
+    pub mask: Mask,
 }
 
 #[derive(Deserialize)]
@@ -199,6 +203,7 @@ struct ConfigFile {
     run_as: Vec<String>,
     #[serde(default)]
     limits: LimitsTable,
+    mask: Option<Spanned<Mask>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -248,7 +253,8 @@ impl Config {
         let agent = value(text, &file.agent, &mut errors);
         let name = value(text, &file.name, &mut errors);
         let link = value(text, &file.link, &mut errors);
-        let (Some(agent), Some(name), Some(link)) = (agent, name, link) else {
+        let mask = mask(text, file.mask, &mut errors);
+        let (Some(agent), Some(name), Some(link), Some(mask)) = (agent, name, link, mask) else {
             return Err(ConfigError::Values {
                 path: path.to_owned(),
                 errors,
@@ -260,6 +266,7 @@ impl Config {
             link,
             run_as: file.run_as,
             times: file.limits.times(),
+            mask,
         })
     }
 
@@ -283,11 +290,29 @@ where
     T: FromStr<Err: fmt::Display>,
 {
     let parsed = field.as_ref().parse();
-    let before = text.get(..field.span().start).unwrap_or_default();
-    let line = before.matches('\n').count().saturating_add(1);
+    let line = line(text, field.span().start);
     parsed
         .map_err(|error| errors.push(format!("line {line}: {error}")))
         .ok()
+}
+
+/// What is masked; only what looks like a secret when nothing is said.
+fn mask(text: &str, table: Option<Spanned<Mask>>, errors: &mut Vec<String>) -> Option<Mask> {
+    let Some(table) = table else {
+        return Some(Mask::default());
+    };
+    let line = line(text, table.span().start);
+    let mask = table.into_inner();
+    mask.check()
+        .map_err(|error| errors.push(format!("line {line}: [mask]: {error}")))
+        .ok()?;
+    Some(mask)
+}
+
+/// The line that this byte is on.
+fn line(text: &str, byte: usize) -> usize {
+    let before = text.get(..byte).unwrap_or_default();
+    before.matches('\n').count().saturating_add(1)
 }
 
 /// The files of one agent.
@@ -415,7 +440,29 @@ mod tests {
             link: "shanty.example.net:7443".parse().unwrap(),
             run_as: vec!["deploy".to_owned(), "nobody".to_owned()],
             times: Times::default(),
+            mask: Mask::default(),
         }
+    }
+
+    #[test]
+    fn masks_are_absolute_paths_and_known_keys() {
+        let with = |lines: &str| parse(&format!("{}\n[mask]\n{lines}\n", sample().to_toml()));
+        let mask = with("files = [\"/a\"]\nenv_files = [\"/b\"]\nshapes = false")
+            .unwrap()
+            .mask;
+        assert_eq!(mask.files, [PathBuf::from("/a")]);
+        assert_eq!(mask.env_files, [PathBuf::from("/b")]);
+        assert!(!mask.shapes && with("").unwrap().mask.shapes);
+        let error = with("files = [\"etc/pass\"]").unwrap_err();
+        assert!(
+            error.contains("line 7: [mask]: `etc/pass` is not an absolute path"),
+            "{error}"
+        );
+        let error = with("file = [\"/a\"]").unwrap_err();
+        assert!(
+            error.contains("unknown field `file`") && error.contains("line 8"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -25,6 +25,8 @@ use shanty_core::refusal::Code;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::mask::Mask;
+
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
 const REQUESTS_MAX: usize = 64;
 
@@ -48,6 +50,8 @@ pub struct Config {
     /// Users that commands may run as, by name; the first is the default. Empty means the agent's own user, and nothing may run
     /// when that is root.
     pub run_as: Vec<String>,
+    /// What is masked in all output.
+    pub mask: Mask,
     /// Program, by its absolute path, and leading arguments of the shim; the execution's folder is appended.
     pub shim: Vec<OsString>,
     /// Unreleased spool bytes from which commands wait, [`limits::SPOOL_TOTAL_BYTES_MAX`] unless a test needs less.
@@ -69,6 +73,7 @@ impl Config {
             data_dir,
             agent,
             run_as,
+            mask: Mask::default(),
             shim,
             spool_total_bytes_max: limits::SPOOL_TOTAL_BYTES_MAX,
             running_max: RUNNING_MAX,

@@ -173,6 +173,7 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         link: link_address(&reply.link, &options)?,
         run_as: options.run_as,
         times: Times::default(),
+        mask: crate::mask::Mask::default(),
     };
     options.data_dir.enroll(&identity, &config)?;
     Ok(Joined {

@@ -12,6 +12,8 @@ pub mod executor;
 
 pub mod config;
 
+pub mod mask;
+
 mod failure;
 
 mod join;

@@ -33,6 +33,7 @@ use nix::unistd::setsid;
 use prost::Message as _;
 use shanty_core::limits;
 use shanty_core::order::{Order, OrderError};
+use shanty_core::output::mask::Masks;
 use shanty_core::spool::{Header, VERSION};
 use shanty_proto::convert::{ConvertError, order_from_wire};
 use shanty_proto::v1;
@@ -40,8 +41,10 @@ use thiserror::Error;
 
 use crate::clock::wall_ms;
 use crate::facts;
+use crate::mask::{MASK_VARIABLE, Mask};
 
 use self::clients::Clients;
+use self::command::CannotStart;
 use self::keeper::{Keeper, Limits};
 use self::recorder::Recorder;
 
@@ -98,12 +101,15 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let spool = claim_spool(dir)?;
     let header = header(&order)?;
     let started_ms = header.wall_ms;
-    let recorder = Recorder::open(spool, &header, order.output_bytes_max)?;
+    let masks = masks();
+    let known = masks.as_ref().cloned().unwrap_or_default();
+    let recorder = Recorder::open(spool, &header, order.output_bytes_max, &known)?;
     let clients = listen(dir)?;
     let limits = Limits::of(&order);
     let run_as = std::env::var(RUN_AS_VARIABLE).ok();
     let keeper = Keeper::new(recorder, clients, limits, started_ms);
-    let command = command::spawn(&order, run_as.as_deref());
+    // What could print secrets that cannot be masked must not run.
+    let command = masks.and_then(|_| command::spawn(&order, run_as.as_deref()));
     // Only now, as std hands the mask on to what it spawns. A child that ended before is found without its signal.
     let signals = take_signals()?;
     keeper.keep(command, &signals).map_err(ShimError::Keep)
@@ -144,6 +150,17 @@ fn read_order(dir: &Path) -> Result<Order, ShimError> {
     let order = v1::ExecutionOrder::decode(bytes.as_slice()).map_err(ShimError::Decode)?;
     let received = order_from_wire(order).map_err(ShimError::Whose)?;
     received.order.map_err(ShimError::Order)
+}
+
+/// The secrets of this host, read now.
+fn masks() -> Result<Masks, CannotStart> {
+    let Ok(mask) = std::env::var(MASK_VARIABLE) else {
+        return Ok(Masks::none());
+    };
+    let mask =
+        Mask::decode(&mask).ok_or_else(|| CannotStart::refused(&"what to mask cannot be read"))?;
+    mask.load()
+        .map_err(|error| CannotStart::refused(&shanty_core::causes::chain(&error)))
 }
 
 /// Opens and locks the spool. One that holds anything had its chance: whoever wrote it may have started the command.

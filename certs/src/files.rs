@@ -104,8 +104,23 @@ impl FileError {
 /// # Errors
 /// [`FileError`]; the checks apply to the opened file, so nobody can swap it between check and read.
 pub fn read_secret(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, meta) = open_regular(path, OFlag::O_NOFOLLOW)?;
+    check_access(path, &meta, 0o600)?;
+    read_open(&file, &meta, path, max)
+}
+
+/// Reads a file that belongs to others, whoever may read it as well: at most `max` bytes.
+///
+/// # Errors
+/// [`FileError`] of any kind but that of access.
+pub fn read_foreign(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, meta) = open_regular(path, OFlag::empty())?;
+    read_open(&file, &meta, path, max)
+}
+
+fn open_regular(path: &Path, flags: OFlag) -> Result<(File, Metadata), FileError> {
     // Without O_NONBLOCK, opening a named pipe would hang.
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let flags = flags | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags.bits())
@@ -120,7 +135,15 @@ pub fn read_secret(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, FileErro
             expected: "regular file",
         });
     }
-    check_access(path, &meta, 0o600)?;
+    Ok((file, meta))
+}
+
+fn read_open(
+    file: &File,
+    meta: &Metadata,
+    path: &Path,
+    max: u64,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
     // Reserved at once: growing would leave copies of the secret in freed memory.
     let capacity = usize::try_from(meta.len().min(max)).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity.saturating_add(1)));

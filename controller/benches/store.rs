@@ -142,6 +142,7 @@ async fn store_old(output: &Output, (run, agent): (RunId, AgentId)) {
         rss_max_bytes: 0,
         left_over: 0,
         sha256: Sha256::digest(&spool).into(),
+        masked: 0,
     };
     encode(&Record::Exit(exit), &mut spool).expect("it fits");
     let mut appender = output.appender(agent);

@@ -353,6 +353,7 @@ pub(crate) fn spool(run: RunId, n: u8, lines: &[&str]) -> (Vec<u8>, Vec<usize>) 
         rss_max_bytes: 0,
         left_over: 0,
         sha256: Sha256::digest(&bytes).into(),
+        masked: 0,
     };
     spool::encode(&spool::Record::Exit(exit), &mut bytes).unwrap();
     ends.push(bytes.len());

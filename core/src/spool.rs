@@ -110,6 +110,8 @@ pub struct Exit {
     pub left_over: u32,
     /// SHA-256 of all bytes of the spool before this record.
     pub sha256: [u8; 32],
+    /// Secrets that were masked in the output before it was recorded; zero from agents that masked none or knew no masks.
+    pub masked: u64,
 }
 
 /// How the main process ended.

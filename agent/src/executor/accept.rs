@@ -22,13 +22,15 @@ pub(super) fn accept(
     let begin = || {
         let order = received.order.as_ref().map_err(check::refused)?;
         let run_as = check::check(order, config, clock)?;
+        check::secrets(&config.mask)?;
         let failed = |what: &str, error: std::io::Error| {
             Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
         };
         folders
             .accept(run, bytes)
             .map_err(|error| failed("record the order", error))?;
-        Shim::spawn(&config.shim, &folders.execution(run), run_as.as_deref())
+        let folder = folders.execution(run);
+        Shim::spawn(&config.shim, &folder, run_as.as_deref(), &config.mask)
             .map_err(|error| failed("start a shim", error))
     };
     begin().inspect_err(|_| remember_refused(run, folders))

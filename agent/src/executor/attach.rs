@@ -18,6 +18,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::recover::{Found, settle};
+use crate::mask::{MASK_VARIABLE, Mask};
 use crate::shim::control::{FromShim, Inbox, ToShim};
 use crate::shim::{RUN_AS_VARIABLE, ctl_path};
 
@@ -62,6 +63,7 @@ impl Shim {
         program: &[OsString],
         folder: &std::path::Path,
         run_as: Option<&str>,
+        mask: &Mask,
     ) -> io::Result<Self> {
         let (program, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
@@ -72,6 +74,7 @@ impl Shim {
             .arg(folder)
             .env_clear()
             .envs(run_as.map(|user| (RUN_AS_VARIABLE, user)))
+            .env(MASK_VARIABLE, mask.encode())
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())

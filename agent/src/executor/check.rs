@@ -18,6 +18,7 @@ use shanty_proto::convert::{ReceivedOrder, order_from_wire};
 use shanty_proto::v1;
 
 use super::{ClockOffset, Config, Refusal};
+use crate::mask::Mask;
 use crate::shim::command::{Account, AccountError};
 
 /// Reads exactly the bytes that the controller sent, as an order for us that names its run. What it says is still to be refused, or not.
@@ -49,6 +50,15 @@ pub(super) fn parse(bytes: &[u8], us: AgentId) -> Result<ReceivedOrder, Refusal>
 /// The refusal of an order that says what none may.
 pub(super) fn refused(error: &OrderError) -> Refusal {
     Refusal::new(error.code(), sentence(&error.to_string()))
+}
+
+/// Checks that the secrets of this host can be masked: what could print them must not run otherwise. The shim reads them anew. Blocks.
+pub(super) fn secrets(mask: &Mask) -> Result<(), Refusal> {
+    mask.load().map(drop).map_err(|error| {
+        let why = chain(&error);
+        let text = format!("The secrets named in [mask] of agent.toml cannot be masked: {why}.");
+        Refusal::new(Code::Agent, text)
+    })
 }
 
 /// Checks what hangs on the time and on this host, and finds the user: none when that is the agent's own. Blocks: it looks at users and

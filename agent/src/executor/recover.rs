@@ -133,6 +133,7 @@ fn lost(started_ms: u64) -> Exit {
         rss_max_bytes: 0,
         left_over: 0,
         sha256: [0; 32],
+        masked: 0,
     }
 }
 

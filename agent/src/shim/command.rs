@@ -233,7 +233,7 @@ fn unblocked(pipe: OwnedFd) -> io::Result<File> {
 }
 
 impl CannotStart {
-    fn refused(why: &impl ToString) -> Self {
+    pub(super) fn refused(why: &impl ToString) -> Self {
         Self {
             text: why.to_string(),
             code: 126,

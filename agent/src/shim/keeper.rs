@@ -480,6 +480,7 @@ impl Keeper {
             rss_max_bytes: number(|usage| usage.max_rss()).saturating_mul(1_024),
             left_over: self.left_over,
             sha256: [0; 32],
+            masked: 0, // The recorder knows.
         }
     }
 }

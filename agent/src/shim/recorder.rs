@@ -1,4 +1,5 @@
-//! What goes into the spool and when: small writes are gathered, output over the maximum is not kept, a full disk is waited for.
+//! What goes into the spool and when: secrets are masked, small writes are gathered, output over the maximum is not kept, a full disk is
+//! waited for.
 //!
 //! Decides nothing about the execution itself.
 
@@ -7,12 +8,16 @@ use std::io::{self, ErrorKind, Write as _};
 use std::time::{Duration, Instant};
 
 use shanty_core::limits::CHUNK_BYTES_MAX;
+use shanty_core::output::mask::{Masker, Masks};
 use shanty_core::spool::{Exit, Header, Stream, Writer};
 
 use super::ring::Ring;
 
 /// Output that follows other output this closely is gathered: a command that writes single bytes must not become a record a byte.
 const GATHER: Duration = Duration::from_millis(10);
+
+/// What may be the beginning of a secret waits so long for the rest of it.
+const UNMASKED: Duration = Duration::from_millis(200);
 
 /// Pieces of alternating streams kept in their order while gathering; beyond it a piece joins the last one of its stream.
 const PIECES_MAX: usize = 64;
@@ -30,12 +35,21 @@ pub(super) struct Recorder {
     started: Instant,
     gathered: Gathered,
     last_flush: Option<Instant>,
+    out: Masked,
+    err: Masked,
     kept_left: u64,
     ring: Ring,
     unwritten: Vec<u8>,
     /// Bytes of whole records in the file.
     whole_len: u64,
     retry_at: Option<Instant>,
+}
+
+/// One stream on its way through the masks.
+struct Masked {
+    masker: Masker,
+    /// When what is held back is given out.
+    held_until: Option<Instant>,
 }
 
 /// Output that waits for its record.
@@ -53,7 +67,12 @@ struct Piece {
 
 impl Recorder {
     /// Writes the header. Only then may a command start.
-    pub(super) fn open(file: File, header: &Header, output_max_bytes: u64) -> io::Result<Self> {
+    pub(super) fn open(
+        file: File,
+        header: &Header,
+        output_max_bytes: u64,
+        masks: &Masks,
+    ) -> io::Result<Self> {
         let mut writer = Writer::new();
         let mut unwritten = Vec::new();
         writer.header(header, &mut unwritten);
@@ -65,6 +84,8 @@ impl Recorder {
             started: Instant::now(),
             gathered: Gathered::default(),
             last_flush: None,
+            out: Masked::new(masks),
+            err: Masked::new(masks),
             kept_left: output_max_bytes,
             ring: Ring::default(),
             unwritten: Vec::new(),
@@ -74,6 +95,18 @@ impl Recorder {
 
     /// Takes output, to be in the spool at once, or in [`GATHER`] when there was some a moment ago.
     pub(super) fn take(&mut self, stream: Stream, bytes: &[u8], now: Instant) -> io::Result<()> {
+        let masked = self.masked(stream).push(bytes, now);
+        self.record(stream, &masked, now)
+    }
+
+    const fn masked(&mut self, stream: Stream) -> &mut Masked {
+        match stream {
+            Stream::Out => &mut self.out,
+            Stream::Err => &mut self.err,
+        }
+    }
+
+    fn record(&mut self, stream: Stream, bytes: &[u8], now: Instant) -> io::Result<()> {
         let dt_us = self.dt_us(now);
         let room = usize::try_from(self.kept_left).unwrap_or(usize::MAX);
         let (kept, rest) = bytes.split_at(room.min(bytes.len()));
@@ -94,6 +127,10 @@ impl Recorder {
 
     /// Does what its time has come for.
     pub(super) fn tick(&mut self, now: Instant) -> io::Result<()> {
+        for stream in [Stream::Out, Stream::Err] {
+            let masked = self.masked(stream).tick(now);
+            self.record(stream, &masked, now)?;
+        }
         if self.flush_at().is_some_and(|at| at <= now) {
             self.flush(now)?;
         }
@@ -105,7 +142,9 @@ impl Recorder {
 
     /// When [`Recorder::tick`] has something to do.
     pub(super) fn next_at(&self) -> Option<Instant> {
-        [self.flush_at(), self.retry_at].into_iter().flatten().min()
+        let held = [self.out.held_until, self.err.held_until];
+        let times = held.into_iter().chain([self.flush_at(), self.retry_at]);
+        times.flatten().min()
     }
 
     /// Bytes of whole records in the file.
@@ -123,8 +162,16 @@ impl Recorder {
         self.unwritten.len() > UNWRITTEN_BYTES_MAX
     }
 
-    /// Puts everything that is left and the exit in line. Nothing is taken after it.
+    /// Puts everything that is left and the exit in line. Nothing is taken after it. How much was masked is filled in here.
     pub(super) fn exit(&mut self, exit: &Exit, now: Instant) -> io::Result<()> {
+        for stream in [Stream::Out, Stream::Err] {
+            let masked = self.masked(stream).finish();
+            self.record(stream, &masked, now)?;
+        }
+        let exit = &Exit {
+            masked: self.out.masker.count() + self.err.masker.count(),
+            ..exit.clone()
+        };
         self.encode_gathered();
         let ring = std::mem::take(&mut self.ring);
         ring.write(&mut self.writer, &mut self.unwritten);
@@ -188,6 +235,39 @@ impl Recorder {
     fn dt_us(&self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.started);
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Masked {
+    fn new(masks: &Masks) -> Self {
+        Self {
+            masker: masks.masker(),
+            held_until: None,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8], now: Instant) -> Vec<u8> {
+        let mut masked = Vec::with_capacity(bytes.len());
+        self.masker.push(bytes, &mut masked);
+        self.held_until = (self.masker.held() > 0).then(|| now + UNMASKED);
+        masked
+    }
+
+    /// Gives out what was held back for long enough: somebody may be waiting for a question that ends like a secret begins.
+    fn tick(&mut self, now: Instant) -> Vec<u8> {
+        let mut masked = Vec::new();
+        if self.held_until.is_some_and(|at| at <= now) {
+            self.held_until = None;
+            self.masker.flush(&mut masked);
+        }
+        masked
+    }
+
+    fn finish(&mut self) -> Vec<u8> {
+        let mut masked = Vec::new();
+        self.held_until = None;
+        self.masker.finish(&mut masked);
+        masked
     }
 }
 

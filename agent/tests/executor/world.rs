@@ -239,6 +239,7 @@ fn taken_apart(spool: &[u8]) -> (Ended, Option<(Exit, usize)>) {
             rss_max_bytes: 0,
             left_over: 0,
             sha256: [0; 32],
+            masked: 0,
         },
     };
     let mut last = None;

@@ -218,6 +218,7 @@ impl Entry {
         Outcome {
             duration_ms: exit.duration_us / 1_000,
             left_over: exit.left_over,
+            masked: exit.masked,
             output_sha256: Some(stored),
             content_sha256: Some(self.content.digest()),
             ..self.outcome_of(how)

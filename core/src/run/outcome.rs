@@ -17,6 +17,8 @@ pub struct Outcome {
     pub dropped_bytes: u64,
     /// Descendants that were still alive after the command had ended, and were killed.
     pub left_over: u32,
+    /// Secrets that the host masked in its output.
+    pub masked: u64,
     /// SHA-256 of the spool before its last record, as the controller stored it.
     pub output_sha256: Option<[u8; 32]>,
     /// Digest of what people read of it: equal for hosts that printed the same, whenever they did ([`crate::output::content`]).
@@ -71,6 +73,7 @@ impl Outcome {
             output_bytes: 0,
             dropped_bytes: 0,
             left_over: 0,
+            masked: 0,
             output_sha256: None,
             content_sha256: None,
         }

@@ -226,6 +226,7 @@ fn exit(payload: &mut Bytes) -> Option<Exit> {
         rss_max_bytes: payload.try_get_u64_le().ok()?,
         left_over: payload.try_get_u32_le().ok()?,
         sha256: array(payload)?,
+        masked: payload.try_get_u64_le().unwrap_or(0), // Older agents end before it.
     })
 }
 

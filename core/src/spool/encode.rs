@@ -138,7 +138,7 @@ fn exit_payload(exit: &Exit) -> Vec<u8> {
         Cause::Cancelled => 2,
         Cause::Lost => 3,
     };
-    let mut payload = Vec::with_capacity(79);
+    let mut payload = Vec::with_capacity(87);
     payload.extend_from_slice(&[how, value, cause]);
     for number in [
         exit.started_ms,
@@ -151,5 +151,6 @@ fn exit_payload(exit: &Exit) -> Vec<u8> {
     }
     payload.extend_from_slice(&exit.left_over.to_le_bytes());
     payload.extend_from_slice(&exit.sha256);
+    payload.extend_from_slice(&exit.masked.to_le_bytes());
     payload
 }

@@ -45,7 +45,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
     ];
     (
         how,
-        any::<[u64; 5]>(),
+        any::<[u64; 6]>(),
         any::<u32>(),
         proptest::array::uniform32(any::<u8>()),
     )
@@ -56,6 +56,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
                 cpu_user_ms,
                 cpu_system_ms,
                 rss_max_bytes,
+                masked,
             ] = numbers;
             Record::Exit(Exit {
                 how,
@@ -72,6 +73,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
                 rss_max_bytes,
                 left_over,
                 sha256,
+                masked,
             })
         })
 }
@@ -202,6 +204,7 @@ fn exit(how: How, cause: Cause) -> Exit {
         rss_max_bytes: 8,
         left_over: 9,
         sha256: [0; 32],
+        masked: 10,
     }
 }
 
@@ -274,7 +277,7 @@ fn order_lengths_and_fields_are_checked() {
     };
     check(&[&head, &head], second);
     let after = Corrupt::Place {
-        offset: 155,
+        offset: 163,
         kind: 2,
     };
     check(&[&head, &last, &out], after);
@@ -322,4 +325,22 @@ fn a_later_version_may_add_fields() {
         decoded(&[&bytes]),
         Ok(vec![(Record::Header(header()), end)])
     );
+}
+
+#[test]
+fn an_exit_of_before_masks_were_counted_has_none() {
+    let exit = exit(How::Code(0), Cause::Command);
+    let mut bytes = Vec::new();
+    encode(&Record::Header(header()), &mut bytes).unwrap();
+    let mut last = Vec::new();
+    encode(&Record::Exit(exit.clone()), &mut last).unwrap();
+    let mut payload = last.split_off(RECORD_HEAD_BYTES);
+    payload.truncate(payload.len() - 8);
+    let shorter = Record::Unknown {
+        kind: 5,
+        payload: Bytes::from(payload),
+    };
+    encode(&shorter, &mut bytes).unwrap();
+    let (record, _) = decoded(&[&bytes]).unwrap().pop().unwrap();
+    assert_eq!(record, Record::Exit(Exit { masked: 0, ..exit }));
 }

@@ -381,6 +381,7 @@ mod tests {
                 output_bytes: 2,
                 dropped_bytes: 3,
                 left_over: 4,
+                masked: 5,
                 output_sha256: Some([6; 32]),
                 content_sha256: Some([7; 32]),
                 ..Outcome::without_output(how)

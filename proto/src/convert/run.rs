@@ -162,6 +162,7 @@ pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
         output_bytes: outcome.output_bytes,
         dropped_bytes: outcome.dropped_bytes,
         left_over: outcome.left_over,
+        masked: outcome.masked,
         output_sha256: outcome
             .output_sha256
             .map(|sha| sha.to_vec())
@@ -206,6 +207,7 @@ pub fn outcome_from_wire(wire: &v1::Outcome) -> Result<Outcome, ConvertError> {
         output_bytes: wire.output_bytes,
         dropped_bytes: wire.dropped_bytes,
         left_over: wire.left_over,
+        masked: wire.masked,
         output_sha256: sha256(&wire.output_sha256, "output_sha256")?,
         content_sha256: sha256(&wire.content_sha256, "content_sha256")?,
     })

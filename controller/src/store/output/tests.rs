@@ -38,6 +38,7 @@ fn spool(lines: usize) -> Vec<u8> {
         rss_max_bytes: 0,
         left_over: 0,
         sha256: Sha256::digest(&bytes).into(),
+        masked: 0,
     };
     encode(&Record::Exit(exit), &mut bytes).unwrap();
     bytes
