@@ -116,6 +116,12 @@ pub async fn run(
     on_ready: impl FnOnce(&Ready) + Send + 'static,
 ) -> Result<(), AppError> {
     let _lock = prepare(&config)?;
+    let masks = config.mask.load().map_err(|errors| {
+        AppError::Config(anyhow::anyhow!(
+            "cannot mask what [mask] names: {}",
+            errors.join("; ")
+        ))
+    })?;
     let token = match &config.discord {
         Some(discord) => Some(read_token(&discord.token_file)?),
         None => None,
@@ -150,6 +156,7 @@ pub async fn run(
             grace_ms: config.limits.grace_ms,
             runs_ms: Some(config.retention.runs_ms),
         },
+        masks: masks.clone(),
     };
     let (hub, handle, messages) = Shell::open(parts)
         .await
@@ -169,11 +176,12 @@ pub async fn run(
     let ready = sockets.ready(&config.listen);
     let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
     link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
+    let shown = store.output.clone().masked(masks);
     admin::start(
         &mut supervisor,
         sockets.admin,
         handle.clone(),
-        store.output.clone(),
+        shown.clone(),
         admin::JoinAt { address: join, pin },
     );
     checkpoints::start(&mut supervisor, &store.journal);
@@ -187,7 +195,7 @@ pub async fn run(
         Some((discord, token)) => {
             let parts = discord::Parts {
                 hub: handle,
-                output: store.output.clone(),
+                output: shown,
                 kept: store.kept.clone(),
                 guilds: discord.guilds,
                 ops_channel: discord.ops_channel,

@@ -3,6 +3,7 @@
 pub mod api;
 
 mod chat;
+mod mask;
 mod read;
 mod retention;
 
@@ -18,6 +19,7 @@ use shanty_core::thread::Style;
 use api::Api;
 use read::{Errors, Section};
 
+pub use mask::Mask;
 pub use read::ConfigErrors;
 pub use retention::Retention;
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub retention: Retention,
     /// How runs are shown in chat.
     pub style: Style,
+    /// What is masked in everything that is shown.
+    pub mask: Mask,
 }
 
 /// How to reach Discord.
@@ -138,6 +142,7 @@ impl Config {
         let style = root
             .section("chat", errors)
             .map_or_else(chat::standard, |s| chat::read(s, errors));
+        let mask = root.section("mask", errors).map(|s| Mask::read(s, errors));
         root.finish(errors);
         Some(Self {
             data_dir: data_dir?.0,
@@ -154,6 +159,7 @@ impl Config {
             limits: limits.unwrap_or_default(),
             retention: retention.unwrap_or_default(),
             style,
+            mask: mask.unwrap_or_default(),
         })
     }
 }

@@ -20,6 +20,7 @@ use shanty_core::ask::{Answer, Snapshot};
 use shanty_core::hub::{AppendId, Effect, Event, Hub, Joined, Ticket};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::Record;
+use shanty_core::output::mask::Masks;
 use shanty_core::refusal::Refusal;
 use shanty_core::time::{LinkTime, Now};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,6 +57,8 @@ pub struct Parts {
     pub revoked: Revoked,
     /// What decisions rest on beside the journal.
     pub settings: Settings,
+    /// What nobody is shown of a command.
+    pub masks: Masks,
 }
 
 /// The machine with what it needs to touch the world.
@@ -78,6 +81,7 @@ pub struct Shell {
     accepted: watch::Sender<RunNumber>,
     ticks: u32,
     last_seen: watch::Sender<last_seen::Note>,
+    masks: Masks,
 }
 
 struct Committing {
@@ -98,7 +102,12 @@ impl Shell {
         let fleet = last_seen::load(&parts.kept).await?;
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
         let accepted = watch::Sender::new(state.runs.newest());
-        let handle = Handle::new(tx, accepted.subscribe(), parts.journal.reader());
+        let handle = Handle::new(
+            tx,
+            accepted.subscribe(),
+            parts.journal.reader(),
+            parts.masks.clone(),
+        );
         let mut hub = Self {
             machine: Hub::new(state, fleet, parts.settings),
             journal: parts.journal,
@@ -114,6 +123,7 @@ impl Shell {
             accepted,
             ticks: 0,
             last_seen: watch::Sender::default(),
+            masks: parts.masks,
         };
         hub.recover().await?;
         hub.publish();
@@ -375,7 +385,7 @@ impl Shell {
     /// Shows the newest state of every run that changed, and which runs are not over.
     fn publish(&mut self) {
         for id in self.machine.take_changed() {
-            let Some(snapshot) = self.machine.known().snapshot(id).map(Arc::new) else {
+            let Some(snapshot) = self.snapshot(id) else {
                 continue;
             };
             let over = snapshot.run.is_over();
@@ -390,14 +400,20 @@ impl Shell {
         }
     }
 
+    /// A run as it is shown.
+    fn snapshot(&self, id: RunId) -> Option<Arc<Snapshot>> {
+        let snapshot = self.machine.known().snapshot(id)?;
+        Some(Arc::new(snapshot.masked(&self.masks)))
+    }
+
     fn watch(&mut self, id: RunId) -> Option<watch::Receiver<Arc<Snapshot>>> {
         self.publish();
         if let Some(sender) = self.snapshots.get(&id) {
             return Some(sender.subscribe());
         }
-        let snapshot = self.machine.known().snapshot(id)?;
+        let snapshot = self.snapshot(id)?;
         let over = snapshot.run.is_over();
-        let (sender, watch) = watch::channel(Arc::new(snapshot));
+        let (sender, watch) = watch::channel(snapshot);
         // When it is over: one last state, and no more to come.
         if !over {
             self.snapshots.insert(id, sender);

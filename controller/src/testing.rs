@@ -15,6 +15,7 @@ use shanty_core::admission::Settings;
 use shanty_core::ask::{Answer, Ask, RunRequest};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
+use shanty_core::output::mask::Masks;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::principal::{Actor, Asker};
 use shanty_core::refusal::Refusal;
@@ -129,6 +130,7 @@ impl Rig {
             ca: Arc::clone(&ca),
             revoked: revoked.clone(),
             settings: settings(),
+            masks: Masks::none(),
         };
         let (shell, hub, messages) = Shell::open(parts).await.unwrap();
         let shutdown = CancellationToken::new();

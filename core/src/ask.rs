@@ -14,6 +14,7 @@ use crate::view::{HostRow, Preview};
 pub use inventory::{InventoryAnswer, InventoryAsk, SavedGroup};
 
 mod inventory;
+mod masked;
 
 /// What somebody asks, as typed or pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::{AgentId, HostName, RunId, RunNumber};
+use crate::output::mask::Masks;
 use crate::principal::{Place, Principal};
 use crate::time::LinkTime;
 
@@ -126,6 +127,16 @@ impl What {
             Self::Shell(text) => Cow::Borrowed(text),
             Self::Argv(words) => Cow::Owned(words.join(" ")),
         }
+    }
+
+    /// The same for somebody to read, when something of it is masked; never to run.
+    pub(crate) fn masked(&self, masks: &Masks) -> Option<Self> {
+        let text = self.text();
+        let masked = masks.text(&text);
+        (masked != text).then(|| match self {
+            Self::Shell(_) => Self::Shell(masked),
+            Self::Argv(_) => Self::Argv(vec![masked]),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Streams the output of a run to the command line, from the store, as it is committed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
@@ -22,6 +23,9 @@ use crate::supervise::Spawner;
 
 /// Events that wait for the command line.
 const EVENTS_MAX: usize = 16;
+
+/// What may be the beginning of a secret waits so long for the rest of it.
+const HELD_BACK: Duration = Duration::from_millis(200);
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -140,7 +144,7 @@ pub(super) fn stored(
         for (agent, host) in of {
             let mut reader = Reader::new(&output, (run, number, agent), host);
             match reader.send_stored(&tx).await {
-                Ok(true) => {}
+                Ok(true) => reader.send_rest(&tx).await,
                 Ok(false) => return,
                 Err(error) => drop(unreadable.get_or_insert(reader.unreadable(error))),
             }
@@ -204,13 +208,19 @@ impl Reader {
             }
             // What was stored by then was sent, but for a record that is not whole and never will be.
             if ended {
+                self.send_rest(tx).await;
                 return Ok(());
             }
             tokio::select! {
+                // A question may end like a secret begins.
+                () = tokio::time::sleep(HELD_BACK), if self.records.holds_back() => {
+                    self.send_rest(tx).await;
+                }
                 changed = stored.changed() => if changed.is_err() { return Ok(()) },
                 changed = run.changed() => if changed.is_err() {
                     // The run is over, or the controller stops: nothing more can come.
                     self.send_stored(tx).await?;
+                    self.send_rest(tx).await;
                     return Ok(());
                 },
                 () = tx.closed() => return Ok(()),
@@ -230,6 +240,15 @@ impl Reader {
             }
         }
         Ok(true)
+    }
+
+    /// Sends what was held back because it may be the beginning of a secret.
+    async fn send_rest(&mut self, tx: &Tx<v1::OutputChunk>) {
+        for (record, _) in self.records.rest() {
+            if let Some(chunk) = self.chunk(record) {
+                tx.send(Ok(chunk)).await.ok(); // it left
+            }
+        }
     }
 
     /// What whoever asked is told when not all can be read.

@@ -148,7 +148,12 @@ fn ends(run: &v1::RunInfo) {
             continue;
         };
         let alone = run.executions.len() == 1;
-        if alone && outcome.is_ok() && outcome.left_over == 0 && outcome.dropped_bytes == 0 {
+        if alone
+            && outcome.is_ok()
+            && outcome.left_over == 0
+            && outcome.dropped_bytes == 0
+            && outcome.masked == 0
+        {
             continue;
         }
         let ran = outcome.how.exit_code().is_some();
@@ -165,7 +170,11 @@ fn ends(run: &v1::RunInfo) {
             0 => String::new(),
             dropped => format!(" · {} of output not kept", shanty_core::text::size(dropped)),
         };
-        eprintln!("{}: {}{took}{left}{dropped}", execution.name, outcome.how);
+        let masked = words::masked(outcome.masked);
+        eprintln!(
+            "{}: {}{took}{left}{dropped}{masked}",
+            execution.name, outcome.how
+        );
     }
 }
 
@@ -185,6 +194,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
             "output_bytes": outcome.as_ref().map(|outcome| outcome.output_bytes),
             "dropped_bytes": outcome.as_ref().map(|outcome| outcome.dropped_bytes),
             "left_over": outcome.as_ref().map(|outcome| outcome.left_over),
+            "masked": outcome.as_ref().map(|outcome| outcome.masked),
         })
     });
     serde_json::json!({

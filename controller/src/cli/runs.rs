@@ -218,10 +218,11 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
         };
         let size = shanty_core::text::size(outcome.output_bytes);
         println!(
-            "  {}  {} · {} · {size}",
+            "  {}  {} · {} · {size}{}",
             execution.name,
             outcome.how,
-            duration(outcome.duration_ms)
+            duration(outcome.duration_ms),
+            words::masked(outcome.masked)
         );
     }
     Ok(exit::OK)

@@ -1,9 +1,18 @@
 //! The words for what crosses the socket as a number: terminals print them, and scripts rely on them.
 
+use shanty_core::text::count;
 use shanty_proto::v1::{execution_info, host_info, run_info};
 
 /// What this program has no word for: a newer controller has sent it.
 const UNKNOWN: &str = "unknown";
+
+/// How many secrets were masked, after what else is said of an end; nothing when none was.
+pub(super) fn masked(masked: u64) -> String {
+    match usize::try_from(masked).unwrap_or(usize::MAX) {
+        0 => String::new(),
+        masked => format!(" · {} masked", count(masked, "secret")),
+    }
+}
 
 /// How a host is.
 pub(super) const fn host(trouble: host_info::Trouble) -> &'static str {

@@ -158,6 +158,19 @@ impl<'a, 't> Section<'a, 't> {
         parsed
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str, errors: &mut Errors<'_>) -> Option<bool> {
+        let value = self.take(key)?;
+        let parsed = value.get_ref().as_bool();
+        if parsed.is_none() {
+            errors.at(
+                value.span().start,
+                format!("{} must be true or false", self.path(key)),
+            );
+        }
+        parsed
+    }
+
     /// A list of texts that each parse to `T`; nothing when the key is not there.
     pub(super) fn list<T>(&mut self, key: &'static str, errors: &mut Errors<'_>) -> Option<Vec<T>>
     where

@@ -7,6 +7,7 @@ use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::Known;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
+use shanty_core::output::mask::Masks;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Run, Told};
@@ -24,6 +25,7 @@ pub struct Handle {
     tx: mpsc::Sender<Message>,
     accepted: watch::Receiver<RunNumber>,
     journal: Reader,
+    masks: Masks,
 }
 
 impl Handle {
@@ -31,11 +33,13 @@ impl Handle {
         tx: mpsc::Sender<Message>,
         accepted: watch::Receiver<RunNumber>,
         journal: Reader,
+        masks: Masks,
     ) -> Self {
         Self {
             tx,
             accepted,
             journal,
+            masks,
         }
     }
 
@@ -47,11 +51,16 @@ impl Handle {
     }
 
     /// Asks for anything: the only door. A question is answered here, from what the hub knows at this moment; the rest is decided and
-    /// recorded by the hub. Dropping the future of a run before it is answered gives the run up.
+    /// recorded by the hub. Commands in the answer are masked. Dropping the future of a run before it is answered gives the run up.
     ///
     /// # Errors
     /// The refusal to show.
     pub async fn ask(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {
+        let answer = self.unmasked(asker, ask).await?;
+        Ok(answer.masked(&self.masks))
+    }
+
+    async fn unmasked(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {
         if let Ask::Look(question) = &ask {
             let known = self.known().await?;
             let recalled = self.recall_for(&known, &asker, &ask).await?;
@@ -161,6 +170,7 @@ impl Handle {
         let run = self.recall(past).await?;
         let snapshot = self.known().await?.snapshot_of(run);
         // It is over: one last state, and no more to come.
+        let snapshot = snapshot.masked(&self.masks);
         Ok(Some(watch::channel(Arc::new(snapshot)).1))
     }
 

@@ -15,6 +15,7 @@ use std::thread;
 
 use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId};
+use shanty_core::output::mask::Masks;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::entry::{Loaded, Stored};
@@ -75,6 +76,7 @@ pub struct Output {
     tx: mpsc::Sender<Command>,
     reader: Reader,
     exits: Arc<Mutex<Option<mpsc::Receiver<Exited>>>>,
+    masks: Masks,
 }
 
 impl Output {
@@ -98,7 +100,19 @@ impl Output {
             .spawn(move || writer.run(rx))
             .map_err(|_| StoreError::Stopped)?;
         let exits = Arc::new(Mutex::new(Some(exits)));
-        Ok((Self { tx, reader, exits }, thread))
+        let output = Self {
+            tx,
+            reader,
+            exits,
+            masks: Masks::none(),
+        };
+        Ok((output, thread))
+    }
+
+    /// The same for whoever shows it to somebody: nothing is read past these masks.
+    #[must_use]
+    pub fn masked(self, masks: Masks) -> Self {
+        Self { masks, ..self }
     }
 
     /// The executions that end from now on. There is one receiver: the second call gets nothing.
@@ -153,7 +167,7 @@ impl Output {
     /// Reads the records of an execution from the end of one of them, or from 0.
     #[must_use]
     pub fn records(&self, run: RunId, agent: AgentId, from: u64) -> Records {
-        Records::new(self.reader.clone(), run, agent, from)
+        Records::new(self.reader.clone(), &self.masks, (run, agent), from)
     }
 
     /// Bytes of a spool from an offset, at most `max`; fewer at the end of what is committed.

@@ -80,6 +80,7 @@ impl Reader {
                 Ok(None) => {
                     self.seen = stored.len;
                     if stored.ended {
+                        records.extend(self.records.rest().map(|(record, _)| record));
                         then = Then::End;
                     }
                     break;
@@ -108,20 +109,30 @@ impl Reader {
             .collect();
         let mut records = output.records(self.run, self.agent, 0);
         let (mut at, mut missing) = (0, None);
+        let mut last = Vec::new();
         while at < len {
-            match records.next().await {
-                Ok(Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _))) => {
+            let record = match records.next().await {
+                Ok(Some((record, _))) => Some(record),
+                Ok(None) if last.is_empty() => {
+                    last = records.rest().map(|(record, _)| record).collect();
+                    last.reverse();
+                    last.pop()
+                }
+                Ok(None) => last.pop(),
+                Err(error) => {
+                    missing = Some(why_missing(error)?);
+                    break;
+                }
+            };
+            match record {
+                Some(Record::Out { bytes, .. } | Record::Err { bytes, .. }) => {
                     for (part, file) in &mut files {
                         file.extend_from_slice(within(part, at, &bytes));
                     }
                     at += bytes.len() as u64;
                 }
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(error) => {
-                    missing = Some(why_missing(error)?);
-                    break;
-                }
+                Some(_) => {}
+                None => break,
             }
         }
         let some = |(_, bytes): &(FilePart, BytesMut)| missing.is_none() || !bytes.is_empty();

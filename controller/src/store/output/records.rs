@@ -1,9 +1,13 @@
-//! The one reader of a spool: its records in their order, as far as they are committed.
+//! The one reader of a spool: its records in their order, as far as they are committed, with the controller's masks before them.
 //!
 //! What is damaged is an error, never an end: whoever reads must be able to say that something is missing.
 
+use std::collections::VecDeque;
+
+use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId};
-use shanty_core::spool::{Decoder, Record};
+use shanty_core::output::mask::{Masker, Masks};
+use shanty_core::spool::{Decoder, Record, Stream};
 
 use super::reader::Reader;
 use crate::store::StoreError;
@@ -19,16 +23,26 @@ pub struct Records {
     /// The end of what was read from the store; records end before it or there.
     read: u64,
     decoder: Decoder,
+    masked: Masked,
+    /// Records that come before the next of the spool.
+    waiting: VecDeque<(Record, u64)>,
 }
 
 impl Records {
-    pub(super) fn new(reader: Reader, run: RunId, agent: AgentId, from: u64) -> Self {
+    pub(super) fn new(
+        reader: Reader,
+        masks: &Masks,
+        (run, agent): (RunId, AgentId),
+        from: u64,
+    ) -> Self {
         Self {
             reader,
             run,
             agent,
             read: from,
             decoder: Decoder::at(from),
+            masked: Masked::new(masks),
+            waiting: VecDeque::new(),
         }
     }
 
@@ -37,6 +51,41 @@ impl Records {
     /// # Errors
     /// The file cannot be read, or what it holds is no spool: the same again from then on.
     pub async fn next(&mut self) -> Result<Option<(Record, u64)>, StoreError> {
+        loop {
+            if let Some(record) = self.waiting.pop_front() {
+                return Ok(Some(record));
+            }
+            match self.unmasked().await {
+                Ok(Some((record, end))) => {
+                    let masked = self.masked.take(record);
+                    self.waiting.extend(masked.map(|record| (record, end)));
+                }
+                Ok(None) => return Ok(None),
+                // What is whole comes before it.
+                Err(error) => {
+                    let rest = self.rest();
+                    self.waiting.extend(rest);
+                    if self.waiting.is_empty() {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is held back because it may be the beginning of a secret, for when no more comes.
+    pub fn rest(&mut self) -> impl Iterator<Item = (Record, u64)> + use<> {
+        let at = self.decoder.offset();
+        self.masked.rest().map(move |record| (record, at))
+    }
+
+    /// True when something is held back.
+    #[must_use]
+    pub const fn holds_back(&self) -> bool {
+        self.masked.out.held() + self.masked.err.held() > 0
+    }
+
+    async fn unmasked(&mut self) -> Result<Option<(Record, u64)>, StoreError> {
         loop {
             if let Some(record) = self.decoder.next_record().map_err(StoreError::Spool)? {
                 return Ok(Some(record));
@@ -50,4 +99,64 @@ impl Records {
             self.decoder.push(&bytes);
         }
     }
+}
+
+/// The output of an execution on its way through the masks.
+struct Masked {
+    none: bool,
+    out: Masker,
+    err: Masker,
+    dt_us: u64,
+}
+
+impl Masked {
+    fn new(masks: &Masks) -> Self {
+        Self {
+            none: masks.is_empty(),
+            out: masks.masker(),
+            err: masks.masker(),
+            dt_us: 0,
+        }
+    }
+
+    /// The records that one becomes: none while all of it is held back.
+    fn take(&mut self, record: Record) -> impl Iterator<Item = Record> + use<> {
+        let (before, record) = match record {
+            record if self.none => (None, Some(record)),
+            Record::Out { dt_us, bytes } => (None, self.output(Stream::Out, dt_us, &bytes)),
+            Record::Err { dt_us, bytes } => (None, self.output(Stream::Err, dt_us, &bytes)),
+            // Nothing goes on across them.
+            record @ (Record::Truncated { .. } | Record::Exit(_)) => {
+                (Some(self.rest()), Some(record))
+            }
+            record @ (Record::Header(_) | Record::Unknown { .. }) => (None, Some(record)),
+        };
+        before.into_iter().flatten().chain(record)
+    }
+
+    fn output(&mut self, stream: Stream, dt_us: u64, bytes: &[u8]) -> Option<Record> {
+        self.dt_us = dt_us;
+        let mut masked = Vec::with_capacity(bytes.len());
+        match stream {
+            Stream::Out => self.out.push(bytes, &mut masked),
+            Stream::Err => self.err.push(bytes, &mut masked),
+        }
+        record(stream, dt_us, masked)
+    }
+
+    fn rest(&mut self) -> impl Iterator<Item = Record> + use<> {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        self.out.flush(&mut out);
+        self.err.flush(&mut err);
+        let out = record(Stream::Out, self.dt_us, out);
+        out.into_iter().chain(record(Stream::Err, self.dt_us, err))
+    }
+}
+
+fn record(stream: Stream, dt_us: u64, bytes: Vec<u8>) -> Option<Record> {
+    let bytes = Bytes::from(bytes);
+    (!bytes.is_empty()).then_some(match stream {
+        Stream::Out => Record::Out { dt_us, bytes },
+        Stream::Err => Record::Err { dt_us, bytes },
+    })
 }

@@ -1,3 +1,5 @@
+//! What is masked, in which forms and pieces, and what is left alone.
+
 use proptest::prelude::*;
 
 use super::*;
