@@ -16,6 +16,7 @@ mod chat_discord;
 mod chat_hosts;
 mod chat_inventory;
 mod chat_lists;
+mod chat_masks;
 mod chat_output;
 mod chat_preview;
 mod chat_refusals;
