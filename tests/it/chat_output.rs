@@ -261,7 +261,9 @@ async fn endless_output_is_cut_at_the_limit_and_stopped_by_cancel() {
     };
     let world = World::with_hosts(&programs(), options, &[WEB]).await;
     let operator = world.operator();
-    let asked = operator.run("web-01", "yes").await;
+    let over = world.dir.path().join("over");
+    let command = format!("yes | head -c 3000000; touch {}; yes", over.display());
+    let asked = operator.run("web-01", &command).await;
     let card = operator
         .card(&asked, "to have a thread", |card| card.thread().is_some())
         .await;
@@ -269,6 +271,7 @@ async fn endless_output_is_cut_at_the_limit_and_stopped_by_cancel() {
     thread
         .sees("the tail", |page| page.text().contains(" lines above, "))
         .await;
+    shanty_tests::wait::until_true("more than the limit", || over.exists()).await;
     operator.click(&card, &card.buttons()[0]).await;
 
     let text = operator.card_end(&asked, "stopped: web-01").await.text();
