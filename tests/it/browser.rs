@@ -132,7 +132,7 @@ async fn a_command_is_typed_with_the_keyboard_watched_and_cancelled() {
     browser
         .click("#main-log article button[data-custom-id]")
         .await;
-    browser.reads("#main-log article", "asked to stop it").await;
+    browser.reads("#main-log article", "stopped by @").await;
     let buttons = "document.querySelectorAll('#main-log article button[data-custom-id]:not(:disabled)').length === 0";
     browser
         .sees("no button to be left", buttons, &json!([]))

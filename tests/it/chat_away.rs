@@ -52,19 +52,17 @@ async fn what_is_queued_starts_once_when_its_host_returns() {
     let waiting = operator
         .card(&asked, "to wait for one host", |card| {
             let text = card.text();
-            text.contains("web-01  exit 0")
+            text.contains("✅ ok · web-01\n")
                 && text.contains("⏳ waits for web-02: each starts once")
         })
         .await;
     assert!(
-        waiting
-            .text()
-            .starts_with("### ⏳ #1 · 2 hosts · `role=web` · 1/2"),
+        waiting.text().starts_with("### ⏳ #1 · 2 hosts · 1/2\n"),
         "{}",
         waiting.text()
     );
     world.host("web-02").run("keep").await;
-    let card = operator.card_end(&asked, "2/2 ok").await.text();
+    let card = operator.card_end(&asked, " · 2 ok · ").await.text();
     assert!(!card.contains("waits for"), "{card}");
     assert_eq!(count(&path), 2);
 
@@ -87,12 +85,14 @@ async fn what_is_queued_survives_a_killed_controller() {
     let command = format!("{command}; echo here");
     let asked = queues(&operator, "role=web", &command).await;
     let thread = operator.in_thread_of(&asked).await;
-    thread
-        .sees("the page of web-01", |page| page.text().contains("exit 0"))
+    let live = thread
+        .sees("the line of web-01", |page| {
+            page.has_line("web-01", "here") && page.text().contains("-# 1/2 ended · ")
+        })
         .await;
     operator
         .card(&asked, "to wait", |card| {
-            card.text().contains("⏳ waits for web-02") && card.text().contains("exit 0")
+            card.text().contains("⏳ waits for web-02") && card.text().contains("✅ ok · web-01\n")
         })
         .await;
     world.take_controller().kill().await;
@@ -105,21 +105,15 @@ async fn what_is_queued_survives_a_killed_controller() {
         assert_eq!(execution["exit_code"], 0, "{run}");
     }
     assert_eq!(count(&path), 2);
-    operator.card_end(&asked, "2/2 ok").await;
-    // What had not begun then has its page, and what had is not shown twice.
-    let pages = |pages: &[Message], host: &str| {
-        let header = format!("**{host}**");
-        pages
-            .iter()
-            .filter(|page| page.text().starts_with(&header))
-            .count()
-    };
-    thread
-        .waits("the page of web-02", |all| {
-            (pages(all, "web-02") == 1).then_some(())
+    operator.card_end(&asked, " · 2 ok · ").await;
+    // The same message goes on: what had not begun then is shown in it, and what had not twice.
+    let page = thread
+        .sees("both hosts", |page| {
+            page.text().starts_with("✅ **web-[01-02]** · 2 hosts")
         })
         .await;
-    assert_eq!(pages(&thread.view().await, "web-01"), 1);
+    assert_eq!((page.id(), page.block().as_str()), (live.id(), "here\n"));
+    assert_eq!(thread.view().await.len(), 1);
     world.end().await;
 }
 
@@ -242,7 +236,7 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
     waits_for_web_02(&operator, &pressed).await;
     let ran = world.shanty(&["hosts", "undrain", "web-02"]).await;
     assert_eq!(ran.out, "web-02 takes new runs again.\n", "{ran:?}");
-    operator.card_end(&pressed, "2/2 ok").await;
+    operator.card_end(&pressed, " · 2 ok · ").await;
     assert_eq!(count(&path), 2);
     let ran = world.shanty(&["hosts", "undrain", "web-02"]).await;
     assert_eq!(

@@ -52,19 +52,17 @@ async fn cancel_stops_a_command_everywhere_and_the_card_says_so() {
     assert_eq!(card.buttons(), [format!("v1:cancel:{run}")]);
     operator.click(&card, &card.buttons()[0]).await;
 
-    let text = operator.card_end(&asked, "stopped: ").await.text();
-    assert!(
-        text.starts_with("### ⏹ #1 · 2 hosts · `role=web` · 0/2 ok"),
-        "{text}"
-    );
-    let who = format!("⏹ <@{}> asked to stop it", operator.id);
-    assert!(
-        text.contains(&who) && text.contains("stopped: web-[01-02]"),
-        "{text}"
-    );
-    for host in ["web-01  stopped, exit 143", "web-02  stopped, exit 143"] {
-        assert!(text.contains(host), "{text}");
-    }
+    let text = operator.card_end(&asked, " · 2 stopped\n").await.text();
+    let who = format!("### ⏹ #1 · 2 hosts · stopped by <@{}> after ", operator.id);
+    assert!(text.starts_with(&who), "{text}");
+    let both = "⏹ **web-[01-02]** · 2 hosts · stopped, exit 143 · ";
+    assert!(text.contains(both), "{text}");
+    let thread = operator.in_thread_of(&asked).await;
+    thread
+        .sees("both in one message", |page| {
+            page.text().starts_with(both) && page.block() == "begun\n"
+        })
+        .await;
     let left = left::of_runs(Some(&run));
     assert!(left.is_empty(), "{left:?}");
     for execution in world.runs().await[0]["executions"].as_array().unwrap() {
@@ -97,7 +95,8 @@ async fn a_command_that_ignores_term_is_killed_at_once_by_the_second_press() {
         })
         .await;
     assert!(
-        card.text().starts_with("### ⏹ #1 · web-01 · stopping"),
+        card.text()
+            .starts_with("### ⏹ #1 · web-01 · being stopped by <@"),
         "{}",
         card.text()
     );
@@ -109,8 +108,13 @@ async fn a_command_that_ignores_term_is_killed_at_once_by_the_second_press() {
     assert!(!left::of_runs(Some(&run)).is_empty(), "it ignores TERM");
 
     operator.click(&card, &card.buttons()[0]).await;
-    let text = operator.card_end(&asked, "stopped: web-01").await.text();
-    assert!(text.contains("stopped, exit 137"), "{text}");
+    let who = format!("#1 · web-01 · stopped by <@{}> after ", operator.id);
+    operator.card_end(&asked, &who).await;
+    thread
+        .sees("how it ended", |page| {
+            page.text().contains("```\n-# stopped, exit 137 · ")
+        })
+        .await;
     let left = left::of_runs(Some(&run));
     assert!(left.is_empty(), "{left:?}");
     world.end().await;
@@ -132,8 +136,13 @@ async fn a_command_that_ignores_term_is_killed_after_the_grace_time() {
         .sees("that it is deaf", |page| page.text().contains("deaf"))
         .await;
     operator.click(&card, &format!("v1:cancel:{run}")).await;
-    let text = operator.card_end(&asked, "stopped: web-01").await.text();
-    assert!(text.contains("stopped, exit 137"), "{text}");
+    let who = format!("#1 · web-01 · stopped by <@{}> after ", operator.id);
+    operator.card_end(&asked, &who).await;
+    thread
+        .sees("how it ended", |page| {
+            page.text().contains("```\n-# stopped, exit 137 · ")
+        })
+        .await;
     assert!(left::of_runs(Some(&run)).is_empty());
     world.end().await;
 }
@@ -159,10 +168,15 @@ async fn one_host_that_is_done_does_not_hide_what_was_stopped() {
     let other = if done == "web-01" { "web-02" } else { "web-01" };
     operator.click(&card, &card.buttons()[0]).await;
 
-    let text = operator.card_end(&asked, "1/2 ok").await.text();
-    assert!(
-        text.contains(&format!("stopped: {other} · ended before: {done}")),
-        "{text}"
-    );
+    let text = operator
+        .card_end(&asked, " · 1 ok, 1 stopped\n")
+        .await
+        .text();
+    for group in [
+        format!("⏹ **{other}** · stopped, exit 143 · "),
+        format!("✅ **{done}** · exit 0 · "),
+    ] {
+        assert!(text.contains(&group), "{group}: {text}");
+    }
     world.end().await;
 }

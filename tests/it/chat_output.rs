@@ -43,12 +43,6 @@ async fn attached(thread: &Person) -> (Message, Vec<u8>) {
     (whole, bytes)
 }
 
-/// The text within the code block of a page, with its line end.
-fn block(page: &str) -> &str {
-    let inside = page.split("```").nth(1).unwrap_or_default();
-    inside.strip_prefix('\n').unwrap_or(inside)
-}
-
 /// No message of a channel mentions anybody, now or ever, and none is too long.
 async fn check_channel(world: &World, channel: &str) -> usize {
     let messages = world.transcript(channel).await;
@@ -118,9 +112,8 @@ async fn output_can_neither_mention_anyone_nor_leave_its_block() {
     let page = thread
         .sees("the output", |page| page.text().contains("exit 0 · "))
         .await;
-    let page = page.text();
+    let (page, inside) = (page.text(), page.block());
     assert_eq!(page.matches("```").count(), 2, "{page}");
-    let inside = block(&page);
     assert_eq!(
         inside,
         format!(
@@ -167,12 +160,15 @@ async fn pages_hold_the_beginning_and_the_file_holds_everything() {
     let mut messages = Vec::new();
     // 10 kB and 1 MB.
     for (run, lines) in [("1", 2_200), ("2", 170_000)] {
+        let words = if lines == 2_200 { "2,200" } else { "170,000" };
         let expected: String = (1..=lines).map(|line| format!("{line}\n")).collect();
         let thread = run_to_end(&operator, &format!("seq 1 {lines}")).await;
         let (whole, bytes) = attached(&thread).await;
         assert_eq!(bytes, expected.as_bytes(), "{}", whole.text());
         assert!(
-            whole.text().contains(&format!("{lines} lines")),
+            whole
+                .text()
+                .contains(&format!("full output: {words} lines, ")),
             "{}",
             whole.text()
         );
@@ -181,11 +177,7 @@ async fn pages_hold_the_beginning_and_the_file_holds_everything() {
 
         let mut pages = thread.view().await;
         pages.reverse();
-        let first: String = pages
-            .iter()
-            .take(3)
-            .map(|page| block(&page.text()).to_owned())
-            .collect();
+        let first: String = pages.iter().take(3).map(Message::block).collect();
         assert!(first.len() > 3_000, "{first}");
         assert!(expected.starts_with(&first), "{first}");
         let tail = pages[3].text();
@@ -210,15 +202,12 @@ async fn output_that_fits_three_pages_is_read_there_and_needs_no_file() {
     let thread = run_to_end(&operator, "seq 1000 1999").await;
     thread
         .sees("the end", |page| {
-            page.text().contains("1000 lines · 4.8 KiB")
+            page.text().contains("1,000 lines · 4.8 KiB")
         })
         .await;
     let mut pages = thread.view().await;
     pages.reverse();
-    let shown: String = pages
-        .iter()
-        .map(|page| block(&page.text()).to_owned())
-        .collect();
+    let shown: String = pages.iter().map(Message::block).collect();
     assert_eq!(shown, expected);
     assert!(
         pages.iter().all(|page| page.files().is_empty()),
@@ -274,7 +263,7 @@ async fn endless_output_is_cut_at_the_limit_and_stopped_by_cancel() {
     shanty_tests::wait::until_true("more than the limit", || over.exists()).await;
     operator.click(&card, &card.buttons()[0]).await;
 
-    let text = operator.card_end(&asked, "stopped: web-01").await.text();
+    let text = operator.card_end(&asked, "stopped by <@").await.text();
     assert!(
         text.contains(" of output not kept on web-01: over the limit"),
         "{text}"
@@ -310,7 +299,9 @@ async fn one_line_of_50_mb_is_kept_whole_and_shown_in_part() {
     let thread = run_to_end(&operator, &command).await;
     let (whole, first) = attached(&thread).await;
     assert!(
-        whole.text().contains("47.6 MiB of output"),
+        whole
+            .text()
+            .contains("47.6 MiB: attached are the first 8.0 MiB and the last 1.0 MiB"),
         "{}",
         whole.text()
     );

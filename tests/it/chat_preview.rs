@@ -57,9 +57,9 @@ async fn all_hosts_are_shown_to_who_asked_and_run_when_confirmed() {
     assert!(others.is_empty(), "only who asked sees it: {others:?}");
 
     let pressed = operator.confirms(&asked, "go").await;
-    let card = operator.card_end(&pressed, "2/2 ok").await;
+    let card = operator.card_end(&pressed, " · 2 ok · ").await;
     assert!(
-        card.text().starts_with("### ✅ #1 · 2 hosts · `all`"),
+        card.text().starts_with("### ✅ #1 · 2 hosts · 2 ok · "),
         "{}",
         card.text()
     );
@@ -100,9 +100,9 @@ async fn what_was_shown_runs_whoever_comes_and_goes() {
     let pressed = operator.confirms(&asked, "online").await;
     let card = operator.card_end(&pressed, "exit 0").await.text();
     for told in [
-        "### ✅ #1 · 2 hosts",
-        "1 left out",
-        "⏭ left out: web-02 (offline)",
+        "### ⚠ #1 · 2 hosts · 1 ok, 1 left out · ",
+        "✅ **web-01** · exit 0 · ",
+        "⏭ **web-02** · left out: the host was offline",
     ] {
         assert!(card.contains(told), "{told}: {card}");
     }
@@ -126,11 +126,15 @@ async fn who_said_what_becomes_of_hosts_that_are_away_is_not_asked_for_that() {
     let operator = world.operator();
     goes_away(&mut world, "web-02").await;
     for (offline, end, told) in [
-        ("skip", "exit 0", "⏭ left out: web-02 (offline)"),
+        (
+            "skip",
+            " · 1 ok, 1 left out · ",
+            "⏭ **web-02** · left out: the host was offline",
+        ),
         (
             "fail",
-            "1/2 ok",
-            "web-02  not started: the host was offline",
+            " · 1 ok, 1 not started · ",
+            "⚪ **web-02** · not started: the host was offline",
         ),
     ] {
         let options = [
@@ -183,7 +187,7 @@ async fn many_hosts_are_asked_for_and_what_is_not_among_them_is_told() {
         assert!(text.contains(told), "{told}: {text}");
     }
     let pressed = operator.confirms(&asked, "go").await;
-    operator.card_end(&pressed, "2/2 ok").await;
+    operator.card_end(&pressed, " · 2 ok · ").await;
     world.end().await;
 }
 
@@ -295,7 +299,7 @@ async fn a_preview_stays_open_over_a_restart_and_is_decided_anew() {
     assert!(told.contains("-# E_HOLD"), "{told}");
     world.shanty(&["hold", "off"]).await;
     let pressed = operator.confirms(&asked, "go").await;
-    operator.card_end(&pressed, "2/2 ok").await;
+    operator.card_end(&pressed, " · 2 ok · ").await;
     // The token that could change the preview is gone with the old process: its buttons say what became of it.
     let pressed = operator.confirms(&asked, "go").await;
     let told = operator.answer(&pressed).await.text();

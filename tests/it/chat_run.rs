@@ -1,16 +1,20 @@
 //! What a command that runs well or badly looks like to the people in the channel, from the first second to the end.
 
 use shanty_tests::host::own_user;
-use shanty_tests::{Gate, Grant, Message, Options, World};
+use shanty_tests::{Gate, Grant, Options, World};
 
 use crate::programs;
 
 const WEB: (&str, &str) = ("web-01", "env=prod,role=web");
 
-/// The page of a host in the thread of a card.
-fn is_page_of(host: &str) -> impl Fn(&Message) -> bool {
-    let header = format!("**{host}**\n");
-    move |message| message.text().starts_with(&header)
+/// The groups on a card or in a thread: mark, names, and what stands after them.
+fn groups(text: &str) -> Vec<(&str, &str, &str)> {
+    let group = |line| {
+        let (mark, rest) = str::split_once(line, " **")?;
+        let (names, rest) = rest.split_once("** · ")?;
+        Some((mark, names, rest))
+    };
+    text.lines().filter_map(group).collect()
 }
 
 #[tokio::test]
@@ -78,36 +82,59 @@ async fn every_host_streams_on_its_own_and_the_card_tells_how_each_ended() {
     let asked = operator.run_confirmed("all", &command).await;
     let thread = operator.in_thread_of(&asked).await;
     let hosts = ["db-01", "web-01", "web-02"];
-    for host in hosts {
-        let is_page = is_page_of(host);
-        thread
-            .sees(host, |page| {
-                is_page(page) && page.text().contains("waiting") && page.text().contains("live")
-            })
-            .await;
-    }
+    let together = thread
+        .sees("all hosts in one message", |page| {
+            let text = page.text();
+            text.starts_with("**3 hosts**\n```\n")
+                && hosts.iter().all(|host| page.has_line(host, "waiting"))
+                && text.ends_with("\n-# 0/3 ended · 3 lines · 24 B · live")
+        })
+        .await;
+    assert_eq!(thread.view().await.len(), 1);
     drop(gate);
 
-    let text = operator.card_end(&asked, "1/3 ok").await.text();
+    let text = operator.card_end(&asked, "1 ok, 2 failed").await.text();
     assert!(
-        text.starts_with("### ⚠ #1 · 3 hosts · `all` · 1/3 ok · "),
+        text.starts_with("### ⚠ #1 · 3 hosts · 1 ok, 2 failed · "),
         "{text}"
     );
-    let mut codes = Vec::new();
-    for host in hosts {
-        let row = text.lines().find(|line| line.starts_with(host));
-        let row: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
-        let [_, "exit", code, amount, unit] = row[..] else {
-            panic!("{host} has no code and duration: {text}");
+    assert!(text.contains(" · `all` · "), "{text}");
+    let (mut codes, mut names) = (Vec::new(), Vec::new());
+    for (mark, name, how) in groups(&text) {
+        let how: Vec<&str> = how.split_whitespace().collect();
+        let ["exit", code, "·", amount, unit] = how[..] else {
+            panic!("{name} has no code and duration: {text}");
         };
         assert!(
             amount.parse::<f64>().is_ok() && ["ms", "s"].contains(&unit),
             "{text}"
         );
+        assert_eq!(mark == "✅", code == "0", "{text}");
         codes.push(code.parse::<i32>().unwrap());
+        names.push(name.to_owned());
     }
+    assert_eq!(codes.last(), Some(&0), "what failed comes first: {text}");
     codes.sort_unstable();
     assert_eq!(codes, [0, 3, 7], "{text}");
+    let pages = thread
+        .waits("a message for each", |pages| {
+            let all = pages.len() == 3 && pages.iter().all(|page| !page.text().contains("live"));
+            all.then(|| pages.to_vec())
+        })
+        .await;
+    let mut shown = Vec::new();
+    for page in pages.iter().rev() {
+        assert_eq!(page.block(), "waiting\n");
+        shown.extend(
+            groups(&page.text())
+                .iter()
+                .map(|(_, name, _)| (*name).to_owned()),
+        );
+    }
+    assert_eq!(shown, names, "in the order of the card");
+    assert_eq!(pages[2].id(), together.id(), "what was live is the first");
+    names.sort_unstable();
+    assert_eq!(names, hosts);
     world.end().await;
 }
 
@@ -129,8 +156,11 @@ async fn short_output_no_output_and_a_signal_are_told_on_the_card() {
     operator
         .card(&asked, "to have the output of both", |card| {
             let text = card.text();
-            let shown = |host: &str| text.contains(&format!("**{host}**\n```\nboth\n```"));
-            shown("web-01") && shown("web-02")
+            let group = groups(&text);
+            let [("✅", "web-[01-02]", how)] = group[..] else {
+                return false;
+            };
+            how.starts_with("2 hosts · exit 0 · ") && text.contains("```\nboth\n```")
         })
         .await;
 
@@ -146,7 +176,10 @@ async fn short_output_no_output_and_a_signal_are_told_on_the_card() {
         .await;
 
     let asked = operator.run("web-01", "kill -KILL $$").await;
-    let text = operator.card_end(&asked, "exit 137 (SIGKILL)").await.text();
+    let text = operator
+        .card_end(&asked, "exit 137 (SIGKILL, not sent by Shanty)")
+        .await
+        .text();
     assert!(text.starts_with("### ❌ #4 · web-01"), "{text}");
     world.end().await;
 }
@@ -223,19 +256,24 @@ async fn two_people_at_once_get_a_card_and_a_thread_each() {
         threads.push(who.in_channel(&card.thread().unwrap()));
     }
     for (person, thread) in threads.iter().enumerate() {
-        for host in ["web-01", "web-02"] {
-            let is_page = is_page_of(host);
-            let line = format!("for person {person}\n");
-            thread
-                .sees(host, |page| is_page(page) && page.text().contains(&line))
-                .await;
-        }
+        let line = format!("for person {person}");
+        thread
+            .sees("both hosts", |page| {
+                page.has_line("web-01", &line) && page.has_line("web-02", &line)
+            })
+            .await;
     }
     drop(gate);
     for (person, asked) in [&asked.0, &asked.1].into_iter().enumerate() {
-        people[person].card_end(asked, "2/2 ok").await;
+        people[person].card_end(asked, " · 2 ok · ").await;
     }
     for (person, thread) in threads.iter().enumerate() {
+        let line = format!("for person {person}\n");
+        thread
+            .sees("both hosts", |page| {
+                page.text().starts_with("✅ **web-[01-02]** · 2 hosts") && page.block() == line
+            })
+            .await;
         let other = format!("for person {}", 1 - person);
         let pages = thread.view().await;
         assert!(
@@ -330,7 +368,7 @@ async fn a_command_runs_as_the_user_of_the_agent_and_as_no_other() {
             &[("on", "role=web"), ("command", "id -un"), ("as", &own)],
         )
         .await;
-    let text = operator.card_end(&asked, "2/2 ok").await.text();
+    let text = operator.card_end(&asked, " · 2 ok · ").await.text();
     assert!(text.contains(&format!(" · as {own}")), "{text}");
     let asked = operator.run("web-01", "id -un").await;
     operator.card_end(&asked, &format!("```\n{own}\n```")).await;
@@ -341,15 +379,14 @@ async fn a_command_runs_as_the_user_of_the_agent_and_as_no_other() {
             &[("on", "role=web"), ("command", "id -un"), ("as", "daemon")],
         )
         .await;
-    let text = operator.card_end(&asked, "0/2 ok").await.text();
-    for host in ["web-01", "web-02"] {
-        let row = text.lines().find(|line| line.starts_with(host));
-        let row = row.unwrap_or_default();
-        assert!(
-            row.contains("refused: ") && row.contains("daemon"),
-            "{text}"
-        );
-    }
+    let text = operator.card_end(&asked, " · 2 refused\n").await.text();
+    let [("⛔", "web-[01-02]", how)] = groups(&text)[..] else {
+        panic!("both are refused: {text}");
+    };
+    assert!(
+        how.starts_with("2 hosts · refused: ") && how.contains("daemon"),
+        "{text}"
+    );
     let runs = world.runs().await;
     for execution in runs[0]["executions"].as_array().unwrap() {
         assert_eq!(execution["state"], "refused", "{execution}");

@@ -13,9 +13,12 @@ async fn the_hosts_of_a_run_are_named_by_how_it_went() {
         world.dir.path().display()
     );
     let asked = operator.run_confirmed("all", &command).await;
-    let card = operator.card_end(&asked, "2/3 ok").await.text();
-    let row = card.lines().find(|line| line.contains(" exit 3 "));
-    let failed = row.and_then(|row| row.split_whitespace().next()).unwrap();
+    let card = operator
+        .card_end(&asked, " · 2 ok, 1 failed · ")
+        .await
+        .text();
+    let row = card.lines().find(|line| line.contains(" · exit 3 · "));
+    let failed = row.and_then(|row| row.split("**").nth(1)).unwrap();
 
     let rows = operator.complete("run", "#1:f").await;
     assert!(
@@ -65,7 +68,7 @@ async fn facts_narrow_once_they_are_told_and_a_draw_is_kept_with_the_run() {
     let asked = operator
         .run(&format!("{arch} mem>1m cpus>=1 !is:outdated"), "true")
         .await;
-    operator.card_end(&asked, "3/3 ok").await;
+    operator.card_end(&asked, " · 3 ok · ").await;
 
     let asked = operator.run_confirmed("all pick:1", "true").await;
     let card = operator.card_end(&asked, "exit 0").await.text();

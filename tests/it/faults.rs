@@ -180,21 +180,25 @@ async fn the_card_of_a_run_reaches_its_end_under_the_next_controller() {
     let mut slow = Slow::new(&world);
     let operator = world.operator();
     let asked = operator.run("web-01", &slow.command).await;
+    let thread = operator.in_thread_of(&asked).await;
     let begun = |page: &shanty_tests::Message| page.text().contains("1000");
-    operator
-        .in_thread_of(&asked)
-        .await
-        .sees("output", begun)
-        .await;
+    let begun = thread.sees("output", begun).await;
     world.take_controller().kill().await;
     world.start_controller().await;
     slow.go_on().await;
     slow.ends_well(&world, "1").await;
     let card = operator.card_end(&asked, "exit 0").await.text();
-    assert!(
-        card.contains("the controller restarted meanwhile"),
-        "{card}"
-    );
+    assert!(!card.contains("restarted"), "{card}");
+    // Its thread goes on, and holds all of it.
+    let whole = thread
+        .sees("the file", |page| !page.files().is_empty())
+        .await;
+    let file = thread.download(&whole.files()[0].1).await;
+    assert_eq!(file, world.output("1").await);
+    let pages = thread.view().await;
+    let begun = pages.iter().find(|page| page.id() == begun.id()).unwrap();
+    assert!(begun.block().contains("\n1000\n"), "{}", begun.text());
+    assert_eq!(pages.len(), 5, "three pages, the tail and the file");
     world.end().await;
 }
 

@@ -13,6 +13,7 @@ mod browser_safety;
 mod chat_away;
 mod chat_cancel;
 mod chat_discord;
+mod chat_groups;
 mod chat_hosts;
 mod chat_inventory;
 mod chat_lists;

@@ -68,7 +68,7 @@ impl Message {
         self.0["thread"]["id"].as_str().map(str::to_owned)
     }
 
-    /// True when it is the card of a run that is over.
+    /// True when it is the card of a run that is over: nothing is there to be stopped.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let text = self.text();
@@ -76,7 +76,25 @@ impl Message {
         let ended = ["✅", "❌", "⚠", "⏹", "❔", "✖"]
             .iter()
             .any(|mark| first.contains(mark));
-        ended && self.buttons().is_empty()
+        let stops = |id: &String| id.starts_with("v1:cancel:") || id.starts_with("v1:kill:");
+        ended && !first.contains("being stopped by") && !self.buttons().iter().any(stops)
+    }
+
+    /// True when it holds this line of a host, among those of other hosts: `web-01 │ line`.
+    #[must_use]
+    pub fn has_line(&self, host: &str, line: &str) -> bool {
+        self.text().lines().any(|shown| {
+            let shown = shown.split_once(" │ ");
+            shown.is_some_and(|(name, text)| name.trim_end() == host && text == line)
+        })
+    }
+
+    /// The text of its code block, with its line end; nothing when it has none.
+    #[must_use]
+    pub fn block(&self) -> String {
+        let text = self.text();
+        let inside = text.split("```").nth(1).unwrap_or_default();
+        inside.strip_prefix('\n').unwrap_or(inside).to_owned()
     }
 
     /// True when it answers this interaction, or says that nobody did.

@@ -20,6 +20,8 @@ pub struct Options {
     pub rate_limits: bool,
     /// Lines for `[limits]` of the controller's configuration.
     pub limits: String,
+    /// The same for `[chat]`.
+    pub chat: String,
     /// Whether runs of the command line are shown in the channel.
     pub ops_channel: bool,
     /// Grants besides those of the operator and the viewer.
@@ -42,6 +44,7 @@ impl Default for Options {
         Self {
             rate_limits: true,
             limits: String::new(),
+            chat: String::new(),
             ops_channel: false,
             grants: Vec::new(),
         }
@@ -400,7 +403,9 @@ who = {{ people = [{viewer:?}] }}
 where = {{ channels = [{channel:?}] }}
 what = ["view"]
 hosts = "role=web"
-{grants}[limits]
+{grants}[chat]
+{chat}
+[limits]
 {limits}
 "#,
             data = self.dir.path().join("controller"),
@@ -409,6 +414,7 @@ hosts = "role=web"
             admin = self.admin(),
             operator = text("user_id"),
             viewer = text("user2_id"),
+            chat = options.chat,
             limits = options.limits,
         );
         std::fs::write(self.config_path(), config).expect("the configuration can be written");
