@@ -36,6 +36,7 @@ pub struct Recent<'a> {
 }
 
 /// Rows for a selector typed so far, among the hosts that the person may see: first what it means, then the last word completed.
+/// What is wrong with it stands last: clients take the first row on Enter, and a word that is being typed is rarely right.
 ///
 /// At most [`CHOICES_MAX`]. A row whose value would be longer than [`NAME_CHARS_MAX`] is left out, never cut: a cut selector means
 /// other hosts.
@@ -56,23 +57,41 @@ pub fn complete(
     let mut choices = Vec::new();
     if typed.is_empty() {
         for selector in recent.selectors.iter().take(RECENT_ROWS_MAX) {
-            let reading = rows.reading(selector);
-            push(&mut choices, selector, &format!("{selector} · {reading}"));
+            if let Ok(reading) = rows.reading(selector) {
+                push(&mut choices, selector, &format!("{selector} · {reading}"));
+            }
         }
     }
     let (before, word) = last_word(typed);
+    let mut wrong = None;
     // Nothing is named yet by a sign alone.
     if !typed.is_empty() && !matches!(word, "@" | "#") {
-        push(&mut choices, typed.trim_end(), &rows.reading(typed));
-    }
-    if before.ends_with(')') || word.contains('[') || before.rfind('[') > before.rfind(']') {
-        return choices;
-    }
-    for (completed, label) in rows.completions(word) {
-        if choices.len() == CHOICES_MAX {
-            break;
+        match rows.reading(typed) {
+            Ok(reading) => push(&mut choices, typed.trim_end(), &reading),
+            Err(reading) => wrong = Some(reading),
         }
-        push(&mut choices, &format!("{before}{completed}"), &label);
+    }
+    let in_range = word.contains('[') || before.rfind('[') > before.rfind(']');
+    if in_range {
+        let closed = format!("{}]", typed.trim_end());
+        if let (Some(_), Ok(reading)) = (&wrong, rows.reading(&closed)) {
+            push(&mut choices, &closed, &reading);
+        }
+    } else if !before.ends_with(')') {
+        let room = CHOICES_MAX - usize::from(wrong.is_some());
+        for (completed, label) in rows.completions(word) {
+            if choices.len() == room {
+                break;
+            }
+            let completed = format!("{before}{completed}");
+            // What stands there already is not completed by itself.
+            if wrong.is_none() || completed != typed.trim_end() {
+                push(&mut choices, &completed, &label);
+            }
+        }
+    }
+    if let Some(reading) = wrong {
+        push(&mut choices, typed.trim_end(), &reading);
     }
     choices
 }
@@ -114,8 +133,8 @@ struct Rows<'a, 's> {
 }
 
 impl Rows<'_, '_> {
-    /// `✓ 3 hosts, 1 offline: web[01-02],db-01` or `✗ nothing matches web9*, nearest web09`.
-    fn reading(&mut self, text: &str) -> String {
+    /// `✓ 3 hosts, 1 offline: web[01-02],db-01`, or what is wrong: `✗ nothing matches web9*, nearest web09`.
+    fn reading(&mut self, text: &str) -> Result<String, String> {
         let parsed = Selector::parse(text);
         match parsed.and_then(|selector| self.evaluator.resolve(&selector)) {
             Ok(resolution) => {
@@ -126,28 +145,28 @@ impl Rows<'_, '_> {
                 let hosts = count(resolution.hosts.len(), "host");
                 if resolution.drawn {
                     // Another draw is made when it runs: names would promise too much.
-                    return format!("✓ {hosts}, drawn when it runs");
+                    return Ok(format!("✓ {hosts}, drawn when it runs"));
                 }
                 if resolution.hosts.len() > FOLDED_MAX {
-                    return format!("✓ {hosts}{offline}");
+                    return Ok(format!("✓ {hosts}{offline}"));
                 }
                 let named = self
                     .hosts
                     .iter()
                     .filter(|host| resolution.contains(host.id));
                 let names = fold(named.map(|host| host.name.as_str()));
-                format!("✓ {hosts}{offline}: {names}")
+                Ok(format!("✓ {hosts}{offline}: {names}"))
             }
             Err(errors) => {
                 let Some(error) = errors.first() else {
-                    return String::new();
+                    return Err("✗".to_owned());
                 };
                 let hint = match error.hint.as_str() {
                     "" => String::new(),
                     hint => format!(", {hint}"),
                 };
                 // Choices are plain text: backticks would be read as part of a name.
-                format!("✗ {}{hint}", error.kind).replace('`', "")
+                Err(format!("✗ {}{hint}", error.kind).replace('`', ""))
             }
         }
     }
@@ -221,15 +240,19 @@ impl Rows<'_, '_> {
             }
             let hosts = count(run.spec.targets.len(), "host");
             let command: String = run.spec.what.text().chars().take(40).collect();
-            rows.push((number.clone(), format!("{number} · {hosts} · {command}")));
+            // Of `#142:f` the whole run is no completion: it would be more hosts than what is typed.
+            if number.starts_with(word) {
+                rows.push((number.clone(), format!("{number} · {hosts} · {command}")));
+            }
             let parts = RunPart::ALL
                 .iter()
                 .map(|(part, _)| format!("{number}:{part}"));
             let parts = parts.filter(|part| part.starts_with(word) && word.contains(&number));
-            rows.extend(parts.map(|part| {
-                let reading = self.reading(&part);
+            // A part that no host belongs to is no way to go on.
+            rows.extend(parts.filter_map(|part| {
+                let reading = self.reading(&part).ok()?;
                 let label = format!("{part} · {reading}");
-                (part, label)
+                Some((part, label))
             }));
         }
         rows

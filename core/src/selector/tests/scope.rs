@@ -392,33 +392,32 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
         rows("")[..5],
         [
             "role=web env=prod ⇒ role=web env=prod · ✓ 3 hosts: web[01-03]",
-            "db-9 ⇒ db-9 · ✗ nothing matches db-9, nearest db-1, db-2",
             "@db ⇒ @db · 2 hosts · role=db",
             "@web ⇒ @web · 4 hosts · role=web !web06",
             "role=web ⇒ role=web · 5 hosts",
+            "env=prod ⇒ env=prod · 4 hosts",
         ]
     );
     assert_eq!(
         rows("env=prod !@w"),
         [
-            "env=prod !@w ⇒ ✗ there is no group @w, nearest @web",
             "env=prod !@web ⇒ @web · 4 hosts · role=web !web06",
+            "env=prod !@w ⇒ ✗ there is no group @w, nearest @web",
         ]
     );
     assert_eq!(
         rows("#7:f"),
         [
-            "#7:f ⇒ ✗ #7:f is not a run or part of one, as in #142 or #142:failed; parts: failed, ok, differs, timeout,…",
-            "#7 ⇒ #7 · 5 hosts · true",
             "#7:failed ⇒ #7:failed · ✓ 3 hosts, 1 offline: web[02-03,06]",
+            "#7:f ⇒ ✗ #7:f is not a run or part of one, as in #142 or #142:failed; parts: failed, ok, differs, timeout,…",
         ]
     );
     assert_eq!(
         rows("all pick:"),
         [
-            "all pick: ⇒ ✗ pick: is unknown, there are is:online, is:offline, is:stale, is:draining, is:outdated, pick:3 and…",
             "all pick:1 ⇒ pick:1 · one of them, drawn when it runs",
             "all pick:10% ⇒ pick:10% · a tenth of them, drawn when it runs",
+            "all pick: ⇒ ✗ pick: is unknown, there are is:online, is:offline, is:stale, is:draining, is:outdated, pick:3 and…",
         ]
     );
     assert_eq!(
@@ -428,9 +427,9 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
     assert_eq!(
         rows("mem"),
         [
-            "mem ⇒ ✗ nothing matches mem",
             "mem> ⇒ mem> or mem< · as in mem>16g",
             "mem.used> ⇒ mem.used> or mem.used< · as in mem.used>90%",
+            "mem ⇒ ✗ nothing matches mem",
         ]
     );
 }
