@@ -188,6 +188,8 @@ export class Chips {
       // Nothing is taken by Tab or Enter alone before something was typed.
       this.composer.list.show(choices.map((c) => ({
         value: c.value, label: c.name, detail: String(c.value) === c.name ? undefined : String(c.value),
+        // Such a row tells what is wrong with what stands there; taking it would put that into the field.
+        disabled: c.name.startsWith('✗'),
       })), field.text.trim() ? 0 : -1);
     } catch (error) {
       if (this.token === token) this.composer.say(error.message, true);

@@ -39,7 +39,7 @@ export class Listbox {
   /** Shows rows; `at` is the one that Enter would take, -1 for none. */
   show(items, at = 0) {
     this.items = items;
-    this.at = items.length ? Math.min(at, items.length - 1) : -1;
+    this.at = at < 0 ? -1 : items.findIndex((item, index) => index >= Math.min(at, items.length - 1) && !item.disabled);
     this.root.hidden = !items.length;
     this.root.classList.remove('outdated');
     this.root.replaceChildren(...items.map((item, index) => this.row(item, index)));
@@ -75,8 +75,11 @@ export class Listbox {
   }
 
   move(to) {
-    if (!this.items.length) return;
-    this.at = ((to % this.items.length) + this.items.length) % this.items.length;
+    const count = this.items.length;
+    if (this.items.every((item) => item.disabled)) return;
+    const step = to < this.at ? -1 : 1;
+    this.at = (to + count) % count;
+    while (this.items[this.at].disabled) this.at = (this.at + step + count) % count;
     this.tell();
     this.root.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
   }

@@ -176,11 +176,12 @@ impl World {
         if message.is_public() {
             self.publish_message("MESSAGE_UPDATE", &message);
         }
-        let channel_id = message.channel;
+        let (channel_id, id) = (message.channel, message.id);
         if let Some(channel) = self.channels.get_mut(&channel_id) {
-            channel.messages.insert(message.id, message);
+            channel.messages.insert(id, message);
         }
         self.touch(channel_id);
+        self.touch_begun(id);
     }
 
     /// Deletes a message; it must exist. It stays in the transcript, marked.
@@ -202,6 +203,7 @@ impl World {
             self.publish_in(channel_id, "MESSAGE_DELETE", d);
         }
         self.touch_with_parent(channel_id);
+        self.touch_begun(id);
     }
 
     /// Deletes many messages with one event; those that are not there are passed over.
@@ -225,6 +227,9 @@ impl World {
         let d = json!({"ids": gone, "channel_id": channel_id});
         self.publish_in(channel_id, "MESSAGE_DELETE_BULK", d);
         self.touch_with_parent(channel_id);
+        for id in ids {
+            self.touch_begun(*id);
+        }
     }
 
     /// Sends a message event to the sessions that may see it.
@@ -259,6 +264,19 @@ impl World {
         if let Some(replied) = replied.and_then(|reference| self.referenced(reference)) {
             push_new(&mut message.mentions.users, replied.author);
         }
+    }
+
+    /// Notes a change of a message where the thread that it began shows it as its first.
+    fn touch_begun(&mut self, starter: Snowflake) {
+        let Some(thread) = self.channels.get_mut(&starter) else {
+            return;
+        };
+        let shown = |message: &&Message| message.kind == THREAD_STARTER;
+        let Some(shown) = thread.messages.values().find(shown).map(|found| found.id) else {
+            return;
+        };
+        thread.messages.get_mut(&shown);
+        self.touch(starter);
     }
 
     /// Notes a change in a channel that its parent shows too, as a thread's count of messages.

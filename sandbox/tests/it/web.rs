@@ -220,6 +220,43 @@ async fn the_starter_changes_with_its_thread() {
 }
 
 #[tokio::test]
+async fn a_thread_is_told_of_changes_of_the_message_that_it_began_with() {
+    let rig = Rig::start().await;
+    let channel = rig.id("channel_id");
+    let starter = rig.post(&channel, "running").await;
+    let message = format!("/channels/{channel}/messages/{starter}");
+    rig.ok("POST", &format!("{message}/threads"), json!({"name": "t"}))
+        .await;
+    rig.post(&starter, "a page").await;
+    let look = |since: Option<Value>| {
+        let mut body = rig.place();
+        body["channel_id"] = json!(starter);
+        body["html"] = json!(true);
+        if let Some(since) = since {
+            body["only_changed"] = json!(true);
+            body["changed_since"] = since;
+        }
+        rig.act("view", body)
+    };
+    let before = look(None).await;
+    rig.ok("PATCH", &message, json!({"content": "finished"}))
+        .await;
+    let told = look(Some(before["version"].clone())).await;
+    assert!(told["version"].as_u64() > before["version"].as_u64());
+    assert_eq!(told["messages"].as_array().map(Vec::len), Some(1));
+    let shown = &told["messages"][0]["referenced_message"];
+    assert_eq!(shown["content"], "finished");
+    assert_eq!(shown["content_html"], "finished");
+    rig.ok("DELETE", &message, Value::Null).await;
+    let told = look(Some(told["version"].clone())).await;
+    assert_eq!(
+        told["messages"][0]["referenced_message"],
+        Value::Null,
+        "{told}"
+    );
+}
+
+#[tokio::test]
 async fn unread_is_counted_from_where_a_person_has_read() {
     let rig = Rig::start().await;
     let (channel, user) = (rig.id("channel_id"), rig.id("user_id"));
