@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::fleet::{HostRow, Trouble, whole_lines};
+use super::fleet::{HostRow, Trouble, short_os, whole_lines};
 use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, mention, run_summary};
 use crate::ids::AgentId;
 use crate::run::Run;
@@ -55,18 +55,18 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
         let plain = |text: &str| escape_markdown_cut(text, FACT_CHARS_MAX);
         lines.push(format!(
             "{} · {} · {} · {} CPU · {}",
-            plain(&facts.os),
+            plain(&short_os(&facts.os)),
             plain(&facts.kernel),
             plain(&facts.arch),
             facts.cpus,
             size(facts.memory_bytes)
         ));
-        lines.push(format!(
-            "runs as {} · contained by {} · calls itself {}",
-            plain(&facts.run_as),
-            plain(&facts.containment),
-            plain(&facts.hostname)
-        ));
+        let called = if facts.hostname == row.name.as_str() {
+            String::new()
+        } else {
+            format!(" · host name {}", plain(&facts.hostname))
+        };
+        lines.push(format!("runs as {}{called}", plain(&facts.run_as)));
     }
     let version = match row.version.as_str() {
         "" => "never linked".to_owned(),
@@ -106,20 +106,20 @@ fn measured(row: &HostRow) -> Option<String> {
         .filter(|disk| disk.total_bytes > 0)
         .collect();
     disks.sort_by_key(|disk| std::cmp::Reverse(disk.used_percent()));
-    let widest = disks.iter().map(|disk| disk.mount.chars().count()).max();
-    let width = widest.unwrap_or(0).min(MOUNT_CHARS_MAX);
     lines.extend(disks.iter().map(|disk| {
         let mut mount = String::new();
-        for c in disk
-            .mount
-            .chars()
-            .take(MOUNT_CHARS_MAX)
-            .map(|c| if c == '`' { '\'' } else { c })
-        {
-            crate::output::sanitise::push_visible(c, &mut mount);
+        for c in disk.mount.chars().take(MOUNT_CHARS_MAX) {
+            crate::output::sanitise::push_visible(if c == '`' { '\'' } else { c }, &mut mount);
         }
+        let mount: String = mount.chars().take(MOUNT_CHARS_MAX).collect();
+        // A long path gets a line of its own: a phone shows 36 columns.
+        let between = if mount.chars().count() > 15 {
+            "\n      "
+        } else {
+            ""
+        };
         let (used, free) = (disk.used_percent(), size(disk.available_bytes));
-        format!("{used:>3}%  {mount:width$}  {free} free")
+        format!("{used:>3}% {free:>9} free  {between}{mount}")
     }));
     Some(format!(
         "```\n{}\n```",

@@ -23,6 +23,8 @@ pub fn inline_code(text: &str, chars_max: usize) -> String {
         match c {
             '\n' => piece.push('⏎'),
             '\t' => piece.push('␉'),
+            // Discord knows spans of one and of two backticks, and either end is read off the first run of them that fits.
+            '`' if shown.ends_with('`') => piece.push_str("\u{200b}`"),
             c => push_visible(c, &mut piece),
         }
         units += piece.encode_utf16().count();
@@ -32,12 +34,13 @@ pub fn inline_code(text: &str, chars_max: usize) -> String {
         }
         shown.push_str(&piece);
     }
-    if !shown.contains('`') {
-        return format!("`{shown}`");
+    if shown.is_empty() {
+        return "` `".to_owned();
     }
-    // A run of backticks cannot end a code span that was opened by a longer one; Discord knows one and two.
-    let separated = shown.replace("``", "`\u{200b}`");
-    format!("`` {separated} ``")
+    if shown.contains('`') {
+        return format!("`` {shown} ``");
+    }
+    format!("`{shown}`")
 }
 
 /// Text in the open, with everything that Markdown or a mention would take for itself escaped.
@@ -107,13 +110,30 @@ mod tests {
     fn code_spans_cannot_be_left() {
         assert_eq!(inline_code("uptime", 10), "`uptime`");
         assert_eq!(inline_code("echo `id`", 20), "`` echo `id` ``");
-        assert_eq!(inline_code("a```b", 20), "`` a`\u{200b}``b ``");
+        assert_eq!(inline_code("a```b", 20), "`` a`\u{200b}`\u{200b}`b ``");
+        assert_eq!(inline_code("", 20), "` `");
         assert_eq!(inline_code("one\nrm -rf /", 40), "`one⏎rm -rf /`");
         assert_eq!(inline_code("abcdef", 3), "`abc…`");
         assert_eq!(inline_code("abc", 3), "`abc`");
         assert_eq!(inline_code("a\u{202e}\u{202e}b", 12), "`a⟨U+202E⟩…`");
         assert_eq!(inline_code("a\u{202e}b", 10), "`a⟨U+202E⟩b`");
         assert_eq!(inline_code("\u{1b}[31m", 9), "`␛[31m`");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_command_holds_is_one_span(text in "[`a*\\\\ \n]{0,40}|.{0,40}", chars_max in 1_usize..60) {
+            let code = inline_code(&text, chars_max);
+            let mark = if code.starts_with("``") { "``" } else { "`" };
+            let inside = code.strip_prefix(mark).and_then(|code| code.strip_suffix(mark)).unwrap();
+            proptest::prop_assert!(!inside.contains(mark), "{}", code);
+            proptest::prop_assert!(!inside.is_empty() && !inside.starts_with('`') && !inside.ends_with('`'), "{}", code);
+            // Nothing is added to what is read but room, and nothing is lost but what is cut.
+            let backticks = |text: &str| text.matches('`').count();
+            if !inside.contains('…') && !text.contains('…') {
+                proptest::prop_assert_eq!(backticks(inside), backticks(&text));
+            }
+        }
     }
 
     #[test]
