@@ -72,9 +72,41 @@ async fn what_is_typed_is_never_replaced_by_a_suggestion_for_something_else() {
     let next = "document.activeElement.dataset.option === 'command'";
     browser.sees("the second option", next, &json!([])).await;
     browser.sees("what was typed", on, &json!(["web9*"])).await;
+    // What is wrong stands last and is taken by no key; the first way to go on is.
+    for (typed, taken) in [
+        ("role=w", "role=web"),
+        ("web-0", "web-01"),
+        ("!we", "!web-01"),
+    ] {
+        clear(&browser, "on").await;
+        browser.keys(typed).await;
+        let meant = "document.querySelector('#main-input-list:not(.outdated) [aria-selected=true]')?.dataset.value === arguments[0] \
+            && document.querySelector('#main-input-list [role=option]:last-child').matches('[aria-disabled=true][data-value=\"' + arguments[1] + '\"]')";
+        let what = format!("{taken} to be meant for {typed}");
+        browser.sees(&what, meant, &json!([taken, typed])).await;
+    }
+    browser.keys(key::TAB).await;
+    clear(&browser, "on").await;
+    browser.keys("zzz-[01-05").await;
+    let only = "(() => { const rows = [...document.querySelectorAll('#main-input-list:not(.outdated) [role=option]')]; \
+        return rows.length === 1 && rows[0].textContent.startsWith('✗'); })()";
+    browser.sees("what is wrong", only, &json!([])).await;
+    browser.keys(key::TAB).await;
+    browser.sees("the second option", next, &json!([])).await;
+    browser
+        .sees("what was typed", on, &json!(["zzz-[01-05"]))
+        .await;
     nothing_went_wrong(&browser).await;
     browser.end().await;
     world.end().await;
+}
+
+/// Goes to an option of the command and empties it.
+async fn clear(browser: &Browser, option: &str) {
+    browser.click(&format!("[data-option={option}]")).await;
+    let empty = "const field = document.querySelector(`[data-option=${arguments[0]}]`); field.value = ''; \
+        field.dispatchEvent(new Event('input', { bubbles: true }));";
+    browser.run(empty, &json!([option])).await;
 }
 
 /// Chooses a person at the left.

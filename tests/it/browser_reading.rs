@@ -199,3 +199,60 @@ async fn a_file_is_seen_unfolded_and_fetched_as_it_was_sent() {
     browser.end().await;
     alone.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_thread_follows_the_message_above_it_and_shows_long_code_to_its_end() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut alone = Alone::start(&programs()).await;
+    let posted = alone.post(&json!({"content": "running"})).await;
+    let id = posted["id"].as_str().unwrap_or_default();
+    let message = format!("/channels/{}/messages/{id}", alone.id("channel_id"));
+    let thread = json!({"name": "talk"});
+    alone
+        .as_bot(Method::POST, &format!("{message}/threads"), &thread)
+        .await;
+    enter_alone(&browser, &alone.web).await;
+    browser.click("#main-log .thread-link").await;
+    browser.reads("#thread-log .starter", "running").await;
+    let lines: Vec<String> = (1..=400).map(|n| n.to_string()).collect();
+    let ended = json!({"content": format!("ended\n```\n{}\n```", lines.join("\n"))});
+    alone.as_bot(Method::PATCH, &message, &ended).await;
+    browser.reads("#thread-log .starter", "ended").await;
+    let whole = "(() => { const pre = document.querySelector('#main-log pre'); return pre.scrollHeight <= pre.clientHeight + 1; })()";
+    browser.sees("the block in full", whole, &json!([])).await;
+    nothing_went_wrong(&browser).await;
+    browser.end().await;
+    alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_stays_in_its_channel_and_goes_with_its_person() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut alone = Alone::start(&programs()).await;
+    let made = json!({"channels": [{"name": "news"}]});
+    let news = alone.act("guild", &made).await["channels"]["news"].clone();
+    let news = news.as_str().unwrap_or_default().to_owned();
+    enter_alone(&browser, &alone.web).await;
+    browser.reads(&entry(&news), "news").await;
+    let box_is = "document.activeElement.id === 'main-input' && document.activeElement.value === arguments[0] \
+        && document.querySelector('#main-input-hint').textContent === ''";
+    browser.keys("/help me").await;
+    browser.reads("#main-input-hint", "no command").await;
+    browser.click(&entry(&news)).await;
+    browser.sees("nothing here", box_is, &json!([""])).await;
+    browser.click(&entry(&alone.id("channel_id"))).await;
+    browser
+        .sees("the draft", box_is, &json!(["/help me"]))
+        .await;
+    become_person(&browser, &alone.id("guest_id")).await;
+    browser
+        .sees("nothing of another's", box_is, &json!([""]))
+        .await;
+    nothing_went_wrong(&browser).await;
+    browser.end().await;
+    alone.stop().await;
+}

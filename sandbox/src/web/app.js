@@ -69,11 +69,12 @@ const app = {
     closeModal();
     const [open, below] = app.open();
     main.id = thread.id = undefined;
-    for (const pane of panes) pane.composer.answer();
+    for (const pane of panes) pane.composer.forget();
     await load();
     await side.begin();
     setPlace(channel(open) ? open : state.home, below);
     await follow();
+    main.composer.focus();
   },
 };
 
@@ -107,7 +108,7 @@ async function follow() {
   $('thread').hidden = !shownBelow;
   $('frame').classList.toggle('with-thread', Boolean(shownBelow));
   const showing = Promise.all([main.show(open), thread.show(shownBelow)]);
-  for (const pane of panes) pane.composer.name();
+  for (const pane of panes) { pane.composer.move(pane.id); pane.composer.name(); }
   side.draw();
   await showing;
   for (const pane of panes) { pane.composer.name(); pane.seen(); }

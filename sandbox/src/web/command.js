@@ -2,7 +2,7 @@
 //
 // No nodes here: `chips` draws a command being filled in.
 
-import { entities } from '/state.js';
+import { entities, uses } from '/state.js';
 
 const SUB = 1;
 const GROUP = 2;
@@ -33,8 +33,11 @@ export function matching(commands, typed) {
   const text = typed.toLowerCase().trimStart();
   const rank = (entry) => (entry.name.startsWith(text) ? 0 : entry.name.split(' ').some((word) => word.startsWith(text)) ? 1
     : entry.name.includes(text) ? 2 : 3);
+  const used = uses.mine();
+  const count = (entry) => used.get(entry.name) ?? 0;
+  // What this person uses most comes first, then the order in which the app has told its commands.
   return commands.map((entry) => [rank(entry), entry]).filter(([at]) => at < 3)
-    .sort(([a, x], [b, y]) => a - b || x.name.localeCompare(y.name)).map(([, entry]) => entry);
+    .sort(([a, x], [b, y]) => a - b || count(y) - count(x)).map(([, entry]) => entry);
 }
 
 /** A whole line as a command with its options, when it names one: from `/run on:web command:uname -a`. */

@@ -7,7 +7,7 @@ import { follow } from '/actions.js';
 import { Listbox } from '/listbox.js';
 import { matching, parse, runnable } from '/command.js';
 import { readFile } from '/files.js';
-import { bot, channel, entities, mark, state, title } from '/state.js';
+import { bot, channel, entities, mark, state, title, uses } from '/state.js';
 
 const HISTORY_MAX = 50;
 const FILES_MAX = 10;
@@ -20,6 +20,7 @@ export class Composer {
     this.app = app;
     this.history = [];
     this.files = [];
+    this.drafts = new Map();
     this.build(form.dataset.input);
     this.list = new Listbox(this.rows, (item) => this.take(item), { label: 'Suggestions' });
     this.list.tie(this.input);
@@ -68,6 +69,29 @@ export class Composer {
     const where = known ? `${known.thread_metadata ? '' : mark(known)}${title(known)}` : '…';
     this.ghost.textContent = `Message ${where}${innerWidth > 760 ? ', or / for commands' : ''}`;
     this.input.setAttribute('aria-label', `Message ${where}, or / for commands`);
+  }
+
+  /** Goes to another channel: each keeps what was begun there. */
+  move(id) {
+    if (id === this.home) return;
+    if (this.home) this.drafts.set(this.home, { ...(this.chips.active ? this.chips.remember() : { text: this.input.value }), files: this.files });
+    this.home = id;
+    const draft = this.drafts.get(id);
+    if (this.chips.active) this.leaveCommand('');
+    this.list.hide();
+    this.answer();
+    this.say('');
+    this.input.value = draft?.text ?? '';
+    this.files = draft?.files ?? [];
+    this.drawFiles();
+    this.grow();
+    if (draft?.entry) this.begin(draft.entry, draft.values);
+  }
+
+  /** Forgets what was begun, everywhere: somebody else looks at the page. */
+  forget() {
+    this.move(undefined);
+    this.drafts.clear();
   }
 
   say(text, bad = false) {
@@ -222,6 +246,7 @@ export class Composer {
       const body = this.chips.body();
       const past = this.chips.remember();
       const { interaction_id: id } = await act('slash', { ...this.place(), ...body });
+      uses.add(past.entry.name);
       this.leaveCommand('');
       // What the app answers shows by itself; only a modal has to be opened.
       follow(id, this.app).catch((error) => this.say(error.message, true));

@@ -91,12 +91,13 @@ export const colour = (number) => `#${number.toString(16).padStart(6, '0')}`;
 
 const HUES = [205, 160, 28, 336, 265, 188, 8, 46, 96, 300, 230, 130];
 
-/** A picture for someone without one: the first letter on a colour of their own. */
+/** A picture for someone: the app has the logo, people their first letter on a colour that goes by their name. */
 export function avatar(user, extra = '') {
   let hue = 0;
-  for (const digit of user?.id ?? '') hue = (hue * 7 + digit.charCodeAt(0)) % 997;
+  for (const c of user?.username ?? '') hue = (hue * 7 + c.charCodeAt(0)) % 997;
   const letter = [...(user?.global_name ?? user?.username ?? '?')][0]?.toUpperCase() ?? '?';
   const props = { class: `avatar ${user?.bot ? 'app' : ''} ${extra}`, 'aria-hidden': 'true' };
+  if (user?.bot) return el('img', { ...props, src: '/favicon.svg', alt: '' });
   return el('span', { ...props, vars: { '--hue': HUES[hue % HUES.length] } }, letter);
 }
 

@@ -53,9 +53,20 @@ function above(m, find) {
   const reply = replyOf(m);
   if (!reply) return undefined;
   const to = m.referenced_message ?? find(reply);
+  const pressed = to ? undefined : pressedBy(m);
+  if (pressed) return pressed;
   return el('button', { type: 'button', class: 'above reply', 'data-jump': reply },
     to ? [avatar(to.author, 'tiny'), el('b', {}, called(to.author)), ' ', el('span', { class: 'excerpt' }, excerpt(to))]
       : el('i', {}, 'The message that this answers is not there'));
+}
+
+/** Who pressed a button on a message that only they see: to others the answer stands by itself. */
+function pressedBy(m) {
+  const meta = m.interaction_metadata;
+  if (!meta?.user || meta.user.id === state.me) return undefined;
+  const name = meta.triggering_interaction_metadata?.name ?? meta.name;
+  return el('div', { class: 'above' }, avatar(meta.user, 'tiny'), el('b', {}, called(meta.user)),
+    name ? [' used ', el('span', { class: 'command-name' }, `/${name}`)] : ' used a button');
 }
 
 const replyOf = (m) => (m.type === 19 || (m.type === 0 && m.message_reference?.type !== 1) ? m.message_reference?.message_id : undefined);
@@ -79,7 +90,7 @@ export function excerpt(m) {
   const node = rich(said.content_html, said.content);
   node.querySelectorAll('.copy').forEach((button) => button.remove());
   // Blocks stand on lines of their own; here they follow each other.
-  node.querySelectorAll('br, h1, h2, h3, small, li, .fence').forEach((block) => block.before(' '));
+  node.querySelectorAll('br, h1, h2, h3, h4, h5, h6, p, small, .sub, li, blockquote, hr, .fence').forEach((block) => { block.before(' '); block.after(' '); });
   return node.textContent.replace(/\s+/g, ' ').trim().slice(0, 120);
 }
 

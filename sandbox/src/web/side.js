@@ -1,6 +1,6 @@
 // The left side: channels with what is unread, who one is, and whether the app is there.
 
-import { $, avatar, byId, called, colour, el } from '/dom.js';
+import { $, avatar, byId, called, colour, el, plural } from '/dom.js';
 import { act } from '/net.js';
 import { Listbox, choose } from '/listbox.js';
 import { bot, colourOf, mark, rank, reading, state, title } from '/state.js';
@@ -61,7 +61,7 @@ export class Side {
     const left = below.length - shown.length;
     return [this.row(entry), ...shown.map((thread) => this.row(thread, true)),
       (left > 0 || (all && below.length > THREADS_SHOWN)) && el('button', { type: 'button', class: 'more-threads', 'data-more': entry.id },
-        all ? 'fewer threads' : `${left} more threads`)].filter(Boolean);
+        all ? 'fewer threads' : plural(left, 'more thread'))].filter(Boolean);
   }
 
   isOpen(id) { return this.app.open().includes(id); }

@@ -70,6 +70,24 @@ export const memory = {
   },
 };
 
+const USED = 'shanty.used';
+
+/** How often each person has used each command; by their names, since ids are others after every start. */
+export const uses = {
+  all() {
+    try { return JSON.parse(memory.get(USED) ?? '{}') ?? {}; } catch { return {}; }
+  },
+  mine() {
+    const mine = this.all()[person(state.me)?.username];
+    return new Map(Object.entries(mine ?? {}).filter(([, count]) => Number.isSafeInteger(count)));
+  },
+  add(name) {
+    const mine = this.mine();
+    mine.set(name, (mine.get(name) ?? 0) + 1);
+    memory.set(USED, JSON.stringify({ ...this.all(), [person(state.me)?.username]: Object.fromEntries(mine) }));
+  },
+};
+
 /** What was stored as ids by channel by person; other programs on the same port may have stored anything. */
 function remembered(text) {
   const all = {};
