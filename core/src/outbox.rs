@@ -297,13 +297,14 @@ impl<K: Key> Outbox<K> {
     }
 
     /// Between two edits in one lane, milliseconds: fast while somebody watches, slow in a long run. A thread is the run's own, and Discord
-    /// takes five edits in five seconds there: the first lines come at once, then one edit a second. The channel is shared with other
+    /// takes five edits in five seconds there: the first lines come at once, then four edits in five seconds, so that the last edit of a full page
+    /// has room. The channel is shared with other
     /// cards. Messages older than an hour may be edited three times in six seconds in a channel (Discord), and nobody reads that fast.
     const fn gap_ms(&self, lane: Lane, count: u32, now_ms: u64) -> u64 {
         let age_ms = now_ms.saturating_sub(self.begun_ms);
         match (lane, age_ms) {
             (Lane::Thread, 0..=119_999) if count < 3 => 150,
-            (Lane::Thread, 0..=119_999) => 1_000,
+            (Lane::Thread, 0..=119_999) => 1_150,
             (Lane::Thread, 120_000..=599_999) => 2_500,
             (Lane::Channel, 0..=9_999) => 1_000,
             (Lane::Channel, 10_000..=59_999) => 2_500,

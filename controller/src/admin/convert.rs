@@ -4,7 +4,7 @@ use shanty_core::ask::{GroupRow, HostsView, SavedGroup, TokenRow};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
-use shanty_core::run::{How, Offline, Phase, Progress, Run};
+use shanty_core::run::{Group, How, Loosely, Offline, Phase, Progress, Run};
 use shanty_core::selector::fold::fold;
 use shanty_core::view::{HostRow, Trouble};
 use shanty_proto::convert::{labels_to_wire, outcome_to_wire, principal_to_wire};
@@ -127,6 +127,18 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         },
         queued_until_ms: run.queued_until_ms().unwrap_or(0),
         set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
+        groups: run.groups(&Loosely::new()).iter().map(end_group).collect(),
+    }
+}
+
+fn end_group(group: &Group) -> v1::EndGroup {
+    v1::EndGroup {
+        rank: group.rank.as_str().to_owned(),
+        text: group.how.to_string(),
+        exit_code: group.how.exit_code(),
+        hosts: fold(group.names()),
+        count: u32::try_from(group.hosts.len()).unwrap_or(u32::MAX),
+        duration_ms: group.duration_ms,
     }
 }
 

@@ -197,12 +197,18 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
             "masked": outcome.as_ref().map(|outcome| outcome.masked),
         })
     });
+    let groups = run.groups.iter().map(|group| {
+        serde_json::json!({
+            "rank": group.rank, "hosts": group.hosts, "count": group.count,
+            "exit_code": group.exit_code, "text": group.text, "duration_ms": group.duration_ms,
+        })
+    });
     serde_json::json!({
         "event": "run", "number": run.number, "run": run.run, "state": words::run(run.state()),
         "selector": run.selector, "command": run.command, "hosts": run.hosts,
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
         "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
-        "executions": executions.collect::<Vec<_>>(),
+        "executions": executions.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
     })
 }
 

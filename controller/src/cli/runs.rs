@@ -14,6 +14,9 @@ use super::run::{follow, json_run};
 use super::{AdminArgs, exit, words};
 use crate::clock::now_ms;
 
+/// Hosts that `runs show` has a row for each of.
+const HOST_ROWS_MAX: usize = 15;
+
 #[derive(Args, Debug)]
 pub(super) struct RunsArgs {
     #[command(subcommand)]
@@ -209,7 +212,19 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     if !run.expired.is_empty() {
         println!("  not run   {}", run.expired);
     }
-    for execution in &run.executions {
+    // Many hosts are shown by how they ended; each of them is in `--json`.
+    let grouped = run.executions.len() > HOST_ROWS_MAX && !run.groups.is_empty();
+    for group in run.groups.iter().filter(|_| grouped) {
+        let hosts = count(usize::try_from(group.count).unwrap_or(usize::MAX), "host");
+        let odd = if group.rank == "odd" {
+            " · another output than most"
+        } else {
+            ""
+        };
+        println!("  {}  {hosts} · {}{odd}", group.hosts, group.text);
+    }
+    let left = |execution: &&v1::ExecutionInfo| !grouped || execution.outcome.is_none();
+    for execution in run.executions.iter().filter(left) {
         let Some(Ok(outcome)) = execution.outcome.as_ref().map(outcome_from_wire) else {
             let away = if execution.online { "" } else { ", host away" };
             let state = words::execution(execution.state());

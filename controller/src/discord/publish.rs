@@ -59,6 +59,8 @@ struct Publisher {
     thread: Thread,
     /// What is read of each host that the thread shows.
     readers: Vec<Reader>,
+    /// Which of them is read next.
+    turn: usize,
     /// The files, from when they are read until they are posted.
     files: Option<Vec<File>>,
     outbox: Outbox<Block>,
@@ -99,6 +101,7 @@ impl Publisher {
             thread_id: cursor.thread,
             thread,
             readers,
+            turn: 0,
             files: None,
             outbox,
             dirty: true,
@@ -240,11 +243,15 @@ impl Publisher {
         }
     }
 
-    /// Reads the next part of the first host that is behind.
+    /// Reads the next part of a host that is behind: each in its turn, or one that prints very much would silence the others.
     async fn read(&mut self) -> Result<(), StoreError> {
-        let Some(reader) = self.readers.iter_mut().find(|reader| reader.is_behind()) else {
+        let all = self.readers.len();
+        let (before, after) = self.readers.split_at_mut(self.turn.min(all));
+        let mut in_turn = after.iter_mut().chain(before).enumerate();
+        let Some((at, reader)) = in_turn.find(|(_, reader)| reader.is_behind()) else {
             return Ok(());
         };
+        self.turn = (self.turn + at + 1) % all.max(1);
         let part = reader.read().await?;
         self.dirty = true;
         for record in part.records {

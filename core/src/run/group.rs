@@ -32,6 +32,22 @@ pub enum Rank {
 }
 
 impl Rank {
+    /// As scripts read it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Lost => "lost",
+            Self::Refused => "refused",
+            Self::NotStarted => "not_started",
+            Self::Stopped => "stopped",
+            Self::Odd => "odd",
+            Self::Most => "most",
+            Self::LeftOut => "left_out",
+        }
+    }
+
     /// The rank of hosts that ended so; of those that ended well, nobody knows yet what most did.
     #[must_use]
     pub const fn of(how: &How, left_out: bool) -> Self {

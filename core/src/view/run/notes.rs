@@ -37,6 +37,15 @@ pub(super) fn notes(run: &Run, scene: &Scene) -> Option<String> {
             "{left} on {names}: it was still there after the command had ended"
         ));
     }
+    let masked: u64 = run
+        .executions()
+        .filter_map(|(_, e)| e.outcome())
+        .map(|o| o.masked)
+        .sum();
+    if masked > 0 {
+        let secrets = if masked == 1 { "secret" } else { "secrets" };
+        notes.push(format!("{} {secrets} masked", thousands(masked)));
+    }
     if !scene.spool_full.is_empty() {
         let names = fold(scene.spool_full.iter().map(String::as_str));
         notes.push(format!(

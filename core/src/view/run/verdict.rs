@@ -74,9 +74,10 @@ impl Verdict {
         }
         match &executions[..] {
             [one] => {
-                let told = !matches!(how(one), Some(How::Cancelled(_))) || stopped.is_none();
-                let how = how(one).filter(|_| told);
-                words.extend(how.map(|how| how_words(how, Rank::of(how, false))));
+                words.extend(how(one).map(|how| match (how, stopped) {
+                    (How::Cancelled(code), Some(_)) => format!("exit {code}"),
+                    (how, _) => how_words(how, Rank::of(how, false)),
+                }));
             }
             _ => words.push(counts(run)),
         }
