@@ -1,39 +1,56 @@
 //! The one sanitiser: bytes of a command to text that is safe in a code block of a chat message (security.md 3.14).
 //!
-//! It does what a terminal does to one line and nothing more. Carriage returns and backspaces move within the line, `CSI K` erases in it
-//! and `CSI G` goes to its start, so that a progress bar leaves its last state; every other escape sequence is dropped. Programs that
-//! address the cursor (top, vim, several progress bars at once) are not emulated: their text comes out one piece after the other.
-//! Columns are counted one for each character, wide ones too.
+//! It does what a terminal does. Carriage returns and backspaces move within the line; sequences that move the cursor to other lines or
+//! erase them act on the last fifty lines, which are held back for that, so that whatever redraws itself ends as its last
+//! state; every other escape sequence is dropped. The model is ours and not a terminal emulator, as it must do less and promise more:
+//! lines have no width, what scrolls out is never lost, a program that clears the screen does not take what came before it, a sequence
+//! ends at the end of the line at the latest, so that one unfinished `ESC ]` cannot hide all that follows, and time is linear and memory
+//! bounded for any bytes. Whole lines of printable ASCII, which most outputs are, are only copied. Columns are counted one for each
+//! character, wide ones too.
 //!
-//! Standard output and standard error go through one sanitiser in the order of the records, as they would on a terminal: a partial line
-//! of one is continued by the other.
-//!
-//! The escape parser is our own since it must do less than a terminal's and promise more: a sequence ends at the end of the line at the
-//! latest, so that one unfinished `ESC ]` cannot hide all that follows, and its time is linear for any bytes.
+//! Standard output and standard error may come apart. Each has an unfinished line of its own then, so that neither cuts a line of the
+//! other open; whole lines stand in the order in which they were ended.
 
 mod characters;
 mod escape;
+mod lane;
 mod line;
+mod screen;
 
 pub use characters::{is_binary, is_hidden, push_visible};
 
-use characters::Shown;
-use escape::{Escape, Step};
-use line::Line;
+use lane::Lane;
+use screen::Screen;
 
 use crate::limits::LINE_CHARS_MAX;
+use crate::spool::Stream;
 
 /// Turns a stream of bytes into safe text. The text depends on the bytes alone, not on how they were cut into chunks.
 ///
-/// The text has these properties: no control character but the newline; nothing invisible or that changes the direction of text; lines of
-/// at most [`LINE_CHARS_MAX`] columns, each with at most [`crate::limits::COMBINING_MARKS_MAX`] combining marks; never three backticks
-/// in a row. Memory stays bounded by one line, whatever is pushed.
+/// The text has these properties: no control character but the newline; nothing invisible or that changes the direction of text, apart
+/// from joiners within words and emoji; lines of at most [`LINE_CHARS_MAX`] columns, the rest of a longer one after `↪ ` on the next,
+/// each with at most [`crate::limits::COMBINING_MARKS_MAX`] combining marks; never three backticks in a row. Memory stays bounded by
+/// some lines, whatever is pushed.
 #[derive(Debug, Default)]
 pub struct Sanitiser {
-    /// The first bytes of a character whose end has not come yet.
-    partial: Vec<u8>,
-    escape: Escape,
-    line: Line,
+    screen: Screen,
+    lanes: [Lane; 2],
+    /// The lane that came last.
+    active: usize,
+    counts: Report,
+}
+
+/// What was done to the bytes of an output, as far as a reader should know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Bytes that are not UTF-8, each shown as a replacement character or with its neighbours as one.
+    pub invalid_bytes: u64,
+    /// Characters that cannot be seen or turn text around, shown by their code point.
+    pub hidden: u64,
+    /// NULs, shown as `␀`.
+    pub nuls: u64,
+    /// Lines that were too long, shown on several.
+    pub folded: u64,
 }
 
 impl Sanitiser {
@@ -43,15 +60,45 @@ impl Sanitiser {
         Self::default()
     }
 
-    /// Takes bytes and appends the lines that are settled now, each with its newline.
+    /// Takes bytes of standard output, or of both streams together, and appends the lines that nothing can change any more, each with its
+    /// newline.
     pub fn push(&mut self, bytes: &[u8], out: &mut String) {
-        let mut bytes = self.finish_partial(bytes, out);
+        self.push_from(Stream::Out, bytes, out);
+    }
+
+    /// Takes bytes of one stream of two that come apart.
+    pub fn push_from(&mut self, stream: Stream, bytes: &[u8], out: &mut String) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.switch(
+            match stream {
+                Stream::Out => 0,
+                Stream::Err => 1,
+            },
+            out,
+        );
+        let Self {
+            screen,
+            lanes,
+            active,
+            counts,
+        } = self;
+        let Some(lane) = lanes.get_mut(*active) else {
+            return;
+        };
+        let mut bytes = lane.finish_partial(bytes, screen, counts, out);
         while !bytes.is_empty() {
-            let plain = self.plain_lines(bytes);
+            let plain = if lane.is_new() && screen.is_at_end() {
+                plain_lines(bytes)
+            } else {
+                0
+            };
             if let Some((lines, rest)) = bytes.split_at_checked(plain)
+                && plain > 0
                 && let Ok(text) = std::str::from_utf8(lines)
             {
-                out.push_str(text);
+                screen.plain(text, out);
                 bytes = rest;
             }
             // What is not plain ends at the latest with its line, and then plain lines may follow.
@@ -60,131 +107,114 @@ impl Sanitiser {
                 .position(|&b| b == b'\n')
                 .map_or(bytes.len(), |at| at + 1);
             let (line, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
-            self.decode(line, out);
+            lane.decode(line, screen, counts, out);
             bytes = rest;
         }
     }
 
-    /// Ends the output: appends what there is of an unfinished line, without a newline. Then the sanitiser is as new.
+    /// Ends the output: appends what is held and what there is of an unfinished line, without a newline. Then the sanitiser is as new, but
+    /// for its counts.
     pub fn finish(&mut self, out: &mut String) {
-        if !self.partial.is_empty() {
-            self.partial.clear();
-            self.character(char::REPLACEMENT_CHARACTER, out);
+        for lane in &mut self.lanes {
+            lane.end(&mut self.screen, &mut self.counts, out);
         }
-        self.escape = Escape::default();
-        self.line.end(out);
+        let [mut first, mut last] = std::mem::take(&mut self.lanes).map(|lane| lane.line);
+        if self.active == 0 {
+            std::mem::swap(&mut first, &mut last);
+        }
+        // Rows below are of the stream that came last, and its line is within them.
+        if self.screen.is_at_end() && !first.is_empty() && !last.is_empty() {
+            self.screen.newline(&mut first, out);
+            self.screen.finish(&mut last, out);
+        } else if first.is_empty() {
+            self.screen.finish(&mut last, out);
+        } else if last.is_empty() && self.screen.is_at_end() {
+            self.screen.finish(&mut first, out);
+        } else {
+            self.screen.go_to_end(&mut last, out);
+            if !last.is_empty() {
+                self.screen.newline(&mut last, out);
+            }
+            self.screen.finish(&mut first, out);
+        }
+        self.active = 0;
     }
 
-    /// The unfinished line as it would be shown now.
+    /// What is held and not settled, with the unfinished line, as it would be shown now: up to some tens of lines.
     #[must_use]
     pub fn pending(&self) -> String {
         let mut text = String::new();
-        self.line.show(&mut text);
+        let [first, last] = match (&self.lanes, self.active) {
+            ([out, err], 0) => [err, out],
+            ([out, err], _) => [out, err],
+        };
+        let (first, last) = (first.shown(), last.shown());
+        if first.is_empty() {
+            self.screen.show(&last, &mut text);
+        } else if self.screen.is_at_end() {
+            self.screen.show(&first, &mut text);
+            if !last.is_empty() {
+                text.push('\n');
+                last.show(&mut text);
+            }
+        } else {
+            self.screen.show(&last, &mut text);
+            if !text.ends_with('\n') {
+                text.push('\n');
+            }
+            first.show(&mut text);
+        }
         text
     }
 
-    /// Bytes at the start that are whole lines of printable ASCII and can be copied: most of most outputs.
-    fn plain_lines(&self, bytes: &[u8]) -> usize {
-        if !self.partial.is_empty() || !self.escape.is_none() || !self.line.is_new() {
-            return 0;
-        }
-        let (mut settled, mut ticks) = (0, 0);
-        for (at, &byte) in bytes.iter().enumerate() {
-            if at - settled > LINE_CHARS_MAX {
-                break;
-            }
-            ticks = if byte == b'`' { ticks + 1 } else { 0 };
-            match byte {
-                b'\n' => settled = at + 1,
-                b' '..=b'~' if ticks < 3 => {}
-                _ => break,
-            }
-        }
-        settled
+    /// Lines that were printed so far, as they stand now: one that was folded is one, and so is one without an end.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        let open = self.lanes.iter().map(|lane| lane.shown());
+        let open = open.filter(|line| !line.is_empty() && !line.is_continued());
+        self.screen.lines() + open.count() as u64
     }
 
-    /// Completes the character that the last chunk ended in; gives the bytes after it.
-    fn finish_partial<'b>(&mut self, mut bytes: &'b [u8], out: &mut String) -> &'b [u8] {
-        while !self.partial.is_empty() {
-            let Some((&byte, rest)) = bytes.split_first() else {
-                return bytes;
-            };
-            let mut joined = std::mem::take(&mut self.partial);
-            joined.push(byte);
-            match std::str::from_utf8(&joined) {
-                Ok(text) => {
-                    text.chars().for_each(|c| self.character(c, out));
-                    return rest;
-                }
-                Err(error) if error.error_len().is_none() => {
-                    self.partial = joined;
-                    bytes = rest;
-                }
-                // The character is broken off, and this byte starts another.
-                Err(_) => {
-                    self.character(char::REPLACEMENT_CHARACTER, out);
-                    return bytes;
-                }
-            }
-        }
-        bytes
+    /// What was done to the bytes so far.
+    #[must_use]
+    pub const fn report(&self) -> Report {
+        self.counts
     }
 
-    fn decode(&mut self, bytes: &[u8], out: &mut String) {
-        let mut chunks = bytes.utf8_chunks().peekable();
-        while let Some(chunk) = chunks.next() {
-            chunk.valid().chars().for_each(|c| self.character(c, out));
-            match chunk.invalid() {
-                [] => {}
-                // The one-byte form of CSI is no UTF-8; programs that send it mean it.
-                [0x9b] => self.character('\u{9b}', out),
-                cut if chunks.peek().is_none() && is_unfinished(cut) => {
-                    self.partial = cut.to_vec();
-                }
-                _ => self.character(char::REPLACEMENT_CHARACTER, out),
-            }
-        }
+    /// Whether the program has drawn a full screen, as top, vim and less do: then its last state is shown, and a batch mode would show
+    /// more, for example `top -b -n1`.
+    #[must_use]
+    pub const fn used_full_screen(&self) -> bool {
+        self.screen.used_full_screen()
     }
 
-    fn character(&mut self, c: char, out: &mut String) {
-        match self.escape.step(c) {
-            Step::Print => self.print(c, out),
-            Step::Skip => {}
-            Step::Restart => {
-                // What was begun is none; the character stands for itself.
-                if self.escape.step(c) == Step::Print {
-                    self.print(c, out);
-                }
-            }
-            Step::LoneEscape => {
-                self.line.put('␛', out);
-                if self.escape.step(c) == Step::Print {
-                    self.print(c, out);
-                }
-            }
-            Step::EraseToEnd => self.line.erase_to_end(),
-            Step::EraseToStart => self.line.erase_to_start(),
-            Step::EraseAll => self.line.erase(),
-            Step::ToStart => self.line.home(),
+    /// Goes over to a stream. What the other redraws stays as it is.
+    fn switch(&mut self, to: usize, out: &mut String) {
+        if to == self.active {
+            return;
         }
+        if let Some(lane) = self.lanes.get_mut(self.active) {
+            self.screen.go_to_end(&mut lane.line, out);
+        }
+        self.active = to;
     }
+}
 
-    fn print(&mut self, c: char, out: &mut String) {
-        match c {
-            '\n' => {
-                self.line.end(out);
-                out.push('\n');
-            }
-            '\r' => self.line.home(),
-            '\u{8}' => self.line.back(),
-            '\t' => self.line.tab(),
-            c => match characters::shown(c) {
-                Shown::Plain => self.line.put(c, out),
-                Shown::Mark => self.line.mark(c, out),
-                Shown::Instead(text) => text.chars().for_each(|c| self.line.put(c, out)),
-            },
+/// Bytes at the start that are whole lines of printable ASCII and can be copied: most of most outputs.
+fn plain_lines(bytes: &[u8]) -> usize {
+    let (mut settled, mut ticks) = (0, 0);
+    for (at, &byte) in bytes.iter().enumerate() {
+        if at - settled > LINE_CHARS_MAX {
+            break;
+        }
+        ticks = if byte == b'`' { ticks + 1 } else { 0 };
+        match byte {
+            b'\n' => settled = at + 1,
+            b' '..=b'~' if ticks < 3 => {}
+            _ => break,
         }
     }
+    settled
 }
 
 /// The sanitised text of a whole output.

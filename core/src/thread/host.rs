@@ -6,7 +6,7 @@ use crate::ids::{AgentId, HostName};
 use crate::output::excerpt::Excerpt;
 use crate::output::sanitise::{Sanitiser, is_binary};
 use crate::run::{Execution, Outcome, Run, Target};
-use crate::spool::Record;
+use crate::spool::{Record, Stream};
 use crate::text::size;
 use crate::view::groups::Printed;
 
@@ -53,7 +53,9 @@ impl Host {
                 let room = SAMPLE_BYTES.saturating_sub(self.sample.len());
                 let sample = bytes.get(..room.min(bytes.len())).unwrap_or_default();
                 self.sample.extend_from_slice(sample);
-                self.sanitiser.push(bytes, &mut text);
+                let err = matches!(record, Record::Err { .. });
+                let stream = if err { Stream::Err } else { Stream::Out };
+                self.sanitiser.push_from(stream, bytes, &mut text);
             }
             Record::Truncated { dropped } => {
                 // What is missing began within the line: its beginning stands above, and what comes next is another line.
@@ -141,8 +143,8 @@ impl Host {
         self.sanitiser.pending()
     }
 
-    pub(super) const fn lines(&self) -> u64 {
-        self.excerpt.lines()
+    pub(super) fn lines(&self) -> u64 {
+        self.sanitiser.lines()
     }
 
     pub(super) const fn bytes(&self) -> u64 {

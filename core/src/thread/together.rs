@@ -32,6 +32,9 @@ const ROOM: Room = Room {
     part: Shown::Ends,
 };
 
+/// Lines of one host that are shown while they may yet change.
+const PENDING_LINES: u64 = 8;
+
 /// The newest lines of all hosts, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Together {
@@ -84,24 +87,28 @@ impl Together {
             format!("{}\n", prefix(&line, LINE_UNITS))
         };
         let mut newest: Vec<(u64, AgentId, String)> = Vec::new();
+        let mut held = Vec::new();
         for (agent, seq) in &self.newest {
             let text = self.text.get(seq).map_or("", String::as_str);
             newest.push((*seq, *agent, line(agent, text)));
         }
         for (agent, host) in hosts {
-            // What is being written is newer than any line.
+            // What may yet change is newer than any line.
             let pending = host.pending();
-            if !pending.trim().is_empty() {
-                newest.push((u64::MAX, *agent, line(agent, &pending)));
+            let lines = pending.lines().rev().filter(|line| !line.trim().is_empty());
+            for (n, text) in (0..PENDING_LINES).zip(lines) {
+                let these = if n == 0 { &mut newest } else { &mut held };
+                these.push((u64::MAX - n, *agent, line(agent, text)));
             }
         }
+        held.sort_by(|(a, ..), (b, ..)| b.cmp(a));
         newest.sort_by(|(a, a_agent, _), (b, b_agent, _)| (b, b_agent).cmp(&(a, a_agent)));
         let others = self.lines.iter().rev().filter_map(|(seq, agent)| {
             let text = self.text.get(seq)?;
             (self.newest.get(agent) != Some(seq)).then(|| (*seq, *agent, line(agent, text)))
         });
         let (mut used, mut shown) = (0, Vec::new());
-        for (seq, agent, line) in newest.into_iter().chain(others) {
+        for (seq, agent, line) in newest.into_iter().chain(held).chain(others) {
             used += units(&line);
             if used > room {
                 break;

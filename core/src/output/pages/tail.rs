@@ -62,7 +62,8 @@ impl Tail {
             Above::Lines(0) if start == 0 => String::new(),
             Above::Lines(above) => {
                 // A line that is cut counts as one above: some of it is.
-                let pushed = self.lines - line_ends(shown) + u64::from(cut_line);
+                let pushed = self.lines + line_ends(pending) - line_ends(shown);
+                let pushed = pushed + u64::from(cut_line);
                 notice(Above::Lines(above.saturating_add(pushed)))
             }
             Above::Unknown => notice(Above::Unknown),

@@ -169,3 +169,17 @@ fn pages_and_tails_look_like_this() {
     ];
     insta::assert_snapshot!(looks.join("\n====\n"));
 }
+
+#[test]
+fn a_tail_counts_what_is_above_with_many_unfinished_lines() {
+    let mut tail = Tail::new("", Above::Lines(0));
+    tail.push("one\ntwo\n");
+    let pending: String = (0..300).map(|n| format!("line {n}\n")).collect();
+    let message = tail.message(&pending, "");
+    let shown = message
+        .lines()
+        .filter(|line| line.starts_with("line "))
+        .count();
+    let above = format!("-# … {} lines above", 302 - shown);
+    assert!(message.starts_with(&above), "{message}");
+}

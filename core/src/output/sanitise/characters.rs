@@ -19,15 +19,58 @@ pub(super) fn shown(c: char) -> Shown {
         ' '..='~' => Shown::Plain,
         '\0'..='\u{1f}' => Shown::Instead(picture(u32::from(c))),
         '\u{7f}' => Shown::Instead("␡".to_owned()),
-        c if is_hidden(c) => Shown::Instead(format!("⟨U+{:04X}⟩", u32::from(c))),
+        c if is_hidden(c) => Shown::Instead(code_point(c)),
         c if c.width() == Some(0) => Shown::Mark,
         _ => Shown::Plain,
     }
 }
 
-/// Appends a character of somebody else's text as it is shown: as it is, or made visible.
+/// A character that is not shown itself, by its code point.
+pub(super) fn code_point(c: char) -> String {
+    format!("⟨U+{:04X}⟩", u32::from(c))
+}
+
+/// Whether a character joins its neighbours, or keeps them apart, without a look of its own: ZWNJ and ZWJ.
+pub(super) const fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Whether a joiner may stand beside a character: letters of scripts that need it, and emoji. Between others it only hides.
+pub(super) fn takes_joiner(c: char) -> bool {
+    matches!(u32::from(c),
+        0x600..=0x60b | 0x60d..=0x61b | 0x61d..=0xdff // Arabic and its kin, Syriac, Indic scripts
+        | 0xe00..=0x10ff | 0x1780..=0x17b3 | 0x17b6..=0x17ff | 0x1800..=0x180a | 0x1810..=0x1aff | 0x1b00..=0x1cff
+        | 0xa840..=0xabff | 0xfb50..=0xfdcf | 0xfe70..=0xfefc
+        | 0x1_0a00..=0x1_0fff | 0x1_1000..=0x1_1fff // more of them
+        | 0x2640 | 0x2642 | 0x2190..=0x21ff | 0x2600..=0x27bf | 0x2b00..=0x2bff | 0xfe0f // emoji and signs in them
+        | 0x1_f000..=0x1_faff
+    )
+}
+
+/// Whether a character begins or ends a stretch of text with a direction of its own.
+pub(super) const fn is_isolate(c: char) -> bool {
+    matches!(c, '\u{2066}'..='\u{2069}')
+}
+
+/// One for the beginning of such a stretch, minus one for its end.
+pub(super) const fn isolate_depth(c: char) -> i8 {
+    match c {
+        '\u{2066}'..='\u{2068}' => 1,
+        '\u{2069}' => -1,
+        _ => 0,
+    }
+}
+
+/// Whether a character is part of a flag that `before` begins: England, Scotland and Wales have no other.
+pub(super) const fn is_flag_tag(c: char, before: char) -> bool {
+    before == '\u{1f3f4}' && matches!(c, '\u{e0061}'..='\u{e007a}' | '\u{e007f}')
+}
+
+/// Appends a character of somebody else's text as it is shown: as it is, or made visible. Spaces that only look like one are made visible
+/// too: to a shell they are letters.
 pub fn push_visible(c: char, out: &mut String) {
     match shown(c) {
+        Shown::Plain if c != ' ' && c.is_whitespace() => out.push_str(&code_point(c)),
         Shown::Plain | Shown::Mark => out.push(c),
         Shown::Instead(text) => out.push_str(&text),
     }
@@ -62,27 +105,28 @@ pub fn is_hidden(c: char) -> bool {
     ) || code & 0xfffe == 0xfffe
 }
 
-/// Whether bytes are no text: a NUL among them, or fewer than 70 of 100 characters printable. Such output is only attached.
+/// Whether much of some bytes is no text: controls, or controls among bytes that are not UTF-8. Such output is only attached. Text in
+/// another 8-bit encoding is text, and so is text with a few NULs in it.
 ///
 /// Takes the first few thousand bytes of an output; a character cut off at their end does not count.
 #[must_use]
 pub fn is_binary(sample: &[u8]) -> bool {
-    let (mut printable, mut all) = (0_usize, 0_usize);
+    let (mut controls, mut invalid, mut all) = (0_usize, 0_usize, 0_usize);
     let mut chunks = sample.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
-        for c in chunk.valid().chars() {
-            match c {
-                '\0' => return true,
-                '\n' | '\r' | '\t' | '\u{8}' | '\u{1b}' => printable += 1,
-                c if !c.is_control() => printable += 1,
-                _ => {}
-            }
-            all += 1;
-        }
+        let text = chunk.valid().bytes();
+        all += chunk.valid().len();
+        controls += text.filter(|&byte| is_odd(byte)).count();
         let cut = chunks.peek().is_none() && super::is_unfinished(chunk.invalid());
-        if !chunk.invalid().is_empty() && !cut {
-            all += 1;
+        if !cut {
+            all += chunk.invalid().len();
+            invalid += chunk.invalid().len();
         }
     }
-    printable * 10 < all * 7
+    controls * 10 > all * 3 || (controls * 25 > all && invalid * 4 > all)
+}
+
+/// Whether a byte is a control that no text for people has.
+const fn is_odd(byte: u8) -> bool {
+    matches!(byte, 0..=6 | 0xe..=0x1a | 0x1c..=0x1f | 0x7f)
 }

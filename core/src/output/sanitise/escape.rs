@@ -1,4 +1,5 @@
-//! Where in an escape sequence the stream is. It recognises sequences only to leave them out, apart from the few that redraw a line.
+//! Where in an escape sequence the stream is. It recognises sequences only to leave them out, apart from those that move the cursor or
+//! erase what stands there.
 
 /// Characters of a control sequence before it is taken for text: it may not hide more than this.
 const CONTROL_CHARS_MAX: usize = 256;
@@ -14,20 +15,21 @@ pub(super) enum Escape {
     /// After ESC and an intermediate: the next final character ends it.
     Intermediate,
     /// In a control sequence, `ESC [ 31 m`.
-    Control { len: usize, argument: Argument },
+    Control { len: usize, arguments: Arguments },
     /// In a string for the terminal: OSC, DCS, SOS, PM or APC.
     String,
     /// In such a string, after ESC.
     StringEnd,
 }
 
-/// The arguments of a control sequence, as far as they matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Argument {
-    None,
-    Number(u8),
-    /// Anything but one small number.
-    Other,
+/// The arguments of a control sequence, as far as they matter: the first two, and whether it is a private one.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arguments {
+    numbers: [Option<u16>; 2],
+    at: usize,
+    private: bool,
+    /// Intermediates or a form that means something else.
+    other: bool,
 }
 
 /// What a character does.
@@ -41,10 +43,43 @@ pub(super) enum Step {
     Restart,
     /// It cannot follow ESC, which therefore began nothing: step again.
     LoneEscape,
-    EraseToEnd,
-    EraseToStart,
-    EraseAll,
+    /// It ends a sequence that does this.
+    Act(Act),
+}
+
+/// What a sequence does to the cursor or to what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Act {
+    Up(usize),
+    Down(usize),
+    NextLine(usize),
+    PreviousLine(usize),
+    Forward(usize),
+    Back(usize),
+    /// To a column, from zero.
+    Column(usize),
+    /// To a row, from zero.
+    Row(usize),
+    /// To a row and a column, from zero.
+    Position(usize, usize),
+    EraseLine(Part),
+    EraseScreen(Part),
+    InsertLines(usize),
+    DeleteLines(usize),
+    DeleteCharacters(usize),
+    EraseCharacters(usize),
+    Save,
+    Restore,
+    /// A full screen begins or ends.
+    FullScreen(bool),
+}
+
+/// What is erased, as seen from the cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    ToEnd,
     ToStart,
+    All,
 }
 
 impl Escape {
@@ -56,7 +91,7 @@ impl Escape {
         let (next, step) = match *self {
             Self::None => match c {
                 '\u{1b}' => (Self::Begun, Step::Skip),
-                '\u{9b}' => (Self::CONTROL, Step::Skip),
+                '\u{9b}' => (Self::control(), Step::Skip),
                 _ => (Self::None, Step::Print),
             },
             Self::Begun => after_escape(c),
@@ -65,7 +100,7 @@ impl Escape {
                 '0'..='~' => (Self::None, Step::Skip),
                 _ => (Self::None, Step::Restart),
             },
-            Self::Control { len, argument } => in_control(c, len, argument),
+            Self::Control { len, arguments } => in_control(c, len, arguments),
             Self::String => match c {
                 '\u{7}' | '\u{18}' | '\u{1a}' | '\u{9c}' => (Self::None, Step::Skip),
                 '\u{1b}' => (Self::StringEnd, Step::Skip),
@@ -83,51 +118,113 @@ impl Escape {
         step
     }
 
-    const CONTROL: Self = Self::Control {
-        len: 0,
-        argument: Argument::None,
-    };
+    fn control() -> Self {
+        Self::Control {
+            len: 0,
+            arguments: Arguments::default(),
+        }
+    }
 }
 
 fn after_escape(c: char) -> (Escape, Step) {
     match c {
-        '[' => (Escape::CONTROL, Step::Skip),
+        '[' => (Escape::control(), Step::Skip),
         ']' | 'P' | 'X' | '^' | '_' => (Escape::String, Step::Skip),
         ' '..='/' => (Escape::Intermediate, Step::Skip),
+        '7' => (Escape::None, Step::Act(Act::Save)),
+        '8' => (Escape::None, Step::Act(Act::Restore)),
+        'D' => (Escape::None, Step::Act(Act::Down(1))),
+        'E' => (Escape::None, Step::Act(Act::NextLine(1))),
+        'M' => (Escape::None, Step::Act(Act::Up(1))),
         '0'..='~' => (Escape::None, Step::Skip),
         _ => (Escape::None, Step::LoneEscape),
     }
 }
 
-fn in_control(c: char, len: usize, argument: Argument) -> (Escape, Step) {
-    let argument = match (c, argument) {
-        ('0'..='9', Argument::None) => Argument::Number(digit(c)),
-        ('0'..='9', Argument::Number(0)) => Argument::Number(digit(c)),
-        (' '..='?', _) => Argument::Other,
-        (_, argument) => argument,
-    };
+fn in_control(c: char, len: usize, mut arguments: Arguments) -> (Escape, Step) {
     match c {
         ' '..='?' if len < CONTROL_CHARS_MAX => {
+            arguments.push(c);
             let len = len + 1;
-            (Escape::Control { len, argument }, Step::Skip)
+            (Escape::Control { len, arguments }, Step::Skip)
         }
-        '@'..='~' => (Escape::None, control(c, argument)),
+        '@'..='~' => {
+            let act = arguments.act(c);
+            (Escape::None, act.map_or(Step::Skip, Step::Act))
+        }
         _ => (Escape::None, Step::Restart),
     }
 }
 
-fn digit(c: char) -> u8 {
-    c.to_digit(10)
-        .and_then(|d| u8::try_from(d).ok())
-        .unwrap_or(0)
-}
+impl Arguments {
+    fn push(&mut self, c: char) {
+        match (c, c.to_digit(10).and_then(|d| u16::try_from(d).ok())) {
+            (_, Some(digit)) => {
+                if let Some(number) = self.numbers.get_mut(self.at) {
+                    let so_far = number.unwrap_or(0);
+                    *number = Some(so_far.saturating_mul(10).saturating_add(digit));
+                }
+            }
+            (';', _) => self.at = self.at.saturating_add(1),
+            ('?', _) => self.private = true,
+            _ => self.other = true,
+        }
+    }
 
-fn control(last: char, argument: Argument) -> Step {
-    match (last, argument) {
-        ('K', Argument::None | Argument::Number(0)) => Step::EraseToEnd,
-        ('K', Argument::Number(1)) => Step::EraseToStart,
-        ('K', Argument::Number(2)) => Step::EraseAll,
-        ('G', Argument::None | Argument::Number(0 | 1)) => Step::ToStart,
-        _ => Step::Skip,
+    /// The first number as a count: nothing and zero are one.
+    fn count(&self) -> usize {
+        usize::from(self.numbers[0].unwrap_or(1).max(1))
+    }
+
+    /// A number as a place, from zero.
+    fn place(&self, at: usize) -> usize {
+        let number = self.numbers.get(at).copied().flatten().unwrap_or(1);
+        usize::from(number.max(1)) - 1
+    }
+
+    fn part(&self) -> Option<Part> {
+        match self.numbers[0].unwrap_or(0) {
+            0 => Some(Part::ToEnd),
+            1 => Some(Part::ToStart),
+            2 | 3 => Some(Part::All),
+            _ => None,
+        }
+    }
+
+    fn act(&self, last: char) -> Option<Act> {
+        if self.other {
+            return None;
+        }
+        if self.private {
+            let full = matches!(self.numbers[0], Some(47 | 1047 | 1049));
+            return match last {
+                'h' if full => Some(Act::FullScreen(true)),
+                'l' if full => Some(Act::FullScreen(false)),
+                'J' => self.part().map(Act::EraseScreen),
+                'K' => self.part().map(Act::EraseLine),
+                _ => None,
+            };
+        }
+        let n = self.count();
+        match last {
+            'A' => Some(Act::Up(n)),
+            'B' => Some(Act::Down(n)),
+            'C' => Some(Act::Forward(n)),
+            'D' => Some(Act::Back(n)),
+            'E' => Some(Act::NextLine(n)),
+            'F' => Some(Act::PreviousLine(n)),
+            'G' | '`' => Some(Act::Column(self.place(0))),
+            'H' | 'f' => Some(Act::Position(self.place(0), self.place(1))),
+            'd' => Some(Act::Row(self.place(0))),
+            'J' => self.part().map(Act::EraseScreen),
+            'K' => self.part().map(Act::EraseLine),
+            'L' => Some(Act::InsertLines(n)),
+            'M' => Some(Act::DeleteLines(n)),
+            'P' => Some(Act::DeleteCharacters(n)),
+            'X' => Some(Act::EraseCharacters(n)),
+            's' if self.numbers[0].is_none() => Some(Act::Save),
+            'u' if self.numbers[0].is_none() => Some(Act::Restore),
+            _ => None,
+        }
     }
 }

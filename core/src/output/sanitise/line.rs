@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::characters::{is_isolate, isolate_depth};
 use crate::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX};
 
 /// A tab stops at multiples of this.
@@ -10,44 +11,103 @@ const TAB_COLUMNS: usize = 8;
 /// Where a combining mark stands that has nothing to stand on.
 const DOTTED_CIRCLE: char = '◌';
 
-/// The unfinished line, and where the next character goes. At most [`LINE_CHARS_MAX`] columns.
-#[derive(Debug, Default)]
+/// What stands before the rest of a line that was too long: ours, so that the fold is not taken for a newline.
+const FOLD: &str = "↪ ";
+const FOLD_COLUMNS: usize = 2;
+
+/// Bidirectional isolates of a line that may yet turn out to be balanced; more are shown at once.
+const ISOLATES_MAX: usize = 8;
+
+/// A line, and where the next character goes. At most [`LINE_CHARS_MAX`] columns, with the mark of a fold.
+#[derive(Debug, Default, Clone)]
 pub(super) struct Line {
     columns: Vec<char>,
     /// Combining marks by column; most lines have none.
     marks: BTreeMap<usize, Vec<char>>,
+    /// Isolates by the column that they stand before, in order.
+    isolates: Vec<(usize, char)>,
     at: usize,
+    /// It is the rest of the line above.
+    continued: bool,
 }
 
 impl Line {
-    /// Whether nothing has happened on this line.
-    pub(super) fn is_new(&self) -> bool {
-        self.columns.is_empty() && self.at == 0
+    /// A line of plain text.
+    pub(super) fn of(text: &str) -> Self {
+        Self {
+            columns: text.chars().collect(),
+            ..Self::default()
+        }
     }
 
-    /// Writes a character. A full line is settled first, and the character starts the next.
-    pub(super) fn put(&mut self, c: char, out: &mut String) {
-        if self.at >= LINE_CHARS_MAX {
-            self.end(out);
-            out.push('\n');
+    /// The line after this one, when this is full.
+    pub(super) fn fold() -> Self {
+        Self {
+            continued: true,
+            ..Self::default()
         }
+    }
+
+    /// Whether nothing has happened on this line.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_empty() && self.at == 0 && !self.continued
+    }
+
+    /// Whether nothing stands on it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.columns.is_empty() && self.isolates.is_empty()
+    }
+
+    /// Whether it is the rest of the line above.
+    pub(super) const fn is_continued(&self) -> bool {
+        self.continued
+    }
+
+    /// Columns of its text.
+    pub(super) fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether the next character belongs on another line.
+    pub(super) const fn is_full(&self) -> bool {
+        self.at >= self.room()
+    }
+
+    const fn room(&self) -> usize {
+        if self.continued {
+            LINE_CHARS_MAX - FOLD_COLUMNS
+        } else {
+            LINE_CHARS_MAX
+        }
+    }
+
+    /// Writes a character. The line must not be full.
+    pub(super) fn put(&mut self, c: char) {
         while self.columns.len() < self.at {
             self.columns.push(' ');
         }
         if !self.marks.is_empty() {
             self.marks.remove(&self.at);
         }
-        match self.columns.get_mut(self.at) {
+        let at = self.at;
+        if !self.isolates.is_empty() && at < self.columns.len() {
+            self.isolates.retain(|&(column, _)| column != at + 1);
+        }
+        match self.columns.get_mut(at) {
             Some(column) => *column = c,
             None => self.columns.push(c),
         }
         self.at += 1;
     }
 
-    /// Puts a combining mark on the character before; more than the limit are dropped.
-    pub(super) fn mark(&mut self, mark: char, out: &mut String) {
+    /// Puts a combining mark on the character before; more than the limit are dropped. The line must not be full when nothing is before.
+    pub(super) fn mark(&mut self, mark: char) {
         if self.at == 0 || self.at > self.columns.len() {
-            self.put(DOTTED_CIRCLE, out);
+            self.put(DOTTED_CIRCLE);
         }
         let marks = self.marks.entry(self.at - 1).or_default();
         if marks.len() < COMBINING_MARKS_MAX {
@@ -55,51 +115,91 @@ impl Line {
         }
     }
 
+    /// Takes a bidirectional isolate; false when there are too many to wait for their ends.
+    pub(super) fn isolate(&mut self, c: char) -> bool {
+        let room = self.isolates.len() < ISOLATES_MAX;
+        if room {
+            self.isolates.push((self.at, c));
+        }
+        room
+    }
+
+    /// The character before the cursor.
+    pub(super) fn before(&self) -> Option<char> {
+        self.columns.get(self.at.checked_sub(1)?).copied()
+    }
+
     pub(super) fn home(&mut self) {
         self.at = 0;
     }
 
-    pub(super) fn back(&mut self) {
-        self.at = self.at.saturating_sub(1);
+    pub(super) fn back(&mut self, n: usize) {
+        self.at = self.at.saturating_sub(n);
+    }
+
+    /// Goes to a column, the last at most.
+    pub(super) fn go(&mut self, column: usize) {
+        self.at = column.min(self.room() - 1);
     }
 
     /// Goes to the next tab stop without writing over anything.
     pub(super) fn tab(&mut self) {
-        self.at = ((self.at / TAB_COLUMNS + 1) * TAB_COLUMNS).min(LINE_CHARS_MAX);
+        self.at = ((self.at / TAB_COLUMNS + 1) * TAB_COLUMNS).min(self.room());
     }
 
     pub(super) fn erase_to_end(&mut self) {
-        self.columns.truncate(self.at);
-        self.marks.retain(|&column, _| column < self.at);
+        let at = self.at;
+        self.columns.truncate(at);
+        self.marks.retain(|&column, _| column < at);
+        self.isolates.retain(|&(column, _)| column <= at);
     }
 
     pub(super) fn erase_to_start(&mut self) {
         // The column of the cursor is erased too, as on a terminal.
-        self.columns
-            .iter_mut()
-            .take(self.at + 1)
-            .for_each(|column| *column = ' ');
-        self.marks = self.marks.split_off(&(self.at + 1));
+        self.blank(0, self.at + 1);
+    }
+
+    /// Erases so many characters from the cursor on, and leaves the rest where it is.
+    pub(super) fn erase_characters(&mut self, n: usize) {
+        self.blank(self.at, self.at.saturating_add(n));
+    }
+
+    fn blank(&mut self, from: usize, to: usize) {
+        let columns = self.columns.iter_mut().take(to).skip(from);
+        columns.for_each(|column| *column = ' ');
+        self.marks.retain(|&at, _| at < from || at >= to);
+        self.isolates.retain(|&(at, _)| at < from || at > to);
+    }
+
+    /// Takes so many characters out; what follows moves up.
+    pub(super) fn delete_characters(&mut self, n: usize) {
+        let end = self.at.saturating_add(n).min(self.columns.len());
+        if self.at < end {
+            self.columns.drain(self.at..end);
+            let at = self.at;
+            self.marks.retain(|&column, _| column < at);
+            self.isolates.retain(|&(column, _)| column <= at);
+        }
     }
 
     /// Erases everything and leaves the cursor where it is.
     pub(super) fn erase(&mut self) {
         self.columns.clear();
         self.marks.clear();
-    }
-
-    /// Appends the line and starts a new one. The newline is left to the caller.
-    pub(super) fn end(&mut self, out: &mut String) {
-        self.show(out);
-        self.columns.clear();
-        self.marks.clear();
-        self.at = 0;
+        self.isolates.clear();
     }
 
     /// Appends the line as it is now, with runs of backticks broken: three would end a code block.
     pub(super) fn show(&self, out: &mut String) {
+        if self.continued {
+            out.push_str(FOLD);
+        }
+        let unbalanced = self.unbalanced();
         let mut ticks = 0;
         for (at, &c) in self.columns.iter().enumerate() {
+            if show_isolates(&unbalanced, at, out) {
+                ticks = 0;
+            }
             ticks = if c == '`' { ticks + 1 } else { 0 };
             if ticks == 3 {
                 out.push('\u{200b}');
@@ -113,12 +213,50 @@ impl Line {
                 ticks = 0; // The mark stands between this backtick and the next.
             }
         }
+        for at in self.columns.len()..=LINE_CHARS_MAX {
+            if unbalanced.is_empty() {
+                break;
+            }
+            show_isolates(&unbalanced, at, out);
+        }
     }
+
+    /// The isolates that have no other end on this line.
+    fn unbalanced(&self) -> Vec<(usize, char)> {
+        if self.isolates.is_empty() {
+            return Vec::new();
+        }
+        let mut sorted = self.isolates.clone();
+        sorted.sort_by_key(|&(at, _)| at);
+        let (mut open, mut lonely) = (Vec::new(), Vec::new());
+        for isolate in sorted {
+            debug_assert!(is_isolate(isolate.1), "only isolates are kept");
+            if isolate_depth(isolate.1) > 0 {
+                open.push(isolate);
+            } else if open.pop().is_none() {
+                lonely.push(isolate);
+            }
+        }
+        lonely.extend(open);
+        lonely.sort_by_key(|&(at, _)| at);
+        lonely
+    }
+}
+
+fn show_isolates(isolates: &[(usize, char)], at: usize, out: &mut String) -> bool {
+    let mut any = false;
+    for (_, c) in isolates.iter().filter(|isolate| isolate.0 == at) {
+        out.push_str(&super::characters::code_point(*c));
+        any = true;
+    }
+    any
 }
 
 #[cfg(test)]
 impl Line {
     pub(super) fn is_bounded(&self) -> bool {
-        self.columns.len() <= LINE_CHARS_MAX && self.marks.len() <= LINE_CHARS_MAX
+        self.columns.len() <= LINE_CHARS_MAX
+            && self.marks.len() <= LINE_CHARS_MAX
+            && self.isolates.len() <= ISOLATES_MAX
     }
 }
