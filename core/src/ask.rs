@@ -160,6 +160,8 @@ pub struct RunRequest {
     pub run_as: Option<String>,
     /// What becomes of hosts that are away: `fail`, `skip`, `queue` or `queue:2h`; nothing means that a person is asked.
     pub offline: Option<String>,
+    /// Whether the two streams come together: `one` or `apart`; nothing means `one`.
+    pub streams: Option<String>,
 }
 
 /// What somebody chose who was shown a run.

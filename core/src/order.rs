@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::ids::{AgentId, RunId};
 use crate::limits;
 use crate::refusal::Code;
-use crate::run::What;
+use crate::run::{Streams, What};
 use crate::time::LinkTime;
 
 pub use variable::Variable;
@@ -39,6 +39,8 @@ pub struct Order {
     pub grace_ms: u64,
     /// The command reads what is sent later; otherwise nothing.
     pub stdin: bool,
+    /// Whether standard output and standard error come together.
+    pub streams: Streams,
 }
 
 /// What no order may say.
@@ -174,6 +176,7 @@ impl Order {
             output_bytes_max: limits::OUTPUT_BYTES_MAX,
             grace_ms: limits::GRACE_MS,
             stdin: false,
+            streams: Streams::One,
         }
     }
 }

@@ -8,6 +8,7 @@ mod group;
 mod launch;
 mod machine;
 mod outcome;
+mod streams;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use event::{Effect, Event, Held, Reach, Told};
 pub use group::{Group, Loosely, Rank};
 pub use launch::Gate;
 pub use outcome::{How, Outcome, Reason};
+pub use streams::Streams;
 
 /// What was accepted: fixed for the life of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Spec {
     pub seed: Option<u64>,
     /// In which order, and how far.
     pub strategy: Strategy,
+    /// Whether standard output and standard error come together.
+    pub streams: Streams,
 }
 
 #[cfg(test)]
@@ -67,6 +71,7 @@ impl Spec {
             strategy: Strategy {
                 offline: Offline::Fail,
             },
+            streams: Streams::One,
         }
     }
 }

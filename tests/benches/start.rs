@@ -14,7 +14,7 @@ use shanty_controller::store::{Checkpoints, Journal, Store};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
 use shanty_core::principal::{Actor, Place};
-use shanty_core::run::{How, Offline, Origin, Outcome, Spec, Strategy, Target, What};
+use shanty_core::run::{How, Offline, Origin, Outcome, Spec, Strategy, Streams, Target, What};
 use shanty_tests::process::{Process, call, run};
 
 const RUNS: u64 = 100_000;
@@ -216,6 +216,7 @@ fn run_records(n: u64) -> Vec<Record> {
         strategy: Strategy {
             offline: Offline::Fail,
         },
+        streams: Streams::One,
     };
     let person = Actor::Chat {
         user,

@@ -18,7 +18,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Pid, Uid, User, chdir, getgrouplist, setgid, setgroups, setuid};
 use shanty_core::order::{Order, Variable};
-use shanty_core::run::What;
+use shanty_core::run::{Streams, What};
 use thiserror::Error;
 
 /// Where commands are looked for, the same on every host.
@@ -50,8 +50,10 @@ pub(crate) enum AccountError {
 /// A command that runs, and our ends of its pipes, none of which blocks.
 pub(super) struct Running {
     pub(super) pid: Pid,
+    /// Both streams, or standard output alone.
     pub(super) out: File,
-    pub(super) err: File,
+    /// Standard error, when it is kept apart.
+    pub(super) err: Option<File>,
     /// Present when the order asks for standard input.
     pub(super) stdin: Option<File>,
 }
@@ -123,7 +125,7 @@ pub(super) fn spawn(order: &Order, run_as: Option<&str>) -> Result<Running, Cann
     command.process_group(0);
     become_user(&mut command, &account, working_directory(order, &account)?)
         .map_err(|error| CannotStart::refused(&error))?;
-    connect_and_spawn(command, order.stdin)
+    connect_and_spawn(command, order.streams, order.stdin)
         .map_err(|error| CannotStart::failed(&error, program(&order.what)))
 }
 
@@ -204,10 +206,25 @@ fn become_user(command: &mut Command, account: &Account, cwd: PathBuf) -> io::Re
     Ok(())
 }
 
-fn connect_and_spawn(mut command: Command, wants_stdin: bool) -> io::Result<Running> {
+/// Together, both streams are one pipe: only then the kernel keeps the order in which they were written, whole writes each.
+fn connect_and_spawn(
+    mut command: Command,
+    streams: Streams,
+    wants_stdin: bool,
+) -> io::Result<Running> {
     let (out, out_theirs) = io::pipe()?;
-    let (err, err_theirs) = io::pipe()?;
-    command.stdout(out_theirs).stderr(err_theirs);
+    let err = match streams {
+        Streams::One => {
+            command.stderr(out_theirs.try_clone()?);
+            None
+        }
+        Streams::Apart => {
+            let (err, err_theirs) = io::pipe()?;
+            command.stderr(err_theirs);
+            Some(unblocked(err.into())?)
+        }
+    };
+    command.stdout(out_theirs);
     let stdin = if wants_stdin {
         let (theirs, ours) = io::pipe()?;
         command.stdin(theirs);
@@ -216,7 +233,7 @@ fn connect_and_spawn(mut command: Command, wants_stdin: bool) -> io::Result<Runn
         command.stdin(Stdio::null());
         None
     };
-    let (out, err) = (unblocked(out.into())?, unblocked(err.into())?);
+    let out = unblocked(out.into())?;
     let child = command.spawn()?;
     let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
     Ok(Running {

@@ -153,7 +153,7 @@ impl Keeper {
                 self.childless = false;
                 self.more_dead = true;
                 self.out = Some(running.out);
-                self.err = Some(running.err);
+                self.err = running.err;
                 self.stdin = running.stdin;
             }
             Err(why) => self.cannot_start(&why)?,

@@ -154,3 +154,20 @@ async fn commands_go_on_when_less_is_held() {
     );
     assert_eq!(ended.end(), GOOD);
 }
+
+#[tokio::test]
+async fn both_streams_come_in_the_order_written_unless_they_are_wanted_apart() {
+    let world = World::new().await;
+    let command = "i=0; while [ $i -lt 40 ]; do echo out $i; echo err $i >&2; i=$((i+1)); done";
+    let written: String = (0..40).map(|i| format!("out {i}\nerr {i}\n")).collect();
+    let mut together = order(command);
+    together.streams_apart = false;
+    let ended = world.run(&together).await;
+    let texts = (String::from_utf8_lossy(&ended.out), ended.err_text());
+    assert_eq!(texts, (written.into(), String::new()));
+
+    let ended = world.run(&order(command)).await;
+    let of = |word: &str| (0..40).map(|i| format!("{word} {i}\n")).collect::<String>();
+    let texts = (String::from_utf8_lossy(&ended.out), ended.err_text());
+    assert_eq!(texts, (of("out").into(), of("err")));
+}

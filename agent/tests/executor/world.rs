@@ -267,6 +267,7 @@ pub(crate) fn order(command: &str) -> v1::ExecutionOrder {
         not_after_ms: now_ms() + 30_000,
         what: Some(What::Command(command.to_owned())),
         grace_ms: 300,
+        streams_apart: true,
         ..v1::ExecutionOrder::default()
     }
 }

@@ -299,20 +299,18 @@ impl Reader {
     }
 
     fn chunk(&self, record: Record) -> Option<v1::OutputChunk> {
-        let (err, bytes) = match record {
-            Record::Out { bytes, .. } => (false, bytes),
-            Record::Err { bytes, .. } => (true, bytes),
-            Record::Header(_)
-            | Record::Truncated { .. }
-            | Record::Exit(_)
-            | Record::Unknown { .. } => {
-                return None;
-            }
+        let (err, bytes, dropped) = match record {
+            Record::Out { bytes, .. } => (false, bytes.to_vec(), 0),
+            Record::Err { bytes, .. } => (true, bytes.to_vec(), 0),
+            // What follows does not follow what came before, and whoever reads must know.
+            Record::Truncated { dropped } => (false, Vec::new(), dropped),
+            Record::Header(_) | Record::Exit(_) | Record::Unknown { .. } => return None,
         };
         Some(v1::OutputChunk {
             host: self.host.clone(),
             err,
-            bytes: bytes.to_vec(),
+            bytes,
+            dropped,
         })
     }
 }

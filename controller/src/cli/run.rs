@@ -1,9 +1,13 @@
 //! `shanty run`: the command line's `/run`.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 
 use clap::{Args, ValueHint};
+use shanty_core::run::Streams;
 use shanty_core::text::duration;
 use shanty_proto::convert::outcome_from_wire;
 use shanty_proto::v1;
@@ -26,6 +30,9 @@ pub(super) struct RunArgs {
     /// What becomes of hosts that are away: fail, skip, queue or queue:2h [default: fail]
     #[arg(long, value_name = "WHAT")]
     offline: Option<String>,
+    /// Output and errors: one, in the order written, or apart [default: one where both go to the same place]
+    #[arg(long, value_name = "HOW", value_parser = ["one", "apart"])]
+    streams: Option<String>,
     /// Start it, print its number, and leave
     #[arg(long)]
     detach: bool,
@@ -38,12 +45,17 @@ pub(super) struct RunArgs {
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     let client = Client::connect(&args.admin).await?;
+    let streams = match args.streams {
+        Some(streams) => streams,
+        None => usual_streams(&args.admin, args.detach).word().to_owned(),
+    };
     let request = v1::StartRunRequest {
         selector: args.on,
         command: args.command.join(" "),
         timeout: args.timeout.unwrap_or_default(),
         run_as: args.run_as.unwrap_or_default(),
         offline: args.offline.unwrap_or_default(),
+        streams,
     };
     let run = client
         .call(|mut api| async move { api.start_run(request).await })
@@ -65,6 +77,22 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     follow(&client, run.number, args.admin.json).await
 }
 
+/// Together where they come to the same place, as on a terminal; apart for scripts, so that `$(…)` and `2>` get what they always got.
+fn usual_streams(admin: &AdminArgs, detach: bool) -> Streams {
+    let place = |descriptor: BorrowedFd<'_>| {
+        let file = File::from(descriptor.try_clone_to_owned().ok()?);
+        let metadata = file.metadata().ok()?;
+        Some((metadata.dev(), metadata.ino(), metadata.rdev()))
+    };
+    let (out, err) = (std::io::stdout(), std::io::stderr());
+    let same = place(out.as_fd()) == place(err.as_fd());
+    if detach || (same && !admin.json) {
+        Streams::One
+    } else {
+        Streams::Apart
+    }
+}
+
 /// Prints everything of a run until it is over, and gives the exit code for scripts. Ctrl-C leaves; the run goes on.
 pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u8, Failure> {
     let request = v1::FollowRequest { number };
@@ -74,6 +102,7 @@ pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u
     let mut printer = Printer {
         json,
         several: false,
+        within_line: false,
         partial: HashMap::new(),
     };
     let mut last: Option<v1::RunInfo> = None;
@@ -216,12 +245,16 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
 struct Printer {
     json: bool,
     several: bool,
+    /// What was printed last did not end its line.
+    within_line: bool,
     partial: HashMap<(String, bool), Vec<u8>>,
 }
 
 impl Printer {
     fn output(&mut self, chunk: &v1::OutputChunk) {
-        if self.json {
+        if chunk.dropped > 0 {
+            self.dropped(chunk);
+        } else if self.json {
             let stream = if chunk.err { "err" } else { "out" };
             let text = String::from_utf8_lossy(&chunk.bytes);
             println!(
@@ -242,7 +275,25 @@ impl Printer {
             print_lines(&chunk.host, chunk.err, &lines);
         } else {
             print_raw(chunk.err, &chunk.bytes);
+            if let Some(last) = chunk.bytes.last() {
+                self.within_line = *last != b'\n';
+            }
         }
+    }
+
+    /// Marks a hole: on standard error, since standard output is the command's own.
+    fn dropped(&mut self, chunk: &v1::OutputChunk) {
+        if self.json {
+            println!("{}", json_dropped(chunk));
+            return;
+        }
+        self.flush();
+        let newline = if std::mem::take(&mut self.within_line) {
+            "\n"
+        } else {
+            ""
+        };
+        eprintln!("{newline}{}: {}", chunk.host, hole(chunk.dropped));
     }
 
     /// Prints lines that never got their end.
@@ -254,6 +305,16 @@ impl Printer {
             }
         }
     }
+}
+
+/// What stands where output is missing.
+pub(super) fn hole(dropped: u64) -> String {
+    let dropped = shanty_core::text::size(dropped);
+    format!("[{dropped} of output not kept here: over the limit]")
+}
+
+pub(super) fn json_dropped(chunk: &v1::OutputChunk) -> serde_json::Value {
+    serde_json::json!({"event": "dropped", "host": chunk.host, "bytes": chunk.dropped})
 }
 
 fn print_lines(host: &str, err: bool, lines: &[u8]) {

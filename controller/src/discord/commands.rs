@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "/run on command timeout? as? offline?",
+                "/run on command timeout? as? offline? streams?",
                 "/hosts on?",
                 "/runs",
                 "/hold state",

@@ -2,7 +2,7 @@
 
 use crate::limits;
 use crate::refusal::{Code, Refusal};
-use crate::run::Offline;
+use crate::run::{Offline, Streams};
 use crate::text;
 
 pub(super) fn command(command: &str) -> Result<String, Refusal> {
@@ -82,6 +82,21 @@ pub(super) fn offline(typed: Option<&str>) -> Result<Option<Offline>, Refusal> {
         format!("`{shown}` does not say what becomes of hosts that are offline. Nothing was run."),
         "Write `fail`, `skip`, `queue`, or `queue:` with a time from 1m to 7d, such as `queue:2h`.",
     ))
+}
+
+/// Whether the two streams come together; they do when nobody said.
+pub(super) fn streams(typed: Option<&str>) -> Result<Streams, Refusal> {
+    let Some(typed) = typed else {
+        return Ok(Streams::One);
+    };
+    Streams::parse(typed.trim()).ok_or_else(|| {
+        let shown = text::shown(typed, 20);
+        Refusal::new(
+            Code::BadOption,
+            format!("`{shown}` does not say how output and errors come. Nothing was run."),
+            "Write `one` for both in the order written, or `apart` to tell them apart.",
+        )
+    })
 }
 
 /// Names of users as `useradd` allows them; numbers are refused, since `#-1` and the like have become root elsewhere.

@@ -51,6 +51,7 @@ pub(super) fn admit(
     let timeout_ms = check::timeout(request.timeout.as_deref())?;
     let run_as = check::run_as(request.run_as.as_deref())?;
     let offline = check::offline(request.offline.as_deref())?;
+    let streams = check::streams(request.streams.as_deref())?;
 
     let hosts = known(ctx, caller, &[Verb::Run]);
     let Named {
@@ -94,6 +95,7 @@ pub(super) fn admit(
             strategy: Strategy {
                 offline: offline.unwrap_or(Offline::Fail),
             },
+            streams,
         },
     })
 }

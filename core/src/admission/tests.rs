@@ -8,7 +8,7 @@ use crate::ids::{AgentId, HostName, Labels, RunNumber};
 use crate::journal::{Enrolment, HostChange, Recalled, Record, State};
 use crate::policy::{Grant, Policy, Verb};
 use crate::principal::Actor;
-use crate::run::{Origin, Target};
+use crate::run::{Origin, Streams, Target};
 use crate::selector::Selector;
 use crate::selector::complete::Choice;
 
@@ -353,6 +353,24 @@ fn bad_commands_times_and_users_are_refused() {
             ..run("web-01", "true")
         };
         assert_eq!(code(ask(&ops, &request)), "E_RUN_AS", "{user}");
+    }
+    for streams in ["", "both", "One", "apart,one"] {
+        let request = RunRequest {
+            streams: Some(streams.into()),
+            ..run("web-01", "true")
+        };
+        assert_eq!(code(ask(&ops, &request)), "E_OPTION", "{streams}");
+    }
+    for (streams, expected) in [
+        (None, Streams::One),
+        (Some("one"), Streams::One),
+        (Some("apart"), Streams::Apart),
+    ] {
+        let request = RunRequest {
+            streams: streams.map(str::to_owned),
+            ..run("web-01", "true")
+        };
+        assert_eq!(ask(&ops, &request).unwrap().spec.streams, expected);
     }
     for on in [
         "",

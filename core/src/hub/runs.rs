@@ -165,6 +165,7 @@ impl Hub {
             output_bytes_max: self.known.settings.output_max,
             grace_ms: self.known.settings.grace_ms,
             stdin: false,
+            streams: spec.streams,
         }
     }
 }

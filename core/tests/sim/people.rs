@@ -68,6 +68,7 @@ impl World {
             timeout: Some("1m".to_owned()),
             offline,
             run_as: None,
+            streams: None,
         };
         self.ask(&asker, Ask::Run(request));
     }

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
     use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
-    use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Strategy, What};
+    use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Strategy, Streams, What};
 
     #[test]
     fn every_record_comes_back_as_it_was_stored() {
@@ -291,6 +291,7 @@ mod tests {
             strategy: Strategy {
                 offline: Offline::Queue { for_ms: 60_000 },
             },
+            streams: Streams::Apart,
         };
         let reason = Reason {
             code: "E_OFFLINE".into(),
@@ -319,6 +320,7 @@ mod tests {
                 strategy: Strategy {
                     offline: Offline::Skip,
                 },
+                streams: Streams::One,
                 what: What::Argv(vec!["ls".into(), "-l a".into()]),
                 origin: Origin::Socket {
                     user: "root".into(),

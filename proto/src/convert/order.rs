@@ -3,7 +3,7 @@
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
 use shanty_core::order::{Order, OrderError, Variable};
-use shanty_core::run::What;
+use shanty_core::run::{Streams, What};
 use shanty_core::time::LinkTime;
 
 use super::{ConvertError, id};
@@ -46,6 +46,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         output_max_bytes: order.output_bytes_max,
         grace_ms: order.grace_ms,
         stdin: order.stdin,
+        streams_apart: order.streams == Streams::Apart,
     }
 }
 
@@ -84,6 +85,7 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
             .min(limits::OUTPUT_BYTES_MAX),
         grace_ms: or(wire.grace_ms, limits::GRACE_MS),
         stdin: wire.stdin,
+        streams: super::run::streams(wire.streams_apart),
     };
     order.check()?;
     Ok(order)
@@ -112,6 +114,7 @@ mod tests {
             output_bytes_max: limits::OUTPUT_BYTES_MAX,
             grace_ms: limits::GRACE_MS,
             stdin: false,
+            streams: Streams::One,
         }
     }
 
@@ -130,6 +133,7 @@ mod tests {
             output_bytes_max: 8,
             grace_ms: 9,
             stdin: true,
+            streams: Streams::Apart,
             ..order(What::Argv(vec!["/bin/echo".to_owned(), String::new()]))
         };
         for order in [bare, full] {

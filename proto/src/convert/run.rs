@@ -1,7 +1,9 @@
 //! What was accepted, and how it ended.
 
 use shanty_core::ids::HostName;
-use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Target, What};
+use shanty_core::run::{
+    Away, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
+};
 
 use super::principal::{place_from_wire, place_to_wire};
 use super::{ConvertError, digest, id};
@@ -29,6 +31,7 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
         strategy: Some(v1::Strategy {
             offline: offline_to_wire(spec.strategy.offline),
         }),
+        streams_apart: spec.streams == Streams::Apart,
     }
 }
 
@@ -48,7 +51,13 @@ pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
         strategy: Strategy {
             offline: offline_from_wire(strategy.offline.as_ref()),
         },
+        streams: streams(spec.streams_apart),
     })
+}
+
+/// Nothing said is together, by whichever side.
+pub(super) const fn streams(apart: bool) -> Streams {
+    if apart { Streams::Apart } else { Streams::One }
 }
 
 fn origin_to_wire(origin: &Origin) -> v1::Origin {

@@ -13,6 +13,7 @@ const COMMAND: &str = "command";
 const TIMEOUT: &str = "timeout";
 const AS: &str = "as";
 const OFFLINE: &str = "offline";
+const STREAMS: &str = "streams";
 
 pub(super) const RUN: Word = Word {
     name: "run",
@@ -26,6 +27,7 @@ pub(super) const RUN: Word = Word {
                 timeout: options.take(TIMEOUT),
                 run_as: options.take(AS),
                 offline: options.take(OFFLINE),
+                streams: options.take(STREAMS),
             }))
         },
     },
@@ -81,5 +83,12 @@ fn run_options() -> Vec<CommandOption> {
             "What becomes of hosts that are offline; asked when some are",
         )
     };
-    vec![on, text, timeout, run_as, offline]
+    let streams = CommandOption {
+        choices: Some(["one", "apart"].map(choice).into()),
+        ..string(
+            STREAMS,
+            "one: output and errors in the order written (default); apart: told apart",
+        )
+    };
+    vec![on, text, timeout, run_as, offline, streams]
 }

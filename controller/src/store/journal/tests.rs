@@ -4,7 +4,9 @@ use rusqlite::OptionalExtension as _;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{Kind, PastRun};
 use shanty_core::principal::Actor;
-use shanty_core::run::{How, Offline, Origin, Outcome, Phase, Spec, Strategy, Target, What};
+use shanty_core::run::{
+    How, Offline, Origin, Outcome, Phase, Spec, Strategy, Streams, Target, What,
+};
 
 use super::*;
 
@@ -59,6 +61,7 @@ fn run(n: u16) -> [Record; 4] {
         strategy: Strategy {
             offline: Offline::Fail,
         },
+        streams: Streams::One,
     };
     let finished = Kind::Finished {
         run,

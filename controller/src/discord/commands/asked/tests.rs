@@ -59,6 +59,7 @@ fn commands_are_read_with_their_options() {
             option("timeout", "5m"),
             option("as", "www"),
             option("offline", "skip"),
+            option("streams", "apart"),
         ]),
     );
     assert_eq!(
@@ -69,6 +70,7 @@ fn commands_are_read_with_their_options() {
             timeout: Some("5m".to_owned()),
             run_as: Some("www".to_owned()),
             offline: Some("skip".to_owned()),
+            streams: Some("apart".to_owned()),
         }))
     );
     assert_eq!(
