@@ -12,7 +12,7 @@ use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::output::content::Content;
 use shanty_core::output::same_but::SameBut;
-use shanty_core::run::{How, Offline, Origin, Outcome, Run, Spec, Strategy, Target, What};
+use shanty_core::run::{How, Offline, Origin, Outcome, Run, Spec, Strategy, Streams, Target, What};
 use shanty_core::spool::Record;
 use shanty_core::thread::{Status, Style, Thread, Threads};
 
@@ -51,6 +51,7 @@ fn main() {
         selector: "all".to_owned(),
         run_as: None,
         timeout_ms: 60_000,
+        streams: Streams::One,
         targets: targets.collect(),
         digest: [0; 32],
         seed: None,

@@ -462,7 +462,7 @@ async fn hosts_that_are_away_are_named_and_nothing_runs_when_all_are() {
     for told in ["🟢 1 online · ", " · ⚪ 1 offline\n"] {
         assert!(text.contains(told), "{told}: {text}");
     }
-    assert!(text.contains("- web-02  offline, last seen "), "{text}");
+    assert!(text.contains("- web-02  offline for "), "{text}");
 
     world.host("web-01").stop().await;
     world.is_online("web-01", false).await;

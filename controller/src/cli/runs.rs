@@ -260,7 +260,12 @@ async fn output(
     };
     let mut out = std::io::stdout().lock();
     let mut within_line = false;
-    while let Some(chunk) = chunks.message().await? {
+    let ended = loop {
+        let chunk = match chunks.message().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break Ok(exit::OK),
+            Err(status) => break Err(status),
+        };
         let bytes = if admin.json {
             json_line(&chunk)
         } else if raw && chunk.dropped > 0 {
@@ -279,11 +284,12 @@ async fn output(
             shown.take(&chunk).into_bytes()
         };
         out.write_all(&bytes).ok(); // nobody reads it
-    }
+    };
+    // What came before an error is shown to its last line.
     out.write_all(shown.finish().as_bytes())
         .and_then(|()| out.flush())
         .ok(); // nobody reads it
-    Ok(exit::OK)
+    Ok(ended?)
 }
 
 fn json_line(chunk: &v1::OutputChunk) -> Vec<u8> {

@@ -257,7 +257,7 @@ fn address(rest: &str) -> Option<usize> {
     let text = rest.get(..len)?.trim_end_matches(['.', ':']);
     // What follows an address may look like more of it: `10.0.3.13:8080`.
     let (short, _) = text.split_once(':').unwrap_or((text, ""));
-    let is = |text: &&str| text.parse::<std::net::IpAddr>().is_ok() || is_mac(text);
+    let is = |text: &&str| text.parse::<core::net::IpAddr>().is_ok() || is_mac(text);
     [text, short].into_iter().find(is).map(str::len)
 }
 
