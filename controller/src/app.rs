@@ -202,6 +202,7 @@ pub async fn run(
                 api: discord.api,
                 token,
                 style: config.style,
+                spool_dir: config.data_dir.clone(),
             };
             discord::start(&mut supervisor, parts)
                 .await

@@ -20,10 +20,12 @@ mod publish;
 pub mod requests;
 pub mod secret;
 pub mod sender;
+pub mod upload;
 
 #[cfg(test)]
 mod fake;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +68,8 @@ pub struct Parts {
     pub token: Secret,
     /// How runs are shown.
     pub style: Style,
+    /// Where files are written that are attached; they have no names.
+    pub spool_dir: PathBuf,
 }
 
 /// What every task of the edge shares.
@@ -78,6 +82,8 @@ struct Edge {
     spawner: Spawner,
     ops_channel: Option<u64>,
     style: Style,
+    /// Where files are written that are attached; they have no names.
+    spool_dir: PathBuf,
     previews: interaction::Previews,
     callbacks: publish::Callbacks,
     shutdown: CancellationToken,
@@ -106,6 +112,7 @@ pub async fn start(
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
         style: parts.style,
+        spool_dir: parts.spool_dir,
         previews: interaction::Previews::default(),
         callbacks: publish::Callbacks::default(),
         shutdown: supervisor.shutdown(),

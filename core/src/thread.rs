@@ -130,6 +130,8 @@ pub struct Thread {
     closed: bool,
     /// The thread is there, or is needed.
     opened: bool,
+    /// What is to be known of the files, as a sentence.
+    files_note: Option<String>,
     /// The last layout.
     messages: Vec<Message>,
 }
@@ -161,8 +163,14 @@ impl Thread {
             missing: false,
             closed: false,
             opened: style.threads == Threads::Always,
+            files_note: None,
             messages: Vec::new(),
         }
+    }
+
+    /// The files are written: what is not in them, as a sentence.
+    pub fn attached(&mut self, note: Option<String>) {
+        self.files_note = note;
     }
 
     /// No thread can be made: only the channel shows the run.
@@ -383,7 +391,7 @@ impl Thread {
         let mut hosts = self.hosts.values();
         match (hosts.next(), hosts.next()) {
             (Some(one), None) => files::text_of_one(one, run),
-            (_, _) => files::text_of_several(&self.hosts, run),
+            (_, _) => files::text_of_several(&self.hosts, run, self.files_note.as_deref()),
         }
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::Method;
 
+use super::upload::Piece;
+
 /// A callback must be taken within 3 s of the interaction; past this it is of no use to anybody.
 const CALLBACK_TIMEOUT: Duration = Duration::from_millis(2_500);
 
@@ -175,7 +177,7 @@ pub enum Body {
         /// The `Content-Type` with the form's boundary.
         content_type: String,
         /// The encoded form.
-        bytes: Bytes,
+        pieces: Vec<Piece>,
     },
 }
 

@@ -6,6 +6,7 @@
 mod callback;
 mod card;
 mod cursor;
+mod files;
 mod reader;
 mod render;
 mod start;
@@ -29,7 +30,7 @@ use crate::clock::now_ms;
 use crate::store::{StoreError, Stored};
 use card::Stopped;
 use cursor::Cursor;
-use reader::{Reader, Then};
+use reader::{FilesError, Reader, Then};
 use write::{Completed, Write};
 
 pub(super) use callback::{Callbacks, Posted};
@@ -277,17 +278,37 @@ impl Publisher {
         if self.files.is_some() || self.thread.message_of(Block::Files).is_none() {
             return Ok(());
         }
-        if let [reader] = &self.readers[..] {
-            let agent = reader.agent;
-            let parts = self.thread.files(agent, self.snapshot().run.number);
-            let (files, missing) = reader.files(&self.edge.output, parts).await?;
-            if let Some(why) = missing {
-                self.thread.break_off(agent, &why);
+        let written = self.write_files().await;
+        self.files = Some(match written {
+            Ok(files) => files,
+            Err(FilesError::Store(error)) => return Err(error),
+            Err(FilesError::Write(error)) => {
+                tracing::error!(run.id = %self.run, %error, "the files of a run cannot be written: its disk may be full");
+                let why = "it cannot be attached: the controller could not write the file";
+                self.thread.attached(Some(why.to_owned()));
+                Vec::new()
             }
-            self.files = Some(files);
-            self.dirty = true;
-        }
+        });
+        self.dirty = true;
         Ok(())
+    }
+
+    /// Writes the files of one host's output, or of all hosts.
+    async fn write_files(&mut self) -> Result<Vec<File>, FilesError> {
+        let run = Arc::clone(&self.snapshot().run);
+        let dir = &self.edge.spool_dir;
+        let [reader] = &self.readers[..] else {
+            let zipped = files::zipped(&self.edge.output, &run, dir).await?;
+            self.thread.attached(zipped.note);
+            return Ok(zipped.files);
+        };
+        let agent = reader.agent;
+        let parts = self.thread.files(agent, run.number);
+        let (files, missing) = reader.files(&self.edge.output, parts, dir).await?;
+        if let Some(why) = missing {
+            self.thread.break_off(agent, &why);
+        }
+        Ok(files)
     }
 
     fn has_card(&self) -> bool {

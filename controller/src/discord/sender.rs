@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited as LimitedBody};
+use http_body_util::{BodyExt, LengthLimitError, Limited as LimitedBody};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -22,6 +22,7 @@ use super::answers::Answer;
 use super::call::{Body, Call, Route};
 use super::error::ANSWER_BYTES_MAX;
 use super::secret::Secret;
+use super::upload::{Piece, Upload};
 use crate::config::api::Api;
 use limiter::{Grant, Limiter, Stop};
 
@@ -66,7 +67,7 @@ pub struct Sender {
 struct Shared {
     api: Api,
     authorization: HeaderValue,
-    client: Client<HttpsConnector<HttpConnector>, Full<bytes::Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Upload>,
     limiter: Mutex<Limiter>,
     /// Counts changes of the limiter, for those who wait for one.
     changes: watch::Sender<u64>,
@@ -198,7 +199,7 @@ impl Shared {
         }
     }
 
-    fn request(&self, call: &Call) -> Result<Request<Full<bytes::Bytes>>, SendError> {
+    fn request(&self, call: &Call) -> Result<Request<Upload>, SendError> {
         let mut request = Request::builder()
             .method(call.method())
             .uri(self.api.url(call.path()))
@@ -206,26 +207,27 @@ impl Shared {
         if call.is_authorised_by_bot() {
             request = request.header(AUTHORIZATION, self.authorization.clone());
         }
-        let (request, bytes) = match call.body() {
-            Body::None => (request, bytes::Bytes::new()),
+        let (request, pieces) = match call.body() {
+            Body::None => (request, Vec::new()),
             Body::Json(json) => (
                 request.header(CONTENT_TYPE, "application/json"),
-                json.clone(),
+                vec![Piece::Bytes(json.clone())],
             ),
             Body::Form {
                 content_type,
-                bytes,
+                pieces,
             } => (
                 request.header(CONTENT_TYPE, content_type.as_str()),
-                bytes.clone(),
+                pieces.clone(),
             ),
         };
-        request.body(Full::new(bytes)).map_err(SendError::Malformed)
+        let body = Upload::new(pieces);
+        request.body(body).map_err(SendError::Malformed)
     }
 
     /// One request and its whole answer. A pooled connection that was closed before anything was written to it is replaced by
     /// hyper; the call is on the wire at most once.
-    async fn exchange(&self, request: Request<Full<bytes::Bytes>>) -> Result<Answer, SendError> {
+    async fn exchange(&self, request: Request<Upload>) -> Result<Answer, SendError> {
         let response = self.client.request(request).await.map_err(|error| {
             if error.is_connect() {
                 SendError::Unreached(error)
@@ -340,9 +342,7 @@ fn refusal(answer: &Answer) -> SendError {
     }
 }
 
-fn client(
-    api: &Api,
-) -> Result<Client<HttpsConnector<HttpConnector>, Full<bytes::Bytes>>, SenderError> {
+fn client(api: &Api) -> Result<Client<HttpsConnector<HttpConnector>, Upload>, SenderError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);

@@ -55,6 +55,7 @@ impl Stage {
             spawner: supervisor.spawner(),
             ops_channel,
             style: Style::default(),
+            spool_dir: std::env::temp_dir(),
             previews: interaction::Previews::default(),
             callbacks: publish::Callbacks::default(),
             shutdown: supervisor.shutdown(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::FilePart;
 use super::host::Host;
 use crate::ids::{AgentId, RunNumber};
-use crate::text::{count, size};
+use crate::text::{count, cut, size};
 
 /// Bytes of an output that is attached as one file, and of the beginning of a longer one.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -29,12 +29,17 @@ pub(super) fn text_of_one(host: &Host, run: RunNumber) -> String {
 }
 
 /// What stands above the files of a run on several.
-pub(super) fn text_of_several(hosts: &BTreeMap<AgentId, Host>, run: RunNumber) -> String {
+pub(super) fn text_of_several(
+    hosts: &BTreeMap<AgentId, Host>,
+    run: RunNumber,
+    note: Option<&str>,
+) -> String {
     let number = run.0;
     let lines = hosts.values().map(Host::lines).sum();
     let bytes = hosts.values().map(Host::bytes).sum();
     let (hosts, all) = (count(hosts.len(), "host"), amount(lines, bytes));
-    format!("**{hosts}** · full output: {all}\n-# all of it: `shanty runs output {number}`")
+    let note = note.map_or_else(String::new, |note| format!("\n{}", cut(note, 900)));
+    format!("**{hosts}** · full output: {all}{note}\n-# all of it: `shanty runs output {number}`")
 }
 
 /// The files of a run on one host: all of it, or its beginning and its end.

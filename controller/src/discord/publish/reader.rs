@@ -1,11 +1,16 @@
 //! The one reader of stored output for chat: the records of an execution, from the store, part by part.
 
-use bytes::{Bytes, BytesMut};
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+
+use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::spool::Record;
 use shanty_core::thread::FilePart;
+use thiserror::Error;
 
 use crate::discord::requests::File;
+use crate::discord::upload::Piece;
 use crate::store::{Output, Records, StoreError, Stored, Unreadable};
 
 /// Bytes of records that are read at a time, so that what people see stays fresh meanwhile.
@@ -95,58 +100,62 @@ impl Reader {
         Ok(Part { records, then })
     }
 
-    /// Reads everything again for the files that these parts are; also gives why some of it is missing.
+    /// Reads everything again for the files that these parts are, which are written to this folder; also gives why some of it is missing.
     pub(super) async fn files(
         &self,
         output: &Output,
         parts: Vec<FilePart>,
-    ) -> Result<(Vec<File>, Option<String>), StoreError> {
+        dir: &Path,
+    ) -> Result<(Vec<File>, Option<String>), FilesError> {
         let len = parts.iter().map(|part| part.bytes.end).max();
         let len = len.unwrap_or_default();
-        let mut files: Vec<(FilePart, BytesMut)> = parts
-            .into_iter()
-            .map(|part| (part, BytesMut::new()))
-            .collect();
+        let spool = |part: FilePart| Ok((part, BufWriter::new(tempfile::tempfile_in(dir)?)));
+        let files: io::Result<Vec<_>> = parts.into_iter().map(spool).collect();
+        let mut files = files?;
         let mut records = output.records(self.run, self.agent, 0);
         let (mut at, mut missing) = (0, None);
-        let mut last = Vec::new();
         while at < len {
-            let record = match records.next().await {
-                Ok(Some((record, _))) => Some(record),
-                Ok(None) if last.is_empty() => {
-                    last = records.rest().map(|(record, _)| record).collect();
-                    last.reverse();
-                    last.pop()
+            match records.next().await {
+                Ok(Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _))) => {
+                    for (part, file) in &mut files {
+                        file.write_all(within(part, at, &bytes))?;
+                    }
+                    at += bytes.len() as u64;
                 }
-                Ok(None) => last.pop(),
+                Ok(Some(_)) => {}
+                Ok(None) => break,
                 Err(error) => {
                     missing = Some(why_missing(error)?);
                     break;
                 }
-            };
-            match record {
-                Some(Record::Out { bytes, .. } | Record::Err { bytes, .. }) => {
-                    for (part, file) in &mut files {
-                        file.extend_from_slice(within(part, at, &bytes));
-                    }
-                    at += bytes.len() as u64;
-                }
-                Some(_) => {}
-                None => break,
             }
         }
-        let some = |(_, bytes): &(FilePart, BytesMut)| missing.is_none() || !bytes.is_empty();
-        let file = |(part, bytes): (FilePart, BytesMut)| File {
-            name: part.name,
-            bytes: bytes.freeze(),
-        };
-        let files = files.into_iter().filter(some).map(file).collect();
-        Ok((files, missing))
+        let mut written = Vec::new();
+        for (part, file) in files {
+            let content =
+                Piece::spooled(file.into_inner().map_err(io::IntoInnerError::into_error)?)?;
+            if missing.is_none() || !content.is_empty() {
+                let name = part.name;
+                written.push(File { name, content });
+            }
+        }
+        Ok((written, missing))
     }
 }
 
+/// Why files could not be written.
+#[derive(Debug, Error)]
+pub(super) enum FilesError {
+    /// What is stored cannot be read now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The files cannot be written.
+    #[error("write files to attach")]
+    Write(#[from] io::Error),
+}
+
 /// Why the rest of an output cannot be read, now or later; the error when it is another.
-fn why_missing(error: StoreError) -> Result<String, StoreError> {
+pub(super) fn why_missing(error: StoreError) -> Result<String, StoreError> {
     let why = match error.unreadable() {
         Unreadable::Corrupt(corrupt) => format!("what is stored after it is damaged: {corrupt}"),
         Unreadable::Hole | Unreadable::Deleted(_) => error.to_string(),
@@ -272,8 +281,8 @@ mod tests {
         let parts = || vec![part.clone()];
         let mut reader = Reader::new(&output, KEY.0, KEY.1);
         reader.stored(stored);
-        let (files, missing) = reader.files(&output, parts()).await.unwrap();
-        assert_eq!((files[0].bytes.len(), missing), (10_000, None));
+        let (files, missing) = reader.files(&output, parts(), dir.path()).await.unwrap();
+        assert_eq!((files[0].content.len(), missing), (10_000, None));
 
         let file = rusqlite::Connection::open(dir.path().join("output.db")).unwrap();
         let changed = file.execute(
@@ -291,8 +300,8 @@ mod tests {
             "{why}"
         );
         assert!(!reader.is_behind(), "nothing more can come");
-        let (files, missing) = reader.files(&output, parts()).await.unwrap();
-        assert_eq!((files[0].bytes.len(), missing), (5_000, Some(why)));
+        let (files, missing) = reader.files(&output, parts(), dir.path()).await.unwrap();
+        assert_eq!((files[0].content.len(), missing), (5_000, Some(why)));
 
         let old = output.oldest(None, 1).await.unwrap();
         output.delete(&old[0], Deletion::Age, 9).await.unwrap();
@@ -301,7 +310,7 @@ mod tests {
         let deleted = "the output was deleted".to_owned();
         let (len, then) = read(&mut reader).await;
         assert_eq!((len, then), (0, Then::Missing(deleted.clone())));
-        let (files, missing) = reader.files(&output, parts()).await.unwrap();
+        let (files, missing) = reader.files(&output, parts(), dir.path()).await.unwrap();
         assert_eq!((files.len(), missing), (0, Some(deleted)));
     }
 }

@@ -1,6 +1,5 @@
 //! What calls are made of: the interaction to answer, the message to post, its files and its nonce, and what of them cannot be sent.
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use shanty_core::ids::RunId;
 use shanty_core::limits::{ATTACHMENT_BYTES_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX};
@@ -9,6 +8,7 @@ use shanty_core::view::Card;
 
 use super::RequestError;
 use crate::discord::secret::Secret;
+use crate::discord::upload::Piece;
 
 /// Files of one message (Discord).
 const FILES_MAX: usize = 10;
@@ -64,12 +64,12 @@ pub enum Content<'a> {
 }
 
 /// A file to attach.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct File {
     /// Its name, of `[A-Za-z0-9._-]`.
     pub name: String,
-    /// Its bytes.
-    pub bytes: Bytes,
+    /// What is in it.
+    pub content: Piece,
 }
 
 /// The nonce of a message: 25 hexadecimal digits, the longest that Discord takes.
@@ -116,7 +116,7 @@ pub(super) fn check_text(text: &str, files: &[File]) -> Result<(), RequestError>
                 "a file whose name is not of A-Z, a-z, 0-9, `.`, `_` and `-`",
             ));
         }
-        if file.bytes.len() > ATTACHMENT_BYTES_MAX {
+        if file.content.len() > ATTACHMENT_BYTES_MAX as u64 {
             return Err(RequestError::File("a file of more than 10 MiB"));
         }
     }

@@ -5,38 +5,34 @@ use bytes::Bytes;
 
 use super::File;
 use crate::discord::call::Body;
+use crate::discord::upload::Piece;
 
 /// Encodes a message and its files. Names were checked by the caller.
 pub(super) fn encode(json: &[u8], files: &[File]) -> Result<Body, getrandom::Error> {
     let mut random = [0; 24];
     getrandom::fill(&mut random)?;
     let boundary = hex::encode(random);
-    let payload: usize = files.iter().map(|file| file.bytes.len() + 256).sum();
-    let mut form = Vec::with_capacity(json.len() + payload + 256);
-    let mut part = |head: &str, value: &[u8]| {
-        form.extend_from_slice(b"--");
-        form.extend_from_slice(boundary.as_bytes());
-        form.extend_from_slice(b"\r\nContent-Disposition: form-data; ");
-        form.extend_from_slice(head.as_bytes());
-        form.extend_from_slice(b"\r\n\r\n");
-        form.extend_from_slice(value);
-        form.extend_from_slice(b"\r\n");
+    let part = |head: &str| {
+        let text = format!("--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+        Piece::Bytes(Bytes::from(text))
     };
-    part(
-        "name=\"payload_json\"\r\nContent-Type: application/json",
-        json,
-    );
+    let end = || Piece::Bytes(Bytes::from_static(b"\r\n"));
+    let head = "name=\"payload_json\"\r\nContent-Type: application/json";
+    let mut pieces = vec![
+        part(head),
+        Piece::Bytes(Bytes::copy_from_slice(json)),
+        end(),
+    ];
     for (at, file) in files.iter().enumerate() {
         let name = &file.name;
         // Without a type: Discord goes by the name, and shows a preview of what ends in `.log` or `.txt`.
-        part(
-            &format!("name=\"files[{at}]\"; filename=\"{name}\""),
-            &file.bytes,
-        );
+        pieces.push(part(&format!("name=\"files[{at}]\"; filename=\"{name}\"")));
+        pieces.push(file.content.clone());
+        pieces.push(end());
     }
-    form.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    pieces.push(Piece::Bytes(Bytes::from(format!("--{boundary}--\r\n"))));
     Ok(Body::Form {
         content_type: format!("multipart/form-data; boundary={boundary}"),
-        bytes: Bytes::from(form),
+        pieces,
     })
 }

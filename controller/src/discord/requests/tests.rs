@@ -11,6 +11,7 @@ use crate::discord::call::Class;
 use crate::discord::commands;
 use crate::discord::fake::install_tls;
 use crate::discord::secret::Secret;
+use crate::discord::upload::Piece;
 
 fn requests() -> Requests {
     install_tls();
@@ -55,12 +56,22 @@ fn text<'a>(text: &'a str, files: &'a [File]) -> NewMessage<'a> {
     }
 }
 
+/// What pieces in memory are together.
+fn joined(pieces: &[Piece]) -> Vec<u8> {
+    let bytes = |piece: &Piece| match piece {
+        Piece::Bytes(bytes) => bytes.clone(),
+        Piece::Spooled { .. } => panic!("a file"),
+    };
+    pieces.iter().map(bytes).collect::<Vec<_>>().concat()
+}
+
 fn json_of(call: &Call) -> Value {
     match call.body() {
         Body::Json(bytes) => serde_json::from_slice(bytes).unwrap(),
         Body::None => Value::Null,
-        Body::Form { bytes, .. } => {
-            let whole = String::from_utf8_lossy(bytes);
+        Body::Form { pieces, .. } => {
+            let bytes = joined(pieces);
+            let whole = String::from_utf8_lossy(&bytes);
             let (_, rest) = whole.split_once("application/json\r\n\r\n").unwrap();
             serde_json::from_str(rest.split_once("\r\n--").unwrap().0).unwrap()
         }
@@ -73,7 +84,7 @@ async fn every_text_that_is_sent_says_who_may_be_notified() {
     let to = to(&token);
     let file = [File {
         name: "output.log".to_owned(),
-        bytes: Bytes::from_static(b"x"),
+        content: Piece::Bytes(Bytes::from_static(b"x")),
     }];
     let card_message = NewMessage {
         content: Content::Card(&card),
@@ -202,17 +213,17 @@ async fn files_are_parts_of_a_form() {
     let files = [
         File {
             name: "a.log".to_owned(),
-            bytes: Bytes::from_static(b"one\r\n--x"),
+            content: Piece::Bytes(Bytes::from_static(b"one\r\n--x")),
         },
         File {
             name: "b.log".to_owned(),
-            bytes: Bytes::from_static(b"\xff\x00"),
+            content: Piece::Bytes(Bytes::from_static(b"\xff\x00")),
         },
     ];
     let call = requests().create_message(5, &text("", &files)).unwrap();
     let Body::Form {
         content_type,
-        bytes,
+        pieces,
     } = call.body()
     else {
         panic!("no form");
@@ -231,11 +242,11 @@ async fn files_are_parts_of_a_form() {
             format!("\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"files[{at}]\"; filename=\"{name}\"\r\n\r\n")
                 .into_bytes(),
         );
-        expected.extend(&file.bytes);
+        expected.extend(joined(std::slice::from_ref(&file.content)));
     }
     expected.extend(format!("\r\n--{boundary}--\r\n").into_bytes());
     assert_eq!(
-        String::from_utf8_lossy(bytes),
+        String::from_utf8_lossy(&joined(pieces)),
         String::from_utf8_lossy(&expected)
     );
     let json = json_of(&call);
@@ -320,7 +331,7 @@ async fn what_cannot_be_sent_is_refused_here() {
     let named = |name: &str| {
         [File {
             name: name.to_owned(),
-            bytes: Bytes::new(),
+            content: Piece::Bytes(Bytes::new()),
         }]
     };
     let refused =
@@ -343,7 +354,7 @@ async fn what_cannot_be_sent_is_refused_here() {
     }
     let large = [File {
         name: "a".to_owned(),
-        bytes: Bytes::from(vec![0; ATTACHMENT_BYTES_MAX + 1]),
+        content: Piece::Bytes(Bytes::from(vec![0; ATTACHMENT_BYTES_MAX + 1])),
     }];
     assert_eq!(
         refused(&text("x", &large)),
