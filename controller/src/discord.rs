@@ -25,6 +25,7 @@ pub mod upload;
 #[cfg(test)]
 mod fake;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -188,20 +189,27 @@ async fn register(
     chat: watch::Sender<ChatState>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut registered = false;
+    // In which servers, and after which login.
+    let mut registered = BTreeSet::new();
+    let mut of_login = 0;
     loop {
         let state = gateway.borrow_and_update().clone();
         let mut again = false;
         let said = match state {
             GatewayState::Connecting => ChatState::Starting,
             GatewayState::Degraded(why) | GatewayState::Fatal(why) => ChatState::Degraded(why),
-            GatewayState::Ready { .. } if registered => ChatState::Ready,
-            GatewayState::Ready { application, .. } => {
-                match set_commands(&edge, application, &guilds).await {
-                    Ok(()) => {
-                        registered = true;
-                        ChatState::Ready
-                    }
+            GatewayState::Ready {
+                application,
+                guilds: joined,
+                logins,
+            } => {
+                // While the bot was away somebody may have taken its commands away, and a server that it left has none.
+                if std::mem::replace(&mut of_login, logins) != logins {
+                    registered.clear();
+                }
+                registered.retain(|guild| joined.contains(guild));
+                match set_commands(&edge, application, &guilds, &mut registered).await {
+                    Ok(()) => ChatState::Ready,
                     Err(why) => {
                         tracing::error!(
                             error = format!("{why:#}"),
@@ -225,14 +233,24 @@ async fn register(
     }
 }
 
-async fn set_commands(edge: &Edge, application: u64, guilds: &[u64]) -> anyhow::Result<()> {
+/// Sets the commands in each of these servers where they are not known to be set.
+async fn set_commands(
+    edge: &Edge,
+    application: u64,
+    guilds: &[u64],
+    registered: &mut BTreeSet<u64>,
+) -> anyhow::Result<()> {
     for guild in guilds {
+        if registered.contains(guild) {
+            continue;
+        }
         let call = edge
             .requests
             .set_commands(application, *guild, &commands::all())?;
         edge.sender.call(&call).await.with_context(|| {
             format!("register the commands in server {guild}: is the bot a member?")
         })?;
+        registered.insert(*guild);
     }
     Ok(())
 }

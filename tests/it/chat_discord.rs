@@ -230,6 +230,43 @@ async fn a_gateway_that_breaks_is_resumed_and_the_next_command_works() {
 }
 
 #[tokio::test]
+async fn commands_that_were_taken_away_are_there_again_after_the_next_login() {
+    let options = Options {
+        rate_limits: false,
+        ..Options::default()
+    };
+    let world = World::with_hosts(&programs(), options, &[("web-01", "role=web")]).await;
+    let operator = world.operator();
+    let id = |field: &str| {
+        world.defaults[field]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (application, guild) = (id("application_id"), id("guild_id"));
+    let path = format!("/applications/{application}/guilds/{guild}/commands");
+    let before = world.as_bot(hyper::Method::GET, &path, &json!(null)).await;
+    assert!(
+        before.as_array().is_some_and(|all| !all.is_empty()),
+        "{before}"
+    );
+    world.as_bot(hyper::Method::PUT, &path, &json!([])).await;
+    // The session has timed out: it cannot be resumed.
+    world
+        .act("drop_gateway", &json!({"how": "close", "code": 4_009}))
+        .await;
+    wait::until("the commands to be set again", || async {
+        let now = world.as_bot(hyper::Method::GET, &path, &json!(null)).await;
+        let again = now.as_array().map(Vec::len) == before.as_array().map(Vec::len);
+        if again { Ok(()) } else { Err(now) }
+    })
+    .await;
+    let asked = operator.run("web-01", "true").await;
+    operator.card_end(&asked, "exit 0").await;
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_discord_refuses_runs_nothing_and_the_channel_is_told() {
     let world = world().await;
     let operator = world.operator();

@@ -74,6 +74,7 @@ pub async fn run(
         backoff: Backoff::new(config.reconnect_ms),
         identifies: Identifies::new(config.identifies_per_day, config.identify_gap_ms),
         saved: config.saved,
+        logins: 0,
         token: config.token,
         started: Instant::now(),
         place: None,
@@ -97,6 +98,8 @@ struct Keeper {
     session: watch::Sender<Option<SavedSession>>,
     shutdown: CancellationToken,
     saved: Option<SavedSession>,
+    /// How often this process has logged in anew.
+    logins: u64,
     place: Option<Place>,
     identifies: Identifies,
     backoff: Backoff,
@@ -286,6 +289,7 @@ impl Keeper {
     }
 
     fn logged_in(&mut self, ready: &Ready, shard: &Shard<Gate>) {
+        self.logins += 1;
         let resume_url = self.sender.api().gateway_base(&ready.resume_gateway_url);
         if resume_url.is_none() {
             tracing::warn!("Discord named an address for resuming that cannot be trusted.");
@@ -420,6 +424,7 @@ impl Keeper {
             let ready = GatewayState::Ready {
                 application: saved.application,
                 guilds: saved.guilds.clone(),
+                logins: self.logins,
             };
             replace(&self.state, ready);
         }

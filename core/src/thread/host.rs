@@ -7,7 +7,7 @@ use crate::output::excerpt::Excerpt;
 use crate::output::sanitise::{Sanitiser, is_binary};
 use crate::run::{Execution, Outcome, Run, Target};
 use crate::spool::{Record, Stream};
-use crate::text::size;
+use crate::text::{size, thousands};
 use crate::view::groups::Printed;
 
 /// Bytes from the start of an output that decide whether it is text.
@@ -153,6 +153,21 @@ impl Host {
 
     pub(super) const fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// What people should know of its text, if anything: that some of it is not what the command wrote, or that it drew a screen.
+    pub(super) fn remark(&self) -> Option<String> {
+        if self.sanitiser.used_full_screen() {
+            let hint = "it drew a full screen: a batch mode shows more, such as `top -b -n1`";
+            return Some(hint.to_owned());
+        }
+        let invalid = self.sanitiser.report().invalid_bytes;
+        let words = match invalid {
+            0 => return None,
+            1 => "1 byte is not UTF-8".to_owned(),
+            n => format!("{} bytes are not UTF-8", thousands(n)),
+        };
+        (!self.is_binary()).then_some(words)
     }
 
     /// Why not all of its records are there.

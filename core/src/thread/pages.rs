@@ -77,8 +77,9 @@ impl Pages {
 /// The small line below the output, which no output can pass for: it stands outside of the code block.
 fn footer(host: &Host, run: &Run) -> String {
     let state = state(host, run);
-    match host.missing() {
-        Some(missing) => format!("{state} · {missing}"),
+    let missing = host.missing().map(str::to_owned);
+    match missing.or_else(|| host.remark()) {
+        Some(more) => format!("{state} · {more}"),
         None => state,
     }
 }

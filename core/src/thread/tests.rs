@@ -578,3 +578,27 @@ fn every_host_moves_in_the_common_message_however_much_one_of_them_prints() {
         "{live}"
     );
 }
+
+#[test]
+fn what_is_not_text_and_what_draws_a_screen_is_said() {
+    let footer = |printed: &[u8]| {
+        let mut run = one();
+        let mut thread = fresh(&run);
+        print(&mut thread, 1, printed.to_vec());
+        thread.finish(agent(1));
+        end(&mut run, 1, How::Exited(0), 1);
+        let page = text(&mut thread, &run, Block::Page(0));
+        page.lines().last().unwrap_or_default().to_owned()
+    };
+    assert!(
+        footer(b"caf\xe9 na\xefve\n").ends_with("2 bytes are not UTF-8"),
+        "{}",
+        footer(b"caf\xe9 na\xefve\n")
+    );
+    let top = footer(b"\x1b[?1049h\x1b[H load 0.1\r\n\x1b[?1049l");
+    assert!(top.contains("it drew a full screen"), "{top}");
+    assert!(
+        footer("café\n".as_bytes()).ends_with(" B"),
+        "nothing to say"
+    );
+}

@@ -63,6 +63,8 @@ pub enum GatewayState {
         application: u64,
         /// The guilds that the bot is in.
         guilds: BTreeSet<u64>,
+        /// How often this process has logged in anew; a session that was resumed is not counted.
+        logins: u64,
     },
     /// Not hearing anything, for this reason; still trying.
     Degraded(String),

@@ -137,10 +137,11 @@ fn saved(discord: &FakeGateway, sequence: u64) -> SavedSession {
     }
 }
 
-fn is_ready_in(guilds: &[u64]) -> GatewayState {
+fn is_ready_in(logins: u64, guilds: &[u64]) -> GatewayState {
     GatewayState::Ready {
         application: 100,
         guilds: guilds.iter().copied().collect(),
+        logins,
     }
 }
 
@@ -149,7 +150,7 @@ async fn logs_in_hears_and_leaves_resumable() {
     let mut discord = FakeGateway::start(1_000).await;
     let mut bot = Bot::start(&discord, None);
     let mut connection = log_in(&mut discord).await;
-    assert_eq!(bot.ready().await, is_ready_in(&[1]));
+    assert_eq!(bot.ready().await, is_ready_in(1, &[1]));
     connection
         .dispatch(2, "INTERACTION_CREATE", interaction(7))
         .await;
@@ -175,7 +176,7 @@ async fn an_earlier_process_s_session_is_resumed() {
         .dispatch(42, "INTERACTION_CREATE", interaction(7))
         .await;
     connection.dispatch(43, "RESUMED", json!({})).await;
-    assert_eq!(bot.ready().await, is_ready_in(&[1]));
+    assert_eq!(bot.ready().await, is_ready_in(0, &[1]));
     assert_eq!(
         within("the replay", bot.events.recv())
             .await
@@ -211,7 +212,7 @@ async fn lost_connections_are_resumed_and_lost_sessions_made_anew() {
         .send(json!({"op": 9, "d": false, "s": null, "t": null}))
         .await;
     let connection = log_in(&mut discord).await;
-    assert_eq!(bot.ready().await, is_ready_in(&[1]));
+    assert_eq!(bot.ready().await, is_ready_in(2, &[1]));
     connection.close(4009).await;
     log_in(&mut discord).await;
 }
@@ -230,7 +231,7 @@ async fn guilds_come_and_go() {
     connection
         .dispatch(4, "GUILD_DELETE", json!({"id": "1"}))
         .await;
-    bot.reaches("the new guilds", |state| *state == is_ready_in(&[2]))
+    bot.reaches("the new guilds", |state| *state == is_ready_in(1, &[2]))
         .await;
     assert_eq!(bot.session_at(4).await.guilds, BTreeSet::from([2]));
 }
