@@ -62,6 +62,30 @@ impl Rank {
             How::Cancelled(_) => Self::Stopped,
         }
     }
+
+    /// True for what went wrong on the host, or may have: what somebody would try again there.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::Failed | Self::TimedOut | Self::Lost | Self::Refused => true,
+            Self::NotStarted | Self::Stopped | Self::Odd | Self::Most | Self::LeftOut => false,
+        }
+    }
+
+    /// True for what never began.
+    #[must_use]
+    pub const fn is_missed(self) -> bool {
+        match self {
+            Self::NotStarted | Self::LeftOut => true,
+            Self::Failed
+            | Self::TimedOut
+            | Self::Lost
+            | Self::Refused
+            | Self::Stopped
+            | Self::Odd
+            | Self::Most => false,
+        }
+    }
 }
 
 /// Hosts that ended alike.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::ids::{AgentId, RunNumber};
 use crate::refusal::Code;
-use crate::run::{Execution, How, Run};
+use crate::run::{Execution, How, Rank, Run};
 
 use super::error::SelectorErrorKind as Kind;
 use super::fact::Comparison;
@@ -435,7 +435,7 @@ fn is_run_part(part: RunPart, run: &Run, execution: &Execution) -> bool {
         return false;
     };
     match part {
-        RunPart::Failed => !outcome.is_ok() && !run.is_skipped(execution),
+        RunPart::Failed => Rank::of(&outcome.how, run.is_skipped(execution)).is_failure(),
         RunPart::Ok => outcome.is_ok(),
         // Known only beside the others.
         RunPart::Differs => false,
@@ -444,6 +444,7 @@ fn is_run_part(part: RunPart, run: &Run, execution: &Execution) -> bool {
             let away = [Code::Offline, Code::Draining, Code::Expired].map(Code::as_str);
             matches!(&outcome.how, How::NotStarted(reason) if away.contains(&reason.code.as_str()))
         }
+        RunPart::Missed => matches!(outcome.how, How::NotStarted(_)),
     }
 }
 

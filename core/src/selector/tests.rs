@@ -335,15 +335,15 @@ fn every_error_names_its_column_and_what_to_write() {
         ),
         (
             "#x",
-            "column 1: `#x` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, differs, timeout, offline)",
+            "column 1: `#x` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, differs, timeout, offline, missed)",
         ),
         (
             "#142:bad",
-            "column 1: `#142:bad` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, differs, timeout, offline)",
+            "column 1: `#142:bad` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, differs, timeout, offline, missed)",
         ),
         (
             "#0",
-            "column 1: `#0` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, differs, timeout, offline)",
+            "column 1: `#0` is not a run or part of one (as in `#142` or `#142:failed`; parts: failed, ok, differs, timeout, offline, missed)",
         ),
         (
             "Web a, (b",

@@ -81,7 +81,7 @@ impl State {
 /// How a run went on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RunPart {
-    /// Ended in any way but with exit 0, or unknown; not what was left out on purpose.
+    /// Ran and ended in another way than with exit 0, or is unknown, or the host did not want it; not what somebody stopped.
     Failed,
     /// Ended with exit 0.
     Ok,
@@ -91,16 +91,19 @@ pub(super) enum RunPart {
     Timeout,
     /// Never began, because the host was away.
     Offline,
+    /// Never began, whyever.
+    Missed,
 }
 
 impl RunPart {
     /// Every part with its word.
-    pub(super) const ALL: [(&'static str, Self); 5] = [
+    pub(super) const ALL: [(&'static str, Self); 6] = [
         ("failed", Self::Failed),
         ("ok", Self::Ok),
         ("differs", Self::Differs),
         ("timeout", Self::Timeout),
         ("offline", Self::Offline),
+        ("missed", Self::Missed),
     ];
 
     pub(super) const fn as_str(self) -> &'static str {
@@ -110,6 +113,7 @@ impl RunPart {
             Self::Differs => "differs",
             Self::Timeout => "timeout",
             Self::Offline => "offline",
+            Self::Missed => "missed",
         }
     }
 }
