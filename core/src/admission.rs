@@ -78,6 +78,7 @@ pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Re
     is_new(ctx, asker, ask)?;
     Ok(match ask {
         Ask::Run(request) => Admitted::Run(Box::new(run::admit(ctx, caller, request)?)),
+        Ask::Again { run, part } => Admitted::Run(Box::new(run::again(ctx, caller, *run, part)?)),
         Ask::Confirm { run, choice } => {
             Admitted::Confirmed(Box::new(run::confirm(ctx, caller, *run, *choice)?))
         }

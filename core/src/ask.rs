@@ -11,8 +11,10 @@ use crate::run::Run;
 use crate::selector::complete::Choice;
 use crate::view::{HostRow, Preview};
 
+pub use again::Part;
 pub use inventory::{InventoryAnswer, InventoryAsk, SavedGroup};
 
+mod again;
 mod inventory;
 mod masked;
 
@@ -21,6 +23,13 @@ mod masked;
 pub enum Ask {
     /// Run a command.
     Run(RunRequest),
+    /// Run what was run before, on all of its hosts or on some.
+    Again {
+        /// The run.
+        run: RunId,
+        /// Its hosts.
+        part: Part,
+    },
     /// Confirm a run that was shown.
     Confirm {
         /// The id that it will have.
@@ -86,6 +95,16 @@ pub enum Question {
         /// Its number.
         number: RunNumber,
     },
+    /// The run of a card.
+    RunOf {
+        /// Its id.
+        id: RunId,
+    },
+    /// The run of a card, to run it otherwise.
+    Edit {
+        /// Its id.
+        id: RunId,
+    },
     /// Saved groups.
     Groups,
     /// Join tokens.
@@ -106,7 +125,9 @@ impl Ask {
     #[must_use]
     pub const fn right(&self) -> Right {
         match self {
-            Self::Run(_) | Self::Confirm { .. } | Self::TakeBack { .. } => Right::Grant(Verb::Run),
+            Self::Run(_) | Self::Again { .. } | Self::Confirm { .. } | Self::TakeBack { .. } => {
+                Right::Grant(Verb::Run)
+            }
             Self::Cancel { .. } => Right::Grant(Verb::Cancel),
             Self::Hold { .. } => Right::Grant(Verb::Hold),
             Self::Inventory(_) => Right::Grant(Verb::Manage),
@@ -124,6 +145,7 @@ impl Ask {
         !matches!(
             self,
             Self::Run(_)
+                | Self::Again { .. }
                 | Self::Confirm { .. }
                 | Self::TakeBack { .. }
                 | Self::Cancel { .. }
@@ -141,7 +163,9 @@ impl Question {
             | Self::Complete { .. }
             | Self::Runs { .. }
             | Self::Run { .. }
+            | Self::RunOf { .. }
             | Self::Groups => Right::Grant(Verb::View),
+            Self::Edit { .. } => Right::Grant(Verb::Run),
             Self::Tokens => Right::Operator,
         }
     }

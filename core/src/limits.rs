@@ -152,6 +152,9 @@ pub const COMPONENTS_MAX: usize = 40;
 /// Characters in one text display (twilight's validation; Discord allows 4,000 in all).
 pub const TEXT_DISPLAY_CHARS_MAX: usize = 2_000;
 
+/// Characters of a field of a form, UTF-16 units (Discord).
+pub const FORM_CHARS_MAX: usize = 4_000;
+
 /// UTF-8 bytes of all text displays plus 12 for each: past 10,170 Discord answers 500.
 pub const CARD_BYTES_MAX: usize = 10_000;
 

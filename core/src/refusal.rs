@@ -182,6 +182,19 @@ pub struct Refusal {
     pub what: String,
     /// What to do next, one sentence; empty when there is nothing to do.
     pub next: String,
+    /// What was probably meant, where one name is the only thing that is wrong.
+    pub meant: Option<Meant>,
+}
+
+/// What somebody probably meant who typed a name that no host has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meant {
+    /// The name that was typed.
+    pub typed: String,
+    /// The nearest one that there is.
+    pub name: String,
+    /// The whole selector with it.
+    pub on: String,
 }
 
 impl Refusal {
@@ -191,6 +204,7 @@ impl Refusal {
             code,
             what: what.into(),
             next: next.into(),
+            meant: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::text::units;
 
 mod answer;
 mod fleet;
+mod form;
 mod host;
 mod inventory;
 mod press;
@@ -15,21 +16,25 @@ mod text;
 
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
 pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card, runs_card};
+pub use form::{Field, FieldName, Form, Sheet, edit_sheet};
 pub use host::{HostDetail, host_card};
-pub use press::{Listed, Listing, NoPress, Press};
-pub use preview::{AwayRow, Preview, confirmed_card, preview_card, taken_back_card};
-pub use refusal::refusal_card;
-pub use run::{Scene, card_is_whole, groups, run_card, run_summary, thread_name};
+pub use press::{Listed, Listing, NoPress, Press, key_of};
+pub use preview::{AwayRow, Preview, preview_card, taken_back_card};
+pub use refusal::{meant_card, refusal_card};
+pub use run::{
+    Scene, by_host_card, card_is_whole, copy_card, diff_card, groups, run_card, run_summary,
+    thread_name,
+};
 pub use text::{escape_markdown, escape_markdown_cut, inline_code, mention};
 
-/// A message made of one container with an accent bar: text blocks, then at most one row of buttons and one menu.
+/// A message made of one container with an accent bar: text blocks, then at most two rows of buttons and one menu.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Card {
     /// Colour of the bar. Never the only carrier of a meaning.
     pub accent: Accent,
     /// Markdown blocks, each at most [`crate::limits::TEXT_DISPLAY_CHARS_MAX`] characters.
     pub texts: Vec<String>,
-    /// At most five.
+    /// At most ten, in rows of five.
     pub buttons: Vec<Button>,
     /// A list to pick one of.
     pub menu: Option<Menu>,

@@ -73,10 +73,10 @@ impl Route {
         Self::token("GET webhooks/messages/@original", token)
     }
 
-    /// Edits the message that answered an interaction.
+    /// Deletes the message that answered an interaction.
     #[must_use]
-    pub fn edit_original(token: &str) -> Self {
-        Self::token("PATCH webhooks/messages/@original", token)
+    pub fn delete_original(token: &str) -> Self {
+        Self::token("DELETE webhooks/messages/@original", token)
     }
 
     /// Posts a message in a channel or thread.

@@ -4,23 +4,28 @@
 use std::collections::BTreeSet;
 
 use shanty_core::limits::{
-    CARD_BYTES_MAX, CARD_CHARS_MAX, CHOICES_MAX, COMPONENTS_MAX, NAME_CHARS_MAX,
+    CARD_BYTES_MAX, CARD_CHARS_MAX, CHOICES_MAX, COMPONENTS_MAX, FORM_CHARS_MAX, NAME_CHARS_MAX,
     TEXT_DISPLAY_CHARS_MAX,
 };
 use shanty_core::text::units;
-use shanty_core::view::{Accent, Button, ButtonStyle, ButtonTarget, Card, Menu, Press};
+use shanty_core::view::{
+    Accent, Button, ButtonStyle, ButtonTarget, Card, Field, Menu, Press, Sheet,
+};
 use thiserror::Error;
 use twilight_model::channel::message::Component;
 use twilight_model::channel::message::component::{
-    ActionRow, Button as ButtonComponent, ButtonStyle as Style, Container, SelectMenu,
-    SelectMenuOption, SelectMenuType, TextDisplay,
+    ActionRow, Button as ButtonComponent, ButtonStyle as Style, Container, Label, SelectMenu,
+    SelectMenuOption, SelectMenuType, TextDisplay, TextInput, TextInputStyle,
 };
 
 /// What each text display adds to the bytes of a message, in Discord's undocumented count.
 const TEXT_DISPLAY_BYTES: usize = 12;
 
 /// Buttons in a row (Discord).
-const BUTTONS_MAX: usize = 5;
+const ROW_MAX: usize = 5;
+
+/// Buttons of a card: two rows.
+const BUTTONS_MAX: usize = 2 * ROW_MAX;
 
 /// Characters of a button's label (Discord).
 const LABEL_CHARS_MAX: usize = 80;
@@ -49,7 +54,7 @@ pub enum CardError {
     /// All texts together.
     #[error("card of {0} bytes, more than {CARD_BYTES_MAX}")]
     Bytes(usize),
-    /// More buttons than a row may have.
+    /// More buttons than two rows may have.
     #[error("card of {0} buttons, more than {BUTTONS_MAX}")]
     Buttons(usize),
     /// A menu without options, or with more than it may have.
@@ -85,9 +90,9 @@ pub fn components(card: &Card) -> Result<Vec<Component>, CardError> {
             })
         })
         .collect();
-    if !card.buttons.is_empty() {
+    for row in card.buttons.chunks(ROW_MAX) {
         inside.push(Component::ActionRow(ActionRow {
-            components: card.buttons.iter().map(button).collect(),
+            components: row.iter().map(button).collect(),
             id: None,
         }));
     }
@@ -109,9 +114,9 @@ fn check(card: &Card) -> Result<(), CardError> {
     if card.texts.is_empty() {
         return Err(CardError::Empty);
     }
-    let row = usize::from(!card.buttons.is_empty());
+    let rows = card.buttons.len().div_ceil(ROW_MAX);
     let list = 2 * usize::from(card.menu.is_some());
-    let count = 1 + card.texts.len() + row + card.buttons.len() + list;
+    let count = 1 + card.texts.len() + rows + card.buttons.len() + list;
     if count > COMPONENTS_MAX {
         return Err(CardError::Components(count));
     }
@@ -189,6 +194,40 @@ fn custom_id(press: &Press) -> Result<String, CardError> {
         too_long if too_long > NAME_CHARS_MAX => Err(CardError::CustomId(too_long)),
         _ => Ok(id),
     }
+}
+
+/// The fields of a form.
+#[must_use]
+pub fn fields(sheet: &Sheet) -> Vec<Component> {
+    sheet.fields.iter().map(field).collect()
+}
+
+#[expect(
+    deprecated,
+    reason = "the field is part of the struct; its label is around it"
+)]
+fn field(field: &Field) -> Component {
+    let input = TextInput {
+        custom_id: field.name.as_str().to_owned(),
+        id: None,
+        label: None,
+        max_length: u16::try_from(FORM_CHARS_MAX).ok(),
+        min_length: None,
+        placeholder: None,
+        required: Some(field.required),
+        style: if field.lines {
+            TextInputStyle::Paragraph
+        } else {
+            TextInputStyle::Short
+        },
+        value: (!field.value.is_empty()).then(|| field.value.clone()),
+    };
+    Component::Label(Label {
+        component: Box::new(Component::TextInput(input)),
+        description: None,
+        id: None,
+        label: field.label.to_owned(),
+    })
 }
 
 fn menu(menu: &Menu) -> Component {
@@ -309,6 +348,21 @@ mod tests {
     }
 
     #[test]
+    fn more_than_five_buttons_stand_in_two_rows() {
+        let rows = |buttons: usize| -> Vec<usize> {
+            let buttons = (0..buttons).map(|i| press("a", &i.to_string()));
+            let components = components(&card(&["x"], buttons.collect())).unwrap();
+            let json = serde_json::to_value(components).unwrap();
+            let inside = json[0]["components"].as_array().unwrap();
+            let row = |row: &serde_json::Value| row["components"].as_array().map(Vec::len);
+            inside.iter().filter_map(row).collect()
+        };
+        assert_eq!(rows(5), [5]);
+        assert_eq!(rows(6), [5, 1]);
+        assert_eq!(rows(10), [5, 5]);
+    }
+
+    #[test]
     fn a_menu_is_a_row_of_its_own_and_keeps_discords_limits() {
         let with = |id: &str, options: Vec<(String, String)>| {
             let menu = Menu {
@@ -367,8 +421,8 @@ mod tests {
         check(&[&wide, &wide], vec![], CardError::Bytes(10_224));
         check(
             &["x"],
-            (0..6).map(|i| press("a", &i.to_string())).collect(),
-            CardError::Buttons(6),
+            (0..11).map(|i| press("a", &i.to_string())).collect(),
+            CardError::Buttons(11),
         );
         check(&["x"], vec![press("", "a")], CardError::Label(0));
         check(&["x"], vec![press(&long[..81], "a")], CardError::Label(81));

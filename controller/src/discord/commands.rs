@@ -42,11 +42,18 @@ enum Leads {
     Words(&'static [Word]),
 }
 
+/// What stands in the menu of a message: runs again what its card shows.
+const RUN_AGAIN: &str = "Run again";
+
 /// Every command of the bot, to be set whole for each guild.
 #[must_use]
 pub fn all() -> Vec<Command> {
     let command = |word: &Word| command(word.name, word.description, word.options());
-    WORDS.iter().map(command).collect()
+    let of_messages = Command {
+        kind: CommandType::Message,
+        ..self::command(RUN_AGAIN, "", Vec::new())
+    };
+    WORDS.iter().map(command).chain([of_messages]).collect()
 }
 
 impl Word {
@@ -138,7 +145,12 @@ mod tests {
             }
         }
         for command in all() {
-            assert!(name_ok(&command.name) && text_ok(&command.description));
+            if command.kind == CommandType::Message {
+                assert!((1..=32).contains(&command.name.len()));
+                assert!(command.description.is_empty() && command.options.is_empty());
+            } else {
+                assert!(name_ok(&command.name) && text_ok(&command.description));
+            }
             assert_eq!(command.contexts, Some(vec![InteractionContextType::Guild]));
             check(&command.options, &|name, text| {
                 name_ok(name) && text_ok(text)
@@ -172,7 +184,8 @@ mod tests {
             }
         }
         let mut shown = Vec::new();
-        for command in all() {
+        let slash = |command: &Command| command.kind == CommandType::ChatInput;
+        for command in all().into_iter().filter(slash) {
             show(&format!("/{}", command.name), &command.options, &mut shown);
         }
         assert_eq!(

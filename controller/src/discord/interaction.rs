@@ -16,7 +16,9 @@ use super::commands::{self, Asked, Invocation};
 use super::requests::RequestError;
 use crate::clock::now_ms;
 
+mod card;
 mod list;
+mod meant;
 mod run;
 
 pub(super) use run::Previews;
@@ -38,6 +40,21 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::Ask(ask) => asked(&edge, &invocation, ask).await,
         Asked::Page(listing) => list::page(&edge, &invocation, listing).await,
         Asked::Pick { listing, host } => list::pick(&edge, &invocation, listing, host).await,
+        Asked::Edit(run) => card::edit(&edge, &invocation, run).await,
+        Asked::Copy(run) => card::copy(&edge, &invocation, run).await,
+        Asked::ByHost { run, page, turns } => {
+            card::by_host(&edge, &invocation, run, page, turns).await;
+        }
+        Asked::Diff(run) => card::diff(&edge, &invocation, run).await,
+        Asked::Meant(key) => meant::run(&edge, &invocation, &key).await,
+        Asked::NoRun => {
+            let refusal = Refusal::new(
+                Code::NotFound,
+                "This message is not the card of a run. Nothing was run.",
+                "Choose it on a card of this bot: the message that shows what was run.",
+            );
+            refuse(&edge, &invocation, &refusal).await;
+        }
         Asked::Unknown => {
             let refusal = Refusal::new(
                 Code::Stale,
@@ -53,7 +70,7 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
 async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) {
     let answer = match decide(edge, invocation, &ask).await {
         Ok(answer) => answer,
-        Err(refusal) => return refuse(edge, invocation, &refusal).await,
+        Err(refusal) => return meant::refuse(edge, invocation, &ask, &refusal).await,
     };
     let by = invocation.asker().principal();
     match view::reply(&ask, &answer, &by, now_ms()) {
@@ -84,7 +101,7 @@ async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) {
 /// A run that the journal does not have in time is given up: the hub finds out that nobody waits.
 async fn decide(edge: &Edge, invocation: &Invocation, ask: &Ask) -> Result<Answer, Refusal> {
     let decided = edge.hub.ask(invocation.asker(), ask.clone());
-    if !matches!(ask, Ask::Run(_) | Ask::Confirm { .. }) {
+    if !matches!(ask, Ask::Run(_) | Ask::Again { .. } | Ask::Confirm { .. }) {
         return decided.await;
     }
     let late = |_| {

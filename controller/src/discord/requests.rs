@@ -6,7 +6,7 @@
 use hyper::Method;
 use shanty_core::limits::{CHOICES_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX};
 use shanty_core::text::{prefix, units};
-use shanty_core::view::{Audience, Card};
+use shanty_core::view::{Audience, Card, Sheet};
 use thiserror::Error;
 use twilight_http::Client;
 use twilight_http::request::{Request, TryIntoRequest};
@@ -173,22 +173,30 @@ impl Requests {
         )
     }
 
-    /// Shows another card in the message that answered an interaction, within 15 min of it.
+    /// Deletes the message that answered an interaction, within 15 min of it.
     ///
     /// # Errors
-    /// When the card breaks a limit.
-    pub fn edit_original(&self, to: ReplyTo<'_>, card: &Card) -> Result<Call, RequestError> {
-        let components = cards::components(card).map_err(RequestError::Card)?;
+    /// When the interaction cannot be named.
+    pub fn delete_original(&self, to: ReplyTo<'_>) -> Result<Call, RequestError> {
         let client = self.client.interaction(id(to.application)?);
         let token = path_safe(to.token)?;
-        let request = build(
-            client
-                .update_response(token)
-                .flags(MessageFlags::IS_COMPONENTS_V2)
-                .components(Some(&components)),
-        )?;
-        let place = Place::Message(Mentions::Nobody);
-        body::call(Route::edit_original(token), &request, place, Repeat::Safe)
+        let request = build(client.delete_response(token))?;
+        let route = Route::delete_original(token);
+        body::call(route, &request, Place::Nowhere, Repeat::Safe)
+    }
+
+    /// Answers with a form (type 9).
+    ///
+    /// # Errors
+    /// When the interaction cannot be named.
+    pub fn open_form(&self, to: ReplyTo<'_>, sheet: &Sheet) -> Result<Call, RequestError> {
+        let data = InteractionResponseData {
+            custom_id: Some(sheet.form.to_string()),
+            title: Some(sheet.title.clone()),
+            components: Some(cards::fields(sheet)),
+            ..InteractionResponseData::default()
+        };
+        self.callback(to, InteractionResponseType::Modal, Some(data))
     }
 
     /// Posts a message with the bot's token.

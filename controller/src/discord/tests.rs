@@ -172,6 +172,9 @@ fn done(seen: &Seen) -> Reply {
         ("GET" | "PATCH", ["webhooks", .., "@original"]) => {
             message(&CARD.to_string(), &OPS.to_string())
         }
+        ("DELETE", ["webhooks", .., "@original"]) => {
+            return Reply::Answer(204, vec![], String::new());
+        }
         ("POST", ["channels", channel, "messages"]) => message("88", channel),
         ("PATCH", ["channels", channel, "messages", id]) => message(id, channel),
         ("POST", ["channels", _, "messages", id, "threads"]) => json!({"id": id}),

@@ -8,7 +8,7 @@ use crate::fleet::Seen;
 use crate::ids::{AgentId, RunNumber};
 use crate::journal::HostEntry;
 use crate::policy::Verb;
-use crate::refusal::{Code, Refusal};
+use crate::refusal::{Code, Meant, Refusal};
 use crate::run::{Origin, Run, Target};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
@@ -290,7 +290,7 @@ pub(super) fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Re
         "
 ",
     );
-    Refusal::new(
+    let refusal = Refusal::new(
         Code::Selector,
         match verb {
             Verb::Run => format!("The selector does not name hosts. Nothing was run.\n{shown}"),
@@ -299,7 +299,21 @@ pub(super) fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Re
             }
         },
         "Names, globs, ranges and labels work: `web-01`, `web*`, `web[01-03]`, `role=web env=prod`, `!db-02`, `all`.",
-    )
+    );
+    Refusal {
+        meant: meant(on, errors),
+        ..refusal
+    }
+}
+
+/// What was meant, when one name is all that is wrong and another one is near.
+fn meant(on: &str, errors: &[SelectorError]) -> Option<Meant> {
+    let [error] = errors else { return None };
+    let name = error.nearest.clone()?;
+    let typed = on.get(error.start..error.end)?.to_owned();
+    let (before, after) = (on.get(..error.start)?, on.get(error.end..)?);
+    let on = format!("{before}{name}{after}");
+    Some(Meant { typed, name, on })
 }
 
 pub(super) fn folded(hosts: &[&Host<'_>]) -> String {

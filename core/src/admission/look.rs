@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ask::{Answer, GroupRow, HostsView, Question, TokenRow};
-use crate::ids::{AgentId, RunNumber};
+use crate::ids::{AgentId, RunId, RunNumber};
 use crate::journal::TokenEntry;
 use crate::policy::Verb;
 use crate::principal::Asker;
@@ -61,6 +61,7 @@ pub(super) fn answer(
             Answer::Runs(seen_runs(ctx, caller, |_| true).take(*limit).collect())
         }
         Question::Run { number } => Answer::Run(run(ctx, caller, *number)?),
+        Question::RunOf { id } | Question::Edit { id } => Answer::Run(run_of(ctx, caller, *id)?),
         Question::Groups => Answer::Groups(group_rows(ctx, caller)),
         Question::Tokens => Answer::Tokens(tokens(ctx)),
     })
@@ -135,6 +136,12 @@ fn seen_runs<'a>(
 fn run(ctx: &Context<'_>, caller: &Caller<'_>, number: RunNumber) -> Result<Arc<Run>, Refusal> {
     let run = seen_run(ctx, caller, number);
     run.cloned().ok_or_else(super::stop::not_found)
+}
+
+/// The run of a card, by the same rule.
+fn run_of(ctx: &Context<'_>, caller: &Caller<'_>, id: RunId) -> Result<Arc<Run>, Refusal> {
+    let number = ctx.state.runs.number_of(id);
+    run(ctx, caller, number.ok_or_else(super::stop::not_found)?)
 }
 
 /// Completes a selector that is being typed, from the hosts that the caller may run on or see.

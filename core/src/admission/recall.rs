@@ -27,7 +27,13 @@ impl Ask {
             Self::Look(Question::Hosts { on } | Question::Complete { typed: on })
             | Self::Run(RunRequest { on, .. }) => on.contains(['#', '@']),
             Self::Inventory(ask) => ask.names().contains(['#', '@']),
-            Self::Look(Question::Runs { .. } | Question::Run { .. })
+            Self::Look(
+                Question::Runs { .. }
+                | Question::Run { .. }
+                | Question::RunOf { .. }
+                | Question::Edit { .. },
+            )
+            | Self::Again { .. }
             | Self::Confirm { .. }
             | Self::TakeBack { .. } => true,
             Self::Cancel { which, .. } => *which != Which::All,
@@ -61,6 +67,7 @@ pub(crate) fn recall(
     let numbers = match ask {
         Ask::Look(Question::Runs { limit }) => of_list(ctx, &caller, *limit),
         Ask::Look(Question::Run { number }) => of_numbers(ctx, [*number]),
+        Ask::Look(Question::RunOf { id } | Question::Edit { id }) => of_id(ctx, *id),
         Ask::Look(Question::Complete { typed }) => some_of(ctx, typed),
         Ask::Look(Question::Groups) => {
             let groups = ctx.state.groups.keys();
@@ -78,7 +85,9 @@ pub(crate) fn recall(
             Which::Number(number) => of_numbers(ctx, [*number]),
             Which::All => Vec::new(),
         },
-        Ask::Confirm { run, .. } | Ask::TakeBack { run } => of_id(ctx, *run),
+        Ask::Again { run, .. } | Ask::Confirm { run, .. } | Ask::TakeBack { run } => {
+            of_id(ctx, *run)
+        }
         Ask::Hold { .. }
         | Ask::RemoveHost { .. }
         | Ask::CreateToken(_)

@@ -2,18 +2,19 @@
 //!
 //! What is shown is fixed: the hosts, which of them were away, the command. A press runs exactly that, or nothing.
 
-use crate::ask::{Answer, Confirm, RunRequest};
+use crate::ask::{Answer, Confirm, Part, RunRequest};
 use crate::ids::{HostName, RunId};
 use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Away, Offline, Phase, Spec, Strategy, Target, What};
+use crate::run::{Away, Offline, Phase, Spec, Strategy, Streams, Target, What};
 use crate::selector::Host;
 use crate::text::count;
 
 use super::caller::Caller;
 use super::hosts::{Named, as_host, folded, known, named, permit};
+use super::stop::not_found;
 use super::{Change, Context, check};
 
 /// A run that may happen: exactly this, on exactly these hosts.
@@ -47,18 +48,57 @@ pub(super) fn admit(
     request: &RunRequest,
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx)?;
-    let command = check::command(&request.command)?;
-    let timeout_ms = check::timeout(request.timeout.as_deref())?;
-    let run_as = check::run_as(request.run_as.as_deref())?;
-    let offline = check::offline(request.offline.as_deref())?;
-    let streams = check::streams(request.streams.as_deref())?;
+    let wanted = Wanted {
+        what: What::Shell(check::command(&request.command)?),
+        timeout_ms: check::timeout(request.timeout.as_deref())?,
+        run_as: check::run_as(request.run_as.as_deref())?,
+        offline: check::offline(request.offline.as_deref())?,
+        streams: check::streams(request.streams.as_deref())?,
+    };
+    plan(ctx, caller, &request.on, wanted)
+}
 
+/// Asks for what was run before: exactly that, under the rights of who asks now, as if they had typed it.
+pub(super) fn again(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    id: RunId,
+    part: &Part,
+) -> Result<Plan, Refusal> {
+    not_on_hold(ctx)?;
+    let run = ctx.run_of(id).ok_or_else(not_found)?;
+    let wanted = Wanted {
+        what: run.spec.what.clone(),
+        timeout_ms: run.spec.timeout_ms,
+        run_as: run.spec.run_as.clone(),
+        offline: match part {
+            Part::All | Part::Failed | Part::Odd | Part::These(_) => None,
+            Part::Missed => Some(Offline::Queue {
+                for_ms: limits::QUEUE_MS.1,
+            }),
+        },
+        streams: run.spec.streams,
+    };
+    plan(ctx, caller, &part.selector(run.number), wanted)
+}
+
+/// What is wanted besides the hosts.
+struct Wanted {
+    what: What,
+    timeout_ms: u64,
+    run_as: Option<String>,
+    offline: Option<Offline>,
+    streams: Streams,
+}
+
+fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Result<Plan, Refusal> {
+    let offline = wanted.offline;
     let hosts = known(ctx, caller, &[Verb::Run]);
     let Named {
         resolution,
         hosts: named,
         origin,
-    } = named(ctx, caller, Verb::Run, &request.on, &hosts)?;
+    } = named(ctx, caller, Verb::Run, on, &hosts)?;
     let mut targets: Vec<Target> = named
         .iter()
         .map(|host| Target {
@@ -85,17 +125,17 @@ pub(super) fn admit(
         spec: Spec {
             id: ctx.fresh.run(),
             origin,
-            what: What::Shell(command),
-            selector: request.on.trim().to_owned(),
-            run_as,
-            timeout_ms,
+            what: wanted.what,
+            selector: on.trim().to_owned(),
+            run_as: wanted.run_as,
+            timeout_ms: wanted.timeout_ms,
             targets,
             digest: resolution.digest,
             seed: resolution.drawn.then_some(ctx.fresh.seed()),
             strategy: Strategy {
                 offline: offline.unwrap_or(Offline::Fail),
             },
-            streams,
+            streams: wanted.streams,
         },
     })
 }
@@ -290,6 +330,15 @@ fn some_ready(hosts: &[&Host<'_>]) -> Result<(), Refusal> {
 }
 
 impl Caution {
+    /// True for what makes a run large.
+    #[must_use]
+    pub const fn is_danger(self) -> bool {
+        match self {
+            Self::Every | Self::Many(_) => true,
+            Self::Away => false,
+        }
+    }
+
     /// As the preview says it.
     #[must_use]
     pub fn text(self) -> String {

@@ -12,6 +12,7 @@ use crate::run::{Origin, Streams, Target};
 use crate::selector::Selector;
 use crate::selector::complete::Choice;
 
+mod again;
 mod every;
 mod inventory;
 mod preview;

@@ -22,6 +22,8 @@ pub struct SelectorError {
     pub column: usize,
     /// What to do about it, as a fragment such as `nearest web-01`; may be empty.
     pub hint: String,
+    /// The nearest name there is, where this is the name of a host that was typed.
+    pub nearest: Option<String>,
 }
 
 impl SelectorError {
@@ -32,6 +34,7 @@ impl SelectorError {
             end: span.end,
             column: span.column,
             hint: hint.into(),
+            nearest: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::ask::Part;
 use crate::ids::RunId;
 use crate::limits::NAME_CHARS_MAX;
 
@@ -29,6 +30,18 @@ pub enum Press {
     Queue(RunId),
     /// Takes it back.
     Drop(RunId),
+    /// Runs what was run again, on some hosts of it.
+    Again(RunId, Part),
+    /// Shows what was run in a form, to run something else.
+    Edit(RunId),
+    /// Shows what was run as a text to copy.
+    Copy(RunId),
+    /// Shows how a run went on each host: a page of it, from 0.
+    ByHost(RunId, usize),
+    /// Shows how the outputs of a run differ.
+    Diff(RunId),
+    /// Runs what was meant where something else was typed: it is kept under this key.
+    Meant(String),
     /// Shows a page of a list of hosts.
     Page(Listing),
     /// Shows one host of that page whole: the one that was picked.
@@ -70,9 +83,7 @@ impl Listing {
         let hosts = if fits {
             Listed::Selector(selector.to_owned())
         } else {
-            let mut key = hex::encode(Sha256::digest(selector.as_bytes()));
-            key.truncate(KEY_DIGITS);
-            Listed::Kept(key)
+            Listed::Kept(key_of(selector))
         };
         Self { page: 0, hosts }
     }
@@ -94,6 +105,16 @@ impl fmt::Display for Press {
             Self::Online(run) => write!(f, "v1:online:{run}"),
             Self::Queue(run) => write!(f, "v1:queue:{run}"),
             Self::Drop(run) => write!(f, "v1:drop:{run}"),
+            Self::Again(run, Part::All) => write!(f, "v1:again:{run}"),
+            Self::Again(run, Part::Failed) => write!(f, "v1:retry:{run}"),
+            Self::Again(run, Part::Odd) => write!(f, "v1:odd:{run}"),
+            Self::Again(run, Part::These(names)) => write!(f, "v1:these:{run}:{names}"),
+            Self::Again(run, Part::Missed) => write!(f, "v1:missed:{run}"),
+            Self::Edit(run) => write!(f, "v1:edit:{run}"),
+            Self::Copy(run) => write!(f, "v1:copy:{run}"),
+            Self::ByHost(run, page) => write!(f, "v1:byhost:{run}:{}", page.min(&PAGE_MAX)),
+            Self::Diff(run) => write!(f, "v1:diff:{run}"),
+            Self::Meant(key) => write!(f, "v1:meant:{key}"),
             Self::Page(listing) => write!(f, "v1:hosts:{listing}"),
             Self::Pick(listing) => write!(f, "v1:host:{listing}"),
         }
@@ -124,10 +145,82 @@ impl FromStr for Press {
             "online" => Self::Online(run()?),
             "queue" => Self::Queue(run()?),
             "drop" => Self::Drop(run()?),
+            "again" => Self::Again(run()?, Part::All),
+            "retry" => Self::Again(run()?, Part::Failed),
+            "odd" => Self::Again(run()?, Part::Odd),
+            "these" => these(of)?,
+            "missed" => Self::Again(run()?, Part::Missed),
+            "edit" => Self::Edit(run()?),
+            "copy" => Self::Copy(run()?),
+            "byhost" => by_host(of)?,
+            "diff" => Self::Diff(run()?),
+            "meant" if is_key(of) => Self::Meant(of.to_owned()),
             "hosts" => Self::Page(of.parse()?),
             "host" => Self::Pick(of.parse()?),
             _ => return Err(NoPress),
         })
+    }
+}
+
+fn these(of: &str) -> Result<Press, NoPress> {
+    let (run, names) = of.split_once(':').ok_or(NoPress)?;
+    if !Part::is_names(names) {
+        return Err(NoPress);
+    }
+    let run = run.parse().map_err(|_| NoPress)?;
+    Ok(Press::Again(run, Part::These(names.to_owned())))
+}
+
+fn by_host(of: &str) -> Result<Press, NoPress> {
+    let (run, page) = of.split_once(':').ok_or(NoPress)?;
+    let run = run.parse().map_err(|_| NoPress)?;
+    let page: usize = page.parse().map_err(|_| NoPress)?;
+    if page > PAGE_MAX {
+        return Err(NoPress);
+    }
+    Ok(Press::ByHost(run, page))
+}
+
+/// The key under which a text is kept that is too long for an id.
+#[must_use]
+pub fn key_of(text: &str) -> String {
+    let mut key = hex::encode(Sha256::digest(text.as_bytes()));
+    key.truncate(KEY_DIGITS);
+    key
+}
+
+fn is_key(key: &str) -> bool {
+    key.len() == KEY_DIGITS && key.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+impl Press {
+    /// The run whose card this stands on; nothing for what stands elsewhere.
+    #[must_use]
+    pub const fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Cancel(run)
+            | Self::Kill(run)
+            | Self::Again(run, _)
+            | Self::Edit(run)
+            | Self::Copy(run)
+            | Self::ByHost(run, _)
+            | Self::Diff(run) => Some(*run),
+            Self::Go(_)
+            | Self::Online(_)
+            | Self::Queue(_)
+            | Self::Drop(_)
+            | Self::Meant(_)
+            | Self::Page(_)
+            | Self::Pick(_) => None,
+        }
+    }
+
+    /// Running again on these hosts of a run, when their names fit an id.
+    #[must_use]
+    pub fn these(run: RunId, names: String) -> Option<Self> {
+        let is_names = Part::is_names(&names);
+        let press = Self::Again(run, Part::These(names));
+        (is_names && press.to_string().len() <= NAME_CHARS_MAX).then_some(press)
     }
 }
 
@@ -137,9 +230,6 @@ impl FromStr for Listing {
     fn from_str(text: &str) -> Result<Self, NoPress> {
         let (page, hosts) = text.split_once(':').ok_or(NoPress)?;
         let page: usize = page.parse().map_err(|_| NoPress)?;
-        let is_key = |key: &str| {
-            key.len() == KEY_DIGITS && key.bytes().all(|digit| digit.is_ascii_hexdigit())
-        };
         let hosts = match (hosts.strip_prefix('='), hosts.strip_prefix('~')) {
             (Some(selector), _) => Listed::Selector(selector.to_owned()),
             (None, Some(key)) if is_key(key) => Listed::Kept(key.to_owned()),
@@ -166,7 +256,20 @@ mod tests {
             Press::Online(run),
             Press::Queue(run),
             Press::Drop(run),
+            Press::Again(run, Part::All),
+            Press::Again(run, Part::Failed),
+            Press::Again(run, Part::Odd),
+            Press::Again(run, Part::Missed),
+            Press::these(run, "web[01-03,07],db-2.eu".to_owned()).unwrap(),
+            Press::Edit(run),
+            Press::Copy(run),
+            Press::ByHost(run, 0),
+            Press::ByHost(run, PAGE_MAX),
+            Press::Diff(run),
+            Press::Meant(key_of("x")),
         ];
+        assert_eq!(Press::these(run, "x".repeat(70)), None, "it does not fit");
+        assert_eq!(Press::these(run, "a | all".to_owned()), None, "no names");
         for selector in [
             "",
             "env=prod|stage !web-03",
@@ -202,6 +305,15 @@ mod tests {
             "v2:cancel:07070707070707070707070707070707",
             "cancel:07070707070707070707070707070707",
             "v1:Cancel:07070707070707070707070707070707",
+            "v1:these:07070707070707070707070707070707",
+            "v1:these:07070707070707070707070707070707:",
+            "v1:these:07070707070707070707070707070707:a | all",
+            "v1:these:07070707070707070707070707070707:#1",
+            "v1:byhost:07070707070707070707070707070707",
+            "v1:byhost:07070707070707070707070707070707:-1",
+            "v1:byhost:07070707070707070707070707070707:100000",
+            "v1:meant:x",
+            "v1:meant:../../../../../../../../",
             "v1:hosts:",
             "v1:hosts:1",
             "v1:hosts:1:",

@@ -93,13 +93,6 @@ pub fn preview_card(preview: &Preview) -> Card {
     }
 }
 
-/// The preview, once it is answered with a run.
-#[must_use]
-pub fn confirmed_card(number: crate::ids::RunNumber) -> Card {
-    let text = format!("### ▶ Confirmed: {number}\nIts card is in the channel.");
-    Card::new(Accent::Green, vec![text])
-}
-
 /// The preview, once it is taken back.
 #[must_use]
 pub fn taken_back_card() -> Card {
@@ -246,6 +239,13 @@ fn buttons(preview: &Preview) -> Vec<Button> {
             (ButtonStyle::Primary, ButtonStyle::Secondary)
         }
     };
+    // Many hosts at once are named as what they are.
+    let many = preview.cautions.iter().any(|caution| caution.is_danger());
+    let (whole, part) = if many {
+        (danger(whole), danger(part))
+    } else {
+        (whole, part)
+    };
     let mut buttons = vec![button(run, Press::Go, whole)];
     let queues = matches!(spec.strategy.offline, Offline::Queue { .. });
     if away > 0 && ready > 0 && spec.strategy.offline != Offline::Skip {
@@ -259,11 +259,19 @@ fn buttons(preview: &Preview) -> Vec<Button> {
         buttons.push(button(label, Press::Queue, ButtonStyle::Secondary));
     }
     buttons.push(button(
-        "Cancel".to_owned(),
+        "Take back".to_owned(),
         Press::Drop,
-        ButtonStyle::Danger,
+        ButtonStyle::Secondary,
     ));
     buttons
+}
+
+/// What most people want, where it is also what can do the most harm.
+const fn danger(style: ButtonStyle) -> ButtonStyle {
+    match style {
+        ButtonStyle::Primary | ButtonStyle::Danger => ButtonStyle::Danger,
+        ButtonStyle::Secondary => ButtonStyle::Secondary,
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A refusal as a card that only the person who asked can see.
 
-use super::{Accent, Card};
-use crate::refusal::Refusal;
+use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code};
+use crate::refusal::{Meant, Refusal};
 
-/// The card of a refusal: what happened, to which hosts, what to do next. Lines after the first are set in a code block, so that a
+/// The card of a refusal: what happened, to which hosts, what to do next; its code is for scripts and logs. Lines after the first are set in a code block, so that a
 /// caret stands under the column that it marks.
 #[must_use]
 pub fn refusal_card(refusal: &Refusal) -> Card {
@@ -20,8 +20,25 @@ pub fn refusal_card(refusal: &Refusal) -> Card {
         text.push('\n');
         text.push_str(&cut(&refusal.next, 400));
     }
-    text.push_str(&format!("\n-# {}", refusal.code));
     Card::new(Accent::Red, vec![text])
+}
+
+/// The card of a refusal where one name is wrong, with a button for what was probably meant: the request is kept under this key.
+#[must_use]
+pub fn meant_card(meant: &Meant, key: String) -> Card {
+    let text = format!(
+        "### ✖ No host matches {}. Nothing was run.\nDid you mean **{}**?",
+        inline_code(&meant.typed, 70),
+        meant.name.replace('_', "\\_")
+    );
+    Card {
+        buttons: vec![Button {
+            label: format!("Run on {}", meant.name),
+            target: ButtonTarget::Press(Press::Meant(key)),
+            style: ButtonStyle::Primary,
+        }],
+        ..Card::new(Accent::Red, vec![text])
+    }
 }
 
 /// At most `chars_max` characters, said so when some are left out.

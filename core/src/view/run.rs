@@ -7,7 +7,12 @@ use crate::text::{count, duration, thousands};
 use groups::{Room, Shown, Told, chosen, fenced, fits, group_heading, group_output};
 use verdict::Verdict;
 
+pub use by_host::{by_host_card, copy_card};
+pub use diff::diff_card;
+
 mod buttons;
+mod by_host;
+mod diff;
 pub mod groups;
 mod notes;
 mod progress;

@@ -3,21 +3,25 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ask::{Ask, Confirm, Question, Which};
-use shanty_core::ids::HostName;
+use shanty_core::ask::{Ask, Confirm, Part, Question, Which};
+use shanty_core::ids::{HostName, RunId};
 use shanty_core::principal::Asker;
-use shanty_core::view::{Listing, Press};
+use shanty_core::view::{Form, Listing, Press};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
     CommandData, CommandDataOption, CommandOptionValue,
 };
 use twilight_model::application::interaction::message_component::MessageComponentInteractionData;
+use twilight_model::application::interaction::modal::{
+    ModalInteractionComponent, ModalInteractionData,
+};
 use twilight_model::application::interaction::{Interaction, InteractionData, InteractionType};
 use twilight_model::channel::ChannelType;
+use twilight_model::channel::message::{Component, MessageFlags};
 
 use super::options::{self, Options};
-use super::{WORDS, Word};
+use super::{RUN_AGAIN, WORDS, Word};
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
 
@@ -35,6 +39,25 @@ pub enum Asked {
         /// Its name.
         host: HostName,
     },
+    /// A form in which what was run can be changed.
+    Edit(RunId),
+    /// What was run, as a text to copy.
+    Copy(RunId),
+    /// A page of how a run went on each host. The first is a message of its own; turning changes it.
+    ByHost {
+        /// The run.
+        run: RunId,
+        /// The page, from 0.
+        page: usize,
+        /// Pressed on such a page.
+        turns: bool,
+    },
+    /// How the outputs of a run differ.
+    Diff(RunId),
+    /// What was meant where something else was typed: kept under this key.
+    Meant(String),
+    /// Running again what a message shows, which is no run.
+    NoRun,
     /// Anything else: another version's command or button, a form, a forged id.
     Unknown,
 }
@@ -122,17 +145,22 @@ pub fn hear(interaction: Interaction) -> Result<Heard, HearError> {
         return Err(HearError::Ping);
     }
     let invocation = invocation(&interaction)?;
+    let on_ephemeral = interaction.message.as_ref().is_some_and(|message| {
+        let flags = message.flags.unwrap_or(MessageFlags::empty());
+        flags.contains(MessageFlags::EPHEMERAL)
+    });
     let asked = match (interaction.kind, interaction.data) {
         (InteractionType::ApplicationCommand, Some(InteractionData::ApplicationCommand(data))) => {
-            command(*data)
+            command(*data, invocation.application)
         }
         (
             InteractionType::ApplicationCommandAutocomplete,
             Some(InteractionData::ApplicationCommand(data)),
         ) => typing(*data),
         (InteractionType::MessageComponent, Some(InteractionData::MessageComponent(data))) => {
-            press(*data)
+            press(*data, on_ephemeral)
         }
+        (InteractionType::ModalSubmit, Some(InteractionData::ModalSubmit(data))) => submit(*data),
         _ => None,
     };
     Ok(Heard {
@@ -177,12 +205,60 @@ fn channel(interaction: &Interaction) -> Option<u64> {
     whole.or(interaction.channel_id).map(|id| id.get())
 }
 
-fn command(data: CommandData) -> Option<Asked> {
-    if data.kind != CommandType::ChatInput {
+fn command(data: CommandData, application: u64) -> Option<Asked> {
+    match data.kind {
+        CommandType::ChatInput => {
+            let word = Word::find(&WORDS, &data.name)?;
+            word.ask(Options::new(data.options)).map(Asked::Ask)
+        }
+        CommandType::Message if data.name == RUN_AGAIN => {
+            let run = run_of_message(&data, application);
+            let part = Part::All;
+            Some(run.map_or(Asked::NoRun, |run| Asked::Ask(Ask::Again { run, part })))
+        }
+        _ => None,
+    }
+}
+
+/// The run whose card a message is: only what we wrote ourselves is looked at.
+fn run_of_message(data: &CommandData, application: u64) -> Option<RunId> {
+    let target = data.target_id?;
+    let messages = &data.resolved.as_ref()?.messages;
+    let message = messages.get(&target.cast())?;
+    if message.author.id.get() != application {
         return None;
     }
-    let word = Word::find(&WORDS, &data.name)?;
-    word.ask(Options::new(data.options)).map(Asked::Ask)
+    run_on(&message.components)
+}
+
+/// The run of the first button that belongs to one. Discord nests components four deep at most.
+fn run_on(components: &[Component]) -> Option<RunId> {
+    components.iter().find_map(|component| match component {
+        Component::Container(container) => run_on(&container.components),
+        Component::ActionRow(row) => run_on(&row.components),
+        Component::Button(button) => {
+            let press: Press = button.custom_id.as_deref()?.parse().ok()?;
+            press.run()
+        }
+        _ => None,
+    })
+}
+
+/// A form that was filled in.
+fn submit(data: ModalInteractionData) -> Option<Asked> {
+    let form: Form = data.custom_id.parse().ok()?;
+    let fields: Option<Vec<(String, String)>> = data
+        .components
+        .into_iter()
+        .map(|component| match component {
+            ModalInteractionComponent::Label(label) => match *label.component {
+                ModalInteractionComponent::TextInput(input) => Some((input.custom_id, input.value)),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect();
+    form.ask(&fields?).map(Asked::Ask)
 }
 
 fn typing(data: CommandData) -> Option<Asked> {
@@ -208,7 +284,7 @@ fn focused(options: Vec<CommandDataOption>) -> Option<(String, String)> {
     })
 }
 
-fn press(data: MessageComponentInteractionData) -> Option<Asked> {
+fn press(data: MessageComponentInteractionData, on_ephemeral: bool) -> Option<Asked> {
     let confirm = |run, choice| Asked::Ask(Ask::Confirm { run, choice });
     let cancel = |run, force| {
         let which = Which::Id(run);
@@ -221,6 +297,16 @@ fn press(data: MessageComponentInteractionData) -> Option<Asked> {
         Press::Online(run) => confirm(run, Confirm::OnlineOnly),
         Press::Queue(run) => confirm(run, Confirm::Queue),
         Press::Drop(run) => Asked::Ask(Ask::TakeBack { run }),
+        Press::Again(run, part) => Asked::Ask(Ask::Again { run, part }),
+        Press::Edit(run) => Asked::Edit(run),
+        Press::Copy(run) => Asked::Copy(run),
+        Press::ByHost(run, page) => Asked::ByHost {
+            run,
+            page,
+            turns: on_ephemeral,
+        },
+        Press::Diff(run) => Asked::Diff(run),
+        Press::Meant(key) => Asked::Meant(key),
         Press::Page(listing) => Asked::Page(listing),
         Press::Pick(listing) => Asked::Pick {
             listing,

@@ -1,5 +1,7 @@
 //! Lists of hosts in pages. Where a button leads stands in its id, so it works after a restart; a selector that is too long for one is kept.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use shanty_core::ask::{Answer, Ask, HostsView, Question};
 use shanty_core::ids::HostName;
 use shanty_core::refusal::{Code, Refusal};
@@ -13,7 +15,7 @@ use crate::store::{Kept, StoreError};
 
 /// Where selectors are kept that are too long for an id.
 const KEPT: &str = "listing/";
-/// Selectors that are kept; the oldest make room.
+/// Things that are kept in one place; the oldest make room.
 const KEPT_MAX: usize = 200;
 
 /// Shows another page of a list.
@@ -75,20 +77,27 @@ async fn selector_of(edge: &Edge, listing: &Listing) -> Result<String, Refusal> 
 
 /// Keeps a selector for the buttons of its list. One that cannot be kept only means that they say so.
 async fn keep(edge: &Edge, key: &str, selector: &str) {
-    if let Err(error) = try_keep(&edge.kept, &format!("{KEPT}{key}"), selector).await {
+    if let Err(error) = try_keep(&edge.kept, KEPT, key, &selector.to_owned()).await {
         tracing::warn!(%error, "a selector could not be kept for the buttons of its list");
     }
 }
 
-async fn try_keep(kept: &Kept, key: &str, selector: &str) -> Result<(), StoreError> {
-    let mut all: Vec<(String, (u64, String))> = kept.below(KEPT).await?;
-    all.retain(|(known, _)| known != key);
-    all.sort_by(|(_, a), (_, b)| a.cmp(b));
+/// Keeps something for a button under a key below a place; the oldest there make room.
+pub(super) async fn try_keep<T: Serialize + DeserializeOwned + Send + Sync>(
+    kept: &Kept,
+    below: &str,
+    key: &str,
+    value: &T,
+) -> Result<(), StoreError> {
+    let key = format!("{below}{key}");
+    let mut all: Vec<(String, (u64, T))> = kept.below(below).await?;
+    all.retain(|(known, _)| *known != key);
+    all.sort_by_key(|(_, (at_ms, _))| *at_ms);
     let too_many = (all.len() + 1).saturating_sub(KEPT_MAX);
     for (old, _) in all.iter().take(too_many) {
         kept.forget(old).await?;
     }
-    kept.keep(key, &(now_ms(), selector)).await
+    kept.keep(&key, &(now_ms(), value)).await
 }
 
 fn gone() -> Refusal {

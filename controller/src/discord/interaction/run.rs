@@ -19,7 +19,7 @@ use crate::discord::sender::Outcome;
 
 /// Whether Discord has the answer all the same must be known by then: later nobody expects the run to start.
 const LOOK_UP: Duration = Duration::from_secs(10);
-/// Previews whose buttons are taken away once they are answered; past it the oldest keeps its buttons, which then do nothing.
+/// Previews that go once they are answered; past it the oldest stays, and its buttons then do nothing.
 const PREVIEWS_MAX: usize = 256;
 
 /// Previews that were shown: what changes each, as long as Discord lets it.
@@ -43,7 +43,7 @@ impl Previews {
     }
 }
 
-/// A run was accepted: its card is the answer. When Discord takes that, it begins; a preview that led to it loses its buttons.
+/// A run was accepted: its card is the answer. When Discord takes that, it begins; a preview that led to it goes.
 pub(super) async fn accepted(edge: &Edge, invocation: &Invocation, snapshot: &Snapshot) {
     let id = snapshot.run.spec.id;
     // Its publisher waits for the card: it keeps where that is, and then lets the run begin, or gives it up and says so.
@@ -55,8 +55,7 @@ pub(super) async fn accepted(edge: &Edge, invocation: &Invocation, snapshot: &Sn
     let begins = answered.is_ok();
     publisher.send(answered).ok(); // shutting down: the next process finds the card
     if begins && let Some(shown) = edge.previews.take(id) {
-        let card = view::confirmed_card(snapshot.run.number);
-        let call = edge.requests.edit_original(shown.reply_to(), &card);
+        let call = edge.requests.delete_original(shown.reply_to());
         send(edge, call, "the end of a preview").await;
     }
 }

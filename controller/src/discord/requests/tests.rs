@@ -94,7 +94,6 @@ async fn every_text_that_is_sent_says_who_may_be_notified() {
         requests.respond(to, &card, Audience::Channel),
         requests.respond(to, &card, Audience::Asker),
         requests.update(to, &card),
-        requests.edit_original(to, &card),
         requests.create_message(5, &text("@everyone", &[])),
         requests.create_message(5, &text("@everyone", &file)),
         requests.create_message(5, &card_message),
@@ -273,8 +272,8 @@ async fn paths_methods_and_repeats() {
             format!("GET {original} Safe"),
         ),
         (
-            requests.edit_original(to, &card).unwrap(),
-            format!("PATCH {original} Safe"),
+            requests.delete_original(to).unwrap(),
+            format!("DELETE {original} Safe"),
         ),
         (
             requests.create_message(5, &text("x", &[])).unwrap(),

@@ -24,7 +24,7 @@ async fn previewed(stage: &Stage) -> (Value, RunId) {
 }
 
 #[tokio::test]
-async fn a_confirmed_preview_becomes_a_run_and_loses_its_buttons() {
+async fn a_confirmed_preview_becomes_a_run_and_goes() {
     let stage = Stage::start().await;
     let mut web = stage.rig.link(1).await;
     let (asked, run) = previewed(&stage).await;
@@ -35,18 +35,14 @@ async fn a_confirmed_preview_becomes_a_run_and_loses_its_buttons() {
     assert_eq!(web.order().await.run, run.to_string());
     let card = &stage.bodies(&callback_with_message(&pressed))[0];
     assert!(!is_private(card), "{card}");
-    let preview = stage.bodies(&original("PATCH", &asked));
-    let [preview] = &preview[..] else {
-        panic!("one end of a preview: {preview:?}")
-    };
-    assert!(!preview.to_string().contains("custom_id"), "{preview}");
-    assert!(preview.to_string().contains("#1"), "{preview}");
+    let gone = stage.bodies(&original("DELETE", &asked));
+    assert_eq!(gone, [Value::Null], "the preview goes, once");
 
     let again = press(&format!("v1:online:{run}"));
     stage.interact(again.clone()).await;
     let refused = &stage.bodies(&callback_with_message(&again))[0];
     assert!(
-        is_private(refused) && refused.to_string().contains("E_STALE"),
+        is_private(refused) && refused.to_string().contains("confirmed already"),
         "{refused}"
     );
     assert_eq!(stage.run(), run, "one run");
@@ -73,7 +69,7 @@ async fn a_preview_keeps_its_buttons_when_its_run_does_not_begin() {
         "{}",
         expired(&given_up)
     );
-    assert_eq!(stage.bodies(&original("PATCH", &asked)), [Value::Null; 0]);
+    assert_eq!(stage.bodies(&original("DELETE", &asked)), [Value::Null; 0]);
 }
 
 #[tokio::test]
@@ -90,7 +86,7 @@ async fn a_preview_that_is_taken_back_is_changed_and_runs_no_more() {
     stage.interact(late.clone()).await;
     let refused = &stage.bodies(&callback_with_message(&late))[0];
     assert!(
-        is_private(refused) && refused.to_string().contains("E_STALE"),
+        is_private(refused) && refused.to_string().contains("not open any more"),
         "{refused}"
     );
     assert_eq!(web.said().len(), 1, "the welcome");
@@ -106,7 +102,7 @@ async fn a_preview_is_confirmed_by_nobody_else() {
     stage.interact(other.clone()).await;
     let refused = &stage.bodies(&callback_with_message(&other))[0];
     assert!(
-        is_private(refused) && refused.to_string().contains("E_STALE"),
+        is_private(refused) && refused.to_string().contains("shown to somebody else"),
         "{refused}"
     );
     assert_eq!(web.said().len(), 1, "the welcome");

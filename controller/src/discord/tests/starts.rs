@@ -142,7 +142,7 @@ async fn a_run_that_cannot_be_recorded_is_refused_for_the_asker_alone() {
     stage.interact(asked.clone()).await;
     let bodies = stage.bodies(&callback_with_message(&asked));
     assert!(
-        is_private(&bodies[0]) && bodies[0].to_string().contains("E_STORAGE"),
+        is_private(&bodies[0]) && bodies[0].to_string().contains("could not be written"),
         "{bodies:?}"
     );
     assert_eq!(stage.calls().len(), 1);

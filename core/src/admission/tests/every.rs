@@ -1,7 +1,7 @@
 //! Every ask by everybody who may not: a new one without a rule does not compile, or fails here.
 
 use super::*;
-use crate::ask::TokenRequest;
+use crate::ask::{Part, TokenRequest};
 use crate::journal::{Needs, Proposal};
 
 /// One of each.
@@ -10,6 +10,10 @@ fn every_ask(run: RunId) -> Vec<Ask> {
     let name = || "web".to_owned();
     let all = vec![
         Ask::Run(super::run("web-01", "true")),
+        Ask::Again {
+            run: RunId::from_bytes([1; 16]),
+            part: Part::All,
+        },
         Ask::Confirm {
             run,
             choice: Confirm::AsAsked,
@@ -50,6 +54,12 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         Question::Run {
             number: RunNumber(1),
         },
+        Question::RunOf {
+            id: RunId::from_bytes([1; 16]),
+        },
+        Question::Edit {
+            id: RunId::from_bytes([1; 16]),
+        },
         Question::Groups,
         Question::Tokens,
     ];
@@ -59,6 +69,8 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Question::Complete { .. }
             | Question::Runs { .. }
             | Question::Run { .. }
+            | Question::RunOf { .. }
+            | Question::Edit { .. }
             | Question::Groups
             | Question::Tokens => {}
         }
@@ -71,6 +83,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         // Whoever adds one adds it above.
         match ask {
             Ask::Run(_)
+            | Ask::Again { .. }
             | Ask::Confirm { .. }
             | Ask::TakeBack { .. }
             | Ask::Cancel { .. }

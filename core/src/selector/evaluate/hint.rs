@@ -23,6 +23,12 @@ impl Evaluation<'_, '_> {
         said(&nearest(wanted, names), "", "")
     }
 
+    pub(super) fn nearest_name(&self, wanted: &str) -> Option<String> {
+        let names = self.hosts.iter().map(|host| host.name.as_str());
+        let near = nearest(wanted, names);
+        near.first().map(|name| (*name).to_owned())
+    }
+
     pub(super) fn group_hint(&self, wanted: &str) -> String {
         if !self.scope.groups_readable {
             return String::new();

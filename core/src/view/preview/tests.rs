@@ -93,7 +93,6 @@ fn what_is_shown_is_all_that_decides() {
             &AWAY[..1],
             Offline::Queue { for_ms: 7_200_000 },
         )),
-        confirmed_card(crate::ids::RunNumber(142)),
         taken_back_card(),
     ];
     insta::assert_snapshot!(shown.each_ref().map(show).join("\n====\n"));

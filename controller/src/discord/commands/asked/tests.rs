@@ -367,3 +367,96 @@ fn without_person_or_channel_there_is_nobody_to_tell() {
     assert_eq!(without(&["channel", "channel_id"]), Err(HearError::Channel));
     assert_eq!(without(&["channel"]).unwrap().invocation.channel, 5);
 }
+
+fn run_id() -> RunId {
+    RUN.parse().unwrap()
+}
+
+/// Choosing `Run again` in the menu of a message of this author with such a button.
+fn chosen(author: &str, custom_id: &str) -> Value {
+    let button = json!({"type": 2, "style": 2, "label": "x", "custom_id": custom_id});
+    let mut message = pressed("x")["message"].clone();
+    message["author"]["id"] = json!(author);
+    message["components"] = json!([{"type": 17, "components": [
+        {"type": 10, "content": "x"},
+        {"type": 1, "components": [
+            {"type": 2, "style": 5, "label": "Output", "url": "https://discord.com/x"}, button,
+        ]},
+    ]}]);
+    let data = json!({"id": "9", "name": "Run again", "type": 3, "target_id": "77",
+        "resolved": {"messages": {"77": message}}});
+    interaction(2, data)
+}
+
+#[test]
+fn the_menu_of_a_message_runs_again_what_its_card_shows() {
+    let again = Asked::Ask(Ask::Again {
+        run: run_id(),
+        part: Part::All,
+    });
+    for verb in ["cancel", "again", "retry", "copy"] {
+        assert_eq!(heard(chosen("100", &format!("v1:{verb}:{RUN}"))).asked, again);
+    }
+    // Not ours, a preview, and no card at all.
+    let forged = chosen("101", &format!("v1:again:{RUN}"));
+    assert_eq!(heard(forged).asked, Asked::NoRun);
+    assert_eq!(heard(chosen("100", &format!("v1:go:{RUN}"))).asked, Asked::NoRun);
+    assert_eq!(heard(chosen("100", "v1:hosts:0:=")).asked, Asked::NoRun);
+    let mut other = chosen("100", &format!("v1:again:{RUN}"));
+    other["data"]["name"] = json!("Run");
+    assert_eq!(heard(other).asked, Asked::Unknown);
+    let mut gone = chosen("100", &format!("v1:again:{RUN}"));
+    gone["data"]["target_id"] = json!("78");
+    assert_eq!(heard(gone).asked, Asked::NoRun);
+}
+
+#[test]
+fn a_form_is_read_with_its_fields() {
+    let submitted = |id: &str, fields: &[(&str, &str)]| {
+        let fields: Vec<Value> = fields
+            .iter()
+            .map(|(id, value)| {
+                json!({"type": 18, "id": 1, "component":
+                    {"type": 4, "id": 2, "custom_id": id, "value": value}})
+            })
+            .collect();
+        heard(interaction(5, json!({"custom_id": id, "components": fields}))).asked
+    };
+    let id = format!("v1:edit:{RUN}");
+    let fields = [("command", "id"), ("on", "web-01"), ("timeout", ""), ("as", "www")];
+    assert_eq!(
+        submitted(&id, &fields),
+        Asked::Ask(Ask::Run(RunRequest {
+            on: "web-01".to_owned(),
+            command: "id".to_owned(),
+            timeout: None,
+            run_as: Some("www".to_owned()),
+            offline: None,
+        }))
+    );
+    assert_eq!(submitted("v1:edit:x", &fields), Asked::Unknown);
+    assert_eq!(submitted(&id, &[("other", "x")]), Asked::Unknown);
+}
+
+#[test]
+fn presses_on_the_card_of_a_run_are_read() {
+    let asked = |id: &str| heard(pressed(&format!("v1:{id}"))).asked;
+    let run = run_id();
+    for (id, part) in [
+        (format!("again:{RUN}"), Part::All),
+        (format!("retry:{RUN}"), Part::Failed),
+        (format!("odd:{RUN}"), Part::Odd),
+        (format!("missed:{RUN}"), Part::Missed),
+        (format!("these:{RUN}:web[01-02]"), Part::These("web[01-02]".to_owned())),
+    ] {
+        assert_eq!(asked(&id), Asked::Ask(Ask::Again { run, part }));
+    }
+    assert_eq!(asked(&format!("edit:{RUN}")), Asked::Edit(run));
+    assert_eq!(asked(&format!("copy:{RUN}")), Asked::Copy(run));
+    assert_eq!(asked(&format!("diff:{RUN}")), Asked::Diff(run));
+    let page = |turns| Asked::ByHost { run, page: 2, turns };
+    assert_eq!(asked(&format!("byhost:{RUN}:2")), page(false));
+    let mut turned = pressed(&format!("v1:byhost:{RUN}:2"));
+    turned["message"]["flags"] = json!(64);
+    assert_eq!(heard(turned).asked, page(true));
+}

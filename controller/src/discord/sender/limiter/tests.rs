@@ -128,7 +128,7 @@ fn a_global_429_stops_everything_but_callbacks() {
             POST,
             Route::create_message(6),
             Route::GATEWAY,
-            Route::edit_original("t"),
+            Route::delete_original("t"),
         ] {
             assert_eq!(
                 limiter.ready_at(&route, 0),
@@ -153,7 +153,7 @@ fn the_global_limit_is_45_a_second_and_exempts_tokens() {
         limiter.ready_at(&Route::create_message(46), 50),
         Some(1_001)
     );
-    assert_eq!(limiter.ready_at(&Route::edit_original("t"), 50), Some(50));
+    assert_eq!(limiter.ready_at(&Route::delete_original("t"), 50), Some(50));
     assert_eq!(limiter.ready_at(&Route::callback("t"), 50), Some(50));
     assert_eq!(
         limiter.ready_at(&Route::create_message(46), 1_001),
@@ -178,7 +178,7 @@ fn a_401_of_the_bot_stops_the_bot_for_good() {
     let mut limiter = Limiter::default();
     exchange(
         &mut limiter,
-        &Route::edit_original("t"),
+        &Route::delete_original("t"),
         &answer(401, &[], ""),
         0,
     );

@@ -1,0 +1,150 @@
+//! Running again what was run: as if it were typed, by whoever asks now.
+
+use super::*;
+use crate::ask::Part;
+use crate::run::{How, Offline, Outcome, Reason, Spec, What};
+
+/// A run of three hosts: `web-01` failed, `web-02` printed something else than most, `db-01` was away.
+fn world() -> (World, RunId) {
+    let mut world = World::new();
+    let spec = world.plan(&local(), &run("all", "true")).unwrap().spec;
+    let spec = Spec {
+        id: RunId::from_bytes([1; 16]),
+        what: What::Argv(vec!["ls".into(), "a b".into()]),
+        timeout_ms: 0,
+        run_as: Some("www".into()),
+        ..spec
+    };
+    let id = spec.id;
+    world.record(2, Kind::Accepted(spec));
+    let away = Reason::new(Code::Offline, "the host was offline");
+    for (n, how, content) in [
+        (1, How::Exited(3), Some(1)),
+        (2, How::Exited(0), Some(2)),
+        (3, How::NotStarted(away), None),
+    ] {
+        let outcome = Outcome {
+            content_sha256: content.map(|digit| [digit; 32]),
+            ..Outcome::without_output(how)
+        };
+        let (run, agent) = (id, agent(n));
+        world.record(
+            3,
+            Kind::Finished {
+                run,
+                agent,
+                outcome,
+            },
+        );
+    }
+    (world, id)
+}
+
+fn again(world: &World, asker: &Asker, run: RunId, part: Part) -> Result<Plan, Refusal> {
+    match world.admit(asker, &Ask::Again { run, part })? {
+        Admitted::Run(plan) => Ok(*plan),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    let targets = plan.spec.targets.iter();
+    targets.map(|target| target.name.as_str()).collect()
+}
+
+#[test]
+fn it_is_what_was_run_on_the_hosts_that_are_named() {
+    let (world, id) = world();
+    for (part, selector, hosts) in [
+        (Part::All, "#1", &["web-01", "web-02", "db-01"][..]),
+        (Part::Failed, "#1:failed", &["web-01"]),
+        (Part::Odd, "#1:differs", &["web-01"]),
+        (
+            Part::These("web-[01-02]".into()),
+            "#1 web-[01-02]",
+            &["web-01", "web-02"],
+        ),
+        (Part::Missed, "#1:missed", &["db-01"]),
+    ] {
+        let plan = again(&world, &local(), id, part.clone()).unwrap();
+        assert_eq!(names(&plan), hosts, "{part:?}");
+        let spec = &plan.spec;
+        assert_eq!(spec.selector, selector);
+        assert_eq!(spec.what, What::Argv(vec!["ls".into(), "a b".into()]));
+        assert_eq!((spec.timeout_ms, spec.run_as.as_deref()), (0, Some("www")));
+        assert_ne!(spec.id, id);
+        let waits = Offline::Queue {
+            for_ms: limits::QUEUE_MS.1,
+        };
+        let expected = if part == Part::Missed {
+            waits
+        } else {
+            Offline::Fail
+        };
+        assert_eq!(spec.strategy.offline, expected, "{part:?}");
+    }
+    let none = again(&world, &local(), id, Part::These("web-03".into())).unwrap_err();
+    assert_eq!(none.code, Code::Selector, "only hosts of that run: {none}");
+}
+
+#[test]
+fn it_is_asked_about_and_refused_as_what_is_typed() {
+    let (mut world, id) = world();
+    let ops = person(OPERATOR, &[9]);
+    // db-01 is not theirs, and so neither is the run.
+    let typed = world.plan(&ops, &run("#1", "true")).unwrap_err();
+    for part in [Part::All, Part::Failed, Part::Odd, Part::Missed] {
+        let refusal = again(&world, &ops, id, part.clone()).unwrap_err();
+        assert_eq!(refusal.code, typed.code, "{part:?}");
+        assert!(!refusal.to_string().contains("db-01"), "{refusal}");
+    }
+    let guest = again(&world, &person(GUEST, &[]), id, Part::All).unwrap_err();
+    assert_eq!(guest.code, Code::Denied);
+
+    world.settings.policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
+    let plan = again(&world, &ops, id, Part::All).unwrap();
+    assert_eq!(plan.cautions, [Caution::Away]);
+    let plan = again(&world, &ops, id, Part::Missed).unwrap();
+    assert_eq!(plan.cautions, [], "that it waits is what was asked for");
+    let plan = again(&world, &ops, id, Part::Failed).unwrap();
+    assert_eq!(plan.cautions, []);
+    assert!(matches!(
+        plan.spec.origin,
+        Origin::Chat { user: OPERATOR, .. }
+    ));
+    world.settings.confirm_hosts = 1;
+    let plan = again(&world, &ops, id, Part::These("web-[01-02]".into())).unwrap();
+    assert_eq!(plan.cautions, [Caution::Many(1)]);
+
+    world.settings.policy.grants[0].what = vec![Verb::View];
+    let viewer = again(&world, &ops, id, Part::All).unwrap_err();
+    assert_eq!(viewer.code, Code::Denied);
+    world.settings.policy.grants[0].what = vec![Verb::View, Verb::Run];
+    world.record(4, Kind::Hold { on: true });
+    let held = again(&world, &ops, id, Part::All).unwrap_err();
+    assert_eq!(held.code, Code::Hold);
+}
+
+#[test]
+fn the_run_of_a_card_is_shown_to_whoever_sees_it_and_edited_by_whoever_runs() {
+    let (mut world, id) = world();
+    let told = |world: &World, question: &Question| {
+        let told = look(&world.context(), &person(OPERATOR, &[9]), question);
+        told.map(|_| ()).map_err(|refusal| refusal.code)
+    };
+    let (shown, edited) = (Question::RunOf { id }, Question::Edit { id });
+    assert_eq!(told(&world, &shown), Err(Code::NotFound));
+    assert_eq!(told(&world, &edited), Err(Code::NotFound));
+    world.settings.policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
+    assert_eq!(
+        (told(&world, &shown), told(&world, &edited)),
+        (Ok(()), Ok(()))
+    );
+    world.settings.policy.grants[0].what = vec![Verb::View];
+    let both = (told(&world, &shown), told(&world, &edited));
+    assert_eq!(both, (Ok(()), Err(Code::Denied)));
+    let unknown = Question::RunOf {
+        id: RunId::from_bytes([5; 16]),
+    };
+    assert_eq!(told(&world, &unknown), Err(Code::NotFound));
+}

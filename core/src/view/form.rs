@@ -1,0 +1,287 @@
+//! Forms that people fill in: the closed set of them, what stands in each when it opens, and what is asked when it comes back.
+//!
+//! Like a press, a form says in its id all that it needs, so that it works after a restart, and what comes back is decided anew.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::NoPress;
+use crate::ask::{Ask, RunRequest};
+use crate::ids::RunId;
+use crate::limits::FORM_CHARS_MAX;
+use crate::refusal::{Code, Refusal};
+use crate::run::{Run, What};
+use crate::text::{thousands, units};
+
+/// What filling in something does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Runs something else than what was run.
+    Edit(RunId),
+}
+
+/// A field of a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldName {
+    /// The command.
+    Command,
+    /// The selector.
+    On,
+    /// The time that it is given.
+    Timeout,
+    /// The user that it runs as.
+    As,
+}
+
+impl FieldName {
+    const ALL: [Self; 4] = [Self::Command, Self::On, Self::Timeout, Self::As];
+
+    /// As its id.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::On => "on",
+            Self::Timeout => "timeout",
+            Self::As => "as",
+        }
+    }
+}
+
+/// A form as it opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    /// What filling it in does.
+    pub form: Form,
+    /// At most 45 characters.
+    pub title: String,
+    /// One to five.
+    pub fields: Vec<Field>,
+}
+
+/// A field as it opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Which.
+    pub name: FieldName,
+    /// At most 45 characters.
+    pub label: &'static str,
+    /// What stands in it, at most [`FORM_CHARS_MAX`] characters.
+    pub value: String,
+    /// Whether it has several lines.
+    pub lines: bool,
+    /// Whether it must not be empty.
+    pub required: bool,
+}
+
+/// What was run, to be changed and run.
+///
+/// # Errors
+/// When the command is longer than a form can hold.
+pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
+    let spec = &run.spec;
+    let command = typed(&spec.what);
+    if units(&command) > FORM_CHARS_MAX {
+        return Err(Refusal::new(
+            Code::TooLong,
+            format!(
+                "The command has {} characters, and a form holds {}. Nothing was run.",
+                thousands(units(&command) as u64),
+                thousands(FORM_CHARS_MAX as u64)
+            ),
+            format!(
+                "Run it as it is with ↻ Run again, or type `/run` with `on:{}`.",
+                run.number
+            ),
+        ));
+    }
+    let on = match units(&spec.selector) {
+        0..=FORM_CHARS_MAX => spec.selector.clone(),
+        _ => run.number.to_string(),
+    };
+    let field = |name, label, value, required| Field {
+        name,
+        label,
+        value,
+        lines: name == FieldName::Command,
+        required,
+    };
+    Ok(Sheet {
+        form: Form::Edit(spec.id),
+        title: format!("Edit and run · {}", run.number),
+        fields: vec![
+            field(FieldName::Command, "Command", command, true),
+            field(FieldName::On, "On these hosts", on, true),
+            field(
+                FieldName::Timeout,
+                "Stop it after, such as 30s, 5m or 2h",
+                time(spec.timeout_ms),
+                false,
+            ),
+            field(
+                FieldName::As,
+                "As this user",
+                spec.run_as.clone().unwrap_or_default(),
+                false,
+            ),
+        ],
+    })
+}
+
+impl Form {
+    /// What is asked by filling it in: each field's id and what stands in it. Nothing when that is not what was shown.
+    #[must_use]
+    pub fn ask(self, fields: &[(String, String)]) -> Option<Ask> {
+        let known = |id: &str| FieldName::ALL.iter().any(|name| name.as_str() == id);
+        if !fields.iter().all(|(id, _)| known(id)) {
+            return None;
+        }
+        let filled = |name: FieldName| {
+            let mut all = fields.iter();
+            let (_, value) = all.find(|(id, _)| id == name.as_str())?;
+            (!value.trim().is_empty()).then(|| value.clone())
+        };
+        match self {
+            Self::Edit(_) => Some(Ask::Run(RunRequest {
+                on: filled(FieldName::On).unwrap_or_default(),
+                command: filled(FieldName::Command).unwrap_or_default(),
+                timeout: filled(FieldName::Timeout),
+                run_as: filled(FieldName::As),
+                offline: None,
+            })),
+        }
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Edit(run) => write!(f, "v1:edit:{run}"),
+        }
+    }
+}
+
+impl FromStr for Form {
+    type Err = NoPress;
+
+    fn from_str(id: &str) -> Result<Self, NoPress> {
+        let run = id.strip_prefix("v1:edit:").ok_or(NoPress)?;
+        run.parse().map(Self::Edit).map_err(|_| NoPress)
+    }
+}
+
+/// A command as it is typed: a program's arguments are quoted for the shell.
+fn typed(what: &What) -> String {
+    match what {
+        What::Shell(text) => text.clone(),
+        What::Argv(words) => {
+            let quoted = |word: &String| format!("'{}'", word.replace('\'', "'\\''"));
+            words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+/// A time as it is typed; nothing for none, which cannot be typed.
+fn time(ms: u64) -> String {
+    match ms {
+        0 => String::new(),
+        _ if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
+        _ if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        _ => format!("{}s", ms.div_ceil(1_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::RunNumber;
+    use crate::run::Spec;
+
+    fn run(what: What) -> Run {
+        let spec = Spec {
+            what,
+            timeout_ms: 90_000,
+            run_as: Some("www".to_owned()),
+            selector: "role=web".to_owned(),
+            ..Spec::example(Vec::new())
+        };
+        Run::new(RunNumber(142), spec, 0)
+    }
+
+    fn shell(text: &str) -> Run {
+        run(What::Shell(text.to_owned()))
+    }
+
+    fn filled(sheet: &Sheet) -> Vec<(String, String)> {
+        let fields = sheet.fields.iter();
+        let pair = |field: &Field| (field.name.as_str().to_owned(), field.value.clone());
+        fields.map(pair).collect()
+    }
+
+    #[test]
+    fn a_form_that_is_not_changed_asks_for_what_was_run() {
+        let sheet = edit_sheet(&shell("uptime\nid")).unwrap();
+        let asked = sheet.form.ask(&filled(&sheet));
+        let expected = RunRequest {
+            on: "role=web".to_owned(),
+            command: "uptime\nid".to_owned(),
+            timeout: Some("90s".to_owned()),
+            run_as: Some("www".to_owned()),
+            offline: None,
+        };
+        assert_eq!(asked, Some(Ask::Run(expected)));
+        assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form));
+        assert!(sheet.fields.iter().all(|field| units(field.label) <= 45));
+        let words = What::Argv(vec!["echo".into(), "it's $HOME".into()]);
+        let sheet = edit_sheet(&run(words)).unwrap();
+        assert_eq!(sheet.fields[0].value, r"'echo' 'it'\''s $HOME'");
+    }
+
+    #[test]
+    fn what_is_emptied_is_not_said_and_what_is_forged_is_nothing() {
+        let field = |id: &str, value: &str| (id.to_owned(), value.to_owned());
+        let form = Form::Edit(RunId::from_bytes([7; 16]));
+        let asked = form.ask(&[
+            field("command", "id"),
+            field("on", "web-01"),
+            field("as", " "),
+        ]);
+        let Some(Ask::Run(request)) = asked else {
+            panic!("{asked:?}")
+        };
+        assert_eq!((request.timeout, request.run_as), (None, None));
+        assert_eq!(form.ask(&[field("offline", "skip")]), None);
+        for bad in [
+            "",
+            "v1:edit:",
+            "v1:edit:x",
+            "v2:edit:07070707070707070707070707070707",
+        ] {
+            assert_eq!(bad.parse::<Form>(), Err(NoPress), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_form_cannot_hold_is_refused_with_the_way_out() {
+        let longest = "x".repeat(FORM_CHARS_MAX);
+        assert!(edit_sheet(&shell(&longest)).is_ok());
+        let refusal = edit_sheet(&shell(&format!("{longest}x"))).unwrap_err();
+        insta::assert_snapshot!(refusal);
+    }
+
+    #[test]
+    fn times_are_written_as_they_are_typed() {
+        for (ms, text) in [
+            (0, ""),
+            (1_000, "1s"),
+            (90_000, "90s"),
+            (300_000, "5m"),
+            (7_200_000, "2h"),
+        ] {
+            assert_eq!(time(ms), text);
+            if ms > 0 {
+                assert_eq!(crate::text::parse_duration(text), Some(ms));
+            }
+        }
+    }
+}
