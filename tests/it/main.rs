@@ -11,6 +11,7 @@ mod browser_look;
 mod browser_reading;
 mod browser_safety;
 mod chat_away;
+mod chat_buttons;
 mod chat_cancel;
 mod chat_discord;
 mod chat_groups;

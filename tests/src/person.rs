@@ -56,6 +56,15 @@ impl Message {
         ids
     }
 
+    /// The custom id of its button with this verb.
+    #[must_use]
+    pub fn button(&self, verb: &str) -> Option<String> {
+        let prefix = format!("v1:{verb}:");
+        self.buttons()
+            .into_iter()
+            .find(|id| id.starts_with(&prefix))
+    }
+
     /// True when only one person sees it.
     #[must_use]
     pub fn is_ephemeral(&self) -> bool {
@@ -229,6 +238,72 @@ impl Person {
         let (status, answer) = self
             .act("click", &self.press(message.id(), custom_id))
             .await;
+        assert_eq!(status, 200, "{answer}");
+        answer["interaction_id"]
+            .as_str()
+            .expect("an interaction has an id")
+            .to_owned()
+    }
+
+    /// Presses the button with this verb; gives the interaction's id.
+    ///
+    /// # Panics
+    /// When the message has no such button.
+    pub async fn presses(&self, message: &Message, verb: &str) -> String {
+        let button = message.button(verb);
+        let button = button.unwrap_or_else(|| panic!("no {verb} on {message:?}"));
+        self.click(message, &button).await
+    }
+
+    /// Presses the button with this verb, and is refused; gives what only they see.
+    ///
+    /// # Panics
+    /// When everybody sees the answer.
+    pub async fn refused_press(&self, message: &Message, verb: &str) -> String {
+        let pressed = self.presses(message, verb).await;
+        let answer = self.answer(&pressed).await;
+        assert!(answer.is_ephemeral(), "{answer:?}");
+        answer.text()
+    }
+
+    /// Chooses an entry of the menu of a message; gives the interaction's id.
+    ///
+    /// # Panics
+    /// When the sandbox does not take it.
+    pub async fn chooses(&self, message: &Message, entry: &str) -> String {
+        let body = json!({
+            "guild_id": self.guild, "channel_id": self.channel, "user_id": self.id,
+            "name": entry, "type": 3, "target_id": message.id(), "forged": self.forges,
+        });
+        let (status, answer) = self.act("slash", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["interaction_id"]
+            .as_str()
+            .expect("an interaction has an id")
+            .to_owned()
+    }
+
+    /// The form that they have before them, once there is one.
+    ///
+    /// # Panics
+    /// After the bound.
+    pub async fn form(&self) -> Value {
+        let body = json!({"user_id": self.id});
+        crate::wait::until("a form", || async {
+            let (_, answer) = self.act("modal_open", &body).await;
+            let there = answer["modal"].is_object();
+            there.then(|| answer["modal"].clone()).ok_or(answer)
+        })
+        .await
+    }
+
+    /// Fills in the form that they have before them; gives the interaction's id.
+    ///
+    /// # Panics
+    /// When the sandbox does not take it.
+    pub async fn fills_in(&self, fields: &Value) -> String {
+        let body = json!({"user_id": self.id, "fields": fields});
+        let (status, answer) = self.act("modal_submit", &body).await;
         assert_eq!(status, 200, "{answer}");
         answer["interaction_id"]
             .as_str()
