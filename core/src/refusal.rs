@@ -183,7 +183,7 @@ pub struct Refusal {
     /// What to do next, one sentence; empty when there is nothing to do.
     pub next: String,
     /// What was probably meant, where one name is the only thing that is wrong.
-    pub meant: Option<Meant>,
+    pub meant: Option<Box<Meant>>,
 }
 
 /// What somebody probably meant who typed a name that no host has.

@@ -301,7 +301,7 @@ pub(super) fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Re
         "Names, globs, ranges and labels work: `web-01`, `web*`, `web[01-03]`, `role=web env=prod`, `!db-02`, `all`.",
     );
     Refusal {
-        meant: meant(on, errors),
+        meant: meant(on, errors).map(Box::new),
         ..refusal
     }
 }

@@ -222,11 +222,11 @@ impl<'h, 's> Evaluation<'h, 's> {
                 atom.to_string()
             };
             let hint = self.name_hint(&wanted);
-            let nearest = match &atom.kind {
-                AtomKind::Name(_) if self.groups_depth == 0 && self.errors.is_empty() => {
-                    self.nearest_name(&wanted)
-                }
-                _ => None,
+            let own = matches!(atom.kind, AtomKind::Name(_)) && self.groups_depth == 0;
+            let nearest = if own && self.errors.is_empty() {
+                self.nearest_name(&wanted)
+            } else {
+                None
             };
             self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
             if let Some(error) = self.errors.last_mut() {

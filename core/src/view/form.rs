@@ -185,8 +185,8 @@ fn typed(what: &What) -> String {
 fn time(ms: u64) -> String {
     match ms {
         0 => String::new(),
-        _ if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
-        _ if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
         _ => format!("{}s", ms.div_ceil(1_000)),
     }
 }

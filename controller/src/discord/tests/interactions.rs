@@ -43,7 +43,10 @@ async fn who_may_not_is_told_alone_and_it_is_recorded_as_denied() {
         };
         assert_eq!(*line, callback_with_message(&asked));
         assert!(is_private(body), "{body}");
-        assert!(!body.to_string().contains("E_"), "codes are for scripts: {body}");
+        assert!(
+            !body.to_string().contains("E_"),
+            "codes are for scripts: {body}"
+        );
         let Some(Kind::Denied { code: denied, .. }) = stage.rig.kinds().pop() else {
             panic!("it is recorded")
         };

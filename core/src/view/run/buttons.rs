@@ -98,3 +98,97 @@ fn plain(label: &str, press: Press) -> Button {
         style: ButtonStyle::Secondary,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::RunNumber;
+    use crate::output::same_but::SameBut;
+    use crate::run::{Group, How, Loosely, Outcome, Phase, Spec, Target};
+    use crate::view::groups::{Printed, Told};
+
+    fn agent(n: usize) -> AgentId {
+        AgentId::from_bytes((n as u128).to_be_bytes())
+    }
+
+    /// A run whose hosts ended so and printed this; the names are as long as that.
+    fn run_of(ends: &[(i32, u8)], name_len: usize) -> Run {
+        let target = |n: usize| Target {
+            agent: agent(n),
+            name: format!("{}{n}", "w".repeat(name_len)).parse().unwrap(),
+            away: None,
+        };
+        let targets = (0..ends.len()).map(target).collect();
+        let mut run = Run::new(RunNumber(142), Spec::example(targets), 0);
+        for (n, (code, content)) in ends.iter().enumerate() {
+            let outcome = Outcome {
+                content_sha256: Some([*content; 32]),
+                ..Outcome::without_output(How::Exited(*code))
+            };
+            run.apply_finished(agent(n), outcome);
+        }
+        run.phase = Phase::Closed { at_ms: 1 };
+        run
+    }
+
+    fn scene(run: &Run, loosely: &Loosely) -> Scene {
+        let tell = |group: Group| Told {
+            group,
+            printed: Printed::Unknown,
+            same_but: SameBut::default(),
+        };
+        Scene {
+            groups: run.groups(loosely).into_iter().map(tell).collect(),
+            thread: Some((1, 2)),
+            ..Scene::default()
+        }
+    }
+
+    fn shown(run: &Run, scene: &Scene) -> Vec<String> {
+        let one = |button: Button| match button.target {
+            ButtonTarget::Press(press) => {
+                let id = press.to_string();
+                let id = id.replace(&run.spec.id.to_string(), "RUN");
+                format!("{} {id}", button.label)
+            }
+            ButtonTarget::Link(_) => button.label,
+        };
+        buttons(run, scene).into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_part_that_is_all_of_it_has_no_button_of_its_own() {
+        let alone = run_of(&[(1, 1)], 3);
+        let last = ["Edit… v1:edit:RUN", "Copy v1:copy:RUN", "Output"];
+        let first = ["↻ Run again v1:again:RUN"];
+        let expected: Vec<&str> = first.into_iter().chain(last).collect();
+        assert_eq!(shown(&alone, &scene(&alone, &Loosely::new())), expected);
+        let mixed = run_of(&[(0, 1), (1, 1), (0, 1)], 3);
+        let shown = shown(&mixed, &scene(&mixed, &Loosely::new()));
+        assert_eq!(shown[1], "↻ Retry 1 failed v1:retry:RUN");
+        assert_eq!(shown[2], "By host v1:byhost:RUN:0");
+    }
+
+    #[test]
+    fn odd_are_exactly_those_that_the_card_shows_as_such() {
+        let odd = |ends: &[(i32, u8)], len: usize, loosely: &[(usize, u8)]| {
+            let run = run_of(ends, len);
+            let loosely = loosely.iter().map(|(n, digit)| (agent(*n), [*digit; 32]));
+            let all = shown(&run, &scene(&run, &loosely.collect()));
+            all.into_iter().find(|label| label.contains("odd"))
+        };
+        let exact = odd(&[(0, 1), (0, 1), (0, 2)], 3, &[]);
+        assert_eq!(exact.as_deref(), Some("≠ Run on 1 odd v1:odd:RUN"));
+        // What failed differs too, and is not odd: then it is named.
+        let named = odd(&[(0, 1), (0, 1), (0, 2), (1, 3)], 3, &[]);
+        assert_eq!(named.as_deref(), Some("≠ Run on 1 odd v1:these:RUN:www2"));
+        // Each printed its own name, but one: `differs` would be two.
+        let loose = [(0, 1), (0, 2), (0, 3)];
+        let named = odd(&loose, 3, &[(0, 9), (1, 9), (2, 8)]);
+        assert_eq!(named.as_deref(), Some("≠ Run on 1 odd v1:these:RUN:www2"));
+        let long = odd(&loose, 60, &[(0, 9), (1, 9), (2, 8)]);
+        assert_eq!(long, None, "its name does not fit an id");
+        assert_eq!(odd(&[(0, 1), (0, 1)], 3, &[]), None);
+        assert_eq!(odd(&loose, 3, &[(0, 9), (1, 9), (2, 9)]), None);
+    }
+}

@@ -83,10 +83,8 @@ fn turns(run: &Run, page: usize, pages: usize) -> Vec<Button> {
 /// What went well has one rank here: whether it printed what most did is shown elsewhere.
 fn rank(run: &Run, execution: &Execution) -> Option<Rank> {
     let outcome = execution.outcome()?;
-    Some(match Rank::of(&outcome.how, run.is_skipped(execution)) {
-        Rank::Odd => Rank::Most,
-        rank => rank,
-    })
+    let rank = Rank::of(&outcome.how, run.is_skipped(execution));
+    Some(if rank == Rank::Odd { Rank::Most } else { rank })
 }
 
 /// What has not ended stands after what went wrong.

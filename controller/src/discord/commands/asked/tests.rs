@@ -395,12 +395,18 @@ fn the_menu_of_a_message_runs_again_what_its_card_shows() {
         part: Part::All,
     });
     for verb in ["cancel", "again", "retry", "copy"] {
-        assert_eq!(heard(chosen("100", &format!("v1:{verb}:{RUN}"))).asked, again);
+        assert_eq!(
+            heard(chosen("100", &format!("v1:{verb}:{RUN}"))).asked,
+            again
+        );
     }
     // Not ours, a preview, and no card at all.
     let forged = chosen("101", &format!("v1:again:{RUN}"));
     assert_eq!(heard(forged).asked, Asked::NoRun);
-    assert_eq!(heard(chosen("100", &format!("v1:go:{RUN}"))).asked, Asked::NoRun);
+    assert_eq!(
+        heard(chosen("100", &format!("v1:go:{RUN}"))).asked,
+        Asked::NoRun
+    );
     assert_eq!(heard(chosen("100", "v1:hosts:0:=")).asked, Asked::NoRun);
     let mut other = chosen("100", &format!("v1:again:{RUN}"));
     other["data"]["name"] = json!("Run");
@@ -420,10 +426,19 @@ fn a_form_is_read_with_its_fields() {
                     {"type": 4, "id": 2, "custom_id": id, "value": value}})
             })
             .collect();
-        heard(interaction(5, json!({"custom_id": id, "components": fields}))).asked
+        heard(interaction(
+            5,
+            json!({"custom_id": id, "components": fields}),
+        ))
+        .asked
     };
     let id = format!("v1:edit:{RUN}");
-    let fields = [("command", "id"), ("on", "web-01"), ("timeout", ""), ("as", "www")];
+    let fields = [
+        ("command", "id"),
+        ("on", "web-01"),
+        ("timeout", ""),
+        ("as", "www"),
+    ];
     assert_eq!(
         submitted(&id, &fields),
         Asked::Ask(Ask::Run(RunRequest {
@@ -447,14 +462,21 @@ fn presses_on_the_card_of_a_run_are_read() {
         (format!("retry:{RUN}"), Part::Failed),
         (format!("odd:{RUN}"), Part::Odd),
         (format!("missed:{RUN}"), Part::Missed),
-        (format!("these:{RUN}:web[01-02]"), Part::These("web[01-02]".to_owned())),
+        (
+            format!("these:{RUN}:web[01-02]"),
+            Part::These("web[01-02]".to_owned()),
+        ),
     ] {
         assert_eq!(asked(&id), Asked::Ask(Ask::Again { run, part }));
     }
     assert_eq!(asked(&format!("edit:{RUN}")), Asked::Edit(run));
     assert_eq!(asked(&format!("copy:{RUN}")), Asked::Copy(run));
     assert_eq!(asked(&format!("diff:{RUN}")), Asked::Diff(run));
-    let page = |turns| Asked::ByHost { run, page: 2, turns };
+    let page = |turns| Asked::ByHost {
+        run,
+        page: 2,
+        turns,
+    };
     assert_eq!(asked(&format!("byhost:{RUN}:2")), page(false));
     let mut turned = pressed(&format!("v1:byhost:{RUN}:2"));
     turned["message"]["flags"] = json!(64);
