@@ -1,7 +1,7 @@
 //! Runs that are not whole any more: what names them reads them again, and hosts need not hold them.
 
 use super::*;
-use crate::ask::{InventoryAsk, Question};
+use crate::ask::{InventoryAsk, Part, Question};
 use crate::ids::RunNumber;
 use crate::journal::{Runs, Window};
 use crate::run::{Held, Outcome};
@@ -132,6 +132,15 @@ fn a_past_run_is_read_again_for_whatever_names_it() {
             }),
             vec![2],
         ),
+        (
+            Ask::Again {
+                run: first,
+                part: Part::Missed,
+            },
+            vec![1],
+        ),
+        (Ask::Look(Question::RunOf { id: first }), vec![1]),
+        (Ask::Look(Question::Edit { id: first }), vec![1]),
         (
             Ask::Cancel {
                 which: Which::Number(number),
