@@ -79,9 +79,12 @@ async fn a_run_of_last_year_is_found_named_and_shown() {
         .await;
     assert_eq!(ran.code, 0, "{ran:?}");
     world.run_ends("1").await;
+    let operator = world.operator();
+    let asked = operator.run("web-02", "echo from the card").await;
+    let card = operator.card_end(&asked, "exit 0").await;
     let shown = world.shanty(&["runs", "show", "1"]).await.out;
     let data = world.dir.path().join("controller");
-    let mut newest = 1;
+    let mut newest = 2;
     for checkpoint in [false, true] {
         world.take_controller().stop().await;
         newest += a_year_passes(&data, checkpoint).await;
@@ -113,5 +116,17 @@ async fn a_run_of_last_year_is_found_named_and_shown() {
         (0, true),
         "{again:?}"
     );
+    for verb in ["again", "copy"] {
+        let pressed = operator.presses(&card, verb).await;
+        let answer = operator.answer(&pressed).await;
+        let told = answer.text();
+        assert!(
+            told.contains("from the card") || told.contains("web-02"),
+            "{told}"
+        );
+        if verb == "again" {
+            operator.card_end(&pressed, "exit 0").await;
+        }
+    }
     world.end().await;
 }
