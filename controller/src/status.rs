@@ -29,6 +29,7 @@ pub fn status(refusal: &Refusal) -> Status {
         | Code::AckFailed => Grpc::FailedPrecondition,
         Code::Selector
         | Code::EmptyCommand
+        | Code::Masked
         | Code::TooLong
         | Code::BadChar
         | Code::Duration

@@ -18,6 +18,8 @@ pub enum Code {
     AllOffline,
     /// Nothing to run.
     EmptyCommand,
+    /// What is asked for holds a secret that is not shown.
+    Masked,
     /// Longer than a limit.
     TooLong,
     /// A character that cannot be run.
@@ -83,6 +85,7 @@ impl Code {
         Self::Selector,
         Self::AllOffline,
         Self::EmptyCommand,
+        Self::Masked,
         Self::TooLong,
         Self::BadChar,
         Self::Duration,
@@ -122,6 +125,7 @@ impl Code {
             Self::Selector => "E_SELECTOR",
             Self::AllOffline => "E_ALL_OFFLINE",
             Self::EmptyCommand => "E_EMPTY_COMMAND",
+            Self::Masked => "E_MASKED",
             Self::TooLong => "E_TOO_LONG",
             Self::BadChar => "E_BAD_CHAR",
             Self::Duration => "E_DURATION",

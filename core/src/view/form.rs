@@ -9,6 +9,7 @@ use super::NoPress;
 use crate::ask::{Ask, RunRequest};
 use crate::ids::RunId;
 use crate::limits::FORM_CHARS_MAX;
+use crate::output::mask::MASKED;
 use crate::refusal::{Code, Refusal};
 use crate::run::{Run, What};
 use crate::text::{thousands, units};
@@ -95,6 +96,16 @@ pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
             ),
         ));
     }
+    if command.contains(MASKED) {
+        return Err(Refusal::new(
+            Code::Masked,
+            "The command holds a secret that is masked here, so that it cannot be edited. Nothing was run.",
+            format!(
+                "Run it as it is with ↻ Run again, or type `/run` with `on:{}`.",
+                run.number
+            ),
+        ));
+    }
     let on = match units(&spec.selector) {
         0..=FORM_CHARS_MAX => spec.selector.clone(),
         _ => run.number.to_string(),
@@ -148,6 +159,7 @@ impl Form {
                 timeout: filled(FieldName::Timeout),
                 run_as: filled(FieldName::As),
                 offline: None,
+                streams: None,
             })),
         }
     }
@@ -228,6 +240,7 @@ mod tests {
             timeout: Some("90s".to_owned()),
             run_as: Some("www".to_owned()),
             offline: None,
+            streams: None,
         };
         assert_eq!(asked, Some(Ask::Run(expected)));
         assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form));

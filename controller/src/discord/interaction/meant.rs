@@ -21,6 +21,7 @@ type Request = (
     Option<String>,
     Option<String>,
     Option<String>,
+    Option<String>,
 );
 
 /// Tells somebody why not, and offers what was probably meant.
@@ -34,6 +35,7 @@ pub(super) async fn refuse(edge: &Edge, invocation: &Invocation, ask: &Ask, refu
         request.timeout.clone(),
         request.run_as.clone(),
         request.offline.clone(),
+        request.streams.clone(),
     );
     let key = view::key_of(&format!("{request:?}"));
     if let Err(error) = list::try_keep(&edge.kept, KEPT, &key, &request).await {
@@ -48,7 +50,8 @@ pub(super) async fn refuse(edge: &Edge, invocation: &Invocation, ask: &Ask, refu
 pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
     let key = format!("{KEPT}{key}");
     let kept = edge.kept.read::<(u64, Request)>(&key);
-    let Some((_, (on, command, timeout, run_as, offline))) = kept.await.ok().flatten() else {
+    let Some((_, (on, command, timeout, run_as, offline, streams))) = kept.await.ok().flatten()
+    else {
         let refusal = Refusal::new(
             Code::Stale,
             "This suggestion is too old. Nothing was run.",
@@ -62,6 +65,7 @@ pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
         timeout,
         run_as,
         offline,
+        streams,
     };
     Box::pin(asked(edge, invocation, Ask::Run(request))).await;
 }

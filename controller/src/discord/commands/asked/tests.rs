@@ -447,6 +447,7 @@ fn a_form_is_read_with_its_fields() {
             timeout: None,
             run_as: Some("www".to_owned()),
             offline: None,
+            streams: None,
         }))
     );
     assert_eq!(submitted("v1:edit:x", &fields), Asked::Unknown);
