@@ -239,9 +239,6 @@ async fn targeting_fits_every_screen() {
     browser
         .reads("#main-log article", "waits for web-[02-03]")
         .await;
-    browser
-        .reads("#main-log article.ephemeral", "Confirmed: #1")
-        .await;
     pictures(&browser, "queued").await;
 
     let asked = operator.slash("hosts", &[]).await;

@@ -165,7 +165,7 @@ async fn output_arrives_and_is_forgotten_when_released() {
     start(&link, &hello, &run, "echo one; echo two >&2; exit 3").await;
     let mut stored = Stored::default();
     stored.take(&mut link, usize::MAX).await;
-    assert_eq!(stored.out(), "one\n");
+    assert_eq!(stored.out(), "one\ntwo\n", "both streams in one");
     // The same order again starts nothing.
     start(&link, &hello, &run, "echo one; echo two >&2; exit 3").await;
     let state = ended(&mut link, &run).await;

@@ -46,7 +46,8 @@ pub(super) async fn zipped(output: &Output, run: &Run, dir: &Path) -> Result<Zip
     executions.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
     let mut left_out = Vec::new();
     for (agent, execution) in executions {
-        let bytes = execution.outcome().map_or(0, |o| o.output_bytes);
+        // What a host printed before it was lost is stored all the same, and what its end says of it may be nothing.
+        let bytes = printed(output, run, agent).await?;
         if bytes == 0 {
             continue;
         }
@@ -66,6 +67,29 @@ pub(super) async fn zipped(output: &Output, run: &Run, dir: &Path) -> Result<Zip
         files: archives.finish()?,
         note,
     })
+}
+
+/// Bytes of output that are stored of a host, as far as they can be read.
+async fn printed(output: &Output, run: &Run, agent: AgentId) -> Result<u64, FilesError> {
+    let told = run.execution(agent).and_then(Execution::outcome);
+    if let Some(outcome) = told.filter(|outcome| outcome.output_sha256.is_some()) {
+        return Ok(outcome.output_bytes);
+    }
+    let mut records = output.records(run.spec.id, agent, 0);
+    let mut all = 0;
+    loop {
+        match records.next().await {
+            Ok(Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _))) => {
+                all += bytes.len() as u64;
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(all),
+            Err(error) => {
+                why_missing(error)?;
+                return Ok(all);
+            }
+        }
+    }
 }
 
 /// The log of a host as it came, or its beginning and its end with a line between them.
@@ -291,7 +315,8 @@ mod tests {
 
     use bytes::Bytes;
     use shanty_core::ids::{RunId, RunNumber};
-    use shanty_core::run::{How, Offline, Origin, Spec, Strategy, Streams, Target, What};
+    use shanty_core::refusal::Code;
+    use shanty_core::run::{How, Offline, Origin, Reason, Spec, Strategy, Streams, Target, What};
     use shanty_core::spool::{Header, encode};
 
     use super::*;
@@ -355,9 +380,18 @@ mod tests {
             while appender.take().acked.get(&RUN) != Some(&len) {
                 appender.changed().await;
             }
-            let outcome = Outcome {
-                output_bytes: printed.len() as u64,
-                ..Outcome::without_output(How::Exited(0))
+            // Of the first host the end was never heard.
+            let how = match n {
+                1 => How::Lost(Reason::new(Code::Agent, "it went away")),
+                _ => How::Exited(0),
+            };
+            let outcome = match n {
+                1 => Outcome::without_output(how),
+                _ => Outcome {
+                    output_bytes: printed.len() as u64,
+                    output_sha256: Some([0; 32]),
+                    ..Outcome::without_output(how)
+                },
             };
             run.apply_finished(agent(n), outcome);
         }
@@ -417,10 +451,8 @@ mod tests {
         assert!(inside[2].1 == outputs[0] && inside[3].1 == outputs[2]);
         let summary = String::from_utf8(inside[1].1.clone()).unwrap();
         assert_eq!(summary.lines().count(), 4);
-        assert!(
-            summary.contains("\r\n7,web-01,exit 0,0,0,4,0,"),
-            "{summary}"
-        );
+        let row = "\r\n7,web-03,exit 0,0,0,300000,0,";
+        assert!(summary.contains(row), "{summary}");
         let lines = String::from_utf8(inside[0].1.clone()).unwrap();
         for line in lines.lines() {
             let _: serde_json::Value = serde_json::from_str(line).unwrap();
