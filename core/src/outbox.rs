@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-/// The longest wait before a write that failed is tried again, milliseconds.
-const AGAIN_MS_MAX: u64 = 60_000;
+/// The longest wait before a write that failed is tried again, milliseconds: when Discord is back, people see it in so long.
+const AGAIN_MS_MAX: u64 = 10_000;
 /// After so many failures in a row, about an hour, a message is given up.
-const FAILURES_MAX: u32 = 60;
+const FAILURES_MAX: u32 = 360;
 
 /// What names a message. Their order is the order in which the messages of a lane are created.
 pub trait Key: Copy + Ord {

@@ -126,14 +126,23 @@ pub struct Thread {
     output: Output,
     /// There is no card, and there will be none.
     missing: bool,
-    /// No thread could be made.
-    closed: bool,
+    /// Why there is no thread, and will be none.
+    closed: Option<NoThread>,
     /// The thread is there, or is needed.
     opened: bool,
     /// What is to be known of the files, as a sentence.
     files_note: Option<String>,
     /// The last layout.
     messages: Vec<Message>,
+}
+
+/// Why a run has no thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoThread {
+    /// Discord does not let the bot make one, or write there.
+    Refused,
+    /// Somebody deleted it.
+    Deleted,
 }
 
 /// How output is shown in the thread.
@@ -161,7 +170,7 @@ impl Thread {
             hosts,
             output,
             missing: false,
-            closed: false,
+            closed: None,
             opened: style.threads == Threads::Always,
             files_note: None,
             messages: Vec::new(),
@@ -173,9 +182,9 @@ impl Thread {
         self.files_note = note;
     }
 
-    /// No thread can be made: only the channel shows the run.
-    pub const fn without_thread(&mut self) {
-        self.closed = true;
+    /// There is no thread, and none can be made: only the channel shows the run.
+    pub const fn without_thread(&mut self, why: NoThread) {
+        self.closed = Some(why);
     }
 
     /// There is no card, and none can be made: the channel is told by a message that nothing was run.
@@ -310,7 +319,7 @@ impl Thread {
         if !(run.all_ended() && self.hosts.values().any(soon)) {
             blocks.push(Block::Card);
         }
-        if self.opened && !self.closed {
+        if self.opened && self.closed.is_none() {
             blocks.extend(self.page_numbers(run, groups).map(Block::Page));
             if self.has_files(run, groups) {
                 blocks.push(Block::Files);
@@ -379,11 +388,13 @@ impl Thread {
     /// What people should know about how the run is shown.
     fn remark(&self, run: &Run) -> Option<String> {
         let number = run.number.0;
-        self.closed.then(|| {
-            format!(
-                "-# output cannot be shown here: the bot needs the rights to create and write in threads · `shanty runs output {number}`"
-            )
-        })
+        let why = match self.closed? {
+            NoThread::Refused => {
+                "output cannot be shown here: the bot needs the rights to create and write in threads"
+            }
+            NoThread::Deleted => "the thread with its output was deleted",
+        };
+        Some(format!("-# {why} · `shanty runs output {number}`"))
     }
 
     /// What stands above the files.

@@ -239,7 +239,9 @@ fn remarks_and_last_words_look_like_this() {
     };
     let mut run = one();
     let mut closed = fresh(&run);
-    closed.without_thread();
+    closed.without_thread(NoThread::Refused);
+    card(&mut closed, &run);
+    closed.without_thread(NoThread::Deleted);
     card(&mut closed, &run);
     end(&mut run, 1, How::Exited(0), 1);
     close(&mut run, 61_000);
@@ -337,7 +339,7 @@ fn without_a_thread_only_the_channel_shows_the_run() {
     let mut run = one();
     let mut thread = fresh(&run);
     print(&mut thread, 1, "x\n".repeat(5_000));
-    thread.without_thread();
+    thread.without_thread(NoThread::Refused);
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 10_000);
     assert_eq!(blocks(&mut thread, &run), [Block::Card]);

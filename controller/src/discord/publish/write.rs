@@ -1,8 +1,8 @@
 //! One write at a time in each lane: first the permit, then the newest state, then its answer.
 
 use futures_util::future::BoxFuture;
-use shanty_core::outbox::{Failed, Lane, Next};
-use shanty_core::thread::Block;
+use shanty_core::outbox::{Failed, Key as _, Lane, Next};
+use shanty_core::thread::{Block, NoThread};
 
 use super::Publisher;
 use super::render::Rendered;
@@ -12,6 +12,8 @@ use crate::discord::sender::{Outcome, Permit, SendError};
 
 /// After a failure whose outcome is unknown, a write is tried again so much later, milliseconds. The nonce keeps it single.
 const AGAIN_MS: u64 = 2_000;
+/// Discord's code for a channel or thread that there is not.
+const UNKNOWN_CHANNEL: u64 = 10_003;
 /// The same after Discord refused the bot's token.
 const UNAUTHORIZED_MS: u64 = 60_000;
 
@@ -136,7 +138,7 @@ impl Publisher {
             }
             Err(error) if is_final(&error) => {
                 tracing::warn!("the thread of a run could not be made: {error}");
-                self.thread.without_thread();
+                self.thread.without_thread(NoThread::Refused);
                 self.dirty = true;
                 self.outbox.give_up_lane(Lane::Thread);
             }
@@ -150,7 +152,12 @@ impl Publisher {
 
     /// A block was not written, as far as is known.
     pub(super) fn fail(&mut self, block: Block, digest: u64, error: &SendError, now_ms: u64) {
-        if is_final(error) {
+        if block.lane() == Lane::Thread && error.code() == Some(UNKNOWN_CHANNEL) {
+            tracing::warn!("the thread of a run is gone: {error}");
+            self.thread.without_thread(NoThread::Deleted);
+            self.outbox.give_up_lane(Lane::Thread);
+            self.dirty = true;
+        } else if is_final(error) {
             tracing::warn!(block = ?block, "a message is given up: {error}");
             self.outbox.give_up(block);
         } else {

@@ -101,6 +101,22 @@ async fn a_card_says_so_when_no_thread_can_be_opened() {
 }
 
 #[tokio::test]
+async fn a_card_says_so_when_its_thread_was_deleted() {
+    let stage = Stage::scripted(|seen| {
+        let gone = || refusal(404, 10_003, "Unknown Channel");
+        call(seen).0.starts_with(POST_IN_THREAD).then(gone)
+    })
+    .await;
+    let run = begun(&stage).await;
+    print(&stage, run, &lines(30)).await;
+    stage
+        .said(EDIT, "the thread with its output was deleted")
+        .await;
+    stage.forgotten().await;
+    assert_eq!(stage.bodies(POST_IN_THREAD).len(), 1, "tried once");
+}
+
+#[tokio::test]
 async fn a_card_that_somebody_deleted_is_given_up_and_the_run_goes_on() {
     let stage = Stage::scripted(|seen| {
         let gone = || refusal(404, 10_008, "Unknown Message");
