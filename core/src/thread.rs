@@ -273,7 +273,7 @@ impl Thread {
             }
             Block::NotStarted => (Urgency::Now, Look::Text(not_started(run)?)),
             Block::Page(number) => (
-                self.page_urgency(run),
+                self.page_urgency(number, run),
                 Look::Text(self.page(number, run, groups)?),
             ),
             Block::Files => (Urgency::Now, Look::Text(self.files_text(run.number))),
@@ -301,8 +301,13 @@ impl Thread {
         }
     }
 
-    fn page_urgency(&self, run: &Run) -> Urgency {
-        if self.is_read(run) {
+    /// The last edit of a page that is full must not take the turn of the page after it, which goes on.
+    fn page_urgency(&self, number: usize, run: &Run) -> Urgency {
+        let full = match &self.output {
+            Output::Alone(pages) => pages.is_full(number),
+            Output::Together(_) => false,
+        };
+        if full || self.is_read(run) {
             Urgency::Now
         } else {
             Urgency::Progress

@@ -119,9 +119,10 @@ async fn flood(world: &World) {
         let command =
             format!("yes 0123456789012345678901234567890123456789012345678 | head -c {bytes}");
         let run = operator.run("web-01", &command).await;
-        let card = operator.card_end(&run, "exit 0").await;
+        operator.card_end(&run, "exit 0").await;
         operator
-            .in_channel(&card.thread().expect("it has a thread"))
+            .in_thread_of(&run)
+            .await
             .sees("the files", |message| !message.files().is_empty())
             .await;
         let after = writes(world).await.len();

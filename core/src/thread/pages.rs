@@ -42,6 +42,11 @@ impl Pages {
         self.sealed.len() >= limits::PAGES_WHOLE_MAX || host.is_binary()
     }
 
+    /// True when a page will not change any more.
+    pub(super) fn is_full(&self, number: usize) -> bool {
+        number < self.sealed.len()
+    }
+
     /// Numbers of the messages that exist or should.
     pub(super) fn numbers(&self, host: &Host, run: &Run) -> Range<usize> {
         if host.bytes() == 0 && !host.is_done(run) {

@@ -303,6 +303,20 @@ fn an_end_is_urgent_and_the_way_to_it_is_not() {
 }
 
 #[test]
+fn a_full_page_is_finished_at_once_and_the_next_goes_on_at_its_pace() {
+    let run = one();
+    let mut thread = fresh(&run);
+    print(&mut thread, 1, "x\n".repeat(1_000));
+    let urgencies: Vec<_> = thread
+        .lay_out(&status(&run))
+        .iter()
+        .filter(|message| matches!(message.block, Block::Page(_)))
+        .map(|message| message.urgency)
+        .collect();
+    assert_eq!(urgencies, [Urgency::Now, Urgency::Progress]);
+}
+
+#[test]
 fn a_card_waits_for_a_short_output_and_not_for_a_long_one() {
     let mut run = one();
     let mut thread = fresh(&run);
