@@ -20,7 +20,7 @@ use crate::principal::{Place, Principal};
 use crate::time::LinkTime;
 
 pub use event::{Effect, Event, Held, Reach, Told};
-pub use group::{Group, Loosely, Rank};
+pub use group::{Compared, Group, Loosely, Rank};
 pub use launch::Gate;
 pub use outcome::{How, Outcome, Reason};
 pub use streams::Streams;

@@ -3,7 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::ids::{AgentId, HostName};
+use crate::output::same_but::{self, SameBut};
 use crate::selector::fold::natural;
 
 use super::{Execution, How, Run};
@@ -106,6 +109,15 @@ pub struct Group {
 /// Digests of outputs from which something was left out, such as the host's own name: by the host that stands for its exact group.
 pub type Loosely = HashMap<AgentId, [u8; 32]>;
 
+/// The groups of a run whose outputs were compared without what they may differ in.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// What was compared of the hosts that stand for the exact groups, and what was taken out of it.
+    pub texts: HashMap<AgentId, (String, SameBut)>,
+}
+
 /// How a command ended, and the digest of what it printed, when it is known.
 type Sameness<'a> = (&'a How, Option<[u8; 32]>);
 
@@ -176,6 +188,36 @@ impl Run {
         groups
     }
 
+    /// The groups where outputs may differ in this. `whole` gives all that the host printed that stands for an exact group; where it is not
+    /// known whole it is compared exactly.
+    #[must_use]
+    pub fn compared(&self, what: SameBut, whole: impl Fn(AgentId) -> Option<String>) -> Compared {
+        let exact = self.groups(&Loosely::new());
+        let ran: Vec<&Group> = exact
+            .iter()
+            .filter(|group| group.how.exit_code().is_some())
+            .collect();
+        let mut loosely = Loosely::new();
+        let mut texts = HashMap::new();
+        for group in ran.iter().filter(|_| ran.len() > 1) {
+            let Some(text) = whole(group.first()) else {
+                continue;
+            };
+            // What several hosts printed alike is not the name of each.
+            let what = SameBut {
+                host: what.host && group.hosts.len() == 1,
+                ..what
+            };
+            let name = group.names().next().unwrap_or_default();
+            let (text, left_out) = same_but::without(&text, name, what);
+            let text = trimmed(&text);
+            loosely.insert(group.first(), Sha256::digest(text.as_bytes()).into());
+            texts.insert(group.first(), (text, left_out));
+        }
+        let groups = self.groups(&loosely);
+        Compared { groups, texts }
+    }
+
     /// The hosts whose command ended otherwise, or printed something else, than on most of them. Most are the largest set of hosts that
     /// did the same; among sets as large, those that ended well, then the one with the first name. What never ran or is not known
     /// differs from nothing, and neither does what an older version stored without comparing it.
@@ -231,6 +273,12 @@ impl Group {
             (a, b) => a.cmp(&b),
         }
     }
+}
+
+/// What nobody sees of a text is no difference.
+fn trimmed(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
+    lines.join("\n") + "\n"
 }
 
 fn took(execution: &Execution) -> u64 {
@@ -352,6 +400,26 @@ mod tests {
                 "Most h[0-3] exit 0 3 3",
             ]
         );
+    }
+
+    #[test]
+    fn outputs_are_compared_as_people_see_them_and_only_whole_ones() {
+        let run = exited(&[(0, Some(1)), (0, Some(2)), (0, Some(3)), (0, Some(4))]);
+        let host = SameBut {
+            host: true,
+            ..SameBut::default()
+        };
+        let outputs = [Some("h0 \r\n\n"), Some("h1\n"), Some("h1\n"), None];
+        let whole = |agent| {
+            (0..4)
+                .find(|at| id(*at) == agent)
+                .and_then(|at| outputs[at])
+        };
+        let compared = run.compared(host, |agent| whole(agent).map(str::to_owned));
+        let names: Vec<String> = compared.groups.iter().map(|g| fold(g.names())).collect();
+        assert_eq!(names, ["h2", "h3", "h[0-1]"], "h2 printed another's name");
+        assert_eq!(compared.texts[&id(0)], ("{host}\n".to_owned(), host));
+        assert!(!compared.texts.contains_key(&id(3)));
     }
 
     fn differing(ends: &[(i32, Option<u8>)]) -> Vec<usize> {

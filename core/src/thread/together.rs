@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use sha2::{Digest as _, Sha256};
-
 use super::host::Host;
 use crate::ids::AgentId;
 use crate::limits::PAGE_CHARS_MAX;
-use crate::output::same_but::{self, SameBut};
-use crate::run::{Group, Loosely, Rank, Run};
+use crate::output::same_but::SameBut;
+use crate::run::{Compared, Group, Rank, Run};
 use crate::text::{count, cut, prefix, size, thousands, units};
 use crate::view::groups::{
     Printed, Room, Shown, Told, chosen, fenced, fits, group_heading, group_output, names,
@@ -142,27 +140,8 @@ fn footer(hosts: &BTreeMap<AgentId, Host>, run: &Run) -> String {
 
 /// The groups of a run, with what is known of what they printed. Outputs are compared without what they may differ in.
 pub(super) fn groups(hosts: &BTreeMap<AgentId, Host>, run: &Run, what: SameBut) -> Vec<Told> {
-    let exact = run.groups(&Loosely::new());
-    let ran = |group: &&Group| group.how.exit_code().is_some();
-    let compared = exact.iter().filter(ran).count() > 1;
-    let mut loosely = Loosely::new();
-    let mut texts: HashMap<AgentId, (String, SameBut)> = HashMap::new();
-    for group in exact.iter().filter(ran).filter(|_| compared) {
-        if let Some(host) = hosts.get(&group.first())
-            && let Some(text) = host.whole()
-        {
-            // What several hosts printed alike is not the name of each.
-            let what = SameBut {
-                host: what.host && group.hosts.len() == 1,
-                ..what
-            };
-            let (text, left_out) = same_but::without(&text, host.name.as_str(), what);
-            let text = trimmed(&text);
-            loosely.insert(group.first(), Sha256::digest(text.as_bytes()).into());
-            texts.insert(group.first(), (text, left_out));
-        }
-    }
-    let groups = run.groups(&loosely);
+    let Compared { groups, texts } =
+        run.compared(what, |agent| hosts.get(&agent).and_then(Host::whole));
     let most = groups.iter().find(|group| group.rank == Rank::Most);
     let most = most.and_then(|group| texts.get(&group.first())).cloned();
     let tell = |group: Group| {
@@ -189,12 +168,6 @@ pub(super) fn groups(hosts: &BTreeMap<AgentId, Host>, run: &Run, what: SameBut) 
         }
     };
     groups.into_iter().map(tell).collect()
-}
-
-/// What nobody sees of a text is no difference.
-fn trimmed(text: &str) -> String {
-    let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
-    lines.join("\n") + "\n"
 }
 
 /// How many messages the groups take.

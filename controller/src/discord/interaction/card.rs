@@ -1,17 +1,16 @@
 //! What can be looked at from the card of a run: the form to change it, its command, each host, how outputs differ. Whether the person
 //! may is asked anew each time, and past runs are read again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use shanty_core::ask::{Answer, Ask, Question};
 use shanty_core::ids::{AgentId, RunId};
-use shanty_core::output::{same_but, sanitise};
+use shanty_core::output::sanitise;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Loosely, Run};
 use shanty_core::spool::Record;
 use shanty_core::view::{self, Audience, Card};
-use std::sync::Arc;
 
 use super::{change, refuse, send, show};
 use crate::discord::Edge;
@@ -93,8 +92,8 @@ async fn look(
 /// Compares as the card does: without what outputs may differ in.
 async fn compared(edge: &Edge, run: &Run) -> Result<Card, Refusal> {
     let exact = run.groups(&Loosely::new());
-    let mut loosely = Loosely::new();
-    let mut texts: HashMap<AgentId, String> = HashMap::new();
+    let mut beginnings: HashMap<AgentId, String> = HashMap::new();
+    let mut whole = HashSet::new();
     let ran = exact.iter().filter(|group| group.how.exit_code().is_some());
     for group in ran.take(COMPARED_MAX) {
         let first = group.first();
@@ -105,16 +104,21 @@ async fn compared(edge: &Edge, run: &Run) -> Result<Card, Refusal> {
                 format!("Try again. The reason: {error}"),
             )
         })?;
-        let what = same_but::SameBut {
-            host: edge.style.same_but.host && group.hosts.len() == 1,
-            ..edge.style.same_but
-        };
-        let name = group.names().next().unwrap_or_default();
-        let (text, _) = same_but::without(&sanitise::whole(&bytes), name, what);
-        loosely.insert(first, Sha256::digest(text.as_bytes()).into());
-        texts.insert(first, text);
+        if bytes.len() < OUTPUT_MAX {
+            whole.insert(first);
+        }
+        beginnings.insert(first, sanitise::whole(&bytes));
     }
-    Ok(view::diff_card(run, &run.groups(&loosely), &texts))
+    let compared = run.compared(edge.style.same_but, |agent| {
+        let text = beginnings.get(&agent).filter(|_| whole.contains(&agent));
+        text.cloned()
+    });
+    let texts = compared
+        .texts
+        .into_iter()
+        .map(|(agent, (text, _))| (agent, text));
+    beginnings.extend(texts);
+    Ok(view::diff_card(run, &compared.groups, &beginnings))
 }
 
 /// The beginning of what a host printed.
