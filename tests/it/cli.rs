@@ -216,14 +216,14 @@ async fn raw_output_is_what_the_command_wrote_to_the_byte() {
         "raw bytes reach the terminal"
     );
 
-    let number = world.detach("all", "echo $SHANTY_RUN; echo bad >&2").await;
+    let number = world.detach("all", "echo $SHANTY_RUN; echo wrong >&2").await;
     let run = world.run_ends(&number).await["run"]
         .as_str()
         .unwrap()
         .to_owned();
     let args = ["runs", "output", &number, "--host", "web-02", "--raw"];
     let ran = world.shanty(&args).await;
-    for part in [run.as_str(), "bad"] {
+    for part in [run.as_str(), "wrong"] {
         assert_eq!(ran.out.matches(part).count(), 1, "{ran:?}");
     }
     let ran = world.shanty(&["runs", "output", &number]).await;

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
-/// How long anything may take before a test fails.
-pub const BOUND: Duration = Duration::from_secs(30);
+/// How long anything may take before a test fails: a busy machine with two cores may be ten times slower than an idle one.
+pub const BOUND: Duration = Duration::from_secs(120);
 
 /// Between two looks at something that cannot tell when it changes.
 const LOOK: Duration = Duration::from_millis(20);

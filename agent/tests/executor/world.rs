@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 /// How long anything may take before a test says that it hangs.
-const BOUND: Duration = Duration::from_secs(30);
+const BOUND: Duration = Duration::from_secs(120);
 
 pub(crate) const AGENT: AgentId = AgentId::from_bytes([0xa9; 16]);
 

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// Every wait for a condition ends here.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits for a condition, with a name for when it does not come.
 pub(crate) async fn soon<T>(what: &str, condition: impl Future<Output = T>) -> T {

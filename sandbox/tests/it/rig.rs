@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::judge::{self, Asked};
 
 /// The bound of every wait.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// GUILDS, GUILD_MESSAGES, DIRECT_MESSAGES.
 pub(crate) const INTENTS: u64 = 1 | 1 << 9 | 1 << 12;
 pub(crate) const V2: u64 = 1 << 15;
