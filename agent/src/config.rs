@@ -1,27 +1,27 @@
-//! What an enrolled agent keeps in its data directory: `identity.pem` (key and chain) and `agent.toml`.
-//!
-//! `identity.pem` is written last, so it alone says whether the host is enrolled. Only joining writes either of them.
+//! What an enrolled agent is told by `agent.toml`, and where that lies.
+
+mod address;
+mod data_dir;
+mod mask;
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use shanty_certs::agent::{AgentIdentity, AgentIdentityError, IDENTITY_BYTES_MAX};
-use shanty_certs::files::{self, FileError};
+use shanty_certs::agent::AgentIdentityError;
+use shanty_certs::files::FileError;
 use shanty_core::ids::{AgentId, HostName};
 use shanty_core::limits;
+use shanty_core::output::mask::SecretFiles;
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::mask::Mask;
+use mask::MaskTable;
 
-/// Largest configuration that is read, bytes.
-const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+pub use address::{Address, AddressError};
+pub use data_dir::DataDir;
 
 /// Why an agent cannot start from its data directory.
 #[derive(Debug, Error)]
@@ -81,73 +81,6 @@ pub enum ConfigError {
     },
 }
 
-/// `HOST:PORT` to dial: a name, an IPv4 address, or an IPv6 address in brackets, and a port from 1.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    host: String,
-    port: u16,
-}
-
-/// A text that is not `HOST:PORT`.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is not an address; it takes HOST:PORT, such as shanty.example.net:7444")]
-pub struct AddressError(String);
-
-impl Address {
-    /// The host as it was written.
-    #[must_use]
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// This port at another host.
-    #[must_use]
-    pub fn at_host(self, host: &str) -> Self {
-        Self {
-            host: host.to_owned(),
-            ..self
-        }
-    }
-
-    /// True for an address that a listener is bound to but nobody can dial, such as `0.0.0.0`.
-    #[must_use]
-    pub fn is_unspecified(&self) -> bool {
-        matches!(self.host.as_str(), "0.0.0.0" | "[::]")
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let refused = || AddressError(crate::failure::printable(text).chars().take(100).collect());
-        let (host, port) = text.rsplit_once(':').ok_or_else(refused)?;
-        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-        let port = port.parse().ok().filter(|port| digits && *port > 0);
-        let bracketed = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-        let good = match bracketed {
-            Some(inside) => inside.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => {
-                let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-                !host.is_empty() && host.len() <= 253 && host.bytes().all(plain)
-            }
-        };
-        match port {
-            Some(port) if good => Ok(Self {
-                host: host.to_owned(),
-                port,
-            }),
-            Some(_) | None => Err(refused()),
-        }
-    }
-}
-
 /// Times of a link. Those of `core::limits` unless `[limits]` says otherwise, which is for tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -190,7 +123,7 @@ pub struct Config {
     /// How long things take.
     pub times: Times,
     /// What is masked in all output.
-    pub mask: Mask,
+    pub mask: SecretFiles,
 }
 
 #[derive(Deserialize)]
@@ -203,7 +136,7 @@ struct ConfigFile {
     run_as: Vec<String>,
     #[serde(default)]
     limits: LimitsTable,
-    mask: Option<Spanned<Mask>>,
+    mask: Option<Spanned<MaskTable>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -253,7 +186,7 @@ impl Config {
         let agent = value(text, &file.agent, &mut errors);
         let name = value(text, &file.name, &mut errors);
         let link = value(text, &file.link, &mut errors);
-        let mask = mask(text, file.mask, &mut errors);
+        let mask = mask::read(text, file.mask, &mut errors);
         let (Some(agent), Some(name), Some(link), Some(mask)) = (agent, name, link, mask) else {
             return Err(ConfigError::Values {
                 path: path.to_owned(),
@@ -296,131 +229,10 @@ where
         .ok()
 }
 
-/// What is masked; only what looks like a secret when nothing is said.
-fn mask(text: &str, table: Option<Spanned<Mask>>, errors: &mut Vec<String>) -> Option<Mask> {
-    let Some(table) = table else {
-        return Some(Mask::default());
-    };
-    let line = line(text, table.span().start);
-    let mask = table.into_inner();
-    mask.check()
-        .map_err(|error| errors.push(format!("line {line}: [mask]: {error}")))
-        .ok()?;
-    Some(mask)
-}
-
 /// The line that this byte is on.
 fn line(text: &str, byte: usize) -> usize {
     let before = text.get(..byte).unwrap_or_default();
     before.matches('\n').count().saturating_add(1)
-}
-
-/// The files of one agent.
-#[derive(Clone, Debug)]
-pub struct DataDir(PathBuf);
-
-impl DataDir {
-    /// The directory at `path`, which need not exist.
-    #[must_use]
-    pub fn new(path: PathBuf) -> Self {
-        Self(path)
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// The key that a first attempt to join leaves for the next, should its answer be lost.
-    #[must_use]
-    pub fn join_key(&self) -> PathBuf {
-        self.0.join("join.key")
-    }
-
-    fn identity(&self) -> PathBuf {
-        self.0.join("identity.pem")
-    }
-
-    fn config(&self) -> PathBuf {
-        self.0.join("agent.toml")
-    }
-
-    /// True when a host joined with this directory, whether or not its files can be used.
-    #[must_use]
-    pub fn is_enrolled(&self) -> bool {
-        fs::symlink_metadata(self.identity()).is_ok()
-    }
-
-    /// Makes sure that the directory is there and ours alone, and keeps other agents out while the lock is held.
-    ///
-    /// # Errors
-    /// [`ConfigError::File`], [`ConfigError::InUse`], [`ConfigError::Lock`].
-    pub fn lock(&self) -> Result<Flock<File>, ConfigError> {
-        files::private_directory(&self.0)?;
-        let path = self.0.join("lock");
-        let failed = |source| ConfigError::Lock {
-            path: path.clone(),
-            source,
-        };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
-        Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
-            if errno == nix::errno::Errno::EWOULDBLOCK {
-                ConfigError::InUse(self.0.clone())
-            } else {
-                failed(errno.into())
-            }
-        })
-    }
-
-    /// Reads identity and configuration.
-    ///
-    /// # Errors
-    /// [`ConfigError`].
-    pub fn load(&self) -> Result<(AgentIdentity, Config), ConfigError> {
-        if !self.is_enrolled() {
-            return Err(ConfigError::NotEnrolled(self.0.clone()));
-        }
-        let path = self.identity();
-        let text = files::read_secret(&path, IDENTITY_BYTES_MAX)?;
-        let identity = AgentIdentity::from_pem(&text).map_err(|source| ConfigError::Identity {
-            path: path.clone(),
-            source,
-        })?;
-        let config_path = self.config();
-        let text = files::read_secret(&config_path, CONFIG_BYTES_MAX)?;
-        let text = std::str::from_utf8(&text).map_err(|_| ConfigError::Toml {
-            path: config_path.clone(),
-            text: "not UTF-8".to_owned(),
-        })?;
-        let config = Config::parse(&config_path, text)?;
-        let certified = AgentId::from_bytes(identity.peer().agent);
-        if certified != config.agent {
-            return Err(ConfigError::Mismatch {
-                path,
-                identity: certified,
-                config: config.agent,
-            });
-        }
-        Ok((identity, config))
-    }
-
-    /// Writes what a join brought: the configuration, then the identity, which makes it count.
-    ///
-    /// # Errors
-    /// [`FileError`].
-    pub fn enroll(&self, identity: &AgentIdentity, config: &Config) -> Result<(), FileError> {
-        files::write_secret(&self.config(), config.to_toml().as_bytes())?;
-        files::write_secret(&self.identity(), identity.to_pem().as_bytes())?;
-        fs::remove_file(self.join_key()).ok(); // Of no use any more, and not in the way.
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -440,7 +252,7 @@ mod tests {
             link: "shanty.example.net:7443".parse().unwrap(),
             run_as: vec!["deploy".to_owned(), "nobody".to_owned()],
             times: Times::default(),
-            mask: Mask::default(),
+            mask: SecretFiles::default(),
         }
     }
 
@@ -501,47 +313,5 @@ mod tests {
         );
         assert!(parse("agent = ").unwrap_err().contains("line 1"));
         assert!(parse("").unwrap_err().contains("agent"));
-    }
-
-    #[test]
-    fn addresses_are_host_and_port() {
-        for good in [
-            "a:1",
-            "shanty.example.net:7444",
-            "127.0.0.1:65535",
-            "[::1]:7443",
-        ] {
-            assert_eq!(good.parse::<Address>().unwrap().to_string(), good);
-        }
-        for bad in [
-            "",
-            "a",
-            ":1",
-            "a:",
-            "a:0",
-            "a:65536",
-            "a:+1",
-            "a b:1",
-            "::1:7443",
-            "[x]:1",
-            "http://a:1",
-            "a:1\n",
-        ] {
-            assert!(bad.parse::<Address>().is_err(), "{bad}");
-        }
-        let bound: Address = "0.0.0.0:7443".parse().unwrap();
-        assert!(bound.is_unspecified());
-        assert_eq!(bound.at_host("db").to_string(), "db:7443");
-    }
-
-    #[test]
-    fn one_agent_works_in_a_directory() {
-        let dir = tempfile::tempdir().unwrap();
-        let data_dir = DataDir::new(dir.path().join("agent"));
-        let lock = data_dir.lock().unwrap();
-        assert!(matches!(data_dir.lock(), Err(ConfigError::InUse(_))));
-        drop(lock);
-        data_dir.lock().unwrap();
-        assert!(matches!(data_dir.load(), Err(ConfigError::NotEnrolled(_))));
     }
 }

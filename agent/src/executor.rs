@@ -21,11 +21,10 @@ use std::time::Instant;
 
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
+use shanty_core::output::mask::SecretFiles;
 use shanty_core::refusal::Code;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
-
-use crate::mask::Mask;
 
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
 const REQUESTS_MAX: usize = 64;
@@ -51,7 +50,7 @@ pub struct Config {
     /// when that is root.
     pub run_as: Vec<String>,
     /// What is masked in all output.
-    pub mask: Mask,
+    pub mask: SecretFiles,
     /// Program, by its absolute path, and leading arguments of the shim; the execution's folder is appended.
     pub shim: Vec<OsString>,
     /// Unreleased spool bytes from which commands wait, [`limits::SPOOL_TOTAL_BYTES_MAX`] unless a test needs less.
@@ -73,7 +72,7 @@ impl Config {
             data_dir,
             agent,
             run_as,
-            mask: Mask::default(),
+            mask: SecretFiles::default(),
             shim,
             spool_total_bytes_max: limits::SPOOL_TOTAL_BYTES_MAX,
             running_max: RUNNING_MAX,

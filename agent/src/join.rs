@@ -15,6 +15,7 @@ use shanty_certs::token::{JoinToken, TokenError};
 use shanty_core::causes::chain;
 use shanty_core::ids::{AgentId, HostName, IdError};
 use shanty_core::limits;
+use shanty_core::output::mask::SecretFiles;
 use shanty_proto::v1;
 use shanty_proto::v1::enroll_client::EnrollClient;
 use thiserror::Error;
@@ -173,7 +174,7 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         link: link_address(&reply.link, &options)?,
         run_as: options.run_as,
         times: Times::default(),
-        mask: crate::mask::Mask::default(),
+        mask: SecretFiles::default(),
     };
     options.data_dir.enroll(&identity, &config)?;
     Ok(Joined {

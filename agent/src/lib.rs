@@ -12,7 +12,7 @@ pub mod executor;
 
 pub mod config;
 
-pub mod mask;
+mod mask;
 
 mod failure;
 

@@ -1,186 +1,88 @@
-//! `[mask]` in `agent.toml`: which files hold secrets that no output may show, and how they come to the shim.
+//! How `[mask]` of `agent.toml` comes to the shim, and the reading of the files that it names.
 //!
 //! Only paths are handed on. The files are read when an execution starts, so that a secret that was changed counts at once.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use shanty_certs::files::{FileError, read_foreign};
-use shanty_core::output::mask::{Masks, Secret, SecretError, VALUE_BYTES_MAX, VALUES_MAX};
-use thiserror::Error;
+use shanty_certs::files::read_foreign;
+use shanty_core::causes::chain;
+use shanty_core::output::mask::{FILE_BYTES_MAX, Masks, SecretFiles};
 
-/// Holds what [`Mask::encode`] makes, in the shim's own environment; absent means that nothing is masked.
+/// Holds what [`encode`] makes, in the shim's own environment; absent means that nothing is masked.
 pub(crate) const MASK_VARIABLE: &str = "SHANTY_MASK";
 
-/// What is masked in the output of every execution on this host.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mask {
-    /// Files that hold one secret each.
-    pub files: Vec<PathBuf>,
-    /// Files of lines `KEY=VALUE`, whose values are secrets.
-    pub env_files: Vec<PathBuf>,
-    /// Whether texts that look like keys and tokens are masked as well.
-    pub shapes: bool,
+/// Reads the files. Blocks.
+///
+/// # Errors
+/// Every file that cannot be masked, as a part of a sentence; then nothing runs that could print what it holds.
+pub(crate) fn load(mask: &SecretFiles) -> Result<Masks, String> {
+    mask.load(|path| read_foreign(path, FILE_BYTES_MAX).map_err(|error| chain(&error)))
+        .map_err(|errors| errors.join("; "))
 }
 
-/// Why the secrets of this host cannot be masked; then nothing runs that could print them.
-#[derive(Debug, Error)]
-pub enum MaskError {
-    /// The file cannot be read.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// What it holds cannot be masked.
-    #[error("{} cannot be masked", .path.display())]
-    Secret {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: SecretError,
-    },
-    /// There are too many of them.
-    #[error("the files named in [mask] hold more than {VALUES_MAX} secrets")]
-    TooMany,
+/// One line for each thing to mask.
+pub(crate) fn encode(mask: &SecretFiles) -> String {
+    let mut text = String::new();
+    if mask.shapes {
+        text.push_str("shapes\n");
+    }
+    for (word, paths) in [("file", &mask.files), ("env", &mask.env_files)] {
+        for path in paths {
+            writeln!(text, "{word} {}", path.display()).ok(); // A text takes everything.
+        }
+    }
+    text
 }
 
-impl Default for Mask {
-    /// Only what looks like a key or a token.
-    fn default() -> Self {
-        Self {
-            files: Vec::new(),
-            env_files: Vec::new(),
-            shapes: true,
+/// What [`encode`] made of it, or nothing when it was not that.
+pub(crate) fn decode(text: &str) -> Option<SecretFiles> {
+    let mut mask = SecretFiles {
+        shapes: false,
+        ..SecretFiles::default()
+    };
+    for line in text.lines() {
+        match line.split_once(' ') {
+            Some(("file", path)) => mask.files.push(path.into()),
+            Some(("env", path)) => mask.env_files.push(path.into()),
+            None if line == "shapes" => mask.shapes = true,
+            Some(_) | None => return None,
         }
     }
-}
-
-impl Mask {
-    /// What is wrong with the paths, if anything is.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        for path in self.files.iter().chain(&self.env_files) {
-            let text = path.to_string_lossy();
-            if !path.is_absolute() || text.chars().any(char::is_control) {
-                let shown = crate::failure::printable(&text);
-                return Err(format!("`{shown}` is not an absolute path"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the files.
-    ///
-    /// # Errors
-    /// [`MaskError`] for the first file that cannot be used.
-    pub fn load(&self) -> Result<Masks, MaskError> {
-        let mut secrets = Vec::new();
-        let read = |path: &Path| read_foreign(path, VALUE_BYTES_MAX as u64 + 2);
-        let failed = |path: &PathBuf, source| MaskError::Secret {
-            path: path.clone(),
-            source,
-        };
-        for path in &self.files {
-            let secret = Secret::new(&read(path)?).map_err(|error| failed(path, error))?;
-            secrets.push(secret);
-        }
-        for path in &self.env_files {
-            let found = Secret::variables(&read(path)?).map_err(|error| failed(path, error))?;
-            secrets.extend(found);
-        }
-        if secrets.len() > VALUES_MAX {
-            return Err(MaskError::TooMany);
-        }
-        Ok(Masks::new(&secrets, self.shapes))
-    }
-
-    /// One line for each thing to mask.
-    pub(crate) fn encode(&self) -> String {
-        let mut text = String::new();
-        if self.shapes {
-            text.push_str("shapes\n");
-        }
-        for (word, paths) in [("file", &self.files), ("env", &self.env_files)] {
-            for path in paths {
-                writeln!(text, "{word} {}", path.display()).ok(); // A text takes everything.
-            }
-        }
-        text
-    }
-
-    /// What [`Mask::encode`] made of it, or nothing when it was not that.
-    pub(crate) fn decode(text: &str) -> Option<Self> {
-        let mut mask = Self {
-            shapes: false,
-            ..Self::default()
-        };
-        for line in text.lines() {
-            match line.split_once(' ') {
-                Some(("file", path)) => mask.files.push(path.into()),
-                Some(("env", path)) => mask.env_files.push(path.into()),
-                None if line == "shapes" => mask.shapes = true,
-                Some(_) | None => return None,
-            }
-        }
-        Some(mask)
-    }
+    Some(mask)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
     fn what_is_handed_on_is_the_same_on_the_other_side() {
-        let mask = Mask {
+        let mask = SecretFiles {
             files: vec!["/etc/app/db pass".into(), "/é".into()],
             env_files: vec!["/etc/app/env".into()],
             shapes: true,
         };
-        assert_eq!(Mask::decode(&mask.encode()), Some(mask.clone()));
-        let plain = Mask {
+        assert_eq!(decode(&encode(&mask)), Some(mask.clone()));
+        let plain = SecretFiles {
             shapes: false,
             ..mask
         };
-        assert_eq!(Mask::decode(&plain.encode()), Some(plain));
-        assert_eq!(Mask::decode("files /x\n"), None);
+        assert_eq!(decode(&encode(&plain)), Some(plain));
+        assert_eq!(decode("files /x\n"), None);
     }
 
     #[test]
-    fn a_file_that_cannot_be_masked_is_named_and_what_it_holds_is_not() {
+    fn a_file_that_is_not_there_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("pass");
-        let told = |content: Option<&str>, env: bool| {
-            if let Some(content) = content {
-                fs::write(&path, content).unwrap();
-            }
-            let (files, env_files) = (vec![path.clone()], vec![]);
-            let (files, env_files) = if env {
-                (env_files, files)
-            } else {
-                (files, env_files)
-            };
-            let mask = Mask {
-                files,
-                env_files,
-                shapes: false,
-            };
-            let error = mask.load().unwrap_err();
-            shanty_core::causes::chain(&error)
+        let [pass, gone] = ["pass", "gone"].map(|name| dir.path().join(name));
+        std::fs::write(&pass, "correct horse\n").unwrap();
+        let named = |path: &std::path::Path| SecretFiles {
+            files: vec![path.to_owned()],
+            ..SecretFiles::default()
         };
-        let name = path.display();
-        let missing = told(None, false);
-        assert!(missing.contains(&name.to_string()), "{missing}");
-        let short = format!(
-            "{name} cannot be masked: it holds 5 bytes, and what is masked takes at least 6"
-        );
-        assert_eq!(told(Some("horse\n"), false), short);
-        let none = told(Some("PORT=80\n"), true);
-        assert!(
-            none.starts_with(&format!("{name} cannot be masked: it has no line")),
-            "{none}"
-        );
+        let masks = load(&named(&pass)).unwrap();
+        assert_eq!(masks.text("a correct horse"), "a [masked]");
+        let told = load(&named(&gone)).unwrap_err();
+        assert!(told.contains(gone.to_str().unwrap()), "{told}");
     }
 }

@@ -41,7 +41,7 @@ use thiserror::Error;
 
 use crate::clock::wall_ms;
 use crate::facts;
-use crate::mask::{MASK_VARIABLE, Mask};
+use crate::mask::{self, MASK_VARIABLE};
 
 use self::clients::Clients;
 use self::command::CannotStart;
@@ -154,13 +154,12 @@ fn read_order(dir: &Path) -> Result<Order, ShimError> {
 
 /// The secrets of this host, read now.
 fn masks() -> Result<Masks, CannotStart> {
-    let Ok(mask) = std::env::var(MASK_VARIABLE) else {
+    let Ok(text) = std::env::var(MASK_VARIABLE) else {
         return Ok(Masks::none());
     };
-    let mask =
-        Mask::decode(&mask).ok_or_else(|| CannotStart::refused(&"what to mask cannot be read"))?;
-    mask.load()
-        .map_err(|error| CannotStart::refused(&shanty_core::causes::chain(&error)))
+    let files =
+        mask::decode(&text).ok_or_else(|| CannotStart::refused(&"what to mask cannot be read"))?;
+    mask::load(&files).map_err(|why| CannotStart::refused(&why))
 }
 
 /// Opens and locks the spool. One that holds anything had its chance: whoever wrote it may have started the command.

@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use nix::fcntl::{Flock, FlockArg};
 use shanty_certs::ca::Ca;
-use shanty_certs::files;
+use shanty_certs::files::{self, read_foreign};
 use shanty_certs::revocation::Revoked;
 use shanty_core::admission::Settings;
+use shanty_core::causes::chain;
+use shanty_core::output::mask::FILE_BYTES_MAX;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -116,7 +118,8 @@ pub async fn run(
     on_ready: impl FnOnce(&Ready) + Send + 'static,
 ) -> Result<(), AppError> {
     let _lock = prepare(&config)?;
-    let masks = config.mask.load().map_err(|errors| {
+    let read = |path: &Path| read_foreign(path, FILE_BYTES_MAX).map_err(|error| chain(&error));
+    let masks = config.mask.load(read).map_err(|errors| {
         AppError::Config(anyhow::anyhow!(
             "cannot mask what [mask] names: {}",
             errors.join("; ")
@@ -295,7 +298,7 @@ fn prepare(config: &Config) -> Result<Flock<File>, AppError> {
     })
 }
 
-fn read_token(path: &std::path::Path) -> Result<discord::secret::Secret, AppError> {
+fn read_token(path: &Path) -> Result<discord::secret::Secret, AppError> {
     let bytes = files::read_secret(path, TOKEN_BYTES_MAX)
         .context("read the bot's token (`token_file` in [discord])")
         .map_err(AppError::Config)?;

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use shanty_core::limits;
+use shanty_core::output::mask::SecretFiles;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::selector::Selector;
 use shanty_core::thread::Style;
@@ -19,7 +20,6 @@ use shanty_core::thread::Style;
 use api::Api;
 use read::{Errors, Section};
 
-pub use mask::Mask;
 pub use read::ConfigErrors;
 pub use retention::Retention;
 
@@ -43,7 +43,7 @@ pub struct Config {
     /// How runs are shown in chat.
     pub style: Style,
     /// What is masked in everything that is shown.
-    pub mask: Mask,
+    pub mask: SecretFiles,
 }
 
 /// How to reach Discord.
@@ -142,7 +142,7 @@ impl Config {
         let style = root
             .section("chat", errors)
             .map_or_else(chat::standard, |s| chat::read(s, errors));
-        let mask = root.section("mask", errors).map(|s| Mask::read(s, errors));
+        let mask = root.section("mask", errors).map(|s| mask::read(s, errors));
         root.finish(errors);
         Some(Self {
             data_dir: data_dir?.0,

@@ -216,7 +216,9 @@ async fn raw_output_is_what_the_command_wrote_to_the_byte() {
         "raw bytes reach the terminal"
     );
 
-    let number = world.detach("all", "echo $SHANTY_RUN; echo wrong >&2").await;
+    let number = world
+        .detach("all", "echo $SHANTY_RUN; echo wrong >&2")
+        .await;
     let run = world.run_ends(&number).await["run"]
         .as_str()
         .unwrap()

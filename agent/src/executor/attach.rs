@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use shanty_core::ids::{AgentId, RunId};
+use shanty_core::output::mask::SecretFiles;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -18,7 +19,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::recover::{Found, settle};
-use crate::mask::{MASK_VARIABLE, Mask};
+use crate::mask::{self, MASK_VARIABLE};
 use crate::shim::control::{FromShim, Inbox, ToShim};
 use crate::shim::{RUN_AS_VARIABLE, ctl_path};
 
@@ -63,7 +64,7 @@ impl Shim {
         program: &[OsString],
         folder: &std::path::Path,
         run_as: Option<&str>,
-        mask: &Mask,
+        mask: &SecretFiles,
     ) -> io::Result<Self> {
         let (program, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
@@ -74,7 +75,7 @@ impl Shim {
             .arg(folder)
             .env_clear()
             .envs(run_as.map(|user| (RUN_AS_VARIABLE, user)))
-            .env(MASK_VARIABLE, mask.encode())
+            .env(MASK_VARIABLE, mask::encode(mask))
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())

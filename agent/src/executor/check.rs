@@ -11,6 +11,7 @@ use shanty_core::causes::chain;
 use shanty_core::ids::AgentId;
 use shanty_core::limits;
 use shanty_core::order::{Order, OrderError};
+use shanty_core::output::mask::SecretFiles;
 use shanty_core::refusal::Code;
 use shanty_core::text::sentence;
 use shanty_core::time::LinkTime;
@@ -18,7 +19,7 @@ use shanty_proto::convert::{ReceivedOrder, order_from_wire};
 use shanty_proto::v1;
 
 use super::{ClockOffset, Config, Refusal};
-use crate::mask::Mask;
+use crate::mask;
 use crate::shim::command::{Account, AccountError};
 
 /// Reads exactly the bytes that the controller sent, as an order for us that names its run. What it says is still to be refused, or not.
@@ -53,9 +54,8 @@ pub(super) fn refused(error: &OrderError) -> Refusal {
 }
 
 /// Checks that the secrets of this host can be masked: what could print them must not run otherwise. The shim reads them anew. Blocks.
-pub(super) fn secrets(mask: &Mask) -> Result<(), Refusal> {
-    mask.load().map(drop).map_err(|error| {
-        let why = chain(&error);
+pub(super) fn secrets(files: &SecretFiles) -> Result<(), Refusal> {
+    mask::load(files).map(drop).map_err(|why| {
         let text = format!("The secrets named in [mask] of agent.toml cannot be masked: {why}.");
         Refusal::new(Code::Agent, text)
     })

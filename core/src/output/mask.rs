@@ -3,6 +3,7 @@
 //!
 //! All that some value or shape covers is one stretch; each stretch becomes [`MASKED`], whose length tells nothing.
 
+mod files;
 mod forms;
 mod masker;
 mod shape;
@@ -19,6 +20,7 @@ use thiserror::Error;
 use forms::Forms;
 use shape::SHAPES;
 
+pub use files::{FILE_BYTES_MAX, SecretFiles};
 pub use masker::Masker;
 
 /// What stands in the place of a secret.

@@ -1,0 +1,141 @@
+//! What an enrolled agent keeps in its data directory: `identity.pem` (key and chain) and `agent.toml`.
+//!
+//! `identity.pem` is written last, so it alone says whether the host is enrolled. Only joining writes either of them.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use shanty_certs::agent::{AgentIdentity, IDENTITY_BYTES_MAX};
+use shanty_certs::files::{self, FileError};
+use shanty_core::ids::AgentId;
+
+use super::{Config, ConfigError};
+
+/// Largest configuration that is read, bytes.
+const CONFIG_BYTES_MAX: u64 = 64 * 1024;
+
+/// The files of one agent.
+#[derive(Clone, Debug)]
+pub struct DataDir(PathBuf);
+
+impl DataDir {
+    /// The directory at `path`, which need not exist.
+    #[must_use]
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The key that a first attempt to join leaves for the next, should its answer be lost.
+    #[must_use]
+    pub fn join_key(&self) -> PathBuf {
+        self.0.join("join.key")
+    }
+
+    fn identity(&self) -> PathBuf {
+        self.0.join("identity.pem")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.join("agent.toml")
+    }
+
+    /// True when a host joined with this directory, whether or not its files can be used.
+    #[must_use]
+    pub fn is_enrolled(&self) -> bool {
+        fs::symlink_metadata(self.identity()).is_ok()
+    }
+
+    /// Makes sure that the directory is there and ours alone, and keeps other agents out while the lock is held.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`], [`ConfigError::InUse`], [`ConfigError::Lock`].
+    pub fn lock(&self) -> Result<Flock<File>, ConfigError> {
+        files::private_directory(&self.0)?;
+        let path = self.0.join("lock");
+        let failed = |source| ConfigError::Lock {
+            path: path.clone(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+            if errno == nix::errno::Errno::EWOULDBLOCK {
+                ConfigError::InUse(self.0.clone())
+            } else {
+                failed(errno.into())
+            }
+        })
+    }
+
+    /// Reads identity and configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(&self) -> Result<(AgentIdentity, Config), ConfigError> {
+        if !self.is_enrolled() {
+            return Err(ConfigError::NotEnrolled(self.0.clone()));
+        }
+        let path = self.identity();
+        let text = files::read_secret(&path, IDENTITY_BYTES_MAX)?;
+        let identity = AgentIdentity::from_pem(&text).map_err(|source| ConfigError::Identity {
+            path: path.clone(),
+            source,
+        })?;
+        let config_path = self.config();
+        let text = files::read_secret(&config_path, CONFIG_BYTES_MAX)?;
+        let text = std::str::from_utf8(&text).map_err(|_| ConfigError::Toml {
+            path: config_path.clone(),
+            text: "not UTF-8".to_owned(),
+        })?;
+        let config = Config::parse(&config_path, text)?;
+        let certified = AgentId::from_bytes(identity.peer().agent);
+        if certified != config.agent {
+            return Err(ConfigError::Mismatch {
+                path,
+                identity: certified,
+                config: config.agent,
+            });
+        }
+        Ok((identity, config))
+    }
+
+    /// Writes what a join brought: the configuration, then the identity, which makes it count.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn enroll(&self, identity: &AgentIdentity, config: &Config) -> Result<(), FileError> {
+        files::write_secret(&self.config(), config.to_toml().as_bytes())?;
+        files::write_secret(&self.identity(), identity.to_pem().as_bytes())?;
+        fs::remove_file(self.join_key()).ok(); // Of no use any more, and not in the way.
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_agent_works_in_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::new(dir.path().join("agent"));
+        let lock = data_dir.lock().unwrap();
+        assert!(matches!(data_dir.lock(), Err(ConfigError::InUse(_))));
+        drop(lock);
+        data_dir.lock().unwrap();
+        assert!(matches!(data_dir.load(), Err(ConfigError::NotEnrolled(_))));
+    }
+}
