@@ -12,10 +12,11 @@ mod press;
 mod preview;
 mod refusal;
 mod run;
+mod runs;
 mod text;
 
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
-pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card, runs_card};
+pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card};
 pub use form::{Field, FieldName, Form, Sheet, edit_sheet};
 pub use host::{HostDetail, host_card};
 pub use press::{Listed, Listing, NoPress, Press, key_of};
@@ -25,6 +26,7 @@ pub use run::{
     Scene, by_host_card, card_is_whole, copy_card, diff_card, groups, run_card, run_summary,
     thread_name,
 };
+pub use runs::runs_card;
 pub use text::{escape_markdown, escape_markdown_cut, inline_code, mention};
 
 /// A message made of one container with an accent bar: text blocks, then at most two rows of buttons and one menu.

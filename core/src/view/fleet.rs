@@ -1,16 +1,22 @@
-//! Lists: hosts and runs, in tables that fit a phone.
+//! The list of hosts, page by page.
+
+mod about;
+mod table;
 
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, Listing, Menu, Press, Texts, inline_code,
-    mention, run_summary,
 };
 use crate::facts::{Facts, Metrics};
 use crate::ids::{HostName, Labels};
 use crate::journal::Draining;
 use crate::limits::NAME_CHARS_MAX;
-use crate::run::Run;
-use crate::selector::fold::{fold, natural};
+use crate::selector::fold::natural;
 use crate::text::{cut, duration, units};
+
+use about::abouts;
+use table::table;
+
+pub(super) use about::short_os;
 
 /// Hosts on one page of a list.
 pub const HOSTS_PAGE: usize = 15;
@@ -219,178 +225,6 @@ pub(super) fn whole_lines(lines: impl Iterator<Item = String>, chars_max: usize)
         text.push_str(&format!("\n-# … and {left_out} more"));
     }
     text
-}
-
-/// The card of `/runs`: newest first.
-#[must_use]
-pub fn runs_card(runs: &[&Run]) -> Card {
-    let heading = format!("### Runs · last {}", runs.len());
-    let mut lines = vec![heading];
-    if runs.is_empty() {
-        lines.push("Nothing was run yet. Try `/run on:all command:uptime`.".to_owned());
-    }
-    for run in runs.iter().take(10) {
-        lines.push(format!(
-            "{} · {} · {} · <t:{}:R>",
-            run_summary(run),
-            inline_code(&run.spec.what.text(), 40),
-            mention(&run.spec.origin.principal()),
-            run.accepted_ms / 1_000
-        ));
-    }
-    Card::new(Accent::Blue, vec![lines.join("\n")])
-}
-
-/// Columns of a table that a phone shows without wrapping.
-const COLUMNS: usize = 36;
-
-/// Columns of a table's row besides the name.
-const BESIDE_NAME: usize = 23;
-
-fn table(shown: &[&HostRow], now_ms: u64) -> String {
-    let longest = shown.iter().map(|row| row.name.as_str().len()).max();
-    let width = longest.unwrap_or(0).clamp(4, COLUMNS - BESIDE_NAME);
-    let mut lines = vec![format!("  {:width$}  load  mem disk   up", "host")];
-    lines.extend(shown.iter().map(|row| table_row(row, width, now_ms)));
-    // Colours are a help where they are shown; the words say all.
-    format!("```diff\n{}\n```", lines.join("\n"))
-}
-
-fn table_row(row: &HostRow, width: usize, now_ms: u64) -> String {
-    let name = shortened(row.name.as_str(), width);
-    let mark = match row.trouble() {
-        Trouble::Offline => '-',
-        Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => '!',
-        Trouble::None => ' ',
-    };
-    let (Some(_), Some(metrics), true) = (&row.facts, &row.metrics, row.online) else {
-        let ago = duration(now_ms.saturating_sub(row.seen_ms));
-        let said = match (row.online, row.seen_ms) {
-            (true, _) => "just connected".to_owned(),
-            (false, 0) => "offline, never seen".to_owned(),
-            (false, _) => format!("offline for {ago}"),
-        };
-        return format!("{mark} {name:width$}  {said}");
-    };
-    let shown = |percent: Option<u64>| percent.map_or("-".to_owned(), |used| format!("{used}%"));
-    let up = duration(metrics.uptime_s.saturating_mul(1_000));
-    let load = if metrics.load1 < 100.0 {
-        format!("{:.2}", metrics.load1)
-    } else {
-        format!("{:.0}", metrics.load1)
-    };
-    format!(
-        "{mark} {name:width$} {load:>5} {:>4} {:>4} {:>4}",
-        shown(row.memory_percent()),
-        shown(row.disk_percent()),
-        up.split(' ').next().unwrap_or_default()
-    )
-}
-
-/// A name in so many columns; what tells names apart is mostly at their ends.
-fn shortened(name: &str, width: usize) -> String {
-    let chars: Vec<char> = name.chars().collect();
-    if chars.len() <= width {
-        return name.to_owned();
-    }
-    let after = (width - 1) / 2;
-    let before = chars.iter().take(width - 1 - after);
-    let end = chars.iter().skip(chars.len() - after);
-    before.chain(['…'].iter()).chain(end).collect()
-}
-
-/// What the table does not say: first what is the same for all, then of each host what is its own, hosts with the same together.
-fn abouts(shown: &[&HostRow]) -> Vec<String> {
-    let facts: Vec<Vec<String>> = shown.iter().map(|row| facts_of(row)).collect();
-    let known: Vec<&Vec<String>> = facts.iter().filter(|facts| !facts.is_empty()).collect();
-    let many = shown.len() > 1;
-    let same = |at: usize, fact: &String| {
-        many && known.len() > 1 && known.iter().all(|other| other.get(at) == Some(fact))
-    };
-    let labels = |row: &HostRow| -> Vec<String> {
-        let text = row.labels.to_string();
-        text.split_whitespace().map(str::to_owned).collect()
-    };
-    let mut in_common = shown.first().map_or_else(Vec::new, |row| labels(row));
-    in_common.retain(|label| many && shown.iter().all(|row| labels(row).contains(label)));
-    let code = |labels: &[String]| (!labels.is_empty()).then(|| inline_code(&labels.join(" "), 80));
-    let common = known
-        .first()
-        .into_iter()
-        .flat_map(|facts| facts.iter().enumerate());
-    let common = common
-        .filter(|(at, fact)| same(*at, fact))
-        .map(|(_, fact)| fact.clone());
-    let common: Vec<String> = code(&in_common).into_iter().chain(common).collect();
-    let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-    for (row, facts) in shown.iter().zip(&facts) {
-        let own = labels(row)
-            .into_iter()
-            .filter(|label| !in_common.contains(label));
-        let own = code(&own.collect::<Vec<_>>());
-        let differing = facts
-            .iter()
-            .enumerate()
-            .filter(|(at, fact)| !same(*at, fact));
-        let words: Vec<String> = trouble_word(row)
-            .map(|word| format!("**{word}**"))
-            .into_iter()
-            .chain(own)
-            .chain(differing.map(|(_, fact)| fact.clone()))
-            .collect();
-        let words = words.join(" · ");
-        match groups.iter_mut().find(|(known, _)| *known == words) {
-            Some((_, names)) => names.push(row.name.as_str()),
-            None => groups.push((words, vec![row.name.as_str()])),
-        }
-    }
-    let all = (!common.is_empty()).then(|| format!("-# all · {}", common.join(" · ")));
-    // A name that was cut in the table is said whole.
-    let cut = |names: &[&str]| names.iter().any(|name| name.len() > COLUMNS - BESIDE_NAME);
-    let groups = groups
-        .into_iter()
-        .filter(|(words, names)| !words.is_empty() || cut(names));
-    let groups = groups.map(|(words, names)| {
-        let words = if words.is_empty() {
-            words
-        } else {
-            format!(" · {words}")
-        };
-        format!("-# **{}**{words}", fold(names.into_iter()))
-    });
-    all.into_iter().chain(groups).collect()
-}
-
-/// What an agent told of its host, always in this order; nothing when it told nothing.
-fn facts_of(row: &HostRow) -> Vec<String> {
-    let plain = |text: &str| super::escape_markdown_cut(text, 40);
-    row.facts.as_ref().map_or_else(Vec::new, |facts| {
-        vec![
-            plain(&short_os(&facts.os)),
-            plain(&facts.kernel),
-            plain(&facts.arch),
-            format!("{} CPU", facts.cpus),
-            format!("as {}", plain(&facts.run_as)),
-        ]
-    })
-}
-
-/// `Debian 12` for `Linux (Debian GNU/Linux 12)`.
-pub(super) fn short_os(os: &str) -> String {
-    let inner = os
-        .strip_prefix("Linux (")
-        .and_then(|rest| rest.strip_suffix(')'));
-    inner.unwrap_or(os).replace("GNU/Linux ", "")
-}
-
-fn trouble_word(row: &HostRow) -> Option<&'static str> {
-    match row.trouble() {
-        Trouble::None | Trouble::Offline => None,
-        Trouble::Stale => Some("stale"),
-        Trouble::Full => Some("nearly full"),
-        Trouble::Draining => Some("draining"),
-        Trouble::Outdated => Some("agent outdated"),
-    }
 }
 
 fn percent(part: u64, whole: u64) -> Option<u64> {
