@@ -17,6 +17,8 @@ const RUNS: usize = 20;
 const LINES: usize = 600;
 /// Hosts of the run on many.
 const HOSTS: usize = 12;
+/// Hosts of the run on a whole fleet: each of them is a process of its own.
+const FLEET: usize = 500;
 
 fn main() {
     // `cargo test --all-targets` would call it too.
@@ -36,7 +38,7 @@ async fn all() {
         sandbox: env!("CARGO_BIN_EXE_shanty-sandbox-under-test").into(),
     };
     let options = Options {
-        limits: "confirm_hosts = 100".to_owned(),
+        limits: "confirm_hosts = 1000".to_owned(),
         ..Options::default()
     };
     let mut world = World::start(&programs, options).await;
@@ -46,9 +48,27 @@ async fn all() {
             .await;
     }
     let print = format!("for i in $(seq {LINES}); do echo t$(date +%s%3N); sleep 0.1; done");
-    many(&world, &print).await;
-    together(&world).await;
-    flood(&world).await;
+    // The names of parts, when not all are wanted.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let wanted = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+    if wanted("many") {
+        many(&world, &print).await;
+    }
+    if wanted("together") {
+        together(&world).await;
+    }
+    if wanted("flood") {
+        flood(&world).await;
+    }
+    if wanted("fleet") {
+        for n in HOSTS + 1..=FLEET {
+            world.add_host(&format!("web-{n:03}"), "env=prod").await;
+        }
+        fleet(&world).await;
+    }
     world.stop().await;
 }
 
@@ -78,10 +98,11 @@ async fn many(world: &World, print: &str) {
 /// Many hosts print in one run: how old the newest visible line of each is, whenever the common message changes.
 async fn together(world: &World) {
     let operator = world.operator();
+    let ended = over(world).await;
     let seen_before = writes(world).await.len();
     let command = "for i in $(seq 200); do echo t$(date +%s%3N); sleep 0.1; done";
     operator.run("role=web", command).await;
-    ends(world, RUNS + 1).await;
+    ends(world, ended + 1).await;
     let mut ages = Vec::new();
     let mut shown: BTreeMap<String, u64> = BTreeMap::new();
     let mut last = 0;
@@ -133,15 +154,58 @@ async fn flood(world: &World) {
     }
 }
 
+/// A run on a whole fleet with three different outputs: how long after the last command's end people see the end, and what it costs.
+async fn fleet(world: &World) {
+    let operator = world.operator();
+    let before = writes(world).await;
+    let folder = world.dir.path().join("ends");
+    std::fs::create_dir(&folder).expect("a folder can be made");
+    let dir = folder.display();
+    let command = format!(
+        "if mkdir {dir}/odd; then echo 6.1.0-33; elif mkdir {dir}/bad; then echo 'Could not get lock'; code=100; \
+         else echo 6.1.0-37; fi 2>/dev/null; date +%s%3N >{dir}/$$.end; exit $code"
+    );
+    let asked = operator.run_confirmed("all", &command).await;
+    operator.card_end(&asked, "2 different outputs").await;
+    let ends = std::fs::read_dir(&folder).expect("the folder is there");
+    let ends = ends.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path()).ok());
+    let ends: Vec<u64> = ends.filter_map(|time| time.trim().parse().ok()).collect();
+    let last = ends.iter().max().copied().unwrap_or(0);
+    let first = ends.iter().min().copied().unwrap_or(0);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let writes = writes(world).await;
+    let new = &writes[before.len()..];
+    let end = new
+        .iter()
+        .find(|write| write.card.contains("2 different outputs"));
+    let card = end.expect("the end of the run was written").at_ms;
+    let card = card.saturating_sub(last);
+    let pages = new
+        .last()
+        .map_or(0, |write| write.at_ms.saturating_sub(last));
+    let shown = operator.in_thread_of(&asked).await.view().await;
+    println!(
+        "{FLEET} hosts, of which {} ended within {} ms: the card was final {card} ms after the last, all {pages} ms after it; \
+         {} messages in the thread, {} writes",
+        ends.len(),
+        last.saturating_sub(first),
+        shown.len(),
+        new.len()
+    );
+}
+
 /// Waits until so many runs are over, and a moment for their last messages.
 async fn ends(world: &World, runs: usize) {
-    let mut over = 0;
-    while over < runs {
+    while over(world).await < runs {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let all = world.runs().await;
-        over = all.iter().filter(|run| run["state"] == "closed").count();
     }
     tokio::time::sleep(Duration::from_secs(5)).await;
+}
+
+/// How many runs are over.
+async fn over(world: &World) -> usize {
+    let all = world.runs().await;
+    all.iter().filter(|run| run["state"] == "closed").count()
 }
 
 /// A write of a message, as the sandbox took it.
@@ -149,6 +213,8 @@ struct Write {
     at_ms: u64,
     channel: String,
     text: String,
+    /// What was sent, when that was a card.
+    card: String,
 }
 
 /// Every message that was created or edited, oldest first.
@@ -172,6 +238,7 @@ async fn writes(world: &World) -> Vec<Write> {
             at_ms: millis(at),
             channel: channel.unwrap_or_default().to_owned(),
             text: text(&exchange["request"]),
+            card: exchange["request"]["components"].to_string(),
         });
     }
     writes
@@ -195,7 +262,7 @@ fn seen(writes: &[Write]) -> BTreeMap<String, BTreeMap<u64, u64>> {
     threads
 }
 
-/// The content of a message; of a form, its JSON.
+/// The content of a message; nothing of a card or a form.
 fn text(request: &Value) -> String {
     request["content"].as_str().unwrap_or_default().to_owned()
 }
