@@ -3,7 +3,7 @@
 use std::fs;
 
 use shanty_agent::executor::{Config, Refusal};
-use shanty_agent::mask::Mask;
+use shanty_core::output::mask::SecretFiles;
 use shanty_core::refusal::Code;
 use shanty_core::spool::{Cause, How};
 
@@ -23,9 +23,9 @@ fn mask(config: &mut Config, secret: &str) {
     fs::create_dir_all(&config.data_dir).unwrap();
     let file = config.data_dir.with_file_name("secret");
     fs::write(&file, format!("{secret}\n")).unwrap();
-    config.mask = Mask {
+    config.mask = SecretFiles {
         files: vec![file],
-        ..Mask::default()
+        ..SecretFiles::default()
     };
 }
 
