@@ -62,7 +62,8 @@ async fn pages_turn_also_after_a_restart_and_a_host_is_shown_whole() {
     assert!(list.is_ephemeral());
     let text = list.text();
     for told in [
-        "### Hosts · 18 · 🟢 1 online · ⚪ 17 offline",
+        "### Hosts · 18 · 🟢 1 online · ",
+        "⚪ 17 offline\n",
         "- lab-01  offline, never seen",
         "-# page 1/2 · trouble first",
     ] {
@@ -70,7 +71,7 @@ async fn pages_turn_also_after_a_restart_and_a_host_is_shown_whole() {
     }
     assert!(!text.contains("web-01"), "what is well comes last: {text}");
     let second = presses(&operator, &list, "▶", "page 2/2").await;
-    assert!(second.text().contains("\n  web-01 "), "{}", second.text());
+    assert!(second.text().contains(" web-01 "), "{}", second.text());
 
     world.take_controller().kill().await;
     world.start_controller().await;
@@ -80,7 +81,7 @@ async fn pages_turn_also_after_a_restart_and_a_host_is_shown_whole() {
     let second = presses(&operator, &first, "▶", "page 2/2").await;
     let detail = picks(&operator, &second, "web-01", "web-01 · online").await;
     for told in [
-        "### 🟢 web-01 · online",
+        " web-01 · online",
         "labels `env=prod role=web`",
         &format!("agent {}", env!("CARGO_PKG_VERSION")),
         "**Last runs**\n✅ #1 · web-01 · exit 0",

