@@ -67,6 +67,7 @@ fn main() {
             host: true,
             ..SameBut::default()
         },
+        ..Style::default()
     };
     for round in 1..=5 {
         let mut thread = Thread::new(&run, style);
@@ -97,6 +98,9 @@ fn main() {
             run_as: &[],
             spool_full: &[],
             thread: Some((1, 2)),
+            place: Some((1, 2)),
+            cards: Default::default(),
+            now_ms: 0,
         };
         let begun = Instant::now();
         let messages = thread.lay_out(&status).len();

@@ -164,6 +164,23 @@ impl<K: Key> Outbox<K> {
         entry.wanted = Some(digest);
     }
 
+    /// Nothing new should be seen of a message: it stays as it is until something is wanted again.
+    pub fn leave(&mut self, key: K) {
+        if let Some(entry) = self
+            .entries
+            .get_mut(&key)
+            .filter(|entry| entry.is_pending())
+        {
+            entry.wanted = None;
+        }
+    }
+
+    /// The messages of which people do not see yet what they should.
+    pub fn pending(&self) -> impl Iterator<Item = K> {
+        let pending = self.entries.iter().filter(|(_, entry)| entry.is_pending());
+        pending.map(|(key, _)| *key)
+    }
+
     /// What to write next in a lane.
     #[must_use]
     pub fn next(&self, lane: Lane, now_ms: u64) -> Next<K> {

@@ -4,6 +4,7 @@
 //! looks. Their words and their layout are here, and nothing else: which message is written next is decided by [`crate::outbox`], and no
 //! bytes of files, ids of messages or limits of Discord's calls are known.
 
+mod cards;
 mod files;
 mod host;
 mod pages;
@@ -17,23 +18,27 @@ use crate::ids::{AgentId, RunNumber};
 use crate::limits;
 use crate::outbox::{Key, Lane, Urgency};
 use crate::output::same_but::SameBut;
-use crate::principal::Principal;
 use crate::run::{Phase, Run};
 use crate::spool::Record;
 use crate::view::groups::Told;
-use crate::view::{self, Card, Scene};
+use crate::view::{self, Card};
+use cards::{Due, has_failed};
 use host::Host;
 use pages::Pages;
 use together::Together;
 
+pub use cards::{CARDS_MAX, CardAt};
+
 /// A run that took longer than this ends with a message that mentions who asked, milliseconds: edits notify nobody.
 const FAREWELL_MS: u64 = 60_000;
+/// A card of this age is not edited to say what people must see, milliseconds: Discord takes few edits from an hour on.
+pub const NEW_CARD_MS: u64 = 55 * 60_000;
 
 /// What a message shows. Their order is the order in which the messages of one place are created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Block {
-    /// The card, in the channel.
-    Card,
+    /// The card, in the channel: the first is 0, and a later one is where a long run goes on.
+    Card(usize),
     /// That nothing was run, in the channel, where there is no card that could say it.
     NotStarted,
     /// A message of the thread that holds output, from 0: a page of the one host's, or what all print, and later a group of hosts.
@@ -47,7 +52,7 @@ pub enum Block {
 impl Key for Block {
     fn lane(self) -> Lane {
         match self {
-            Self::Card | Self::NotStarted | Self::Farewell => Lane::Channel,
+            Self::Card(_) | Self::NotStarted | Self::Farewell => Lane::Channel,
             Self::Page(_) | Self::Files => Lane::Thread,
         }
     }
@@ -97,6 +102,12 @@ pub struct Status<'a> {
     pub spool_full: &'a [String],
     /// Guild and thread, once there is one.
     pub thread: Option<(u64, u64)>,
+    /// Guild and channel of the cards; nothing when the guild is not known.
+    pub place: Option<(u64, u64)>,
+    /// Which cards there are, by number.
+    pub cards: [CardAt; CARDS_MAX],
+    /// The time, milliseconds since the Unix epoch.
+    pub now_ms: u64,
 }
 
 /// Whether a run has a thread.
@@ -110,12 +121,24 @@ pub enum Threads {
 }
 
 /// How runs are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     /// Whether they have threads.
     pub threads: Threads,
     /// What outputs may differ in and be shown as one.
     pub same_but: SameBut,
+    /// What people must see comes as a new card when the newest is older than this, milliseconds.
+    pub new_card_ms: u64,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            threads: Threads::default(),
+            same_but: SameBut::default(),
+            new_card_ms: NEW_CARD_MS,
+        }
+    }
 }
 
 /// The messages of one run.
@@ -132,6 +155,8 @@ pub struct Thread {
     opened: bool,
     /// What is to be known of the files, as a sentence.
     files_note: Option<String>,
+    /// When a host was first seen to have failed while others went on.
+    failed_ms: Option<u64>,
     /// The last layout.
     messages: Vec<Message>,
 }
@@ -173,6 +198,7 @@ impl Thread {
             closed: None,
             opened: style.threads == Threads::Always,
             files_note: None,
+            failed_ms: None,
             messages: Vec::new(),
         }
     }
@@ -190,6 +216,17 @@ impl Thread {
     /// There is no card, and none can be made: the channel is told by a message that nothing was run.
     pub const fn without_card(&mut self) {
         self.missing = true;
+    }
+
+    /// An earlier process saw the first failure, at this time, milliseconds since the Unix epoch.
+    pub const fn failed_at(&mut self, at_ms: Option<u64>) {
+        self.failed_ms = at_ms;
+    }
+
+    /// When a host was first seen to have failed while others went on, milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn failed_ms(&self) -> Option<u64> {
+        self.failed_ms
     }
 
     /// The hosts whose records are shown, in their order.
@@ -242,10 +279,27 @@ impl Thread {
     pub fn lay_out(&mut self, status: &Status<'_>) -> &[Message] {
         let groups = self.groups(status.run);
         self.opened |= self.outgrows_its_card(status.run, &groups);
+        if self.failed_ms.is_none() && has_failed(status.run) {
+            self.failed_ms = Some(status.now_ms);
+        }
+        let due = self.due(status);
+        let cards = self.cards(status, &due, &groups);
         let blocks = self.blocks(status.run, &groups);
         let message = |block| self.message(block, status, &groups);
-        self.messages = blocks.into_iter().filter_map(message).collect();
+        let blocks = blocks.into_iter().filter_map(message);
+        let farewell = self.farewell(status, &due);
+        self.messages = cards.into_iter().chain(blocks).chain(farewell).collect();
         &self.messages
+    }
+
+    /// True when there is no card, and none can come: nobody would see anything of the run.
+    #[must_use]
+    pub fn is_nowhere(&self, status: &Status<'_>) -> bool {
+        !self.missing && self.due(status).is_nowhere(status)
+    }
+
+    fn due(&self, status: &Status<'_>) -> Due {
+        Due::of(status, self.failed_ms, self.style.new_card_ms)
     }
 
     /// A message of the last layout.
@@ -265,30 +319,17 @@ impl Thread {
 
     fn message(&self, block: Block, status: &Status<'_>, groups: &[Told]) -> Option<Message> {
         let run = status.run;
-        let mut mention = None;
-        let (urgency, look) = match block {
-            Block::Card => {
-                let card = self.card(status, groups);
-                (card_urgency(run), Look::Card(card))
-            }
-            Block::NotStarted => (Urgency::Now, Look::Text(not_started(run)?)),
+        let (urgency, text) = match block {
+            Block::NotStarted => (Urgency::Now, not_started(run)?),
             Block::Page(number) => (
                 self.page_urgency(number, run),
-                Look::Text(self.page(number, run, groups)?),
+                self.page(number, run, groups)?,
             ),
-            Block::Files => (Urgency::Now, Look::Text(self.files_text(run.number))),
-            Block::Farewell => {
-                mention = Some(waited(run)?);
-                (Urgency::Now, Look::Text(farewell(run)?))
-            }
+            Block::Files => (Urgency::Now, self.files_text(run.number)),
+            // These are laid out by themselves.
+            Block::Card(_) | Block::Farewell => return None,
         };
-        Some(Message {
-            block,
-            digest: look.digest(),
-            urgency,
-            look,
-            mention,
-        })
+        Some(Message::new(block, urgency, Look::Text(text), None))
     }
 
     fn page(&self, number: usize, run: &Run, groups: &[Told]) -> Option<String> {
@@ -319,18 +360,12 @@ impl Thread {
             return vec![Block::NotStarted];
         }
         let mut blocks = Vec::new();
-        // A short output is read in a moment and stands on the card: its end is not shown without it, to be shown again.
-        let soon = |host: &Host| host.is_about_to_be_done(run);
-        if !(run.all_ended() && self.hosts.values().any(soon)) {
-            blocks.push(Block::Card);
-        }
         if self.opened && self.closed.is_none() {
             blocks.extend(self.page_numbers(run, groups).map(Block::Page));
             if self.has_files(run, groups) {
                 blocks.push(Block::Files);
             }
         }
-        blocks.push(Block::Farewell);
         blocks
     }
 
@@ -369,39 +404,6 @@ impl Thread {
         self.hosts.values().any(is_long)
     }
 
-    fn card(&self, status: &Status<'_>, groups: &[Told]) -> Card {
-        let expired = matches!(status.run.phase, Phase::Expired(_));
-        let live = || {
-            let (lines_max, units_max) = limits::CARD_OUTPUT_MAX;
-            let host = self.hosts.values().next()?;
-            let text = host.live(lines_max, units_max);
-            let alone = matches!(self.output, Output::Alone(_)) && !self.opened;
-            (alone && !text.trim().is_empty() && !host.is_binary()).then_some(text)
-        };
-        let scene = Scene {
-            run_as: status.run_as.to_vec(),
-            // Of what did not run there is no output, and maybe no thread.
-            thread: status.thread.filter(|_| !expired),
-            groups: groups.to_vec(),
-            live: live(),
-            spool_full: status.spool_full.to_vec(),
-            remark: self.remark(status.run).filter(|_| !expired),
-        };
-        view::run_card(status.run, &scene)
-    }
-
-    /// What people should know about how the run is shown.
-    fn remark(&self, run: &Run) -> Option<String> {
-        let number = run.number.0;
-        let why = match self.closed? {
-            NoThread::Refused => {
-                "output cannot be shown here: the bot needs the rights to create and write in threads"
-            }
-            NoThread::Deleted => "the thread with its output was deleted",
-        };
-        Some(format!("-# {why} · `shanty runs output {number}`"))
-    }
-
     /// What stands above the files.
     fn files_text(&self, run: RunNumber) -> String {
         let mut hosts = self.hosts.values();
@@ -420,6 +422,18 @@ impl Thread {
     }
 }
 
+impl Message {
+    fn new(block: Block, urgency: Urgency, look: Look, mention: Option<u64>) -> Self {
+        Self {
+            block,
+            digest: look.digest(),
+            urgency,
+            look,
+            mention,
+        }
+    }
+}
+
 impl Look {
     /// Tells looks apart; never zero.
     #[must_use]
@@ -431,30 +445,6 @@ impl Look {
         }
         hasher.finish().max(1)
     }
-}
-
-fn card_urgency(run: &Run) -> Urgency {
-    if run.is_over() || run.all_ended() || run.cancel.is_some() {
-        Urgency::Now
-    } else {
-        Urgency::Progress
-    }
-}
-
-/// Who is mentioned at the end of a run, when it was long enough for people to have looked away.
-fn waited(run: &Run) -> Option<u64> {
-    let Principal::Discord(user) = run.spec.origin.principal() else {
-        return None;
-    };
-    let Phase::Closed { at_ms } = run.phase else {
-        return None;
-    };
-    (at_ms.saturating_sub(run.accepted_ms) > FAREWELL_MS).then_some(user)
-}
-
-fn farewell(run: &Run) -> Option<String> {
-    let who = view::mention(&Principal::Discord(waited(run)?));
-    Some(format!("{who} {}", view::run_summary(run)))
 }
 
 fn not_started(run: &Run) -> Option<String> {

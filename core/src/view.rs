@@ -23,8 +23,8 @@ pub use press::{Listed, Listing, NoPress, Press, key_of};
 pub use preview::{AwayRow, Preview, preview_card, taken_back_card};
 pub use refusal::{meant_card, refusal_card};
 pub use run::{
-    Scene, by_host_card, card_is_whole, copy_card, diff_card, groups, run_card, run_summary,
-    thread_name,
+    Scene, by_host_card, card_is_whole, copy_card, diff_card, groups, moved_card, run_card,
+    run_summary, thread_name,
 };
 pub use runs::runs_card;
 pub use text::{escape_markdown, escape_markdown_cut, inline_code, mention};

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use shanty_core::output::same_but::SameBut;
-use shanty_core::thread::{Style, Threads};
+use shanty_core::text::parse_duration;
+use shanty_core::thread::{NEW_CARD_MS, Style, Threads};
 
 use super::read::{Errors, Section};
 
@@ -15,12 +16,14 @@ pub(super) fn standard() -> Style {
             host: true,
             ..SameBut::default()
         },
+        ..Style::default()
     }
 }
 
 pub(super) fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Style {
     let threads = section.text::<Thread>("thread", errors);
     let same_but = section.list::<But>("same_but_for", errors);
+    let new_card = section.text::<Age>("new_card_after", errors);
     section.finish(errors);
     let standard = standard();
     Style {
@@ -29,6 +32,7 @@ pub(super) fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Sty
             all.into_iter()
                 .fold(SameBut::default(), |so_far, one| so_far.or(one.0))
         }),
+        new_card_ms: new_card.map_or(standard.new_card_ms, |age| age.0),
     }
 }
 
@@ -44,6 +48,22 @@ impl FromStr for Thread {
             "auto" => Ok(Self(Threads::Auto)),
             _ => Err(format!("`{text}` is neither `always` nor `auto`")),
         }
+    }
+}
+
+/// The age of a card after which news come as a new one, milliseconds.
+#[derive(Debug)]
+struct Age(u64);
+
+impl FromStr for Age {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Discord takes few edits of what is older than an hour.
+        parse_duration(text)
+            .filter(|ms| *ms <= NEW_CARD_MS)
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is no time from 0s to 55m, such as 10m"))
     }
 }
 
@@ -90,6 +110,14 @@ mod tests {
         let said = style("[chat]\nthread = \"auto\"\nsame_but_for = [\"time\", \"pid\"]").unwrap();
         assert_eq!(said.threads, Threads::Auto);
         assert_eq!(said.same_but.to_string(), "process ids and times");
+        assert_eq!(said.new_card_ms, 55 * 60_000);
+        let age = |text: &str| style(&format!("[chat]\nnew_card_after = \"{text}\"")).unwrap();
+        assert_eq!(age("10m").new_card_ms, 600_000);
+        assert_eq!(
+            age("0s").new_card_ms,
+            0,
+            "every end is a message of its own"
+        );
         assert!(
             style("[chat]\nsame_but_for = []")
                 .unwrap()
@@ -108,6 +136,8 @@ mod tests {
             ("same_but_for = [\"host\", \"name\"]", "`name` is none of"),
             ("threads = \"auto\"", "threads"),
             ("thread = 1", "must be text"),
+            ("new_card_after = \"1h\"", "from 0s to 55m"),
+            ("new_card_after = \"5\"", "from 0s to 55m"),
         ] {
             let error = style(&format!("[chat]\n{bad}")).unwrap_err();
             assert!(error.contains(why) && error.contains(":3"), "{error}");

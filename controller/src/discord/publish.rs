@@ -20,7 +20,7 @@ use futures_util::stream::SelectAll;
 use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::outbox::{Lane, Outbox};
-use shanty_core::thread::{Block, Thread};
+use shanty_core::thread::{Block, CARDS_MAX, CardAt, Thread};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
 
@@ -87,7 +87,8 @@ impl Publisher {
         if beginning == Beginning::Resumed {
             cursor.maybe().for_each(|block| outbox.may_exist(block));
         }
-        let thread = Thread::new(&snapshot.run, edge.style);
+        let mut thread = Thread::new(&snapshot.run, edge.style);
+        thread.failed_at(cursor.failed_ms);
         let readers: Vec<Reader> = thread
             .agents()
             .map(|agent| Reader::new(&edge.output, cursor.run, agent))
@@ -129,7 +130,11 @@ impl Publisher {
             run: self.run,
             guild: self.guild,
             channel: self.channel,
-            message: self.outbox.message(Block::Card),
+            message: self.outbox.message(Block::Card(0)),
+            newer: (1..CARDS_MAX)
+                .map(|number| self.outbox.message(Block::Card(number)))
+                .collect(),
+            failed_ms: self.thread.failed_ms(),
             thread: self.thread_id,
             pages: (0..)
                 .map_while(|page| self.outbox.message(Block::Page(page)))
@@ -156,8 +161,8 @@ impl Publisher {
             if self.is_shown() && channel.is_idle() && thread.is_idle() {
                 return Ok(());
             }
-            if self.outbox.is_dead(Block::Card) {
-                // The channel is gone, or closed to the bot: there is nowhere to show anything.
+            if self.is_nowhere(now) {
+                // The channel is gone, or closed to the bot, or every card was deleted.
                 return Ok(());
             }
             let lay_out = self.dirty.then(|| self.laid_out_ms + LAY_OUT_MS);
@@ -196,16 +201,25 @@ impl Publisher {
         complete && !self.dirty && self.files.is_none() && self.outbox.settled()
     }
 
+    /// True when there is nowhere to show anything.
+    fn is_nowhere(&self, now_ms: u64) -> bool {
+        let gone = |card: &CardAt| matches!(card, CardAt::Gone { .. });
+        self.cards().iter().any(gone)
+            && self
+                .thread
+                .is_nowhere(&self.status(&self.snapshot(), now_ms))
+    }
+
     /// Lays out what people should see now, and tells the outbox.
     fn lay_out(&mut self, now_ms: u64) {
         self.dirty = false;
         self.laid_out_ms = now_ms;
         let snapshot = self.snapshot();
-        let status = self.status(&snapshot);
+        let status = self.status(&snapshot, now_ms);
         let has_card = self.has_card();
         for message in self.thread.lay_out(&status) {
             let ready = match message.block {
-                Block::Card | Block::NotStarted => true,
+                Block::Card(_) | Block::NotStarted => true,
                 Block::Page(_) | Block::Farewell => has_card,
                 Block::Files => has_card && self.files.is_some(),
             };
@@ -213,6 +227,12 @@ impl Publisher {
                 self.outbox
                     .want(message.block, message.digest, message.urgency);
             }
+        }
+        // What is not laid out cannot be rendered: it stays as it is.
+        let pending = self.outbox.pending();
+        let gone = pending.filter(|block| self.thread.message_of(*block).is_none());
+        for block in gone.collect::<Vec<_>>() {
+            self.outbox.leave(block);
         }
     }
 
@@ -312,13 +332,13 @@ impl Publisher {
     }
 
     fn has_card(&self) -> bool {
-        self.outbox.message(Block::Card).is_some()
+        self.outbox.message(Block::Card(0)).is_some()
     }
 
     /// A lane has its permit, or its answer.
     fn complete(&mut self, lane: Lane, write: &mut Write, completed: Completed) {
         let now = now_ms();
-        let before = (self.has_card(), self.thread_id);
+        let before = (self.cards(), self.thread_id);
         match completed {
             // The newest state is rendered now, with the permit in hand.
             Completed::Permit(permit) => *write = self.send(lane, permit, now),
@@ -330,7 +350,7 @@ impl Publisher {
                 self.fail(block, digest, &error, now);
             }
         }
-        // Where the messages are stands on the card, and the first message of a run comes before all others.
-        self.dirty |= before != (self.has_card(), self.thread_id);
+        // Where the messages are stands on the cards, and the first message of a run comes before all others.
+        self.dirty |= before != (self.cards(), self.thread_id);
     }
 }

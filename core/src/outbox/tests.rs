@@ -198,3 +198,20 @@ fn a_message_of_which_nobody_knows_what_it_shows_is_edited_once_something_is_wan
     outbox.want(Block::Card, 3, Urgency::Progress);
     assert_eq!(outbox.next(Lane::Channel, NOW), Next::Edit(Block::Card, 77));
 }
+
+#[test]
+fn a_message_that_is_left_stays_as_it_is_until_something_is_wanted_again() {
+    let mut outbox = Outbox::new(NOW);
+    outbox.exists(Block::Card, 77, Some(1));
+    outbox.leave(Block::Card);
+    outbox.want(Block::Card, 2, Urgency::Now);
+    assert!(outbox.pending().eq([Block::Card]));
+    outbox.leave(Block::Card);
+    assert_eq!(outbox.next(Lane::Channel, NOW), Next::Idle);
+    assert!(outbox.settled() && outbox.pending().next().is_none());
+    outbox.want(Block::Card, 2, Urgency::Now);
+    assert_eq!(outbox.next(Lane::Channel, NOW), Next::Edit(Block::Card, 77));
+    outbox.written(Block::Card, 2, 77, NOW);
+    outbox.leave(Block::Card);
+    assert!(outbox.is_settled(Block::Card));
+}

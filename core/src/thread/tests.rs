@@ -11,7 +11,15 @@ use crate::run::{
 };
 use crate::time::{LinkTime, Now};
 
+mod cards;
+
 const ACCEPTED_MS: u64 = 1_795_341_000_000;
+
+/// The card that the interaction was answered with.
+const FIRST_CARD: CardAt = CardAt::There {
+    message: 70,
+    made_ms: ACCEPTED_MS,
+};
 
 fn agent(n: u8) -> AgentId {
     AgentId::from_bytes([n; 16])
@@ -94,6 +102,7 @@ fn fresh(run: &Run) -> Thread {
     let style = Style {
         threads: Threads::Always,
         same_but,
+        ..Style::default()
     };
     Thread::new(run, style)
 }
@@ -104,6 +113,9 @@ fn status(run: &Run) -> Status<'_> {
         run_as: &[],
         spool_full: &[],
         thread: Some((1, 99)),
+        place: Some((1, 2)),
+        cards: [FIRST_CARD, CardAt::Waiting, CardAt::Waiting],
+        now_ms: ACCEPTED_MS,
     }
 }
 
@@ -215,10 +227,10 @@ fn output_that_cannot_be_read_on_looks_like_this() {
         thread.break_off(agent(1), why);
         thread.break_off(agent(1), "and the same again");
         assert!(
-            blocks(&mut thread, &run).contains(&Block::Card),
+            blocks(&mut thread, &run).contains(&Block::Card(0)),
             "nobody waits"
         );
-        let card = text(&mut thread, &run, Block::Card);
+        let card = text(&mut thread, &run, Block::Card(0));
         assert!(!card.contains("a line"), "a part looks like all: {card}");
         looks.push(if blocks(&mut thread, &run).contains(&Block::Files) {
             text(&mut thread, &run, Block::Files)
@@ -233,7 +245,7 @@ fn output_that_cannot_be_read_on_looks_like_this() {
 fn remarks_and_last_words_look_like_this() {
     let mut looks = Vec::new();
     let mut card = |thread: &mut Thread, run: &Run| {
-        let texts = text(thread, run, Block::Card);
+        let texts = text(thread, run, Block::Card(0));
         let last = texts.rsplit("--\n").next().unwrap_or_default();
         looks.push(last.to_owned());
     };
@@ -248,7 +260,7 @@ fn remarks_and_last_words_look_like_this() {
     looks.push(text(&mut fresh(&run), &run, Block::Farewell));
     let mut run = one();
     run.phase = Phase::Expired("the controller restarted before it *began*".into());
-    looks.push(text(&mut fresh(&run), &run, Block::Card));
+    looks.push(text(&mut fresh(&run), &run, Block::Card(0)));
     let mut untold = fresh(&run);
     untold.without_card();
     looks.push(text(&mut untold, &run, Block::NotStarted));
@@ -261,12 +273,12 @@ fn a_thread_has_the_card_then_pages_then_files_then_the_last_word() {
     let mut thread = fresh(&run);
     assert_eq!(
         blocks(&mut thread, &run),
-        [Block::Card],
+        [Block::Card(0)],
         "nothing was printed"
     );
     print(&mut thread, 1, "x\n".repeat(5_000));
     let pages = (0..4).map(Block::Page);
-    let expected: Vec<Block> = [Block::Card].into_iter().chain(pages).collect();
+    let expected: Vec<Block> = [Block::Card(0)].into_iter().chain(pages).collect();
     assert_eq!(blocks(&mut thread, &run), expected);
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 10_000);
@@ -288,7 +300,7 @@ fn an_end_is_urgent_and_the_way_to_it_is_not() {
     print(&mut thread, 2, "two\n");
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 4);
-    for block in [Block::Card, Block::Page(0)] {
+    for block in [Block::Card(0), Block::Page(0)] {
         assert_eq!(urgency(&mut thread, &run, block), Some(Urgency::Progress));
     }
     end(&mut run, 2, How::Exited(0), 4);
@@ -297,7 +309,7 @@ fn an_end_is_urgent_and_the_way_to_it_is_not() {
         Some(Urgency::Progress)
     );
     thread.finish(agent(2));
-    for block in [Block::Card, Block::Page(0)] {
+    for block in [Block::Card(0), Block::Page(0)] {
         assert_eq!(urgency(&mut thread, &run, block), Some(Urgency::Now));
     }
 }
@@ -321,14 +333,14 @@ fn a_card_waits_for_a_short_output_and_not_for_a_long_one() {
     let mut run = one();
     let mut thread = fresh(&run);
     end(&mut run, 1, How::Exited(0), 4);
-    assert!(!blocks(&mut thread, &run).contains(&Block::Card));
+    assert!(!blocks(&mut thread, &run).contains(&Block::Card(0)));
     let mut long = one();
     end(&mut long, 1, How::Exited(0), 10_000_000);
-    assert!(blocks(&mut thread, &long).contains(&Block::Card));
+    assert!(blocks(&mut thread, &long).contains(&Block::Card(0)));
     print(&mut thread, 1, "ok\n");
     thread.finish(agent(1));
-    assert!(blocks(&mut thread, &run).contains(&Block::Card));
-    let card = text(&mut thread, &run, Block::Card);
+    assert!(blocks(&mut thread, &run).contains(&Block::Card(0)));
+    let card = text(&mut thread, &run, Block::Card(0));
     assert!(card.contains("```\nok\n```"), "{card}");
 }
 
@@ -356,7 +368,7 @@ fn without_a_thread_only_the_channel_shows_the_run() {
     thread.without_thread(NoThread::Refused);
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 10_000);
-    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card(0)]);
 }
 
 #[test]
@@ -423,7 +435,7 @@ fn ends(thread: &mut Thread, run: &mut Run, n: u8, how: How, printed: &str) {
 
 /// The card and then the thread, as people would see them.
 fn all(thread: &mut Thread, run: &Run) -> String {
-    let card = text(thread, run, Block::Card);
+    let card = text(thread, run, Block::Card(0));
     format!("{card}\n#### thread\n{}", shown(thread, run))
 }
 
@@ -520,8 +532,8 @@ fn a_thread_comes_only_when_a_run_outgrows_its_card_if_that_is_wanted() {
     let mut run = one();
     let mut thread = auto(&run);
     print(&mut thread, 1, "one\ntw");
-    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
-    let card = text(&mut thread, &run, Block::Card);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card(0)]);
+    let card = text(&mut thread, &run, Block::Card(0));
     assert!(
         card.contains("```\none\ntw\n```"),
         "it is live on the card: {card}"
@@ -529,20 +541,20 @@ fn a_thread_comes_only_when_a_run_outgrows_its_card_if_that_is_wanted() {
     print(&mut thread, 1, "o\n");
     thread.finish(agent(1));
     end(&mut run, 1, How::Exited(0), 8);
-    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card(0)]);
 
     let run = one();
     let mut thread = auto(&run);
     print(&mut thread, 1, "line\n".repeat(16));
-    assert_eq!(blocks(&mut thread, &run), [Block::Card, Block::Page(0)]);
-    let card = text(&mut thread, &run, Block::Card);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card(0), Block::Page(0)]);
+    let card = text(&mut thread, &run, Block::Card(0));
     assert!(!card.contains("line"), "the thread shows it: {card}");
 
     let mut run = run_on(2, &[1, 2], Offline::Fail);
     let mut thread = auto(&run);
     ends(&mut thread, &mut run, 1, How::Exited(0), "same\n");
     ends(&mut thread, &mut run, 2, How::Exited(0), "same\n");
-    assert_eq!(blocks(&mut thread, &run), [Block::Card]);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card(0)]);
     let mut run = run_on(2, &[1, 2], Offline::Fail);
     let mut thread = auto(&run);
     ends(
@@ -559,7 +571,7 @@ fn a_thread_comes_only_when_a_run_outgrows_its_card_if_that_is_wanted() {
         How::Exited(0),
         &"same\n".repeat(16),
     );
-    assert_eq!(blocks(&mut thread, &run), [Block::Card, Block::Page(0)]);
+    assert_eq!(blocks(&mut thread, &run), [Block::Card(0), Block::Page(0)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A run as its card: one look that stays true from the first second to a year later.
 
-use super::{Card, Texts, inline_code, mention};
+use super::{Accent, Card, Texts, inline_code, mention};
 use crate::limits;
 use crate::run::{Execution, How, Phase, Rank, Run};
 use crate::text::{count, duration, thousands};
@@ -68,6 +68,19 @@ pub fn run_card(run: &Run, scene: &Scene) -> Card {
         buttons: buttons::buttons(run, scene),
         menu: None,
     }
+}
+
+/// An older card of a run that goes on in a newer message: nothing to press, and a link to that message when there can be one.
+#[must_use]
+pub fn moved_card(run: &Run, to: Option<&str>) -> Card {
+    let (number, target) = (run.number, target(run));
+    let command = inline_code(&run.spec.what.text(), 300);
+    let below = match to {
+        Some(link) => format!("Goes on below: {link}"),
+        None => "Goes on below, in a newer message.".to_owned(),
+    };
+    let text = format!("### ⤵ {number} · {target}\n{command}\n{below}");
+    Card::new(Accent::Grey, vec![text])
 }
 
 /// True when the card shows all of what the hosts printed.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use shanty_core::run::Phase;
-use shanty_core::thread::Block;
+use shanty_core::thread::{Block, CARDS_MAX, CardAt};
 
 use super::callback::Answered;
 use super::write::{again_ms, is_final};
@@ -17,10 +17,36 @@ use crate::discord::sender::SendError;
 /// later does not come.
 const ANSWER_MS: u64 = 4_000;
 
+/// The first moment of Discord's ids, milliseconds since the Unix epoch.
+const EPOCH_MS: u64 = 1_420_070_400_000;
+
+/// When Discord gave an id, milliseconds since the Unix epoch.
+pub(super) const fn made_ms(id: u64) -> u64 {
+    (id >> 22) + EPOCH_MS
+}
+
 /// Nobody can see the card of this run now: the process stops.
 pub(super) struct Stopped;
 
 impl Publisher {
+    /// Which messages show the card, or showed it.
+    pub(super) fn cards(&self) -> [CardAt; CARDS_MAX] {
+        std::array::from_fn(|number| {
+            let block = Block::Card(number);
+            let message = self.outbox.message(block);
+            match message {
+                _ if self.outbox.is_dead(block) => CardAt::Gone {
+                    was_there: message.is_some(),
+                },
+                Some(message) => CardAt::There {
+                    message,
+                    made_ms: made_ms(message),
+                },
+                None => CardAt::Waiting,
+            }
+        })
+    }
+
     /// Brings the run to where its card can be shown.
     pub(super) async fn card(&mut self) -> Result<(), Stopped> {
         if self.has_card() {
@@ -36,7 +62,7 @@ impl Publisher {
     /// The command line has its answer in the same moment: the card comes when the run begins, or did not.
     async fn posted(&mut self) -> Result<(), Stopped> {
         if self.beginning == Beginning::Resumed {
-            self.outbox.may_exist(Block::Card);
+            self.outbox.may_exist(Block::Card(0));
         }
         let shutdown = self.edge.shutdown.clone();
         tokio::select! {
@@ -53,7 +79,7 @@ impl Publisher {
                 self.channel = posted.channel;
                 self.thread_id = posted.thread;
                 let digest = Some(posted.digest);
-                self.outbox.exists(Block::Card, posted.message, digest);
+                self.outbox.exists(Block::Card(0), posted.message, digest);
                 self.cursor().keep(&self.edge).await;
                 self.edge.hub.taken(self.run).await;
             }
@@ -64,7 +90,7 @@ impl Publisher {
             None if self.edge.shutdown.is_cancelled() => return Err(Stopped),
             None => match self.find(interaction).await? {
                 Some(card) => {
-                    self.outbox.exists(Block::Card, card, None);
+                    self.outbox.exists(Block::Card(0), card, None);
                     self.cursor().keep(&self.edge).await;
                 }
                 None => self.thread.without_card(),

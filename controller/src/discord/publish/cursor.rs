@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use shanty_core::ids::{RunId, RunNumber};
-use shanty_core::thread::Block;
+use shanty_core::thread::{Block, CARDS_MAX};
 
 use crate::discord::Edge;
 use crate::store::StoreError;
@@ -20,8 +20,12 @@ pub(super) struct Cursor {
     pub(super) run: RunId,
     pub(super) guild: Option<u64>,
     pub(super) channel: u64,
-    /// The card, once there is one.
+    /// The first card, once there is one.
     pub(super) message: Option<u64>,
+    /// The cards after it, by number from 1.
+    pub(super) newer: Vec<Option<u64>>,
+    /// When a host was first seen to have failed while others went on, milliseconds since the Unix epoch.
+    pub(super) failed_ms: Option<u64>,
     /// The thread, when the card itself is in one, or once it is made.
     pub(super) thread: Option<u64>,
     /// The messages of the thread that hold output, in their order.
@@ -41,6 +45,10 @@ struct Place {
     pages: Vec<u64>,
     #[serde(default)]
     files: Option<u64>,
+    #[serde(default)]
+    newer: Vec<Option<u64>>,
+    #[serde(default)]
+    failed_ms: Option<u64>,
 }
 
 impl Cursor {
@@ -48,15 +56,19 @@ impl Cursor {
     pub(super) fn messages(&self) -> impl Iterator<Item = (Block, u64)> {
         let pages = self.pages.iter().enumerate();
         let pages = pages.map(|(page, message)| (Block::Page(page), *message));
-        let card = self.message.map(|message| (Block::Card, message));
+        let card = self.message.map(|message| (Block::Card(0), message));
+        let newer = (1..CARDS_MAX).zip(&self.newer);
+        let newer = newer.filter_map(|(number, message)| Some((Block::Card(number), (*message)?)));
         let files = self.files.map(|message| (Block::Files, message));
-        card.into_iter().chain(pages).chain(files)
+        card.into_iter().chain(newer).chain(pages).chain(files)
     }
 
-    /// Messages that may exist besides: one write at a time was under way in the thread when an earlier process ended.
+    /// Messages that may exist besides: one write at a time was under way in the channel and in the thread when an earlier process ended.
     pub(super) fn maybe(&self) -> impl Iterator<Item = Block> {
         let files = self.files.is_none().then_some(Block::Files);
-        [Block::Page(self.pages.len())].into_iter().chain(files)
+        let is_unknown = |number: &usize| !matches!(self.newer.get(number - 1), Some(Some(_)));
+        let newer = (1..CARDS_MAX).filter(is_unknown).map(Block::Card);
+        newer.chain([Block::Page(self.pages.len())]).chain(files)
     }
 
     /// Keeps it until [`forget`].
@@ -69,6 +81,8 @@ impl Cursor {
             guild: self.guild,
             channel: self.channel,
             message: self.message,
+            newer: self.newer.clone(),
+            failed_ms: self.failed_ms,
             thread: self.thread,
             pages: self.pages.clone(),
             files: self.files,
@@ -81,6 +95,8 @@ impl Cursor {
             guild: place.guild,
             channel: place.channel,
             message: place.message,
+            newer: place.newer,
+            failed_ms: place.failed_ms,
             thread: place.thread,
             pages: place.pages,
             files: place.files,
@@ -141,6 +157,8 @@ mod tests {
             guild: Some(1),
             channel: 2,
             message: Some(3),
+            newer: vec![None, Some(8)],
+            failed_ms: Some(9),
             thread: Some(4),
             pages: vec![5, 6],
             files: Some(7),
@@ -148,6 +166,8 @@ mod tests {
         let bare = Cursor {
             guild: None,
             message: None,
+            newer: Vec::new(),
+            failed_ms: None,
             thread: None,
             pages: Vec::new(),
             files: None,
@@ -170,6 +190,7 @@ mod tests {
         let old = r#"{"guild":1,"channel":2,"message":3,"thread":4}"#;
         let old: Place = serde_json::from_str(old).unwrap();
         assert_eq!((old.pages.len(), old.files), (0, None));
+        assert_eq!((old.newer.len(), old.failed_ms), (0, None));
         for bad in ["card:nonsense", "card:", LAST_KEY, "other"] {
             assert_eq!(Cursor::of(bad, cursor.place()), None);
         }

@@ -55,17 +55,20 @@ impl Publisher {
     }
 
     /// How the run stands, and where it is shown.
-    pub(super) fn status<'a>(&self, snapshot: &'a Snapshot) -> Status<'a> {
+    pub(super) fn status<'a>(&self, snapshot: &'a Snapshot, now_ms: u64) -> Status<'a> {
         Status {
             run: &snapshot.run,
             run_as: &snapshot.run_as,
             spool_full: &snapshot.spool_full,
             thread: self.guild.zip(self.thread_id),
+            place: self.guild.map(|guild| (guild, self.channel)),
+            cards: self.cards(),
+            now_ms,
         }
     }
 
     fn create_thread(&self) -> Result<Call, RequestError> {
-        let card = self.outbox.message(Block::Card).unwrap_or_default();
+        let card = self.outbox.message(Block::Card(0)).unwrap_or_default();
         let name = view::thread_name(&self.snapshot().run);
         self.edge.requests.create_thread(self.channel, card, &name)
     }
@@ -102,7 +105,8 @@ impl Publisher {
 /// What the nonce of a block's message is made of: always the same for the same block.
 fn nonce_name(block: Block) -> String {
     match block {
-        Block::Card => "card".to_owned(),
+        Block::Card(0) => "card".to_owned(),
+        Block::Card(number) => format!("card {number}"),
         Block::NotStarted => "expired".to_owned(),
         Block::Page(number) => format!("page {number}"),
         Block::Files => "files".to_owned(),

@@ -112,6 +112,8 @@ fn place(edge: &Edge, snapshot: &Snapshot) -> Option<Cursor> {
         guild,
         channel,
         message: None,
+        newer: Vec::new(),
+        failed_ms: None,
         thread: None,
         pages: Vec::new(),
         files: None,

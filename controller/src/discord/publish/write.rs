@@ -134,7 +134,7 @@ impl Publisher {
             Ok(thread) => self.thread_id = Some(thread),
             // The message has its thread already: a thread has the id of its message.
             Err(error) if error.code() == Some(160_004) => {
-                self.thread_id = self.outbox.message(Block::Card);
+                self.thread_id = self.outbox.message(Block::Card(0));
             }
             Err(error) if is_final(&error) => {
                 tracing::warn!("the thread of a run could not be made: {error}");
