@@ -83,7 +83,7 @@ async fn limits_are_kept_and_a_limited_message_comes_later() {
     let world = world().await;
     for (method, path_glob, scope) in [
         ("POST", "/channels/*/messages", "shared"),
-        ("PATCH", "/channels/*", "user"),
+        ("PATCH", "/webhooks/*", "user"),
     ] {
         let limit = json!({
             "method": method, "path_glob": path_glob, "count": 1, "retry_after": 0.2, "scope": scope,
@@ -107,7 +107,7 @@ async fn failures_before_and_after_the_deed_neither_lose_nor_double_a_message() 
         ("POST", "/channels/*/threads", 500, true),
         ("POST", "/channels/*/messages", 502, false),
         ("POST", "/channels/*/messages", 500, true),
-        ("PATCH", "/channels/*", 503, true),
+        ("PATCH", "/webhooks/*", 503, true),
     ] {
         fail_next(&world, method, path_glob, status, after_commit).await;
     }

@@ -73,6 +73,12 @@ impl Route {
         Self::token("GET webhooks/messages/@original", token)
     }
 
+    /// Edits the message that answered an interaction.
+    #[must_use]
+    pub fn edit_original(token: &str) -> Self {
+        Self::token("PATCH webhooks/messages/@original", token)
+    }
+
     /// Deletes the message that answered an interaction.
     #[must_use]
     pub fn delete_original(token: &str) -> Self {

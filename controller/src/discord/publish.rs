@@ -6,6 +6,7 @@
 mod callback;
 mod card;
 mod cursor;
+mod edits;
 mod files;
 mod reader;
 mod render;
@@ -31,9 +32,11 @@ use crate::store::{StoreError, Stored};
 use card::Stopped;
 use cursor::Cursor;
 use reader::{FilesError, Reader, Then};
+use render::By;
 use write::{Completed, Write};
 
 pub(super) use callback::{Callbacks, Posted};
+pub(super) use edits::ByToken;
 pub(super) use start::publishers;
 
 /// Whether this process is the first to show a run.
@@ -57,6 +60,8 @@ struct Publisher {
     guild: Option<u64>,
     channel: u64,
     thread_id: Option<u64>,
+    /// What edits the first card while it is young, unless an earlier process posted it.
+    by_token: Option<ByToken>,
     thread: Thread,
     /// What is read of each host that the thread shows.
     readers: Vec<Reader>,
@@ -101,6 +106,7 @@ impl Publisher {
             guild: cursor.guild,
             channel: cursor.channel,
             thread_id: cursor.thread,
+            by_token: None,
             thread,
             readers,
             turn: 0,
@@ -343,10 +349,12 @@ impl Publisher {
             // The newest state is rendered now, with the permit in hand.
             Completed::Permit(permit) => *write = self.send(lane, permit, now),
             Completed::Thread(result) => self.complete_thread(result, now),
-            Completed::Message(block, digest, Ok(message)) => {
+            Completed::Message(block, digest, _, Ok(message)) => {
                 self.outbox.written(block, digest, message, now);
             }
-            Completed::Message(block, digest, Err(error)) => {
+            // The bot's token does it next.
+            Completed::Message(_, _, By::Token, Err(error)) if self.token_failed(&error) => {}
+            Completed::Message(block, digest, _, Err(error)) => {
                 self.fail(block, digest, &error, now);
             }
         }

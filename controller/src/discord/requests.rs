@@ -173,6 +173,21 @@ impl Requests {
         )
     }
 
+    /// Shows another card in the message that answered an interaction, within 15 min of it.
+    ///
+    /// # Errors
+    /// When the card breaks a limit, or the interaction cannot be named.
+    pub fn edit_original(&self, to: ReplyTo<'_>, card: &Card) -> Result<Call, RequestError> {
+        let components = cards::components(card).map_err(RequestError::Card)?;
+        let client = self.client.interaction(id(to.application)?);
+        let token = path_safe(to.token)?;
+        let edit = client.update_response(token);
+        let edit = edit.flags(MessageFlags::IS_COMPONENTS_V2);
+        let request = build(edit.components(Some(&components)))?;
+        let place = Place::Message(Mentions::Nobody);
+        body::call(Route::edit_original(token), &request, place, Repeat::Safe)
+    }
+
     /// Deletes the message that answered an interaction, within 15 min of it.
     ///
     /// # Errors

@@ -100,6 +100,18 @@ impl Stage {
         there.map(|(_, body)| body).collect()
     }
 
+    /// Where the first card that answered an interaction is edited while it is young.
+    fn edit(&self) -> String {
+        let calls = self.calls().into_iter();
+        let answered = |(line, _): (String, Value)| {
+            let path = line.strip_prefix("POST interactions/")?;
+            let path = path.strip_suffix("/callback?with_response=true")?;
+            let (_, token) = path.split_once('/')?;
+            Some(format!("PATCH webhooks/100/{token}/messages/@original"))
+        };
+        calls.filter_map(answered).next().expect("a card")
+    }
+
     /// Waits until calls look so.
     async fn called(&self, what: &str, mut is: impl FnMut(&[(String, Value)]) -> bool) {
         let looked = async {

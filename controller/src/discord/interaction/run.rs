@@ -14,7 +14,7 @@ use super::send;
 use crate::discord::Edge;
 use crate::discord::answers::MessageRef;
 use crate::discord::commands::Invocation;
-use crate::discord::publish::Posted;
+use crate::discord::publish::{ByToken, Posted};
 use crate::discord::sender::Outcome;
 
 /// Whether Discord has the answer all the same must be known by then: later nobody expects the run to start.
@@ -79,6 +79,7 @@ async fn post_card(
         message: message.message,
         digest: Look::Card(card).digest(),
         thread,
+        by_token: Some(ByToken::of(invocation)),
     })
 }
 

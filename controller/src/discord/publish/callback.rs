@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shanty_core::ids::RunId;
+
+use super::edits::ByToken;
 use tokio::sync::oneshot;
 
 /// The card that Discord took as the answer, or why it did not.
 pub(in crate::discord) type Answered = Result<Posted, String>;
 
 /// A card that answers an interaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::discord) struct Posted {
     /// The channel of the card.
     pub(in crate::discord) channel: u64,
@@ -20,6 +22,8 @@ pub(in crate::discord) struct Posted {
     pub(in crate::discord) digest: u64,
     /// The thread, when the card itself is in one.
     pub(in crate::discord) thread: Option<u64>,
+    /// What edits it for a while, besides the bot's own token.
+    pub(in crate::discord) by_token: Option<ByToken>,
 }
 
 /// The answers that are on their way, by run.

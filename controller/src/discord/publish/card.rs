@@ -78,6 +78,7 @@ impl Publisher {
             Some(Ok(posted)) => {
                 self.channel = posted.channel;
                 self.thread_id = posted.thread;
+                self.by_token = posted.by_token;
                 let digest = Some(posted.digest);
                 self.outbox.exists(Block::Card(0), posted.message, digest);
                 self.cursor().keep(&self.edge).await;

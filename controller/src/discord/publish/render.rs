@@ -9,12 +9,21 @@ use super::Publisher;
 use crate::discord::call::Call;
 use crate::discord::requests::{Content, NewMessage, Nonce, RequestError, Sound};
 
+/// Whose token a call carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The bot's.
+    Bot,
+    /// The interaction's that the message answers.
+    Token,
+}
+
 /// A call that is ready to be made.
 pub(super) enum Rendered {
     /// Makes the thread.
     Thread(Call),
-    /// Creates or edits a block's message, which shows the state of this digest then.
-    Message(Block, u64, Call),
+    /// Creates or edits a block's message, which shows the state of this digest then, with this token.
+    Message(Block, u64, By, Call),
 }
 
 impl Publisher {
@@ -46,12 +55,12 @@ impl Publisher {
         let Some(message) = self.thread.message_of(block) else {
             return Ok(None);
         };
-        let call = match existing {
-            Some(existing) => self.edit(channel, existing, &message.look),
-            None => self.create(channel, message),
+        let (by, call) = match existing {
+            Some(existing) => self.edit(channel, existing, message, now_ms),
+            None => (By::Bot, self.create(channel, message)),
         };
         let call = call.map_err(|error| (block, error))?;
-        Ok(Some(Rendered::Message(block, message.digest, call)))
+        Ok(Some(Rendered::Message(block, message.digest, by, call)))
     }
 
     /// How the run stands, and where it is shown.
@@ -73,10 +82,20 @@ impl Publisher {
         self.edge.requests.create_thread(self.channel, card, &name)
     }
 
-    fn edit(&self, channel: u64, message: u64, look: &Look) -> Result<Call, RequestError> {
-        match look {
-            Look::Card(card) => self.edge.requests.edit_card(channel, message, card),
-            Look::Text(text) => self.edge.requests.edit_text(channel, message, text),
+    fn edit(
+        &self,
+        channel: u64,
+        existing: u64,
+        message: &Message,
+        now_ms: u64,
+    ) -> (By, Result<Call, RequestError>) {
+        let requests = &self.edge.requests;
+        match (&message.look, self.by_token(message.block, now_ms)) {
+            (Look::Card(card), Some(token)) => {
+                (By::Token, requests.edit_original(token.reply_to(), card))
+            }
+            (Look::Card(card), None) => (By::Bot, requests.edit_card(channel, existing, card)),
+            (Look::Text(text), _) => (By::Bot, requests.edit_text(channel, existing, text)),
         }
     }
 

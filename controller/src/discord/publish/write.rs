@@ -5,7 +5,7 @@ use shanty_core::outbox::{Failed, Key as _, Lane, Next};
 use shanty_core::thread::{Block, NoThread};
 
 use super::Publisher;
-use super::render::Rendered;
+use super::render::{By, Rendered};
 use crate::discord::answers::Answer;
 use crate::discord::call::{Call, Route};
 use crate::discord::sender::{Outcome, Permit, SendError};
@@ -31,8 +31,8 @@ pub(super) enum Completed {
     Permit(Permit),
     /// The run's thread, or why there is none.
     Thread(Result<u64, SendError>),
-    /// A block with the digest that was sent: the message that shows it, or why not.
-    Message(Block, u64, Result<u64, SendError>),
+    /// A block with the digest that was sent, and whose token did: the message that shows it, or why not.
+    Message(Block, u64, By, Result<u64, SendError>),
 }
 
 impl Write {
@@ -79,10 +79,10 @@ impl Publisher {
                 let thread = answer.and_then(|answer| answer.thread());
                 Completed::Thread(thread.map(|thread| thread.id))
             }),
-            Ok(Some(Rendered::Message(block, digest, call))) => {
+            Ok(Some(Rendered::Message(block, digest, by, call))) => {
                 self.call(permit, call, move |answer| {
                     let message = answer.and_then(|answer| answer.message());
-                    Completed::Message(block, digest, message.map(|at| at.message))
+                    Completed::Message(block, digest, by, message.map(|at| at.message))
                 })
             }
             Err((block, error)) => {
@@ -123,7 +123,10 @@ impl Publisher {
         };
         match self.outbox.next(lane, now_ms) {
             Next::Create(_) => Some(Route::create_message(channel)),
-            Next::Edit(..) => Some(Route::edit_message(channel)),
+            Next::Edit(block, _) => Some(match self.by_token(block, now_ms) {
+                Some(by) => Route::edit_original(by.reply_to().token.expose()),
+                None => Route::edit_message(channel),
+            }),
             Next::At(_) | Next::Idle => None,
         }
     }

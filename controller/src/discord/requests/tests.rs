@@ -99,6 +99,7 @@ async fn every_text_that_is_sent_says_who_may_be_notified() {
         requests.create_message(5, &card_message),
         requests.edit_text(5, 6, "@everyone"),
         requests.edit_card(5, 6, &card),
+        requests.edit_original(to, &card),
     ];
     for call in texts {
         let call = call.unwrap();
@@ -270,6 +271,10 @@ async fn paths_methods_and_repeats() {
         (
             requests.read_original(to).unwrap(),
             format!("GET {original} Safe"),
+        ),
+        (
+            requests.edit_original(to, &card).unwrap(),
+            format!("PATCH {original} Safe"),
         ),
         (
             requests.delete_original(to).unwrap(),

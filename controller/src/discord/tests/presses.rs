@@ -124,7 +124,5 @@ async fn a_press_stops_a_run_and_its_card_says_so() {
         "the card shows what became of it"
     );
     assert!(web.is_told_to_stop(run).await);
-    stage
-        .said("PATCH channels/5/messages/77", &format!("v1:kill:{run}"))
-        .await;
+    stage.said(&stage.edit(), &format!("v1:kill:{run}")).await;
 }

@@ -5,6 +5,7 @@ use shanty_core::run::Told;
 
 use super::*;
 
+/// With the token of the bot.
 const EDIT: &str = "PATCH channels/5/messages/77";
 const POST: &str = "POST channels/5/messages";
 const OPEN_THREAD: &str = "POST channels/5/messages/77/threads";
@@ -37,14 +38,38 @@ async fn a_short_output_stands_on_the_one_card_at_the_end() {
     let run = begun(&stage).await;
     print(&stage, run, &["up 3 days\n".to_owned()]).await;
     stage.forgotten().await;
-    stage.said(EDIT, "up 3 days").await;
+    stage.said(&stage.edit(), "up 3 days").await;
     assert_eq!(stage.bodies(POST), [Value::Null; 0], "no second card");
-    let last = stage.bodies(EDIT).pop().unwrap();
+    let last = stage.bodies(&stage.edit()).pop().unwrap();
     assert!(
         !last.to_string().contains("v1:cancel:"),
         "it is over: {last}"
     );
     assert_eq!(last["allowed_mentions"], json!({"parse": []}));
+}
+
+#[tokio::test]
+async fn a_card_is_edited_by_the_token_of_its_interaction_and_when_that_is_refused_by_the_bot() {
+    for (status, code) in [
+        (401, 50_027),
+        (403, 0),
+        (404, 10_015),
+        (404, 10_062),
+        (400, 50_027),
+    ] {
+        let stage = Stage::scripted(move |seen| {
+            let by_token = call(seen).0.starts_with("PATCH webhooks/");
+            by_token.then(|| refusal(status, code, "no"))
+        })
+        .await;
+        let run = begun(&stage).await;
+        print(&stage, run, &["up\n".to_owned()]).await;
+        stage.said(EDIT, "exit 0").await;
+        stage.forgotten().await;
+        let by_token = stage.bodies(&stage.edit());
+        assert_eq!(by_token.len(), 1, "not tried again after {status} {code}");
+        assert_eq!(by_token[0]["allowed_mentions"], json!({"parse": []}));
+    }
 }
 
 #[tokio::test]
@@ -69,7 +94,7 @@ async fn output_opens_one_thread_and_is_posted_there() {
     stage.forgotten().await;
     assert_eq!(stage.bodies(OPEN_THREAD).len(), 1, "one thread");
     assert_eq!(stage.bodies(POST_IN_THREAD).len(), 1, "one page, edited");
-    stage.said(EDIT, "channels/1/77").await;
+    stage.said(&stage.edit(), "channels/1/77").await;
 }
 
 #[tokio::test]
@@ -94,7 +119,9 @@ async fn a_card_says_so_when_no_thread_can_be_opened() {
     .await;
     let run = begun(&stage).await;
     print(&stage, run, &lines(30)).await;
-    stage.said(EDIT, "output cannot be shown here").await;
+    stage
+        .said(&stage.edit(), "output cannot be shown here")
+        .await;
     stage.forgotten().await;
     assert_eq!(stage.bodies(OPEN_THREAD).len(), 1, "asked for once");
     assert_eq!(stage.bodies(POST_IN_THREAD), [Value::Null; 0]);
@@ -110,7 +137,7 @@ async fn a_card_says_so_when_its_thread_was_deleted() {
     let run = begun(&stage).await;
     print(&stage, run, &lines(30)).await;
     stage
-        .said(EDIT, "the thread with its output was deleted")
+        .said(&stage.edit(), "the thread with its output was deleted")
         .await;
     stage.forgotten().await;
     assert_eq!(stage.bodies(POST_IN_THREAD).len(), 1, "tried once");
@@ -120,16 +147,17 @@ async fn a_card_says_so_when_its_thread_was_deleted() {
 async fn a_card_that_somebody_deleted_is_given_up_and_the_run_goes_on() {
     let stage = Stage::scripted(|seen| {
         let gone = || refusal(404, 10_008, "Unknown Message");
-        call(seen).0.starts_with(EDIT).then(gone)
+        call(seen).0.starts_with("PATCH").then(gone)
     })
     .await;
     let run = begun(&stage).await;
     // Its command waits, which the card says.
     stage.rig.hub.told(agent(1), run, Told::Running, true).await;
     stage.forgotten().await;
-    assert_eq!(stage.bodies(EDIT).len(), 1);
+    let tried = || (stage.bodies(&stage.edit()).len(), stage.bodies(EDIT).len());
+    assert_eq!(tried(), (1, 1));
     print(&stage, run, &lines(1)).await;
-    assert_eq!(stage.bodies(EDIT).len(), 1, "not tried again");
+    assert_eq!(tried(), (1, 1), "not tried again");
 }
 
 #[tokio::test]

@@ -194,6 +194,7 @@ async fn where_a_card_is_is_kept_before_its_run_begins() {
         message: CARD,
         digest: 1,
         thread: None,
+        by_token: None,
     };
     stage.edge.callbacks.sender(run).send(Ok(posted)).unwrap();
     let_others_go_on().await;
@@ -225,6 +226,7 @@ async fn a_hold_that_comes_before_the_card_is_taken_stands() {
         message: CARD,
         digest: 1,
         thread: None,
+        by_token: None,
     };
     stage.edge.callbacks.sender(run).send(Ok(posted)).unwrap();
     let over = stage.over().await;
