@@ -18,6 +18,7 @@ mod chat_groups;
 mod chat_hosts;
 mod chat_inventory;
 mod chat_lists;
+mod chat_long;
 mod chat_masks;
 mod chat_output;
 mod chat_preview;
