@@ -233,6 +233,7 @@ impl v1::admin_server::Admin for Admin {
             run_as: some(request.run_as),
             offline: some(request.offline),
             streams: some(request.streams),
+            exact: request.exact,
         };
         match self.ask(asker, Ask::Run(run)).await? {
             // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.

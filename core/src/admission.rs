@@ -13,6 +13,7 @@ use crate::run::Spec;
 
 use caller::{authenticate, require};
 
+pub use characters::plain_command;
 pub use context::{Context, Fresh, Settings, UnderWay};
 pub use hosts::still_covers;
 pub use look::look;
@@ -21,6 +22,7 @@ pub use run::{Caution, Plan};
 pub(crate) use stop::not_found;
 
 mod caller;
+mod characters;
 mod check;
 mod context;
 mod hosts;

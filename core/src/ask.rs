@@ -186,6 +186,8 @@ pub struct RunRequest {
     pub offline: Option<String>,
     /// Whether the two streams come together: `one` or `apart`; nothing means `one`.
     pub streams: Option<String>,
+    /// The command is meant as it is typed, also with characters that only look like those that a shell knows.
+    pub exact: bool,
 }
 
 /// What somebody chose who was shown a run.

@@ -186,19 +186,29 @@ pub struct Refusal {
     pub what: String,
     /// What to do next, one sentence; empty when there is nothing to do.
     pub next: String,
-    /// What was probably meant, where one name is the only thing that is wrong.
+    /// What was probably meant, where one press can do that instead.
     pub meant: Option<Box<Meant>>,
 }
 
-/// What somebody probably meant who typed a name that no host has.
+/// What somebody probably meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Meant {
-    /// The name that was typed.
-    pub typed: String,
-    /// The nearest one that there is.
-    pub name: String,
-    /// The whole selector with it.
-    pub on: String,
+pub enum Meant {
+    /// Another host, where the name that was typed is the only thing that is wrong.
+    Name {
+        /// The name that was typed.
+        typed: String,
+        /// The nearest one that there is.
+        name: String,
+        /// The whole selector with it.
+        on: String,
+    },
+    /// The command with plain characters: see [`crate::admission::plain_command`].
+    Plain {
+        /// What its characters are that are no plain ones, for example `quotes`.
+        kind: &'static str,
+        /// The command as it is shown, maybe not all of it.
+        shown: String,
+    },
 }
 
 impl Refusal {

@@ -1,9 +1,11 @@
 //! Small pieces of wording that every view shares: counts, durations and sizes, and how long a text is and where it is cut.
 
+mod quoted;
 mod typographic;
 
 use crate::output::sanitise::push_visible;
 
+pub use quoted::{Reading, readings};
 pub use typographic::{Finding, plain, typographic};
 
 /// `1 host`, `3 hosts`, `10,000 hosts`: a count with its noun, which takes a plain `s`.

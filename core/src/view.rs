@@ -21,7 +21,7 @@ pub use form::{Field, FieldName, Form, Sheet, edit_sheet};
 pub use host::{HostDetail, host_card};
 pub use press::{Listed, Listing, NoPress, Press, key_of};
 pub use preview::{AwayRow, Preview, preview_card, taken_back_card};
-pub use refusal::{meant_card, refusal_card};
+pub use refusal::{name_card, plain_card, refusal_card};
 pub use run::{
     Scene, by_host_card, card_is_whole, copy_card, diff_card, groups, moved_card, run_card,
     run_summary, thread_name,

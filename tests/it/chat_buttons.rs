@@ -287,3 +287,56 @@ async fn a_name_that_is_nearly_right_is_offered() {
     assert_eq!(command, "echo meant");
     world.end().await;
 }
+
+#[tokio::test]
+async fn characters_that_only_look_like_plain_ones_are_named_before_anything_runs() {
+    let mut world = world().await;
+    let operator = world.operator();
+    let asked = operator.run("web-01", "printf '<%s>' “a b” –c").await;
+    let refusal = operator.answer(&asked).await;
+    assert!(refusal.is_ephemeral(), "{refusal:?}");
+    let text = refusal.text();
+    for told in [
+        "Nothing was run.",
+        "column 15: quote “ (U+201C) instead of \"",
+        "column 21: dash – (U+2013) instead of -",
+        "printf '<%s>' \"a b\" -c",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(world.runs().await.is_empty());
+    let buttons = refusal.buttons();
+    let [plain, as_typed] = &buttons[..] else {
+        panic!("{buttons:?}")
+    };
+    let pressed = operator.click(&refusal, as_typed).await;
+    let card = operator.card_end(&pressed, "#1").await;
+    assert!(card.text().contains("<“a><b”><–c>"), "{}", card.text());
+    // It was said once that it is meant.
+    let card = over(&operator, &pressed, "again").await;
+    let pressed = operator.presses(&card, "again").await;
+    let card = operator.card_end(&pressed, "#2").await;
+    assert!(card.text().contains("<“a><b”><–c>"), "{}", card.text());
+
+    world.take_controller().kill().await;
+    world.start_controller().await;
+    world.is_online("web-01", true).await;
+    let pressed = operator.click(&refusal, plain).await;
+    let card = operator.card_end(&pressed, "#3").await;
+    assert!(card.text().contains("<a b><-c>"), "{}", card.text());
+
+    // Spaces that are none, also in a text that a form holds.
+    operator.presses(&card, "edit").await;
+    operator.form().await;
+    let command = "cat <<END\none\u{a0}two\nEND";
+    let fields = json!({"command": command, "on": "web-01", "timeout": "", "as": ""});
+    let filled = operator.fills_in(&fields).await;
+    let refusal = operator.answer(&filled).await.text();
+    let told = "line 2, column 4: space U+00A0 instead of a plain one";
+    assert!(refusal.contains(told), "{refusal}");
+    // Quotes and dashes in a text are what they are.
+    let asked = operator.run("web-01", "echo 'it’s “fine” – all'").await;
+    let card = operator.card_end(&asked, "#4").await;
+    assert!(card.text().contains("it’s “fine” – all"), "{}", card.text());
+    world.end().await;
+}

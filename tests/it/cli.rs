@@ -612,3 +612,28 @@ async fn output_that_was_deleted_is_said_to_be() {
     assert_eq!(world.output(&new).await, b"of today\n");
     world.end().await;
 }
+
+#[tokio::test]
+async fn characters_that_only_look_like_plain_ones_are_run_only_when_they_are_meant() {
+    let world = world(&ONE).await;
+    let run = ["run", "--on", "web-01"];
+    let typed = ["--", "echo ‘a’ –n\u{2003}b"];
+    let ran = world.shanty(&[&run[..], &typed].concat()).await;
+    assert_ne!(ran.code, 0, "{ran:?}");
+    for told in [
+        "Nothing was run.",
+        "column 6: quote ‘ (U+2018) instead of '",
+        "column 10: dash – (U+2013) instead of -",
+        "column 12: space U+2003 instead of a plain one",
+        "echo 'a' -n b",
+        "--exact",
+    ] {
+        assert!(ran.err.contains(told), "{told}: {ran:?}");
+    }
+    assert!(world.runs().await.is_empty());
+    let ran = world
+        .shanty(&[&run[..], &["--exact"], &typed].concat())
+        .await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "‘a’ –n\u{2003}b\n"));
+    world.end().await;
+}

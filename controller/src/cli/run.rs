@@ -33,6 +33,9 @@ pub(super) struct RunArgs {
     /// Output and errors: one, in the order written, or apart [default: one where both go to the same place]
     #[arg(long, value_name = "HOW", value_parser = ["one", "apart"])]
     streams: Option<String>,
+    /// Run the command as it is typed, also with typographic quotes, dashes and spaces
+    #[arg(long)]
+    exact: bool,
     /// Start it, print its number, and leave
     #[arg(long)]
     detach: bool,
@@ -56,6 +59,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
         run_as: args.run_as.unwrap_or_default(),
         offline: args.offline.unwrap_or_default(),
         streams,
+        exact: args.exact,
     };
     let run = client
         .call(|mut api| async move { api.start_run(request).await })

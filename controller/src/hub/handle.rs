@@ -51,13 +51,15 @@ impl Handle {
     }
 
     /// Asks for anything: the only door. A question is answered here, from what the hub knows at this moment; the rest is decided and
-    /// recorded by the hub. Commands in the answer are masked. Dropping the future of a run before it is answered gives the run up.
+    /// recorded by the hub. Commands in what it says are masked. Dropping the future of a run before it is answered gives the run up.
     ///
     /// # Errors
     /// The refusal to show.
     pub async fn ask(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {
-        let answer = self.unmasked(asker, ask).await?;
-        Ok(answer.masked(&self.masks))
+        match self.unmasked(asker, ask).await {
+            Ok(answer) => Ok(answer.masked(&self.masks)),
+            Err(refusal) => Err(refusal.masked(&self.masks)),
+        }
     }
 
     async fn unmasked(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {

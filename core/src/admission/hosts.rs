@@ -313,7 +313,7 @@ fn meant(on: &str, errors: &[SelectorError]) -> Option<Meant> {
     let typed = on.get(error.start..error.end)?.to_owned();
     let (before, after) = (on.get(..error.start)?, on.get(error.end..)?);
     let on = format!("{before}{name}{after}");
-    Some(Meant { typed, name, on })
+    Some(Meant::Name { typed, name, on })
 }
 
 pub(super) fn folded(hosts: &[&Host<'_>]) -> String {

@@ -15,7 +15,7 @@ use crate::text::count;
 use super::caller::Caller;
 use super::hosts::{Named, as_host, folded, known, named, permit};
 use super::stop::not_found;
-use super::{Change, Context, check};
+use super::{Change, Context, characters, check};
 
 /// A run that may happen: exactly this, on exactly these hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +48,12 @@ pub(super) fn admit(
     request: &RunRequest,
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx)?;
+    let command = check::command(&request.command)?;
+    if !request.exact {
+        characters::check(caller, &command)?;
+    }
     let wanted = Wanted {
-        what: What::Shell(check::command(&request.command)?),
+        what: What::Shell(command),
         timeout_ms: check::timeout(request.timeout.as_deref())?,
         run_as: check::run_as(request.run_as.as_deref())?,
         offline: check::offline(request.offline.as_deref())?,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Answer, Snapshot};
 use crate::output::mask::Masks;
+use crate::refusal::{Meant, Refusal};
 use crate::run::Run;
 
 impl Answer {
@@ -48,6 +49,22 @@ impl Answer {
             | Self::Groups(_)
             | Self::Tokens(_)) => other,
         }
+    }
+}
+
+impl Refusal {
+    /// The same without secrets: it may repeat a command.
+    #[must_use]
+    pub fn masked(mut self, masks: &Masks) -> Self {
+        if masks.is_empty() {
+            return self;
+        }
+        self.what = masks.text(&self.what);
+        self.next = masks.text(&self.next);
+        if let Some(Meant::Plain { shown, .. }) = self.meant.as_deref_mut() {
+            *shown = masks.text(shown);
+        }
+        self
     }
 }
 

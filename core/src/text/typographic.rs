@@ -35,17 +35,16 @@ pub fn typographic(command: &str) -> Vec<Finding> {
     found
 }
 
-/// The command with the plain form of every such character.
+/// The command with the plain form of these of its characters.
 #[must_use]
-pub fn plain(command: &str) -> String {
-    let mut before = None;
+pub fn plain(command: &str, found: &[Finding]) -> String {
+    let mut found = found.iter().peekable();
     let mut text = String::with_capacity(command.len());
-    for c in command.chars() {
-        match plain_form(c, before) {
-            Some((_, plain)) => text.push_str(plain),
+    for (at, c) in command.chars().enumerate() {
+        match found.next_if(|finding| finding.at == at + 1) {
+            Some(finding) => text.push_str(finding.plain),
             None => text.push(c),
         }
-        before = Some(c);
     }
     text
 }
@@ -64,11 +63,16 @@ fn plain_form(c: char, before: Option<char>) -> Option<(&'static str, &'static s
         '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => {
             Some(("space", " "))
         }
-        // Within words of some scripts they are spelling.
-        '\u{200c}' | '\u{200d}' if before.is_some_and(|before| !before.is_ascii()) => None,
-        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' => {
-            Some(("invisible character", ""))
-        }
+        '\u{85}' | '\u{2028}' | '\u{2029}' => Some(("line end", "\n")),
+        // Within words of some scripts they are spelling, and emoji are made with them.
+        '\u{200c}'..='\u{200f}' if before.is_some_and(|before| !before.is_ascii()) => None,
+        '\u{ad}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' => Some(("invisible character", "")),
         _ => None,
     }
 }
@@ -87,10 +91,13 @@ mod tests {
             ("du\u{a0}-sh\u{3000}/srv", "du -sh /srv", &[3, 7]),
             ("\u{feff}id\u{200b}", "id", &[1, 4]),
             ("grep „x” f", "grep \"x\" f", &[6, 8]),
+            ("id\u{2028}df\u{200e} -h", "id\ndf -h", &[3, 6]),
+            ("ls \u{202e}x\u{2069}", "ls x", &[4, 6]),
         ] {
             let found = typographic(command);
             let at: Vec<usize> = found.iter().map(|finding| finding.at).collect();
-            assert_eq!((plain(command).as_str(), &at[..]), (fixed, places));
+            let text = plain(command, &found);
+            assert_eq!((text.as_str(), &at[..]), (fixed, places));
         }
         let finding = Finding {
             at: 3,
@@ -99,6 +106,8 @@ mod tests {
             plain: " ",
         };
         assert_eq!(typographic("ls\u{2009}x"), [finding]);
+        let some = &typographic("echo “a” ‘b’")[2..];
+        assert_eq!(plain("echo “a” ‘b’", some), "echo “a” 'b'");
     }
 
     #[test]
@@ -106,11 +115,11 @@ mod tests {
         for command in [
             "",
             "ls -la \"x\" 'y' `z` --all",
-            "echo grüße 你好 👨\u{200d}👩 می\u{200c}خواهم",
+            "echo grüße 你好 👨\u{200d}👩 می\u{200c}خواهم שלום\u{200f}",
             "a\tb\nc",
         ] {
             assert_eq!(typographic(command), []);
-            assert_eq!(plain(command), command);
+            assert_eq!(plain(command, &[]), command);
         }
     }
 }

@@ -160,6 +160,7 @@ impl Form {
                 run_as: filled(FieldName::As),
                 offline: None,
                 streams: None,
+                exact: false,
             })),
         }
     }
@@ -241,6 +242,7 @@ mod tests {
             run_as: Some("www".to_owned()),
             offline: None,
             streams: None,
+            exact: false,
         };
         assert_eq!(asked, Some(Ask::Run(expected)));
         assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form));

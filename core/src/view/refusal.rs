@@ -1,7 +1,8 @@
 //! A refusal as a card that only the person who asked can see.
 
+use super::run::groups::fenced;
 use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code};
-use crate::refusal::{Meant, Refusal};
+use crate::refusal::Refusal;
 
 /// The card of a refusal: what happened, to which hosts, what to do next; its code is for scripts and logs. Lines after the first are set in a code block, so that a
 /// caret stands under the column that it marks.
@@ -23,22 +24,56 @@ pub fn refusal_card(refusal: &Refusal) -> Card {
     Card::new(Accent::Red, vec![text])
 }
 
-/// The card of a refusal where one name is wrong, with a button for what was probably meant: the request is kept under this key.
+/// The card of a refusal where one name is wrong, with a button for the one that was probably meant: the request is kept under this key.
 #[must_use]
-pub fn meant_card(meant: &Meant, key: String) -> Card {
+pub fn name_card(typed: &str, name: &str, key: String) -> Card {
     let text = format!(
         "### ✖ No host matches {}. Nothing was run.\nDid you mean **{}**?",
-        inline_code(&meant.typed, 70),
-        meant.name.replace('_', "\\_")
+        inline_code(typed, 70),
+        name.replace('_', "\\_")
     );
     Card {
         buttons: vec![Button {
-            label: format!("Run on {}", meant.name),
+            label: format!("Run on {name}"),
             target: ButtonTarget::Press(Press::Meant(key)),
             style: ButtonStyle::Primary,
         }],
         ..Card::new(Accent::Red, vec![text])
     }
+}
+
+/// The card of a refusal because of characters that are no plain ones. It shows the plain command, and has buttons for that and for the
+/// command as it was typed: the two requests are kept under these keys.
+#[must_use]
+pub fn plain_card(
+    refusal: &Refusal,
+    kind: &str,
+    shown: &str,
+    plain: String,
+    as_typed: String,
+) -> Card {
+    let why = Refusal {
+        next: format!("With plain {kind}:"),
+        ..refusal.clone()
+    };
+    let mut card = refusal_card(&why);
+    // Three backticks in a row would end the block.
+    let safe = shown.replace("```", "`\u{200b}`\u{200b}`");
+    card.texts.push(fenced(&safe, "sh"));
+    let button = |label: String, key, style| Button {
+        label,
+        target: ButtonTarget::Press(Press::Meant(key)),
+        style,
+    };
+    card.buttons = vec![
+        button(
+            format!("Run with plain {kind}"),
+            plain,
+            ButtonStyle::Primary,
+        ),
+        button("Run as typed".to_owned(), as_typed, ButtonStyle::Secondary),
+    ];
+    card
 }
 
 /// At most `chars_max` characters, said so when some are left out.
@@ -62,5 +97,29 @@ mod tests {
             "Nearest: web-01.",
         );
         insta::assert_snapshot!(refusal_card(&refusal).texts[0]);
+    }
+
+    #[test]
+    fn the_plain_command_is_shown_and_ends_no_block() {
+        let what = "There are such characters. Nothing was run.\ncolumn 6: quote “";
+        let refusal = Refusal::new(Code::BadChar, what, "Type it again.");
+        let key = |c: &str| c.repeat(24);
+        let card = plain_card(&refusal, "quotes", "echo ``` \"x\"", key("a"), key("b"));
+        assert!(card.texts[0].contains("column 6: quote “"), "{card:?}");
+        assert!(card.texts[0].ends_with("\nWith plain quotes:"), "{card:?}");
+        assert_eq!(card.texts[1].matches("```").count(), 2, "{card:?}");
+        let pressed: Vec<(&str, &ButtonTarget)> = card
+            .buttons
+            .iter()
+            .map(|button| (button.label.as_str(), &button.target))
+            .collect();
+        let press = |c: &str| ButtonTarget::Press(Press::Meant(key(c)));
+        assert_eq!(
+            pressed,
+            [
+                ("Run with plain quotes", &press("a")),
+                ("Run as typed", &press("b"))
+            ]
+        );
     }
 }

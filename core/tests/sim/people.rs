@@ -69,6 +69,7 @@ impl World {
             offline,
             run_as: None,
             streams: None,
+            exact: false,
         };
         self.ask(&asker, Ask::Run(request));
     }

@@ -28,6 +28,8 @@ pub(super) const RUN: Word = Word {
                 run_as: options.take(AS),
                 offline: options.take(OFFLINE),
                 streams: options.take(STREAMS),
+                // Who is refused because of that is offered to run it as it is.
+                exact: false,
             }))
         },
     },

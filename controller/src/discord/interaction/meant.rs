@@ -1,57 +1,123 @@
-//! A run that was refused because of a name that nobody has, where another one is near: one press runs what was probably meant. What was
-//! asked is kept under a key that stands in the button, and decided anew for whoever presses it.
+//! A run that was refused where something near was probably meant: another name, or plain characters. One press runs that. What is asked
+//! then is kept under a key that stands in the button, and decided anew for whoever presses it.
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use shanty_core::admission::plain_command;
 use shanty_core::ask::{Ask, RunRequest};
-use shanty_core::refusal::{Code, Refusal};
-use shanty_core::view::{self, Audience};
+use shanty_core::refusal::{Code, Meant, Refusal};
+use shanty_core::view::{self, Audience, Card};
 
 use super::{asked, list, show};
 use crate::discord::Edge;
 use crate::discord::commands::Invocation;
+use crate::store::StoreError;
 
 /// Where requests are kept for the buttons of refusals.
 const KEPT: &str = "meant/";
 
-/// The hosts, the command, the time, the user, and what becomes of hosts that are away.
-type Request = (
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-);
+/// A request as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Request {
+    on: String,
+    command: String,
+    timeout: Option<String>,
+    run_as: Option<String>,
+    offline: Option<String>,
+    streams: Option<String>,
+    exact: bool,
+}
+
+impl Request {
+    fn of(request: &RunRequest) -> Self {
+        let RunRequest {
+            on,
+            command,
+            timeout,
+            run_as,
+            offline,
+            streams,
+            exact,
+        } = request.clone();
+        Self {
+            on,
+            command,
+            timeout,
+            run_as,
+            offline,
+            streams,
+            exact,
+        }
+    }
+
+    fn ask(self) -> Ask {
+        Ask::Run(RunRequest {
+            on: self.on,
+            command: self.command,
+            timeout: self.timeout,
+            run_as: self.run_as,
+            offline: self.offline,
+            streams: self.streams,
+            exact: self.exact,
+        })
+    }
+}
 
 /// Tells somebody why not, and offers what was probably meant.
 pub(super) async fn refuse(edge: &Edge, invocation: &Invocation, ask: &Ask, refusal: &Refusal) {
     let (Ask::Run(request), Some(meant)) = (ask, &refusal.meant) else {
         return super::refuse(edge, invocation, refusal).await;
     };
-    let request: Request = (
-        meant.on.clone(),
-        request.command.clone(),
-        request.timeout.clone(),
-        request.run_as.clone(),
-        request.offline.clone(),
-        request.streams.clone(),
-    );
-    let key = view::key_of(&format!("{request:?}"));
-    if let Err(error) = list::try_keep(&edge.kept, KEPT, &key, &request).await {
-        tracing::warn!(%error, "a request could not be kept for the button of its refusal");
-        return super::refuse(edge, invocation, refusal).await;
+    match offer(edge, refusal, Request::of(request), meant).await {
+        Ok(card) => show(edge, invocation, &card, Audience::Asker).await,
+        Err(error) => {
+            tracing::warn!(%error, "a request could not be kept for the button of its refusal");
+            super::refuse(edge, invocation, refusal).await;
+        }
     }
-    let card = view::meant_card(meant, key);
-    show(edge, invocation, &card, Audience::Asker).await;
+}
+
+/// The card with what was probably meant, once that is kept.
+async fn offer(
+    edge: &Edge,
+    refusal: &Refusal,
+    request: Request,
+    meant: &Meant,
+) -> Result<Card, StoreError> {
+    match meant {
+        Meant::Name { typed, name, on } => {
+            let on = on.clone();
+            let key = keep(edge, &Request { on, ..request }).await?;
+            Ok(view::name_card(typed, name, key))
+        }
+        Meant::Plain { kind, shown } => {
+            let exact = Request {
+                exact: true,
+                ..request
+            };
+            let as_typed = keep(edge, &exact).await?;
+            let plain = Request {
+                command: plain_command(&exact.command),
+                ..exact
+            };
+            let plain = keep(edge, &plain).await?;
+            Ok(view::plain_card(refusal, kind, shown, plain, as_typed))
+        }
+    }
+}
+
+async fn keep(edge: &Edge, request: &Request) -> Result<String, StoreError> {
+    let key = view::key_of(&format!("{request:?}"));
+    list::try_keep(&edge.kept, KEPT, &key, request).await?;
+    Ok(key)
 }
 
 /// Runs what was meant.
 pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
     let key = format!("{KEPT}{key}");
     let kept = edge.kept.read::<(u64, Request)>(&key);
-    let Some((_, (on, command, timeout, run_as, offline, streams))) = kept.await.ok().flatten()
-    else {
+    let Some((_, request)) = kept.await.ok().flatten() else {
         let refusal = Refusal::new(
             Code::Stale,
             "This suggestion is too old. Nothing was run.",
@@ -59,13 +125,5 @@ pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
         );
         return super::refuse(edge, invocation, &refusal).await;
     };
-    let request = RunRequest {
-        on,
-        command,
-        timeout,
-        run_as,
-        offline,
-        streams,
-    };
-    Box::pin(asked(edge, invocation, Ask::Run(request))).await;
+    Box::pin(asked(edge, invocation, request.ask())).await;
 }

@@ -71,6 +71,7 @@ fn commands_are_read_with_their_options() {
             run_as: Some("www".to_owned()),
             offline: Some("skip".to_owned()),
             streams: Some("apart".to_owned()),
+            exact: false,
         }))
     );
     assert_eq!(
@@ -448,6 +449,7 @@ fn a_form_is_read_with_its_fields() {
             run_as: Some("www".to_owned()),
             offline: None,
             streams: None,
+            exact: false,
         }))
     );
     assert_eq!(submitted("v1:edit:x", &fields), Asked::Unknown);
