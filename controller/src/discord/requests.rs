@@ -115,6 +115,45 @@ impl Requests {
         self.callback(to, InteractionResponseType::DeferredUpdateMessage, None)
     }
 
+    /// Promises an answer that only the person sees (type 5): what fills it may come within 15 min.
+    ///
+    /// # Errors
+    /// When the interaction cannot be named.
+    pub fn defer(&self, to: ReplyTo<'_>) -> Result<Call, RequestError> {
+        let data = InteractionResponseData {
+            flags: Some(MessageFlags::EPHEMERAL),
+            ..InteractionResponseData::default()
+        };
+        let kind = InteractionResponseType::DeferredChannelMessageWithSource;
+        self.callback(to, kind, Some(data))
+    }
+
+    /// Fills a promised answer with a text and files.
+    ///
+    /// # Errors
+    /// When the text or the files break a limit.
+    pub fn fill_with_files(
+        &self,
+        to: ReplyTo<'_>,
+        text: &str,
+        files: &[File],
+    ) -> Result<Call, RequestError> {
+        check_text(text, files)?;
+        let client = self.client.interaction(id(to.application)?);
+        let token = path_safe(to.token)?;
+        let update = client.update_response(token);
+        let request = build(update.content(Some(text)))?;
+        let json = body::edit(&request, Mentions::Nobody, files)?;
+        let body = form::encode(&json, files).map_err(RequestError::Random)?;
+        Ok(Call::new(
+            Route::edit_original(token),
+            Method::PATCH,
+            request.path().to_owned(),
+            body,
+            Repeat::Safe,
+        ))
+    }
+
     /// Answers a press by changing the card it was made on (type 7).
     ///
     /// # Errors
@@ -173,7 +212,7 @@ impl Requests {
         )
     }
 
-    /// Shows another card in the message that answered an interaction, within 15 min of it.
+    /// Shows another card in the message that answered an interaction, or fills a promised answer with one, within 15 min of it.
     ///
     /// # Errors
     /// When the card breaks a limit, or the interaction cannot be named.

@@ -55,12 +55,28 @@ pub(super) fn create(
     body(bytes, Place::Message(mentions), |message| {
         message.insert("nonce".to_owned(), json!(nonce.as_str()));
         message.insert("enforce_nonce".to_owned(), json!(true));
-        if !files.is_empty() {
-            let named = |(id, file): (usize, &File)| json!({"id": id, "filename": file.name});
-            let list = files.iter().enumerate().map(named).collect();
-            message.insert("attachments".to_owned(), Value::Array(list));
-        }
+        attach(message, files);
     })
+}
+
+/// The body of an edit that brings files, with these named.
+pub(super) fn edit(
+    request: &Request,
+    mentions: Mentions,
+    files: &[File],
+) -> Result<Bytes, RequestError> {
+    let bytes = request.body().unwrap_or(b"{}");
+    body(bytes, Place::Message(mentions), |message| {
+        attach(message, files);
+    })
+}
+
+fn attach(message: &mut Map<String, Value>, files: &[File]) {
+    if !files.is_empty() {
+        let named = |(id, file): (usize, &File)| json!({"id": id, "filename": file.name});
+        let list = files.iter().enumerate().map(named).collect();
+        message.insert("attachments".to_owned(), Value::Array(list));
+    }
 }
 
 fn body(

@@ -100,6 +100,8 @@ async fn every_text_that_is_sent_says_who_may_be_notified() {
         requests.edit_text(5, 6, "@everyone"),
         requests.edit_card(5, 6, &card),
         requests.edit_original(to, &card),
+        requests.fill_with_files(to, "@everyone", &file),
+        requests.fill_with_files(to, "@everyone", &[]),
     ];
     for call in texts {
         let call = call.unwrap();
@@ -117,6 +119,7 @@ async fn every_text_that_is_sent_says_who_may_be_notified() {
     }
     let without_text = [
         requests.defer_update(to),
+        requests.defer(to),
         requests.suggest(to, [("@everyone", "x")]),
         requests.read_original(to),
         requests.create_thread(5, 6, "@everyone"),
@@ -206,6 +209,45 @@ async fn suggestions_are_cut_to_what_discord_shows() {
         shown[0],
         json!({"name": "\u{1f600}".repeat(50), "value": "v"})
     );
+}
+
+#[tokio::test]
+async fn a_promised_answer_is_for_one_person_and_is_filled_by_its_token() {
+    let (requests, token) = (requests(), token());
+    let to = to(&token);
+    let promised = requests.defer(to).unwrap();
+    assert_eq!(
+        json_of(&promised),
+        json!({"type": 5, "data": {"flags": 64}})
+    );
+    assert_eq!(promised.route().class(), Class::Callback);
+    let file = [File {
+        name: "output.log".to_owned(),
+        content: Piece::Bytes(Bytes::from_static(b"x")),
+    }];
+    let filled = [
+        (requests.fill_with_card(to, &card()), 1 << 15),
+        (requests.fill_with_files(to, "all of it", &file), 0),
+    ];
+    for (call, flags) in filled {
+        let call = call.unwrap();
+        assert_eq!(
+            (call.method(), call.path()),
+            (
+                &Method::PATCH,
+                "webhooks/100/aW50.tok_en-1/messages/@original"
+            )
+        );
+        assert_eq!(call.repeat(), Repeat::Safe);
+        assert!(!call.is_authorised_by_bot());
+        let json = json_of(&call);
+        assert_eq!(json["flags"].as_u64().unwrap_or(0), flags, "{json}");
+        if flags == 0 {
+            let attached = json!([{"id": 0, "filename": "output.log"}]);
+            assert_eq!(json["attachments"], attached);
+            assert_eq!(json["content"], "all of it");
+        }
+    }
 }
 
 #[tokio::test]
