@@ -25,6 +25,8 @@ pub enum Deletion {
 /// What is left of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleted {
+    /// When, milliseconds since the Unix epoch.
+    pub at_ms: u64,
     /// So long after it last grew, milliseconds.
     pub after_ms: u64,
     /// Why.

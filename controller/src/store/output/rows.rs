@@ -77,6 +77,7 @@ fn deleted_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Deleted>> {
     let (deleted_ms, max): (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
     let changed_ms = unsigned(row.get(3)?);
     Ok(deleted_ms.map(|deleted_ms| Deleted {
+        at_ms: unsigned(deleted_ms),
         after_ms: unsigned(deleted_ms).saturating_sub(changed_ms),
         why: max.map_or(Deletion::Age, |max| Deletion::Size {
             bytes_max: unsigned(max),

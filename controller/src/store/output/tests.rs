@@ -382,6 +382,7 @@ async fn a_deletion_goes_in_steps_and_goes_on_after_a_restart() {
     let after = rows("chunk");
     assert!(after < before && after > 1, "{before} {after}");
     let deleted = Deleted {
+        at_ms: old.changed_ms + 5,
         after_ms: 5,
         why: marked,
     };
