@@ -8,6 +8,7 @@ mod cards;
 mod files;
 mod host;
 mod pages;
+mod single;
 mod together;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::view::{self, Card};
 use cards::{Due, has_failed};
 use host::Host;
 use pages::Pages;
+pub use single::Single;
 use together::Together;
 
 pub use cards::{CARDS_MAX, CardAt};

@@ -20,6 +20,7 @@ mod chat_inventory;
 mod chat_lists;
 mod chat_long;
 mod chat_masks;
+mod chat_open;
 mod chat_output;
 mod chat_preview;
 mod chat_refusals;

@@ -49,7 +49,7 @@ fn now_ms() -> u64 {
 }
 
 /// What a busy year leaves in the journal of a controller that does not run, with a checkpoint or without; how many runs.
-async fn a_year_passes(data: &Path, checkpoint: bool) -> u64 {
+pub(super) async fn a_year_passes(data: &Path, checkpoint: bool) -> u64 {
     let store = Store::open(data, u64::MAX).unwrap();
     let state = store.journal.state().unwrap();
     let agent = *state.hosts.keys().next().unwrap();

@@ -65,6 +65,22 @@ impl Message {
             .find(|id| id.starts_with(&prefix))
     }
 
+    /// The value and the label of each option of its menu with this verb.
+    #[must_use]
+    pub fn options(&self, verb: &str) -> Vec<(String, String)> {
+        let prefix = format!("v1:{verb}:");
+        let mut options = Vec::new();
+        collect(&self.0["components"], &mut |component| {
+            let id = component["custom_id"].as_str().unwrap_or_default();
+            let all = component["options"].as_array().into_iter().flatten();
+            for option in all.filter(|_| id.starts_with(&prefix)) {
+                let text = |field: &str| option[field].as_str().unwrap_or_default().to_owned();
+                options.push((text("value"), text("label")));
+            }
+        });
+        options
+    }
+
     /// True when only one person sees it.
     #[must_use]
     pub fn is_ephemeral(&self) -> bool {
@@ -253,6 +269,23 @@ impl Person {
         let button = message.button(verb);
         let button = button.unwrap_or_else(|| panic!("no {verb} on {message:?}"));
         self.click(message, &button).await
+    }
+
+    /// Picks an option of the menu with this verb, by its value; gives the interaction's id.
+    ///
+    /// # Panics
+    /// When the sandbox does not take it.
+    pub async fn picks(&self, message: &Message, verb: &str, value: &str) -> String {
+        let menu = message.button(verb);
+        let menu = menu.unwrap_or_else(|| panic!("no {verb} on {message:?}"));
+        let mut body = self.press(message.id(), &menu);
+        body["values"] = json!([value]);
+        let (status, answer) = self.act("select", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["interaction_id"]
+            .as_str()
+            .expect("an interaction has an id")
+            .to_owned()
     }
 
     /// Presses the button with this verb, and is refused; gives what only they see.

@@ -19,6 +19,7 @@ use crate::clock::now_ms;
 mod card;
 mod list;
 mod meant;
+mod open;
 mod run;
 
 pub(super) use run::Previews;
@@ -42,9 +43,21 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::Pick { listing, host } => list::pick(&edge, &invocation, listing, host).await,
         Asked::Edit(run) => card::edit(&edge, &invocation, run).await,
         Asked::Copy(run) => card::copy(&edge, &invocation, run).await,
-        Asked::ByHost { run, page, turns } => {
-            card::by_host(&edge, &invocation, run, page, turns).await;
+        Asked::ByHost {
+            run,
+            page,
+            turns,
+            thread,
+        } => {
+            card::by_host(&edge, &invocation, run, (page, turns), thread).await;
         }
+        Asked::Open {
+            run,
+            picked,
+            thread,
+        } => open::open(&edge, &invocation, run, picked, thread).await,
+        Asked::Whole(run, agent) => open::whole(&edge, &invocation, run, agent).await,
+        Asked::Files(run) => open::files(&edge, &invocation, run).await,
         Asked::Diff(run) => card::diff(&edge, &invocation, run).await,
         Asked::Meant(key) => meant::run(&edge, &invocation, &key).await,
         Asked::NoRun => {

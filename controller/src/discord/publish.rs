@@ -6,6 +6,7 @@
 mod callback;
 mod card;
 mod cursor;
+mod deliver;
 mod edits;
 mod files;
 mod reader;
@@ -36,8 +37,10 @@ use render::By;
 use write::{Completed, Write};
 
 pub(super) use callback::{Callbacks, Posted};
+pub(super) use deliver::{Delivered, deliver_all, deliver_one, read_one};
 pub(super) use edits::ByToken;
 pub(super) use start::publishers;
+pub(super) use write::{again_ms, is_final};
 
 /// Whether this process is the first to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

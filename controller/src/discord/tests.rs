@@ -14,6 +14,7 @@ use crate::store::Commits;
 use crate::testing::{ANN, GUILD, OPS, ROLE, Rig, agent, let_others_go_on, spool, within};
 
 mod interactions;
+mod opens;
 mod presses;
 mod shown;
 mod starts;

@@ -238,6 +238,8 @@ impl Thread {
             groups: groups.to_vec(),
             live: live(),
             spool_full: status.spool_full.to_vec(),
+            without_files: self.is_read(status.run)
+                && (!self.opened || self.closed.is_some() || !self.has_files(status.run, groups)),
             remark: self.remark(status.run).filter(|_| !expired),
         };
         view::run_card(status.run, &scene)

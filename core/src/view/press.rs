@@ -7,7 +7,7 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 
 use crate::ask::Part;
-use crate::ids::RunId;
+use crate::ids::{AgentId, RunId};
 use crate::limits::NAME_CHARS_MAX;
 
 /// Pages that an id can name.
@@ -40,6 +40,12 @@ pub enum Press {
     ByHost(RunId, usize),
     /// Shows how the outputs of a run differ.
     Diff(RunId),
+    /// Shows one group or one host of a run: the one that was picked.
+    Open(RunId),
+    /// Gives all that a host printed as a file.
+    Whole(RunId, AgentId),
+    /// Gives all that the hosts of a run printed as files.
+    Files(RunId),
     /// Runs what was meant where something else was typed: it is kept under this key.
     Meant(String),
     /// Shows a page of a list of hosts.
@@ -114,6 +120,9 @@ impl fmt::Display for Press {
             Self::Copy(run) => write!(f, "v1:copy:{run}"),
             Self::ByHost(run, page) => write!(f, "v1:byhost:{run}:{}", page.min(&PAGE_MAX)),
             Self::Diff(run) => write!(f, "v1:diff:{run}"),
+            Self::Open(run) => write!(f, "v1:open:{run}"),
+            Self::Whole(run, agent) => write!(f, "v1:whole:{run}:{agent}"),
+            Self::Files(run) => write!(f, "v1:files:{run}"),
             Self::Meant(key) => write!(f, "v1:meant:{key}"),
             Self::Page(listing) => write!(f, "v1:hosts:{listing}"),
             Self::Pick(listing) => write!(f, "v1:host:{listing}"),
@@ -154,6 +163,9 @@ impl FromStr for Press {
             "copy" => Self::Copy(run()?),
             "byhost" => by_host(of)?,
             "diff" => Self::Diff(run()?),
+            "open" => Self::Open(run()?),
+            "whole" => whole(of)?,
+            "files" => Self::Files(run()?),
             "meant" if is_key(of) => Self::Meant(of.to_owned()),
             "hosts" => Self::Page(of.parse()?),
             "host" => Self::Pick(of.parse()?),
@@ -169,6 +181,13 @@ fn these(of: &str) -> Result<Press, NoPress> {
     }
     let run = run.parse().map_err(|_| NoPress)?;
     Ok(Press::Again(run, Part::These(names.to_owned())))
+}
+
+fn whole(of: &str) -> Result<Press, NoPress> {
+    let (run, agent) = of.split_once(':').ok_or(NoPress)?;
+    let run = run.parse().map_err(|_| NoPress)?;
+    let agent = agent.parse().map_err(|_| NoPress)?;
+    Ok(Press::Whole(run, agent))
 }
 
 fn by_host(of: &str) -> Result<Press, NoPress> {
@@ -204,7 +223,10 @@ impl Press {
             | Self::Edit(run)
             | Self::Copy(run)
             | Self::ByHost(run, _)
-            | Self::Diff(run) => Some(*run),
+            | Self::Diff(run)
+            | Self::Open(run)
+            | Self::Whole(run, _)
+            | Self::Files(run) => Some(*run),
             Self::Go(_)
             | Self::Online(_)
             | Self::Queue(_)
@@ -266,6 +288,9 @@ mod tests {
             Press::ByHost(run, 0),
             Press::ByHost(run, PAGE_MAX),
             Press::Diff(run),
+            Press::Open(run),
+            Press::Whole(run, AgentId::from_bytes([8; 16])),
+            Press::Files(run),
             Press::Meant(key_of("x")),
         ];
         assert_eq!(Press::these(run, "x".repeat(70)), None, "it does not fit");
@@ -312,6 +337,13 @@ mod tests {
             "v1:byhost:07070707070707070707070707070707",
             "v1:byhost:07070707070707070707070707070707:-1",
             "v1:byhost:07070707070707070707070707070707:100000",
+            "v1:open:",
+            "v1:open:07070707070707070707070707070707:x",
+            "v1:whole:07070707070707070707070707070707",
+            "v1:whole:07070707070707070707070707070707:",
+            "v1:whole:07070707070707070707070707070707:web-01",
+            "v1:whole:07070707070707070707070707070707:07070707070707070707070707070707:",
+            "v1:files:../..",
             "v1:meant:x",
             "v1:meant:../../../../../../../../",
             "v1:hosts:",

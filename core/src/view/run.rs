@@ -7,14 +7,17 @@ use crate::text::{count, duration, thousands};
 use groups::{Room, Shown, Told, chosen, fenced, fits, group_heading, group_output};
 use verdict::Verdict;
 
+pub use buttons::thread_of;
 pub use by_host::{by_host_card, copy_card};
 pub use diff::diff_card;
+pub use open::{Opened, Picked, open_card};
 
 mod buttons;
 mod by_host;
 mod diff;
 pub mod groups;
 mod notes;
+mod open;
 mod progress;
 mod verdict;
 
@@ -40,6 +43,8 @@ pub struct Scene {
     pub live: Option<String>,
     /// Hosts whose commands wait because too much output is not stored yet.
     pub spool_full: Vec<String>,
+    /// The output is read to its end, and no files with it are in a thread.
+    pub without_files: bool,
     /// A last small line about how the run is shown.
     pub remark: Option<String>,
 }
@@ -66,7 +71,7 @@ pub fn run_card(run: &Run, scene: &Scene) -> Card {
         accent: verdict.accent,
         texts: texts.into_blocks(),
         buttons: buttons::buttons(run, scene),
-        menu: None,
+        menu: open::menu(run, &scene.groups),
     }
 }
 

@@ -4,9 +4,9 @@
 //! somebody to be told.
 
 use shanty_core::ask::{Ask, Confirm, Part, Question, Which};
-use shanty_core::ids::{HostName, RunId};
+use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::principal::Asker;
-use shanty_core::view::{Form, Listing, Press};
+use shanty_core::view::{self, Form, Listing, Picked, Press};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
@@ -51,7 +51,22 @@ pub enum Asked {
         page: usize,
         /// Pressed on such a page.
         turns: bool,
+        /// The run's thread: see [`Asked::Open`].
+        thread: Option<(u64, u64)>,
     },
+    /// One group or one host of a run.
+    Open {
+        /// The run.
+        run: RunId,
+        /// What was picked.
+        picked: Picked,
+        /// Guild and thread to which a button of the message leads that was pressed on, when it has one.
+        thread: Option<(u64, u64)>,
+    },
+    /// All that a host printed, as a file.
+    Whole(RunId, AgentId),
+    /// All that the hosts of a run printed, as files.
+    Files(RunId),
     /// How the outputs of a run differ.
     Diff(RunId),
     /// What was meant where something else was typed: kept under this key.
@@ -158,7 +173,9 @@ pub fn hear(interaction: Interaction) -> Result<Heard, HearError> {
             Some(InteractionData::ApplicationCommand(data)),
         ) => typing(*data),
         (InteractionType::MessageComponent, Some(InteractionData::MessageComponent(data))) => {
-            press(*data, on_ephemeral)
+            let on = interaction.message.as_ref();
+            let thread = on.and_then(|message| thread_on(&message.components));
+            press(*data, on_ephemeral, thread)
         }
         (InteractionType::ModalSubmit, Some(InteractionData::ModalSubmit(data))) => submit(*data),
         _ => None,
@@ -284,7 +301,21 @@ fn focused(options: Vec<CommandDataOption>) -> Option<(String, String)> {
     })
 }
 
-fn press(data: MessageComponentInteractionData, on_ephemeral: bool) -> Option<Asked> {
+/// The thread that a button leads to. What a message of ours holds nobody else wrote.
+fn thread_on(components: &[Component]) -> Option<(u64, u64)> {
+    components.iter().find_map(|component| match component {
+        Component::Container(container) => thread_on(&container.components),
+        Component::ActionRow(row) => thread_on(&row.components),
+        Component::Button(button) => view::thread_of(button.url.as_deref()?),
+        _ => None,
+    })
+}
+
+fn press(
+    data: MessageComponentInteractionData,
+    on_ephemeral: bool,
+    thread: Option<(u64, u64)>,
+) -> Option<Asked> {
     let confirm = |run, choice| Asked::Ask(Ask::Confirm { run, choice });
     let cancel = |run, force| {
         let which = Which::Id(run);
@@ -304,8 +335,16 @@ fn press(data: MessageComponentInteractionData, on_ephemeral: bool) -> Option<As
             run,
             page,
             turns: on_ephemeral,
+            thread,
         },
         Press::Diff(run) => Asked::Diff(run),
+        Press::Open(run) => Asked::Open {
+            run,
+            picked: data.values.first()?.parse().ok()?,
+            thread,
+        },
+        Press::Whole(run, agent) => Asked::Whole(run, agent),
+        Press::Files(run) => Asked::Files(run),
         Press::Meant(key) => Asked::Meant(key),
         Press::Page(listing) => Asked::Page(listing),
         Press::Pick(listing) => Asked::Pick {

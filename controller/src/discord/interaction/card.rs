@@ -8,7 +8,7 @@ use shanty_core::ask::{Answer, Ask, Question};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::output::sanitise;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{Loosely, Run};
+use shanty_core::run::{Compared, Loosely, Run};
 use shanty_core::spool::Record;
 use shanty_core::view::{self, Audience, Card};
 
@@ -46,11 +46,11 @@ pub(super) async fn by_host(
     edge: &Edge,
     invocation: &Invocation,
     id: RunId,
-    page: usize,
-    turns: bool,
+    (page, turns): (usize, bool),
+    thread: Option<(u64, u64)>,
 ) {
     let run = look(edge, invocation, Question::RunOf { id }).await;
-    let card = run.map(|run| view::by_host_card(&run, page));
+    let card = run.map(|run| view::by_host_card(&run, page, thread));
     match card {
         Ok(card) if turns => change(edge, invocation, &card).await,
         card => for_asker(edge, invocation, card).await,
@@ -73,7 +73,7 @@ async fn for_asker(edge: &Edge, invocation: &Invocation, card: Result<Card, Refu
     }
 }
 
-async fn look(
+pub(super) async fn look(
     edge: &Edge,
     invocation: &Invocation,
     question: Question,
@@ -89,8 +89,16 @@ async fn look(
     }
 }
 
-/// Compares as the card does: without what outputs may differ in.
 async fn compared(edge: &Edge, run: &Run) -> Result<Card, Refusal> {
+    let (compared, beginnings) = compare(edge, run).await?;
+    Ok(view::diff_card(run, &compared.groups, &beginnings))
+}
+
+/// Compares as the card does, without what outputs may differ in; also gives what was compared of each host that stands for others.
+pub(super) async fn compare(
+    edge: &Edge,
+    run: &Run,
+) -> Result<(Compared, HashMap<AgentId, String>), Refusal> {
     let exact = run.groups(&Loosely::new());
     let mut beginnings: HashMap<AgentId, String> = HashMap::new();
     let mut whole = HashSet::new();
@@ -113,12 +121,9 @@ async fn compared(edge: &Edge, run: &Run) -> Result<Card, Refusal> {
         let text = beginnings.get(&agent).filter(|_| whole.contains(&agent));
         text.cloned()
     });
-    let texts = compared
-        .texts
-        .into_iter()
-        .map(|(agent, (text, _))| (agent, text));
-    beginnings.extend(texts);
-    Ok(view::diff_card(run, &compared.groups, &beginnings))
+    let texts = compared.texts.iter();
+    beginnings.extend(texts.map(|(agent, (text, _))| (*agent, text.clone())));
+    Ok((compared, beginnings))
 }
 
 /// The beginning of what a host printed.

@@ -145,7 +145,7 @@ impl Reader {
 
 /// Why files could not be written.
 #[derive(Debug, Error)]
-pub(super) enum FilesError {
+pub(in crate::discord) enum FilesError {
     /// What is stored cannot be read now.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -175,7 +175,7 @@ impl Publisher {
 }
 
 /// True when the same write would be refused again: the message, the thread or the right to write is gone.
-pub(super) fn is_final(error: &SendError) -> bool {
+pub(in crate::discord) fn is_final(error: &SendError) -> bool {
     match error {
         SendError::Discord { status, .. } => (400..500).contains(status),
         SendError::Malformed(_) => true,
@@ -190,7 +190,7 @@ pub(super) fn is_final(error: &SendError) -> bool {
 }
 
 /// After how long a call that failed may be made again, milliseconds.
-pub(super) fn again_ms(error: &SendError) -> u64 {
+pub(in crate::discord) fn again_ms(error: &SendError) -> u64 {
     match error {
         SendError::RateLimited { retry_after_ms, .. } => *retry_after_ms,
         SendError::Unauthorized => UNAUTHORIZED_MS,

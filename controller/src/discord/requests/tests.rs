@@ -226,7 +226,7 @@ async fn a_promised_answer_is_for_one_person_and_is_filled_by_its_token() {
         content: Piece::Bytes(Bytes::from_static(b"x")),
     }];
     let filled = [
-        (requests.fill_with_card(to, &card()), 1 << 15),
+        (requests.edit_original(to, &card()), 1 << 15),
         (requests.fill_with_files(to, "all of it", &file), 0),
     ];
     for (call, flags) in filled {

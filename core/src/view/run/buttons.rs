@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::Scene;
+use super::groups::{Printed, Told};
+use super::{Scene, card_is_whole};
 use crate::ask::Part;
-use crate::ids::AgentId;
+use crate::ids::{AgentId, RunId};
 use crate::run::{Rank, Run};
 use crate::selector::fold::fold;
 use crate::view::{Button, ButtonStyle, ButtonTarget, Press};
+
+/// Where the links of Discord's channels begin.
+const CHANNELS: &str = "https://discord.com/channels/";
 
 pub(super) fn buttons(run: &Run, scene: &Scene) -> Vec<Button> {
     let mut buttons = if run.is_over() || run.all_ended() {
@@ -15,14 +19,30 @@ pub(super) fn buttons(run: &Run, scene: &Scene) -> Vec<Button> {
     } else {
         vec![stop(run)]
     };
-    if let Some((guild, thread)) = scene.thread {
-        buttons.push(Button {
-            label: "Output".to_owned(),
-            target: ButtonTarget::Link(format!("https://discord.com/channels/{guild}/{thread}")),
-            style: ButtonStyle::Secondary,
-        });
-    }
+    buttons.extend(scene.thread.map(output));
     buttons
+}
+
+/// The way to the thread of a run: guild and thread.
+pub(super) fn output((guild, thread): (u64, u64)) -> Button {
+    Button {
+        label: "Output".to_owned(),
+        target: ButtonTarget::Link(format!("{CHANNELS}{guild}/{thread}")),
+        style: ButtonStyle::Secondary,
+    }
+}
+
+/// The guild and the thread that such a button leads to.
+#[must_use]
+pub fn thread_of(url: &str) -> Option<(u64, u64)> {
+    let (guild, thread) = url.strip_prefix(CHANNELS)?.split_once('/')?;
+    let id = |text: &str| text.parse().ok().filter(|id| *id > 0);
+    Some((id(guild)?, id(thread)?))
+}
+
+/// All that was printed as files, for one person.
+pub(super) fn files(id: RunId) -> Button {
+    plain("All output ⬇", Press::Files(id))
 }
 
 fn stop(run: &Run) -> Button {
@@ -62,6 +82,9 @@ fn of_the_end(run: &Run, scene: &Scene) -> Vec<Button> {
     }
     buttons.push(plain("Edit…", Press::Edit(id)));
     buttons.push(plain("Copy", Press::Copy(id)));
+    if scene.without_files && printed(scene) && (all > 1 || !card_is_whole(&scene.groups)) {
+        buttons.push(files(id));
+    }
     buttons
 }
 
@@ -91,7 +114,13 @@ fn odd(run: &Run, scene: &Scene) -> Option<Button> {
     Some(plain(&label, press))
 }
 
-fn plain(label: &str, press: Press) -> Button {
+/// True when something was printed, as far as is known.
+fn printed(scene: &Scene) -> bool {
+    let nothing = |told: &Told| matches!(told.printed, Printed::Unknown | Printed::Nothing);
+    !scene.groups.iter().all(nothing)
+}
+
+pub(super) fn plain(label: &str, press: Press) -> Button {
     Button {
         label: label.to_owned(),
         target: ButtonTarget::Press(press),
@@ -105,7 +134,6 @@ mod tests {
     use crate::ids::RunNumber;
     use crate::output::same_but::SameBut;
     use crate::run::{Group, How, Loosely, Outcome, Phase, Spec, Target};
-    use crate::view::groups::{Printed, Told};
 
     fn agent(n: usize) -> AgentId {
         AgentId::from_bytes((n as u128).to_be_bytes())

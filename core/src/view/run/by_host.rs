@@ -2,7 +2,10 @@
 
 use std::cmp::Ordering;
 
+use super::buttons::{files, output};
 use super::groups::{fenced, mark};
+use super::open::menu_of;
+use crate::ids::AgentId;
 use crate::limits::TEXT_DISPLAY_CHARS_MAX;
 use crate::refusal::{Code, Refusal};
 use crate::run::{Execution, Rank, Run};
@@ -24,23 +27,21 @@ const HOW_MAX: usize = 100;
 /// The longest command that is shown as a text to copy.
 const COPY_CHARS_MAX: usize = TEXT_DISPLAY_CHARS_MAX - 20;
 
-/// A page of the hosts of a run and how each ended, those first that somebody should look at.
+/// A page of the hosts of a run and how each ended, those first that somebody should look at; and the way to its thread, if there is one.
 #[must_use]
-pub fn by_host_card(run: &Run, page: usize) -> Card {
-    let mut rows: Vec<(Option<Rank>, &Execution)> = run
+pub fn by_host_card(run: &Run, page: usize, thread: Option<(u64, u64)>) -> Card {
+    let mut rows: Vec<(AgentId, Option<Rank>, &Execution)> = run
         .executions()
-        .map(|(_, execution)| (rank(run, execution), execution))
+        .map(|(agent, execution)| (agent, rank(run, execution), execution))
         .collect();
-    rows.sort_by(|(a, one), (b, other)| {
+    rows.sort_by(|(_, a, one), (_, b, other)| {
         by_rank(*a, *b).then_with(|| natural(one.name.as_str(), other.name.as_str()))
     });
     let pages = rows.len().div_ceil(ROWS).max(1);
     let page = page.min(pages - 1);
-    let shown: Vec<String> = rows
-        .iter()
-        .skip(page * ROWS)
-        .take(ROWS)
-        .map(|(rank, execution)| row(*rank, execution))
+    let on_page = || rows.iter().skip(page * ROWS).take(ROWS);
+    let shown: Vec<String> = on_page()
+        .map(|(_, rank, execution)| row(*rank, execution))
         .collect();
     let mut heading = format!(
         "### {} by host · {}",
@@ -55,7 +56,11 @@ pub fn by_host_card(run: &Run, page: usize) -> Card {
         texts.add(Some(block.join("\n")));
     }
     Card {
-        buttons: turns(run, page, pages),
+        buttons: turns(run, page, pages)
+            .into_iter()
+            .chain(thread.map(output))
+            .collect(),
+        menu: menu_of(run, on_page().map(|(agent, ..)| *agent)),
         ..Card::new(Accent::Blue, texts.into_blocks())
     }
 }
@@ -77,11 +82,18 @@ fn turns(run: &Run, page: usize, pages: usize) -> Vec<Button> {
     if !run.differing().is_empty() {
         buttons.push(button("Diff", Press::Diff(id)));
     }
+    let ran = |execution: &Execution| {
+        let outcome = execution.outcome();
+        outcome.is_some_and(|outcome| outcome.output_bytes > 0)
+    };
+    if run.all_ended() && run.executions().any(|(_, execution)| ran(execution)) {
+        buttons.push(files(id));
+    }
     buttons
 }
 
 /// What went well has one rank here: whether it printed what most did is shown elsewhere.
-fn rank(run: &Run, execution: &Execution) -> Option<Rank> {
+pub(super) fn rank(run: &Run, execution: &Execution) -> Option<Rank> {
     let outcome = execution.outcome()?;
     let rank = Rank::of(&outcome.how, run.is_skipped(execution));
     Some(if rank == Rank::Odd { Rank::Most } else { rank })
@@ -144,7 +156,7 @@ pub fn copy_card(run: &Run) -> Result<Card, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{AgentId, RunNumber};
+    use crate::ids::RunNumber;
     use crate::run::{How, Outcome, Reason, Spec, Target, What};
 
     fn run_of(hosts: u8, command: &str) -> Run {
@@ -182,16 +194,20 @@ mod tests {
         let reason = Reason::new(Code::Offline, "it was *away*");
         end(&mut run, 18, How::NotStarted(reason), 0);
         end(&mut run, 19, How::Exited(3), 2);
-        let first = by_host_card(&run, 0);
+        let first = by_host_card(&run, 0, None);
         insta::assert_snapshot!(first.texts.join("\n--\n"));
         assert_eq!(labels(&first), ["▶", "Diff"]);
-        let last = by_host_card(&run, 99);
+        let last = by_host_card(&run, 99, None);
         assert!(last.texts[0].ends_with("page 2 of 2"), "{:?}", last.texts);
         assert_eq!(labels(&last), ["◀", "Diff"]);
         let mut few = run_of(2, "true");
         end(&mut few, 1, How::Exited(0), 1);
         end(&mut few, 2, How::Exited(0), 1);
-        assert_eq!(labels(&by_host_card(&few, 0)), [""; 0], "nothing differs");
+        assert_eq!(
+            labels(&by_host_card(&few, 0, None)),
+            [""; 0],
+            "nothing differs"
+        );
     }
 
     #[test]
@@ -201,7 +217,7 @@ mod tests {
             let reason = Reason::new(Code::Agent, "*".repeat(1_000));
             end(&mut run, n, How::Refused(reason), 0);
         }
-        let card = by_host_card(&run, 0);
+        let card = by_host_card(&run, 0, None);
         let rows = card.texts.concat().matches("refused").count();
         assert_eq!(rows, ROWS);
         assert!(

@@ -479,9 +479,54 @@ fn presses_on_the_card_of_a_run_are_read() {
         run,
         page: 2,
         turns,
+        thread: None,
     };
     assert_eq!(asked(&format!("byhost:{RUN}:2")), page(false));
     let mut turned = pressed(&format!("v1:byhost:{RUN}:2"));
     turned["message"]["flags"] = json!(64);
     assert_eq!(heard(turned).asked, page(true));
+}
+
+#[test]
+fn what_is_opened_of_a_run_is_read_and_leads_to_the_thread_of_its_message() {
+    let run = run_id();
+    let agent = AgentId::from_bytes([8; 16]);
+    let picked = |value: &str| {
+        let mut press = pressed(&format!("v1:open:{RUN}"));
+        press["data"]["component_type"] = json!(3);
+        press["data"]["values"] = json!([value]);
+        press
+    };
+    let opened = |picked, thread| Asked::Open {
+        run,
+        picked,
+        thread,
+    };
+    let group = picked(&format!("g:{agent}"));
+    assert_eq!(heard(group).asked, opened(Picked::Group(agent), None));
+    let mut host = picked(&format!("h:{agent}"));
+    let link = |url: &str| json!({"type": 2, "style": 5, "label": "Output", "url": url});
+    let row = json!({"type": 1, "components": [
+        link("https://example.org/1/2"), link("https://discord.com/channels/1/99"),
+    ]});
+    host["message"]["components"] = json!([{"type": 17, "components": [row]}]);
+    assert_eq!(
+        heard(host).asked,
+        opened(Picked::Host(agent), Some((1, 99)))
+    );
+    for bad in [
+        "",
+        "web-01",
+        "h:web-01",
+        "x:08080808080808080808080808080808",
+    ] {
+        assert_eq!(heard(picked(bad)).asked, Asked::Unknown, "{bad}");
+    }
+    // A button has no values.
+    let press = heard(pressed(&format!("v1:open:{RUN}")));
+    assert_eq!(press.asked, Asked::Unknown);
+    let whole = pressed(&format!("v1:whole:{RUN}:{agent}"));
+    assert_eq!(heard(whole).asked, Asked::Whole(run, agent));
+    let files = pressed(&format!("v1:files:{RUN}"));
+    assert_eq!(heard(files).asked, Asked::Files(run));
 }

@@ -1,0 +1,217 @@
+//! One group or one host of a run opened from a menu, and all that was printed as files: for who pressed, and nobody else.
+//!
+//! Whether the person may see the run is asked anew at each press. Reading may take longer than the three seconds of an answer, so that
+//! an answer is promised first and filled later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shanty_core::ask::Question;
+use shanty_core::causes::chain;
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::output::same_but::SameBut;
+use shanty_core::refusal::{Code, Refusal};
+use shanty_core::run::{Run, Target};
+use shanty_core::view::{self, Card, Opened, Picked};
+use tokio::sync::Semaphore;
+
+use super::card::{compare, look};
+use super::refuse;
+use crate::discord::Edge;
+use crate::discord::call::Call;
+use crate::discord::commands::Invocation;
+use crate::discord::publish::{Delivered, again_ms, deliver_all, deliver_one, is_final, read_one};
+use crate::discord::requests::RequestError;
+
+/// Outputs that are read at once for people: each may be large, and its file stands on the disk until it is sent.
+static READS: Semaphore = Semaphore::const_new(2);
+
+/// Times that the answer is sent, when Discord cannot be reached.
+const TRIES: u32 = 4;
+
+/// Shows what was picked.
+pub(super) async fn open(
+    edge: &Edge,
+    invocation: &Invocation,
+    id: RunId,
+    picked: Picked,
+    thread: Option<(u64, u64)>,
+) {
+    let Some((run, target)) = seen(edge, invocation, id, picked.agent()).await else {
+        return;
+    };
+    if !promise(edge, invocation).await {
+        return;
+    }
+    let _turn = READS.acquire().await;
+    let card = match opened(edge, &run, &target, picked).await {
+        Ok(opened) => view::open_card(&run, &Opened { thread, ..opened }),
+        Err(refusal) => view::refusal_card(&refusal),
+    };
+    fill(
+        edge,
+        &edge.requests.edit_original(invocation.reply_to(), &card),
+    )
+    .await;
+}
+
+/// Gives all that a host printed.
+pub(super) async fn whole(edge: &Edge, invocation: &Invocation, id: RunId, agent: AgentId) {
+    let Some((run, target)) = seen(edge, invocation, id, agent).await else {
+        return;
+    };
+    if !promise(edge, invocation).await {
+        return;
+    }
+    let _turn = READS.acquire().await;
+    let delivered = deliver_one(&edge.output, &run, &target, &edge.spool_dir).await;
+    deliver(edge, invocation, delivered.map_err(|error| unread(&error))).await;
+}
+
+/// Gives all that the hosts of a run printed.
+pub(super) async fn files(edge: &Edge, invocation: &Invocation, id: RunId) {
+    let run = match look(edge, invocation, Question::RunOf { id }).await {
+        Ok(run) => run,
+        Err(refusal) => return refuse(edge, invocation, &refusal).await,
+    };
+    if !promise(edge, invocation).await {
+        return;
+    }
+    let _turn = READS.acquire().await;
+    let delivered = deliver_all(&edge.output, &run, &edge.spool_dir).await;
+    deliver(edge, invocation, delivered.map_err(|error| unread(&error))).await;
+}
+
+/// The run and its host, when the person may see the run and it has that host; else they are told why not.
+async fn seen(
+    edge: &Edge,
+    invocation: &Invocation,
+    id: RunId,
+    agent: AgentId,
+) -> Option<(Arc<Run>, Target)> {
+    let refusal = match look(edge, invocation, Question::RunOf { id }).await {
+        Ok(run) => {
+            let mut targets = run.spec.targets.iter();
+            match targets.find(|target| target.agent == agent).cloned() {
+                Some(target) => return Some((run, target)),
+                None => Refusal::new(
+                    Code::NotFound,
+                    format!("{} has no such host. There is nothing to show.", run.number),
+                    "Pick one from the menu on its card.",
+                ),
+            }
+        }
+        Err(refusal) => refusal,
+    };
+    refuse(edge, invocation, &refusal).await;
+    None
+}
+
+async fn opened(
+    edge: &Edge,
+    run: &Run,
+    target: &Target,
+    picked: Picked,
+) -> Result<Opened, Refusal> {
+    let mut same_but = SameBut::default();
+    let group = match picked {
+        Picked::Host(_) => None,
+        Picked::Group(agent) => {
+            let (compared, _) = compare(edge, run).await?;
+            let has = |hosts: &[(AgentId, _)]| hosts.iter().any(|(member, _)| *member == agent);
+            let mut groups = compared.groups.into_iter();
+            let group = groups.find(|group| has(&group.hosts));
+            let text = group
+                .as_ref()
+                .and_then(|group| compared.texts.get(&group.first()));
+            same_but = text.map_or(same_but, |(_, found)| *found);
+            group
+        }
+    };
+    let single = read_one(&edge.output, run, target).await;
+    let single = single.map_err(|error| unread(&error))?;
+    Ok(Opened {
+        agent: target.agent,
+        group,
+        same_but,
+        printed: single.printed(run),
+        lines: single.lines(),
+        bytes: single.bytes(),
+        remark: single.remark(),
+        thread: None,
+    })
+}
+
+fn unread(error: &dyn std::error::Error) -> Refusal {
+    Refusal::new(
+        Code::Storage,
+        "What was printed could not be read.",
+        format!("Try again. The reason: {}", chain(error)),
+    )
+}
+
+/// Promises an answer; true when Discord took that.
+async fn promise(edge: &Edge, invocation: &Invocation) -> bool {
+    let call = match edge.requests.defer(invocation.reply_to()) {
+        Ok(call) => call,
+        Err(error) => {
+            tracing::error!("an answer could not be promised: {}", chain(&error));
+            return false;
+        }
+    };
+    let promised = edge.sender.call(&call).await;
+    if let Err(error) = &promised {
+        tracing::warn!(
+            "the promise of an answer did not reach Discord: {}",
+            chain(error)
+        );
+    }
+    promised.is_ok()
+}
+
+/// Fills the promised answer with files; where Discord does not take those, with why.
+async fn deliver(edge: &Edge, invocation: &Invocation, delivered: Result<Delivered, Refusal>) {
+    let to = invocation.reply_to();
+    let refusal = match delivered {
+        Ok(Delivered { text, files }) => {
+            let call = edge.requests.fill_with_files(to, &text, &files);
+            let Some(why) = fill(edge, &call).await else {
+                return;
+            };
+            Refusal::new(
+                Code::TooLong,
+                format!("Discord did not take the files: {why}."),
+                "`shanty runs output` on the controller's machine gives all of it.",
+            )
+        }
+        Err(refusal) => refusal,
+    };
+    let card: Card = view::refusal_card(&refusal);
+    fill(edge, &edge.requests.edit_original(to, &card)).await;
+}
+
+/// Fills the promised answer; gives why that cannot be.
+async fn fill(edge: &Edge, call: &Result<Call, RequestError>) -> Option<String> {
+    let call = match call {
+        Ok(call) => call,
+        Err(error) => {
+            tracing::error!("an answer could not be formed: {}", chain(error));
+            return Some(chain(error));
+        }
+    };
+    let mut tries = 0;
+    loop {
+        let Err(error) = edge.sender.call(call).await else {
+            return None;
+        };
+        tries += 1;
+        tracing::warn!("an answer did not reach Discord: {}", chain(&error));
+        if is_final(&error) || tries == TRIES {
+            return Some(chain(&error));
+        }
+        tokio::select! {
+            () = edge.shutdown.cancelled() => return Some(chain(&error)),
+            () = tokio::time::sleep(Duration::from_millis(again_ms(&error))) => {}
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is read again for one person: promised first, then filled, also where Discord does not take it at once or not at all.
+
+use super::*;
+
+/// A run of host 1 that is over and printed this.
+async fn printed(stage: &Stage, text: &str) -> RunId {
+    let mut web = stage.rig.link(1).await;
+    stage.interact(run("web-01")).await;
+    let run = stage.run();
+    web.order().await;
+    stage.rig.store((run, 1), &spool(run, 1, &[text]).0).await;
+    stage.rig.over(run).await;
+    run
+}
+
+fn is_upload(seen: &Seen) -> bool {
+    let head = seen.head.to_ascii_lowercase();
+    seen.line.contains("@original") && head.contains("multipart/form-data")
+}
+
+#[tokio::test]
+async fn files_come_after_a_promise_also_when_the_connection_breaks() {
+    let broken = Arc::new(Mutex::new(false));
+    let once = Arc::clone(&broken);
+    let stage = Stage::scripted(move |seen| {
+        let first = is_upload(seen) && !std::mem::replace(&mut *once.lock().unwrap(), true);
+        first.then_some(Reply::Cut)
+    })
+    .await;
+    let run = printed(&stage, "up 3 days\n").await;
+    let pressed = press(&format!("v1:files:{run}"));
+    stage.interact(pressed.clone()).await;
+    let promised = json!({"type": 5, "data": {"flags": 64}});
+    assert_eq!(stage.bodies(&callback(&pressed)), [promised]);
+    let seen = stage.rest.seen();
+    let uploads: Vec<&Seen> = seen.iter().filter(|seen| is_upload(seen)).collect();
+    assert!(*broken.lock().unwrap() && uploads.len() == 2, "tried again");
+    let body = String::from_utf8_lossy(&uploads[1].body);
+    assert!(body.contains("filename=\"web-01.1.log\""), "{body}");
+    assert!(body.contains("\r\n\r\nup 3 days\n\r\n--"), "{body}");
+}
+
+#[tokio::test]
+async fn files_that_discord_does_not_take_are_said() {
+    let stage = Stage::scripted(|seen| {
+        is_upload(seen).then(|| refusal(413, 40_005, "Request entity too large"))
+    })
+    .await;
+    let run = printed(&stage, "up 3 days\n").await;
+    let pressed = press(&format!("v1:whole:{run}:{}", agent(1)));
+    stage.interact(pressed.clone()).await;
+    let place = original("PATCH", &pressed);
+    let told = stage.bodies(&place).pop().unwrap().to_string();
+    assert!(told.contains("Discord did not take the files"), "{told}");
+    assert!(told.contains("shanty runs output"), "{told}");
+}
+
+#[tokio::test]
+async fn nothing_is_read_for_a_promise_that_discord_did_not_take() {
+    let stage = Stage::scripted(|seen| {
+        let body: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
+        let promise = is_callback(seen) && body["type"] == 5;
+        promise.then(|| refusal(404, 10_062, "Unknown interaction"))
+    })
+    .await;
+    let run = printed(&stage, "up 3 days\n").await;
+    let mut pressed = press(&format!("v1:open:{run}"));
+    pressed["data"]["values"] = json!([format!("h:{}", agent(1))]);
+    pressed["data"]["component_type"] = json!(3);
+    stage.interact(pressed.clone()).await;
+    let filled = stage.bodies(&original("PATCH", &pressed));
+    assert_eq!(filled, [Value::Null; 0]);
+}
