@@ -310,20 +310,19 @@ async fn characters_that_only_look_like_plain_ones_are_named_before_anything_run
         panic!("{buttons:?}")
     };
     let pressed = operator.click(&refusal, as_typed).await;
-    let card = operator.card_end(&pressed, "#1").await;
-    assert!(card.text().contains("<“a><b”><–c>"), "{}", card.text());
+    operator.card_end(&pressed, "<“a><b”><–c>").await;
     // It was said once that it is meant.
     let card = over(&operator, &pressed, "again").await;
     let pressed = operator.presses(&card, "again").await;
-    let card = operator.card_end(&pressed, "#2").await;
-    assert!(card.text().contains("<“a><b”><–c>"), "{}", card.text());
+    let card = operator.card_end(&pressed, "<“a><b”><–c>").await;
+    assert!(card.text().contains("#2"), "{}", card.text());
 
     world.take_controller().kill().await;
     world.start_controller().await;
     world.is_online("web-01", true).await;
     let pressed = operator.click(&refusal, plain).await;
-    let card = operator.card_end(&pressed, "#3").await;
-    assert!(card.text().contains("<a b><-c>"), "{}", card.text());
+    operator.card_end(&pressed, "<a b><-c>").await;
+    let card = over(&operator, &pressed, "edit").await;
 
     // Spaces that are none, also in a text that a form holds.
     operator.presses(&card, "edit").await;
@@ -336,7 +335,6 @@ async fn characters_that_only_look_like_plain_ones_are_named_before_anything_run
     assert!(refusal.contains(told), "{refusal}");
     // Quotes and dashes in a text are what they are.
     let asked = operator.run("web-01", "echo 'it’s “fine” – all'").await;
-    let card = operator.card_end(&asked, "#4").await;
-    assert!(card.text().contains("it’s “fine” – all"), "{}", card.text());
+    operator.card_end(&asked, "```\nit’s “fine” – all\n").await;
     world.end().await;
 }

@@ -91,7 +91,12 @@ async fn one_group_or_one_host_is_opened_also_after_a_restart() {
     let mut world = World::with_hosts(&programs(), Options::default(), &THREE).await;
     let operator = world.operator();
     let asked = operator.run_confirmed("all", &uneven(&world)).await;
-    let card = over(&operator, &asked).await;
+    over(&operator, &asked).await;
+    let leads = |card: &Message| {
+        let link = card.thread().map(|thread| format!("/{thread}\""));
+        link.is_some_and(|link| card.0["components"].to_string().contains(&link))
+    };
+    let card = operator.card(&asked, "to lead to its thread", leads).await;
     let labels: Vec<String> = card.options("open").into_iter().map(|(_, l)| l).collect();
     assert_eq!(
         labels,
