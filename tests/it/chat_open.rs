@@ -368,3 +368,46 @@ async fn what_was_deleted_of_a_run_of_last_year_is_said() {
     );
     world.end().await;
 }
+
+#[tokio::test]
+async fn secrets_are_masked_in_what_is_opened_given_and_refused() {
+    const SECRET: &str = "pa55-word-of-ours";
+    let mut world = World::with_hosts(&programs(), Options::default(), &THREE).await;
+    let file = world.dir.path().join("secret");
+    std::fs::write(&file, SECRET).unwrap();
+    world.take_controller().stop().await;
+    let config = std::fs::read_to_string(world.config_path()).unwrap();
+    let masks = format!("[mask]\nfiles = [\"{}\"]\n", file.display());
+    std::fs::write(world.config_path(), format!("{config}\n{masks}")).unwrap();
+    world.start_controller().await;
+    for (host, _) in THREE {
+        world.is_online(host, true).await;
+    }
+    let operator = world.operator();
+    let command = format!("echo \"it is $(cat {})\"", file.display());
+    let asked = operator.run("web-[01-02]", &command).await;
+    let card = over(&operator, &asked).await;
+    let host = opened(&operator, &card, "✅ web-02").await;
+    assert!(host.text().contains("it is [masked]"), "{}", host.text());
+    let (_, log) = files(&operator, &host, "whole").await.remove(0);
+    assert_eq!(String::from_utf8_lossy(&log), "it is [masked]\n");
+    let pressed = operator.presses(&card, "byhost").await;
+    let page = operator.answer(&pressed).await;
+    let archives = files(&operator, &page, "files").await;
+    let logs = unzip(&archives[0].1);
+    let masked = logs.iter().filter(|(_, text)| text == "it is [masked]\n");
+    assert_eq!(masked.count(), 2, "{logs:?}");
+
+    // What is offered instead is shown without it, and run with it.
+    let command = format!("test {SECRET} = “$(cat {})”", file.display());
+    let asked = operator.run("web-01", &command).await;
+    let refusal = operator.answer(&asked).await;
+    let text = refusal.text();
+    assert!(text.contains("test [masked] = \"$(cat"), "{text}");
+    assert!(!text.contains(SECRET), "{text}");
+    let pressed = operator.presses(&refusal, "meant").await;
+    operator.card_end(&pressed, "exit 0").await;
+    let channel = world.transcript(&operator.channel).await;
+    assert!(!format!("{channel:?}").contains(SECRET), "{channel:?}");
+    world.end().await;
+}
