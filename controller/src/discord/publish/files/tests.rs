@@ -1,0 +1,204 @@
+//! Archives of runs that are stored, taken apart again.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use shanty_core::ids::{RunId, RunNumber};
+use shanty_core::limits::ATTACHMENT_BYTES_MAX;
+use shanty_core::refusal::Code;
+use shanty_core::run::{
+    How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
+};
+use shanty_core::spool::{Header, encode};
+
+use super::*;
+use crate::discord::upload::Piece;
+use crate::store::Store;
+
+const RUN: RunId = RunId::from_bytes([1; 16]);
+
+fn agent(n: u8) -> AgentId {
+    AgentId::from_bytes([n; 16])
+}
+
+/// A run on hosts that printed this, stored but for those of which it is nothing.
+async fn stored(outputs: &[Vec<u8>]) -> (tempfile::TempDir, Output, Run) {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Store::open(dir.path(), u64::MAX).unwrap().output;
+    let targets = (1..).zip(outputs).map(|(n, _)| Target {
+        agent: agent(n),
+        name: format!("web-{n:02}").parse().unwrap(),
+        away: None,
+    });
+    let spec = Spec {
+        id: RUN,
+        origin: Origin::Socket {
+            user: "root".to_owned(),
+        },
+        what: What::Shell("true".to_owned()),
+        selector: "all".to_owned(),
+        run_as: None,
+        timeout_ms: 0,
+        streams: Streams::One,
+        targets: targets.collect(),
+        digest: [0; 32],
+        seed: None,
+        strategy: Strategy {
+            offline: Offline::Fail,
+        },
+    };
+    let mut run = Run::new(RunNumber(7), spec, 0);
+    for (n, printed) in (1..).zip(outputs) {
+        let header = Header {
+            version: 1,
+            run: RUN,
+            agent: agent(n),
+            boot_id: [0; 16],
+            wall_ms: 5,
+        };
+        let mut spool = Vec::new();
+        encode(&Record::Header(header), &mut spool).unwrap();
+        for part in printed.chunks(30_000) {
+            let bytes = Bytes::copy_from_slice(part);
+            encode(&Record::Out { dt_us: 1, bytes }, &mut spool).unwrap();
+        }
+        let mut appender = output.appender(agent(n));
+        let len = spool.len() as u64;
+        let mut offset = 0;
+        for slice in spool.chunks(32 * 1024) {
+            let bytes = Bytes::copy_from_slice(slice);
+            appender.append(RUN, offset, bytes).await.unwrap();
+            offset += slice.len() as u64;
+        }
+        while appender.take().acked.get(&RUN) != Some(&len) {
+            appender.changed().await;
+        }
+        // Of the first host the end was never heard.
+        let how = match n {
+            1 => How::Lost(Reason::new(Code::Agent, "it went away")),
+            _ => How::Exited(0),
+        };
+        let outcome = match n {
+            1 => Outcome::without_output(how),
+            _ => Outcome {
+                output_bytes: printed.len() as u64,
+                output_sha256: Some([0; 32]),
+                ..Outcome::without_output(how)
+            },
+        };
+        run.apply_finished(agent(n), outcome);
+    }
+    (dir, output, run)
+}
+
+/// What is in an archive, by name.
+fn unzip(file: &File) -> Vec<(String, Vec<u8>)> {
+    let Piece::Spooled { file, len } = &file.content else {
+        panic!("in memory");
+    };
+    assert!(*len <= ATTACHMENT_BYTES_MAX as u64, "{len}");
+    let mut archive = zip::ZipArchive::new(file.try_clone().unwrap()).unwrap();
+    let names = archive.file_names().map(|name| name.unwrap().into_owned());
+    let names: Vec<String> = names.collect();
+    let read = |name: String| {
+        let mut bytes = Vec::new();
+        archive
+            .by_name(&name)
+            .unwrap()
+            .read_to_end(&mut bytes)
+            .unwrap();
+        (name, bytes)
+    };
+    names.into_iter().map(read).collect()
+}
+
+/// Bytes that do not compress.
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..len.div_ceil(8))
+        .flat_map(|_| next())
+        .take(len)
+        .collect()
+}
+
+#[tokio::test]
+async fn an_archive_has_every_byte_of_every_host_and_how_each_ended() {
+    let outputs = [b"one\n".to_vec(), Vec::new(), noise(300_000, 3)];
+    let (dir, output, run) = stored(&outputs).await;
+    let zipped = zipped(&output, &run, dir.path()).await.unwrap();
+    let names: Vec<&str> = zipped.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!((names, zipped.note), (vec!["7.zip"], None));
+    let mut inside = unzip(&zipped.files[0]);
+    inside.sort();
+    let names: Vec<&str> = inside.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["run.ndjson", "summary.csv", "web-01.log", "web-03.log"]
+    );
+    assert!(inside[2].1 == outputs[0] && inside[3].1 == outputs[2]);
+    let summary = String::from_utf8(inside[1].1.clone()).unwrap();
+    assert_eq!(summary.lines().count(), 4);
+    let row = "\r\n7,web-03,exit 0,0,0,300000,0,";
+    assert!(summary.contains(row), "{summary}");
+    let lines = String::from_utf8(inside[0].1.clone()).unwrap();
+    for line in lines.lines() {
+        let _: serde_json::Value = serde_json::from_str(line).unwrap();
+    }
+    assert_eq!(lines.lines().count(), 4);
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_cut_or_split_or_named() {
+    let long = noise(12 << 20, 5);
+    let outputs = [
+        noise(6 << 20, 1),
+        noise(6 << 20, 2),
+        long.clone(),
+        noise(6 << 20, 4),
+    ];
+    let (dir, output, run) = stored(&outputs).await;
+    let zipped = zipped(&output, &run, dir.path()).await.unwrap();
+    let names: Vec<&str> = zipped.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["7.1of3.zip", "7.2of3.zip", "7.3of3.zip"]);
+    let note = "Not attached, too much for one message: web-04.";
+    assert_eq!(zipped.note.as_deref(), Some(note));
+    let inside = unzip(&zipped.files[2]);
+    let (name, log) = &inside[0];
+    let (first, last) = (8 << 20, 11 << 20);
+    assert_eq!(name, "web-03.log");
+    let line = b"\n[3.0 MiB are left out here]\n";
+    let expected = [&long[..first], line, &long[last..]].concat();
+    assert!(*log == expected, "{} bytes", log.len());
+}
+
+#[tokio::test]
+async fn damage_of_one_host_is_said_in_its_log_and_nothing_else_is_lost() {
+    let outputs = [vec![b'x'; 100_000], b"intact\n".to_vec()];
+    let (dir, output, run) = stored(&outputs).await;
+    let file = rusqlite::Connection::open(dir.path().join("output.db")).unwrap();
+    let changed = file.execute(
+        "UPDATE chunk SET bytes = CAST(substr(bytes, 1, 65000) || zeroblob(length(bytes) - 65000) AS BLOB)
+         WHERE length(bytes) > 65000",
+        [],
+    );
+    assert!(changed.unwrap() > 0);
+    let zipped = zipped(&output, &run, dir.path()).await.unwrap();
+    let inside = unzip(&zipped.files[0]);
+    let log = |name: &str| {
+        let (_, bytes) = inside.iter().find(|(known, _)| known == name).unwrap();
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    let damaged = log("web-01.log");
+    assert!(
+        damaged.starts_with("xxx") && damaged.contains("[the rest is missing: "),
+        "{}",
+        damaged.len()
+    );
+    assert_eq!(log("web-02.log"), "intact\n");
+}
