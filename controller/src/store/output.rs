@@ -115,6 +115,12 @@ impl Output {
         Self { masks, ..self }
     }
 
+    /// True when what is read may differ from what is stored.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        !self.masks.is_empty()
+    }
+
     /// The executions that end from now on. There is one receiver: the second call gets nothing.
     #[must_use]
     pub fn exits(&self) -> Option<mpsc::Receiver<Exited>> {

@@ -1,6 +1,7 @@
 //! All that was printed, read again for one person: what of a host fits a card, and the files that hold the rest.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use shanty_core::ids::AgentId;
 use shanty_core::run::{Execution, Run, Target};
@@ -90,7 +91,7 @@ pub(in crate::discord) async fn deliver_one(
 /// The files with what all hosts of a run printed, written to this folder.
 pub(in crate::discord) async fn deliver_all(
     output: &Output,
-    run: &Run,
+    run: &Arc<Run>,
     dir: &Path,
 ) -> Result<Delivered, FilesError> {
     if let [alone] = &run.spec.targets[..] {

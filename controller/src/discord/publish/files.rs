@@ -4,24 +4,31 @@
 //! What is read is written at once, so that memory does not grow with it; a host whose log is too long is there with its beginning and end.
 
 mod archives;
+mod log;
 mod tables;
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use shanty_core::ids::AgentId;
 use shanty_core::run::{Execution, Run};
-use shanty_core::spool::Record;
-use shanty_core::text::size;
+use shanty_core::selector::fold::fold;
+use shanty_core::text::count;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
-use super::reader::{FilesError, why_missing};
+use super::reader::FilesError;
 use crate::discord::requests::File;
 use crate::store::{Output, StoreError};
 use archives::Archives;
+use log::{LOG_BYTES_MAX, Log};
 
-/// Bytes of one host's log that are attached from its beginning.
-const FIRST_BYTES: u64 = 8 * 1024 * 1024;
-/// Bytes of its end, when it is longer.
-const LAST_BYTES: u64 = 1024 * 1024;
+/// Damaged outputs that the message names one by one; the table names all.
+const DAMAGED_NAMED_MAX: usize = 3;
+/// What the table says of a host whose log is not attached.
+const NO_ROOM: &str = "not attached: too much for one message";
+
 /// The files, and what should be known of them.
 #[derive(Debug)]
 pub(super) struct Zipped {
@@ -30,110 +37,73 @@ pub(super) struct Zipped {
     pub(super) note: Option<String>,
 }
 
+/// What is not in the log of a host, for those of which something is not.
+type Missing = BTreeMap<AgentId, String>;
+
 /// Writes the archives of a run into this folder, as files without names.
-pub(super) async fn zipped(output: &Output, run: &Run, dir: &Path) -> Result<Zipped, FilesError> {
+///
+/// Compressing takes long: it has a thread of its own, which stops where it is when nobody waits for this any more.
+pub(super) async fn zipped(
+    output: &Output,
+    run: &Arc<Run>,
+    dir: &Path,
+) -> Result<Zipped, FilesError> {
+    let (output, run, dir) = (output.clone(), Arc::clone(run), dir.to_owned());
+    let stop = CancellationToken::new();
+    let _stopped = stop.clone().drop_guard();
+    let runtime = Handle::current();
+    let write = move || {
+        let write = write(&output, &run, &dir);
+        runtime.block_on(stop.run_until_cancelled(write))
+    };
+    let written = tokio::task::spawn_blocking(write).await;
+    written.ok().flatten().ok_or(StoreError::Stopped)?
+}
+
+async fn write(output: &Output, run: &Run, dir: &Path) -> Result<Zipped, FilesError> {
     let mut archives = Archives::new(run, dir)?;
     let mut executions: Vec<(AgentId, &Execution)> = run.executions().collect();
     executions.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
-    let mut left_out = Vec::new();
+    let (mut left_out, mut damaged) = (Vec::new(), Vec::new());
+    let mut missing = Missing::new();
     for (agent, execution) in executions {
+        let name = execution.name.as_str();
         // What a host printed before it was lost is stored all the same, and what its end says of it may be nothing.
-        let bytes = printed(output, run, agent).await?;
-        if bytes == 0 {
+        let Some(log) = Log::find(output, run, agent).await? else {
+            continue;
+        };
+        if !archives.has_room(log.bytes.min(LOG_BYTES_MAX))? {
+            left_out.push(name);
+            missing.insert(agent, NO_ROOM.to_owned());
             continue;
         }
-        let log = bytes.min(FIRST_BYTES + LAST_BYTES);
-        if !archives.has_room(log)? {
-            left_out.push(execution.name.as_str());
-            continue;
+        archives.begin(&format!("{name}.log"))?;
+        let written = log.write(output, run, agent, &mut archives).await?;
+        damaged.extend(written.damage.iter().map(|why| format!("{name}: {why}.")));
+        if let Some(what) = written.damage.or(written.cut) {
+            missing.insert(agent, what);
         }
-        archives.begin(&format!("{}.log", execution.name))?;
-        write_log(output, run, agent, bytes, &mut archives).await?;
     }
-    let note = (!left_out.is_empty()).then(|| {
-        let names = shanty_core::selector::fold::fold(left_out.iter().copied());
-        format!("Not attached, too much for one message: {names}.")
-    });
     Ok(Zipped {
-        files: archives.finish()?,
-        note,
+        files: archives.finish(run, &missing)?,
+        note: note(&left_out, &damaged),
     })
 }
 
-/// Bytes of output that are stored of a host, as far as they can be read.
-async fn printed(output: &Output, run: &Run, agent: AgentId) -> Result<u64, FilesError> {
-    let told = run.execution(agent).and_then(Execution::outcome);
-    if let Some(outcome) = told.filter(|outcome| outcome.output_sha256.is_some()) {
-        return Ok(outcome.output_bytes);
+/// What people should know of the archives before they open them.
+fn note(left_out: &[&str], damaged: &[String]) -> Option<String> {
+    let mut lines = Vec::new();
+    if !left_out.is_empty() {
+        let names = fold(left_out.iter().copied());
+        lines.push(format!("Not attached, too much for one message: {names}."));
     }
-    let mut records = output.records(run.spec.id, agent, 0);
-    let mut all = 0;
-    loop {
-        match records.next().await {
-            Ok(Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _))) => {
-                all += bytes.len() as u64;
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(all),
-            Err(error) => {
-                why_missing(error)?;
-                return Ok(all);
-            }
-        }
+    lines.extend(damaged.iter().take(DAMAGED_NAMED_MAX).cloned());
+    let more = damaged.len().saturating_sub(DAMAGED_NAMED_MAX);
+    if more > 0 {
+        let more = count(more, "more host");
+        lines.push(format!("Of {more} some is missing: see `summary.csv`."));
     }
-}
-
-/// The log of a host as it came, or its beginning and its end with a line between them.
-async fn write_log(
-    output: &Output,
-    run: &Run,
-    agent: AgentId,
-    bytes: u64,
-    archives: &mut Archives<'_>,
-) -> Result<(), FilesError> {
-    let mut records = output.records(run.spec.id, agent, 0);
-    let (first, last) = if bytes <= FIRST_BYTES + LAST_BYTES {
-        (bytes, bytes)
-    } else {
-        (FIRST_BYTES, bytes - LAST_BYTES)
-    };
-    let (mut at, mut told) = (0_u64, false);
-    loop {
-        match records.next().await {
-            Ok(Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _))) => {
-                let end = at + bytes.len() as u64;
-                let cut = |from: u64, to: u64| {
-                    let place =
-                        |byte: u64| usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
-                    let range = place(from).min(bytes.len())..place(to).min(bytes.len());
-                    bytes.get(range).unwrap_or_default()
-                };
-                archives.write(cut(0, first))?;
-                if end > first && !told && first < last {
-                    told = true;
-                    let line = format!("\n[{} are left out here]\n", size(last - first));
-                    archives.write(line.as_bytes())?;
-                }
-                if first < last {
-                    archives.write(cut(last, u64::MAX))?;
-                }
-                at = end;
-            }
-            Ok(Some((Record::Truncated { dropped }, _))) => {
-                let line = format!("\n[{} of output not kept: over the limit]\n", size(dropped));
-                archives.write(line.as_bytes())?;
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(()),
-            Err(error) => return damaged(error, archives),
-        }
-    }
-}
-
-fn damaged(error: StoreError, archives: &mut Archives<'_>) -> Result<(), FilesError> {
-    let why = why_missing(error)?;
-    archives.write(format!("\n[the rest is missing: {why}]\n").as_bytes())?;
-    Ok(())
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Zip archives that are written one after the other into files without names: what of them fits one message.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use shanty_core::limits::ATTACHMENT_BYTES_MAX;
@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::super::reader::FilesError;
-use super::tables;
+use super::{Missing, NO_ROOM, tables};
 use crate::discord::requests::File;
 use crate::discord::upload::Piece;
 
@@ -21,97 +21,120 @@ const ALL_BYTES_MAX: u64 = 24 * 1024 * 1024;
 /// What the directory of an archive and the names in it take at most, for each host, bytes.
 const ENTRY_BYTES: u64 = 1024;
 
-/// Archives that are written one after the other, none larger than a file may be.
+/// Room that is kept free beside what the tables are expected to take: for what they say of damage.
+const DAMAGE_BYTES: u64 = 64 * 1024;
+
+/// Archives that are written one after the other, none larger than a file may be. The first has the tables, which come last.
 pub(super) struct Archives<'d> {
     dir: &'d Path,
-    number: String,
-    current: ZipWriter<fs::File>,
-    /// The file of the current one.
-    file: fs::File,
-    /// Those that are full.
-    done: Vec<fs::File>,
-    done_bytes: u64,
+    all: Vec<Archive>,
+    /// What the tables will take, bytes.
+    tables: u64,
 }
 
 impl<'d> Archives<'d> {
     pub(super) fn new(run: &Run, dir: &'d Path) -> Result<Self, FilesError> {
-        let file = tempfile::tempfile_in(dir)?;
-        let mut archives = Self {
+        // Nobody knows what compresses how far without doing it. Most is said where no log is attached.
+        let nothing = run.executions().map(|(id, _)| (id, NO_ROOM.to_owned()));
+        let mut tables = Archive::new(dir)?;
+        tables.write_tables(run, &nothing.collect())?;
+        Ok(Self {
             dir,
-            number: run.number.0.to_string(),
-            current: ZipWriter::new(file.try_clone()?),
-            file,
-            done: Vec::new(),
-            done_bytes: 0,
-        };
-        archives.begin("summary.csv")?;
-        archives.write(tables::summary(run).as_bytes())?;
-        archives.begin("run.ndjson")?;
-        archives.write(tables::lines(run).as_bytes())?;
-        Ok(archives)
+            all: vec![Archive::new(dir)?],
+            tables: tables.finish()?.metadata()?.len() + DAMAGE_BYTES,
+        })
     }
 
     /// True when a log of so many bytes fits, into this archive or the next, however badly it compresses.
     pub(super) fn has_room(&mut self, bytes: u64) -> Result<bool, FilesError> {
         let more = bytes + bytes / 1_000 + ENTRY_BYTES;
-        let written = self.written()?;
-        if self.done_bytes + written + more > ALL_BYTES_MAX {
+        let written: io::Result<Vec<u64>> = self.all.iter_mut().map(Archive::written).collect();
+        let mut written = written?;
+        if let Some(first) = written.first_mut() {
+            *first += self.tables;
+        }
+        if written.iter().sum::<u64>() + more > ALL_BYTES_MAX {
             return Ok(false);
         }
-        if written + more <= ATTACHMENT_BYTES_MAX as u64 {
+        if written.last().copied().unwrap_or(0) + more <= ATTACHMENT_BYTES_MAX as u64 {
             return Ok(true);
         }
-        if self.done.len() + 1 >= FILES_MAX {
+        if self.all.len() >= FILES_MAX {
             return Ok(false);
         }
-        self.next()?;
+        self.all.push(Archive::new(self.dir)?);
         Ok(true)
     }
 
-    /// Ends the current archive, and begins another.
-    fn next(&mut self) -> Result<(), FilesError> {
-        self.file = tempfile::tempfile_in(self.dir)?;
-        let next = ZipWriter::new(self.file.try_clone()?);
-        let full = std::mem::replace(&mut self.current, next);
-        let file = full.finish().map_err(io::Error::from)?;
-        self.done_bytes += file.metadata()?.len();
-        self.done.push(file);
-        Ok(())
-    }
-
-    /// Bytes of the current archive so far, without its directory.
-    fn written(&mut self) -> Result<u64, FilesError> {
-        self.current.flush()?;
-        Ok(self.file.metadata()?.len())
-    }
-
+    /// Begins a file in the current archive.
     pub(super) fn begin(&mut self, name: &str) -> Result<(), FilesError> {
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .unix_permissions(0o644);
-        self.current
-            .start_file(name, options)
-            .map_err(io::Error::from)?;
+        self.all
+            .last_mut()
+            .map_or(Ok(()), |last| last.begin(name))?;
         Ok(())
     }
 
+    /// Adds to the file that was begun.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), FilesError> {
-        self.current.write_all(bytes)?;
+        let last = self.all.last_mut();
+        last.map_or(Ok(()), |last| last.zip.write_all(bytes))?;
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<Vec<File>, FilesError> {
-        self.next()?;
-        let all = self.done.len();
+    /// Adds the tables; gives the archives with their names.
+    pub(super) fn finish(mut self, run: &Run, missing: &Missing) -> Result<Vec<File>, FilesError> {
+        if let Some(first) = self.all.first_mut() {
+            first.write_tables(run, missing)?;
+        }
+        let (number, all) = (run.number.0, self.all.len());
         let name = |at: usize| match all {
-            1 => format!("{}.zip", self.number),
-            _ => format!("{}.{}of{all}.zip", self.number, at + 1),
+            1 => format!("{number}.zip"),
+            _ => format!("{number}.{}of{all}.zip", at + 1),
         };
-        let files = self.done.into_iter().enumerate().map(|(at, file)| {
-            let content = Piece::spooled(file)?;
+        let files = self.all.into_iter().enumerate().map(|(at, archive)| {
+            let content = Piece::spooled(archive.finish()?)?;
             let name = name(at);
             Ok(File { name, content })
         });
         Ok(files.collect::<io::Result<_>>()?)
+    }
+}
+
+/// One archive.
+struct Archive {
+    zip: ZipWriter<fs::File>,
+    /// The file that it is written to.
+    file: fs::File,
+}
+
+impl Archive {
+    fn new(dir: &Path) -> io::Result<Self> {
+        let file = tempfile::tempfile_in(dir)?;
+        let zip = ZipWriter::new(file.try_clone()?);
+        Ok(Self { zip, file })
+    }
+
+    fn begin(&mut self, name: &str) -> io::Result<()> {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .unix_permissions(0o644);
+        Ok(self.zip.start_file(name, options)?)
+    }
+
+    fn write_tables(&mut self, run: &Run, missing: &Missing) -> io::Result<()> {
+        self.begin("summary.csv")?;
+        tables::summary(run, missing, &mut BufWriter::new(&mut self.zip))?;
+        self.begin("run.ndjson")?;
+        tables::lines(run, missing, &mut BufWriter::new(&mut self.zip))
+    }
+
+    /// Bytes so far, without its directory.
+    fn written(&mut self) -> io::Result<u64> {
+        self.zip.flush()?;
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn finish(self) -> io::Result<fs::File> {
+        Ok(self.zip.finish()?)
     }
 }

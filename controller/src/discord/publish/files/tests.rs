@@ -5,11 +5,14 @@ use std::io::Read as _;
 use bytes::Bytes;
 use shanty_core::ids::{RunId, RunNumber};
 use shanty_core::limits::ATTACHMENT_BYTES_MAX;
+use shanty_core::output::mask::{Masks, Secret};
 use shanty_core::refusal::Code;
 use shanty_core::run::{
     How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
 };
-use shanty_core::spool::{Header, encode};
+use shanty_core::spool::{Header, Record, encode};
+
+use serde_json::json;
 
 use super::*;
 use crate::discord::upload::Piece;
@@ -21,16 +24,9 @@ fn agent(n: u8) -> AgentId {
     AgentId::from_bytes([n; 16])
 }
 
-/// A run on hosts that printed this, stored but for those of which it is nothing.
-async fn stored(outputs: &[Vec<u8>]) -> (tempfile::TempDir, Output, Run) {
-    let dir = tempfile::tempdir().unwrap();
-    let output = Store::open(dir.path(), u64::MAX).unwrap().output;
-    let targets = (1..).zip(outputs).map(|(n, _)| Target {
-        agent: agent(n),
-        name: format!("web-{n:02}").parse().unwrap(),
-        away: None,
-    });
-    let spec = Spec {
+/// A run of the command line on these hosts.
+pub(super) fn spec(targets: Vec<Target>) -> Spec {
+    Spec {
         id: RUN,
         origin: Origin::Socket {
             user: "root".to_owned(),
@@ -40,13 +36,25 @@ async fn stored(outputs: &[Vec<u8>]) -> (tempfile::TempDir, Output, Run) {
         run_as: None,
         timeout_ms: 0,
         streams: Streams::One,
-        targets: targets.collect(),
+        targets,
         digest: [0; 32],
         seed: None,
         strategy: Strategy {
             offline: Offline::Fail,
         },
-    };
+    }
+}
+
+/// A run on hosts that printed this, stored but for those of which it is nothing.
+async fn stored(outputs: &[Vec<u8>]) -> (tempfile::TempDir, Output, Arc<Run>) {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Store::open(dir.path(), u64::MAX).unwrap().output;
+    let targets = (1..).zip(outputs).map(|(n, _)| Target {
+        agent: agent(n),
+        name: format!("web-{n:02}").parse().unwrap(),
+        away: None,
+    });
+    let spec = spec(targets.collect());
     let mut run = Run::new(RunNumber(7), spec, 0);
     for (n, printed) in (1..).zip(outputs) {
         let header = Header {
@@ -88,7 +96,7 @@ async fn stored(outputs: &[Vec<u8>]) -> (tempfile::TempDir, Output, Run) {
         };
         run.apply_finished(agent(n), outcome);
     }
-    (dir, output, run)
+    (dir, output, Arc::new(run))
 }
 
 /// What is in an archive, by name.
@@ -110,6 +118,11 @@ fn unzip(file: &File) -> Vec<(String, Vec<u8>)> {
         (name, bytes)
     };
     names.into_iter().map(read).collect()
+}
+
+fn text_of(inside: &[(String, Vec<u8>)], name: &str) -> String {
+    let (_, bytes) = inside.iter().find(|(known, _)| known == name).unwrap();
+    String::from_utf8(bytes.clone()).unwrap()
 }
 
 /// Bytes that do not compress.
@@ -144,6 +157,9 @@ async fn an_archive_has_every_byte_of_every_host_and_how_each_ended() {
     assert!(inside[2].1 == outputs[0] && inside[3].1 == outputs[2]);
     let summary = String::from_utf8(inside[1].1.clone()).unwrap();
     assert_eq!(summary.lines().count(), 4);
+    let heading =
+        "run,host,result,exit_code,duration_ms,output_bytes,dropped_bytes,group,missing\r\n";
+    assert!(summary.starts_with(heading), "{summary}");
     let row = "\r\n7,web-03,exit 0,0,0,300000,0,";
     assert!(summary.contains(row), "{summary}");
     let lines = String::from_utf8(inside[0].1.clone()).unwrap();
@@ -168,6 +184,14 @@ async fn what_is_too_long_is_cut_or_split_or_named() {
     assert_eq!(names, ["7.1of3.zip", "7.2of3.zip", "7.3of3.zip"]);
     let note = "Not attached, too much for one message: web-04.";
     assert_eq!(zipped.note.as_deref(), Some(note));
+    let tables = unzip(&zipped.files[0]);
+    let summary = text_of(&tables, "summary.csv");
+    for missing in [
+        "\r\n7,web-03,exit 0,0,0,12582912,0,2,3.0 MiB in the middle are left out\r\n",
+        "\r\n7,web-04,exit 0,0,0,6291456,0,2,not attached: too much for one message\r\n",
+    ] {
+        assert!(summary.contains(missing), "{summary}");
+    }
     let inside = unzip(&zipped.files[2]);
     let (name, log) = &inside[0];
     let (first, last) = (8 << 20, 11 << 20);
@@ -190,15 +214,61 @@ async fn damage_of_one_host_is_said_in_its_log_and_nothing_else_is_lost() {
     assert!(changed.unwrap() > 0);
     let zipped = zipped(&output, &run, dir.path()).await.unwrap();
     let inside = unzip(&zipped.files[0]);
-    let log = |name: &str| {
-        let (_, bytes) = inside.iter().find(|(known, _)| known == name).unwrap();
-        String::from_utf8_lossy(bytes).into_owned()
-    };
-    let damaged = log("web-01.log");
+    let damaged = text_of(&inside, "web-01.log");
+    assert!(damaged.starts_with("xxx"), "{}", damaged.len());
+    let (_, why) = damaged.split_once("\n[the rest is missing: ").unwrap();
+    let why = why.strip_suffix("]\n").unwrap();
+    assert_eq!(text_of(&inside, "web-02.log"), "intact\n");
+    // Of a host that was lost nobody knows how much there should be.
+    let told = format!("the end cannot be read: {why}");
+    assert_eq!(zipped.note, Some(format!("web-01: {told}.")));
+    let summary = text_of(&inside, "summary.csv");
+    assert!(summary.contains(&format!(",{told}\r\n")), "{summary}");
     assert!(
-        damaged.starts_with("xxx") && damaged.contains("[the rest is missing: "),
-        "{}",
-        damaged.len()
+        summary.ends_with(",\r\n"),
+        "of web-02 nothing is missing: {summary}"
     );
-    assert_eq!(log("web-02.log"), "intact\n");
+    let lines = text_of(&inside, "run.ndjson");
+    let missing: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["missing"].take())
+        .collect();
+    assert_eq!(missing, [json!(null), json!(told), json!(null)]);
+}
+
+#[tokio::test]
+async fn of_damage_it_is_said_how_much_is_missing_and_of_many_hosts_how_many() {
+    let outputs: Vec<Vec<u8>> = (0..6).map(|_| vec![b'x'; 100_000]).collect();
+    let (dir, output, run) = stored(&outputs).await;
+    let file = rusqlite::Connection::open(dir.path().join("output.db")).unwrap();
+    let changed = file.execute(
+        "UPDATE chunk SET bytes = CAST(substr(bytes, 1, 65000) || zeroblob(length(bytes) - 65000) AS BLOB)
+         WHERE length(bytes) > 65000",
+        [],
+    );
+    assert_eq!(changed.unwrap(), 6);
+    let zipped = zipped(&output, &run, dir.path()).await.unwrap();
+    let note = zipped.note.unwrap();
+    let lines: Vec<&str> = note.lines().collect();
+    assert_eq!(lines.len(), 4, "{note}");
+    let told = "web-02: the last 39.0 KiB cannot be read: what is stored after it is damaged: ";
+    assert!(lines[1].starts_with(told), "{note}");
+    assert_eq!(
+        lines[3],
+        "Of 3 more hosts some is missing: see `summary.csv`."
+    );
+    let summary = text_of(&unzip(&zipped.files[0]), "summary.csv");
+    assert_eq!(summary.matches(" cannot be read: ").count(), 6, "{summary}");
+}
+
+#[tokio::test]
+async fn masks_that_are_longer_than_what_they_hide_cost_no_byte_of_the_end() {
+    let printed = b"secret1 ".repeat(1_000);
+    let outputs = [b"one\n".to_vec(), [&printed[..], b"the end\nsec"].concat()];
+    let (dir, output, run) = stored(&outputs).await;
+    let secret = Secret::new(b"secret1").unwrap();
+    let output = output.masked(Masks::new(&[secret], false));
+    let zipped = zipped(&output, &run, dir.path()).await.unwrap();
+    let log = text_of(&unzip(&zipped.files[0]), "web-02.log");
+    assert_eq!(log, "[masked] ".repeat(1_000) + "the end\nsec");
 }

@@ -1,0 +1,184 @@
+//! The log of one host: what it printed as it came, or its beginning and its end, and what is missing of it.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use shanty_core::ids::AgentId;
+use shanty_core::run::{Execution, Run};
+use shanty_core::spool::Record;
+use shanty_core::text::size;
+
+use super::super::reader::{FilesError, why_missing};
+use super::archives::Archives;
+use crate::store::{Output, Records, StoreError};
+
+/// Bytes of a log that are attached from its beginning.
+const FIRST_BYTES: u64 = 8 * 1024 * 1024;
+/// Bytes of its end, when it is longer.
+const LAST_BYTES: u64 = 1024 * 1024;
+/// Bytes of output in a log at most.
+pub(super) const LOG_BYTES_MAX: u64 = FIRST_BYTES + LAST_BYTES;
+
+/// A log that there is something to write in.
+pub(super) struct Log {
+    /// Bytes of output that it should have.
+    pub(super) bytes: u64,
+}
+
+/// What is not in a log that was written, as parts of sentences.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// What was left out because it is long.
+    pub(super) cut: Option<String>,
+    /// What cannot be read.
+    pub(super) damage: Option<String>,
+}
+
+impl Log {
+    /// The log of a host; nothing when it printed nothing.
+    pub(super) async fn find(
+        output: &Output,
+        run: &Run,
+        agent: AgentId,
+    ) -> Result<Option<Self>, FilesError> {
+        let told = run.execution(agent).and_then(Execution::outcome);
+        let told = told.filter(|outcome| outcome.output_sha256.is_some());
+        // What a host printed before it was lost is stored all the same; and a mask may be longer than what it stands for.
+        let (bytes, whole) = match told {
+            Some(outcome) if !output.is_masked() => (outcome.output_bytes, true),
+            told => {
+                let (bytes, whole) = counted(output, run, agent).await?;
+                (bytes.max(told.map_or(0, |o| o.output_bytes)), whole)
+            }
+        };
+        Ok((bytes > 0 || !whole).then_some(Self { bytes }))
+    }
+
+    /// Writes it to the file that was begun.
+    pub(super) async fn write(
+        &self,
+        output: &Output,
+        run: &Run,
+        agent: AgentId,
+        archives: &mut Archives<'_>,
+    ) -> Result<Written, FilesError> {
+        let (first, last) = if self.bytes <= LOG_BYTES_MAX {
+            (self.bytes, self.bytes)
+        } else {
+            (FIRST_BYTES, self.bytes - LAST_BYTES)
+        };
+        let (mut at, mut written) = (0_u64, Written::default());
+        let mut outputs = Outputs::of(output, run, agent);
+        loop {
+            match outputs.next().await? {
+                Next::Bytes(bytes) => {
+                    archives.write(within(&bytes, at, 0, first))?;
+                    let end = at + bytes.len() as u64;
+                    if end > first && written.cut.is_none() && first < last {
+                        let line = format!("{} are left out here", size(last - first));
+                        archives.write(format!("\n[{line}]\n").as_bytes())?;
+                        let what = format!("{} in the middle are left out", size(last - first));
+                        written.cut = Some(what);
+                    }
+                    if first < last {
+                        archives.write(within(&bytes, at, last, u64::MAX))?;
+                    }
+                    at = end;
+                }
+                Next::Dropped(bytes) => {
+                    let line = format!("\n[{} of output not kept: over the limit]\n", size(bytes));
+                    archives.write(line.as_bytes())?;
+                }
+                Next::End => return Ok(written),
+                Next::Missing(why) => {
+                    let line = format!("\n[the rest is missing: {why}]\n");
+                    archives.write(line.as_bytes())?;
+                    written.damage = Some(damage(at, self.bytes.saturating_sub(at), &why));
+                    return Ok(written);
+                }
+            }
+        }
+    }
+}
+
+/// What of a log cannot be read, after so many bytes that could be.
+fn damage(read: u64, missing: u64, why: &str) -> String {
+    match (read, missing) {
+        (_, 0) => format!("the end cannot be read: {why}"),
+        (0, all) => format!("none of its {} can be read: {why}", size(all)),
+        (_, bytes) => format!("the last {} cannot be read: {why}", size(bytes)),
+    }
+}
+
+/// Bytes that are stored of a host, as far as they can be read, and whether that is all.
+async fn counted(output: &Output, run: &Run, agent: AgentId) -> Result<(u64, bool), FilesError> {
+    let mut outputs = Outputs::of(output, run, agent);
+    let mut all = 0;
+    loop {
+        match outputs.next().await? {
+            Next::Bytes(bytes) => all += bytes.len() as u64,
+            Next::Dropped(_) => {}
+            Next::End => return Ok((all, true)),
+            Next::Missing(_) => return Ok((all, false)),
+        }
+    }
+}
+
+/// What a host printed, both streams as they came.
+struct Outputs {
+    records: Records,
+    /// What was held back in case it was the beginning of a secret.
+    rest: VecDeque<Record>,
+}
+
+enum Next {
+    Bytes(Bytes),
+    /// So much was not kept here.
+    Dropped(u64),
+    End,
+    /// The rest cannot be read, now or later: why.
+    Missing(String),
+}
+
+impl Outputs {
+    fn of(output: &Output, run: &Run, agent: AgentId) -> Self {
+        Self {
+            records: output.records(run.spec.id, agent, 0),
+            rest: VecDeque::new(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Next, StoreError> {
+        loop {
+            let record = match self.rest.pop_front() {
+                Some(record) => record,
+                None => match self.records.next().await {
+                    Ok(Some((record, _))) => record,
+                    Ok(None) => {
+                        self.rest
+                            .extend(self.records.rest().map(|(record, _)| record));
+                        match self.rest.pop_front() {
+                            Some(record) => record,
+                            None => return Ok(Next::End),
+                        }
+                    }
+                    Err(error) => return Ok(Next::Missing(why_missing(error)?)),
+                },
+            };
+            match record {
+                Record::Out { bytes, .. } | Record::Err { bytes, .. } => {
+                    return Ok(Next::Bytes(bytes));
+                }
+                Record::Truncated { dropped } => return Ok(Next::Dropped(dropped)),
+                Record::Header(_) | Record::Exit(_) | Record::Unknown { .. } => {}
+            }
+        }
+    }
+}
+
+/// What of these bytes, which begin at this place of the output, lies between two others.
+fn within(bytes: &Bytes, at: u64, from: u64, to: u64) -> &[u8] {
+    let place = |byte: u64| usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
+    let range = place(from).min(bytes.len())..place(to).min(bytes.len());
+    bytes.get(range).unwrap_or_default()
+}
