@@ -9,7 +9,7 @@ use crate::programs;
 const THREE: [(&str, &str); 3] = [("web-01", ""), ("web-02", ""), ("db-01", "")];
 
 /// A command that runs these lines on each host, with the host's name in `name`.
-fn script(world: &World, lines: &str) -> String {
+pub(crate) fn script(world: &World, lines: &str) -> String {
     let dir = world.dir.path().display();
     // Only its shim knows: the directory of the run is the last word of its command line.
     let text = format!(

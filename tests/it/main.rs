@@ -14,6 +14,7 @@ mod chat_away;
 mod chat_buttons;
 mod chat_cancel;
 mod chat_discord;
+mod chat_files;
 mod chat_groups;
 mod chat_hosts;
 mod chat_inventory;

@@ -38,8 +38,10 @@ pub(super) fn text_of_several(
     let lines = hosts.values().map(Host::lines).sum();
     let bytes = hosts.values().map(Host::bytes).sum();
     let (hosts, all) = (count(hosts.len(), "host"), amount(lines, bytes));
+    // With a note it is not all there.
+    let what = note.map_or("full output", |_| "output");
     let note = note.map_or_else(String::new, |note| format!("\n{}", cut(note, 900)));
-    format!("**{hosts}** · full output: {all}{note}\n-# all of it: `shanty runs output {number}`")
+    format!("**{hosts}** · {what}: {all}{note}\n-# all of it: `shanty runs output {number}`")
 }
 
 /// The files of a run on one host: all of it, or its beginning and its end.
