@@ -16,6 +16,7 @@ mod chat_cancel;
 mod chat_discord;
 mod chat_files;
 mod chat_groups;
+mod chat_hostile;
 mod chat_hosts;
 mod chat_inventory;
 mod chat_lists;
