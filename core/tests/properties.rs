@@ -292,9 +292,13 @@ fn utf16(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// What stands between the fences of a message.
+/// What stands between the fences of a message; nothing where it says that there is nothing to read.
 fn block(message: &str) -> &str {
-    let (_, rest) = message.split_once("```\n").expect("a fence opens");
+    let Some((_, rest)) = message.split_once("```\n") else {
+        let said = ["(only blank lines)", "(nothing to be seen)"];
+        assert!(said.iter().any(|said| message.contains(said)), "{message}");
+        return "";
+    };
     rest.rsplit_once("\n```").expect("a fence closes").0
 }
 

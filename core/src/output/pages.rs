@@ -142,7 +142,13 @@ impl Frame {
             footer if footer.is_empty() => footer,
             footer => format!("\n-# {footer}"),
         };
-        let message = format!("{header}{notice}```\n{text}{newline}```{footer}");
+        // In Discord a block without a character in it is none, and its backticks would be read.
+        let block = match text.trim() {
+            "" if text.contains('\n') => "(only blank lines)".to_owned(),
+            "" => "(nothing to be seen)".to_owned(),
+            _ => format!("```\n{text}{newline}```"),
+        };
+        let message = format!("{header}{notice}{block}{footer}");
         debug_assert!(units(&message) <= PAGE_CHARS_MAX, "a page within its limit");
         message
     }

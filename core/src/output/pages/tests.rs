@@ -21,7 +21,10 @@ fn a_page_is_a_header_a_block_and_a_footer() {
     let bare = Pager::new("");
     assert_eq!(bare.message("one", ""), "```\none\n```");
     assert_eq!(bare.message("ends in ``", ""), "```\nends in ``\n```");
-    assert_eq!(bare.message("", ""), "```\n\n```");
+    // Discord reads a block without a character as six backticks.
+    assert_eq!(bare.message("", ""), "(nothing to be seen)");
+    assert_eq!(bare.message("\n \n", ""), "(only blank lines)");
+    assert_eq!(bare.live("", "live"), "(nothing to be seen)\n-# live");
 }
 
 #[test]
