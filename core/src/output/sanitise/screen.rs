@@ -295,7 +295,10 @@ impl Screen {
     /// From the first address on, the screen begins here: what came before stays.
     fn address(&mut self, line: &mut Line, out: &mut String) {
         if !self.addressed {
+            // Whoever saved the cursor before comes back to this line: apt does, between its bar at the bottom and its messages.
+            let saved = self.saved;
             self.settle(line, out);
+            self.saved = saved;
             self.addressed = true;
         }
     }
