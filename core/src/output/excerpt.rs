@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::sanitise::FOLD;
 use crate::text::{prefix, units};
 
 /// Bytes that are kept of the beginning, and as many of the end: together more than any message shows.
@@ -77,6 +78,16 @@ impl Excerpt {
         (self.between == 0).then(|| format!("{}{}", self.head, self.tail))
     }
 
+    /// The same, of an output of so many lines: what was folded is not counted twice.
+    #[must_use]
+    pub fn of_lines(self, lines: u64) -> Self {
+        Self {
+            line_ends: lines,
+            open: false,
+            ..self
+        }
+    }
+
     /// Keeps no more than it must.
     pub fn shrink(&mut self) {
         let over = self.tail.len().saturating_sub(KEPT_BYTES);
@@ -120,7 +131,8 @@ impl Excerpt {
         let tail_lines = lines_max - head.lines().count();
         let shown = last_lines(&end, tail_lines, units_max - units(head));
         let tail = end.get(shown).unwrap_or_default().to_owned();
-        let told = head.lines().count() + tail.lines().count();
+        let rows = head.lines().chain(tail.lines());
+        let told = rows.filter(|row| !row.starts_with(FOLD)).count();
         Part {
             head: head.to_owned(),
             // A line that is cut counts as left out: some of it is.

@@ -18,6 +18,7 @@ mod line;
 mod screen;
 
 pub use characters::{is_binary, is_hidden, push_visible};
+pub(super) use line::FOLD;
 
 use lane::Lane;
 use screen::Screen;

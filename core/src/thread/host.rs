@@ -119,7 +119,7 @@ impl Host {
             Printed::Binary(self.bytes)
         } else {
             Printed::Text {
-                excerpt: self.excerpt.clone(),
+                excerpt: self.excerpt.clone().of_lines(self.lines()),
                 bytes: self.bytes,
             }
         }

@@ -12,7 +12,7 @@ const TAB_COLUMNS: usize = 8;
 const DOTTED_CIRCLE: char = '◌';
 
 /// What stands before the rest of a line that was too long: ours, so that the fold is not taken for a newline.
-const FOLD: &str = "↪ ";
+pub(in crate::output) const FOLD: &str = "↪ ";
 const FOLD_COLUMNS: usize = 2;
 
 /// Bidirectional isolates of a line that may yet turn out to be balanced; more are shown at once.

@@ -7,7 +7,7 @@ use crate::output::excerpt::Excerpt;
 use crate::output::same_but::SameBut;
 use crate::run::{Group, How, Rank};
 use crate::selector::fold::fold;
-use crate::text::{count, cut, duration, size, thousands, units};
+use crate::text::{count, cut, duration, size, units};
 use crate::view::escape_markdown_cut;
 
 /// A group, and what is known of what its hosts printed.
@@ -191,11 +191,15 @@ pub fn names<'a>(names: impl Iterator<Item = &'a str>, chars_max: usize) -> Stri
     cut(&fold(names), chars_max).replace('_', "\\_")
 }
 
-/// A text in a code block of its own. It never holds three backticks in a row (see the sanitiser).
+/// A text in a code block of its own. It never holds three backticks in a row (see the sanitiser). In Discord a block without a character
+/// in it is none, and its backticks would be read.
 #[must_use]
 pub fn fenced(text: &str, language: &str) -> String {
     let text = text.trim_end_matches('\n');
-    format!("```{language}\n{text}\n```")
+    match text.trim() {
+        "" => "(only blank lines)".to_owned(),
+        _ => format!("```{language}\n{text}\n```"),
+    }
 }
 
 fn other(most: &str, these: &str, room: Room) -> String {
@@ -216,17 +220,16 @@ fn other(most: &str, these: &str, room: Room) -> String {
 fn text(excerpt: &Excerpt, bytes: u64, room: Room) -> String {
     let whole = excerpt.last(room.lines, room.units);
     if whole.is_whole() {
-        return match whole.tail.trim() {
-            "" => "(only blank lines)".to_owned(),
-            _ => fenced(&whole.tail, ""),
-        };
+        return fenced(&whole.tail, "");
     }
-    let amount = format!("{} lines, {}", thousands(excerpt.lines()), size(bytes));
+    let lines = usize::try_from(excerpt.lines()).unwrap_or(usize::MAX);
+    let amount = format!("{}, {}", count(lines, "line"), size(bytes));
     match room.part {
         Shown::Last(lines) => {
             let part = excerpt.last(lines.min(room.lines), room.units);
             let shown = part.tail.trim_end_matches('\n').lines().count();
             let last = match shown {
+                0 => return format!("-# {amount}, the last lines are blank"),
                 1 => "last line".to_owned(),
                 n => format!("last {n}"),
             };
