@@ -25,7 +25,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// Path, type and text of every file.
-const FILES: [(&str, &str, &str); 22] = [
+const FILES: [(&str, &str, &str); 24] = [
     ("/", HTML, include_str!("web/index.html")),
     ("/index.html", HTML, include_str!("web/index.html")),
     (
@@ -36,11 +36,13 @@ const FILES: [(&str, &str, &str); 22] = [
     ("/base.css", STYLE, include_str!("web/base.css")),
     ("/messages.css", STYLE, include_str!("web/messages.css")),
     ("/forms.css", STYLE, include_str!("web/forms.css")),
+    ("/signs.svg", "image/svg+xml", include_str!("web/signs.svg")),
     ("/app.js", SCRIPT, include_str!("web/app.js")),
     ("/net.js", SCRIPT, include_str!("web/net.js")),
     ("/state.js", SCRIPT, include_str!("web/state.js")),
     ("/dom.js", SCRIPT, include_str!("web/dom.js")),
     ("/html.js", SCRIPT, include_str!("web/html.js")),
+    ("/signs.js", SCRIPT, include_str!("web/signs.js")),
     ("/listbox.js", SCRIPT, include_str!("web/listbox.js")),
     ("/side.js", SCRIPT, include_str!("web/side.js")),
     ("/pane.js", SCRIPT, include_str!("web/pane.js")),

@@ -3,6 +3,7 @@
 import { colour, el } from '/dom.js';
 import { inline, rich } from '/html.js';
 import { attachment, media, outside } from '/files.js';
+import { signed } from '/signs.js';
 import { entities } from '/state.js';
 
 /** Key of a control of a message, for what is known of it only here. */
@@ -45,10 +46,10 @@ function container(part, children) {
   }, children);
 }
 
-const emojiOf = (emoji) => emoji && el('span', { class: 'emoji', 'aria-hidden': 'true' }, emoji.id ? `:${emoji.name}:` : emoji.name);
+const emojiOf = (emoji) => emoji && el('span', { class: 'emoji', 'aria-hidden': 'true' }, emoji.id ? `:${emoji.name}:` : signed(emoji.name));
 
 function button(part, m, local) {
-  const label = [emojiOf(part.emoji), part.label && el('span', {}, part.label)];
+  const label = [emojiOf(part.emoji), part.label && el('span', { class: 'act-label' }, signed(part.label))];
   if (part.style === 5) {
     const href = /^(https?|discord):\/\//.test(part.url ?? '') ? part.url : undefined;
     const inside = /\/channels\/\d+\/(\d+)(?:\/(\d+))?$/.exec(part.url ?? '');
@@ -76,7 +77,7 @@ function select(part, m, local) {
     class: `select ${defaults.length ? 'full' : ''}`, type: 'button', role: 'combobox', 'aria-haspopup': 'listbox', 'aria-expanded': 'false',
     'aria-label': part.placeholder ?? 'Make a selection', disabled: part.disabled || busy, 'aria-busy': busy && 'true',
     'data-custom-id': part.custom_id, 'data-select': part.type,
-  }, el('span', { class: 'select-text' }, shown), el('span', { class: 'caret', 'aria-hidden': 'true' }, '⌄'));
+  }, el('span', { class: 'select-text' }, signed(shown)), el('span', { class: 'caret', 'aria-hidden': 'true' }, '⌄'));
 }
 
 /** What a select offers. */

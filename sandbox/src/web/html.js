@@ -4,6 +4,7 @@
 // nothing loads and nothing runs.
 
 import { el } from '/dom.js';
+import { sign } from '/signs.js';
 
 const TAGS = new Set(('A B BLOCKQUOTE BR CODE DEL DIV EM H1 H2 H3 H4 H5 H6 HR I LI OL P PRE S SMALL SPAN STRONG SUB TIME U UL').split(' '));
 const ATTRIBUTES = new Set(('aria-label class data-at data-channel data-command data-message data-role data-style data-user '
@@ -19,6 +20,7 @@ export function rich(html, plain = '') {
   clean(template.content);
   const node = el('div', { class: 'text' });
   node.append(document.importNode(template.content, true));
+  sign(node);
   node.querySelectorAll('time.when').forEach(tick);
   node.querySelectorAll('.spoiler').forEach((spoiler) => {
     spoiler.tabIndex = 0;

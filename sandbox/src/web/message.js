@@ -2,6 +2,7 @@
 
 import { avatar, called, colour, el, plural } from '/dom.js';
 import { clock, inline, moment, rich } from '/html.js';
+import { signed } from '/signs.js';
 import { component, embed, loose, walk } from '/cards.js';
 import { bot, channel, colourOf, mark, person, pings, state, title } from '/state.js';
 
@@ -56,14 +57,14 @@ function above(m, find) {
   const pressed = to ? undefined : pressedBy(m);
   if (pressed) return pressed;
   return el('button', { type: 'button', class: 'above reply', 'data-jump': reply },
-    to ? [avatar(to.author, 'tiny'), el('b', {}, called(to.author)), ' ', el('span', { class: 'excerpt' }, excerpt(to))]
+    to ? [avatar(to.author, 'tiny'), el('b', {}, called(to.author)), ' ', el('span', { class: 'excerpt' }, signed(excerpt(to)))]
       : el('i', {}, 'The message that this answers is not there'));
 }
 
-/** Who pressed a button on a message that only they see: to others the answer stands by itself. */
+/** Who pressed a button on a message that only they see: to others, and once it is put away, the answer stands by itself. */
 function pressedBy(m) {
   const meta = m.interaction_metadata;
-  if (!meta?.user || meta.user.id === state.me) return undefined;
+  if (!meta?.user) return undefined;
   const name = meta.triggering_interaction_metadata?.name ?? meta.name;
   return el('div', { class: 'above' }, avatar(meta.user, 'tiny'), el('b', {}, called(meta.user)),
     name ? [' used ', el('span', { class: 'command-name' }, `/${name}`)] : ' used a button');
@@ -127,7 +128,7 @@ function reactions(m) {
   return el('div', { class: 'reactions', role: 'group', 'aria-label': 'Reactions' }, m.reactions.map((r) => el('button', {
     type: 'button', class: 'reaction', 'data-reaction': r.emoji.id ? `${r.emoji.name}:${r.emoji.id}` : r.emoji.name,
     'aria-pressed': String(mine(r)), 'aria-label': `${r.emoji.name}, ${plural(r.count, 'reaction')}`,
-  }, el('span', { class: 'emoji' }, r.emoji.id ? `:${r.emoji.name}:` : r.emoji.name), el('span', {}, String(r.count)))));
+  }, el('span', { class: 'emoji' }, r.emoji.id ? `:${r.emoji.name}:` : signed(r.emoji.name)), el('span', {}, String(r.count)))));
 }
 
 /** Whether this person reacted: the server lists who did in views; `me` is the bot's. */
@@ -137,7 +138,7 @@ function threadLink(thread) {
   const known = channel(thread.id) ?? thread;
   const count = thread.message_count ?? 0;
   return el('button', { type: 'button', class: 'thread-link', 'data-thread': thread.id },
-    el('span', { class: 'mark', 'aria-hidden': 'true' }, '⤷'), el('b', {}, title(known)),
+    el('span', { class: 'mark', 'aria-hidden': 'true' }, '⤷'), el('b', {}, signed(title(known))),
     el('span', { class: 'count' }, `${plural(count, 'message')} ›`));
 }
 

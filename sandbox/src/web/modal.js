@@ -5,6 +5,7 @@ import { rich } from '/html.js';
 import { choose } from '/listbox.js';
 import { readFile } from '/files.js';
 import { rowsOf } from '/cards.js';
+import { signed } from '/signs.js';
 
 const TEXT = 4;
 const LABEL = 18;
@@ -31,7 +32,7 @@ export function openModal(shown, { submit, dismissed }) {
   const away = () => { if (!done) { done = true; dismissed(); } };
   const send = el('button', { class: 'act s1', type: 'submit' }, 'Submit');
   const form = el('form', { novalidate: true, autocomplete: 'off', 'aria-labelledby': 'modal-title' },
-    el('header', {}, el('h3', { id: 'modal-title' }, shown.title),
+    el('header', {}, el('h3', { id: 'modal-title' }, signed(shown.title)),
       el('button', { type: 'button', class: 'icon', 'aria-label': 'Close', on: { click: () => dialog.close() } }, '✕')),
     el('div', { class: 'fields' }, parts), error,
     el('footer', {}, el('button', { class: 'act s2', type: 'button', on: { click: () => dialog.close() } }, 'Cancel'), send));

@@ -3,6 +3,7 @@
 import { $, avatar, byId, called, colour, el, plural } from '/dom.js';
 import { act } from '/net.js';
 import { Listbox, choose } from '/listbox.js';
+import { signed } from '/signs.js';
 import { bot, colourOf, mark, rank, reading, state, title } from '/state.js';
 
 /** Threads shown below a channel; more when a person asks. */
@@ -74,7 +75,7 @@ export class Side {
       type: 'button', class: `channel ${below ? 'below' : ''} ${unread ? 'unread' : ''}`, 'data-channel-id': entry.id,
       'aria-current': here && 'page', title: label,
       'aria-label': `${label}${unread ? ', unread' : ''}${unread?.mentions ? `, ${unread.mentions} mentions` : ''}`,
-    }, el('span', { class: 'mark', 'aria-hidden': 'true' }, below ? '' : mark(entry)), el('span', { class: 'name' }, label),
+    }, el('span', { class: 'mark', 'aria-hidden': 'true' }, below ? '' : mark(entry)), el('span', { class: 'name' }, signed(label)),
     unread?.mentions ? el('span', { class: 'badge' }, unread.mentions > 99 ? '99+' : String(unread.mentions)) : undefined);
   }
 
