@@ -31,7 +31,7 @@ fn card() -> serde_json::Value {
 }
 
 /// Presses Tab until an element has the focus.
-async fn tab_to(browser: &Browser, css: &str) {
+pub(crate) async fn tab_to(browser: &Browser, css: &str) {
     for _ in 0..40 {
         let there = "return document.activeElement.matches(arguments[0]);";
         if browser.run(there, &json!([css])).await == true {
@@ -224,7 +224,7 @@ pub(crate) async fn fingers_hit(browser: &Browser, dark: bool) {
 }
 
 /// A desk's screen or a phone's.
-const fn screen(phone: bool, dark: bool) -> Screen {
+pub(crate) const fn screen(phone: bool, dark: bool) -> Screen {
     let width = if phone { 390 } else { 1280 };
     Screen {
         width,

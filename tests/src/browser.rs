@@ -32,6 +32,10 @@ pub mod key {
     pub const TAB: &str = "\u{e004}";
     /// The arrow that points down.
     pub const DOWN: &str = "\u{e015}";
+    /// The last of what there is.
+    pub const END: &str = "\u{e010}";
+    /// The first of what there is.
+    pub const HOME: &str = "\u{e011}";
     /// The arrow that points up.
     pub const UP: &str = "\u{e013}";
     /// Held while the keys after it are typed, until [`super::Browser::keys`] ends.

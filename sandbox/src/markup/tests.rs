@@ -160,10 +160,28 @@ fn colours() {
             "<span class=\"a1\">&lt;b&gt;&amp;**x**</span>",
         ),
         ("a\x1b[", "a"),
+        // Cut off in the middle of a sequence, as the last page of an output may be; or only its colour left open.
+        ("a\x1b", "a"),
+        ("a\x1b[1;3", "a"),
+        ("\x1b[32mok\x1b[3", "<span class=\"a32\">ok</span>"),
+        ("\x1b[1;31mbad", "<span class=\"a1 a31\">bad</span>"),
+        (
+            "\x1b[1mb\x1b[31mr\x1b[0;4mu",
+            "<span class=\"a1\">b</span><span class=\"a1 a31\">r</span><span class=\"a4\">u</span>",
+        ),
         ("a\r\x07b\u{9b}31mc", "ab31mc"),
     ] {
         assert_eq!(code(text), page(expected), "{text:?}");
     }
+    assert_eq!(
+        sound("```ansi\n\x1b[1;31mred\n```\n**after**\n```ansi\nplain\n```"),
+        format!(
+            "{}<strong>after</strong><br>{}",
+            page("<span class=\"a1 a31\">red</span>"),
+            page("plain")
+        ),
+        "what is left open ends with its block"
+    );
     assert_eq!(
         sound("```\n\x1b[31mred\n```"),
         "<pre><code>[31mred</code></pre>"

@@ -4,8 +4,9 @@ import { el, size } from '/dom.js';
 
 /** Bytes of a text that are read for its preview. */
 const PREVIEW_BYTES = 64 * 1024;
-const LINES_SHORT = 6;
-const LINES_LONG = 400;
+/** Of it is shown so much at first, and so much unfolded. */
+const SHORT = { lines: 6, chars: 1200 };
+const LONG = { lines: 200, chars: 16 * 1024 };
 const TEXTS = /\.(txt|log|md|json|ndjson|jsonl|csv|tsv|ya?ml|toml|ini|conf|cfg|sh|py|rs|js|ts|c|h|diff|patch|xml|html?|css|sql|out|err)$/i;
 const PICTURES = /\.(png|jpe?g|gif|webp)$/i;
 
@@ -82,23 +83,57 @@ const seen = new IntersectionObserver((entries) => {
 async function load(preview) {
   try {
     const { text, more } = await beginning(preview.dataset.path);
-    const lines = text.replace(/\n$/, '').split('\n');
-    show(preview, lines, more, false);
+    show(preview, text.replace(/\n$/, ''), more, false);
   } catch {
     preview.replaceChildren(el('code', {}, 'This file is no longer there.'));
   }
 }
 
-function show(preview, lines, more, long) {
-  const shown = lines.slice(0, long ? LINES_LONG : LINES_SHORT);
-  preview.replaceChildren(el('code', {}, shown.join('\n')));
-  preview.classList.toggle('long', long);
-  preview.nextElementSibling?.classList.contains('expand') && preview.nextElementSibling.remove();
-  if (lines.length <= LINES_SHORT) return;
-  const left = more ? 'more' : `${lines.length - LINES_SHORT} more lines`;
-  preview.after(el('button', {
-    type: 'button', class: 'expand', 'aria-expanded': String(long), on: { click: () => show(preview, lines, more, !long) },
-  }, long ? 'Show less' : `Show ${left}`));
+/** The beginning of a text within a bound of lines and of characters, whole characters only. */
+function cut(text, { lines, chars }) {
+  let end = Math.min(text.length, chars);
+  let line = -1;
+  for (let count = 0; count < lines && line < end; count += 1) {
+    line = text.indexOf('\n', line + 1);
+    if (line < 0) line = text.length;
+  }
+  end = Math.min(end, line);
+  // A pair of surrogates is one character.
+  return /[\uD800-\uDBFF]/.test(text[end - 1] ?? '') ? text.slice(0, end - 1) : text.slice(0, end);
+}
+
+const linesOf = (text) => text.split('\n').length;
+const many = (count) => `${count.toLocaleString('en')} more ${count === 1 ? 'line' : 'lines'}`;
+
+/** Shows the first lines, or what is unfolded: all of it within a bound, and where the rest is. Nothing scrolls inside. */
+function show(preview, text, more, long) {
+  const file = preview.parentNode;
+  const shown = cut(text, long ? LONG : SHORT);
+  const focused = file.querySelector('.expand') === document.activeElement;
+  preview.replaceChildren(el('code', {}, shown));
+  file.querySelectorAll('.expand, .left-out').forEach((node) => node.remove());
+  if (!long && shown.length === text.length && !more) return;
+  const left = linesOf(text) - linesOf(shown);
+  if (long && (more || shown.length < text.length)) {
+    const { href, download } = file.querySelector('.download');
+    file.append(el('p', { class: 'left-out' }, more || !left ? 'The rest is not shown here.' : `${many(left)}, not shown here.`,
+      el('a', { class: 'download', href, download }, '↓ Download all of it')));
+  }
+  // With nothing more to show than is shown already, there is only the file itself.
+  if (!long && cut(text, LONG).length === shown.length) return;
+  const button = el('button', {
+    type: 'button', class: 'expand', 'aria-expanded': String(long),
+    on: {
+      click: () => {
+        // What is unfolded is read from where it begins, though the column may have stood at its end.
+        preview.dispatchEvent(new CustomEvent('unfold', { bubbles: true }));
+        show(preview, text, more, !long);
+        if (long) file.scrollIntoView({ block: 'nearest' });
+      },
+    },
+  }, long ? 'Show less' : more || !left ? 'Show more' : `Show ${many(left)}`);
+  file.append(button);
+  if (focused) button.focus({ preventScroll: true });
 }
 
 async function beginning(path) {

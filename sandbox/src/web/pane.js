@@ -5,6 +5,7 @@
 import { $, byId, el, morph, place, plural } from '/dom.js';
 import { day } from '/html.js';
 import { act } from '/net.js';
+import { signed } from '/signs.js';
 import { groups, message } from '/message.js';
 import { channel, mark, reading, state, title } from '/state.js';
 
@@ -32,6 +33,7 @@ export class Pane {
     this.local = { busy: new Set(), failed: new Map(), chosen: new Map() };
     this.reset();
     this.log.addEventListener('scroll', () => this.scrolled(), { passive: true });
+    this.log.addEventListener('unfold', () => { this.stick = false; });
     this.present.addEventListener('click', () => this.toPresent());
     new ResizeObserver(() => this.stick && this.bottom()).observe(this.rows);
     new ResizeObserver(() => this.stick && this.bottom()).observe(this.log);
@@ -68,7 +70,7 @@ export class Pane {
 
   head() {
     const known = channel(this.id) ?? this.channel;
-    this.title.textContent = known ? title(known) : '';
+    this.title.replaceChildren(...(known ? signed(title(known)) : []));
     if (this.note) this.note.textContent = known?.topic ?? (known?.thread_metadata?.archived ? 'archived' : '');
     const sign = $(`${this.prefix}-mark`);
     if (sign) sign.textContent = mark(known);
