@@ -220,8 +220,8 @@ async fn what_only_one_person_may_see_is_shown_to_that_person_only() {
     world.end().await;
 }
 
-/// A bot that opens a modal for a command and says what was filled in.
-async fn asking(alone: &Alone) {
+/// A bot that opens a modal for a command or a button and says what was filled in.
+pub(crate) async fn asking(alone: &Alone) {
     let url = format!(
         "{}gateway?v=10&encoding=json",
         alone.web.replacen("http", "ws", 1)

@@ -244,7 +244,7 @@ async fn targeting_fits_every_screen() {
     let asked = operator.slash("hosts", &[]).await;
     operator.answer(&asked).await;
     browser
-        .reads("#main-log article.ephemeral", " to look at")
+        .reads("#main-log article.ephemeral", "to look at")
         .await;
     pictures(&browser, "hosts").await;
     let asked = operator.slash("hosts", &[("on", "web-03")]).await;

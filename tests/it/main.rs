@@ -6,6 +6,7 @@
 )]
 
 mod browser;
+mod browser_controls;
 mod browser_keyboard;
 mod browser_look;
 mod browser_reading;

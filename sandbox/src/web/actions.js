@@ -2,7 +2,7 @@
 //
 // One listener per column: messages are drawn again and again and carry no listeners of their own.
 
-import { avatar, called, el, madeAt } from '/dom.js';
+import { $, avatar, called, el, madeAt } from '/dom.js';
 import { moment } from '/html.js';
 import { act } from '/net.js';
 import { keyOf, rowsOf, walk } from '/cards.js';
@@ -36,7 +36,10 @@ async function use(pane, app, m, part, action, body) {
   } finally {
     pane.local.busy.delete(key);
     pane.redraw(m.id);
-    pane.log.querySelector(`[data-message-id="${m.id}"] [data-custom-id="${CSS.escape(part.custom_id)}"]`)?.focus({ preventScroll: true });
+    // While it was busy it could not have the focus, so a form that it opened does not know where that has to return to.
+    const back = () => pane.log.querySelector(`[data-message-id="${m.id}"] [data-custom-id="${CSS.escape(part.custom_id)}"]`)?.focus({ preventScroll: true });
+    if ($('modal').open) $('modal').addEventListener('close', back, { once: true });
+    else back();
   }
 }
 
@@ -117,6 +120,8 @@ function keyed(event, pane, app) {
     if (at.matches?.('.spoiler')) { event.preventDefault(); at.click(); }
     else if (event.key === 'Enter' && at.matches?.('article.message')) {
       const target = meant(at, pane);
+      // Or else the same key would press what then has the focus: the first entry of the menu.
+      event.preventDefault();
       if (target) messageMenu(at.querySelector('.more') ?? at, target.m, pane, app);
     }
     return;
@@ -152,19 +157,23 @@ async function copyText(text, button) {
   if (button) setTimeout(() => { button.textContent = label; }, 1500);
 }
 
-/** A menu of `[label, act, note?]` at an element. */
+/** A menu of `[label, act, note?]` at an element. The focus returns to where it was, whatever is chosen. */
 export function menu(anchor, head, entries) {
+  const before = document.activeElement;
+  const back = () => (anchor.contains(before) || before?.contains?.(anchor) && before !== document.body ? before : anchor).focus?.({ preventScroll: true });
   const rows = entries.map(([label, run, note]) => el('button', {
-    type: 'button', role: 'menuitem', class: 'menu-item', on: { click: () => { closePopup(); run(); } },
+    type: 'button', role: 'menuitem', class: 'menu-item', on: { click: () => { closePopup(); back(); run(); } },
   }, el('span', {}, label), note && el('span', { class: 'side-note' }, note)));
   const box = el('div', { role: 'menu', class: 'menu' }, rows);
   box.addEventListener('keydown', (event) => {
-    const to = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!to) return;
+    const at = rows.indexOf(document.activeElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+    if (event.key === 'Tab') { event.preventDefault(); closePopup(); back(); }
+    if (to === undefined) return;
     event.preventDefault();
-    rows[(rows.indexOf(document.activeElement) + to + rows.length) % rows.length]?.focus();
+    rows[(to + rows.length) % rows.length]?.focus();
   });
-  popup(anchor, [head, box]);
+  popup(anchor, [head, box], { back });
   rows[0]?.focus({ preventScroll: true });
 }
 

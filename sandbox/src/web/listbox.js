@@ -3,6 +3,7 @@
 // Focus stays in an input; the list tells it by aria-activedescendant which row is meant.
 
 import { el, avatar, colour } from '/dom.js';
+import { signed } from '/signs.js';
 
 let made = 0;
 const SHORT = 7;
@@ -53,7 +54,7 @@ export class Listbox {
       role: 'option', id: `${this.root.id}-${index}`, 'aria-selected': String(index === this.at), 'data-value': item.value,
       'aria-disabled': item.disabled && 'true', 'aria-checked': item.chosen === undefined ? undefined : String(item.chosen),
       class: item.chosen ? 'chosen' : undefined,
-    }, swatch, el('span', { class: 'what' }, el('b', {}, item.label), item.detail ? el('small', {}, item.detail) : undefined),
+    }, swatch, el('span', { class: 'what' }, el('b', {}, signed(item.label)), item.detail ? el('small', {}, signed(item.detail)) : undefined),
     item.note ? el('span', { class: 'side-note' }, item.note) : undefined);
   }
 
@@ -116,8 +117,9 @@ export function closePopup() { opened?.close(); }
 /** Whether a popup stands open. */
 export const popupOpen = () => Boolean(opened);
 
-/** Opens a box at an element; gives a function that closes it. `closed` is called once, however that happens. */
-export function popup(anchor, content, { closed, wide = false, className = '' } = {}) {
+/** Opens a box at an element; gives a function that closes it. `closed` is called once, however that happens; `back`
+ * brings the focus back after Escape. */
+export function popup(anchor, content, { closed, back = () => anchor.focus?.(), wide = false, className = '' } = {}) {
   closePopup();
   const box = el('div', { class: `popup ${className}` }, content);
   // A dialog is above everything else of the page, so what it opens has to be in it.
@@ -143,7 +145,7 @@ export function popup(anchor, content, { closed, wide = false, className = '' } 
     event.preventDefault();
     event.stopPropagation();
     close();
-    anchor.focus?.();
+    back();
   };
   function close() {
     if (opened?.box !== box) return;
@@ -154,7 +156,7 @@ export function popup(anchor, content, { closed, wide = false, className = '' } 
     removeEventListener('resize', settle);
     closed?.();
   }
-  opened = { box, close };
+  opened = { box, close, settle };
   box.addEventListener('keydown', escape);
   document.addEventListener('pointerdown', outside, true);
   addEventListener('resize', settle);
@@ -221,6 +223,9 @@ export function choose(anchor, { rows, min = 1, max = 1, chosen = [], label = 'C
   });
   const first = rows.findIndex((row) => chosen.includes(row.value));
   draw(Math.max(first, 0));
+  // Only now it is known how high the list is, and so on which side of the control there is room for it.
+  opened.settle();
+  list.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
   if (!rows.length) list.replaceChildren(el('p', { class: 'empty' }, 'Nothing to choose from'));
   if (!rows.length) list.hidden = false;
   input.focus({ preventScroll: true });
