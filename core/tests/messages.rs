@@ -92,6 +92,7 @@ fn style() -> impl Strategy<Value = Style> {
             host,
             ..SameBut::default()
         },
+        ..Style::default()
     })
 }
 
@@ -196,7 +197,7 @@ proptest! {
         shown.close();
         let messages = shown.messages();
         // Whose output does not stand there whole is attached; every host is named on the card.
-        let card = messages.iter().find(|(block, _)| *block == Block::Card);
+        let card = messages.iter().find(|(block, _)| *block == Block::Card(0));
         prop_assert!(card.is_some());
     }
 

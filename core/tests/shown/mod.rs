@@ -8,10 +8,16 @@ use shanty_core::run::{
     Event, Gate, How, Offline, Origin, Outcome, Phase, Run, Spec, Strategy, Streams, Target, What,
 };
 use shanty_core::spool::Record;
-use shanty_core::thread::{Block, Look, Status, Style, Thread};
+use shanty_core::thread::{Block, CardAt, Look, Status, Style, Thread};
 use shanty_core::time::{LinkTime, Now};
 
 const ACCEPTED_MS: u64 = 1_795_341_000_000;
+
+/// The card that the interaction was answered with.
+const FIRST_CARD: CardAt = CardAt::There {
+    message: 70,
+    made_ms: ACCEPTED_MS,
+};
 
 /// A run on `web-01`, `web-02` and so on, and its messages.
 pub(crate) struct Shown {
@@ -99,6 +105,9 @@ impl Shown {
             run_as: &[],
             spool_full: &[],
             thread: Some((1, 99)),
+            place: Some((1, 98)),
+            cards: [FIRST_CARD, CardAt::Waiting, CardAt::Waiting],
+            now_ms: ACCEPTED_MS + 3_000,
         };
         let messages = self.thread.lay_out(&status);
         let texts = messages.iter().map(|message| {
