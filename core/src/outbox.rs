@@ -28,7 +28,7 @@ pub enum Lane {
 }
 
 /// How urgent a state is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
     /// Progress: paced, newest wins.
     Progress,
@@ -224,6 +224,13 @@ impl<K: Key> Outbox<K> {
             (None, Some(at)) => Next::At(at),
             (None, None) => Next::Idle,
         }
+    }
+
+    /// How urgent the wanted state of a message is.
+    #[must_use]
+    pub fn urgency(&self, key: K) -> Urgency {
+        let entry = self.entries.get(&key);
+        entry.map_or(Urgency::Progress, |entry| entry.urgency)
     }
 
     /// A write of this state was taken by Discord as this message. After a create that may have been done before, that message shows what

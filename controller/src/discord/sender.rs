@@ -14,8 +14,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
+use shanty_core::outbox::Urgency;
 use thiserror::Error;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::answers::Answer;
@@ -24,11 +24,15 @@ use super::error::ANSWER_BYTES_MAX;
 use super::secret::Secret;
 use super::upload::{Piece, Upload};
 use crate::config::api::Api;
-use limiter::{Grant, Limiter, Stop};
+use limiter::{Grant, Stop, Use};
+use queue::Ticket;
+use turns::{Found, Turns};
 
 pub use super::error::{Outcome, SendError};
 
 pub mod limiter;
+pub mod queue;
+mod turns;
 
 /// Longest text of Discord's that an error repeats, characters.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -68,9 +72,7 @@ struct Shared {
     api: Api,
     authorization: HeaderValue,
     client: Client<HttpsConnector<HttpConnector>, Upload>,
-    limiter: Mutex<Limiter>,
-    /// Counts changes of the limiter, for those who wait for one.
-    changes: watch::Sender<u64>,
+    turns: Mutex<Turns>,
     started: Instant,
 }
 
@@ -80,7 +82,7 @@ pub struct Permit {
     shared: Arc<Shared>,
     route: Route,
     grant: Option<Grant>,
-    sent: bool,
+    used: Use,
 }
 
 impl Permit {
@@ -107,8 +109,7 @@ impl Sender {
                 api,
                 authorization,
                 client,
-                limiter: Mutex::default(),
-                changes: watch::Sender::new(0),
+                turns: Mutex::default(),
                 started: Instant::now(),
             }),
         })
@@ -120,26 +121,41 @@ impl Sender {
         &self.shared.api
     }
 
-    /// Waits until a call on this route may go. At once for callbacks, and when [`Sender::send`] would refuse it.
+    /// Waits until a call on this route may go, in turn. At once for callbacks, and when [`Sender::send`] would refuse it.
     ///
-    /// Cancel-safe: a permit is only taken when it is returned.
-    pub async fn permit(&self, route: &Route) -> Permit {
-        let mut changes = self.shared.changes.subscribe();
+    /// Cancel-safe: whoever is dropped gives its place, or its turn, to the next.
+    pub async fn permit(&self, route: &Route, urgency: Urgency) -> Permit {
+        let joined = {
+            let now_ms = self.shared.now_ms();
+            self.shared.lock().join(*route, urgency, now_ms)
+        };
+        let (ticket, wake) = match joined {
+            Ok(place) => place,
+            Err(grant) => return self.shared.permit(*route, grant),
+        };
+        let place = InLine {
+            shared: &self.shared,
+            ticket,
+        };
         loop {
-            let ready_ms = match self.shared.try_take(route) {
-                Ok(permit) => return permit,
-                Err(ready_ms) => ready_ms,
+            let found = {
+                let now_ms = self.shared.now_ms();
+                self.shared.lock().look(&place.ticket, now_ms)
+            };
+            let until_ms = match found {
+                Found::Granted(grant) => return self.shared.permit(*route, grant),
+                Found::Waits(until_ms) => until_ms,
             };
             let due = async {
-                match ready_ms {
+                match until_ms {
                     Some(ms) => tokio::time::sleep_until(self.shared.at(ms)).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 () = due => {}
-                // The sender of changes lives as long as we do, so this is never an error.
-                _ = changes.changed() => {}
+                // What was said before anybody listened is kept.
+                () = wake.notified() => {}
             }
         }
     }
@@ -165,7 +181,7 @@ impl Sender {
             None => {}
         }
         let request = self.shared.request(call)?;
-        permit.sent = true;
+        permit.used = Use::Unanswered;
         let answer = tokio::time::timeout(call.timeout(), self.shared.exchange(request))
             .await
             .map_err(|_| SendError::Timeout(call.timeout()))??;
@@ -173,29 +189,23 @@ impl Sender {
         Ok(answer)
     }
 
-    /// Waits for a permit and makes the call, once.
+    /// Waits for a permit and makes the call, once. Somebody waits for it.
     ///
     /// # Errors
     /// As [`Sender::send`].
     pub async fn call(&self, call: &Call) -> Result<Answer, SendError> {
-        let permit = self.permit(call.route()).await;
+        let permit = self.permit(call.route(), Urgency::Now).await;
         self.send(permit, call).await
     }
 }
 
 impl Shared {
-    /// A permit, or the time from which one can be had; none when an answer decides.
-    fn try_take(self: &Arc<Self>, route: &Route) -> Result<Permit, Option<u64>> {
-        let now_ms = self.now_ms();
-        let mut limiter = self.lock();
-        match limiter.ready_at(route, now_ms) {
-            Some(ready_ms) if ready_ms <= now_ms => Ok(Permit {
-                shared: Arc::clone(self),
-                route: *route,
-                grant: Some(limiter.take(route, now_ms)),
-                sent: false,
-            }),
-            later => Err(later),
+    fn permit(self: &Arc<Self>, route: Route, grant: Grant) -> Permit {
+        Permit {
+            shared: Arc::clone(self),
+            route,
+            grant: Some(grant),
+            used: Use::None,
         }
     }
 
@@ -253,14 +263,9 @@ impl Shared {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Limiter> {
-        // Nothing that holds the lock can leave the limiter half changed.
-        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn changed(&self) {
-        self.changes
-            .send_modify(|count| *count = count.wrapping_add(1));
+    fn lock(&self) -> MutexGuard<'_, Turns> {
+        // Nothing that holds the lock can leave the turns half changed.
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now_ms(&self) -> u64 {
@@ -276,15 +281,10 @@ impl Permit {
     /// Tells the limiter about an answer and gives the permit back.
     fn settle(mut self, answer: &Answer) -> Result<(), SendError> {
         let limited = {
-            let now_ms = self.shared.now_ms();
-            let mut limiter = self.shared.lock();
-            let limited = limiter.observe(&self.route, answer, now_ms);
-            if let Some(grant) = self.grant.take() {
-                limiter.release(grant, false);
-            }
-            limited
+            let (now_ms, grant) = (self.shared.now_ms(), self.grant.take());
+            let mut turns = self.shared.lock();
+            turns.answered(&self.route, answer, grant, now_ms)
         };
-        self.shared.changed();
         if answer.status.is_success() {
             return Ok(());
         }
@@ -313,9 +313,22 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(grant) = self.grant.take() {
-            self.shared.lock().release(grant, self.sent);
-            self.shared.changed();
+            let now_ms = self.shared.now_ms();
+            self.shared.lock().release(grant, self.used, now_ms);
         }
+    }
+}
+
+/// A place in line, which is given up when nobody waits there any more.
+struct InLine<'s> {
+    shared: &'s Shared,
+    ticket: Ticket,
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        let now_ms = self.shared.now_ms();
+        self.shared.lock().leave(&self.ticket, now_ms);
     }
 }
 

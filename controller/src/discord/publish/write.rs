@@ -1,7 +1,7 @@
 //! One write at a time in each lane: first the permit, then the newest state, then its answer.
 
 use futures_util::future::BoxFuture;
-use shanty_core::outbox::{Failed, Key as _, Lane, Next};
+use shanty_core::outbox::{Failed, Key as _, Lane, Next, Urgency};
 use shanty_core::thread::{Block, NoThread};
 
 use super::Publisher;
@@ -21,7 +21,9 @@ const UNAUTHORIZED_MS: u64 = 60_000;
 pub(super) enum Write {
     /// None.
     Idle,
-    /// It waits for its permit, or for its answer.
+    /// It waits for its permit; how urgent that is.
+    Waiting(Urgency, BoxFuture<'static, Completed>),
+    /// It waits for its answer.
     InFlight(BoxFuture<'static, Completed>),
 }
 
@@ -44,7 +46,7 @@ impl Write {
     pub(super) async fn completed(&mut self) -> Completed {
         match self {
             Self::Idle => std::future::pending().await,
-            Self::InFlight(future) => {
+            Self::Waiting(_, future) | Self::InFlight(future) => {
                 let completed = future.await;
                 *self = Self::Idle;
                 completed
@@ -56,18 +58,25 @@ impl Write {
 impl Publisher {
     /// Lets an idle lane wait for its permit when there is something to write; gives the time at which there will be.
     pub(super) fn acquire(&self, lane: Lane, write: &mut Write, now_ms: u64) -> Option<u64> {
-        if !write.is_idle() {
+        let waits = match write {
+            Write::Idle => None,
+            Write::Waiting(urgency, _) => Some(*urgency),
+            Write::InFlight(_) => return None,
+        };
+        let block = match self.outbox.next(lane, now_ms) {
+            Next::Idle => return None,
+            Next::At(at) => return waits.is_none().then_some(at),
+            Next::Create(block) | Next::Edit(block, _) => block,
+        };
+        let urgency = self.outbox.urgency(block);
+        // What waits as progress joins those who go first when it has become urgent.
+        if waits.is_some_and(|waits| waits >= urgency) {
             return None;
         }
-        let route = match self.outbox.next(lane, now_ms) {
-            Next::Idle => return None,
-            Next::At(at) => return Some(at),
-            Next::Create(_) | Next::Edit(..) => self.route(lane, now_ms)?,
-        };
+        let route = self.route(lane, now_ms)?;
         let sender = self.edge.sender.clone();
-        *write = Write::InFlight(Box::pin(async move {
-            Completed::Permit(sender.permit(&route).await)
-        }));
+        let permit = async move { Completed::Permit(sender.permit(&route, urgency).await) };
+        *write = Write::Waiting(urgency, Box::pin(permit));
         None
     }
 

@@ -53,7 +53,23 @@ pub struct Limiter {
 
 /// The right to make one call, to be given back by [`Limiter::release`].
 #[derive(Debug)]
-pub struct Grant(Option<Key>);
+pub struct Grant {
+    /// The bucket that it is of; none for what is in no bucket.
+    key: Option<Key>,
+    /// When it was counted under the global limit, if it was.
+    counted_ms: Option<u64>,
+}
+
+/// What became of a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// No call was made with it: somebody else may have it.
+    None,
+    /// The call went out, and no answer came.
+    Unanswered,
+    /// The call was answered.
+    Answered,
+}
 
 /// Why no call of a kind is sent at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,9 +142,13 @@ impl Limiter {
     #[must_use]
     pub fn take(&mut self, route: &Route, now_ms: u64) -> Grant {
         if route.class() == Class::Callback {
-            return Grant(None);
+            return Grant {
+                key: None,
+                counted_ms: None,
+            };
         }
-        if route.class() == Class::Bot {
+        let counted_ms = (route.class() == Class::Bot).then_some(now_ms);
+        if counted_ms.is_some() {
             self.granted_ms.push_back(now_ms);
             if self.granted_ms.len() > GLOBAL_CALLS_MAX {
                 self.granted_ms.pop_front();
@@ -138,16 +158,23 @@ impl Limiter {
         let key = self.key(route);
         let bucket = self.buckets.entry(key.clone()).or_default();
         bucket.in_flight = bucket.in_flight.saturating_add(1);
-        Grant(Some(key))
+        Grant {
+            key: Some(key),
+            counted_ms,
+        }
     }
 
     /// Gives a grant back. A call that went out without an answer may have been counted by Discord: it is counted here too.
-    pub fn release(&mut self, grant: Grant, unanswered: bool) {
-        let Some(bucket) = grant.0.and_then(|key| self.buckets.get_mut(&key)) else {
+    pub fn release(&mut self, grant: Grant, used: Use) {
+        if let (Use::None, Some(at_ms)) = (used, grant.counted_ms) {
+            let at = self.granted_ms.iter().rposition(|ms| *ms == at_ms);
+            at.and_then(|at| self.granted_ms.remove(at));
+        }
+        let Some(bucket) = grant.key.and_then(|key| self.buckets.get_mut(&key)) else {
             return;
         };
         bucket.in_flight = bucket.in_flight.saturating_sub(1);
-        if let (true, Some(window)) = (unanswered, &mut bucket.window) {
+        if let (Use::Unanswered, Some(window)) = (used, &mut bucket.window) {
             window.remaining = window.remaining.saturating_sub(1);
         }
     }

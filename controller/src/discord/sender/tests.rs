@@ -62,7 +62,7 @@ fn left(remaining: u32) -> Vec<(&'static str, String)> {
 async fn must_wait(sender: &Sender, route: &Route) -> bool {
     tokio::select! {
         biased;
-        _ = sender.permit(route) => false,
+        _ = sender.permit(route, Urgency::Now) => false,
         () = std::future::ready(()) => true,
     }
 }
@@ -239,11 +239,11 @@ async fn a_permit_comes_when_the_limit_ends() {
 async fn an_unknown_bucket_has_one_call_in_flight() {
     let rest = FakeRest::start(|_, _| ok("{}")).await;
     let sender = sender(&rest);
-    let first = sender.permit(&POST).await;
+    let first = sender.permit(&POST, Urgency::Now).await;
     assert!(must_wait(&sender, &POST).await);
     // Polled first, the second waits; the first is given back only then.
     let (second, ()) = within("both", async {
-        tokio::join!(sender.permit(&POST), async { drop(first) })
+        tokio::join!(sender.permit(&POST, Urgency::Now), async { drop(first) })
     })
     .await;
     assert!(must_wait(&sender, &POST).await);

@@ -29,7 +29,7 @@ fn ok(bucket: &str, limit: &str, remaining: &str, reset_after: &str) -> Answer {
 fn exchange(limiter: &mut Limiter, route: &Route, answer: &Answer, now_ms: u64) -> Option<Limited> {
     let grant = limiter.take(route, now_ms);
     let limited = limiter.observe(route, answer, now_ms);
-    limiter.release(grant, false);
+    limiter.release(grant, Use::Answered);
     limited
 }
 
@@ -42,7 +42,7 @@ fn an_unknown_bucket_takes_one_call_at_a_time() {
     let grant = limiter.take(&POST, 7);
     assert_eq!(limiter.ready_at(&POST, 7), None);
     assert_eq!(limiter.ready_at(&Route::create_message(6), 7), Some(7));
-    limiter.release(grant, true);
+    limiter.release(grant, Use::Unanswered);
     assert_eq!(limiter.ready_at(&POST, 8), Some(8));
 }
 
@@ -53,8 +53,8 @@ fn remaining_and_reset_are_believed_on_every_answer() {
     let first = limiter.take(&POST, 1_000);
     let second = limiter.take(&POST, 1_000);
     assert_eq!(limiter.ready_at(&POST, 1_000), None);
-    limiter.release(first, true);
-    limiter.release(second, true);
+    limiter.release(first, Use::Unanswered);
+    limiter.release(second, Use::Unanswered);
     assert_eq!(limiter.ready_at(&POST, 1_001), Some(2_500));
     assert_eq!(limiter.ready_at(&POST, 2_500), Some(2_500));
     exchange(&mut limiter, &POST, &ok("b", "5", "0", "0.0001"), 3_000);
@@ -69,7 +69,7 @@ fn a_window_that_is_over_is_full_again() {
     assert_eq!(limiter.ready_at(&POST, 1_000), None);
     grants
         .into_iter()
-        .for_each(|grant| limiter.release(grant, false));
+        .for_each(|grant| limiter.release(grant, Use::Answered));
     assert_eq!(limiter.ready_at(&POST, 1_000), Some(1_000));
 }
 
@@ -147,7 +147,7 @@ fn the_global_limit_is_45_a_second_and_exempts_tokens() {
         let route = Route::create_message(channel);
         assert_eq!(limiter.ready_at(&route, channel), Some(channel));
         let grant = limiter.take(&route, channel);
-        limiter.release(grant, false);
+        limiter.release(grant, Use::Answered);
     }
     assert_eq!(
         limiter.ready_at(&Route::create_message(46), 50),
@@ -170,7 +170,7 @@ fn callbacks_never_wait() {
     assert_eq!(limiter.ready_at(&route, 0), Some(0));
     grants
         .into_iter()
-        .for_each(|grant| limiter.release(grant, true));
+        .for_each(|grant| limiter.release(grant, Use::Unanswered));
 }
 
 #[test]
