@@ -170,6 +170,10 @@ pub enum NoThread {
     Refused,
     /// Somebody deleted it.
     Deleted,
+    /// It is archived, and only moderators may open it again.
+    Locked,
+    /// The server has as many open threads as Discord allows.
+    Crowded,
 }
 
 /// How output is shown in the thread.

@@ -31,6 +31,7 @@ mod chat_refusals;
 mod chat_restart;
 mod chat_run;
 mod chat_targets;
+mod chat_threads;
 mod cli;
 mod cli_targets;
 mod config;

@@ -109,6 +109,12 @@ impl Route {
         Self::bot("POST channels/messages/threads", Major::Channel(channel))
     }
 
+    /// Changes a thread.
+    #[must_use]
+    pub const fn edit_thread(thread: u64) -> Self {
+        Self::bot("PATCH channels", Major::Channel(thread))
+    }
+
     /// Replaces the commands of a guild.
     #[must_use]
     pub const fn set_commands(guild: u64) -> Self {

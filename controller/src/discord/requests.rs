@@ -370,6 +370,16 @@ impl Requests {
         )
     }
 
+    /// Opens a thread again that was archived.
+    ///
+    /// # Errors
+    /// When the id cannot be used.
+    pub fn reopen_thread(&self, thread: u64) -> Result<Call, RequestError> {
+        let request = build(self.client.update_thread(id(thread)?).archived(false))?;
+        let route = Route::edit_thread(thread);
+        body::call(route, &request, Place::Nowhere, Repeat::Safe)
+    }
+
     /// Replaces all commands of a guild by these.
     ///
     /// # Errors

@@ -190,7 +190,9 @@ fn done(seen: &Seen) -> Reply {
         }
         ("POST", ["channels", channel, "messages"]) => message("88", channel),
         ("PATCH", ["channels", channel, "messages", id]) => message(id, channel),
-        ("POST", ["channels", _, "messages", id, "threads"]) => json!({"id": id}),
+        ("POST", ["channels", _, "messages", id, "threads"]) | ("PATCH", ["channels", id]) => {
+            json!({"id": id})
+        }
         ("GET", ["channels", _, "messages", ..]) => json!([]),
         _ => panic!("no such call: {line}"),
     };

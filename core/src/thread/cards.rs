@@ -224,6 +224,7 @@ impl Thread {
 
     fn card(&self, status: &Status<'_>, groups: &[Told]) -> Card {
         let expired = matches!(status.run.phase, Phase::Expired(_));
+        let deleted = self.closed == Some(NoThread::Deleted);
         let live = || {
             let (lines_max, units_max) = limits::CARD_OUTPUT_MAX;
             let host = self.hosts.values().next()?;
@@ -234,7 +235,7 @@ impl Thread {
         let scene = Scene {
             run_as: status.run_as.to_vec(),
             // Of what did not run there is no output, and maybe no thread.
-            thread: status.thread.filter(|_| !expired),
+            thread: status.thread.filter(|_| !expired && !deleted),
             groups: groups.to_vec(),
             live: live(),
             spool_full: status.spool_full.to_vec(),
@@ -253,6 +254,12 @@ impl Thread {
                 "output cannot be shown here: the bot needs the rights to create and write in threads"
             }
             NoThread::Deleted => "the thread with its output was deleted",
+            NoThread::Locked => {
+                "its thread was locked, and the rest of its output is not shown there"
+            }
+            NoThread::Crowded => {
+                "output cannot be shown here: this server has too many open threads; close some"
+            }
         };
         Some(format!("-# {why} · `shanty runs output {number}`"))
     }

@@ -1,11 +1,14 @@
 //! One write at a time in each lane: first the permit, then the newest state, then its answer.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use shanty_core::outbox::{Failed, Key as _, Lane, Next, Urgency};
 use shanty_core::thread::{Block, NoThread};
 
 use super::Publisher;
 use super::render::{By, Rendered};
+use crate::discord::Edge;
 use crate::discord::answers::Answer;
 use crate::discord::call::{Call, Route};
 use crate::discord::sender::{Outcome, Permit, SendError};
@@ -14,6 +17,14 @@ use crate::discord::sender::{Outcome, Permit, SendError};
 const AGAIN_MS: u64 = 2_000;
 /// Discord's code for a channel or thread that there is not.
 const UNKNOWN_CHANNEL: u64 = 10_003;
+/// Discord's codes for what the bot has no right to see, or to do.
+const FORBIDDEN: [u64; 2] = [50_001, 50_013];
+/// Discord's code for a thread that is archived: what stands there cannot be edited.
+const ARCHIVED: u64 = 50_083;
+/// Discord's code for a thread that only moderators write to and open again.
+const LOCKED: u64 = 160_005;
+/// Discord's code for a server that has as many open threads as it may.
+const CROWDED: u64 = 160_006;
 /// The same after Discord refused the bot's token.
 const UNAUTHORIZED_MS: u64 = 60_000;
 
@@ -84,12 +95,12 @@ impl Publisher {
     pub(super) fn send(&mut self, lane: Lane, permit: Permit, now_ms: u64) -> Write {
         match self.render(lane, now_ms) {
             Ok(None) => Write::Idle,
-            Ok(Some(Rendered::Thread(call))) => self.call(permit, call, |answer| {
+            Ok(Some(Rendered::Thread(call))) => self.call(lane, permit, call, |answer| {
                 let thread = answer.and_then(|answer| answer.thread());
                 Completed::Thread(thread.map(|thread| thread.id))
             }),
             Ok(Some(Rendered::Message(block, digest, by, call))) => {
-                self.call(permit, call, move |answer| {
+                self.call(lane, permit, call, move |answer| {
                     let message = answer.and_then(|answer| answer.message());
                     Completed::Message(block, digest, by, message.map(|at| at.message))
                 })
@@ -104,20 +115,32 @@ impl Publisher {
 
     fn call(
         &self,
+        lane: Lane,
         permit: Permit,
         call: Call,
         completed: impl FnOnce(Result<Answer, SendError>) -> Completed + Send + 'static,
     ) -> Write {
-        let sender = self.edge.sender.clone();
+        let edge = Arc::clone(&self.edge);
+        // Where it writes: the card of a run that was asked for in a thread is in that one too.
+        let place = match lane {
+            Lane::Channel => self.channel,
+            Lane::Thread => self.thread_id.unwrap_or(self.channel),
+        };
         // A permit for another route than the call's is given back, and one for the right route is taken.
         Write::InFlight(Box::pin(async move {
+            let sender = &edge.sender;
             let answer = if permit.is_for(call.route()) {
                 sender.send(permit, &call).await
             } else {
                 drop(permit);
                 sender.call(&call).await
             };
-            completed(answer)
+            completed(match answer {
+                Err(error) if error.code() == Some(ARCHIVED) => {
+                    in_open_thread(&edge, place, &call, error).await
+                }
+                answer => answer,
+            })
         }))
     }
 
@@ -149,10 +172,7 @@ impl Publisher {
                 self.thread_id = self.outbox.message(Block::Card(0));
             }
             Err(error) if is_final(&error) => {
-                tracing::warn!("the thread of a run could not be made: {error}");
-                self.thread.without_thread(NoThread::Refused);
-                self.dirty = true;
-                self.outbox.give_up_lane(Lane::Thread);
+                self.close_thread(no_thread(&error).unwrap_or(NoThread::Refused), &error);
             }
             Err(error) => {
                 tracing::warn!("the thread of a run could not be made yet: {error}");
@@ -162,13 +182,19 @@ impl Publisher {
         }
     }
 
+    /// Nothing can be written in the thread any more: the card says so, once.
+    fn close_thread(&mut self, why: NoThread, error: &SendError) {
+        tracing::warn!(run.id = %self.run, why = ?why, "the output of a run is no longer shown in its thread: {error}");
+        self.thread.without_thread(why);
+        self.outbox.give_up_lane(Lane::Thread);
+        self.dirty = true;
+    }
+
     /// A block was not written, as far as is known.
     pub(super) fn fail(&mut self, block: Block, digest: u64, error: &SendError, now_ms: u64) {
-        if block.lane() == Lane::Thread && error.code() == Some(UNKNOWN_CHANNEL) {
-            tracing::warn!("the thread of a run is gone: {error}");
-            self.thread.without_thread(NoThread::Deleted);
-            self.outbox.give_up_lane(Lane::Thread);
-            self.dirty = true;
+        let no_thread = no_thread(error).filter(|_| block.lane() == Lane::Thread);
+        if let Some(why) = no_thread {
+            self.close_thread(why, error);
         } else if is_final(error) {
             tracing::warn!(block = ?block, "a message is given up: {error}");
             self.outbox.give_up(block);
@@ -183,9 +209,47 @@ impl Publisher {
     }
 }
 
+/// Opens a thread again that was archived, and makes the call there once more. What the thread is refused for is what the call is.
+async fn in_open_thread(
+    edge: &Edge,
+    thread: u64,
+    call: &Call,
+    archived: SendError,
+) -> Result<Answer, SendError> {
+    let Ok(open) = edge.requests.reopen_thread(thread) else {
+        return Err(archived);
+    };
+    match edge.sender.call(&open).await {
+        Ok(_) => edge.sender.call(call).await,
+        // Only who manages threads opens one that is locked.
+        Err(SendError::Discord {
+            status,
+            code,
+            message,
+        }) if FORBIDDEN.contains(&code) => Err(SendError::Discord {
+            status,
+            code: LOCKED,
+            message,
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why nothing can be written in a thread, when that is what an error says.
+fn no_thread(error: &SendError) -> Option<NoThread> {
+    match error.code()? {
+        UNKNOWN_CHANNEL => Some(NoThread::Deleted),
+        LOCKED => Some(NoThread::Locked),
+        CROWDED => Some(NoThread::Crowded),
+        code => FORBIDDEN.contains(&code).then_some(NoThread::Refused),
+    }
+}
+
 /// True when the same write would be refused again: the message, the thread or the right to write is gone.
 pub(in crate::discord) fn is_final(error: &SendError) -> bool {
     match error {
+        // It is opened, and was archived again meanwhile.
+        SendError::Discord { code: ARCHIVED, .. } => false,
         SendError::Discord { status, .. } => (400..500).contains(status),
         SendError::Malformed(_) => true,
         SendError::Timeout(_)

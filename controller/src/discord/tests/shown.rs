@@ -143,6 +143,93 @@ async fn a_card_says_so_when_its_thread_was_deleted() {
     assert_eq!(stage.bodies(POST_IN_THREAD).len(), 1, "tried once");
 }
 
+/// A Discord in which the run's thread is archived as soon as it has a page; opening it again is answered with this, or done.
+async fn archived_stage(reopen: fn() -> Option<Reply>) -> Stage {
+    let archived = Mutex::new(true);
+    Stage::scripted(move |seen| {
+        let (line, _) = call(seen);
+        let mut archived = archived.lock().unwrap();
+        if line == "PATCH channels/77" {
+            let refused = reopen();
+            *archived = refused.is_some();
+            return refused;
+        }
+        let edits = line.starts_with("PATCH channels/77/messages/");
+        let refused = || refusal(400, 50_083, "Thread is archived");
+        (edits && *archived).then(refused)
+    })
+    .await
+}
+
+/// A run prints something, and more when its first page is there.
+async fn print_twice(stage: &Stage) {
+    let run = begun(stage).await;
+    let lines = lines(100);
+    let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let (bytes, ends) = spool(run, 1, &texts);
+    stage.rig.store((run, 1), &bytes[..ends[50]]).await;
+    stage.said(POST_IN_THREAD, "line 50").await;
+    stage.rig.store((run, 1), &bytes).await;
+}
+
+#[tokio::test]
+async fn an_archived_thread_is_opened_and_the_same_write_made_again() {
+    let stage = archived_stage(|| None).await;
+    print_twice(&stage).await;
+    stage.said("PATCH channels/77", "false").await;
+    stage
+        .said("PATCH channels/77/messages/88", "line 100")
+        .await;
+    stage.forgotten().await;
+    let opened = json!({"archived": false});
+    assert_eq!(stage.bodies("PATCH channels/77"), [opened], "once");
+    assert_eq!(stage.bodies(POST_IN_THREAD).len(), 1, "one page");
+}
+
+#[tokio::test]
+async fn an_archived_thread_that_may_not_be_opened_is_given_up_and_the_card_says_so() {
+    for (reopen, why) in [
+        (
+            (|| Some(refusal(400, 160_005, "Thread is locked"))) as fn() -> Option<Reply>,
+            "its thread was locked, and the rest of its output is not shown there",
+        ),
+        (
+            || Some(refusal(403, 50_013, "Missing Permissions")),
+            "its thread was locked, and the rest of its output is not shown there",
+        ),
+        (
+            || Some(refusal(400, 160_006, "Too many active threads")),
+            "this server has too many open threads",
+        ),
+        (
+            || Some(refusal(404, 10_003, "Unknown Channel")),
+            "the thread with its output was deleted",
+        ),
+    ] {
+        let stage = archived_stage(reopen).await;
+        print_twice(&stage).await;
+        stage.said(EDIT, why).await;
+        stage.forgotten().await;
+        assert_eq!(stage.bodies("PATCH channels/77").len(), 1, "tried once");
+    }
+}
+
+#[tokio::test]
+async fn an_archived_thread_is_opened_later_when_discord_fails_at_it() {
+    static FAILS: Mutex<bool> = Mutex::new(true);
+    let stage = archived_stage(|| {
+        let fails = std::mem::replace(&mut *FAILS.lock().unwrap(), false);
+        fails.then(|| refusal(503, 0, "Unavailable"))
+    })
+    .await;
+    print_twice(&stage).await;
+    stage
+        .said("PATCH channels/77/messages/88", "line 100")
+        .await;
+    stage.forgotten().await;
+    assert_eq!(stage.bodies("PATCH channels/77").len(), 2);
+}
+
 #[tokio::test]
 async fn a_card_that_somebody_deleted_is_given_up_and_the_run_goes_on() {
     let stage = Stage::scripted(|seen| {
