@@ -44,10 +44,14 @@ use crate::supervise::{Spawner, Supervisor};
 use gateway::{GatewayConfig, GatewayState, SavedSession};
 use requests::Requests;
 use secret::Secret;
-use sender::Sender;
+use sender::{SendError, Sender};
 
 /// Interactions that wait to be answered: more in three seconds than this cannot be answered anyway.
 const INTERACTIONS_MAX: usize = 256;
+/// Commands that could not be registered are registered again after this time.
+const REGISTER_AGAIN: Duration = Duration::from_secs(5);
+/// The same when Discord refused them.
+const REGISTER_REFUSED: Duration = Duration::from_secs(30);
 /// Where the gateway's session is kept.
 const SESSION_KEY: &str = "gateway";
 
@@ -181,7 +185,7 @@ async fn hear(
     }
 }
 
-/// Registers the commands whenever the bot has logged in anew, and says how chat is.
+/// Registers the commands whenever they could have been lost, and says how chat is.
 async fn register(
     edge: Arc<Edge>,
     guilds: Vec<u64>,
@@ -189,12 +193,12 @@ async fn register(
     chat: watch::Sender<ChatState>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    // In which servers, and after which login.
+    // In which servers, and after how many logins and joins.
     let mut registered = BTreeSet::new();
-    let mut of_login = 0;
+    let mut since = (0, 0);
     loop {
         let state = gateway.borrow_and_update().clone();
-        let mut again = false;
+        let mut again = None;
         let said = match state {
             GatewayState::Connecting => ChatState::Starting,
             GatewayState::Degraded(why) | GatewayState::Fatal(why) => ChatState::Degraded(why),
@@ -202,9 +206,10 @@ async fn register(
                 application,
                 guilds: joined,
                 logins,
+                joins,
             } => {
-                // While the bot was away somebody may have taken its commands away, and a server that it left has none.
-                if std::mem::replace(&mut of_login, logins) != logins {
+                // While the bot was away somebody may have taken its commands away, and a server that it left and came back to has none.
+                if std::mem::replace(&mut since, (logins, joins)) != (logins, joins) {
                     registered.clear();
                 }
                 registered.retain(|guild| joined.contains(guild));
@@ -215,7 +220,7 @@ async fn register(
                             error = format!("{why:#}"),
                             "the commands could not be registered; tried again"
                         );
-                        again = true;
+                        again = Some(register_again(&why));
                         ChatState::Degraded(format!("{why:#}"))
                     }
                 }
@@ -228,8 +233,17 @@ async fn register(
                 shutdown.cancelled().await;
                 return Ok(());
             },
-            () = tokio::time::sleep(Duration::from_secs(30)), if again => {}
+            () = tokio::time::sleep(again.unwrap_or_default()), if again.is_some() => {}
         }
+    }
+}
+
+/// When the commands are registered again after a failure: seldom while somebody has to change something, soon when Discord was away.
+fn register_again(why: &anyhow::Error) -> Duration {
+    let refused = |error: &SendError| error.is_refusal();
+    match why.downcast_ref().is_some_and(refused) {
+        true => REGISTER_REFUSED,
+        false => REGISTER_AGAIN,
     }
 }
 
@@ -240,6 +254,7 @@ async fn set_commands(
     guilds: &[u64],
     registered: &mut BTreeSet<u64>,
 ) -> anyhow::Result<()> {
+    let mut failed = Ok(());
     for guild in guilds {
         if registered.contains(guild) {
             continue;
@@ -247,12 +262,18 @@ async fn set_commands(
         let call = edge
             .requests
             .set_commands(application, *guild, &commands::all())?;
-        edge.sender.call(&call).await.with_context(|| {
+        let answer = edge.sender.call(&call).await.with_context(|| {
             format!("register the commands in server {guild}: is the bot a member?")
-        })?;
-        registered.insert(*guild);
+        });
+        match answer {
+            Ok(_) => {
+                registered.insert(*guild);
+            }
+            // The others have theirs all the same.
+            Err(error) => failed = failed.and(Err(error)),
+        }
     }
-    Ok(())
+    failed
 }
 
 async fn saved_session(kept: &Kept) -> Option<SavedSession> {

@@ -229,40 +229,103 @@ async fn a_gateway_that_breaks_is_resumed_and_the_next_command_works() {
     world.end().await;
 }
 
-#[tokio::test]
-async fn commands_that_were_taken_away_are_there_again_after_the_next_login() {
+/// The bot's commands as Discord knows them: all that it was told of them, in the order of their names.
+async fn commands(world: &World) -> Vec<Value> {
+    let told = world
+        .as_bot(hyper::Method::GET, &commands_path(world), &json!(null))
+        .await;
+    let mut told = told.as_array().cloned().unwrap_or_default();
+    for command in &mut told {
+        // What Discord gives anew each time.
+        for field in ["id", "version"] {
+            assert_ne!(command[field].take(), Value::Null, "{command}");
+        }
+    }
+    told.sort_by_key(|command| command["name"].to_string());
+    told
+}
+
+fn commands_path(world: &World) -> String {
+    let id = |field: &str| world.defaults[field].as_str().unwrap_or_default();
+    let (application, guild) = (id("application_id"), id("guild_id"));
+    format!("/applications/{application}/guilds/{guild}/commands")
+}
+
+/// Waits until Discord knows these commands, with each option and description, and one of them works.
+async fn has_commands(world: &World, before: &[Value]) {
+    wait::until("the commands to be set again", || async {
+        let now = commands(world).await;
+        if now == before { Ok(()) } else { Err(now) }
+    })
+    .await;
+    let operator = world.operator();
+    let asked = operator.run("web-01", "true").await;
+    operator.card_end(&asked, "exit 0").await;
+}
+
+/// A world without rate limits, and its commands.
+async fn with_commands() -> (World, Vec<Value>) {
     let options = Options {
         rate_limits: false,
         ..Options::default()
     };
-    let world = World::with_hosts(&programs(), options, &[("web-01", "role=web")]).await;
-    let operator = world.operator();
-    let id = |field: &str| {
-        world.defaults[field]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let (application, guild) = (id("application_id"), id("guild_id"));
-    let path = format!("/applications/{application}/guilds/{guild}/commands");
-    let before = world.as_bot(hyper::Method::GET, &path, &json!(null)).await;
-    assert!(
-        before.as_array().is_some_and(|all| !all.is_empty()),
-        "{before}"
-    );
-    world.as_bot(hyper::Method::PUT, &path, &json!([])).await;
+    let world = World::with_hosts(&programs(), options, &[WEB]).await;
+    let before = commands(&world).await;
+    let options = before.iter().filter(|command| {
+        let options = command["options"].as_array();
+        options.is_some_and(|options| !options.is_empty())
+    });
+    assert!(options.count() >= 3, "{before:#?}");
+    (world, before)
+}
+
+#[tokio::test]
+async fn commands_that_were_taken_away_are_there_again_after_the_next_login() {
+    let (world, before) = with_commands().await;
+    world
+        .as_bot(hyper::Method::PUT, &commands_path(&world), &json!([]))
+        .await;
     // The session has timed out: it cannot be resumed.
     world
         .act("drop_gateway", &json!({"how": "close", "code": 4_009}))
         .await;
-    wait::until("the commands to be set again", || async {
-        let now = world.as_bot(hyper::Method::GET, &path, &json!(null)).await;
-        let again = now.as_array().map(Vec::len) == before.as_array().map(Vec::len);
-        if again { Ok(()) } else { Err(now) }
-    })
-    .await;
-    let asked = operator.run("web-01", "true").await;
-    operator.card_end(&asked, "exit 0").await;
+    has_commands(&world, &before).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn commands_are_there_again_when_the_bot_was_removed_and_invited_again() {
+    let (world, before) = with_commands().await;
+    let bot = json!([{"user_id": world.defaults["application_id"]}]);
+    for at_once in [true, false] {
+        // A bot that is removed loses them.
+        world
+            .as_bot(hyper::Method::PUT, &commands_path(&world), &json!([]))
+            .await;
+        if at_once {
+            // Both are heard in the same moment.
+            world.controller().signal(Signal::SIGSTOP);
+        }
+        world.act("guild", &json!({"leave": bot})).await;
+        if !at_once {
+            let path = commands_path(&world);
+            let refused = |call: &Value| {
+                let at = call["path"].as_str().unwrap_or_default();
+                at.ends_with(&path) && call["status"] == 403
+            };
+            wait::until("the bot to have noticed", || async {
+                let traffic = world.traffic().await;
+                let noticed = traffic.iter().any(refused);
+                noticed.then_some(()).ok_or(traffic.len())
+            })
+            .await;
+        }
+        world.act("guild", &json!({"members": bot})).await;
+        if at_once {
+            world.controller().signal(Signal::SIGCONT);
+        }
+        has_commands(&world, &before).await;
+    }
     world.end().await;
 }
 

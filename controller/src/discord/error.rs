@@ -78,6 +78,12 @@ impl SendError {
         }
     }
 
+    /// True when Discord said no: the same call would be refused again until somebody changes something.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Discord { status, .. } if (400..500).contains(status))
+    }
+
     /// Discord's own code of a refusal, such as 10062; none when it gave none.
     #[must_use]
     pub fn code(&self) -> Option<u64> {

@@ -75,6 +75,8 @@ pub async fn run(
         identifies: Identifies::new(config.identifies_per_day, config.identify_gap_ms),
         saved: config.saved,
         logins: 0,
+        joins: 0,
+        awaited: BTreeSet::new(),
         token: config.token,
         started: Instant::now(),
         place: None,
@@ -100,6 +102,10 @@ struct Keeper {
     saved: Option<SavedSession>,
     /// How often this process has logged in anew.
     logins: u64,
+    /// How often the bot was taken into a guild.
+    joins: u64,
+    /// Guilds that are told of next although the bot was in them all the time: after a login, or an outage of theirs.
+    awaited: BTreeSet<u64>,
     place: Option<Place>,
     identifies: Identifies,
     backoff: Backoff,
@@ -268,9 +274,13 @@ impl Keeper {
             Event::Ready(ready) => self.logged_in(&ready, shard),
             Event::Resumed => tracing::info!("The gateway session was resumed."),
             Event::InteractionCreate(interaction) => self.hand_on(interaction.0),
-            Event::GuildCreate(guild) => self.guilds(|guilds| guilds.insert(guild.id().get())),
+            Event::GuildCreate(guild) => self.in_guild(guild.id().get()),
             // An outage of a guild is not its end.
-            Event::GuildDelete(guild) if guild.unavailable != Some(true) => {
+            Event::GuildDelete(guild) if guild.unavailable == Some(true) => {
+                self.awaited.insert(guild.id.get());
+            }
+            Event::GuildDelete(guild) => {
+                self.awaited.remove(&guild.id.get());
                 self.guilds(|guilds| guilds.remove(&guild.id.get()));
             }
             Event::GatewayClose(frame) => {
@@ -290,6 +300,7 @@ impl Keeper {
 
     fn logged_in(&mut self, ready: &Ready, shard: &Shard<Gate>) {
         self.logins += 1;
+        self.awaited = ready.guilds.iter().map(|guild| guild.id.get()).collect();
         let resume_url = self.sender.api().gateway_base(&ready.resume_gateway_url);
         if resume_url.is_none() {
             tracing::warn!("Discord named an address for resuming that cannot be trusted.");
@@ -316,6 +327,14 @@ impl Keeper {
                 tracing::warn!(interaction = %lost.id, "Nobody takes interactions any more: one is dropped.");
             }
         }
+    }
+
+    /// The bot is in a guild: taken into it just now, unless that was to be told anyway.
+    fn in_guild(&mut self, guild: u64) {
+        if !self.awaited.remove(&guild) {
+            self.joins += 1;
+        }
+        self.guilds(|guilds| guilds.insert(guild));
     }
 
     fn guilds<T>(&mut self, change: impl FnOnce(&mut BTreeSet<u64>) -> T) {
@@ -425,6 +444,7 @@ impl Keeper {
                 application: saved.application,
                 guilds: saved.guilds.clone(),
                 logins: self.logins,
+                joins: self.joins,
             };
             replace(&self.state, ready);
         }

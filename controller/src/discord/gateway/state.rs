@@ -65,6 +65,8 @@ pub enum GatewayState {
         guilds: BTreeSet<u64>,
         /// How often this process has logged in anew; a session that was resumed is not counted.
         logins: u64,
+        /// How often the bot was taken into a server, after the login or again: what it had there before is gone.
+        joins: u64,
     },
     /// Not hearing anything, for this reason; still trying.
     Degraded(String),

@@ -138,10 +138,15 @@ fn saved(discord: &FakeGateway, sequence: u64) -> SavedSession {
 }
 
 fn is_ready_in(logins: u64, guilds: &[u64]) -> GatewayState {
+    is_ready_after(logins, 0, guilds)
+}
+
+fn is_ready_after(logins: u64, joins: u64, guilds: &[u64]) -> GatewayState {
     GatewayState::Ready {
         application: 100,
         guilds: guilds.iter().copied().collect(),
         logins,
+        joins,
     }
 }
 
@@ -231,9 +236,44 @@ async fn guilds_come_and_go() {
     connection
         .dispatch(4, "GUILD_DELETE", json!({"id": "1"}))
         .await;
-    bot.reaches("the new guilds", |state| *state == is_ready_in(1, &[2]))
-        .await;
+    bot.reaches("the new guilds", |state| {
+        *state == is_ready_after(1, 1, &[2])
+    })
+    .await;
     assert_eq!(bot.session_at(4).await.guilds, BTreeSet::from([2]));
+}
+
+#[tokio::test]
+async fn a_guild_that_takes_the_bot_again_is_told_apart_from_one_that_had_an_outage() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let mut bot = Bot::start(&discord, None);
+    let mut connection = log_in(&mut discord).await;
+    let guild = json!({"id": "1", "unavailable": true});
+    // After the login, and after an outage.
+    for (number, kind) in ["GUILD_CREATE", "GUILD_DELETE", "GUILD_CREATE"]
+        .iter()
+        .enumerate()
+    {
+        let sequence = u64::try_from(number).unwrap() + 2;
+        connection.dispatch(sequence, kind, guild.clone()).await;
+    }
+    assert_eq!(bot.session_at(4).await.guilds, BTreeSet::from([1]));
+    bot.reaches("the guild", |state| *state == is_ready_in(1, &[1]))
+        .await;
+    connection
+        .dispatch(5, "GUILD_DELETE", json!({"id": "1"}))
+        .await;
+    connection.dispatch(6, "GUILD_CREATE", guild.clone()).await;
+    bot.reaches("the first return", |state| {
+        *state == is_ready_after(1, 1, &[1])
+    })
+    .await;
+    // Its removal was never told.
+    connection.dispatch(7, "GUILD_CREATE", guild).await;
+    bot.reaches("the second return", |state| {
+        *state == is_ready_after(1, 2, &[1])
+    })
+    .await;
 }
 
 #[tokio::test]
