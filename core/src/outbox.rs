@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-/// The longest wait before a write that failed is tried again, milliseconds: when Discord is back, people see it in so long.
-const AGAIN_MS_MAX: u64 = 10_000;
-/// After so many failures in a row, about an hour, a message is given up.
-const FAILURES_MAX: u32 = 360;
+/// The longest wait before a write that failed is tried again, milliseconds: when Discord is back, people see it in so long, and in the
+/// time that the last attempt hung.
+const AGAIN_MS_MAX: u64 = 5_000;
+/// After so many failures in a row, an hour and more, a message is given up.
+const FAILURES_MAX: u32 = 720;
 
 /// What names a message. Their order is the order in which the messages of a lane are created.
 pub trait Key: Copy + Ord {

@@ -13,8 +13,8 @@ use super::upload::Piece;
 /// A callback must be taken within 3 s of the interaction; past this it is of no use to anybody.
 const CALLBACK_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Any other call without files.
-const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Any other call without files. One that hangs when Discord comes back delays what people see by so much.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// A call with files: 10 MiB over a slow line.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);

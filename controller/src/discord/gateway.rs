@@ -34,7 +34,8 @@ mod identify;
 mod state;
 
 /// The events that are parsed; all others only move the sequence.
-const WANTED: EventTypeFlags = EventTypeFlags::READY
+const WANTED: EventTypeFlags = EventTypeFlags::GATEWAY_HELLO
+    .union(EventTypeFlags::READY)
     .union(EventTypeFlags::RESUMED)
     .union(EventTypeFlags::GATEWAY_INVALIDATE_SESSION)
     .union(EventTypeFlags::GATEWAY_RECONNECT)
@@ -42,7 +43,10 @@ const WANTED: EventTypeFlags = EventTypeFlags::READY
     .union(EventTypeFlags::GUILD_CREATE)
     .union(EventTypeFlags::GUILD_DELETE);
 
-/// From dialling to READY or RESUMED. twilight itself waits without end for a server that says nothing.
+/// From dialling to the first word, which Discord says at once. twilight itself waits without end for a server that says nothing.
+pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// From dialling to READY or RESUMED.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection that was ready for this long was a good one: the next is made at once.
@@ -240,13 +244,15 @@ impl Keeper {
 
     /// Hears until the connection ends. Tells also since when it was ready.
     async fn listen(&mut self, shard: &mut Shard<Gate>) -> (Left, Option<Instant>) {
-        let ready_by = Instant::now() + READY_TIMEOUT;
+        let dialled = Instant::now();
+        // A login that was made is not made again in a hurry: each counts.
+        let mut speaks_by = dialled + HELLO_TIMEOUT;
         let mut ready_at = None;
         loop {
             // Both other arms are level-triggered, and `next_event` is cancel-safe.
             let event = tokio::select! {
                 () = self.shutdown.cancelled() => return (Left::Shutdown, ready_at),
-                () = sleep_until(ready_by), if ready_at.is_none() => return (Left::Silent, ready_at),
+                () = sleep_until(speaks_by), if ready_at.is_none() => return (Left::Silent, ready_at),
                 event = shard.next_event(WANTED) => event,
             };
             let event = match event {
@@ -259,6 +265,9 @@ impl Keeper {
                 }
                 None => return (Left::Closed(None), ready_at),
             };
+            if matches!(event, Event::GatewayHello(_)) {
+                speaks_by = dialled + READY_TIMEOUT;
+            }
             if matches!(event, Event::Ready(_) | Event::Resumed) {
                 ready_at = Some(Instant::now());
             }

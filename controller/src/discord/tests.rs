@@ -19,6 +19,9 @@ mod presses;
 mod shown;
 mod starts;
 
+/// When Discord is back, chat is in so long, milliseconds, whatever hung or failed meanwhile.
+pub(super) const BACK_MS: u64 = 15_000;
+
 /// The message of a card that answers an interaction.
 const CARD: u64 = 77;
 

@@ -32,7 +32,7 @@ impl GatewayConfig {
         Self {
             token,
             saved,
-            reconnect_ms: (1_000, 15_000),
+            reconnect_ms: (1_000, 5_000),
             identify_gap_ms: 5_000,
             identifies_per_day: 200,
         }

@@ -5,7 +5,9 @@ use tokio::task::JoinSet;
 use twilight_gateway::Session;
 
 use super::*;
+use crate::discord::call::CALL_TIMEOUT;
 use crate::discord::fake::{Connection, FakeGateway, Nobody, install_tls};
+use crate::discord::tests::BACK_MS;
 use crate::testing::within;
 
 struct Bot {
@@ -87,6 +89,20 @@ impl Bot {
             .unwrap()
             .unwrap()
     }
+}
+
+/// The longest that a gateway which is back goes unnoticed, milliseconds: something hung when it came back, then the bot waited.
+fn unnoticed_ms(config: &GatewayConfig) -> u64 {
+    let hung = HELLO_TIMEOUT.max(CALL_TIMEOUT);
+    let (_, longest_ms) = config.reconnect_ms;
+    u64::try_from(hung.as_millis()).unwrap() + longest_ms
+}
+
+#[test]
+fn a_gateway_that_is_back_is_soon_heard() {
+    let config = GatewayConfig::new(Secret::new("hush".to_owned()), None);
+    let longest_ms = unnoticed_ms(&config);
+    assert!(longest_ms <= BACK_MS, "{longest_ms}");
 }
 
 async fn log_in(discord: &mut FakeGateway) -> Connection {

@@ -276,3 +276,6 @@ pub(in crate::discord) fn again_ms(error: &SendError) -> u64 {
         | SendError::Malformed(_) => AGAIN_MS,
     }
 }
+
+#[cfg(test)]
+mod tests;
