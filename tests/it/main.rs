@@ -30,6 +30,7 @@ mod chat_preview;
 mod chat_refusals;
 mod chat_restart;
 mod chat_run;
+mod chat_storm;
 mod chat_targets;
 mod chat_threads;
 mod cli;

@@ -33,6 +33,9 @@ const WAIT_MS_MAX: u64 = 24 * 3_600_000;
 /// The wait after a 429 that does not say how long, milliseconds.
 const WAIT_MS_UNTOLD: u64 = 5_000;
 
+/// Two answers tell of the same window when its end differs by no more than this, milliseconds: what answers take on their way.
+const SAME_WINDOW_MS: u64 = 500;
+
 /// Buckets that are remembered before the settled ones are forgotten.
 const BUCKETS_KEPT: usize = 1_024;
 
@@ -192,10 +195,14 @@ impl Limiter {
         let key = self.key(route);
         let bucket = self.buckets.entry(key).or_default();
         if let (Some(remaining), Some(reset_after_ms)) = (limits.remaining, limits.reset_after_ms) {
-            bucket.window = Some(Window {
+            let told = Window {
                 limit: limits.limit,
                 remaining,
                 reset_ms: now_ms.saturating_add(reset_after_ms),
+            };
+            bucket.window = Some(match bucket.window {
+                Some(before) if before.reset_ms > now_ms => told.after(before),
+                Some(_) | None => told,
             });
         }
         if answer.status != StatusCode::TOO_MANY_REQUESTS {
@@ -283,6 +290,21 @@ fn window_full_until(times: &VecDeque<u64>, calls_max: usize, window_ms: u64, no
             if free_ms > now_ms { free_ms } else { 0 }
         }
         Some(_) | None => 0,
+    }
+}
+
+impl Window {
+    /// What is known after another answer while a window runs. Answers overtake one another: one of the same window that says that more
+    /// is left is the older one.
+    fn after(self, before: Self) -> Self {
+        if self.reset_ms.abs_diff(before.reset_ms) > SAME_WINDOW_MS {
+            return self;
+        }
+        Self {
+            remaining: self.remaining.min(before.remaining),
+            reset_ms: self.reset_ms.max(before.reset_ms),
+            ..self
+        }
     }
 }
 

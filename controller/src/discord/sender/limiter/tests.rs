@@ -74,6 +74,27 @@ fn a_window_that_is_over_is_full_again() {
 }
 
 #[test]
+fn an_answer_that_was_overtaken_gives_nothing_back() {
+    let mut limiter = Limiter::default();
+    exchange(&mut limiter, &POST, &ok("b", "5", "4", "0.1"), 0);
+    let grants: Vec<Grant> = (0..5).map(|_| limiter.take(&POST, 1_000)).collect();
+    for (remaining, reset_after, at_ms) in [
+        ("0", "5", 1_020),
+        ("4", "4.99", 1_030),
+        ("1", "4.98", 1_040),
+    ] {
+        limiter.observe(&POST, &ok("b", "5", remaining, reset_after), at_ms);
+        assert_eq!(limiter.ready_at(&POST, at_ms), Some(6_020));
+    }
+    for grant in grants {
+        limiter.release(grant, Use::Answered);
+    }
+    // The next window begins a little before we know that this one is over.
+    limiter.observe(&POST, &ok("b", "5", "4", "5"), 6_010);
+    assert_eq!(limiter.ready_at(&POST, 6_010), Some(6_010));
+}
+
+#[test]
 fn routes_of_one_bucket_share_it_and_majors_do_not() {
     let mut limiter = Limiter::default();
     let edit = Route::edit_message(5);
