@@ -164,6 +164,48 @@ impl Stage {
     }
 }
 
+#[tokio::test]
+async fn commands_are_registered_after_each_login_and_each_time_a_server_takes_the_bot() {
+    let stage = Stage::scripted(|seen| {
+        let refused = || refusal(403, 50_001, "Missing Access");
+        seen.line.contains("/guilds/8/").then(refused)
+    })
+    .await;
+    let ready = |logins, joins| GatewayState::Ready {
+        application: 100,
+        guilds: BTreeSet::from([8, GUILD]),
+        logins,
+        joins,
+    };
+    let (gateway_tx, gateway) = watch::channel(ready(1, 0));
+    let (chat_tx, mut chat) = watch::channel(ChatState::Starting);
+    let (edge, shutdown) = (Arc::clone(&stage.edge), stage.edge.shutdown.clone());
+    // The first server refuses them: the second has them all the same.
+    let registering = register(edge, vec![8, GUILD], gateway, chat_tx, shutdown);
+    let put = format!("PUT applications/100/guilds/{GUILD}/commands");
+    let told = async {
+        for (times, (logins, joins)) in [(1, 0), (1, 1), (2, 1), (2, 2)].into_iter().enumerate() {
+            gateway_tx.send_replace(ready(logins, joins));
+            let what = "the commands to be registered";
+            stage
+                .called(what, |calls| {
+                    calls.iter().filter(|(line, _)| *line == put).count() == times + 1
+                })
+                .await;
+        }
+        let refused = |state: &ChatState| matches!(state, ChatState::Degraded(_));
+        within("that it is said", chat.wait_for(refused))
+            .await
+            .map(|_| ())
+    };
+    tokio::select! {
+        ended = registering => panic!("{ended:?}"),
+        told = told => told.unwrap(),
+    }
+    let sets = stage.bodies(&put);
+    assert!(sets.iter().all(|set| *set == sets[0]), "the same each time");
+}
+
 /// A call as tests look at it.
 fn call(seen: &Seen) -> (String, Value) {
     let line = seen.line.trim_end_matches(" HTTP/1.1");
@@ -197,6 +239,7 @@ fn done(seen: &Seen) -> Reply {
             json!({"id": id})
         }
         ("GET", ["channels", _, "messages", ..]) => json!([]),
+        ("PUT", ["applications", _, "guilds", _, "commands"]) => json!([]),
         _ => panic!("no such call: {line}"),
     };
     Reply::Answer(200, vec![], body.to_string())
