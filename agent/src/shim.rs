@@ -12,6 +12,7 @@ pub(crate) mod descendants;
 
 mod clients;
 mod keeper;
+mod memory;
 mod recorder;
 mod ring;
 mod system;
@@ -46,6 +47,7 @@ use crate::mask::{self, MASK_VARIABLE};
 use self::clients::Clients;
 use self::command::CannotStart;
 use self::keeper::{Keeper, Limits};
+use self::memory::Watch;
 use self::recorder::Recorder;
 
 /// Names the user that commands run as, in the shim's own environment; absent means the shim's own user.
@@ -107,7 +109,8 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let clients = listen(dir)?;
     let limits = Limits::of(&order);
     let run_as = std::env::var(RUN_AS_VARIABLE).ok();
-    let keeper = Keeper::new(recorder, clients, limits, started_ms);
+    let memory = Watch::begin(Path::new("/proc"), Path::new("/sys/fs/cgroup"));
+    let keeper = Keeper::new(recorder, clients, limits, started_ms, memory);
     // What could print secrets that cannot be masked must not run.
     let command = masks.and_then(|_| command::spawn(&order, run_as.as_deref()));
     // Only now, as std hands the mask on to what it spawns. A child that ended before is found without its signal.

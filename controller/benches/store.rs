@@ -143,6 +143,7 @@ async fn store_old(output: &Output, (run, agent): (RunId, AgentId)) {
         left_over: 0,
         sha256: Sha256::digest(&spool).into(),
         masked: 0,
+        oom_kill: None,
     };
     encode(&Record::Exit(exit), &mut spool).expect("it fits");
     let mut appender = output.appender(agent);

@@ -356,6 +356,7 @@ pub(crate) fn spool(run: RunId, n: u8, lines: &[&str]) -> (Vec<u8>, Vec<usize>) 
         left_over: 0,
         sha256: Sha256::digest(&bytes).into(),
         masked: 0,
+        oom_kill: None,
     };
     spool::encode(&spool::Record::Exit(exit), &mut bytes).unwrap();
     ends.push(bytes.len());

@@ -112,6 +112,20 @@ pub struct Exit {
     pub sha256: [u8; 32],
     /// Secrets that were masked in the output before it was recorded; zero from agents that masked none or knew no masks.
     pub masked: u64,
+    /// What the kernel's OOM killer did while the command ran; nothing when it did nothing or when that is not known.
+    pub oom_kill: Option<OomKill>,
+}
+
+/// Where the kernel killed processes to get memory back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OomKill {
+    /// In the control group that the command began in.
+    Group {
+        /// The limit of that group, bytes, when that was what was reached.
+        limit_bytes: Option<u64>,
+    },
+    /// Somewhere on the host: nothing closer to the command is counted there.
+    Host,
 }
 
 /// How the main process ended.
@@ -134,6 +148,8 @@ pub enum Cause {
     Timeout,
     /// Someone cancelled it.
     Cancelled,
+    /// Somebody on the host, or the host itself, told the shim to stop it.
+    OnHost,
     /// What watched it is gone; the outcome is unknown.
     Lost,
 }

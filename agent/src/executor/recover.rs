@@ -134,6 +134,7 @@ fn lost(started_ms: u64) -> Exit {
         left_over: 0,
         sha256: [0; 32],
         masked: 0,
+        oom_kill: None,
     }
 }
 

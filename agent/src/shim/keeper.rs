@@ -3,29 +3,29 @@
 //! The end is the end of the *main* process and never of a pipe, which a daemon may hold for ever. What it leaves behind gets
 //! [`LEFT_OVER_MS`](limits::LEFT_OVER_MS) and is then killed.
 
+mod exit;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
-use nix::sys::time::TimeValLike as _;
 use nix::unistd::Pid;
 use shanty_core::limits;
 use shanty_core::order::Order;
-use shanty_core::spool::{Cause, Exit, How, Stream};
+use shanty_core::spool::{Cause, How, OomKill, Stream};
 
 use super::clients::Clients;
 use super::command::{CannotStart, Running};
 use super::control::{FromShim, ToShim};
 use super::descendants;
+use super::memory::Watch;
 use super::recorder::Recorder;
 use super::system::{Reaped, reap};
 
@@ -85,6 +85,8 @@ pub(super) struct Keeper {
     killing_since: Option<Instant>,
     killed: BTreeSet<Pid>,
     left_over: u32,
+    memory: Option<Watch>,
+    oom_kill: Option<OomKill>,
     buffer: Vec<u8>,
 }
 
@@ -105,12 +107,13 @@ enum Source {
 }
 
 impl Keeper {
-    /// A keeper of a command that was started, or was to be, at `started_ms` by the host's clock.
+    /// A keeper of a command that was started, or was to be, at `started_ms` by the host's clock. What `memory` counts begins before.
     pub(super) fn new(
         recorder: Recorder,
         clients: Clients,
         limits: Limits,
         started_ms: u64,
+        memory: Option<Watch>,
     ) -> Self {
         let started = Instant::now();
         Self {
@@ -137,6 +140,8 @@ impl Keeper {
             killing_since: None,
             killed: BTreeSet::new(),
             left_over: 0,
+            memory,
+            oom_kill: None,
             buffer: vec![0; READ_BYTES],
         }
     }
@@ -282,12 +287,12 @@ impl Keeper {
         Ok(())
     }
 
-    /// Takes the signals that came. TERM and INT cancel, as a person at the host would expect; HUP means nothing to us.
+    /// Takes the signals that came. TERM and INT stop it, as a person at the host would expect; HUP means nothing to us.
     fn hear(&mut self, signals: &SignalFd) {
         while let Ok(Some(signal)) = signals.read_signal() {
             match i32::try_from(signal.ssi_signo).map(Signal::try_from) {
                 Ok(Ok(Signal::SIGCHLD)) => self.more_dead = true,
-                Ok(Ok(Signal::SIGTERM | Signal::SIGINT)) => self.stop(Cause::Cancelled, false),
+                Ok(Ok(Signal::SIGTERM | Signal::SIGINT)) => self.stop(Cause::OnHost, false),
                 Ok(_) | Err(_) => {}
             }
         }
@@ -363,9 +368,10 @@ impl Keeper {
             return;
         }
         self.main = Main::Over {
-            how: how(status),
+            how: exit::how(status),
             at: now,
         };
+        self.oom_kill = self.memory.as_ref().and_then(Watch::end);
         self.stdin = None;
         let left_over_at = now + Duration::from_millis(limits::LEFT_OVER_MS);
         self.kill_at = Some(self.kill_at.map_or(left_over_at, |at| at.min(left_over_at)));
@@ -457,39 +463,5 @@ impl Keeper {
             len: self.recorder.whole_len(),
         });
         Ok(())
-    }
-
-    fn exit_record(&self) -> Exit {
-        let (how, at) = match self.main {
-            Main::Over { how, at } => (how, at),
-            Main::Alive(_) => (How::Signal(9), Instant::now()), // Not reached: `over` is checked first.
-        };
-        let duration = at.saturating_duration_since(self.started);
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
-        let number = |of: fn(&nix::sys::resource::Usage) -> i64| {
-            let value = usage.as_ref().map_or(0, of);
-            u64::try_from(value).unwrap_or(0)
-        };
-        Exit {
-            how,
-            cause: self.cause,
-            started_ms: self.started_ms,
-            duration_us: u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-            cpu_user_ms: number(|usage| usage.user_time().num_milliseconds()),
-            cpu_system_ms: number(|usage| usage.system_time().num_milliseconds()),
-            rss_max_bytes: number(|usage| usage.max_rss()).saturating_mul(1_024),
-            left_over: self.left_over,
-            sha256: [0; 32],
-            masked: 0, // The recorder knows.
-        }
-    }
-}
-
-fn how(status: ExitStatus) -> How {
-    let byte = |number: i32| u8::try_from(number).ok();
-    match (status.code().and_then(byte), status.signal().and_then(byte)) {
-        (Some(code), _) => How::Code(code),
-        (None, Some(signal)) => How::Signal(signal),
-        (None, None) => How::Signal(9), // The kernel knows no third way.
     }
 }

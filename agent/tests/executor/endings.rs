@@ -196,7 +196,7 @@ async fn a_person_may_stop_a_shim() {
     kill(world.shim(run), Signal::SIGTERM).unwrap();
     assert_eq!(
         world.ended(run).await.end(),
-        (How::Signal(15), Cause::Cancelled, 0)
+        (How::Signal(15), Cause::OnHost, 0)
     );
 }
 

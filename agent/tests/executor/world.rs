@@ -240,6 +240,7 @@ fn taken_apart(spool: &[u8]) -> (Ended, Option<(Exit, usize)>) {
             left_over: 0,
             sha256: [0; 32],
             masked: 0,
+            oom_kill: None,
         },
     };
     let mut last = None;

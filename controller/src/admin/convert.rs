@@ -161,7 +161,9 @@ pub(super) const fn execution_state(progress: &Progress) -> execution_info::Stat
             How::Exited(_) => execution_info::State::Exited,
             How::Signaled(_) => execution_info::State::Signaled,
             How::TimedOut(_) => execution_info::State::TimedOut,
+            How::OutOfMemory(_) => execution_info::State::OutOfMemory,
             How::Cancelled(_) => execution_info::State::Cancelled,
+            How::StoppedOnHost(_) => execution_info::State::StoppedOnHost,
             How::Refused(_) => execution_info::State::Refused,
             How::NotStarted(_) => execution_info::State::NotStarted,
             How::Lost(_) => execution_info::State::Lost,
@@ -211,6 +213,7 @@ pub(super) fn token(row: &TokenRow) -> v1::TokenInfo {
 mod tests {
     use shanty_core::refusal::Code;
     use shanty_core::run::{Outcome, Reason, Waiting};
+    use shanty_core::spool::OomKill;
 
     use super::*;
 
@@ -221,7 +224,9 @@ mod tests {
             How::Exited(0),
             How::Signaled(9),
             How::TimedOut(15),
+            How::OutOfMemory(OomKill::Host),
             How::Cancelled(15),
+            How::StoppedOnHost(143),
             How::Refused(reason()),
             How::NotStarted(reason()),
             How::Lost(reason()),

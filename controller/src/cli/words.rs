@@ -71,7 +71,9 @@ pub(super) const fn execution(state: execution_info::State) -> &'static str {
         execution_info::State::Exited => "exited",
         execution_info::State::Signaled => "signaled",
         execution_info::State::TimedOut => "timed_out",
+        execution_info::State::OutOfMemory => "out_of_memory",
         execution_info::State::Cancelled => "cancelled",
+        execution_info::State::StoppedOnHost => "stopped_on_host",
         execution_info::State::Refused => "refused",
         execution_info::State::NotStarted => "not_started",
         execution_info::State::Lost => "lost",
@@ -113,7 +115,7 @@ mod tests {
             run_info::State::try_from(7).is_err(),
             "a state has no word in this test"
         );
-        let executions: Vec<_> = (0..=9).map(|n| execution(n.try_into().unwrap())).collect();
+        let executions: Vec<_> = (0..=11).map(|n| execution(n.try_into().unwrap())).collect();
         assert_eq!(
             executions,
             [
@@ -126,11 +128,13 @@ mod tests {
                 "cancelled",
                 "refused",
                 "not_started",
-                "lost"
+                "lost",
+                "out_of_memory",
+                "stopped_on_host"
             ]
         );
         assert!(
-            execution_info::State::try_from(10).is_err(),
+            execution_info::State::try_from(12).is_err(),
             "a state has no word in this test"
         );
         let choices: Vec<_> = (0..=3).map(|n| offline(n.try_into().unwrap())).collect();

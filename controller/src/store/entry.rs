@@ -5,7 +5,7 @@ use shanty_core::link::receiver::{Accept, Receiver};
 use shanty_core::output::content::Content;
 use shanty_core::refusal::Code;
 use shanty_core::run::{How, Outcome, Reason};
-use shanty_core::spool::{Cause, Decoder, Exit, How as ExitHow, Record};
+use shanty_core::spool::{Decoder, Exit, Record};
 use tokio::sync::watch;
 
 /// How much of an execution is committed.
@@ -203,17 +203,8 @@ impl Entry {
         if stored != exit.sha256 {
             return self.lost("what is stored of it differs from what the host wrote");
         }
-        let code = match exit.how {
-            ExitHow::Code(code) => i32::from(code),
-            ExitHow::Signal(signal) => 128 + i32::from(signal),
-            ExitHow::Unknown => return self.lost("the host lost track of it"),
-        };
-        let how = match (exit.cause, exit.how) {
-            (Cause::Timeout, _) => How::TimedOut(code),
-            (Cause::Cancelled, _) => How::Cancelled(code),
-            (Cause::Lost, _) => return self.lost("the host lost track of it"),
-            (Cause::Command, ExitHow::Signal(signal)) => How::Signaled(i32::from(signal)),
-            (Cause::Command, _) => How::Exited(code),
+        let Some(how) = How::of(exit) else {
+            return self.lost("the host lost track of it");
         };
         Outcome {
             duration_ms: exit.duration_us / 1_000,

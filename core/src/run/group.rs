@@ -14,7 +14,7 @@ use super::{Execution, How, Run};
 /// How much people should look at a group: groups are shown in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rank {
-    /// Ended with another code than 0, or by a signal.
+    /// Ended with another code than 0, or by what nobody of ours sent.
     Failed,
     /// Its time was up.
     TimedOut,
@@ -56,7 +56,9 @@ impl Rank {
     pub const fn of(how: &How, left_out: bool) -> Self {
         match how {
             How::Exited(0) => Self::Odd,
-            How::Exited(_) | How::Signaled(_) => Self::Failed,
+            How::Exited(_) | How::Signaled(_) | How::OutOfMemory(_) | How::StoppedOnHost(_) => {
+                Self::Failed
+            }
             How::TimedOut(_) => Self::TimedOut,
             How::Lost(_) => Self::Lost,
             How::Refused(_) => Self::Refused,

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::refusal::Code;
+use crate::spool::{self, Cause, Exit, OomKill};
+use crate::text::size;
 
 /// How an execution ended, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub struct Outcome {
     pub content_sha256: Option<[u8; 32]>,
 }
 
+/// The exit code of what the kernel killed: 128 + KILL.
+const KILLED: i32 = 137;
+
 /// The ways in which an execution ends. Exit codes of ended commands are as a shell shows them: 128 + n for signal n.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
@@ -34,8 +39,12 @@ pub enum How {
     Signaled(i32),
     /// Stopped because its time was up.
     TimedOut(i32),
+    /// Killed, or a child of its shell, by the kernel, which needed the memory.
+    OutOfMemory(OomKill),
     /// Stopped because somebody asked.
     Cancelled(i32),
+    /// Stopped by somebody on the host, or by the host itself.
+    StoppedOnHost(i32),
     /// The host did not want it.
     Refused(Reason),
     /// It never ran.
@@ -87,6 +96,28 @@ impl Outcome {
 }
 
 impl How {
+    /// How the execution of this last record ended; nothing when its host does not know.
+    #[must_use]
+    pub fn of(exit: &Exit) -> Option<Self> {
+        let code = match exit.how {
+            spool::How::Code(code) => i32::from(code),
+            spool::How::Signal(signal) => 128 + i32::from(signal),
+            spool::How::Unknown => return None,
+        };
+        Some(match (exit.cause, exit.how) {
+            (Cause::Timeout, _) => Self::TimedOut(code),
+            (Cause::Cancelled, _) => Self::Cancelled(code),
+            (Cause::OnHost, _) => Self::StoppedOnHost(code),
+            (Cause::Lost, _) => return None,
+            (Cause::Command, how) => match (exit.oom_kill, how) {
+                // A shell ends with this code when the kernel killed its child.
+                (Some(kill), _) if code == KILLED => Self::OutOfMemory(kill),
+                (_, spool::How::Signal(signal)) => Self::Signaled(i32::from(signal)),
+                (_, spool::How::Code(_) | spool::How::Unknown) => Self::Exited(code),
+            },
+        })
+    }
+
     /// The state that it is, in one word of the design.
     #[must_use]
     pub const fn state(&self) -> &'static str {
@@ -94,7 +125,9 @@ impl How {
             Self::Exited(_) => "exited",
             Self::Signaled(_) => "signaled",
             Self::TimedOut(_) => "timed_out",
+            Self::OutOfMemory(_) => "out_of_memory",
             Self::Cancelled(_) => "cancelled",
+            Self::StoppedOnHost(_) => "stopped_on_host",
             Self::Refused(_) => "refused",
             Self::NotStarted(_) => "not_started",
             Self::Lost(_) => "lost",
@@ -105,8 +138,12 @@ impl How {
     #[must_use]
     pub const fn exit_code(&self) -> Option<i32> {
         match self {
-            Self::Exited(code) | Self::TimedOut(code) | Self::Cancelled(code) => Some(*code),
+            Self::Exited(code)
+            | Self::TimedOut(code)
+            | Self::Cancelled(code)
+            | Self::StoppedOnHost(code) => Some(*code),
             Self::Signaled(signal) => Some(128 + *signal),
+            Self::OutOfMemory(_) => Some(KILLED),
             Self::Refused(_) | Self::NotStarted(_) | Self::Lost(_) => None,
         }
     }
@@ -135,10 +172,33 @@ impl fmt::Display for How {
                 write!(f, "exit {} ({name}, not sent by Shanty)", 128 + signal)
             }
             Self::TimedOut(code) => write!(f, "timed out, exit {code}"),
+            Self::OutOfMemory(kill) => {
+                write!(f, "exit {KILLED} (SIGKILL, {})", memory_words(*kill))
+            }
             Self::Cancelled(code) => write!(f, "stopped, exit {code}"),
+            Self::StoppedOnHost(code) => {
+                write!(f, "stopped on the host, not by Shanty, exit {code}")
+            }
             Self::Refused(reason) => write!(f, "refused: {}", reason.text),
             Self::NotStarted(reason) => write!(f, "not started: {}", reason.text),
             Self::Lost(reason) => write!(f, "outcome unknown: {}", reason.text),
+        }
+    }
+}
+
+/// Why the kernel killed it, no surer than that is.
+fn memory_words(kill: OomKill) -> String {
+    match kill {
+        OomKill::Group { limit_bytes: None } => "out of memory: the kernel's OOM killer".to_owned(),
+        OomKill::Group {
+            limit_bytes: Some(limit),
+        } => {
+            let limit = size(limit).replace(".0 ", " ");
+            format!("out of memory: the kernel's OOM killer, memory limit {limit}")
+        }
+        OomKill::Host => {
+            "probably out of memory: the kernel killed processes on this host while it ran"
+                .to_owned()
         }
     }
 }
@@ -212,11 +272,117 @@ mod tests {
             (How::Exited(162), "exit 162", Some(162)),
             (How::TimedOut(143), "timed out, exit 143", Some(143)),
             (How::Cancelled(137), "stopped, exit 137", Some(137)),
+            (
+                How::StoppedOnHost(143),
+                "stopped on the host, not by Shanty, exit 143",
+                Some(143),
+            ),
+            (
+                How::OutOfMemory(OomKill::Group {
+                    limit_bytes: Some(512 << 20),
+                }),
+                "exit 137 (SIGKILL, out of memory: the kernel's OOM killer, memory limit 512 MiB)",
+                Some(137),
+            ),
+            (
+                How::OutOfMemory(OomKill::Group { limit_bytes: None }),
+                "exit 137 (SIGKILL, out of memory: the kernel's OOM killer)",
+                Some(137),
+            ),
+            (
+                How::OutOfMemory(OomKill::Host),
+                "exit 137 (SIGKILL, probably out of memory: the kernel killed processes on this host while it ran)",
+                Some(137),
+            ),
             (How::Refused(reason()), "refused: it is away", None),
             (How::NotStarted(reason()), "not started: it is away", None),
             (How::Lost(reason()), "outcome unknown: it is away", None),
         ] {
             assert_eq!(told(how), (text(expected), code));
+        }
+    }
+
+    #[test]
+    fn only_what_was_killed_by_itself_can_be_out_of_memory() {
+        use crate::spool::How as Spooled;
+        let limit = OomKill::Group {
+            limit_bytes: Some(1 << 30),
+        };
+        let of = |how, cause, oom_kill| {
+            How::of(&Exit {
+                how,
+                cause,
+                started_ms: 0,
+                duration_us: 0,
+                cpu_user_ms: 0,
+                cpu_system_ms: 0,
+                rss_max_bytes: 0,
+                left_over: 0,
+                sha256: [0; 32],
+                masked: 0,
+                oom_kill,
+            })
+        };
+        for (how, cause, kill, expected) in [
+            (
+                Spooled::Signal(9),
+                Cause::Command,
+                Some(limit),
+                Some(How::OutOfMemory(limit)),
+            ),
+            (
+                Spooled::Code(137),
+                Cause::Command,
+                Some(OomKill::Host),
+                Some(How::OutOfMemory(OomKill::Host)),
+            ),
+            (
+                Spooled::Signal(9),
+                Cause::Command,
+                None,
+                Some(How::Signaled(9)),
+            ),
+            (
+                Spooled::Code(137),
+                Cause::Command,
+                None,
+                Some(How::Exited(137)),
+            ),
+            // A child was killed, and the command made of it what it wanted.
+            (
+                Spooled::Code(1),
+                Cause::Command,
+                Some(limit),
+                Some(How::Exited(1)),
+            ),
+            (
+                Spooled::Signal(15),
+                Cause::Command,
+                Some(limit),
+                Some(How::Signaled(15)),
+            ),
+            // We sent this one.
+            (
+                Spooled::Signal(9),
+                Cause::Timeout,
+                Some(limit),
+                Some(How::TimedOut(137)),
+            ),
+            (
+                Spooled::Signal(9),
+                Cause::Cancelled,
+                Some(limit),
+                Some(How::Cancelled(137)),
+            ),
+            (
+                Spooled::Signal(15),
+                Cause::OnHost,
+                None,
+                Some(How::StoppedOnHost(143)),
+            ),
+            (Spooled::Unknown, Cause::Lost, Some(limit), None),
+        ] {
+            assert_eq!(of(how, cause, kill), expected, "{how:?} {cause:?} {kill:?}");
         }
     }
 }

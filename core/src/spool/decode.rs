@@ -3,7 +3,7 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use thiserror::Error;
 
-use super::{Cause, Exit, Header, How, RECORD_HEAD_BYTES, Record, checksum, kind};
+use super::{Cause, Exit, Header, How, OomKill, RECORD_HEAD_BYTES, Record, checksum, kind};
 use crate::ids::{AgentId, RunId};
 use crate::limits::CHUNK_BYTES_MAX;
 
@@ -216,7 +216,7 @@ fn exit(payload: &mut Bytes) -> Option<Exit> {
     if (how == How::Unknown) != (cause == Cause::Lost) {
         return None;
     }
-    Some(Exit {
+    let mut exit = Exit {
         how,
         cause,
         started_ms: payload.try_get_u64_le().ok()?,
@@ -227,7 +227,27 @@ fn exit(payload: &mut Bytes) -> Option<Exit> {
         left_over: payload.try_get_u32_le().ok()?,
         sha256: array(payload)?,
         masked: payload.try_get_u64_le().unwrap_or(0), // Older agents end before it.
-    })
+        oom_kill: None,
+    };
+    // Agents before these knew none of it.
+    if (cause, payload.try_get_u8()) == (Cause::Cancelled, Ok(1)) {
+        exit.cause = Cause::OnHost;
+    }
+    exit.oom_kill = oom_kill(payload);
+    Some(exit)
+}
+
+/// A way of a later version is not known.
+fn oom_kill(payload: &mut Bytes) -> Option<OomKill> {
+    let killed = payload.try_get_u8().ok()?;
+    let limit_bytes = payload.try_get_u64_le().ok()?;
+    match killed {
+        1 => Some(OomKill::Group {
+            limit_bytes: (limit_bytes > 0).then_some(limit_bytes),
+        }),
+        2 => Some(OomKill::Host),
+        _ => None,
+    }
 }
 
 fn array<const N: usize>(payload: &mut Bytes) -> Option<[u8; N]> {

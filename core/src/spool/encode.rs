@@ -3,8 +3,8 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Cause, Exit, Header, How, OUTPUT_RECORD_BYTES_MAX, PayloadTooLong, Record, Stream, checksum,
-    kind,
+    Cause, Exit, Header, How, OUTPUT_RECORD_BYTES_MAX, OomKill, PayloadTooLong, Record, Stream,
+    checksum, kind,
 };
 use crate::limits::CHUNK_BYTES_MAX;
 
@@ -135,10 +135,11 @@ fn exit_payload(exit: &Exit) -> Vec<u8> {
     let cause = match exit.cause {
         Cause::Command => 0,
         Cause::Timeout => 1,
-        Cause::Cancelled => 2,
+        // Told apart at the end, so that readers of before know it as a cancel.
+        Cause::Cancelled | Cause::OnHost => 2,
         Cause::Lost => 3,
     };
-    let mut payload = Vec::with_capacity(87);
+    let mut payload = Vec::with_capacity(97);
     payload.extend_from_slice(&[how, value, cause]);
     for number in [
         exit.started_ms,
@@ -152,5 +153,14 @@ fn exit_payload(exit: &Exit) -> Vec<u8> {
     payload.extend_from_slice(&exit.left_over.to_le_bytes());
     payload.extend_from_slice(&exit.sha256);
     payload.extend_from_slice(&exit.masked.to_le_bytes());
+    let (killed, limit_bytes) = match exit.oom_kill {
+        None => (0, None),
+        Some(OomKill::Group { limit_bytes }) => (1, limit_bytes),
+        Some(OomKill::Host) => (2, None),
+    };
+    payload.push(u8::from(exit.cause == Cause::OnHost));
+    payload.push(killed);
+    // No group whose limit is zero ever ran anything.
+    payload.extend_from_slice(&limit_bytes.unwrap_or(0).to_le_bytes());
     payload
 }

@@ -41,15 +41,22 @@ fn any_exit() -> impl Strategy<Value = Record> {
     let how = prop_oneof![
         (any::<u8>().prop_map(How::Code), 0..3_u8),
         ((1..=64_u8).prop_map(How::Signal), 0..3_u8),
+        (any::<u8>().prop_map(How::Code), Just(4)),
         Just((How::Unknown, 3)),
     ];
+    let limit_bytes = proptest::option::of(1..=u64::MAX);
+    let oom_kill = prop_oneof![
+        Just(None),
+        Just(Some(OomKill::Host)),
+        limit_bytes.prop_map(|limit_bytes| Some(OomKill::Group { limit_bytes })),
+    ];
     (
-        how,
+        (how, oom_kill),
         any::<[u64; 6]>(),
         any::<u32>(),
         proptest::array::uniform32(any::<u8>()),
     )
-        .prop_map(|((how, cause), numbers, left_over, sha256)| {
+        .prop_map(|(((how, cause), oom_kill), numbers, left_over, sha256)| {
             let [
                 started_ms,
                 duration_us,
@@ -64,6 +71,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
                     0 => Cause::Command,
                     1 => Cause::Timeout,
                     2 => Cause::Cancelled,
+                    4 => Cause::OnHost,
                     _ => Cause::Lost,
                 },
                 started_ms,
@@ -74,6 +82,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
                 left_over,
                 sha256,
                 masked,
+                oom_kill,
             })
         })
 }
@@ -205,6 +214,7 @@ fn exit(how: How, cause: Cause) -> Exit {
         left_over: 9,
         sha256: [0; 32],
         masked: 10,
+        oom_kill: None,
     }
 }
 
@@ -277,7 +287,7 @@ fn order_lengths_and_fields_are_checked() {
     };
     check(&[&head, &head], second);
     let after = Corrupt::Place {
-        offset: 163,
+        offset: 173,
         kind: 2,
     };
     check(&[&head, &last, &out], after);
@@ -327,20 +337,41 @@ fn a_later_version_may_add_fields() {
     );
 }
 
-#[test]
-fn an_exit_of_before_masks_were_counted_has_none() {
-    let exit = exit(How::Code(0), Cause::Command);
+/// The record as agents of before wrote it, without its last bytes.
+fn shortened(exit: &Exit, by: usize) -> Exit {
     let mut bytes = Vec::new();
     encode(&Record::Header(header()), &mut bytes).unwrap();
     let mut last = Vec::new();
     encode(&Record::Exit(exit.clone()), &mut last).unwrap();
     let mut payload = last.split_off(RECORD_HEAD_BYTES);
-    payload.truncate(payload.len() - 8);
+    payload.truncate(payload.len() - by);
     let shorter = Record::Unknown {
         kind: 5,
         payload: Bytes::from(payload),
     };
     encode(&shorter, &mut bytes).unwrap();
-    let (record, _) = decoded(&[&bytes]).unwrap().pop().unwrap();
-    assert_eq!(record, Record::Exit(Exit { masked: 0, ..exit }));
+    match decoded(&[&bytes]).unwrap().pop() {
+        Some((Record::Exit(exit), _)) => exit,
+        other => panic!("no exit: {other:?}"),
+    }
+}
+
+#[test]
+fn an_exit_of_before_says_nothing_of_what_was_not_known_then() {
+    let exit = Exit {
+        oom_kill: Some(OomKill::Host),
+        ..exit(How::Signal(9), Cause::OnHost)
+    };
+    assert_eq!(shortened(&exit, 0), exit);
+    let before_memory = Exit {
+        oom_kill: None,
+        cause: Cause::Cancelled,
+        ..exit
+    };
+    assert_eq!(shortened(&exit, 10), before_memory);
+    let before_masks = Exit {
+        masked: 0,
+        ..before_memory
+    };
+    assert_eq!(shortened(&exit, 18), before_masks);
 }

@@ -120,7 +120,9 @@ impl World {
                 | How::Lost(_)
                 | How::Signaled(_)
                 | How::TimedOut(_)
-                | How::Cancelled(_) => {}
+                | How::OutOfMemory(_)
+                | How::Cancelled(_)
+                | How::StoppedOnHost(_) => {}
             }
         }
     }

@@ -260,6 +260,7 @@ mod tests {
     use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
     use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Strategy, Streams, What};
+    use shanty_core::spool::OomKill;
 
     #[test]
     fn every_record_comes_back_as_it_was_stored() {
@@ -373,7 +374,13 @@ mod tests {
             How::Exited(3),
             How::Signaled(9),
             How::TimedOut(143),
+            How::OutOfMemory(OomKill::Host),
+            How::OutOfMemory(OomKill::Group { limit_bytes: None }),
+            How::OutOfMemory(OomKill::Group {
+                limit_bytes: Some(1 << 30),
+            }),
             How::Cancelled(137),
+            How::StoppedOnHost(143),
             How::Refused(reason.clone()),
             How::NotStarted(reason.clone()),
             How::Lost(reason),

@@ -4,6 +4,7 @@ use shanty_core::ids::HostName;
 use shanty_core::run::{
     Away, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
 };
+use shanty_core::spool::OomKill;
 
 use super::principal::{place_from_wire, place_to_wire};
 use super::{ConvertError, digest, id};
@@ -150,6 +151,36 @@ fn offline_from_wire(wire: Option<&v1::Offline>) -> Offline {
     }
 }
 
+/// The signal that the kernel sends to whom it kills.
+const SIGKILL: i32 = 9;
+
+const fn oom_kill_to_wire(how: &How) -> Option<v1::OomKill> {
+    let How::OutOfMemory(kill) = how else {
+        return None;
+    };
+    Some(match kill {
+        OomKill::Group { limit_bytes } => v1::OomKill {
+            host: false,
+            limit_bytes: *limit_bytes,
+        },
+        OomKill::Host => v1::OomKill {
+            host: true,
+            limit_bytes: None,
+        },
+    })
+}
+
+fn oom_kill_from_wire(wire: &v1::Outcome) -> Option<OomKill> {
+    let kill = wire.oom_kill.as_ref()?;
+    Some(if kill.host {
+        OomKill::Host
+    } else {
+        OomKill::Group {
+            limit_bytes: kill.limit_bytes,
+        }
+    })
+}
+
 /// An outcome as it is stored and shown on the command line.
 #[must_use]
 pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
@@ -158,7 +189,9 @@ pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
         How::Exited(code) => (Wire::Exited(*code), None),
         How::Signaled(signal) => (Wire::Signaled(*signal), None),
         How::TimedOut(code) => (Wire::TimedOut(*code), None),
-        How::Cancelled(code) => (Wire::Cancelled(*code), None),
+        // Told apart by fields of their own, so that programs of before know what is closest.
+        How::OutOfMemory(_) => (Wire::Signaled(SIGKILL), None),
+        How::Cancelled(code) | How::StoppedOnHost(code) => (Wire::Cancelled(*code), None),
         How::Refused(reason) => (Wire::Refused(true), Some(reason)),
         How::NotStarted(reason) => (Wire::NotStarted(true), Some(reason)),
         How::Lost(reason) => (Wire::Lost(true), Some(reason)),
@@ -172,6 +205,8 @@ pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
         dropped_bytes: outcome.dropped_bytes,
         left_over: outcome.left_over,
         masked: outcome.masked,
+        oom_kill: oom_kill_to_wire(&outcome.how),
+        on_host: matches!(outcome.how, How::StoppedOnHost(_)),
         output_sha256: outcome
             .output_sha256
             .map(|sha| sha.to_vec())
@@ -199,8 +234,12 @@ pub fn outcome_from_wire(wire: &v1::Outcome) -> Result<Outcome, ConvertError> {
         .ok_or(ConvertError::Missing("outcome.how"))?
     {
         Wire::Exited(code) => How::Exited(*code),
-        Wire::Signaled(signal) => How::Signaled(*signal),
+        Wire::Signaled(signal) => match oom_kill_from_wire(wire) {
+            Some(kill) if *signal == SIGKILL => How::OutOfMemory(kill),
+            Some(_) | None => How::Signaled(*signal),
+        },
         Wire::TimedOut(code) => How::TimedOut(*code),
+        Wire::Cancelled(code) if wire.on_host => How::StoppedOnHost(*code),
         Wire::Cancelled(code) => How::Cancelled(*code),
         Wire::Refused(_) => How::Refused(reason()),
         Wire::NotStarted(_) => How::NotStarted(reason()),

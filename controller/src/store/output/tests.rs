@@ -39,6 +39,7 @@ fn spool(lines: usize) -> Vec<u8> {
         left_over: 0,
         sha256: Sha256::digest(&bytes).into(),
         masked: 0,
+        oom_kill: None,
     };
     encode(&Record::Exit(exit), &mut bytes).unwrap();
     bytes

@@ -9,6 +9,7 @@ use crate::run::{
     Away, CancelRequest, Event, Gate, Offline, Origin, Outcome, Reason, Spec, Target, What,
 };
 use crate::run::{Group, Loosely};
+use crate::spool::OomKill;
 use crate::time::{LinkTime, Now};
 use crate::view::groups::Printed;
 use std::sync::Arc;
@@ -144,6 +145,23 @@ fn three_hosts_with_every_kind_of_end() {
         at_ms: 1_795_341_002_000,
     };
     insta::assert_snapshot!("three_done", over(&run, "ok\n"));
+}
+
+#[test]
+fn who_ended_it_besides_us_is_told_as_far_as_it_is_known() {
+    let limit = |limit_bytes| How::OutOfMemory(OomKill::Group { limit_bytes });
+    let mut one = run_on(&["db-02"]);
+    end(&mut one, 1, limit(Some(512 << 20)), 38_000);
+    insta::assert_snapshot!("one_out_of_memory", over(&one, "loading\n"));
+    let names = ["db-01", "db-02", "db-03", "db-04", "db-05"];
+    let mut several = run_on(&names);
+    // Of the same limit they ended alike.
+    end(&mut several, 1, limit(Some(1 << 30)), 38_000);
+    end(&mut several, 2, limit(Some(1 << 30)), 36_000);
+    end(&mut several, 3, limit(None), 2_000);
+    end(&mut several, 4, How::OutOfMemory(OomKill::Host), 2_000);
+    end(&mut several, 5, How::StoppedOnHost(143), 2_000);
+    insta::assert_snapshot!("several_out_of_memory", over(&several, "loading\n"));
 }
 
 #[test]

@@ -85,7 +85,9 @@ fn reasons(effects: &[Effect]) -> Vec<(AgentId, String)> {
             How::Exited(_)
             | How::Signaled(_)
             | How::TimedOut(_)
+            | How::OutOfMemory(_)
             | How::Cancelled(_)
+            | How::StoppedOnHost(_)
             | How::Refused(_)
             | How::Lost(_) => None,
         },
