@@ -1,6 +1,7 @@
 //! Output: from the bytes that a command wrote to what a person reads. Stored and attached bytes stay raw but for what is masked; the rest is
 //! for views only.
 
+pub mod colours;
 pub mod content;
 pub mod diff;
 pub mod excerpt;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::colours;
 use super::sanitise::FOLD;
 use crate::text::{prefix, units};
 
@@ -91,7 +92,7 @@ impl Excerpt {
     /// Keeps no more than it must.
     pub fn shrink(&mut self) {
         let over = self.tail.len().saturating_sub(KEPT_BYTES);
-        let over = ceil(&self.tail, over);
+        let over = colours::floor(&self.tail, ceil(&self.tail, over));
         self.tail.drain(..over);
         self.tail.shrink_to(KEPT_BYTES);
         self.between += over as u64;
@@ -129,10 +130,17 @@ impl Excerpt {
             self.tail.clone()
         };
         let tail_lines = lines_max - head.lines().count();
-        let shown = last_lines(&end, tail_lines, units_max - units(head));
-        let tail = end.get(shown).unwrap_or_default().to_owned();
+        let reserved = if colours::is_coloured(&end) {
+            colours::CUT_UNITS
+        } else {
+            0
+        };
+        let tail_units = (units_max - units(head)).saturating_sub(reserved);
+        let shown = last_lines(&end, tail_lines, tail_units);
+        let tail = colours::opened(&end, colours::floor(&end, shown.start));
         let rows = head.lines().chain(tail.lines());
-        let told = rows.filter(|row| !row.starts_with(FOLD)).count();
+        let told = rows.filter(|row| !colours::stripped(row).starts_with(FOLD));
+        let told = told.count();
         Part {
             head: head.to_owned(),
             // A line that is cut counts as left out: some of it is.

@@ -6,6 +6,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use crate::limits::PAGE_CHARS_MAX;
+use crate::output::colours;
 use crate::text::{prefix, units};
 
 mod tail;
@@ -18,10 +19,14 @@ pub const HEADER_UNITS_MAX: usize = 150;
 /// UTF-16 units of a footer, kept free on every page; longer ones are cut.
 pub const FOOTER_UNITS_MAX: usize = 100;
 
+/// The language of a code block with colours.
+const ANSI: &str = "ansi";
+
 /// Text of a page that is full and will not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The sanitised text. The texts of all pages together are the text that was pushed.
+    /// The sanitised text. The texts of all pages together are the text that was pushed. Colours that the cut between two would part are
+    /// closed on the one and opened again on the other.
     pub text: String,
 }
 
@@ -48,6 +53,15 @@ impl Pager {
         }
     }
 
+    /// One for text that may have colours.
+    #[must_use]
+    pub fn coloured(header: &str) -> Self {
+        Self {
+            frame: Frame::coloured(header),
+            ..Self::new(header)
+        }
+    }
+
     /// Adds text that [`super::sanitise::Sanitiser`] made, and gives the pages that are full now.
     pub fn push(&mut self, text: &str) -> Vec<Page> {
         let mut full = Vec::new();
@@ -60,6 +74,7 @@ impl Pager {
                 }
                 if self.lines == 0 {
                     // Not even one line fits: fill up the page, and cut within the line.
+                    let fitting = self.frame.cut(line, room - self.units, fitting);
                     let (head, rest) = line.split_at_checked(fitting).unwrap_or((line, ""));
                     self.append(head);
                     line = rest;
@@ -89,9 +104,9 @@ impl Pager {
     #[must_use]
     pub fn live(&self, pending: &str, footer: &str) -> String {
         let text = format!("{}{pending}", self.open);
-        let start = last_lines(&text, self.frame.room());
+        let shown = self.frame.end(&text, self.frame.room());
         self.frame
-            .message("", text.get(start..).unwrap_or_default(), footer)
+            .message("", &colours::opened(&text, shown), footer)
     }
 
     fn append(&mut self, text: &str) {
@@ -104,8 +119,9 @@ impl Pager {
 
     /// Closes the page at the place marked by `lines` and opens the next with what follows.
     fn seal(&mut self) -> Page {
-        let rest = self.open.split_off(self.lines);
-        let text = std::mem::replace(&mut self.open, rest);
+        let rest = colours::opened(&self.open, self.lines);
+        let text = colours::closed(&self.open, self.lines);
+        self.open = rest;
         self.units = units(&self.open);
         self.lines = 0;
         Page { text }
@@ -116,6 +132,8 @@ impl Pager {
 #[derive(Clone, Debug)]
 struct Frame {
     header: String,
+    /// The text may have colours.
+    coloured: bool,
 }
 
 impl Frame {
@@ -124,13 +142,40 @@ impl Frame {
             header if header.is_empty() => header,
             header => format!("{header}\n"),
         };
-        Self { header }
+        Self {
+            header,
+            coloured: false,
+        }
+    }
+
+    fn coloured(header: &str) -> Self {
+        Self {
+            coloured: true,
+            ..Self::new(header)
+        }
     }
 
     /// UTF-16 units that the text may have.
     fn room(&self) -> usize {
         const AROUND: usize = "```\n\n```\n-# ".len() + FOOTER_UNITS_MAX;
-        PAGE_CHARS_MAX - AROUND - units(&self.header)
+        let language = if self.coloured { ANSI.len() } else { 0 };
+        PAGE_CHARS_MAX - AROUND - language - units(&self.header)
+    }
+
+    /// Where to cut a line of which so much fits, so that its colours can be closed.
+    fn cut(&self, line: &str, room: usize, fitting: usize) -> usize {
+        if !self.coloured {
+            return fitting;
+        }
+        let fitting = prefix(line, room.saturating_sub(colours::RESET.len())).len();
+        colours::floor(line, fitting)
+    }
+
+    /// Where the end of a text begins that has room for so many UTF-16 units, with what opens its colours.
+    fn end(&self, text: &str, room: usize) -> usize {
+        let reserved = if self.coloured { colours::CUT_UNITS } else { 0 };
+        let start = last_lines(text, room.saturating_sub(reserved));
+        colours::floor(text, start)
     }
 
     /// The whole message. The text must fit [`Self::room`], less the notice.
@@ -143,10 +188,13 @@ impl Frame {
             footer => format!("\n-# {footer}"),
         };
         // In Discord a block without a character in it is none, and its backticks would be read.
-        let block = match text.trim() {
+        let block = match colours::stripped(text).trim() {
             "" if text.contains('\n') => "(only blank lines)".to_owned(),
             "" => "(nothing to be seen)".to_owned(),
-            _ => format!("```\n{text}{newline}```"),
+            _ => {
+                let language = if colours::is_coloured(text) { ANSI } else { "" };
+                format!("```{language}\n{text}{newline}```")
+            }
         };
         let message = format!("{header}{notice}{block}{footer}");
         debug_assert!(units(&message) <= PAGE_CHARS_MAX, "a page within its limit");

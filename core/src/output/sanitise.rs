@@ -2,7 +2,7 @@
 //!
 //! It does what a terminal does. Carriage returns and backspaces move within the line; sequences that move the cursor to other lines or
 //! erase them act on the last fifty lines, which are held back for that, so that whatever redraws itself ends as its last
-//! state; every other escape sequence is dropped. The model is ours and not a terminal emulator, as it must do less and promise more:
+//! state; every other escape sequence is dropped, but for colours where they are wanted. The model is ours and not a terminal emulator, as it must do less and promise more:
 //! lines have no width, what scrolls out is never lost, a program that clears the screen does not take what came before it, a sequence
 //! ends at the end of the line at the latest, so that one unfinished `ESC ]` cannot hide all that follows, and time is linear and memory
 //! bounded for any bytes. Whole lines of printable ASCII, which most outputs are, are only copied. Columns are counted one for each
@@ -28,7 +28,7 @@ use crate::spool::Stream;
 
 /// Turns a stream of bytes into safe text. The text depends on the bytes alone, not on how they were cut into chunks.
 ///
-/// The text has these properties: no control character but the newline; nothing invisible or that changes the direction of text, apart
+/// The text has these properties, apart from colours that were asked for: no control character but the newline; nothing invisible or that changes the direction of text, apart
 /// from joiners within words and emoji; lines of at most [`LINE_CHARS_MAX`] columns, the rest of a longer one after `↪ ` on the next,
 /// each with at most [`crate::limits::COMBINING_MARKS_MAX`] combining marks; never three backticks in a row. Memory stays bounded by
 /// some lines, whatever is pushed.
@@ -59,6 +59,15 @@ impl Sanitiser {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that keeps the colours, as [`super::colours`] says; all else of the text is as without them.
+    #[must_use]
+    pub fn coloured() -> Self {
+        Self {
+            lanes: [Lane::coloured(), Lane::coloured()],
+            ..Self::default()
+        }
     }
 
     /// Takes bytes of standard output, or of both streams together, and appends the lines that nothing can change any more, each with its
@@ -119,7 +128,12 @@ impl Sanitiser {
         for lane in &mut self.lanes {
             lane.end(&mut self.screen, &mut self.counts, out);
         }
-        let [mut first, mut last] = std::mem::take(&mut self.lanes).map(|lane| lane.line);
+        let coloured = self.lanes.iter().any(Lane::is_coloured);
+        let lanes = std::mem::take(&mut self.lanes);
+        if coloured {
+            self.lanes = [Lane::coloured(), Lane::coloured()];
+        }
+        let [mut first, mut last] = lanes.map(|lane| lane.line);
         if self.active == 0 {
             std::mem::swap(&mut first, &mut last);
         }

@@ -1,6 +1,7 @@
 //! The end of an output that is too long to post whole: what fits one message, with the number of lines above it.
 
-use super::{Frame, last_lines};
+use super::Frame;
+use crate::output::colours;
 use crate::text::units;
 
 /// Bytes kept at least: more than any message can show, which is at most three for each UTF-16 unit.
@@ -39,6 +40,15 @@ impl Tail {
         }
     }
 
+    /// One for text that may have colours.
+    #[must_use]
+    pub fn coloured(header: &str, above: Above) -> Self {
+        Self {
+            frame: Frame::coloured(header),
+            ..Self::new(header, above)
+        }
+    }
+
     /// Adds text that [`crate::output::sanitise::Sanitiser`] made.
     pub fn push(&mut self, text: &str) {
         self.lines += line_ends(text);
@@ -55,8 +65,8 @@ impl Tail {
     pub fn message(&self, pending: &str, footer: &str) -> String {
         let text = format!("{}{pending}", self.kept);
         let room = self.frame.room() - units(&notice(Above::Lines(u64::MAX)));
-        let start = last_lines(&text, room);
-        let shown = text.get(start..).unwrap_or_default();
+        let start = self.frame.end(&text, room);
+        let shown = &colours::opened(&text, start);
         let cut_line = start > 0 && !text.get(..start).unwrap_or_default().ends_with('\n');
         let notice = match self.above {
             Above::Lines(0) if start == 0 => String::new(),
@@ -97,7 +107,7 @@ fn end(text: &str, len: usize) -> &str {
     while !text.is_char_boundary(start) {
         start -= 1;
     }
-    text.get(start..).unwrap_or_default()
+    text.get(colours::floor(text, start)..).unwrap_or_default()
 }
 
 #[cfg(test)]

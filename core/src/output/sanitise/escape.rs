@@ -1,6 +1,8 @@
 //! Where in an escape sequence the stream is. It recognises sequences only to leave them out, apart from those that move the cursor or
 //! erase what stands there.
 
+use crate::output::colours::CODES_MAX;
+
 /// Characters of a control sequence before it is taken for text: it may not hide more than this.
 const CONTROL_CHARS_MAX: usize = 256;
 
@@ -22,11 +24,13 @@ pub(super) enum Escape {
     StringEnd,
 }
 
-/// The arguments of a control sequence, as far as they matter: the first two, and whether it is a private one.
+/// The arguments of a control sequence, as far as they matter: the first ones, and whether it is a private one.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Arguments {
-    numbers: [Option<u16>; 2],
-    at: usize,
+    numbers: [u16; CODES_MAX],
+    /// A bit for each that is written; the others are not zero but nothing.
+    given: u16,
+    at: u16,
     private: bool,
     /// Intermediates or a form that means something else.
     other: bool,
@@ -45,6 +49,21 @@ pub(super) enum Step {
     LoneEscape,
     /// It ends a sequence that does this.
     Act(Act),
+    /// It ends a sequence that says how what follows looks.
+    Look(Codes),
+}
+
+/// The numbers of a sequence that says how something looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Codes {
+    numbers: [u16; CODES_MAX],
+    len: usize,
+}
+
+impl Codes {
+    pub(super) fn numbers(&self) -> &[u16] {
+        self.numbers.get(..self.len).unwrap_or_default()
+    }
 }
 
 /// What a sequence does to the cursor or to what is written.
@@ -149,8 +168,11 @@ fn in_control(c: char, len: usize, mut arguments: Arguments) -> (Escape, Step) {
             (Escape::Control { len, arguments }, Step::Skip)
         }
         '@'..='~' => {
-            let act = arguments.act(c);
-            (Escape::None, act.map_or(Step::Skip, Step::Act))
+            let step = match arguments.codes(c) {
+                Some(codes) => Step::Look(codes),
+                None => arguments.act(c).map_or(Step::Skip, Step::Act),
+            };
+            (Escape::None, step)
         }
         _ => (Escape::None, Step::Restart),
     }
@@ -160,9 +182,9 @@ impl Arguments {
     fn push(&mut self, c: char) {
         match (c, c.to_digit(10).and_then(|d| u16::try_from(d).ok())) {
             (_, Some(digit)) => {
-                if let Some(number) = self.numbers.get_mut(self.at) {
-                    let so_far = number.unwrap_or(0);
-                    *number = Some(so_far.saturating_mul(10).saturating_add(digit));
+                if let Some(number) = self.numbers.get_mut(usize::from(self.at)) {
+                    *number = number.saturating_mul(10).saturating_add(digit);
+                    self.given |= 1 << self.at;
                 }
             }
             (';', _) => self.at = self.at.saturating_add(1),
@@ -171,19 +193,34 @@ impl Arguments {
         }
     }
 
+    /// A number, when it is written.
+    fn number(&self, at: usize) -> Option<u16> {
+        let number = self.numbers.get(at).copied()?;
+        (self.given & (1 << at) != 0).then_some(number)
+    }
+
     /// The first number as a count: nothing and zero are one.
     fn count(&self) -> usize {
-        usize::from(self.numbers[0].unwrap_or(1).max(1))
+        usize::from(self.number(0).unwrap_or(1).max(1))
+    }
+
+    /// What the sequence says of the look of what follows, if that is what it does. Nothing is zero, as in all of these.
+    fn codes(&self, last: char) -> Option<Codes> {
+        let len = usize::from(self.at).saturating_add(1).min(CODES_MAX);
+        (last == 'm' && !self.other && !self.private).then_some(Codes {
+            numbers: self.numbers,
+            len,
+        })
     }
 
     /// A number as a place, from zero.
     fn place(&self, at: usize) -> usize {
-        let number = self.numbers.get(at).copied().flatten().unwrap_or(1);
+        let number = self.number(at).unwrap_or(1);
         usize::from(number.max(1)) - 1
     }
 
     fn part(&self) -> Option<Part> {
-        match self.numbers[0].unwrap_or(0) {
+        match self.number(0).unwrap_or(0) {
             0 => Some(Part::ToEnd),
             1 => Some(Part::ToStart),
             2 | 3 => Some(Part::All),
@@ -196,7 +233,7 @@ impl Arguments {
             return None;
         }
         if self.private {
-            let full = matches!(self.numbers[0], Some(47 | 1047 | 1049));
+            let full = matches!(self.number(0), Some(47 | 1047 | 1049));
             return match last {
                 'h' if full => Some(Act::FullScreen(true)),
                 'l' if full => Some(Act::FullScreen(false)),
@@ -222,8 +259,8 @@ impl Arguments {
             'M' => Some(Act::DeleteLines(n)),
             'P' => Some(Act::DeleteCharacters(n)),
             'X' => Some(Act::EraseCharacters(n)),
-            's' if self.numbers[0].is_none() => Some(Act::Save),
-            'u' if self.numbers[0].is_none() => Some(Act::Restore),
+            's' if self.number(0).is_none() => Some(Act::Save),
+            'u' if self.number(0).is_none() => Some(Act::Restore),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ use super::escape::{Escape, Step};
 use super::is_unfinished;
 use super::line::Line;
 use super::screen::Screen;
+use crate::output::colours::Pen;
 
 /// Where a stream is: within a character, a sequence, a line.
 #[derive(Debug, Default)]
@@ -16,15 +17,31 @@ pub(super) struct Lane {
     /// A joiner whose right neighbour has not come yet.
     joiner: Option<char>,
     pub(super) line: Line,
+    /// How what follows looks, where that is wanted.
+    pen: Option<Pen>,
 }
 
 impl Lane {
+    /// One that keeps colours.
+    pub(super) fn coloured() -> Self {
+        Self {
+            pen: Some(Pen::default()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it keeps colours.
+    pub(super) const fn is_coloured(&self) -> bool {
+        self.pen.is_some()
+    }
+
     /// Whether nothing has happened on its line.
     pub(super) fn is_new(&self) -> bool {
         self.partial.is_empty()
             && self.escape.is_none()
             && self.joiner.is_none()
             && self.line.is_new()
+            && self.pen.is_none_or(Pen::is_plain)
     }
 
     /// The line as it would be shown now.
@@ -117,6 +134,11 @@ impl Lane {
         match self.escape.step(c) {
             Step::Print => self.print(c, screen, counts, out),
             Step::Skip => {}
+            Step::Look(codes) => {
+                if let Some(pen) = &mut self.pen {
+                    pen.apply(codes.numbers());
+                }
+            }
             Step::Restart => {
                 // What was begun is none; the character stands for itself.
                 if self.escape.step(c) == Step::Print {
@@ -196,7 +218,8 @@ impl Lane {
         if self.line.is_full() {
             self.fold(screen, counts, out);
         }
-        self.line.put(c);
+        self.line
+            .put_with(c, self.pen.map_or_else(Pen::default, Pen::shown));
     }
 
     fn fold(&mut self, screen: &mut Screen, counts: &mut Report, out: &mut String) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::characters::{is_isolate, isolate_depth};
 use crate::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX};
+use crate::output::colours::Pen;
 
 /// A tab stops at multiples of this.
 const TAB_COLUMNS: usize = 8;
@@ -22,6 +23,8 @@ const ISOLATES_MAX: usize = 8;
 #[derive(Debug, Default, Clone)]
 pub(super) struct Line {
     columns: Vec<char>,
+    /// How the characters look, as far as they do not look plain.
+    looks: Vec<Pen>,
     /// Combining marks by column; most lines have none.
     marks: BTreeMap<usize, Vec<char>>,
     /// Isolates by the column that they stand before, in order.
@@ -85,8 +88,13 @@ impl Line {
         }
     }
 
-    /// Writes a character. The line must not be full.
+    /// Writes a character that looks plain. The line must not be full.
     pub(super) fn put(&mut self, c: char) {
+        self.put_with(c, Pen::default());
+    }
+
+    /// Writes a character. The line must not be full.
+    pub(super) fn put_with(&mut self, c: char, pen: Pen) {
         while self.columns.len() < self.at {
             self.columns.push(' ');
         }
@@ -96,6 +104,13 @@ impl Line {
         let at = self.at;
         if !self.isolates.is_empty() && at < self.columns.len() {
             self.isolates.retain(|&(column, _)| column != at + 1);
+        }
+        if at < self.looks.len() || !pen.is_plain() {
+            let len = self.looks.len().max(at + 1);
+            self.looks.resize(len, Pen::default());
+            if let Some(look) = self.looks.get_mut(at) {
+                *look = pen;
+            }
         }
         match self.columns.get_mut(at) {
             Some(column) => *column = c,
@@ -150,6 +165,7 @@ impl Line {
     pub(super) fn erase_to_end(&mut self) {
         let at = self.at;
         self.columns.truncate(at);
+        self.looks.truncate(at);
         self.marks.retain(|&column, _| column < at);
         self.isolates.retain(|&(column, _)| column <= at);
     }
@@ -167,6 +183,8 @@ impl Line {
     fn blank(&mut self, from: usize, to: usize) {
         let columns = self.columns.iter_mut().take(to).skip(from);
         columns.for_each(|column| *column = ' ');
+        let looks = self.looks.iter_mut().take(to).skip(from);
+        looks.for_each(|look| *look = Pen::default());
         self.marks.retain(|&at, _| at < from || at >= to);
         self.isolates.retain(|&(at, _)| at < from || at > to);
     }
@@ -176,6 +194,8 @@ impl Line {
         let end = self.at.saturating_add(n).min(self.columns.len());
         if self.at < end {
             self.columns.drain(self.at..end);
+            let looks = self.looks.len();
+            self.looks.drain(self.at.min(looks)..end.min(looks));
             let at = self.at;
             self.marks.retain(|&column, _| column < at);
             self.isolates.retain(|&(column, _)| column <= at);
@@ -185,6 +205,7 @@ impl Line {
     /// Erases everything and leaves the cursor where it is.
     pub(super) fn erase(&mut self) {
         self.columns.clear();
+        self.looks.clear();
         self.marks.clear();
         self.isolates.clear();
     }
@@ -196,6 +217,7 @@ impl Line {
         }
         let unbalanced = self.unbalanced();
         let mut ticks = 0;
+        let mut look = Pen::default();
         for (at, &c) in self.columns.iter().enumerate() {
             if show_isolates(&unbalanced, at, out) {
                 ticks = 0;
@@ -205,6 +227,11 @@ impl Line {
                 out.push('\u{200b}');
                 ticks = 1;
             }
+            if !self.looks.is_empty() {
+                let next = self.looks.get(at).copied().unwrap_or_default();
+                Pen::change(look, next, out);
+                look = next;
+            }
             out.push(c);
             if !self.marks.is_empty()
                 && let Some(marks) = self.marks.get(&at)
@@ -213,6 +240,7 @@ impl Line {
                 ticks = 0; // The mark stands between this backtick and the next.
             }
         }
+        Pen::change(look, Pen::default(), out);
         for at in self.columns.len()..=LINE_CHARS_MAX {
             if unbalanced.is_empty() {
                 break;
@@ -256,6 +284,7 @@ fn show_isolates(isolates: &[(usize, char)], at: usize, out: &mut String) -> boo
 impl Line {
     pub(super) fn is_bounded(&self) -> bool {
         self.columns.len() <= LINE_CHARS_MAX
+            && self.looks.len() <= LINE_CHARS_MAX
             && self.marks.len() <= LINE_CHARS_MAX
             && self.isolates.len() <= ISOLATES_MAX
     }

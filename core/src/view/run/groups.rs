@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::output::colours;
 use crate::output::diff;
 use crate::output::excerpt::Excerpt;
 use crate::output::same_but::SameBut;
@@ -98,7 +99,11 @@ pub fn group_heading(told: &Told, names_max: usize) -> String {
         words.push(duration(group.duration_ms));
     }
     if group.outputs > 1 {
-        words.push(format!("the same but for {}", told.same_but));
+        let same_but = match told.same_but.to_string() {
+            same_but if same_but.is_empty() => "what is not text, such as colours".to_owned(),
+            same_but => same_but,
+        };
+        words.push(format!("the same but for {same_but}"));
     }
     words.join(" · ")
 }
@@ -191,12 +196,17 @@ pub fn names<'a>(names: impl Iterator<Item = &'a str>, chars_max: usize) -> Stri
     cut(&fold(names), chars_max).replace('_', "\\_")
 }
 
-/// A text in a code block of its own. It never holds three backticks in a row (see the sanitiser). In Discord a block without a character
-/// in it is none, and its backticks would be read.
+/// A text in a code block of its own, of colours when it has them. It never holds three backticks in a row (see the sanitiser). In Discord
+/// a block without a character in it is none, and its backticks would be read.
 #[must_use]
 pub fn fenced(text: &str, language: &str) -> String {
     let text = text.trim_end_matches('\n');
-    match text.trim() {
+    let language = if colours::is_coloured(text) {
+        "ansi"
+    } else {
+        language
+    };
+    match colours::stripped(text).trim() {
         "" => "(only blank lines)".to_owned(),
         _ => format!("```{language}\n{text}\n```"),
     }
