@@ -18,7 +18,7 @@ use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::Run;
+use shanty_core::run::{Colours, Run};
 use shanty_core::selector::complete::Choice;
 use shanty_proto::v1;
 use shanty_proto::v1::admin_server::AdminServer;
@@ -234,6 +234,7 @@ impl v1::admin_server::Admin for Admin {
             offline: some(request.offline),
             streams: some(request.streams),
             exact: request.exact,
+            colours: Colours::asked(request.color),
         };
         match self.ask(asker, Ask::Run(run)).await? {
             // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::output::content::Content;
 use shanty_core::output::same_but::SameBut;
-use shanty_core::run::{How, Offline, Origin, Outcome, Run, Spec, Strategy, Streams, Target, What};
+use shanty_core::run::{
+    Colours, How, Offline, Origin, Outcome, Run, Spec, Strategy, Streams, Target, What,
+};
 use shanty_core::spool::Record;
 use shanty_core::thread::{Status, Style, Thread, Threads};
 
@@ -52,6 +54,7 @@ fn main() {
         run_as: None,
         timeout_ms: 60_000,
         streams: Streams::One,
+        colours: Colours::None,
         targets: targets.collect(),
         digest: [0; 32],
         seed: None,

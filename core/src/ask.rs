@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Principal;
-use crate::run::Run;
+use crate::run::{Colours, Run};
 use crate::selector::complete::Choice;
 use crate::view::{HostRow, Preview};
 
@@ -188,6 +188,8 @@ pub struct RunRequest {
     pub streams: Option<String>,
     /// The command is meant as it is typed, also with characters that only look like those that a shell knows.
     pub exact: bool,
+    /// Whether people see its colours.
+    pub colours: Colours,
 }
 
 /// What somebody chose who was shown a run.

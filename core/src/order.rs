@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::ids::{AgentId, RunId};
 use crate::limits;
 use crate::refusal::Code;
-use crate::run::{Streams, What};
+use crate::run::{Colours, Streams, What};
 use crate::time::LinkTime;
 
 pub use variable::Variable;
@@ -41,6 +41,8 @@ pub struct Order {
     pub stdin: bool,
     /// Whether standard output and standard error come together.
     pub streams: Streams,
+    /// Whether the command is told to use colours.
+    pub colours: Colours,
 }
 
 /// What no order may say.
@@ -177,6 +179,7 @@ impl Order {
             grace_ms: limits::GRACE_MS,
             stdin: false,
             streams: Streams::One,
+            colours: Colours::None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! `apply` takes what the journal says happened; `handle` takes what happens now and asks for effects. An intent is recorded before
 //! it is acted on, with one exception: a cancel acts first. Output bytes are never seen here.
 
+mod colours;
 mod event;
 mod group;
 mod launch;
@@ -19,6 +20,7 @@ use crate::output::mask::Masks;
 use crate::principal::{Place, Principal};
 use crate::time::LinkTime;
 
+pub use colours::Colours;
 pub use event::{Effect, Event, Held, Reach, Told};
 pub use group::{Compared, Group, Loosely, Rank};
 pub use launch::Gate;
@@ -50,6 +52,8 @@ pub struct Spec {
     pub strategy: Strategy,
     /// Whether standard output and standard error come together.
     pub streams: Streams,
+    /// Whether people see its colours.
+    pub colours: Colours,
 }
 
 #[cfg(test)]
@@ -72,6 +76,7 @@ impl Spec {
                 offline: Offline::Fail,
             },
             streams: Streams::One,
+            colours: Colours::None,
         }
     }
 }

@@ -189,11 +189,13 @@ impl Thread {
     /// The messages of a run of which nothing was read yet.
     #[must_use]
     pub fn new(run: &Run, style: Style) -> Self {
-        let hosts = run.spec.targets.iter().map(|to| (to.agent, Host::new(to)));
+        let colours = run.spec.colours;
+        let targets = run.spec.targets.iter();
+        let hosts = targets.map(|to| (to.agent, Host::new(to).with(colours)));
         let hosts: BTreeMap<AgentId, Host> = hosts.collect();
         let mut all = hosts.values();
         let output = match (all.next(), all.next()) {
-            (Some(one), None) => Output::Alone(Box::new(Pages::new(one))),
+            (Some(one), None) => Output::Alone(Box::new(Pages::new(one, colours))),
             (_, _) => Output::Together(Together::default()),
         };
         Self {

@@ -19,8 +19,8 @@ use shanty_core::output::same_but::SameBut;
 use shanty_core::output::sanitise::whole;
 use shanty_core::refusal::Code;
 use shanty_core::run::{
-    How, Loosely, Offline, Origin, Outcome, Phase, Reason, Run, Spec, Strategy as RunStrategy,
-    Streams, Target, What,
+    Colours, How, Loosely, Offline, Origin, Outcome, Phase, Reason, Run, Spec,
+    Strategy as RunStrategy, Streams, Target, What,
 };
 use shanty_core::view::groups::{Printed, Told};
 use shanty_core::view::{
@@ -73,6 +73,7 @@ fn over(ends: &[End], command: &str, name_len: usize) -> (Run, Vec<Told>) {
         run_as: None,
         timeout_ms: 0,
         streams: Streams::One,
+        colours: Colours::None,
         targets: (0..ends.len()).map(target).collect(),
         digest: [0; 32],
         seed: None,

@@ -14,7 +14,9 @@ use shanty_controller::store::{Checkpoints, Journal, Store};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
 use shanty_core::principal::{Actor, Place};
-use shanty_core::run::{How, Offline, Origin, Outcome, Spec, Strategy, Streams, Target, What};
+use shanty_core::run::{
+    Colours, How, Offline, Origin, Outcome, Spec, Strategy, Streams, Target, What,
+};
 use shanty_tests::process::{Process, call, run};
 
 const RUNS: u64 = 100_000;
@@ -217,6 +219,7 @@ fn run_records(n: u64) -> Vec<Record> {
             offline: Offline::Fail,
         },
         streams: Streams::One,
+        colours: Colours::None,
     };
     let person = Actor::Chat {
         user,

@@ -15,6 +15,7 @@ mod browser_signs;
 mod chat_away;
 mod chat_buttons;
 mod chat_cancel;
+mod chat_colours;
 mod chat_discord;
 mod chat_files;
 mod chat_groups;

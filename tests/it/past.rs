@@ -7,7 +7,7 @@ use shanty_core::ids::{AgentId, RunId};
 use shanty_core::journal::{Kind, Record};
 use shanty_core::limits;
 use shanty_core::principal::Actor;
-use shanty_core::run::{Offline, Origin, Spec, Strategy, Streams, Target, What};
+use shanty_core::run::{Colours, Offline, Origin, Spec, Strategy, Streams, Target, What};
 use shanty_tests::{Options, World};
 
 use crate::programs;
@@ -34,6 +34,7 @@ fn given_up(n: u64, agent: AgentId) -> [Record; 2] {
             offline: Offline::Fail,
         },
         streams: Streams::One,
+        colours: Colours::None,
     };
     let reason = "nobody saw it".to_owned();
     [Kind::Accepted(spec), Kind::Expired { run: id, reason }].map(|kind| Record {

@@ -24,6 +24,9 @@ use thiserror::Error;
 /// Where commands are looked for, the same on every host.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// What tells programs to use colours though nobody sees a terminal. There is none, so nothing says what it could do (`TERM`).
+const COLOURED: [(&str, &str); 2] = [("CLICOLOR_FORCE", "1"), ("FORCE_COLOR", "1")];
+
 /// The user that a command runs as.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
@@ -148,6 +151,9 @@ fn program(what: &What) -> &str {
 
 fn environment(command: &mut Command, order: &Order, account: &Account) {
     command.env_clear();
+    if order.colours.kept() {
+        command.envs(COLOURED);
+    }
     for variable in &order.environment {
         command.env(variable.name(), variable.value());
     }

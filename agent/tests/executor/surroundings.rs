@@ -38,6 +38,23 @@ async fn the_environment_is_made_from_nothing() {
 }
 
 #[tokio::test]
+async fn colours_are_asked_for_when_somebody_wants_them_and_left_to_who_says_otherwise() {
+    let world = World::new().await;
+    let command = "echo ${CLICOLOR_FORCE-none} ${FORCE_COLOR-none} ${TERM-none}";
+    assert_eq!(world.run(&order(command)).await.text(), "none none none\n");
+    let mut order = order(command);
+    order.color = true;
+    assert_eq!(world.run(&order).await.text(), "1 1 none\n");
+    let mut order = crate::world::order(command);
+    order.color = true;
+    order.env.push(v1::EnvVar {
+        name: "FORCE_COLOR".to_owned(),
+        value: "3".to_owned(),
+    });
+    assert_eq!(world.run(&order).await.text(), "1 3 none\n");
+}
+
+#[tokio::test]
 async fn no_descriptor_of_ours_and_no_input_reach_the_command() {
     let world = World::new().await;
     // No pipeline here: the shell itself would hold its ends for a moment.

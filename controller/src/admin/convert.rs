@@ -126,6 +126,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
             Offline::Queue { .. } => run_info::Offline::Queue.into(),
         },
         queued_until_ms: run.queued_until_ms().unwrap_or(0),
+        color: run.spec.colours.kept(),
         set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
         groups: run.groups(&Loosely::new()).iter().map(end_group).collect(),
     }

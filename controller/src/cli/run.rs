@@ -36,6 +36,9 @@ pub(super) struct RunArgs {
     /// Run the command as it is typed, also with typographic quotes, dashes and spaces
     #[arg(long)]
     exact: bool,
+    /// Tell the command to use colours, and show them in chat too
+    #[arg(long)]
+    color: bool,
     /// Start it, print its number, and leave
     #[arg(long)]
     detach: bool,
@@ -60,6 +63,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
         offline: args.offline.unwrap_or_default(),
         streams,
         exact: args.exact,
+        color: args.color,
     };
     let run = client
         .call(|mut api| async move { api.start_run(request).await })
@@ -241,6 +245,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
         "selector": run.selector, "command": run.command, "hosts": run.hosts,
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
         "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
+        "color": run.color,
         "executions": executions.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
     })
 }

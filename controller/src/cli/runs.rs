@@ -206,6 +206,9 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     println!("#{} {state} · {} · by {by}", run.number, run.hosts);
     println!("  command   {}", one_line(&run.command));
     println!("  selector  {} · set {}", run.selector, run.set);
+    if run.color {
+        println!("  color     asked for");
+    }
     if run.queued_until_ms > 0 && run.closed_ms == 0 {
         let left = duration(run.queued_until_ms.saturating_sub(now_ms()));
         println!("  offline   hosts that are away are waited for, {left} more");

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "/run on command timeout? as? offline? streams?",
+                "/run on command timeout? as? offline? streams? color?",
                 "/hosts on?",
                 "/runs",
                 "/hold state",

@@ -8,7 +8,7 @@ use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Away, Offline, Phase, Spec, Strategy, Streams, Target, What};
+use crate::run::{Away, Colours, Offline, Phase, Spec, Strategy, Streams, Target, What};
 use crate::selector::Host;
 use crate::text::count;
 
@@ -58,6 +58,7 @@ pub(super) fn admit(
         run_as: check::run_as(request.run_as.as_deref())?,
         offline: check::offline(request.offline.as_deref())?,
         streams: check::streams(request.streams.as_deref())?,
+        colours: request.colours,
     };
     plan(ctx, caller, &request.on, wanted)
 }
@@ -82,6 +83,7 @@ pub(super) fn again(
             }),
         },
         streams: run.spec.streams,
+        colours: run.spec.colours,
     };
     plan(ctx, caller, &part.selector(run.number), wanted)
 }
@@ -93,6 +95,7 @@ struct Wanted {
     run_as: Option<String>,
     offline: Option<Offline>,
     streams: Streams,
+    colours: Colours,
 }
 
 fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Result<Plan, Refusal> {
@@ -140,6 +143,7 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
                 offline: offline.unwrap_or(Offline::Fail),
             },
             streams: wanted.streams,
+            colours: wanted.colours,
         },
     })
 }

@@ -166,6 +166,7 @@ impl Hub {
             grace_ms: self.known.settings.grace_ms,
             stdin: false,
             streams: spec.streams,
+            colours: spec.colours,
         }
     }
 }

@@ -3,9 +3,10 @@
 //! Memory is bounded, however much the host writes: its beginning and its end.
 
 use crate::ids::{AgentId, HostName};
+use crate::output::colours;
 use crate::output::excerpt::Excerpt;
 use crate::output::sanitise::{Sanitiser, is_binary};
-use crate::run::{Execution, Outcome, Run, Target};
+use crate::run::{Colours, Execution, Outcome, Run, Target};
 use crate::spool::{Record, Stream};
 use crate::text::{size, thousands};
 use crate::view::groups::Printed;
@@ -42,6 +43,15 @@ impl Host {
             finished: false,
             missing: None,
         }
+    }
+
+    /// The same host, with its colours where those are asked for.
+    pub(super) fn with(self, colours: Colours) -> Self {
+        let sanitiser = match colours {
+            Colours::None => self.sanitiser,
+            Colours::Kept => Sanitiser::coloured(),
+        };
+        Self { sanitiser, ..self }
     }
 
     /// Takes the next record; gives the text that is settled with it.
@@ -125,10 +135,11 @@ impl Host {
         }
     }
 
-    /// All of its text, when that is little and none is missing.
+    /// All of its text without colours, when that is little and none is missing.
     pub(super) fn whole(&self) -> Option<String> {
         let text = self.missing.is_none() && self.bytes > 0 && !self.is_binary();
-        self.excerpt.whole().filter(|_| text)
+        let whole = self.excerpt.whole().filter(|_| text)?;
+        Some(colours::stripped(&whole).into_owned())
     }
 
     /// The end of what it printed so far, with the unfinished line.

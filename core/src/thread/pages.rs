@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::host::Host;
 use crate::limits;
 use crate::output::pages::{Above, Pager, Tail};
-use crate::run::{Execution, Run};
+use crate::run::{Colours, Execution, Run};
 use crate::text::{count, duration, size};
 
 /// The pages of one host's output.
@@ -18,11 +18,18 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn new(host: &Host) -> Self {
+    pub(super) fn new(host: &Host, colours: Colours) -> Self {
         let header = format!("**{}**", host.name);
+        let (pager, tail) = match colours {
+            Colours::None => (Pager::new(&header), Tail::new(&header, Above::Lines(0))),
+            Colours::Kept => (
+                Pager::coloured(&header),
+                Tail::coloured(&header, Above::Lines(0)),
+            ),
+        };
         Self {
-            pager: Pager::new(&header),
-            tail: Tail::new(&header, Above::Lines(0)),
+            pager,
+            tail,
             sealed: Vec::new(),
         }
     }

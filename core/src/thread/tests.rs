@@ -1,5 +1,7 @@
 //! Every look of a thread as a snapshot, and the rules by which messages come.
 
+mod colours;
+
 use bytes::Bytes;
 
 use super::*;

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::host::Host;
 use crate::ids::AgentId;
 use crate::limits::PAGE_CHARS_MAX;
+use crate::output::colours;
 use crate::output::same_but::SameBut;
 use crate::run::{Compared, Group, Rank, Run};
-use crate::text::{count, cut, prefix, size, thousands, units};
+use crate::text::{count, cut, size, thousands, units};
 use crate::view::groups::{
     Printed, Room, Shown, Told, chosen, fenced, fits, group_heading, group_output, names,
 };
@@ -16,7 +17,7 @@ use crate::view::groups::{
 pub(super) const PAGES_MAX: usize = 8;
 /// Lines that are kept to be shown while it runs.
 const LINES_KEPT: usize = 40;
-/// UTF-16 units of one line in the common message.
+/// UTF-16 units of one line in the common message, without its colours.
 const LINE_UNITS: usize = 100;
 /// Names are padded to this; longer ones stick out.
 const NAME_COLUMNS: usize = 16;
@@ -55,7 +56,8 @@ impl Together {
         {
             let seq = self.next;
             self.next += 1;
-            self.text.insert(seq, prefix(line, LINE_UNITS).to_owned());
+            let line = colours::cut(line, LINE_UNITS).into_owned();
+            self.text.insert(seq, line);
             self.lines.push_back((seq, agent));
             if let Some(old) = self.newest.insert(agent, seq)
                 && self.lines.front().is_none_or(|(first, _)| *first > old)
@@ -82,7 +84,7 @@ impl Together {
         let line = |agent: &AgentId, text: &str| {
             let name = hosts.get(agent).map_or("?", |host| host.name.as_str());
             let line = format!("{name:width$} │ {text}");
-            format!("{}\n", prefix(&line, LINE_UNITS))
+            format!("{}\n", colours::cut(&line, LINE_UNITS))
         };
         let mut newest: Vec<(u64, AgentId, String)> = Vec::new();
         let mut held = Vec::new();

@@ -11,14 +11,14 @@ use crate::ids::RunId;
 use crate::limits::FORM_CHARS_MAX;
 use crate::output::mask::MASKED;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Run, What};
+use crate::run::{Colours, Run, What};
 use crate::text::{thousands, units};
 
 /// What filling in something does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Runs something else than what was run.
-    Edit(RunId),
+    /// Runs something else than what was run, seen with its colours or without.
+    Edit(RunId, Colours),
 }
 
 /// A field of a form.
@@ -118,7 +118,7 @@ pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
         required,
     };
     Ok(Sheet {
-        form: Form::Edit(spec.id),
+        form: Form::Edit(spec.id, spec.colours),
         title: format!("Edit and run · {}", run.number),
         fields: vec![
             field(FieldName::Command, "Command", command, true),
@@ -153,7 +153,7 @@ impl Form {
             (!value.trim().is_empty()).then(|| value.clone())
         };
         match self {
-            Self::Edit(_) => Some(Ask::Run(RunRequest {
+            Self::Edit(_, colours) => Some(Ask::Run(RunRequest {
                 on: filled(FieldName::On).unwrap_or_default(),
                 command: filled(FieldName::Command).unwrap_or_default(),
                 timeout: filled(FieldName::Timeout),
@@ -161,6 +161,7 @@ impl Form {
                 offline: None,
                 streams: None,
                 exact: false,
+                colours,
             })),
         }
     }
@@ -169,7 +170,8 @@ impl Form {
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Edit(run) => write!(f, "v1:edit:{run}"),
+            Self::Edit(run, Colours::None) => write!(f, "v1:edit:{run}"),
+            Self::Edit(run, Colours::Kept) => write!(f, "v1:edit:{run}:color"),
         }
     }
 }
@@ -178,8 +180,13 @@ impl FromStr for Form {
     type Err = NoPress;
 
     fn from_str(id: &str) -> Result<Self, NoPress> {
-        let run = id.strip_prefix("v1:edit:").ok_or(NoPress)?;
-        run.parse().map(Self::Edit).map_err(|_| NoPress)
+        let id = id.strip_prefix("v1:edit:").ok_or(NoPress)?;
+        let (run, colours) = match id.strip_suffix(":color") {
+            Some(run) => (run, Colours::Kept),
+            None => (id, Colours::None),
+        };
+        let run = run.parse().map_err(|_| NoPress)?;
+        Ok(Self::Edit(run, colours))
     }
 }
 
@@ -243,10 +250,24 @@ mod tests {
             offline: None,
             streams: None,
             exact: false,
+            colours: Colours::None,
         };
-        assert_eq!(asked, Some(Ask::Run(expected)));
+        assert_eq!(asked, Some(Ask::Run(expected.clone())));
         assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form));
         assert!(sheet.fields.iter().all(|field| units(field.label) <= 45));
+        let mut coloured = shell("uptime\nid");
+        let spec = Spec {
+            colours: Colours::Kept,
+            ..Spec::clone(&coloured.spec)
+        };
+        coloured.spec = spec.into();
+        let sheet = edit_sheet(&coloured).unwrap();
+        let form: Form = sheet.form.to_string().parse().unwrap();
+        let expected = RunRequest {
+            colours: Colours::Kept,
+            ..expected
+        };
+        assert_eq!(form.ask(&filled(&sheet)), Some(Ask::Run(expected)));
         let words = What::Argv(vec!["echo".into(), "it's $HOME".into()]);
         let sheet = edit_sheet(&run(words)).unwrap();
         assert_eq!(sheet.fields[0].value, r"'echo' 'it'\''s $HOME'");
@@ -255,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_emptied_is_not_said_and_what_is_forged_is_nothing() {
         let field = |id: &str, value: &str| (id.to_owned(), value.to_owned());
-        let form = Form::Edit(RunId::from_bytes([7; 16]));
+        let form = Form::Edit(RunId::from_bytes([7; 16]), Colours::None);
         let asked = form.ask(&[
             field("command", "id"),
             field("on", "web-01"),
@@ -270,6 +291,7 @@ mod tests {
             "",
             "v1:edit:",
             "v1:edit:x",
+            "v1:edit:07070707070707070707070707070707:colour",
             "v2:edit:07070707070707070707070707070707",
         ] {
             assert_eq!(bad.parse::<Form>(), Err(NoPress), "{bad}");

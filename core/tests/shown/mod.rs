@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::principal::Place;
 use shanty_core::run::{
-    Event, Gate, How, Offline, Origin, Outcome, Phase, Run, Spec, Strategy, Streams, Target, What,
+    Colours, Event, Gate, How, Offline, Origin, Outcome, Phase, Run, Spec, Strategy, Streams,
+    Target, What,
 };
 use shanty_core::spool::Record;
 use shanty_core::thread::{Block, CardAt, Look, Status, Style, Thread};
@@ -52,6 +53,7 @@ impl Shown {
             run_as: None,
             timeout_ms: 60_000,
             streams: Streams::One,
+            colours: Colours::None,
             targets: (1..=hosts).map(target).collect(),
             digest: [0; 32],
             seed: None,

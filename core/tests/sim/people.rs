@@ -6,6 +6,7 @@ use shanty_core::hub::{Event, Ticket};
 use shanty_core::ids::RunId;
 use shanty_core::journal::Recalled;
 use shanty_core::principal::Asker;
+use shanty_core::run::Colours;
 
 use super::world::{HOSTS, World};
 
@@ -70,6 +71,7 @@ impl World {
             run_as: None,
             streams: None,
             exact: false,
+            colours: Colours::None,
         };
         self.ask(&asker, Ask::Run(request));
     }

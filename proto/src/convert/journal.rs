@@ -259,7 +259,9 @@ mod tests {
     use super::*;
     use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
-    use shanty_core::run::{Away, How, Offline, Origin, Outcome, Reason, Strategy, Streams, What};
+    use shanty_core::run::{
+        Away, Colours, How, Offline, Origin, Outcome, Reason, Strategy, Streams, What,
+    };
     use shanty_core::spool::OomKill;
 
     #[test]
@@ -293,6 +295,7 @@ mod tests {
                 offline: Offline::Queue { for_ms: 60_000 },
             },
             streams: Streams::Apart,
+            colours: Colours::Kept,
         };
         let reason = Reason {
             code: "E_OFFLINE".into(),
@@ -322,6 +325,7 @@ mod tests {
                     offline: Offline::Skip,
                 },
                 streams: Streams::One,
+                colours: Colours::None,
                 what: What::Argv(vec!["ls".into(), "-l a".into()]),
                 origin: Origin::Socket {
                     user: "root".into(),

@@ -3,7 +3,7 @@
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
 use shanty_core::order::{Order, OrderError, Variable};
-use shanty_core::run::{Streams, What};
+use shanty_core::run::{Colours, Streams, What};
 use shanty_core::time::LinkTime;
 
 use super::{ConvertError, id};
@@ -47,6 +47,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         grace_ms: order.grace_ms,
         stdin: order.stdin,
         streams_apart: order.streams == Streams::Apart,
+        color: order.colours.kept(),
     }
 }
 
@@ -86,6 +87,7 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
         grace_ms: or(wire.grace_ms, limits::GRACE_MS),
         stdin: wire.stdin,
         streams: super::run::streams(wire.streams_apart),
+        colours: Colours::asked(wire.color),
     };
     order.check()?;
     Ok(order)
@@ -115,6 +117,7 @@ mod tests {
             grace_ms: limits::GRACE_MS,
             stdin: false,
             streams: Streams::One,
+            colours: Colours::None,
         }
     }
 
@@ -134,6 +137,7 @@ mod tests {
             grace_ms: 9,
             stdin: true,
             streams: Streams::Apart,
+            colours: Colours::Kept,
             ..order(What::Argv(vec!["/bin/echo".to_owned(), String::new()]))
         };
         for order in [bare, full] {

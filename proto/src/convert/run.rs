@@ -2,7 +2,7 @@
 
 use shanty_core::ids::HostName;
 use shanty_core::run::{
-    Away, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
+    Away, Colours, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
 };
 use shanty_core::spool::OomKill;
 
@@ -33,6 +33,7 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
             offline: offline_to_wire(spec.strategy.offline),
         }),
         streams_apart: spec.streams == Streams::Apart,
+        color: spec.colours.kept(),
     }
 }
 
@@ -53,6 +54,7 @@ pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
             offline: offline_from_wire(strategy.offline.as_ref()),
         },
         streams: streams(spec.streams_apart),
+        colours: Colours::asked(spec.color),
     })
 }
 

@@ -65,6 +65,14 @@ pub(super) fn string(name: &str, description: &str) -> CommandOption {
     }
 }
 
+/// An option that is true or false.
+pub(super) fn switch(name: &str, description: &str) -> CommandOption {
+    CommandOption {
+        kind: CommandOptionType::Boolean,
+        ..string(name, description)
+    }
+}
+
 /// The options of a command, as they came.
 pub(super) struct Options(Vec<CommandDataOption>);
 
@@ -80,6 +88,13 @@ impl Options {
             CommandOptionValue::String(text) => Some(text),
             _ => None,
         }
+    }
+
+    /// True when an option that is true or false was set to true.
+    pub(super) fn is_set(&mut self, name: &str) -> bool {
+        let at = self.0.iter().position(|option| option.name == name);
+        let value = at.map(|at| self.0.swap_remove(at).value);
+        matches!(value, Some(CommandOptionValue::Boolean(true)))
     }
 
     /// `state`, which is on or off.

@@ -1,9 +1,10 @@
 //! `/run`, `/runs` and `/hold`: what runs, ran, or may run.
 
 use shanty_core::ask::{Ask, Question, RunRequest};
+use shanty_core::run::Colours;
 use twilight_model::application::command::CommandOption;
 
-use super::options::{ON, OPTION_CHARS_MAX, choice, selector, state, string};
+use super::options::{ON, OPTION_CHARS_MAX, choice, selector, state, string, switch};
 use super::{Leads, Word};
 
 /// Runs that `/runs` shows.
@@ -14,6 +15,7 @@ const TIMEOUT: &str = "timeout";
 const AS: &str = "as";
 const OFFLINE: &str = "offline";
 const STREAMS: &str = "streams";
+const COLOR: &str = "color";
 
 pub(super) const RUN: Word = Word {
     name: "run",
@@ -30,6 +32,7 @@ pub(super) const RUN: Word = Word {
                 streams: options.take(STREAMS),
                 // Who is refused because of that is offered to run it as it is.
                 exact: false,
+                colours: Colours::asked(options.is_set(COLOR)),
             }))
         },
     },
@@ -92,5 +95,6 @@ fn run_options() -> Vec<CommandOption> {
             "one: output and errors in the order written (default); apart: told apart",
         )
     };
-    vec![on, text, timeout, run_as, offline, streams]
+    let color = switch(COLOR, "Show its colours, and tell the command to use them");
+    vec![on, text, timeout, run_as, offline, streams, color]
 }

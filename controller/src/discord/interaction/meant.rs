@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
 use shanty_core::ask::{Ask, RunRequest};
 use shanty_core::refusal::{Code, Meant, Refusal};
+use shanty_core::run::Colours;
 use shanty_core::view::{self, Audience, Card};
 
 use super::{asked, list, show};
@@ -27,6 +28,7 @@ struct Request {
     offline: Option<String>,
     streams: Option<String>,
     exact: bool,
+    color: bool,
 }
 
 impl Request {
@@ -39,6 +41,7 @@ impl Request {
             offline,
             streams,
             exact,
+            colours,
         } = request.clone();
         Self {
             on,
@@ -48,6 +51,7 @@ impl Request {
             offline,
             streams,
             exact,
+            color: colours.kept(),
         }
     }
 
@@ -60,6 +64,7 @@ impl Request {
             offline: self.offline,
             streams: self.streams,
             exact: self.exact,
+            colours: Colours::asked(self.color),
         })
     }
 }

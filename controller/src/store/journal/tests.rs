@@ -5,7 +5,7 @@ use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{Kind, PastRun};
 use shanty_core::principal::Actor;
 use shanty_core::run::{
-    How, Offline, Origin, Outcome, Phase, Spec, Strategy, Streams, Target, What,
+    Colours, How, Offline, Origin, Outcome, Phase, Spec, Strategy, Streams, Target, What,
 };
 
 use super::*;
@@ -62,6 +62,7 @@ fn run(n: u16) -> [Record; 4] {
             offline: Offline::Fail,
         },
         streams: Streams::One,
+        colours: Colours::None,
     };
     let finished = Kind::Finished {
         run,

@@ -6,6 +6,7 @@ use super::*;
 use crate::discord::commands::run::RUNS_SHOWN;
 use shanty_core::ask::{InventoryAsk, RunRequest};
 use shanty_core::ids::RunId;
+use shanty_core::run::Colours;
 
 const RUN: &str = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";
 
@@ -60,6 +61,7 @@ fn commands_are_read_with_their_options() {
             option("as", "www"),
             option("offline", "skip"),
             option("streams", "apart"),
+            json!({"name": "color", "type": 5, "value": true}),
         ]),
     );
     assert_eq!(
@@ -72,6 +74,7 @@ fn commands_are_read_with_their_options() {
             offline: Some("skip".to_owned()),
             streams: Some("apart".to_owned()),
             exact: false,
+            colours: Colours::Kept,
         }))
     );
     assert_eq!(
@@ -450,6 +453,7 @@ fn a_form_is_read_with_its_fields() {
             offline: None,
             streams: None,
             exact: false,
+            colours: Colours::None,
         }))
     );
     assert_eq!(submitted("v1:edit:x", &fields), Asked::Unknown);

@@ -8,7 +8,7 @@ use shanty_core::limits::ATTACHMENT_BYTES_MAX;
 use shanty_core::output::mask::{Masks, Secret};
 use shanty_core::refusal::Code;
 use shanty_core::run::{
-    How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
+    Colours, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
 };
 use shanty_core::spool::{Header, Record, encode};
 
@@ -36,6 +36,7 @@ pub(super) fn spec(targets: Vec<Target>) -> Spec {
         run_as: None,
         timeout_ms: 0,
         streams: Streams::One,
+        colours: Colours::None,
         targets,
         digest: [0; 32],
         seed: None,
