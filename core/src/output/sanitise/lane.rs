@@ -218,8 +218,10 @@ impl Lane {
         if self.line.is_full() {
             self.fold(screen, counts, out);
         }
-        self.line
-            .put_with(c, self.pen.map_or_else(Pen::default, Pen::shown));
+        match self.pen {
+            None => self.line.put(c),
+            Some(pen) => self.line.put_with(c, pen.shown()),
+        }
     }
 
     fn fold(&mut self, screen: &mut Screen, counts: &mut Report, out: &mut String) {

@@ -90,11 +90,31 @@ impl Line {
 
     /// Writes a character that looks plain. The line must not be full.
     pub(super) fn put(&mut self, c: char) {
-        self.put_with(c, Pen::default());
+        if !self.looks.is_empty() {
+            self.look(Pen::default());
+        }
+        self.write(c);
     }
 
     /// Writes a character. The line must not be full.
     pub(super) fn put_with(&mut self, c: char, pen: Pen) {
+        self.look(pen);
+        self.write(c);
+    }
+
+    /// Notes how the character looks that is written next.
+    fn look(&mut self, pen: Pen) {
+        let at = self.at;
+        if at < self.looks.len() || !pen.is_plain() {
+            let len = self.looks.len().max(at + 1);
+            self.looks.resize(len, Pen::default());
+            if let Some(look) = self.looks.get_mut(at) {
+                *look = pen;
+            }
+        }
+    }
+
+    fn write(&mut self, c: char) {
         while self.columns.len() < self.at {
             self.columns.push(' ');
         }
@@ -104,13 +124,6 @@ impl Line {
         let at = self.at;
         if !self.isolates.is_empty() && at < self.columns.len() {
             self.isolates.retain(|&(column, _)| column != at + 1);
-        }
-        if at < self.looks.len() || !pen.is_plain() {
-            let len = self.looks.len().max(at + 1);
-            self.looks.resize(len, Pen::default());
-            if let Some(look) = self.looks.get_mut(at) {
-                *look = pen;
-            }
         }
         match self.columns.get_mut(at) {
             Some(column) => *column = c,
