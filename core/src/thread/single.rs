@@ -13,10 +13,10 @@ use crate::view::groups::Printed;
 pub struct Single(Host);
 
 impl Single {
-    /// One of which nothing was read yet.
+    /// One of a run, of which nothing was read yet.
     #[must_use]
-    pub fn new(target: &Target) -> Self {
-        Self(Host::new(target))
+    pub fn new(run: &Run, target: &Target) -> Self {
+        Self(Host::new(target).with(run.spec.colours))
     }
 
     /// Takes the next record.

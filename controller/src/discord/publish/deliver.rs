@@ -26,7 +26,7 @@ pub(in crate::discord) async fn read_one(
     run: &Run,
     target: &Target,
 ) -> Result<Single, StoreError> {
-    let mut single = Single::new(target);
+    let mut single = Single::new(run, target);
     let mut records = output.records(run.spec.id, target.agent, 0);
     loop {
         match records.next().await {

@@ -148,6 +148,6 @@ fn hosts_that_printed_the_same_in_other_colours_are_one_group() {
         "\u{1b}[32mok\u{1b}[0m\n",
     );
     close(&mut run, 5_000);
-    let card = text(&mut thread, &run, Block::Card);
+    let card = text(&mut thread, &run, Block::Card(0));
     assert!(card.contains("✅ **web-[01-02]** · 2 hosts · exit 0 · 1.0 s · the same but for what is not text, such as colours\n```\nok\n```"), "{card}");
 }

@@ -10,6 +10,7 @@ use crate::ids::AgentId;
 use crate::limits::{
     CARD_BYTES_MAX, CARD_CHARS_MAX, CHOICES_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX,
 };
+use crate::output::colours;
 use crate::output::excerpt::Excerpt;
 use crate::output::same_but::SameBut;
 use crate::output::sanitise::push_visible;
@@ -24,8 +25,8 @@ const LABEL_NAMES_MAX: usize = 48;
 /// Characters of names in the heading.
 const NAMES_MAX: usize = 300;
 
-/// What stands around a block of text: its fences.
-const FENCE_UNITS: usize = 8;
+/// What stands around a block of text: its fences and its language.
+const FENCE_UNITS: usize = 12;
 
 /// What one block adds to the bytes of a card.
 const BLOCK_BYTES: usize = 12;
@@ -290,7 +291,7 @@ fn fit(heading: &str, blocks: &[String]) -> bool {
 
 fn ends(excerpt: &Excerpt, units_max: usize) -> Vec<String> {
     let part = excerpt.ends(usize::MAX, units_max);
-    if part.is_whole() && part.tail.trim().is_empty() {
+    if part.is_whole() && colours::stripped(&part.tail).trim().is_empty() {
         return vec!["(only blank lines)".to_owned()];
     }
     let mut blocks = fences(&part.head);
@@ -302,22 +303,23 @@ fn ends(excerpt: &Excerpt, units_max: usize) -> Vec<String> {
     blocks
 }
 
-/// A text in blocks of which each fits a text display, cut where a line ends if that can be.
+/// A text in blocks of which each fits a text display, cut where a line ends if that can be. Colours that are cut go on.
 fn fences(text: &str) -> Vec<String> {
-    let mut rest = text.trim_end_matches('\n');
+    let mut rest = text.trim_end_matches('\n').to_owned();
+    let room = TEXT_DISPLAY_CHARS_MAX - FENCE_UNITS - colours::CUT_UNITS;
     let mut blocks = Vec::new();
     while !rest.is_empty() {
-        let fits = prefix(rest, TEXT_DISPLAY_CHARS_MAX - FENCE_UNITS);
+        let fits = prefix(&rest, room);
         let end = match fits.rfind('\n') {
             Some(at) if fits.len() < rest.len() && at > 0 => at + 1,
-            Some(_) | None => fits.len(),
+            Some(_) | None => colours::floor(&rest, fits.len()),
         };
-        let (block, more) = rest.split_at(end);
+        let block = colours::closed(&rest, end);
         // A block of blank lines alone shows nothing.
-        if !block.trim().is_empty() {
-            blocks.push(fenced(block, ""));
+        if !colours::stripped(&block).trim().is_empty() {
+            blocks.push(fenced(&block, ""));
         }
-        rest = more;
+        rest = colours::opened(&rest, end);
     }
     blocks
 }
@@ -396,6 +398,25 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<Picked>(), Err(NoPress), "{bad}");
         }
+    }
+
+    #[test]
+    fn colours_that_are_cut_between_blocks_go_on() {
+        let run = run_of(&[(How::Exited(0), 1)]);
+        let red = format!("\u{1b}[31m{}\u{1b}[0m\nplain\n", "x".repeat(3_000));
+        let card = open_card(&run, &opened(&red, None));
+        let blocks: Vec<&String> = card.texts.iter().skip(1).collect();
+        assert_eq!(blocks.len(), 2, "{blocks:?}");
+        let mut stripped = String::new();
+        for block in blocks {
+            assert!(block.starts_with("```ansi\n\u{1b}[31m"), "{block:?}");
+            assert!(units(block) <= TEXT_DISPLAY_CHARS_MAX);
+            let inside = block.strip_prefix("```ansi\n").unwrap();
+            let inside = inside.strip_suffix("\n```").unwrap();
+            assert_eq!(inside.matches("\u{1b}[0m").count(), 1, "{inside:?}");
+            stripped.push_str(&colours::stripped(inside));
+        }
+        assert_eq!(stripped, format!("{}\nplain", "x".repeat(3_000)));
     }
 
     #[test]
