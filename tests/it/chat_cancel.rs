@@ -52,7 +52,7 @@ async fn cancel_stops_a_command_everywhere_and_the_card_says_so() {
     assert_eq!(card.buttons(), [format!("v1:cancel:{run}")]);
     operator.click(&card, &card.buttons()[0]).await;
 
-    let text = operator.card_end(&asked, " · 2 stopped\n").await.text();
+    let text = operator.card_end(&asked, "stopped by ").await.text();
     let who = format!("### ⏹ #1 · 2 hosts · stopped by <@{}> after ", operator.id);
     assert!(text.starts_with(&who), "{text}");
     let both = "⏹ **web-[01-02]** · 2 hosts · stopped, exit 143 · ";

@@ -135,7 +135,7 @@ async fn the_archive_holds_what_each_host_printed_and_how_it_ended() {
     let (message, names, inside) = archives(&thread).await;
     assert_eq!(names, ["1.zip"]);
     assert!(
-        message.text().starts_with("**4 hosts** · full output: "),
+        message.text().starts_with("**4 hosts** · all output: "),
         "{}",
         message.text()
     );
@@ -211,7 +211,7 @@ async fn what_does_not_fit_one_file_is_split_and_what_does_not_fit_at_all_is_nam
         "not full: {shown}"
     );
     let note =
-        "\nNot attached, too much for one message: web-05.\n-# all of it: `shanty runs output 1`";
+        "\nNot attached, too much for one message: web-05.\n-# also: `shanty runs output 1`";
     assert!(shown.ends_with(note), "{shown}");
     for host in ["web-01", "web-02", "web-03", "web-04"] {
         let printed = std::fs::read(kept.join(host)).unwrap();

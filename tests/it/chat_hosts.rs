@@ -62,8 +62,8 @@ async fn pages_turn_also_after_a_restart_and_a_host_is_shown_whole() {
     assert!(list.is_ephemeral());
     let text = list.text();
     for told in [
-        "### Hosts · 18 · 🟢 1 online · ",
-        "⚪ 17 offline\n",
+        "### Hosts · 18 · 🟢\u{a0}1 online · ",
+        "⚪\u{a0}17 offline\n",
         "- lab-01  offline, never seen",
         "-# page 1/2 · trouble first",
     ] {

@@ -168,7 +168,7 @@ async fn pages_hold_the_beginning_and_the_file_holds_everything() {
         assert!(
             whole
                 .text()
-                .contains(&format!("full output: {words} lines, ")),
+                .contains(&format!("all output: {words} lines, ")),
             "{}",
             whole.text()
         );

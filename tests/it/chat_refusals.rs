@@ -465,7 +465,7 @@ async fn hosts_that_are_away_are_named_and_nothing_runs_when_all_are() {
     let asked = operator.slash("hosts", &[]).await;
     let text = operator.answer(&asked).await.text();
     // In between stands that something is to be looked at, when the disk of this machine is nearly full.
-    for told in ["🟢 1 online · ", " · ⚪ 1 offline\n"] {
+    for told in ["🟢\u{a0}1 online · ", " · ⚪\u{a0}1 offline\n"] {
         assert!(text.contains(told), "{told}: {text}");
     }
     assert!(text.contains("- web-02  offline for "), "{text}");

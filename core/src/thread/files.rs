@@ -19,13 +19,13 @@ pub(super) fn text_of_one(host: &Host, run: RunNumber) -> String {
     let note = if let Some(missing) = host.missing() {
         format!("{all}; {missing}")
     } else if host.bytes() <= FILE_BYTES_MAX {
-        format!("full output: {all}")
+        format!("all output: {all}")
     } else {
         let (first, last) = (FILE_BYTES_MAX, host.bytes() - end_at(host));
         let (first, last) = (size(first), size(last));
         format!("{all}: attached are the first {first} and the last {last}")
     };
-    format!("**{name}** · {note}\n-# all of it: `shanty runs output {number} --host {name}`")
+    format!("**{name}** · {note}\n-# also: `shanty runs output {number} --host {name}`")
 }
 
 /// What stands above the files of a run on several.
@@ -39,9 +39,9 @@ pub(super) fn text_of_several(
     let bytes = hosts.values().map(Host::bytes).sum();
     let (hosts, all) = (count(hosts.len(), "host"), amount(lines, bytes));
     // With a note it is not all there.
-    let what = note.map_or("full output", |_| "output");
+    let what = note.map_or("all output", |_| "output");
     let note = note.map_or_else(String::new, |note| format!("\n{}", cut(note, 900)));
-    format!("**{hosts}** · {what}: {all}{note}\n-# all of it: `shanty runs output {number}`")
+    format!("**{hosts}** · {what}: {all}{note}\n-# also: `shanty runs output {number}`")
 }
 
 /// The files of a run on one host: all of it, or its beginning and its end.

@@ -144,15 +144,17 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
         "" => String::new(),
         selector => format!(" · {}", inline_code(selector, 120)),
     };
-    let look = match troubled {
-        0 => String::new(),
-        n => format!(" · 🟡 {n} to look at"),
-    };
-    let heading = format!(
-        "### Hosts{filter} · {} · 🟢 {} online{look} · ⚪ {offline} offline",
-        rows.len(),
-        rows.len() - offline
-    );
+    let online = rows.len() - offline;
+    let counts = [
+        ("🟢", online, "online"),
+        ("🟡", troubled, "to look at"),
+        ("⚪", offline, "offline"),
+    ];
+    // What is none is not said, and a mark does not end a line without its words.
+    let counts = counts.into_iter().filter(|(_, n, _)| *n > 0);
+    let counts = counts.map(|(mark, n, words)| format!(" · {mark}\u{a0}{n} {words}"));
+    let counts: String = counts.collect();
+    let heading = format!("### Hosts{filter} · {}{counts}", rows.len());
     if rows.is_empty() {
         let text = format!(
             "{heading}\nThere is no host that you may see. `shanty token create` makes a token for a new one."

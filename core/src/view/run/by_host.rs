@@ -44,7 +44,7 @@ pub fn by_host_card(run: &Run, page: usize, thread: Option<(u64, u64)>) -> Card 
         .map(|(_, rank, execution)| row(*rank, execution))
         .collect();
     let mut heading = format!(
-        "### {} by host · {}",
+        "### By host · {} · {}",
         run.number,
         count(run.spec.targets.len(), "host")
     );

@@ -28,12 +28,12 @@ pub fn diff_card(run: &Run, groups: &[Group], texts: &HashMap<AgentId, String>) 
     let number = run.number;
     let (Some(most), false) = (most, odd.is_empty()) else {
         let text = format!(
-            "### {number} · nothing differs\nAll hosts that ended well printed the same, but for what is never compared."
+            "### Nothing differs · {number}\nAll hosts that ended well printed the same, but for what is never compared."
         );
         return Card::new(Accent::Blue, vec![text]);
     };
     let mut all = Texts::with(format!(
-        "### {number} · how outputs differ\n-# `-` is what most have ({}), `+` is what these have.",
+        "### How outputs differ · {number}\n-# `-` is what most have ({}), `+` is what these have.",
         names(most.names(), NAMES_MAX)
     ));
     let shown = odd.len().min(GROUPS_MAX);
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn where_nothing_differs_that_is_said() {
         let shown = card(&[1, 1], &[(1, "a\n")]).texts.concat();
-        assert!(shown.contains("nothing differs"), "{shown}");
+        assert!(shown.contains("Nothing differs"), "{shown}");
     }
 
     #[test]

@@ -79,6 +79,8 @@ impl Verdict {
                     (how, _) => how_words(how, Rank::of(how, false)),
                 }));
             }
+            // That who was stopped was stopped is said already.
+            _ if stopped.is_some() && run.executions().all(|(_, e)| was_stopped(e)) => {}
             _ => words.push(counts(run)),
         }
         let left = notes::left_over(run);
@@ -104,6 +106,10 @@ impl Verdict {
             ..Self::new(mark, accent, words.join(" · "))
         }
     }
+}
+
+fn was_stopped(execution: &Execution) -> bool {
+    matches!(how(execution), Some(How::Cancelled(_)))
 }
 
 /// `11 ok, 1 failed, 4 offline`: what is zero is not said.
