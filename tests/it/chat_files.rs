@@ -210,8 +210,7 @@ async fn what_does_not_fit_one_file_is_split_and_what_does_not_fit_at_all_is_nam
         shown.starts_with("**6 hosts** · output: "),
         "not full: {shown}"
     );
-    let note =
-        "\nNot attached, too much for one message: web-05.\n-# also: `shanty runs output 1`";
+    let note = "\nNot attached, too much for one message: web-05.\n-# also: `shanty runs output 1`";
     assert!(shown.ends_with(note), "{shown}");
     for host in ["web-01", "web-02", "web-03", "web-04"] {
         let printed = std::fs::read(kept.join(host)).unwrap();

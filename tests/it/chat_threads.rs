@@ -148,7 +148,7 @@ async fn a_thread_that_is_locked_is_left_alone_and_the_card_says_what_is_missing
     let mut begun = Begun::start().await;
     begun.without_rights().await;
     begun.moderate(&["archived", "locked"]).await;
-    let why = "its thread was locked, and the rest of its output is not shown there";
+    let why = "its thread is closed and the bot may not open it: the rest of its output is not shown there";
     begun.ends_without_thread(why).await;
     assert_eq!(begun.opened().await, [400], "tried once");
     begun.world.end().await;
@@ -161,7 +161,7 @@ async fn a_thread_that_is_locked_before_a_restart_is_said_on_the_card_too() {
     begun.without_rights().await;
     begun.moderate(&["archived", "locked"]).await;
     begun.world.start_controller().await;
-    let why = "its thread was locked, and the rest of its output is not shown there";
+    let why = "its thread is closed and the bot may not open it: the rest of its output is not shown there";
     begun.ends_without_thread(why).await;
     begun.world.end().await;
 }

@@ -9,6 +9,7 @@ mod cursor;
 mod deliver;
 mod edits;
 mod files;
+mod outputs;
 mod reader;
 mod render;
 mod start;

@@ -255,7 +255,7 @@ impl Thread {
             }
             NoThread::Deleted => "the thread with its output was deleted",
             NoThread::Locked => {
-                "its thread was locked, and the rest of its output is not shown there"
+                "its thread is closed and the bot may not open it: the rest of its output is not shown there"
             }
             NoThread::Crowded => {
                 "output cannot be shown here: this server has too many open threads; close some"

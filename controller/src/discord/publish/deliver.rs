@@ -9,7 +9,8 @@ use shanty_core::text::{count, size};
 use shanty_core::thread::Single;
 
 use super::files;
-use super::reader::{FilesError, Reader, why_missing};
+use super::outputs::why_missing;
+use super::reader::{FilesError, Reader};
 use crate::discord::requests::File;
 use crate::store::{Deleted, Deletion, Output, StoreError, Unreadable};
 

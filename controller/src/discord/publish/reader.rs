@@ -3,15 +3,15 @@
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
-use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::spool::Record;
 use shanty_core::thread::FilePart;
 use thiserror::Error;
 
+use super::outputs::{Next, Outputs, why_missing, within};
 use crate::discord::requests::File;
 use crate::discord::upload::Piece;
-use crate::store::{Output, Records, StoreError, Stored, Unreadable};
+use crate::store::{Output, Records, StoreError, Stored};
 
 /// Bytes of records that are read at a time, so that what people see stays fresh meanwhile.
 const PART_BYTES: u64 = 256 * 1024;
@@ -112,20 +112,20 @@ impl Reader {
         let spool = |part: FilePart| Ok((part, BufWriter::new(tempfile::tempfile_in(dir)?)));
         let files: io::Result<Vec<_>> = parts.into_iter().map(spool).collect();
         let mut files = files?;
-        let mut records = output.records(self.run, self.agent, 0);
+        let mut outputs = Outputs::of(output, self.run, self.agent);
         let (mut at, mut missing) = (0, None);
         while at < len {
-            match records.next().await {
-                Ok(Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _))) => {
+            match outputs.next().await? {
+                Next::Bytes(bytes) => {
                     for (part, file) in &mut files {
-                        file.write_all(within(part, at, &bytes))?;
+                        file.write_all(within(&bytes, at, part.bytes.clone()))?;
                     }
                     at += bytes.len() as u64;
                 }
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(error) => {
-                    missing = Some(why_missing(error)?);
+                Next::Dropped(_) => {}
+                Next::End => break,
+                Next::Missing(why) => {
+                    missing = Some(why);
                     break;
                 }
             }
@@ -154,58 +154,24 @@ pub(in crate::discord) enum FilesError {
     Write(#[from] io::Error),
 }
 
-/// Why the rest of an output cannot be read, now or later; the error when it is another.
-pub(super) fn why_missing(error: StoreError) -> Result<String, StoreError> {
-    let why = match error.unreadable() {
-        Unreadable::Corrupt(corrupt) => format!("what is stored after it is damaged: {corrupt}"),
-        Unreadable::Hole | Unreadable::Deleted(_) => error.to_string(),
-        Unreadable::Unavailable => return Err(error),
-    };
-    Ok(why)
-}
-
-/// What of these bytes, which begin at this place of the output, belongs to a part.
-fn within<'b>(part: &FilePart, at: u64, bytes: &'b Bytes) -> &'b [u8] {
-    let place = |byte: u64| usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
-    let start = place(part.bytes.start).min(bytes.len());
-    let end = place(part.bytes.end).min(bytes.len());
-    bytes.get(start..end).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use shanty_core::output::mask::{Masks, Secret};
     use shanty_core::spool::{Header, encode};
 
     use super::*;
     use crate::store::{Deletion, Store};
 
-    #[test]
-    fn parts_are_cut_out_of_what_is_read_wherever_it_is_cut() {
-        let all: Vec<u8> = (0..100).collect();
-        let part = |bytes| FilePart {
-            name: String::new(),
-            bytes,
-        };
-        for range in [0..100_u64, 0..10, 7..23, 90..100, 30..30] {
-            for size in [1, 3, 10, 100] {
-                let (mut at, mut cut) = (0, Vec::new());
-                for piece in all.chunks(size) {
-                    let piece = Bytes::copy_from_slice(piece);
-                    cut.extend_from_slice(within(&part(range.clone()), at, &piece));
-                    at += piece.len() as u64;
-                }
-                let expected: Vec<u8> = (0..100_u8)
-                    .filter(|byte| range.contains(&u64::from(*byte)))
-                    .collect();
-                assert_eq!(cut, expected, "{range:?} in pieces of {size}");
-            }
-        }
-    }
-
     const KEY: (RunId, AgentId) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
 
-    /// Stores a spool of such lines without its end.
+    /// Stores a spool of so many lines without its end.
     async fn stored(lines: usize) -> (tempfile::TempDir, Output, Stored) {
+        stored_of(&vec![vec![b'x'; 1_000]; lines]).await
+    }
+
+    /// Stores a spool of these pieces without its end.
+    async fn stored_of(pieces: &[Vec<u8>]) -> (tempfile::TempDir, Output, Stored) {
         let header = Header {
             version: 1,
             run: KEY.0,
@@ -215,8 +181,8 @@ mod tests {
         };
         let mut spool = Vec::new();
         encode(&Record::Header(header), &mut spool).unwrap();
-        for _ in 0..lines {
-            let bytes = Bytes::from(vec![b'x'; 1_000]);
+        for piece in pieces {
+            let bytes = Bytes::copy_from_slice(piece);
             encode(&Record::Out { dt_us: 1, bytes }, &mut spool).unwrap();
         }
         let dir = tempfile::tempdir().unwrap();
@@ -233,6 +199,23 @@ mod tests {
             appender.changed().await;
         }
         (dir, output, Stored { len, ended: false })
+    }
+
+    #[tokio::test]
+    async fn what_was_held_back_of_a_host_that_was_lost_is_in_its_file() {
+        let (dir, output, stored) = stored_of(&[b"say correct hor".to_vec()]).await;
+        let secret = Secret::new(b"correct horse").unwrap();
+        let output = output.masked(Masks::new(&[secret], false));
+        let mut reader = Reader::new(&output, KEY.0, KEY.1);
+        reader.stored(stored);
+        let part = FilePart {
+            name: "web-01.1.log".to_owned(),
+            bytes: 0..100,
+        };
+        let files = reader.files(&output, vec![part], dir.path()).await;
+        let (files, missing) = files.unwrap();
+        let shown = "say [masked]".len() as u64;
+        assert_eq!((files[0].content.len(), missing), (shown, None));
     }
 
     /// Reads to where it goes no further; gives how many bytes of output came.

@@ -191,11 +191,11 @@ async fn an_archived_thread_that_may_not_be_opened_is_given_up_and_the_card_says
     for (reopen, why) in [
         (
             (|| Some(refusal(400, 160_005, "Thread is locked"))) as fn() -> Option<Reply>,
-            "its thread was locked, and the rest of its output is not shown there",
+            "its thread is closed and the bot may not open it: the rest of its output is not shown there",
         ),
         (
             || Some(refusal(403, 50_013, "Missing Permissions")),
-            "its thread was locked, and the rest of its output is not shown there",
+            "its thread is closed and the bot may not open it: the rest of its output is not shown there",
         ),
         (
             || Some(refusal(400, 160_006, "Too many active threads")),
@@ -208,7 +208,7 @@ async fn an_archived_thread_that_may_not_be_opened_is_given_up_and_the_card_says
     ] {
         let stage = archived_stage(reopen).await;
         print_twice(&stage).await;
-        stage.said(EDIT, why).await;
+        stage.said(&stage.edit(), why).await;
         stage.forgotten().await;
         assert_eq!(stage.bodies("PATCH channels/77").len(), 1, "tried once");
     }

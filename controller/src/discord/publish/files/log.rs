@@ -1,16 +1,13 @@
 //! The log of one host: what it printed as it came, or its beginning and its end, and what is missing of it.
 
-use std::collections::VecDeque;
-
-use bytes::Bytes;
 use shanty_core::ids::AgentId;
 use shanty_core::run::{Execution, Run};
-use shanty_core::spool::Record;
 use shanty_core::text::size;
 
-use super::super::reader::{FilesError, why_missing};
+use super::super::outputs::{Next, Outputs, within};
+use super::super::reader::FilesError;
 use super::archives::Archives;
-use crate::store::{Output, Records, StoreError};
+use crate::store::Output;
 
 /// Bytes of a log that are attached from its beginning.
 const FIRST_BYTES: u64 = 8 * 1024 * 1024;
@@ -68,11 +65,11 @@ impl Log {
             (FIRST_BYTES, self.bytes - LAST_BYTES)
         };
         let (mut at, mut written) = (0_u64, Written::default());
-        let mut outputs = Outputs::of(output, run, agent);
+        let mut outputs = Outputs::of(output, run.spec.id, agent);
         loop {
             match outputs.next().await? {
                 Next::Bytes(bytes) => {
-                    archives.write(within(&bytes, at, 0, first))?;
+                    archives.write(within(&bytes, at, 0..first))?;
                     let end = at + bytes.len() as u64;
                     if end > first && written.cut.is_none() && first < last {
                         let line = format!("{} are left out here", size(last - first));
@@ -81,7 +78,7 @@ impl Log {
                         written.cut = Some(what);
                     }
                     if first < last {
-                        archives.write(within(&bytes, at, last, u64::MAX))?;
+                        archives.write(within(&bytes, at, last..u64::MAX))?;
                     }
                     at = end;
                 }
@@ -112,7 +109,7 @@ fn damage(read: u64, missing: u64, why: &str) -> String {
 
 /// Bytes that are stored of a host, as far as they can be read, and whether that is all.
 async fn counted(output: &Output, run: &Run, agent: AgentId) -> Result<(u64, bool), FilesError> {
-    let mut outputs = Outputs::of(output, run, agent);
+    let mut outputs = Outputs::of(output, run.spec.id, agent);
     let mut all = 0;
     loop {
         match outputs.next().await? {
@@ -122,63 +119,4 @@ async fn counted(output: &Output, run: &Run, agent: AgentId) -> Result<(u64, boo
             Next::Missing(_) => return Ok((all, false)),
         }
     }
-}
-
-/// What a host printed, both streams as they came.
-struct Outputs {
-    records: Records,
-    /// What was held back in case it was the beginning of a secret.
-    rest: VecDeque<Record>,
-}
-
-enum Next {
-    Bytes(Bytes),
-    /// So much was not kept here.
-    Dropped(u64),
-    End,
-    /// The rest cannot be read, now or later: why.
-    Missing(String),
-}
-
-impl Outputs {
-    fn of(output: &Output, run: &Run, agent: AgentId) -> Self {
-        Self {
-            records: output.records(run.spec.id, agent, 0),
-            rest: VecDeque::new(),
-        }
-    }
-
-    async fn next(&mut self) -> Result<Next, StoreError> {
-        loop {
-            let record = match self.rest.pop_front() {
-                Some(record) => record,
-                None => match self.records.next().await {
-                    Ok(Some((record, _))) => record,
-                    Ok(None) => {
-                        self.rest
-                            .extend(self.records.rest().map(|(record, _)| record));
-                        match self.rest.pop_front() {
-                            Some(record) => record,
-                            None => return Ok(Next::End),
-                        }
-                    }
-                    Err(error) => return Ok(Next::Missing(why_missing(error)?)),
-                },
-            };
-            match record {
-                Record::Out { bytes, .. } | Record::Err { bytes, .. } => {
-                    return Ok(Next::Bytes(bytes));
-                }
-                Record::Truncated { dropped } => return Ok(Next::Dropped(dropped)),
-                Record::Header(_) | Record::Exit(_) | Record::Unknown { .. } => {}
-            }
-        }
-    }
-}
-
-/// What of these bytes, which begin at this place of the output, lies between two others.
-fn within(bytes: &Bytes, at: u64, from: u64, to: u64) -> &[u8] {
-    let place = |byte: u64| usize::try_from(byte.saturating_sub(at)).unwrap_or(usize::MAX);
-    let range = place(from).min(bytes.len())..place(to).min(bytes.len());
-    bytes.get(range).unwrap_or_default()
 }
