@@ -31,7 +31,12 @@ impl World {
     pub async fn run_is(&self, number: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let (is, what) = (&is, format!("#{number} {what}"));
         wait::until(&what, || async move {
-            let run = self.show(number).await;
+            // Before it is accepted there is no such run.
+            let ran = self.shanty(&["runs", "show", number, "--json"]).await;
+            if ran.code != 0 {
+                return Err(Value::from(ran.err));
+            }
+            let run = ran.json();
             if is(&run) { Ok(run) } else { Err(run) }
         })
         .await
@@ -48,17 +53,23 @@ impl World {
     /// # Panics
     /// When they cannot be read.
     pub async fn output(&self, number: &str) -> Vec<u8> {
-        let mut call = self.shanty_call(&["runs", "output", number, "--raw"]);
-        let output = tokio::time::timeout(BOUND, call.output()).await;
-        let output = output.expect("it ends in time").expect("it starts");
+        let output = self.output_call(number).await;
         assert!(output.status.success(), "{output:?}");
         output.stdout
+    }
+
+    async fn output_call(&self, number: &str) -> std::process::Output {
+        let mut call = self.shanty_call(&["runs", "output", number, "--raw"]);
+        let output = tokio::time::timeout(BOUND, call.output()).await;
+        output.expect("it ends in time").expect("it starts")
     }
 
     /// Waits until a run has written a text.
     pub async fn output_has(&self, number: &str, text: &str) {
         wait::until(&format!("#{number} to write {text:?}"), || async {
-            let output = String::from_utf8_lossy(&self.output(number).await).into_owned();
+            // Before it is accepted there is no such run.
+            let output = self.output_call(number).await;
+            let output = String::from_utf8_lossy(&output.stdout).into_owned();
             if output.contains(text) {
                 Ok(())
             } else {
