@@ -90,6 +90,7 @@ struct Edge {
     /// Where files are written that are attached; they have no names.
     spool_dir: PathBuf,
     previews: interaction::Previews,
+    reads: interaction::Reads,
     callbacks: publish::Callbacks,
     shutdown: CancellationToken,
 }
@@ -119,6 +120,7 @@ pub async fn start(
         style: parts.style,
         spool_dir: parts.spool_dir,
         previews: interaction::Previews::default(),
+        reads: interaction::Reads::default(),
         callbacks: publish::Callbacks::default(),
         shutdown: supervisor.shutdown(),
     });

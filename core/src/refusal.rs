@@ -206,7 +206,7 @@ pub enum Meant {
     Plain {
         /// What its characters are that are no plain ones, for example `quotes`.
         kind: &'static str,
-        /// The command as it is shown, maybe not all of it.
+        /// That command.
         shown: String,
     },
 }

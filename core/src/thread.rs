@@ -1,8 +1,8 @@
 //! What people see of one run: its card, the pages and files of its thread, and the message that ends a long run.
 //!
 //! A [`Thread`] is fed with the records of each host and told how the run stands; it says which messages there should be and how each
-//! looks. Their words and their layout are here, and nothing else: which message is written next is decided by [`crate::outbox`], and no
-//! bytes of files, ids of messages or limits of Discord's calls are known.
+//! looks. Their words and their layout are here, and nothing else: which message is written next is decided by [`crate::outbox`]. No bytes
+//! of files and no limits of Discord's calls are known, and of messages only which cards there are, since older ones lead to newer ones.
 
 mod cards;
 mod files;

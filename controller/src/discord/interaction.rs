@@ -20,8 +20,10 @@ mod card;
 mod list;
 mod meant;
 mod open;
+mod reads;
 mod run;
 
+pub(super) use reads::Reads;
 pub(super) use run::Previews;
 
 /// The journal must have committed a run by then: the answer has to reach Discord within three seconds.

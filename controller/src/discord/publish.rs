@@ -33,13 +33,14 @@ use crate::clock::now_ms;
 use crate::store::{StoreError, Stored};
 use card::Stopped;
 use cursor::Cursor;
-use reader::{FilesError, Reader, Then};
+use reader::{Reader, Then};
 use render::By;
 use write::{Completed, Write};
 
 pub(super) use callback::{Callbacks, Posted};
 pub(super) use deliver::{Delivered, deliver_all, deliver_one, read_one};
 pub(super) use edits::ByToken;
+pub(super) use reader::FilesError;
 pub(super) use start::publishers;
 pub(super) use write::{again_ms, is_final};
 

@@ -61,6 +61,7 @@ impl Stage {
             style: Style::default(),
             spool_dir: std::env::temp_dir(),
             previews: interaction::Previews::default(),
+            reads: interaction::Reads::default(),
             callbacks: publish::Callbacks::default(),
             shutdown: supervisor.shutdown(),
         });

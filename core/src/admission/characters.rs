@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::caller::Caller;
 use crate::refusal::{Code, Meant, Refusal};
-use crate::text::{Finding, Reading, plain, prefix, readings, shown, typographic};
+use crate::text::{Finding, Reading, plain, readings, shown, typographic, units};
 
 /// Characters that a refusal names one by one.
 const NAMED_MAX: usize = 6;
@@ -36,24 +36,19 @@ pub(super) fn check(caller: &Caller<'_>, command: &str) -> Result<(), Refusal> {
         write!(what, "\nand {} more", found.len() - NAMED_MAX).ok(); // a string takes everything
     }
     let fixed = plain(command, &found);
-    let repeated = prefix(&fixed, SHOWN_MAX);
     let next = match caller {
         Caller::Person { .. } => "Type it again with plain characters.".to_owned(),
-        Caller::Socket { .. } if repeated.len() == fixed.len() => format!(
+        Caller::Socket { .. } if units(&fixed) <= SHOWN_MAX => format!(
             "Type it with plain characters:\n{fixed}\nor add `--exact` to run it as it was typed."
         ),
         Caller::Socket { .. } => {
             "Type it with plain characters, or add `--exact` to run it as it was typed.".to_owned()
         }
     };
-    let dots = if repeated.len() < fixed.len() {
-        "…"
-    } else {
-        ""
-    };
+    // All of it: what is cut before secrets are masked may show a part of one.
     let meant = Meant::Plain {
         kind: kind(&found),
-        shown: format!("{repeated}{dots}"),
+        shown: fixed,
     };
     Err(Refusal {
         meant: Some(Box::new(meant)),

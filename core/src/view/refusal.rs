@@ -4,6 +4,9 @@ use super::run::groups::fenced;
 use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code};
 use crate::refusal::Refusal;
 
+/// Characters of the plain command that are shown.
+const PLAIN_CHARS_MAX: usize = 600;
+
 /// The card of a refusal: what happened, to which hosts, what to do next; its code is for scripts and logs. Lines after the first are set in a code block, so that a
 /// caret stands under the column that it marks.
 #[must_use]
@@ -58,7 +61,7 @@ pub fn plain_card(
     };
     let mut card = refusal_card(&why);
     // Three backticks in a row would end the block.
-    let safe = shown.replace("```", "`\u{200b}`\u{200b}`");
+    let safe = cut(shown, PLAIN_CHARS_MAX).replace("```", "`\u{200b}`\u{200b}`");
     card.texts.push(fenced(&safe, "sh"));
     let button = |label: String, key, style| Button {
         label,

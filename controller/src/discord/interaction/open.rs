@@ -1,8 +1,9 @@
 //! One group or one host of a run opened from a menu, and all that was printed as files: for who pressed, and nobody else.
 //!
 //! Whether the person may see the run is asked anew at each press. Reading may take longer than the three seconds of an answer, so that
-//! an answer is promised first and filled later.
+//! an answer is promised first and filled later, as long as its interaction lasts.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,18 +14,19 @@ use shanty_core::output::same_but::SameBut;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Run, Target};
 use shanty_core::view::{self, Card, Opened, Picked};
-use tokio::sync::Semaphore;
 
 use super::card::{compare, look};
 use super::refuse;
 use crate::discord::Edge;
 use crate::discord::call::Call;
 use crate::discord::commands::Invocation;
-use crate::discord::publish::{Delivered, again_ms, deliver_all, deliver_one, is_final, read_one};
+use crate::discord::publish::{
+    Delivered, FilesError, again_ms, deliver_all, deliver_one, is_final, read_one,
+};
 use crate::discord::requests::RequestError;
 
-/// Outputs that are read at once for people: each may be large, and its file stands on the disk until it is sent.
-static READS: Semaphore = Semaphore::const_new(2);
+/// For so long a promised answer can be filled. Discord takes it for 15 min.
+const ANSWER_TIME: Duration = Duration::from_secs(14 * 60);
 
 /// Times that the answer is sent, when Discord cannot be reached.
 const TRIES: u32 = 4;
@@ -43,15 +45,25 @@ pub(super) async fn open(
     if !promise(edge, invocation).await {
         return;
     }
-    let _turn = READS.acquire().await;
-    let card = match opened(edge, &run, &target, picked).await {
-        Ok(opened) => view::open_card(&run, &Opened { thread, ..opened }),
-        Err(refusal) => view::refusal_card(&refusal),
-    };
-    fill(
-        edge,
-        &edge.requests.edit_original(invocation.reply_to(), &card),
-    )
+    in_time(async {
+        let card = {
+            let _turn = edge.reads.card().await;
+            match opened(edge, &run, &target, picked).await {
+                Ok(opened) => view::open_card(&run, &Opened { thread, ..opened }),
+                Err(refusal) => view::refusal_card(&refusal),
+            }
+        };
+        let to = invocation.reply_to();
+        if let Some(why) = fill(edge, &edge.requests.edit_original(to, &card)).await {
+            let refusal = Refusal::new(
+                Code::TooLong,
+                format!("What was picked cannot be shown: {why}."),
+                "`shanty runs output` on the controller's machine shows it.",
+            );
+            let card = view::refusal_card(&refusal);
+            fill(edge, &edge.requests.edit_original(to, &card)).await;
+        }
+    })
     .await;
 }
 
@@ -60,12 +72,8 @@ pub(super) async fn whole(edge: &Edge, invocation: &Invocation, id: RunId, agent
     let Some((run, target)) = seen(edge, invocation, id, agent).await else {
         return;
     };
-    if !promise(edge, invocation).await {
-        return;
-    }
-    let _turn = READS.acquire().await;
-    let delivered = deliver_one(&edge.output, &run, &target, &edge.spool_dir).await;
-    deliver(edge, invocation, delivered.map_err(|error| unread(&error))).await;
+    let delivered = deliver_one(&edge.output, &run, &target, &edge.spool_dir);
+    give(edge, invocation, &run, delivered).await;
 }
 
 /// Gives all that the hosts of a run printed.
@@ -74,12 +82,41 @@ pub(super) async fn files(edge: &Edge, invocation: &Invocation, id: RunId) {
         Ok(run) => run,
         Err(refusal) => return refuse(edge, invocation, &refusal).await,
     };
+    let delivered = deliver_all(&edge.output, &run, &edge.spool_dir);
+    give(edge, invocation, &run, delivered).await;
+}
+
+/// Writes files in their turn, and gives them to who asked.
+async fn give(
+    edge: &Edge,
+    invocation: &Invocation,
+    run: &Run,
+    delivered: impl Future<Output = Result<Delivered, FilesError>>,
+) {
+    let Some(request) = edge.reads.one_request(invocation.user) else {
+        let refusal = Refusal::new(
+            Code::Rate,
+            "Other files that you asked for are still under way.",
+            "Ask again when you have them.",
+        );
+        return refuse(edge, invocation, &refusal).await;
+    };
     if !promise(edge, invocation).await {
         return;
     }
-    let _turn = READS.acquire().await;
-    let delivered = deliver_all(&edge.output, &run, &edge.spool_dir).await;
-    deliver(edge, invocation, delivered.map_err(|error| unread(&error))).await;
+    in_time(async {
+        let _turn = request.turn().await;
+        let delivered = delivered.await.map_err(|error| unread(run, &error));
+        deliver(edge, invocation, delivered).await;
+    })
+    .await;
+}
+
+/// Does what fills an answer, while that can be filled.
+async fn in_time(work: impl Future<Output = ()>) {
+    if tokio::time::timeout(ANSWER_TIME, work).await.is_err() {
+        tracing::warn!("a promised answer was not filled: its interaction is over");
+    }
 }
 
 /// The run and its host, when the person may see the run and it has that host; else they are told why not.
@@ -129,7 +166,7 @@ async fn opened(
         }
     };
     let single = read_one(&edge.output, run, target).await;
-    let single = single.map_err(|error| unread(&error))?;
+    let single = single.map_err(|error| unread(run, &error))?;
     Ok(Opened {
         agent: target.agent,
         group,
@@ -142,11 +179,13 @@ async fn opened(
     })
 }
 
-fn unread(error: &dyn std::error::Error) -> Refusal {
+/// Why nothing can be shown, for people; what the system said is for the log.
+fn unread(run: &Run, error: &dyn std::error::Error) -> Refusal {
+    tracing::error!(run.id = %run.spec.id, "what was printed cannot be given to somebody: {}", chain(error));
     Refusal::new(
         Code::Storage,
-        "What was printed could not be read.",
-        format!("Try again. The reason: {}", chain(error)),
+        "What was printed could not be read. The controller's log says why.",
+        "Try again, or tell who looks after the controller.",
     )
 }
 

@@ -1,5 +1,5 @@
 //! Where in an escape sequence the stream is. It recognises sequences only to leave them out, apart from those that move the cursor or
-//! erase what stands there.
+//! erase what stands there, and those that colour, where colours are kept.
 
 use crate::output::colours::CODES_MAX;
 
