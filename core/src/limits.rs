@@ -169,3 +169,9 @@ pub const NAME_CHARS_MAX: usize = 100;
 
 /// Bytes of one attached file (Discord's default).
 pub const ATTACHMENT_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Bytes that a file has of the beginning of an output that is too long for one.
+pub const LOG_FIRST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Bytes that a file has of its end.
+pub const LOG_LAST_BYTES: u64 = 1024 * 1024;

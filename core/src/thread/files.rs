@@ -5,12 +5,8 @@ use std::collections::BTreeMap;
 use super::FilePart;
 use super::host::Host;
 use crate::ids::{AgentId, RunNumber};
+use crate::limits::{LOG_FIRST_BYTES, LOG_LAST_BYTES};
 use crate::text::{count, cut, size};
-
-/// Bytes of an output that is attached as one file, and of the beginning of a longer one.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Bytes of the end of an output that is too long for one file.
-const END_BYTES: u64 = 1024 * 1024;
 
 /// What stands above the files of a run on one host.
 pub(super) fn text_of_one(host: &Host, run: RunNumber) -> String {
@@ -18,10 +14,10 @@ pub(super) fn text_of_one(host: &Host, run: RunNumber) -> String {
     let all = amount(host.lines(), host.bytes());
     let note = if let Some(missing) = host.missing() {
         format!("{all}; {missing}")
-    } else if host.bytes() <= FILE_BYTES_MAX {
+    } else if host.bytes() <= LOG_FIRST_BYTES {
         format!("all output: {all}")
     } else {
-        let (first, last) = (FILE_BYTES_MAX, host.bytes() - end_at(host));
+        let (first, last) = (LOG_FIRST_BYTES, host.bytes() - end_at(host));
         let (first, last) = (size(first), size(last));
         format!("{all}: attached are the first {first} and the last {last}")
     };
@@ -50,11 +46,11 @@ pub(super) fn parts(host: &Host, run: RunNumber) -> Vec<FilePart> {
         name: format!("{}.{}{what}.log", host.name, run.0),
         bytes,
     };
-    if host.bytes() <= FILE_BYTES_MAX {
+    if host.bytes() <= LOG_FIRST_BYTES {
         return vec![part("", 0..host.bytes())];
     }
     vec![
-        part(".first", 0..FILE_BYTES_MAX),
+        part(".first", 0..LOG_FIRST_BYTES),
         part(".last", end_at(host)..host.bytes()),
     ]
 }
@@ -62,7 +58,7 @@ pub(super) fn parts(host: &Host, run: RunNumber) -> Vec<FilePart> {
 /// Where the end of an output begins that is too long for one file.
 fn end_at(host: &Host) -> u64 {
     let bytes = host.bytes();
-    bytes.saturating_sub(END_BYTES).max(FILE_BYTES_MAX)
+    bytes.saturating_sub(LOG_LAST_BYTES).max(LOG_FIRST_BYTES)
 }
 
 fn amount(lines: u64, bytes: u64) -> String {

@@ -1,6 +1,7 @@
 //! The log of one host: what it printed as it came, or its beginning and its end, and what is missing of it.
 
 use shanty_core::ids::AgentId;
+use shanty_core::limits::{LOG_FIRST_BYTES, LOG_LAST_BYTES};
 use shanty_core::run::{Execution, Run};
 use shanty_core::text::size;
 
@@ -9,12 +10,8 @@ use super::super::reader::FilesError;
 use super::archives::Archives;
 use crate::store::Output;
 
-/// Bytes of a log that are attached from its beginning.
-const FIRST_BYTES: u64 = 8 * 1024 * 1024;
-/// Bytes of its end, when it is longer.
-const LAST_BYTES: u64 = 1024 * 1024;
 /// Bytes of output in a log at most.
-pub(super) const LOG_BYTES_MAX: u64 = FIRST_BYTES + LAST_BYTES;
+pub(super) const LOG_BYTES_MAX: u64 = LOG_FIRST_BYTES + LOG_LAST_BYTES;
 
 /// A log that there is something to write in.
 pub(super) struct Log {
@@ -62,7 +59,7 @@ impl Log {
         let (first, last) = if self.bytes <= LOG_BYTES_MAX {
             (self.bytes, self.bytes)
         } else {
-            (FIRST_BYTES, self.bytes - LAST_BYTES)
+            (LOG_FIRST_BYTES, self.bytes - LOG_LAST_BYTES)
         };
         let (mut at, mut written) = (0_u64, Written::default());
         let mut outputs = Outputs::of(output, run.spec.id, agent);
