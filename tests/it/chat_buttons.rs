@@ -323,6 +323,36 @@ async fn characters_that_only_look_like_plain_ones_are_named_before_anything_run
     let pressed = operator.click(&refusal, plain).await;
     operator.card_end(&pressed, "<a b><-c>").await;
     let card = over(&operator, &pressed, "edit").await;
+    // However often it is pressed, it runs once.
+    for button in [plain, as_typed] {
+        let pressed = operator.click(&refusal, button).await;
+        let told = operator.answer(&pressed).await;
+        assert!(told.text().contains("pressed already"), "{told:?}");
+    }
+    assert_eq!(world.runs().await.len(), 3);
+
+    // Two presses at the same moment are one too, and who is refused may press again.
+    let asked = operator.run("web-01", "echo “once”").await;
+    let twice = operator.answer(&asked).await;
+    let [plain, _] = &twice.buttons()[..] else {
+        panic!("{twice:?}")
+    };
+    let held = world.shanty(&["hold", "on"]).await;
+    assert_eq!(held.code, 0, "{held:?}");
+    let pressed = operator.click(&twice, plain).await;
+    let told = operator.answer(&pressed).await;
+    assert!(told.text().contains("hold"), "{told:?}");
+    let held = world.shanty(&["hold", "off"]).await;
+    assert_eq!(held.code, 0, "{held:?}");
+    let (first, second) =
+        tokio::join!(operator.click(&twice, plain), operator.click(&twice, plain));
+    let mut ran = 0;
+    for pressed in [first, second] {
+        let told = operator.answer(&pressed).await;
+        ran += usize::from(!told.text().contains("pressed already"));
+    }
+    assert_eq!(ran, 1, "one of them");
+    assert_eq!(world.runs().await.len(), 4);
 
     // Spaces that are none, also in a text that a form holds.
     operator.presses(&card, "edit").await;

@@ -40,7 +40,9 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
     };
     let invocation = heard.invocation;
     match heard.asked {
-        Asked::Ask(ask) => asked(&edge, &invocation, ask).await,
+        Asked::Ask(ask) => {
+            asked(&edge, &invocation, ask).await;
+        }
         Asked::Page(listing) => list::page(&edge, &invocation, listing).await,
         Asked::Pick { listing, host } => list::pick(&edge, &invocation, listing, host).await,
         Asked::Edit(run) => card::edit(&edge, &invocation, run).await,
@@ -81,11 +83,14 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
     }
 }
 
-/// Asks the hub, and shows what it says.
-async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) {
+/// Asks the hub, and shows what it says; false when it refused.
+async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) -> bool {
     let answer = match decide(edge, invocation, &ask).await {
         Ok(answer) => answer,
-        Err(refusal) => return meant::refuse(edge, invocation, &ask, &refusal).await,
+        Err(refusal) => {
+            meant::refuse(edge, invocation, &ask, &refusal).await;
+            return false;
+        }
     };
     let by = invocation.asker().principal();
     match view::reply(&ask, &answer, &by, now_ms()) {
@@ -111,6 +116,7 @@ async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) {
         // Nobody in chat asks for that.
         None => {}
     }
+    true
 }
 
 /// A run that the journal does not have in time is given up: the hub finds out that nobody waits.

@@ -103,6 +103,22 @@ impl Kept {
         .await
     }
 
+    /// Takes a value: of several who take it at once, one has it.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+        let of = key.to_owned();
+        let value: Option<String> = self
+            .with(move |connection| {
+                let mut take =
+                    connection.prepare_cached("DELETE FROM kept WHERE key = ?1 RETURNING value")?;
+                take.query_row([of], |row| row.get(0)).optional()
+            })
+            .await?;
+        Ok(value.and_then(|value| decode(key, &value)))
+    }
+
     /// Forgets a value.
     ///
     /// # Errors

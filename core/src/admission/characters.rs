@@ -17,8 +17,9 @@ const NAMED_MAX: usize = 6;
 const SHOWN_MAX: usize = 600;
 
 /// Programs that take a text and run it.
-const SHELLS: [&str; 11] = [
-    "sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "su", "ssh", "eval", "watch",
+const SHELLS: [&str; 15] = [
+    "sh", "bash", "dash", "ash", "zsh", "ksh", "busybox", "su", "ssh", "eval", "watch", "trap",
+    "script", "env", "$SHELL",
 ];
 
 /// Refuses a command with such characters.
@@ -88,11 +89,15 @@ fn names_shell(command: &str, read: &[Reading]) -> bool {
     let code = command.chars().zip(read);
     let code: String = code
         .map(|(c, reading)| match reading {
-            Reading::Code => c,
-            Reading::Text | Reading::Comment => ' ',
+            // A name may be quoted; of a text with blanks in it no word is the name of a program.
+            Reading::Code | Reading::Text if !c.is_whitespace() => c,
+            Reading::Code => ' ',
+            Reading::Text => '_',
+            Reading::Comment => ' ',
         })
+        .filter(|c| !"'\"{}".contains(*c))
         .collect();
-    let mut words = code.split(|c: char| c.is_whitespace() || ";&|()<>`'\"".contains(c));
+    let mut words = code.split(|c: char| c.is_whitespace() || ";&|()<>`".contains(c));
     words.any(|word| {
         let program = word.rsplit('/').next().unwrap_or(word);
         SHELLS.contains(&program)
@@ -194,6 +199,43 @@ mod tests {
                 "column 15: space U+202F",
             ),
             // Commands within texts.
+            ("'bash' -c 'ls –la'", "'bash' -c 'ls -la'", "column 15: "),
+            ("$SHELL -c 'ls –la'", "$SHELL -c 'ls -la'", "column 15: "),
+            (
+                "${SHELL} -c 'ls –la'",
+                "${SHELL} -c 'ls -la'",
+                "column 17: ",
+            ),
+            ("trap 'ls –la' EXIT", "trap 'ls -la' EXIT", "column 10: "),
+            ("env -S 'ls –la'", "env -S 'ls -la'", "column 12: "),
+            (
+                "script -c 'ls –la' f",
+                "script -c 'ls -la' f",
+                "column 15: ",
+            ),
+            (
+                "cat <<E\n$(ls –la)\nE",
+                "cat <<E\n$(ls -la)\nE",
+                "line 2, column 6: ",
+            ),
+            (
+                "cat <<E\n`ls –la`\nE",
+                "cat <<E\n`ls -la`\nE",
+                "line 2, column 5: ",
+            ),
+            ("echo a\\ #1 “x”", "echo a\\ #1 \"x\"", "column 12: "),
+            ("echo ${x:- #} “a”", "echo ${x:- #} \"a\"", "column 15: "),
+            (
+                "echo \"$(case x in x) ls –n;; esac)\"",
+                "echo \"$(case x in x) ls -n;; esac)\"",
+                "column 25: ",
+            ),
+            (
+                "ls \u{3164}x",
+                "ls x",
+                "column 4: invisible character U+3164",
+            ),
+            ("ls\u{2800}-l", "ls -l", "column 3: space U+2800"),
             ("bash -c 'ls –la'", "bash -c 'ls -la'", "column 13: "),
             (
                 "ssh db-02 \"cat ‘a b’\"",

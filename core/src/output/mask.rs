@@ -17,6 +17,7 @@ use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, MatchKind};
 use thiserror::Error;
 
+use crate::text::{plain, typographic};
 use forms::Forms;
 use shape::SHAPES;
 
@@ -151,6 +152,13 @@ impl Masks {
         let mut forms = Forms::default();
         for value in values.iter().take(VALUES_MAX) {
             forms.add(&value.0);
+            // A command is also shown, and run, with plain characters in place of those that editors put in.
+            if let Ok(text) = std::str::from_utf8(&value.0) {
+                let fixed = plain(text, &typographic(text));
+                if fixed != text && fixed.len() >= VALUE_BYTES_MIN {
+                    forms.add(fixed.as_bytes());
+                }
+            }
         }
         Self(Arc::new(Plan::new(forms, shapes)))
     }

@@ -110,8 +110,11 @@ impl How {
             (Cause::OnHost, _) => Self::StoppedOnHost(code),
             (Cause::Lost, _) => return None,
             (Cause::Command, how) => match (exit.oom_kill, how) {
-                // A shell ends with this code when the kernel killed its child.
-                (Some(kill), _) if code == KILLED => Self::OutOfMemory(kill),
+                (Some(kill), spool::How::Signal(_)) if code == KILLED => Self::OutOfMemory(kill),
+                // A shell ends with this code when the kernel killed its child; but so may any program, whatever happened on the host.
+                (Some(kill @ OomKill::Group { .. }), _) if code == KILLED => {
+                    Self::OutOfMemory(kill)
+                }
                 (_, spool::How::Signal(signal)) => Self::Signaled(i32::from(signal)),
                 (_, spool::How::Code(_) | spool::How::Unknown) => Self::Exited(code),
             },
@@ -331,10 +334,23 @@ mod tests {
                 Some(How::OutOfMemory(limit)),
             ),
             (
-                Spooled::Code(137),
+                Spooled::Signal(9),
                 Cause::Command,
                 Some(OomKill::Host),
                 Some(How::OutOfMemory(OomKill::Host)),
+            ),
+            (
+                Spooled::Code(137),
+                Cause::Command,
+                Some(limit),
+                Some(How::OutOfMemory(limit)),
+            ),
+            // No signal, and only the host knows of a kill: any program may end so.
+            (
+                Spooled::Code(137),
+                Cause::Command,
+                Some(OomKill::Host),
+                Some(How::Exited(137)),
             ),
             (
                 Spooled::Signal(9),

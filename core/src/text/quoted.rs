@@ -33,7 +33,9 @@ pub fn readings(command: &str) -> Vec<Reading> {
         scan.step();
     }
     let quoted = |open: &Open| matches!(open, Open::Single | Open::Double);
-    if scan.endless || scan.open.iter().any(quoted) {
+    // The parentheses of its patterns look like the end of a substitution.
+    let has_case = command.contains("$(") && command.contains("case ");
+    if scan.endless || has_case || scan.open.iter().any(quoted) {
         let all = scan.read.iter_mut();
         all.filter(|read| **read == Reading::Text)
             .for_each(|read| *read = Reading::Code);
@@ -48,6 +50,8 @@ enum Open {
     Double,
     /// A substitution, and parentheses in it that are open.
     Parens(usize),
+    /// The value of a variable, `${…}`.
+    Braces,
     Backtick,
 }
 
@@ -55,6 +59,8 @@ enum Open {
 struct Document {
     end: String,
     tabs: bool,
+    /// Its end is quoted, so that nothing in it is expanded.
+    quoted: bool,
 }
 
 struct Scan {
@@ -72,7 +78,7 @@ impl Scan {
         match self.open.last() {
             Some(Open::Single) => self.single(),
             Some(Open::Double) => self.double(),
-            Some(Open::Parens(_) | Open::Backtick) | None => self.code(),
+            Some(Open::Parens(_) | Open::Backtick | Open::Braces) | None => self.code(),
         }
     }
 
@@ -138,6 +144,11 @@ impl Scan {
             Some('"') => self.push(Open::Double, 1),
             Some('`') => self.backtick(),
             Some('$') if next == Some('(') => self.push(Open::Parens(1), 2),
+            Some('$') if next == Some('{') => self.push(Open::Braces, 2),
+            Some('}') if self.open.last() == Some(&Open::Braces) => {
+                self.open.pop();
+                self.at += 1;
+            }
             Some('(') => self.parens(true),
             Some(')') => self.parens(false),
             Some('#') if self.begins_word() => self.comment(),
@@ -166,8 +177,11 @@ impl Scan {
     }
 
     fn begins_word(&self) -> bool {
-        let before = self.at.checked_sub(1).and_then(|at| self.char(at));
-        before.is_none_or(|c| c.is_ascii_whitespace() || ";&|()`".contains(c))
+        let before = |places| self.at.checked_sub(places).and_then(|at| self.char(at));
+        let ends = |c: char| c.is_ascii_whitespace() || ";&|()`".contains(c);
+        let is_escaped = before(2) == Some('\\');
+        let in_value = self.open.last() == Some(&Open::Braces);
+        !in_value && before(1).is_none_or(|c| ends(c) && !is_escaped)
     }
 
     fn comment(&mut self) {
@@ -191,20 +205,24 @@ impl Scan {
         }
         let mut end = String::new();
         let mut quote = None;
+        let mut quoted = false;
         while let Some(c) = self.char(self.at) {
             match (c, quote) {
                 (c, Some(open)) if c == open => quote = None,
                 ('\n', _) => break,
                 (c, Some(_)) => end.push(c),
-                ('\'' | '"', None) => quote = Some(c),
-                ('\\', None) => {}
+                ('\'' | '"', None) => {
+                    quote = Some(c);
+                    quoted = true;
+                }
+                ('\\', None) => quoted = true,
                 (c, None) if c.is_ascii_whitespace() || ";&|()<>`".contains(c) => break,
                 (c, None) => end.push(c),
             }
             self.at += 1;
         }
         if !end.is_empty() {
-            self.documents.push(Document { end, tabs });
+            self.documents.push(Document { end, tabs, quoted });
         }
     }
 
@@ -221,7 +239,17 @@ impl Scan {
                     false => &line,
                 };
                 if bare == document.end {
-                    self.mark(start..self.at, Reading::Text);
+                    let body: String = self
+                        .chars
+                        .get(start..self.at)
+                        .into_iter()
+                        .flatten()
+                        .collect();
+                    // What is expanded in it is run: then all of it is taken for code.
+                    let runs = !document.quoted && (body.contains("$(") || body.contains('`'));
+                    if !runs {
+                        self.mark(start..self.at, Reading::Text);
+                    }
                     self.at = (after + 1).min(self.chars.len());
                     break;
                 }

@@ -3,6 +3,8 @@
 //! A shell takes them for letters, so that `rm -rf “/srv/old data”` removes something else than it says. What becomes of a command with
 //! such characters is not decided here.
 
+use crate::output::sanitise::is_hidden;
+
 /// One such character of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -66,13 +68,9 @@ fn plain_form(c: char, before: Option<char>) -> Option<(&'static str, &'static s
         '\u{85}' | '\u{2028}' | '\u{2029}' => Some(("line end", "\n")),
         // Within words of some scripts they are spelling, and emoji are made with them.
         '\u{200c}'..='\u{200f}' if before.is_some_and(|before| !before.is_ascii()) => None,
-        '\u{ad}'
-        | '\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{feff}' => Some(("invisible character", "")),
+        // A blank of Braille is a space to see, and is none.
+        '\u{2800}' => Some(("space", " ")),
+        c if is_hidden(c) => Some(("invisible character", "")),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! A refusal as a card that only the person who asked can see.
 
-use super::run::groups::fenced;
+use super::text::code_block;
 use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code};
 use crate::refusal::Refusal;
 
@@ -14,11 +14,8 @@ pub fn refusal_card(refusal: &Refusal) -> Card {
     let (first, rest) = refusal.what.split_once('\n').unwrap_or((&refusal.what, ""));
     let mut text = format!("### ✖ {}", cut(first, 900));
     if !rest.is_empty() {
-        let rest = rest.replace("```", "`\u{200b}``");
-        text.push_str(&format!(
-            "\n```\n{}\n```",
-            cut(&rest, 1_400 - first.chars().count().min(900))
-        ));
+        let rest = cut(rest, 1_400 - first.chars().count().min(900));
+        text.push_str(&format!("\n{}", code_block(&rest, "")));
     }
     if !refusal.next.is_empty() {
         text.push('\n');
@@ -60,9 +57,8 @@ pub fn plain_card(
         ..refusal.clone()
     };
     let mut card = refusal_card(&why);
-    // Three backticks in a row would end the block.
-    let safe = cut(shown, PLAIN_CHARS_MAX).replace("```", "`\u{200b}`\u{200b}`");
-    card.texts.push(fenced(&safe, "sh"));
+    card.texts
+        .push(code_block(&cut(shown, PLAIN_CHARS_MAX), "sh"));
     let button = |label: String, key, style| Button {
         label,
         target: ButtonTarget::Press(Press::Meant(key)),

@@ -43,6 +43,29 @@ pub fn inline_code(text: &str, chars_max: usize) -> String {
     format!("`{shown}`")
 }
 
+/// Text as a block of code: lines and tabs stay, all else that cannot be seen is made visible, and no backticks in it end the block.
+#[must_use]
+pub(super) fn code_block(text: &str, language: &str) -> String {
+    let mut shown = String::new();
+    let mut ticks = 0;
+    for c in text.trim_end_matches('\n').chars() {
+        if c == '`' && ticks == 2 {
+            shown.push('\u{200b}');
+            ticks = 0;
+        }
+        ticks = if c == '`' { ticks + 1 } else { 0 };
+        match c {
+            '\n' | '\t' => shown.push(c),
+            c => push_visible(c, &mut shown),
+        }
+    }
+    if shown.trim().is_empty() {
+        // In Discord a block without a character in it is none, and its backticks would be read.
+        shown = "␀".to_owned();
+    }
+    format!("```{language}\n{shown}\n```")
+}
+
 /// Text in the open, with everything that Markdown or a mention would take for itself escaped.
 #[must_use]
 pub fn escape_markdown(text: &str) -> String {
@@ -95,6 +118,30 @@ const fn is_markdown(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_a_text_holds_is_one_block_in_which_all_is_seen() {
+        for ticks in 0..12 {
+            let block = code_block(&format!("x{}y", "`".repeat(ticks)), "sh");
+            assert_eq!(block.matches("```").count(), 2, "{ticks}: {block}");
+            assert_eq!(block.matches('`').count(), 6 + ticks);
+        }
+        for (text, shown) in [
+            ("\u{1b}]0;echo hidden; id", "␛]0;echo hidden; id"),
+            ("\u{1b}[30;40mid\u{1b}[0m", "␛[30;40mid␛[0m"),
+            (
+                "ls \u{3164}\u{e0041}\u{34f}",
+                "ls ⟨U+3164⟩⟨U+E0041⟩⟨U+034F⟩",
+            ),
+            ("# \u{202e}dlrow", "# ⟨U+202E⟩dlrow"),
+            ("\u{202a}", "⟨U+202A⟩"),
+            ("a\n\tb\n", "a\n\tb"),
+            ("", "␀"),
+            (" \n ", "␀"),
+        ] {
+            assert_eq!(code_block(text, ""), format!("```\n{shown}\n```"));
+        }
+    }
 
     #[test]
     fn people_are_mentioned_in_chat_and_named_elsewhere() {

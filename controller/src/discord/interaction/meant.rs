@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
 use shanty_core::ask::{Ask, RunRequest};
+use shanty_core::causes::chain;
 use shanty_core::refusal::{Code, Meant, Refusal};
 use shanty_core::run::Colours;
 use shanty_core::view::{self, Audience, Card};
@@ -19,7 +20,7 @@ use crate::store::StoreError;
 const KEPT: &str = "meant/";
 
 /// A request as it is kept.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Request {
     on: String,
     command: String,
@@ -27,7 +28,9 @@ struct Request {
     run_as: Option<String>,
     offline: Option<String>,
     streams: Option<String>,
+    #[serde(default)]
     exact: bool,
+    #[serde(default)]
     color: bool,
 }
 
@@ -74,7 +77,7 @@ pub(super) async fn refuse(edge: &Edge, invocation: &Invocation, ask: &Ask, refu
     let (Ask::Run(request), Some(meant)) = (ask, &refusal.meant) else {
         return super::refuse(edge, invocation, refusal).await;
     };
-    match offer(edge, refusal, Request::of(request), meant).await {
+    match offer(edge, invocation, refusal, Request::of(request), meant).await {
         Ok(card) => show(edge, invocation, &card, Audience::Asker).await,
         Err(error) => {
             tracing::warn!(%error, "a request could not be kept for the button of its refusal");
@@ -86,6 +89,7 @@ pub(super) async fn refuse(edge: &Edge, invocation: &Invocation, ask: &Ask, refu
 /// The card with what was probably meant, once that is kept.
 async fn offer(
     edge: &Edge,
+    invocation: &Invocation,
     refusal: &Refusal,
     request: Request,
     meant: &Meant,
@@ -93,7 +97,7 @@ async fn offer(
     match meant {
         Meant::Name { typed, name, on } => {
             let on = on.clone();
-            let key = keep(edge, &Request { on, ..request }).await?;
+            let key = keep(edge, invocation, &Request { on, ..request }).await?;
             Ok(view::name_card(typed, name, key))
         }
         Meant::Plain { kind, shown } => {
@@ -101,34 +105,49 @@ async fn offer(
                 exact: true,
                 ..request
             };
-            let as_typed = keep(edge, &exact).await?;
+            let as_typed = keep(edge, invocation, &exact).await?;
             let plain = Request {
                 command: plain_command(&exact.command),
                 ..exact
             };
-            let plain = keep(edge, &plain).await?;
+            let plain = keep(edge, invocation, &plain).await?;
             Ok(view::plain_card(refusal, kind, shown, plain, as_typed))
         }
     }
 }
 
-async fn keep(edge: &Edge, request: &Request) -> Result<String, StoreError> {
-    let key = view::key_of(&format!("{request:?}"));
+/// Keeps a request for a button of the answer to this interaction.
+async fn keep(
+    edge: &Edge,
+    invocation: &Invocation,
+    request: &Request,
+) -> Result<String, StoreError> {
+    let key = view::key_of(&format!("{} {request:?}", invocation.interaction));
     list::try_keep(&edge.kept, KEPT, &key, request).await?;
     Ok(key)
 }
 
-/// Runs what was meant.
+/// Runs what was meant: once, however often it is pressed. Who is refused may press again.
 pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
-    let key = format!("{KEPT}{key}");
-    let kept = edge.kept.read::<(u64, Request)>(&key);
-    let Some((_, request)) = kept.await.ok().flatten() else {
+    let place = format!("{KEPT}{key}");
+    let taken = edge.kept.take::<(u64, Request)>(&place).await;
+    let taken = taken.unwrap_or_else(|error| {
+        tracing::error!("what was meant could not be read: {}", chain(&error));
+        None
+    });
+    let Some((_, request)) = taken else {
         let refusal = Refusal::new(
             Code::Stale,
-            "This suggestion is too old. Nothing was run.",
+            "This was pressed already, or is too old. Nothing was run now.",
             "Type the command again.",
         );
         return super::refuse(edge, invocation, &refusal).await;
     };
-    Box::pin(asked(edge, invocation, request.ask())).await;
+    let admitted = Box::pin(asked(edge, invocation, request.clone().ask())).await;
+    if !admitted && let Err(error) = list::try_keep(&edge.kept, KEPT, key, &request).await {
+        tracing::warn!(
+            "a request could not be kept again for the button of its refusal: {}",
+            chain(&error)
+        );
+    }
 }

@@ -14,6 +14,8 @@ pub(super) struct Outputs {
     records: Records,
     /// What was held back in case it was the beginning of a secret.
     rest: VecDeque<Record>,
+    /// No more comes of what is held back.
+    ended: bool,
 }
 
 /// What comes next.
@@ -29,11 +31,13 @@ pub(super) enum Next {
 }
 
 impl Outputs {
-    /// Of one host of a run, from its beginning.
-    pub(super) fn of(output: &Output, run: RunId, agent: AgentId) -> Self {
+    /// Of one host of a run, from its beginning. What is held back is given at the end of one that has ended only: else more may come
+    /// that makes it a secret.
+    pub(super) fn of(output: &Output, run: RunId, agent: AgentId, ended: bool) -> Self {
         Self {
             records: output.records(run, agent, 0),
             rest: VecDeque::new(),
+            ended,
         }
     }
 
@@ -44,6 +48,7 @@ impl Outputs {
                 Some(record) => record,
                 None => match self.records.next().await {
                     Ok(Some((record, _))) => record,
+                    Ok(None) if !self.ended => return Ok(Next::End),
                     Ok(None) => {
                         self.rest
                             .extend(self.records.rest().map(|(record, _)| record));

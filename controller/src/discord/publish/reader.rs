@@ -112,7 +112,8 @@ impl Reader {
         let spool = |part: FilePart| Ok((part, BufWriter::new(tempfile::tempfile_in(dir)?)));
         let files: io::Result<Vec<_>> = parts.into_iter().map(spool).collect();
         let mut files = files?;
-        let mut outputs = Outputs::of(output, self.run, self.agent);
+        // Of a host that goes on the parts end before what is held back.
+        let mut outputs = Outputs::of(output, self.run, self.agent, true);
         let (mut at, mut missing) = (0, None);
         while at < len {
             match outputs.next().await? {
@@ -216,6 +217,16 @@ mod tests {
         let (files, missing) = files.unwrap();
         let shown = "say [masked]".len() as u64;
         assert_eq!((files[0].content.len(), missing), (shown, None));
+
+        // While the host goes on, more may come that makes it a secret.
+        for (ended, expected) in [(true, "say [masked]"), (false, "say ")] {
+            let mut outputs = Outputs::of(&output, KEY.0, KEY.1, ended);
+            let mut given = Vec::new();
+            while let Next::Bytes(bytes) = outputs.next().await.unwrap() {
+                given.extend_from_slice(&bytes);
+            }
+            assert_eq!(String::from_utf8(given).unwrap(), expected);
+        }
     }
 
     /// Reads to where it goes no further; gives how many bytes of output came.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::buttons::{files, output};
-use super::groups::{fenced, mark};
+use super::groups::mark;
 use super::open::menu_of;
 use crate::ids::AgentId;
 use crate::limits::TEXT_DISPLAY_CHARS_MAX;
@@ -11,6 +11,7 @@ use crate::refusal::{Code, Refusal};
 use crate::run::{Execution, Rank, Run};
 use crate::selector::fold::natural;
 use crate::text::{count, duration, thousands, units};
+use crate::view::text::code_block;
 use crate::view::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, escape_markdown_cut,
 };
@@ -26,6 +27,8 @@ const HOW_MAX: usize = 100;
 
 /// The longest command that is shown as a text to copy.
 const COPY_CHARS_MAX: usize = TEXT_DISPLAY_CHARS_MAX - 20;
+/// Its fences and their language.
+const FENCE_UNITS: usize = 10;
 
 /// A page of the hosts of a run and how each ended, those first that somebody should look at; and the way to its thread, if there is one.
 #[must_use]
@@ -124,14 +127,13 @@ fn row(rank: Option<Rank>, execution: &Execution) -> String {
 /// When it is longer than a card can show.
 pub fn copy_card(run: &Run) -> Result<Card, Refusal> {
     let command = run.spec.what.text();
-    // Three backticks in a row would end the block.
-    let safe = command.replace("```", "`\u{200b}`\u{200b}`");
-    if units(&safe) > COPY_CHARS_MAX {
+    let block = code_block(&command, "sh");
+    if units(&block) > COPY_CHARS_MAX + FENCE_UNITS {
         return Err(Refusal::new(
             Code::TooLong,
             format!(
                 "The command has {} characters, and a text to copy has at most {}.",
-                thousands(units(&safe) as u64),
+                thousands(units(&command) as u64),
                 thousands(COPY_CHARS_MAX as u64)
             ),
             format!(
@@ -140,13 +142,14 @@ pub fn copy_card(run: &Run) -> Result<Card, Refusal> {
             ),
         ));
     }
-    let mut texts = vec![
-        format!("-# The command of {}", run.number),
-        fenced(&safe, "sh"),
-    ];
-    if safe != command {
+    let mut texts = vec![format!("-# The command of {}", run.number), block];
+    if texts
+        .iter()
+        .all(|text| !text.contains(command.trim_end_matches('\n')))
+    {
         texts.push(
-            "-# Invisible characters stand between its backticks: three in a row would end the block. Remove them."
+            "-# Not to be pasted as it is: of three backticks the last has an invisible character before it, and what cannot be seen is shown by \
+             its code point. *Edit…* has it as it is."
                 .to_owned(),
         );
     }
