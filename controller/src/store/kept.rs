@@ -103,20 +103,29 @@ impl Kept {
         .await
     }
 
-    /// Takes a value: of several who take it at once, one has it.
+    /// Puts a value in the place of one that is there, and gives that one: of several who do so at once, one has it. Nothing where none is.
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub async fn take<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, StoreError> {
+    pub async fn exchange<T: Serialize + DeserializeOwned + Sync>(
+        &self,
+        key: &str,
+        value: &T,
+    ) -> Result<Option<T>, StoreError> {
+        let value = serde_json::to_string(value).map_err(StoreError::Value)?;
         let of = key.to_owned();
-        let value: Option<String> = self
+        let old: Option<String> = self
             .with(move |connection| {
-                let mut take =
-                    connection.prepare_cached("DELETE FROM kept WHERE key = ?1 RETURNING value")?;
-                take.query_row([of], |row| row.get(0)).optional()
+                let mut find =
+                    connection.prepare_cached("SELECT value FROM kept WHERE key = ?1")?;
+                let old = find.query_row([&of], |row| row.get(0)).optional()?;
+                let mut change =
+                    connection.prepare_cached("UPDATE kept SET value = ?2 WHERE key = ?1")?;
+                change.execute(params![of, value])?;
+                Ok(old)
             })
             .await?;
-        Ok(value.and_then(|value| decode(key, &value)))
+        Ok(old.and_then(|old| decode(key, &old)))
     }
 
     /// Forgets a value.
