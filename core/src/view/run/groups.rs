@@ -98,14 +98,17 @@ pub fn group_heading(told: &Told, names_max: usize) -> String {
     if group.how.exit_code().is_some() {
         words.push(duration(group.duration_ms));
     }
-    if group.outputs > 1 {
-        let same_but = match told.same_but.to_string() {
-            same_but if same_but.is_empty() => "what is not text, such as colours".to_owned(),
-            same_but => same_but,
-        };
-        words.push(format!("the same but for {same_but}"));
-    }
+    words.extend(same_words(group, told.same_but));
     words.join(" · ")
+}
+
+/// In what the outputs of a group differ after all, when they do.
+pub(super) fn same_words(group: &Group, same_but: SameBut) -> Option<String> {
+    let what = match same_but.to_string() {
+        nothing if nothing.is_empty() => "what is not text, such as colours".to_owned(),
+        what => what,
+    };
+    (group.outputs > 1).then(|| format!("the same but for {what}"))
 }
 
 /// How it ended, in words that nothing can style: a reason may be an agent's.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::buttons::{output, plain};
 use super::by_host::rank;
-use super::groups::{Printed, Told, fenced, how_words, mark, names};
+use super::groups::{Printed, Told, fenced, how_words, mark, names, same_words};
 use crate::ids::AgentId;
 use crate::limits::{
     CARD_BYTES_MAX, CARD_CHARS_MAX, CHOICES_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX,
@@ -250,8 +250,9 @@ fn heading(run: &Run, opened: &Opened) -> String {
         let amount = format!("{}, {}{so_far}", count(lines, "line"), size(opened.bytes));
         words.push(amount);
     }
-    if opened.group.as_ref().is_some_and(|group| group.outputs > 1) {
-        words.push(format!("the same but for {}", opened.same_but));
+    let group = opened.group.as_ref();
+    if let Some(same) = group.and_then(|group| same_words(group, opened.same_but)) {
+        words.push(same);
         words.push(format!("as {} printed it", names([name].into_iter(), 70)));
     }
     words.extend(opened.remark.clone());
@@ -417,6 +418,15 @@ mod tests {
             stripped.push_str(&colours::stripped(inside));
         }
         assert_eq!(stripped, format!("{}\nplain", "x".repeat(3_000)));
+    }
+
+    #[test]
+    fn of_outputs_that_differ_in_nothing_that_is_named_that_is_said() {
+        let run = run_of(&[(How::Exited(0), 1), (How::Exited(0), 2)]);
+        let alike = run.compared(SameBut::default(), |_| Some("up\n".to_owned()));
+        let card = open_card(&run, &opened("up\n", alike.groups.into_iter().next()));
+        let told = "2 hosts · exit 0 · 1.3 s · 1 line, 3 B · the same but for what is not text, such as colours · as web\\_0 printed it";
+        assert!(card.texts[0].ends_with(told), "{card:?}");
     }
 
     #[test]
