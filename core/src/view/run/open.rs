@@ -320,7 +320,12 @@ fn fences(text: &str) -> Vec<String> {
         if !colours::stripped(&block).trim().is_empty() {
             blocks.push(fenced(&block, ""));
         }
-        rest = colours::opened(&rest, end);
+        let next = colours::opened(&rest, end);
+        // What is left of a text that does not end plain is a sequence; a broken one is not shown.
+        if end == rest.len() || next.len() >= rest.len() {
+            break;
+        }
+        rest = next;
     }
     blocks
 }
@@ -427,6 +432,25 @@ mod tests {
         let card = open_card(&run, &opened("up\n", alike.groups.into_iter().next()));
         let told = "2 hosts · exit 0 · 1.3 s · 1 line, 3 B · the same but for what is not text, such as colours · as web\\_0 printed it";
         assert!(card.texts[0].ends_with(told), "{card:?}");
+    }
+
+    #[test]
+    fn a_text_that_does_not_end_plain_is_shown_too() {
+        let red = "\u{1b}[31m".to_owned();
+        assert_eq!(
+            fences(&format!("{red}x\n")),
+            ["```ansi\n\u{1b}[31mx\u{1b}[0m\n```"]
+        );
+        let long = fences(&format!("{red}{}", "x".repeat(3_000)));
+        let shown: usize = long.iter().map(|block| block.matches('x').count()).sum();
+        assert_eq!((long.len(), shown), (2, 3_000));
+        for forged in [
+            red,
+            format!("\u{1b}[{}", "1;".repeat(3_000)),
+            "\u{1b}".to_owned(),
+        ] {
+            assert!(fences(&forged).len() < 5, "it ends");
+        }
     }
 
     #[test]
