@@ -75,13 +75,19 @@ pub(crate) struct Rig {
 impl Rig {
     /// web-01, web-02 and db-01 have joined; nobody has a link.
     pub(crate) async fn start() -> Self {
+        Self::with_hosts(3).await
+    }
+
+    /// So many hosts have joined, three at least: the fourth is web-04, and so on.
+    pub(crate) async fn with_hosts(hosts: u8) -> Self {
         let journal = Memory::default();
-        let hosts = [
-            (1, "web-01", "role=web"),
-            (2, "web-02", "role=web"),
-            (3, "db-01", "role=db"),
+        let mut all = vec![
+            (1, "web-01".to_owned(), "role=web"),
+            (2, "web-02".to_owned(), "role=web"),
+            (3, "db-01".to_owned(), "role=db"),
         ];
-        let records = hosts.map(|(n, name, labels)| Record {
+        all.extend((4..=hosts).map(|n| (n, format!("web-{n:02}"), "role=web")));
+        let records = all.into_iter().map(|(n, name, labels)| Record {
             at_ms: 1,
             actor: Actor::Host(agent(n)),
             kind: Kind::Enrolled(Enrolment {
@@ -93,6 +99,7 @@ impl Rig {
                 leaf: vec![n],
             }),
         });
+        let records: Vec<Record> = records.collect();
         let seeded = Journal::Memory(journal.clone()).append(&records).await;
         seeded.unwrap().unwrap();
         Self::open(tempfile::tempdir().unwrap(), journal, records.len()).await

@@ -158,6 +158,10 @@ pub const FORM_CHARS_MAX: usize = 4_000;
 /// UTF-8 bytes of all text displays plus 12 for each: past 10,170 Discord answers 500.
 pub const CARD_BYTES_MAX: usize = 10_000;
 
+/// Bytes of the output of one host that is compared with others without what they may differ in; of all of one run together, in the order
+/// of its groups. What is over either is compared exactly: it is read again for whoever opens a group.
+pub const COMPARED_BYTES_MAX: (u64, u64) = (256 * 1024, 32 * 1024 * 1024);
+
 /// Lines and characters of output shown on the card itself, so that a short answer needs no thread.
 pub const CARD_OUTPUT_MAX: (usize, usize) = (15, 900);
 

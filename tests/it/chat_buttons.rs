@@ -140,7 +140,8 @@ async fn what_failed_is_tried_again_and_what_is_odd_is_run_alone() {
         "{text}"
     );
     let pressed = operator.presses(&page, "diff").await;
-    let diff = operator.answer(&pressed).await;
+    let filled = |message: &Message| !message.text().is_empty();
+    let diff = operator.card(&pressed, "to be filled", filled).await;
     assert!(diff.is_ephemeral(), "{diff:?}");
     for line in ["odd", "usual"] {
         assert!(diff.text().contains(line), "{}", diff.text());

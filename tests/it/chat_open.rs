@@ -349,6 +349,10 @@ async fn what_was_deleted_of_a_run_of_last_year_is_said() {
         "{text}"
     );
     assert!(!text.contains("E: no lock"), "{text}");
+    let group = opened(&operator, &card, "✅ web-[01-02]").await;
+    let text = group.text();
+    assert!(text.contains("web-[01-02]\n-# 2 hosts · exit 0"), "{text}");
+    assert!(text.contains(told), "{text}");
     let pressed = operator.presses(&card, "byhost").await;
     let page = operator.answer(&pressed).await;
     let pressed = operator.presses(&page, "files").await;

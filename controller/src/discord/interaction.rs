@@ -17,6 +17,7 @@ use super::requests::RequestError;
 use crate::clock::now_ms;
 
 mod card;
+mod compare;
 mod list;
 mod meant;
 mod open;
@@ -62,7 +63,7 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         } => open::open(&edge, &invocation, run, picked, thread).await,
         Asked::Whole(run, agent) => open::whole(&edge, &invocation, run, agent).await,
         Asked::Files(run) => open::files(&edge, &invocation, run).await,
-        Asked::Diff(run) => card::diff(&edge, &invocation, run).await,
+        Asked::Diff(run) => open::diff(&edge, &invocation, run).await,
         Asked::Meant(key) => meant::run(&edge, &invocation, &key).await,
         Asked::NoRun => {
             let refusal = Refusal::new(

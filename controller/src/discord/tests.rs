@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use shanty_core::ids::RunId;
 use shanty_core::journal::Kind;
+use shanty_core::output::same_but::SameBut;
 use shanty_core::run::{Phase, Run};
 
 use super::fake::{FakeRest, Reply, Seen, install_tls};
@@ -58,7 +59,13 @@ impl Stage {
             requests: Requests::new(),
             spawner: supervisor.spawner(),
             ops_channel,
-            style: Style::default(),
+            style: Style {
+                same_but: SameBut {
+                    host: true,
+                    ..SameBut::default()
+                },
+                ..Style::default()
+            },
             spool_dir: std::env::temp_dir(),
             previews: interaction::Previews::default(),
             reads: interaction::Reads::default(),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sha2::{Digest as _, Sha256};
 
 use crate::ids::{AgentId, HostName};
+use crate::limits::COMPARED_BYTES_MAX;
 use crate::output::same_but::{self, SameBut};
 use crate::selector::fold::natural;
 
@@ -190,18 +191,41 @@ impl Run {
         groups
     }
 
-    /// The groups where outputs may differ in this. `whole` gives all that the host printed that stands for an exact group; where it is not
+    /// The hosts whose outputs are compared without what they may differ in: those that stand for the exact groups, as far as there is
+    /// room. The same ones whoever compares, also after years.
+    #[must_use]
+    pub fn comparable(&self) -> Vec<AgentId> {
+        self.exact_to_compare().iter().map(Group::first).collect()
+    }
+
+    fn exact_to_compare(&self) -> Vec<Group> {
+        let (one_max, mut room) = COMPARED_BYTES_MAX;
+        let mut ran = self.groups(&Loosely::new());
+        ran.retain(|group| group.how.exit_code().is_some());
+        if ran.len() < 2 {
+            return Vec::new();
+        }
+        ran.retain(|group| {
+            let outcome = self.execution(group.first()).and_then(Execution::outcome);
+            let bytes = outcome.map_or(u64::MAX, |outcome| outcome.output_bytes);
+            let fits = bytes <= one_max.min(room);
+            room -= if fits { bytes } else { 0 };
+            fits
+        });
+        ran
+    }
+
+    /// The groups where outputs may differ in this. `whole` gives all that a [comparable](Self::comparable) host printed; where it is not
     /// known whole it is compared exactly.
     #[must_use]
-    pub fn compared(&self, what: SameBut, whole: impl Fn(AgentId) -> Option<String>) -> Compared {
-        let exact = self.groups(&Loosely::new());
-        let ran: Vec<&Group> = exact
-            .iter()
-            .filter(|group| group.how.exit_code().is_some())
-            .collect();
+    pub fn compared(
+        &self,
+        what: SameBut,
+        mut whole: impl FnMut(AgentId) -> Option<String>,
+    ) -> Compared {
         let mut loosely = Loosely::new();
         let mut texts = HashMap::new();
-        for group in ran.iter().filter(|_| ran.len() > 1) {
+        for group in self.exact_to_compare() {
             let Some(text) = whole(group.first()) else {
                 continue;
             };
@@ -422,6 +446,48 @@ mod tests {
         assert_eq!(names, ["h2", "h3", "h[0-1]"], "h2 printed another's name");
         assert_eq!(compared.texts[&id(0)], ("{host}\n".to_owned(), host));
         assert!(!compared.texts.contains_key(&id(3)));
+    }
+
+    #[test]
+    fn what_is_compared_of_a_run_is_bounded_and_always_the_same() {
+        let (one, all) = COMPARED_BYTES_MAX;
+        let fit = usize::try_from(all / one).unwrap();
+        let target = |at: usize| Target {
+            agent: id(at),
+            name: format!("h{at}").parse().unwrap(),
+            away: None,
+        };
+        let mut run = Run::new(
+            RunNumber(1),
+            Spec::example((0..fit + 4).map(target).collect()),
+            0,
+        );
+        // The first is too long, the last two have no room but for what is short.
+        for at in 0..fit + 4 {
+            let output_bytes = match at {
+                0 => one + 1,
+                at if at == fit + 3 => 0,
+                _ => one,
+            };
+            let outcome = Outcome {
+                content_sha256: Some(Sha256::digest(at.to_le_bytes()).into()),
+                output_bytes,
+                ..Outcome::without_output(How::Exited(0))
+            };
+            run.apply_finished(id(at), outcome);
+        }
+        let mut expected: Vec<AgentId> = (1..=fit).map(id).collect();
+        expected.push(id(fit + 3));
+        assert_eq!(run.comparable(), expected);
+        let mut asked = Vec::new();
+        let compared = run.compared(SameBut::default(), |agent| {
+            asked.push(agent);
+            Some("same\n".to_owned())
+        });
+        assert_eq!(asked, expected, "nothing else is asked for");
+        let sizes: Vec<usize> = compared.groups.iter().map(|g| g.hosts.len()).collect();
+        assert_eq!(sizes, [1, 1, 1, fit + 1]);
+        assert_eq!(exited(&[(0, Some(1))]).comparable(), []);
     }
 
     fn differing(ends: &[(i32, Option<u8>)]) -> Vec<usize> {

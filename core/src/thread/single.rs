@@ -40,6 +40,12 @@ impl Single {
         self.0.printed(run)
     }
 
+    /// All of its text without colours, as it is compared with that of others: when it is text, little, and none of it is missing.
+    #[must_use]
+    pub fn whole(&self) -> Option<String> {
+        self.0.whole()
+    }
+
     /// Lines that were read.
     #[must_use]
     pub fn lines(&self) -> u64 {

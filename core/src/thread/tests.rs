@@ -435,6 +435,37 @@ fn ends(thread: &mut Thread, run: &mut Run, n: u8, how: How, printed: &str) {
     run.apply_finished(agent(n), outcome);
 }
 
+#[test]
+fn what_is_read_again_for_one_person_is_compared_as_on_the_card() {
+    let host = SameBut {
+        host: true,
+        ..SameBut::default()
+    };
+    for len in [1, 700, 1_500, 3_000, 6_000] {
+        let mut run = run_on(4, &[1, 2, 3, 4], Offline::Fail);
+        let mut thread = fresh(&run);
+        let name = |run: &Run, n: u8| run.execution(agent(n)).unwrap().name.clone();
+        let print = |run: &Run, n: u8| format!("{}\n", name(run, n)).repeat(len);
+        for n in 1..=4 {
+            let printed = print(&run, n);
+            ends(&mut thread, &mut run, n, How::Exited(0), &printed);
+        }
+        close(&mut run, 5_000);
+        let shown: Vec<_> = thread.groups(&run).into_iter().map(|t| t.group).collect();
+        let again = run.compared(host, |first| {
+            let mut targets = run.spec.targets.iter();
+            let target = targets.find(|target| target.agent == first).unwrap();
+            let mut single = Single::new(&run, target);
+            let n = (1..=4).find(|n| agent(*n) == first).unwrap();
+            single.feed(&out(print(&run, n)));
+            single.finish();
+            single.whole()
+        });
+        assert_eq!(again.groups, shown, "{len}");
+        assert_eq!(shown.len() == 1, len < 3_000, "{len}");
+    }
+}
+
 /// The card and then the thread, as people would see them.
 fn all(thread: &mut Thread, run: &Run) -> String {
     let card = text(thread, run, Block::Card(0));

@@ -9,7 +9,7 @@ use verdict::Verdict;
 
 pub use buttons::thread_of;
 pub use by_host::{by_host_card, copy_card};
-pub use diff::diff_card;
+pub use diff::{diff_card, diff_shown};
 pub use open::{Opened, Picked, open_card};
 
 mod buttons;

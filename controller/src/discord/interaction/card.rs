@@ -1,27 +1,17 @@
-//! What can be looked at from the card of a run: the form to change it, its command, each host, how outputs differ. Whether the person
-//! may is asked anew each time, and past runs are read again.
+//! What can be looked at from the card of a run: the form to change it, its command, each host. Whether the person may is asked anew each
+//! time, and past runs are read again.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask, Question};
-use shanty_core::ids::{AgentId, RunId};
-use shanty_core::output::sanitise;
+use shanty_core::ids::RunId;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{Compared, Loosely, Run};
-use shanty_core::spool::Record;
+use shanty_core::run::Run;
 use shanty_core::view::{self, Audience, Card};
 
 use super::{change, refuse, send, show};
 use crate::discord::Edge;
 use crate::discord::commands::Invocation;
-use crate::store::StoreError;
-
-/// Bytes that are read of the output of one host.
-const OUTPUT_MAX: usize = 64 * 1024;
-
-/// Outputs that are read for one comparison.
-const COMPARED_MAX: usize = 32;
 
 /// Opens the form in which what was run can be changed.
 pub(super) async fn edit(edge: &Edge, invocation: &Invocation, id: RunId) {
@@ -57,15 +47,6 @@ pub(super) async fn by_host(
     }
 }
 
-/// Shows how what few hosts printed differs from what most did.
-pub(super) async fn diff(edge: &Edge, invocation: &Invocation, id: RunId) {
-    let card = match look(edge, invocation, Question::RunOf { id }).await {
-        Ok(run) => compared(edge, &run).await,
-        Err(refusal) => Err(refusal),
-    };
-    for_asker(edge, invocation, card).await;
-}
-
 async fn for_asker(edge: &Edge, invocation: &Invocation, card: Result<Card, Refusal>) {
     match card {
         Ok(card) => show(edge, invocation, &card, Audience::Asker).await,
@@ -87,58 +68,4 @@ pub(super) async fn look(
             "`/runs` shows the last ones.",
         )),
     }
-}
-
-async fn compared(edge: &Edge, run: &Run) -> Result<Card, Refusal> {
-    let (compared, beginnings) = compare(edge, run).await?;
-    Ok(view::diff_card(run, &compared.groups, &beginnings))
-}
-
-/// Compares as the card does, without what outputs may differ in; also gives what was compared of each host that stands for others.
-pub(super) async fn compare(
-    edge: &Edge,
-    run: &Run,
-) -> Result<(Compared, HashMap<AgentId, String>), Refusal> {
-    let exact = run.groups(&Loosely::new());
-    let mut beginnings: HashMap<AgentId, String> = HashMap::new();
-    let mut whole = HashSet::new();
-    let ran = exact.iter().filter(|group| group.how.exit_code().is_some());
-    for group in ran.take(COMPARED_MAX) {
-        let first = group.first();
-        let bytes = output(edge, run.spec.id, first).await.map_err(|error| {
-            Refusal::new(
-                Code::Storage,
-                "What the hosts printed could not be read.",
-                format!("Try again. The reason: {error}"),
-            )
-        })?;
-        if bytes.len() < OUTPUT_MAX {
-            whole.insert(first);
-        }
-        beginnings.insert(first, sanitise::whole(&bytes));
-    }
-    let compared = run.compared(edge.style.same_but, |agent| {
-        let text = beginnings.get(&agent).filter(|_| whole.contains(&agent));
-        text.cloned()
-    });
-    let texts = compared.texts.iter();
-    beginnings.extend(texts.map(|(agent, (text, _))| (*agent, text.clone())));
-    Ok((compared, beginnings))
-}
-
-/// The beginning of what a host printed.
-async fn output(edge: &Edge, run: RunId, agent: AgentId) -> Result<Vec<u8>, StoreError> {
-    let mut records = edge.output.records(run, agent, 0);
-    let mut output = Vec::new();
-    while output.len() < OUTPUT_MAX {
-        match records.next().await? {
-            Some((Record::Out { bytes, .. } | Record::Err { bytes, .. }, _)) => {
-                let room = OUTPUT_MAX - output.len();
-                output.extend(bytes.iter().take(room));
-            }
-            Some(_) => {}
-            None => break,
-        }
-    }
-    Ok(output)
 }

@@ -1,4 +1,5 @@
-//! One group or one host of a run opened from a menu, and all that was printed as files: for who pressed, and nobody else.
+//! One group or one host of a run opened from a menu, how outputs differ, and all that was printed as files: for who pressed, and nobody
+//! else.
 //!
 //! Whether the person may see the run is asked anew at each press. Reading may take longer than the three seconds of an answer, so that
 //! an answer is promised first and filled later, as long as its interaction lasts.
@@ -15,7 +16,8 @@ use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Run, Target};
 use shanty_core::view::{self, Card, Opened, Picked};
 
-use super::card::{compare, look};
+use super::card::look;
+use super::compare::{compare, differences};
 use super::refuse;
 use crate::discord::Edge;
 use crate::discord::call::Call;
@@ -53,16 +55,7 @@ pub(super) async fn open(
                 Err(refusal) => view::refusal_card(&refusal),
             }
         };
-        let to = invocation.reply_to();
-        if let Some(why) = fill(edge, &edge.requests.edit_original(to, &card)).await {
-            let refusal = Refusal::new(
-                Code::TooLong,
-                format!("What was picked cannot be shown: {why}."),
-                "`shanty runs output` on the controller's machine shows it.",
-            );
-            let card = view::refusal_card(&refusal);
-            fill(edge, &edge.requests.edit_original(to, &card)).await;
-        }
+        show(edge, invocation, &card).await;
     })
     .await;
 }
@@ -119,6 +112,28 @@ async fn in_time(work: impl Future<Output = ()>) {
     }
 }
 
+/// Shows how what few hosts printed differs from what most did.
+pub(super) async fn diff(edge: &Edge, invocation: &Invocation, id: RunId) {
+    let run = match look(edge, invocation, Question::RunOf { id }).await {
+        Ok(run) => run,
+        Err(refusal) => return refuse(edge, invocation, &refusal).await,
+    };
+    if !promise(edge, invocation).await {
+        return;
+    }
+    in_time(async {
+        let card = {
+            let _turn = edge.reads.card().await;
+            match differences(edge, &run).await {
+                Ok(card) => card,
+                Err(error) => view::refusal_card(&unread(&run, &error)),
+            }
+        };
+        show(edge, invocation, &card).await;
+    })
+    .await;
+}
+
 /// The run and its host, when the person may see the run and it has that host; else they are told why not.
 async fn seen(
     edge: &Edge,
@@ -154,7 +169,8 @@ async fn opened(
     let group = match picked {
         Picked::Host(_) => None,
         Picked::Group(agent) => {
-            let (compared, _) = compare(edge, run).await?;
+            let compared = compare(edge, run).await;
+            let compared = compared.map_err(|error| unread(run, &error))?;
             let has = |hosts: &[(AgentId, _)]| hosts.iter().any(|(member, _)| *member == agent);
             let mut groups = compared.groups.into_iter();
             let group = groups.find(|group| has(&group.hosts));
@@ -206,6 +222,20 @@ async fn promise(edge: &Edge, invocation: &Invocation) -> bool {
         );
     }
     promised.is_ok()
+}
+
+/// Fills a promised answer with a card; where Discord does not take it, with why.
+async fn show(edge: &Edge, invocation: &Invocation, card: &Card) {
+    let to = invocation.reply_to();
+    if let Some(why) = fill(edge, &edge.requests.edit_original(to, card)).await {
+        let refusal = Refusal::new(
+            Code::TooLong,
+            format!("What was asked for cannot be shown: {why}."),
+            "`shanty runs output` on the controller's machine shows it.",
+        );
+        let card = view::refusal_card(&refusal);
+        fill(edge, &edge.requests.edit_original(to, &card)).await;
+    }
 }
 
 /// Fills the promised answer with files; where Discord does not take those, with why.

@@ -1,6 +1,7 @@
 //! What is read again for one person: promised first, then filled, also where Discord does not take it at once or not at all.
 
 use super::*;
+use crate::store::Deletion;
 
 /// A run of host 1 that is over and printed this.
 async fn printed(stage: &Stage, text: &str) -> RunId {
@@ -70,4 +71,57 @@ async fn nothing_is_read_for_a_promise_that_discord_did_not_take() {
     stage.interact(pressed.clone()).await;
     let filled = stage.bodies(&original("PATCH", &pressed));
     assert_eq!(filled, [Value::Null; 0]);
+}
+
+/// Ann picks the group of this host; what she is shown.
+async fn group_of(stage: &Stage, run: RunId, n: u8) -> String {
+    let mut pressed = press(&format!("v1:open:{run}"));
+    pressed["data"]["values"] = json!([format!("g:{}", agent(n))]);
+    pressed["data"]["component_type"] = json!(3);
+    stage.interact(pressed.clone()).await;
+    let shown = stage.bodies(&original("PATCH", &pressed));
+    shown.last().expect("an answer").to_string()
+}
+
+#[tokio::test]
+async fn a_group_that_is_opened_has_the_hosts_that_it_has_on_the_card() {
+    let rest = FakeRest::start(|_, seen| done(seen)).await;
+    let stage = Stage::on(Rig::with_hosts(41).await, rest, Some(OPS));
+    let webs: Vec<u8> = (1..=41).filter(|n| *n != 3).collect();
+    let mut links = Vec::new();
+    for n in &webs {
+        links.push(stage.rig.link(*n).await);
+    }
+    let run = stage.rig.run("role=web").await;
+    for (n, mut link) in webs.iter().zip(links) {
+        link.order().await;
+        let line = format!("web-{n:02} is up\n");
+        let spool = spool(run, *n, &[&line]).0;
+        stage.rig.store((run, *n), &spool).await;
+    }
+    stage.rig.over(run).await;
+    let labelled = "✅ web-[01-02,04-41] · 40 hosts · exit 0";
+    stage
+        .called("the menu of the card", |calls| {
+            calls
+                .iter()
+                .any(|(_, body)| body.to_string().contains(labelled))
+        })
+        .await;
+    let shown = group_of(&stage, run, 1).await;
+    assert!(shown.contains("-# 40 hosts · exit 0"), "{shown}");
+    assert!(
+        shown.contains("the same but for the host's name · as web-01 printed it"),
+        "{shown}"
+    );
+
+    // One that is not there any more is not known to be like the others.
+    let output = &stage.rig.output;
+    let all = output.oldest(None, 50).await.unwrap();
+    let gone = all.iter().find(|old| old.agent == agent(7)).unwrap();
+    output.delete(gone, Deletion::Age, 9).await.unwrap();
+    let shown = group_of(&stage, run, 1).await;
+    assert!(shown.contains("-# 39 hosts · exit 0"), "{shown}");
+    let shown = group_of(&stage, run, 7).await;
+    assert!(shown.contains("its output was deleted on"), "{shown}");
 }

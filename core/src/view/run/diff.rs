@@ -17,6 +17,13 @@ const NAMES_MAX: usize = 120;
 /// Lines and characters of all differences together.
 const ROOM: (usize, usize) = (60, 2_800);
 
+/// The groups whose texts [`diff_card`] shows: what most did, and of what is odd as much as there is room for.
+pub fn diff_shown(groups: &[Group]) -> impl Iterator<Item = &Group> {
+    let most = groups.iter().find(|group| group.rank == Rank::Most);
+    let odd = groups.iter().filter(|group| group.rank == Rank::Odd);
+    most.into_iter().chain(odd.take(GROUPS_MAX))
+}
+
 /// The differences of a run whose hosts are in these groups and printed these texts: one text for the first host of each.
 #[must_use]
 pub fn diff_card(run: &Run, groups: &[Group], texts: &HashMap<AgentId, String>) -> Card {
@@ -52,7 +59,7 @@ pub fn diff_card(run: &Run, groups: &[Group], texts: &HashMap<AgentId, String>) 
                 }
                 changes => fenced(&changes, "diff"),
             },
-            None => "(not compared: there are too many different outputs)".to_owned(),
+            None => "(not compared: what was printed is not there any more)".to_owned(),
         };
         all.add(Some(format!("{who}\n{told}")));
     }
