@@ -8,7 +8,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use shanty_core::limits::PAGE_CHARS_MAX;
+use shanty_core::limits::{CARD_CHARS_MAX, PAGE_CHARS_MAX};
 use shanty_core::output::colours::{is_coloured, stripped};
 use shanty_core::output::excerpt::Excerpt;
 use shanty_core::output::pages::{Above, Pager, Tail};
@@ -134,7 +134,7 @@ fn chunks<'b>(bytes: &'b [u8], cuts: &[usize]) -> Vec<&'b [u8]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
     fn colours_are_all_that_is_added(bytes in output(), cuts in vec(any::<usize>(), 0..8)) {
@@ -196,16 +196,33 @@ proptest! {
     }
 
     #[test]
-    fn an_excerpt_looks_as_the_whole_does(bytes in output(), lines in 1_usize..20, room in 60_usize..900) {
+    fn an_excerpt_looks_as_the_whole_does(
+        bytes in output(), cuts in vec(any::<usize>(), 0..8), lines in 1_usize..400, room in 60_usize..=CARD_CHARS_MAX,
+    ) {
         let text = coloured(&bytes);
-        let mut excerpt = Excerpt::default();
-        excerpt.push(&text);
+        let (mut excerpt, mut settled) = (Excerpt::default(), String::new());
+        let mut sanitiser = Sanitiser::coloured();
+        for chunk in chunks(&bytes, &cuts) {
+            settled.clear();
+            sanitiser.push(chunk, &mut settled);
+            excerpt.push(&settled);
+            excerpt.shrink();
+        }
+        settled.clear();
+        sanitiser.finish(&mut settled);
+        excerpt.push(&settled);
+        excerpt.shrink();
         for part in [excerpt.last(lines, room), excerpt.ends(lines, room)] {
             let shown = format!("{}{}", part.head, part.tail.trim_end_matches('\n'));
             prop_assert!(units(&shown) <= room);
             let all = looks(&text);
             prop_assert!(all.starts_with(&looks(&part.head)));
             assert_end(&text, &part.tail);
+            let (all, tail) = (stripped(&text), stripped(&part.tail));
+            let (all, tail) = (all.trim_end_matches('\n'), tail.trim_end_matches('\n'));
+            let before = all.strip_suffix(tail).unwrap();
+            let begins = before.is_empty() || before.ends_with('\n');
+            prop_assert!(begins || !tail.contains('\n'), "lines that count as shown are whole: {}", tail);
         }
     }
 }

@@ -4,10 +4,18 @@ use std::ops::Range;
 
 use super::colours;
 use super::sanitise::FOLD;
+use crate::limits::CARD_CHARS_MAX;
 use crate::text::{prefix, units};
 
-/// Bytes that are kept of the beginning, and as many of the end: together more than any message shows.
-const KEPT_BYTES: usize = 6 * 1024;
+/// Bytes that are kept of the beginning: at least what is shown of it, a third.
+const HEAD_BYTES: usize = 4 * 1024;
+/// Bytes that are kept of the end: more than any message shows, so that what is shown never begins where the kept end does.
+const TAIL_BYTES: usize = 12 * 1024;
+
+/// A UTF-16 unit takes three bytes at most.
+const _: () = assert!(
+    HEAD_BYTES >= CARD_CHARS_MAX / 3 * 3 && TAIL_BYTES > 3 * CARD_CHARS_MAX + colours::CUT_UNITS
+);
 
 /// The beginning and the end of a text that comes in pieces.
 #[derive(Clone, Debug, Default)]
@@ -55,14 +63,14 @@ impl Excerpt {
         self.open = !text.ends_with('\n');
         let mut rest = text;
         if self.between == 0 && self.tail.is_empty() {
-            let room = KEPT_BYTES.saturating_sub(self.head.len());
+            let room = HEAD_BYTES.saturating_sub(self.head.len());
             let (fits, more) = rest.split_at(floor(rest, room));
             self.head.push_str(fits);
             rest = more;
         }
         self.tail.push_str(rest);
         // Cutting only now and then keeps the work in step with what was pushed.
-        if self.tail.len() > 4 * KEPT_BYTES {
+        if self.tail.len() > 2 * TAIL_BYTES {
             self.shrink();
         }
     }
@@ -91,11 +99,22 @@ impl Excerpt {
 
     /// Keeps no more than it must.
     pub fn shrink(&mut self) {
-        let over = self.tail.len().saturating_sub(KEPT_BYTES);
-        let over = colours::floor(&self.tail, ceil(&self.tail, over));
-        self.tail.drain(..over);
-        self.tail.shrink_to(KEPT_BYTES);
-        self.between += over as u64;
+        if self.tail.len() <= TAIL_BYTES {
+            return;
+        }
+        // The line that is cut, and the sequence too, may have begun in the beginning.
+        let (all, first) = match self.between {
+            0 => (format!("{}{}", self.head, self.tail), self.head.len()),
+            _ => (std::mem::take(&mut self.tail), 0),
+        };
+        let at = colours::floor(&all, ceil(&all, all.len() - TAIL_BYTES));
+        if at > first {
+            self.between += (at - first) as u64;
+            self.tail = colours::opened(&all, at);
+            self.tail.shrink_to(TAIL_BYTES);
+        } else if first == 0 {
+            self.tail = all;
+        }
     }
 
     /// All of it when it has at most so many lines and UTF-16 units, or else its last lines that do.
@@ -265,10 +284,10 @@ mod tests {
         let mut excerpt = Excerpt::default();
         for _ in 0..1_000 {
             excerpt.push(&"é".repeat(700));
-            assert!(excerpt.head.len() + excerpt.tail.len() <= 6 * KEPT_BYTES);
+            assert!(excerpt.head.len() + excerpt.tail.len() <= HEAD_BYTES + 3 * TAIL_BYTES);
         }
         excerpt.shrink();
-        assert!(excerpt.head.len() + excerpt.tail.len() <= 2 * KEPT_BYTES);
+        assert!(excerpt.head.len() + excerpt.tail.len() <= HEAD_BYTES + TAIL_BYTES);
         assert_eq!((excerpt.lines(), excerpt.whole()), (1, None));
     }
 }
