@@ -98,6 +98,7 @@ fn over(ends: &[End], command: &str, name_len: usize) -> (Run, Vec<Told>) {
         Told {
             group,
             printed,
+            other: None,
             same_but: SameBut::default(),
         }
     };

@@ -10,7 +10,7 @@ use crate::output::same_but::SameBut;
 use crate::run::{Compared, Group, Rank, Run};
 use crate::text::{count, cut, size, thousands, units};
 use crate::view::groups::{
-    Printed, Room, Shown, Told, chosen, fenced, fits, group_heading, group_output, names,
+    Other, Printed, Room, Shown, Told, chosen, fenced, fits, group_heading, group_output, names,
 };
 
 /// Messages for groups at most: more nobody reads. The last one names all others.
@@ -149,13 +149,14 @@ pub(super) fn groups(hosts: &BTreeMap<AgentId, Host>, run: &Run, what: SameBut) 
     let tell = |group: Group| {
         let host = hosts.get(&group.first());
         let mut printed = host.map_or(Printed::Unknown, |host| host.printed(run));
+        let mut other = None;
         let mut left_out = SameBut::default();
         if let Some((text, found)) = texts.get(&group.first()) {
             if group.rank == Rank::Odd
                 && let Some((most, _)) = &most
             {
                 let (most, these) = (most.clone(), text.clone());
-                printed = Printed::Other { most, these };
+                other = Some(Other { most, these });
             } else if group.outputs > 1 {
                 printed = Printed::text(text);
             }
@@ -166,6 +167,7 @@ pub(super) fn groups(hosts: &BTreeMap<AgentId, Host>, run: &Run, what: SameBut) 
         Told {
             group,
             printed,
+            other,
             same_but: left_out,
         }
     };

@@ -163,6 +163,7 @@ mod tests {
         let tell = |group: Group| Told {
             group,
             printed: Printed::Unknown,
+            other: None,
             same_but: SameBut::default(),
         };
         Scene {

@@ -18,8 +18,19 @@ pub struct Told {
     pub group: Group,
     /// What the first of them printed, which stands for all.
     pub printed: Printed,
+    /// Where they printed another text than most hosts of the run: both.
+    pub other: Option<Other>,
     /// In what the outputs of the hosts differ after all.
     pub same_but: SameBut,
+}
+
+/// Two texts that differ.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// What most have.
+    pub most: String,
+    /// What these have.
+    pub these: String,
 }
 
 /// What a host printed.
@@ -35,13 +46,6 @@ pub enum Printed {
         excerpt: Excerpt,
         /// Bytes that the command wrote.
         bytes: u64,
-    },
-    /// This text, where most hosts of the run have that one.
-    Other {
-        /// What most have.
-        most: String,
-        /// What these have.
-        these: String,
     },
     /// No text, so many bytes.
     Binary(u64),
@@ -137,27 +141,43 @@ pub(super) fn how_words(how: &How, rank: Rank) -> String {
 /// What they printed, never nothing where something is known; none where nothing is.
 #[must_use]
 pub fn group_output(told: &Told, room: Room) -> Option<String> {
-    let text = match &told.printed {
-        Printed::Unknown => return None,
-        Printed::Nothing => "(no output)".to_owned(),
-        Printed::Binary(bytes) => format!("(binary output, {})", size(*bytes)),
-        Printed::Missing(why) => format!("(output not shown: {})", why.replace(['`', '\n'], " ")),
-        Printed::Other { most, these } => other(most, these, room),
-        Printed::Text { excerpt, bytes } => text(excerpt, *bytes, room),
-    };
-    Some(text)
+    if let Some(Other { most, these }) = &told.other {
+        return Some(other(most, these, room));
+    }
+    match &told.printed {
+        Printed::Text { excerpt, bytes } => Some(text(excerpt, *bytes, room)),
+        Printed::Unknown | Printed::Nothing | Printed::Binary(_) | Printed::Missing(_) => {
+            instead(&told.printed)
+        }
+    }
+}
+
+/// What is said of what a host printed where that is known and is no text to be shown.
+pub(super) fn instead(printed: &Printed) -> Option<String> {
+    match printed {
+        Printed::Unknown | Printed::Text { .. } => None,
+        Printed::Nothing => Some("(no output)".to_owned()),
+        Printed::Binary(bytes) => Some(format!("(binary output, {})", size(*bytes))),
+        Printed::Missing(why) => {
+            let mut why = cut(&why.replace('\n', " "), 400);
+            // A backtick that is not one of a pair would style what follows.
+            if why.matches('`').count() % 2 == 1 || why.contains("``") {
+                why = why.replace('`', " ");
+            }
+            Some(format!("(output not shown: {why})"))
+        }
+    }
 }
 
 /// True when all that is known of what they printed fits.
 #[must_use]
 pub fn fits(told: &Told, room: Room) -> bool {
+    if let Some(Other { these, .. }) = &told.other {
+        return these.lines().count() <= room.lines && units(these) <= room.units;
+    }
     match &told.printed {
         Printed::Unknown | Printed::Nothing | Printed::Missing(_) => true,
         Printed::Binary(_) => false,
-        Printed::Other { these, .. } => {
-            let lines = these.lines().count();
-            lines <= room.lines && units(these) <= room.units
-        }
         Printed::Text { excerpt, .. } => excerpt.last(room.lines, room.units).is_whole(),
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::buttons::{output, plain};
 use super::by_host::rank;
-use super::groups::{Printed, Told, fenced, how_words, mark, names, same_words};
+use super::groups::{Printed, Told, fenced, how_words, instead, mark, names, same_words};
 use crate::ids::AgentId;
 use crate::limits::{
     CARD_BYTES_MAX, CARD_CHARS_MAX, CHOICES_MAX, NAME_CHARS_MAX, TEXT_DISPLAY_CHARS_MAX,
@@ -188,14 +188,8 @@ pub fn open_card(run: &Run, opened: &Opened) -> Card {
     let texts = match &opened.printed {
         Printed::Text { excerpt, .. } => fitting(&heading, excerpt),
         Printed::Unknown => vec!["(no output is stored)".to_owned()],
-        Printed::Nothing => vec!["(no output)".to_owned()],
-        Printed::Binary(bytes) => vec![format!("(binary output, {})", size(*bytes))],
-        Printed::Missing(why) => vec![format!("(output not shown: {})", cut(why, 400))],
-        // How it differs from what most printed is the card's; here it is shown itself.
-        Printed::Other { these, .. } => {
-            let mut excerpt = Excerpt::default();
-            excerpt.push(these);
-            fitting(&heading, &excerpt)
+        Printed::Nothing | Printed::Binary(_) | Printed::Missing(_) => {
+            instead(&opened.printed).into_iter().collect()
         }
     };
     let mut buttons = Vec::new();
@@ -367,6 +361,7 @@ mod tests {
         let tell = |group: Group| Told {
             group,
             printed: Printed::Unknown,
+            other: None,
             same_but: SameBut::default(),
         };
         run.groups(&Loosely::new()).into_iter().map(tell).collect()
@@ -546,6 +541,13 @@ mod tests {
         assert_eq!(say(Printed::Unknown), "(no output is stored)");
         let why = Printed::Missing("it was deleted on <t:5:D>".to_owned());
         assert_eq!(say(why), "(output not shown: it was deleted on <t:5:D>)");
+        let why = Printed::Missing("what is\nleft is ``` damaged".to_owned());
+        assert_eq!(say(why), "(output not shown: what is left is     damaged)");
+        let why = Printed::Missing("it was deleted by `[retention]`".to_owned());
+        assert_eq!(
+            say(why),
+            "(output not shown: it was deleted by `[retention]`)"
+        );
         let goes_on = Run::new(RunNumber(1), Spec::clone(&run.spec), 0);
         let card = open_card(&goes_on, &opened("x\n", None));
         assert!(card.texts[0].ends_with(" · 1 line, 2 B so far"), "{card:?}");

@@ -90,6 +90,7 @@ fn told(run: &Run, printed: &str) -> Vec<Told> {
             None => Printed::Unknown,
         },
         group,
+        other: None,
         same_but: SameBut::default(),
     };
     groups.map(tell).collect()
@@ -276,6 +277,7 @@ fn output_of_characters_that_count_double_stays_within_the_limits() {
         Told {
             group,
             printed,
+            other: None,
             same_but,
         }
     });
