@@ -31,7 +31,7 @@ use turns::{Found, Turns};
 pub use super::error::{Outcome, SendError};
 
 pub mod limiter;
-pub mod queue;
+mod queue;
 mod turns;
 
 /// Longest text of Discord's that an error repeats, characters.
@@ -205,7 +205,7 @@ impl Shared {
             shared: Arc::clone(self),
             route,
             grant: Some(grant),
-            used: Use::None,
+            used: Use::Unused,
         }
     }
 

@@ -33,8 +33,14 @@ const WAIT_MS_MAX: u64 = 24 * 3_600_000;
 /// The wait after a 429 that does not say how long, milliseconds.
 const WAIT_MS_UNTOLD: u64 = 5_000;
 
-/// Two answers tell of the same window when its end differs by no more than this, milliseconds: what answers take on their way.
+/// Two answers tell of the same window when its end by Discord's clock differs by no more than this, milliseconds. No window is as short.
+const SAME_RESET_MS: u64 = 100;
+
+/// The same where Discord's clock is not told and the end is reckoned from when an answer came: what answers take on their way.
 const SAME_WINDOW_MS: u64 = 500;
+
+/// The latest time that is believed, seconds of Discord's clock.
+const RESET_S_MAX: f64 = 1e11;
 
 /// Buckets that are remembered before the settled ones are forgotten.
 const BUCKETS_KEPT: usize = 1_024;
@@ -67,7 +73,7 @@ pub struct Grant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// No call was made with it: somebody else may have it.
-    None,
+    Unused,
     /// The call went out, and no answer came.
     Unanswered,
     /// The call was answered.
@@ -116,7 +122,10 @@ struct Bucket {
 struct Window {
     limit: Option<u32>,
     remaining: u32,
+    /// Its end by our clock: too late by what the answer took on its way.
     reset_ms: u64,
+    /// Its end by Discord's clock, which is the same in every answer.
+    ends_ms: Option<u64>,
 }
 
 impl Limiter {
@@ -169,7 +178,7 @@ impl Limiter {
 
     /// Gives a grant back. A call that went out without an answer may have been counted by Discord: it is counted here too.
     pub fn release(&mut self, grant: Grant, used: Use) {
-        if let (Use::None, Some(at_ms)) = (used, grant.counted_ms) {
+        if let (Use::Unused, Some(at_ms)) = (used, grant.counted_ms) {
             let at = self.granted_ms.iter().rposition(|ms| *ms == at_ms);
             at.and_then(|at| self.granted_ms.remove(at));
         }
@@ -199,6 +208,7 @@ impl Limiter {
                 limit: limits.limit,
                 remaining,
                 reset_ms: now_ms.saturating_add(reset_after_ms),
+                ends_ms: limits.reset_ms,
             };
             bucket.window = Some(match bucket.window {
                 Some(before) if before.reset_ms > now_ms => told.after(before),
@@ -295,9 +305,18 @@ fn window_full_until(times: &VecDeque<u64>, calls_max: usize, window_ms: u64, no
 
 impl Window {
     /// What is known after another answer while a window runs. Answers overtake one another: one of the same window that says that more
-    /// is left is the older one.
+    /// is left is the older one, and one of a window that ends earlier says nothing of this one.
     fn after(self, before: Self) -> Self {
-        if self.reset_ms.abs_diff(before.reset_ms) > SAME_WINDOW_MS {
+        let is_same = match (self.ends_ms, before.ends_ms) {
+            (Some(ends), Some(before_ends)) => {
+                if ends.saturating_add(SAME_RESET_MS) < before_ends {
+                    return before;
+                }
+                ends.abs_diff(before_ends) <= SAME_RESET_MS
+            }
+            (Some(_) | None, _) => self.reset_ms.abs_diff(before.reset_ms) <= SAME_WINDOW_MS,
+        };
+        if !is_same {
             return self;
         }
         Self {
@@ -338,6 +357,8 @@ struct RateLimits {
     limit: Option<u32>,
     remaining: Option<u32>,
     reset_after_ms: Option<u64>,
+    /// The end of the window by Discord's clock.
+    reset_ms: Option<u64>,
     retry_after_ms: Option<u64>,
     shared: bool,
     global: bool,
@@ -373,6 +394,7 @@ impl RateLimits {
             limit: number(headers, "x-ratelimit-limit"),
             remaining: number(headers, "x-ratelimit-remaining"),
             reset_after_ms: text(headers, "x-ratelimit-reset-after").and_then(seconds),
+            reset_ms: text(headers, "x-ratelimit-reset").and_then(clock),
             retry_after_ms: by_header.max(by_body),
             shared: scope == Some("shared"),
             global: edge || body.global || scope == Some("global") || is_global(headers),
@@ -401,6 +423,15 @@ fn is_global(headers: &HeaderMap) -> bool {
 
 fn seconds(text: &str) -> Option<u64> {
     milliseconds(text.parse().ok()?)
+}
+
+/// A time by Discord's clock, as milliseconds.
+fn clock(text: &str) -> Option<u64> {
+    let seconds: f64 = text.parse().ok()?;
+    if !(0.0..=RESET_S_MAX).contains(&seconds) {
+        return None;
+    }
+    u64::try_from(Duration::from_secs_f64(seconds).as_millis()).ok()
 }
 
 /// Seconds as milliseconds, rounded up, within the longest wait that is believed.

@@ -82,7 +82,7 @@ impl Turns {
             return;
         };
         match waiter.grant {
-            Some(grant) => self.limiter.release(grant, Use::None),
+            Some(grant) => self.limiter.release(grant, Use::Unused),
             None => self.queue.leave(ticket),
         }
         self.deal(now_ms);
@@ -133,7 +133,7 @@ impl Turns {
                     waiter.grant = Some(grant);
                     waiter.wake.notify_one();
                 }
-                None => self.limiter.release(grant, Use::None),
+                None => self.limiter.release(grant, Use::Unused),
             }
         }
         let times = self.queue.routes();

@@ -94,6 +94,34 @@ fn an_answer_that_was_overtaken_gives_nothing_back() {
     assert_eq!(limiter.ready_at(&POST, 6_010), Some(6_010));
 }
 
+/// As [`ok`], with the end of the window by Discord's clock.
+fn ok_until(remaining: &str, reset_after: &str, reset: &str) -> Answer {
+    let mut answer = ok("b", "5", remaining, reset_after);
+    let reset = reset.parse().unwrap();
+    answer.headers.insert("x-ratelimit-reset", reset);
+    answer
+}
+
+#[test]
+fn an_answer_that_comes_late_gives_nothing_back() {
+    const RESET: &str = "1795341005.000";
+    let mut limiter = Limiter::default();
+    let grants: Vec<Grant> = (0..5).map(|_| limiter.take(&POST, 0)).collect();
+    limiter.observe(&POST, &ok_until("0", "4.9", RESET), 100);
+    assert_eq!(limiter.ready_at(&POST, 100), Some(5_000));
+    // It was on its way for two seconds, and says what was left before the others.
+    limiter.observe(&POST, &ok_until("4", "4.99", RESET), 2_010);
+    assert!(limiter.ready_at(&POST, 2_010) >= Some(5_000));
+    for grant in grants {
+        limiter.release(grant, Use::Answered);
+    }
+    // The next window began; what comes of the last one says nothing of it.
+    let next = ok_until("0", "4.8", "1795341010.000");
+    limiter.observe(&POST, &next, 5_300);
+    limiter.observe(&POST, &ok_until("3", "4.8", RESET), 5_400);
+    assert_eq!(limiter.ready_at(&POST, 5_400), Some(10_100));
+}
+
 #[test]
 fn routes_of_one_bucket_share_it_and_majors_do_not() {
     let mut limiter = Limiter::default();

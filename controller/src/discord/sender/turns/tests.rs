@@ -91,7 +91,7 @@ fn a_grant_that_is_not_used_is_not_counted() {
     for channel in 1..=100 {
         let place = join(&mut turns, Route::create_message(channel), 0);
         let grant = fetch(&mut turns, &place, 0).expect("45 in a second, but nothing was sent");
-        turns.release(grant, Use::None, 0);
+        turns.release(grant, Use::Unused, 0);
     }
 }
 
