@@ -14,7 +14,7 @@ const URGENT_IN_A_ROW_MAX: u32 = 4;
 
 /// A place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ticket {
+pub(super) struct Ticket {
     number: u64,
     route: Route,
     urgency: Urgency,
@@ -23,14 +23,14 @@ pub struct Ticket {
 impl Ticket {
     /// What it waits for.
     #[must_use]
-    pub const fn route(&self) -> &Route {
+    pub(super) const fn route(&self) -> &Route {
         &self.route
     }
 }
 
 /// Everybody who waits.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub(super) struct Queue {
     lines: HashMap<Route, Line>,
     /// The routes that somebody waits for; the first is asked first.
     round: VecDeque<Route>,
@@ -47,7 +47,7 @@ struct Line {
 
 impl Queue {
     /// Takes a place at the end of the route's line.
-    pub fn join(&mut self, route: Route, urgency: Urgency) -> Ticket {
+    pub(super) fn join(&mut self, route: Route, urgency: Urgency) -> Ticket {
         self.last += 1;
         let ticket = Ticket {
             number: self.last,
@@ -63,7 +63,7 @@ impl Queue {
     }
 
     /// Gives a place up, if it is still there.
-    pub fn leave(&mut self, ticket: &Ticket) {
+    pub(super) fn leave(&mut self, ticket: &Ticket) {
         let Some(line) = self.lines.get_mut(&ticket.route) else {
             return;
         };
@@ -78,7 +78,7 @@ impl Queue {
     }
 
     /// Takes out whoever is next among those whose route may be called; that route is asked last then.
-    pub fn next(&mut self, may_go: impl Fn(&Route) -> bool) -> Option<Ticket> {
+    pub(super) fn next(&mut self, may_go: impl Fn(&Route) -> bool) -> Option<Ticket> {
         let at = self.round.iter().position(may_go)?;
         let route = self.round.remove(at)?;
         let line = self.lines.get_mut(&route)?;
@@ -92,19 +92,19 @@ impl Queue {
     }
 
     /// The routes that somebody waits for.
-    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+    pub(super) fn routes(&self) -> impl Iterator<Item = &Route> {
         self.round.iter()
     }
 
     /// Somebody who waits, always the same one as long as nobody came or went.
     #[must_use]
-    pub fn somebody(&self) -> Option<Ticket> {
+    pub(super) fn somebody(&self) -> Option<Ticket> {
         self.lines.get(self.round.front()?)?.head().copied()
     }
 
     /// Whether this place is still waited at.
     #[must_use]
-    pub fn holds(&self, ticket: &Ticket) -> bool {
+    pub(super) fn holds(&self, ticket: &Ticket) -> bool {
         let line = self.lines.get(&ticket.route);
         line.is_some_and(|line| line.urgent.contains(ticket) || line.progress.contains(ticket))
     }

@@ -122,6 +122,82 @@ fn an_answer_that_comes_late_gives_nothing_back() {
     assert_eq!(limiter.ready_at(&POST, 5_400), Some(10_100));
 }
 
+/// A bucket as Discord counts it: so many calls in a window that begins with the first of them.
+#[derive(Default)]
+struct Counted {
+    used: u64,
+    ends_ms: u64,
+}
+
+impl Counted {
+    const LIMIT: u64 = 5;
+    const WINDOW_MS: u64 = 5_000;
+
+    /// The answer to a call that arrives now; none for one too many.
+    fn answer(&mut self, now_ms: u64) -> Option<Answer> {
+        if self.ends_ms <= now_ms {
+            (self.used, self.ends_ms) = (0, now_ms + Self::WINDOW_MS);
+        }
+        self.used += 1;
+        let remaining = Self::LIMIT.checked_sub(self.used)?;
+        let seconds = |ms: u64| format!("{}.{:03}", ms / 1_000, ms % 1_000);
+        let (after, at) = (self.ends_ms - now_ms, self.ends_ms + 1_795_341_000_000);
+        Some(ok_until(
+            &remaining.to_string(),
+            &seconds(after),
+            &seconds(at),
+        ))
+    }
+}
+
+/// Makes calls whenever the limiter lets them go, each on its way for up to `way_ms` there and back; the time that they take.
+fn never_refused(calls: usize, way_ms: u64, seed: u64) -> u64 {
+    const STEP_MS: usize = 7;
+    let (mut limiter, mut bucket, mut random) = (Limiter::default(), Counted::default(), seed);
+    let mut way = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005) + 1;
+        (random >> 33) % way_ms
+    };
+    let (mut sent, mut answered) = (Vec::new(), Vec::new());
+    let mut made = 0;
+    for now_ms in (0..).step_by(STEP_MS) {
+        let due = sent.extract_if(.., |(at_ms, _)| *at_ms <= now_ms);
+        for (_, grant) in due {
+            let answer = bucket.answer(now_ms);
+            let answer = answer.unwrap_or_else(|| panic!("refused at {now_ms}, seed {seed}"));
+            answered.push((now_ms + way(), grant, answer));
+        }
+        let due = answered.extract_if(.., |(at_ms, ..)| *at_ms <= now_ms);
+        for (_, grant, answer) in due {
+            limiter.observe(&POST, &answer, now_ms);
+            limiter.release(grant, Use::Answered);
+        }
+        while made < calls && limiter.ready_at(&POST, now_ms) <= Some(now_ms) {
+            if limiter.ready_at(&POST, now_ms).is_none() {
+                break;
+            }
+            sent.push((now_ms + way(), limiter.take(&POST, now_ms)));
+            made += 1;
+        }
+        if made == calls && sent.is_empty() && answered.is_empty() {
+            return now_ms;
+        }
+    }
+    unreachable!("the calls come to an end")
+}
+
+#[test]
+fn nothing_is_refused_however_long_answers_take() {
+    for seed in 1..=200 {
+        for way_ms in [1, 300, 1_500, 4_000] {
+            never_refused(40, way_ms, seed);
+        }
+        // And no time is lost: eight windows, of which the first begins with one call alone.
+        let took_ms = never_refused(40, 50, seed);
+        assert!(took_ms < 9 * Counted::WINDOW_MS, "{took_ms}");
+    }
+}
+
 #[test]
 fn routes_of_one_bucket_share_it_and_majors_do_not() {
     let mut limiter = Limiter::default();
