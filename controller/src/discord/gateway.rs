@@ -43,8 +43,9 @@ const WANTED: EventTypeFlags = EventTypeFlags::GATEWAY_HELLO
     .union(EventTypeFlags::GUILD_CREATE)
     .union(EventTypeFlags::GUILD_DELETE);
 
-/// From dialling to the first word, which Discord says at once. twilight itself waits without end for a server that says nothing.
-pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// From dialling to the first word: name, connection and encryption on a slow network too, after which Discord speaks at once. twilight
+/// itself waits without end for a server that says nothing.
+pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// From dialling to READY or RESUMED.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
