@@ -242,8 +242,7 @@ async fn register(
 
 /// When the commands are registered again after a failure: seldom while somebody has to change something, soon when Discord was away.
 fn register_again(why: &anyhow::Error) -> Duration {
-    let refused = |error: &SendError| error.is_refusal();
-    match why.downcast_ref().is_some_and(refused) {
+    match why.downcast_ref().is_some_and(SendError::is_final) {
         true => REGISTER_REFUSED,
         false => REGISTER_AGAIN,
     }

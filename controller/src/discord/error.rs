@@ -8,6 +8,9 @@ use thiserror::Error;
 /// Largest answer that is read, bytes. Discord's answers to our calls have a few KiB.
 pub(super) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
+/// Discord's code for a thread that is archived: what stands there cannot be edited.
+pub(super) const ARCHIVED: u64 = 50_083;
+
 /// Why a call has no good answer.
 #[derive(Debug, Error)]
 pub enum SendError {
@@ -78,10 +81,22 @@ impl SendError {
         }
     }
 
-    /// True when Discord said no: the same call would be refused again until somebody changes something.
+    /// True when the same call would be refused again until somebody changes something.
     #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Discord { status, .. } if (400..500).contains(status))
+    pub fn is_final(&self) -> bool {
+        match self {
+            // The thread is opened, and was archived again meanwhile.
+            Self::Discord { code: ARCHIVED, .. } => false,
+            Self::Discord { status, .. } => (400..500).contains(status),
+            Self::Malformed(_) => true,
+            Self::Timeout(_)
+            | Self::Unreached(_)
+            | Self::Connection(_)
+            | Self::RateLimited { .. }
+            | Self::Unauthorized
+            | Self::Body(_)
+            | Self::TooLong => false,
+        }
     }
 
     /// Discord's own code of a refusal, such as 10062; none when it gave none.

@@ -42,7 +42,7 @@ pub(super) use deliver::{Delivered, deliver_all, deliver_one, read_one};
 pub(super) use edits::ByToken;
 pub(super) use reader::FilesError;
 pub(super) use start::publishers;
-pub(super) use write::{again_ms, is_final};
+pub(super) use write::again_ms;
 
 /// Whether this process is the first to show a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

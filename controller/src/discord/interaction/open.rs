@@ -23,7 +23,7 @@ use crate::discord::Edge;
 use crate::discord::call::Call;
 use crate::discord::commands::Invocation;
 use crate::discord::publish::{
-    Delivered, FilesError, again_ms, deliver_all, deliver_one, is_final, read_one,
+    Delivered, FilesError, again_ms, deliver_all, deliver_one, read_one,
 };
 use crate::discord::requests::RequestError;
 
@@ -275,7 +275,7 @@ async fn fill(edge: &Edge, call: &Result<Call, RequestError>) -> Option<String> 
         };
         tries += 1;
         tracing::warn!("an answer did not reach Discord: {}", chain(&error));
-        if is_final(&error) || tries == TRIES {
+        if error.is_final() || tries == TRIES {
             return Some(chain(&error));
         }
         tokio::select! {

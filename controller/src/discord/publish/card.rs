@@ -8,7 +8,7 @@ use shanty_core::run::Phase;
 use shanty_core::thread::{Block, CARDS_MAX, CardAt};
 
 use super::callback::Answered;
-use super::write::{again_ms, is_final};
+use super::write::again_ms;
 use super::{Beginning, Publisher};
 use crate::clock::now_ms;
 use crate::discord::sender::SendError;
@@ -128,7 +128,7 @@ impl Publisher {
             let wait_ms = match self.look(interaction).await {
                 Ok(None) if at_ms < late_ms => late_ms - at_ms,
                 Ok(found) => return Ok(found),
-                Err(error) if is_final(&error) => {
+                Err(error) if error.is_final() => {
                     tracing::warn!(run.id = %self.run, "the card of a run cannot be looked for: {error}");
                     return Ok(None);
                 }

@@ -9,7 +9,9 @@ use shanty_core::thread::Block;
 
 use super::Publisher;
 use super::card::made_ms;
+use super::write::{LOCKED, UNKNOWN_CHANNEL};
 use crate::discord::commands::Invocation;
+use crate::discord::error::ARCHIVED;
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
 use crate::discord::sender::SendError;
@@ -18,6 +20,8 @@ use crate::discord::sender::SendError;
 const TOKEN_MS: u64 = 14 * 60_000;
 /// Discord's code for a token that is none any more.
 const INVALID_WEBHOOK_TOKEN: u64 = 50_027;
+/// Codes that tell of the place of a card, whoever edits it there.
+const NOT_THE_TOKENS: [u64; 3] = [UNKNOWN_CHANNEL, ARCHIVED, LOCKED];
 
 /// What edits the answer to an interaction without the bot's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +67,8 @@ impl Publisher {
     /// Takes that an edit by the token failed; true when the bot's own token may do it, now and from now on.
     pub(super) fn token_failed(&mut self, error: &SendError) -> bool {
         let is_refused = match error {
+            // The bot may not, or cannot, open the thread that the card is in. Its token would fare no better.
+            SendError::Discord { code, .. } if NOT_THE_TOKENS.contains(code) => false,
             SendError::Discord { status, code, .. } => {
                 let refused = [
                     StatusCode::UNAUTHORIZED,

@@ -11,18 +11,17 @@ use super::render::{By, Rendered};
 use crate::discord::Edge;
 use crate::discord::answers::Answer;
 use crate::discord::call::{Call, Route};
+use crate::discord::error::ARCHIVED;
 use crate::discord::sender::{Outcome, Permit, SendError};
 
 /// After a failure whose outcome is unknown, a write is tried again so much later, milliseconds. The nonce keeps it single.
 const AGAIN_MS: u64 = 2_000;
 /// Discord's code for a channel or thread that there is not.
-const UNKNOWN_CHANNEL: u64 = 10_003;
+pub(super) const UNKNOWN_CHANNEL: u64 = 10_003;
 /// Discord's codes for what the bot has no right to see, or to do.
 const FORBIDDEN: [u64; 2] = [50_001, 50_013];
-/// Discord's code for a thread that is archived: what stands there cannot be edited.
-const ARCHIVED: u64 = 50_083;
 /// Discord's code for a thread that only moderators write to and open again.
-const LOCKED: u64 = 160_005;
+pub(super) const LOCKED: u64 = 160_005;
 /// Discord's code for a server that has as many open threads as it may.
 const CROWDED: u64 = 160_006;
 /// The same after Discord refused the bot's token.
@@ -171,7 +170,7 @@ impl Publisher {
             Err(error) if error.code() == Some(160_004) => {
                 self.thread_id = self.outbox.message(Block::Card(0));
             }
-            Err(error) if is_final(&error) => {
+            Err(error) if error.is_final() => {
                 self.close_thread(no_thread(&error).unwrap_or(NoThread::Refused), &error);
             }
             Err(error) => {
@@ -195,7 +194,7 @@ impl Publisher {
         let no_thread = no_thread(error).filter(|_| block.lane() == Lane::Thread);
         if let Some(why) = no_thread {
             self.close_thread(why, error);
-        } else if is_final(error) {
+        } else if error.is_final() {
             tracing::warn!(block = ?block, "a message is given up: {error}");
             self.outbox.give_up(block);
         } else {
@@ -242,23 +241,6 @@ fn no_thread(error: &SendError) -> Option<NoThread> {
         LOCKED => Some(NoThread::Locked),
         CROWDED => Some(NoThread::Crowded),
         code => FORBIDDEN.contains(&code).then_some(NoThread::Refused),
-    }
-}
-
-/// True when the same write would be refused again: the message, the thread or the right to write is gone.
-pub(in crate::discord) fn is_final(error: &SendError) -> bool {
-    match error {
-        // It is opened, and was archived again meanwhile.
-        SendError::Discord { code: ARCHIVED, .. } => false,
-        SendError::Discord { status, .. } => (400..500).contains(status),
-        SendError::Malformed(_) => true,
-        SendError::Timeout(_)
-        | SendError::Unreached(_)
-        | SendError::Connection(_)
-        | SendError::RateLimited { .. }
-        | SendError::Unauthorized
-        | SendError::Body(_)
-        | SendError::TooLong => false,
     }
 }
 

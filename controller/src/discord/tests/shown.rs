@@ -73,6 +73,26 @@ async fn a_card_is_edited_by_the_token_of_its_interaction_and_when_that_is_refus
 }
 
 #[tokio::test]
+async fn a_card_in_a_thread_that_stays_closed_is_not_tried_again_by_the_bot() {
+    for (status, code) in [(403, 50_013), (403, 160_005), (404, 10_003)] {
+        let stage = Stage::scripted(move |seen| {
+            let line = call(seen).0;
+            let edits = line.starts_with("PATCH webhooks/") || line == EDIT;
+            let archived = || refusal(400, 50_083, "Thread is archived");
+            let opens = || refusal(status, code, "no");
+            let opened = (line == "PATCH channels/5").then(opens);
+            opened.or_else(|| edits.then(archived))
+        })
+        .await;
+        let run = begun(&stage).await;
+        print(&stage, run, &["up\n".to_owned()]).await;
+        stage.forgotten().await;
+        assert_eq!(stage.bodies(&stage.edit()).len(), 1, "{status} {code}");
+        assert_eq!(stage.bodies(EDIT), [Value::Null; 0], "{status} {code}");
+    }
+}
+
+#[tokio::test]
 async fn output_opens_one_thread_and_is_posted_there() {
     let stage = Stage::start().await;
     let run = begun(&stage).await;
