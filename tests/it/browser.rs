@@ -119,6 +119,15 @@ pub(crate) async fn become_person(browser: &Browser, id: &str) {
     browser.sees("to be the person", is, &json!([id])).await;
 }
 
+/// Waits until this gives what is expected: what is drawn follows a change of the screen a moment later.
+pub(crate) async fn gives(browser: &Browser, script: &str, expected: &Value) {
+    shanty_tests::wait::until(&format!("{expected}"), || async {
+        let found = browser.run(&format!("return {script};"), &json!([])).await;
+        (found == *expected).then_some(()).ok_or(found)
+    })
+    .await;
+}
+
 /// Nothing ran that should not have, and nothing failed.
 pub(crate) async fn nothing_went_wrong(browser: &Browser) {
     let seen = browser.run("return window.__seen;", &json!([])).await;

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 use shanty_tests::browser::key;
-use shanty_tests::{Alone, Browser};
+use shanty_tests::{Alone, Browser, wait};
 
-use crate::browser::{asking, enter_alone, nothing_went_wrong};
+use crate::browser::{asking, enter_alone, gives, nothing_went_wrong};
 use crate::browser_keyboard::{screen, tab_to};
 use crate::programs;
 
@@ -52,18 +52,19 @@ async fn long_labels_keep_to_their_row() {
         let width = "innerWidth === arguments[0]";
         let wide = if phone { 390 } else { 1280 };
         browser.sees("the screen", width, &json!([wide])).await;
-        let found = browser.run(&format!("return {BUTTONS};"), &json!([])).await;
         let expected = json!({"count": 5, "bad": [], "sideways": false});
-        assert_eq!(found, expected, "phone: {phone}");
+        gives(&browser, BUTTONS, &expected).await;
     }
     // Words are there to their end; what cannot be shown is still told to who does not see.
     let whole = "(() => { const label = document.querySelector('#main-log .act-label'); return label.scrollHeight <= label.clientHeight + 1; })()";
     browser.sees("the words in full", whole, &json!([])).await;
-    let tree = browser.accessible().await;
-    let named = tree
-        .iter()
-        .filter(|(role, name)| role == "button" && labels.contains(name));
-    assert_eq!(named.count(), 5, "{tree:?}");
+    wait::until("five buttons that are named in full", || async {
+        let tree = browser.accessible().await;
+        let named = |(role, name): &&(String, String)| role == "button" && labels.contains(name);
+        let five = tree.iter().filter(named).count() == 5;
+        five.then_some(()).ok_or(tree)
+    })
+    .await;
     nothing_went_wrong(&browser).await;
     browser.end().await;
     alone.stop().await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shanty_tests::browser::key;
 use shanty_tests::{Alone, Browser};
 
-use crate::browser::{enter_alone, nothing_went_wrong};
+use crate::browser::{enter_alone, gives, nothing_went_wrong};
 use crate::browser_keyboard::{screen, tab_to};
 use crate::programs;
 
@@ -31,7 +31,6 @@ async fn marks_are_drawn_without_a_font_and_copied_as_characters() {
         .await;
     enter_alone(&browser, &alone.web).await;
     browser.reads("#main-log article .act", "⏰ Run on 4").await;
-    let found = browser.run(&format!("return {SIGNS};"), &json!([])).await;
     let sign = |text: &str, at: &str, wide: f64| json!({"text": text, "at": at, "picture": true, "wide": wide, "seen": "rgba(0, 0, 0, 0)"});
     let expected = json!([
         sign("⚠", "2", 1.375),
@@ -39,7 +38,7 @@ async fn marks_are_drawn_without_a_font_and_copied_as_characters() {
         sign("⚠️", "2", 1.375),
         sign("⏰", "9", 1.2),
     ]);
-    assert_eq!(found, expected);
+    gives(&browser, SIGNS, &expected).await;
     // The picture is there, and as wide as the marks that it has.
     let drawn = "new Promise((done) => { const image = new Image(); image.onload = () => done(image.naturalWidth / image.naturalHeight); \
         image.onerror = () => done(0); image.src = '/signs.svg'; })";
@@ -90,15 +89,13 @@ async fn code_has_the_colours_of_differences_and_of_terminals() {
         browser.screen(screen(false, dark)).await;
         let mood = "matchMedia('(prefers-color-scheme: dark)').matches === arguments[0]";
         browser.sees("the mood", mood, &json!([dark])).await;
-        let parts = browser.run(&format!("return {PARTS};"), &json!([])).await;
-        assert_eq!(parts, expected, "dark: {dark}");
+        gives(&browser, PARTS, &expected).await;
     }
     // What was not closed ends with its block.
     let after = "(() => { const pre = [...document.querySelectorAll('#main-log .fence')].at(-1); const range = document.createRange(); \
         range.setStartAfter(pre); range.setEndAfter(pre.parentNode.lastChild); const style = getComputedStyle(pre.parentNode); \
         return [range.toString().trim(), style.fontWeight, document.querySelectorAll('#main-log span[class^=a]').length]; })()";
-    let after = browser.run(&format!("return {after};"), &json!([])).await;
-    assert_eq!(after, json!(["after", "400", 2]));
+    gives(&browser, after, &json!(["after", "400", 2])).await;
     nothing_went_wrong(&browser).await;
     browser.end().await;
     alone.stop().await;
