@@ -79,6 +79,8 @@ struct Publisher {
     dirty: bool,
     /// When the last layout was made.
     laid_out_ms: u64,
+    /// How the run stood then.
+    laid_out: Option<Arc<Snapshot>>,
 }
 
 impl Publisher {
@@ -119,6 +121,7 @@ impl Publisher {
             outbox,
             dirty: true,
             laid_out_ms: 0,
+            laid_out: None,
         }
     }
 
@@ -163,6 +166,8 @@ impl Publisher {
         let mut kept = self.cursor();
         loop {
             let now = now_ms();
+            // How it stands may have changed before that is heard below, where any of several is heard first.
+            self.dirty |= !self.is_laid_out();
             if self.dirty && self.laid_out_ms.saturating_add(LAY_OUT_MS) <= now {
                 self.lay_out(now);
             }
@@ -206,10 +211,21 @@ impl Publisher {
         }
     }
 
+    /// True when the last layout is of how the run stands now.
+    fn is_laid_out(&self) -> bool {
+        let now = self.watch.borrow();
+        let laid_out = self.laid_out.as_ref();
+        laid_out.is_some_and(|laid_out| Arc::ptr_eq(laid_out, &now))
+    }
+
     /// True when people see the end of the run, or never will.
     fn is_shown(&self) -> bool {
         let complete = self.thread.is_complete(&self.snapshot().run);
-        complete && !self.dirty && self.files.is_none() && self.outbox.settled()
+        complete
+            && self.is_laid_out()
+            && !self.dirty
+            && self.files.is_none()
+            && self.outbox.settled()
     }
 
     /// True when there is nowhere to show anything.
@@ -226,6 +242,7 @@ impl Publisher {
         self.dirty = false;
         self.laid_out_ms = now_ms;
         let snapshot = self.snapshot();
+        self.laid_out = Some(Arc::clone(&snapshot));
         let status = self.status(&snapshot, now_ms);
         let has_card = self.has_card();
         for message in self.thread.lay_out(&status) {
