@@ -7,6 +7,7 @@ use serde_json::json;
 use shanty_controller::store::{Deletion, Store};
 use shanty_tests::{Message, Options, Person, World};
 
+use crate::chat_groups::script;
 use crate::past::a_year_passes;
 use crate::programs;
 
@@ -15,19 +16,6 @@ const THREE: [(&str, &str); 3] = [
     ("web-02", "role=web"),
     ("db-01", "role=db"),
 ];
-
-/// A command that runs these lines on each host, with the host's name in `name`.
-fn script(world: &World, lines: &str) -> String {
-    let dir = world.dir.path().display();
-    // Only its shim knows: the directory of the run is the last word of its command line.
-    let text = format!(
-        "name=$(tr '\\0' '\\n' < /proc/$PPID/cmdline | tail -n 1)\n\
-         name=${{name#{dir}/}}; name=${{name%%/*}}\n{lines}\n"
-    );
-    let path = world.dir.path().join("script");
-    std::fs::write(&path, text).unwrap();
-    format!(". {}", path.display())
-}
 
 /// On the two web hosts the same long output, on the other one a failure.
 fn uneven(world: &World) -> String {

@@ -184,7 +184,7 @@ async fn short_output_no_output_and_a_signal_are_told_on_the_card() {
 
     // The parent of a command is its shim, which stops it as somebody on the host asked, once it waits for signals.
     let command =
-        "while grep -q '^SigBlk:.0*$' /proc/$PPID/status; do :; done; kill -TERM $PPID; sleep 1000";
+        "until grep -q '^SigBlk:.0*14003$' /proc/$PPID/status; do :; done; kill -TERM $PPID; sleep 1000";
     let asked = operator.run("web-01", command).await;
     let text = operator
         .card_end(&asked, "stopped on the host, not by Shanty, exit 143")
