@@ -183,8 +183,7 @@ async fn short_output_no_output_and_a_signal_are_told_on_the_card() {
     assert!(text.starts_with("### ❌ #4 · web-01"), "{text}");
 
     // The parent of a command is its shim, which stops it as somebody on the host asked, once it waits for signals.
-    let command =
-        "until grep -q '^SigBlk:.0*14003$' /proc/$PPID/status; do :; done; kill -TERM $PPID; sleep 1000";
+    let command = "until grep -q '^SigBlk:.0*14003$' /proc/$PPID/status; do :; done; kill -TERM $PPID; sleep 1000";
     let asked = operator.run("web-01", command).await;
     let text = operator
         .card_end(&asked, "stopped on the host, not by Shanty, exit 143")

@@ -35,7 +35,7 @@ impl Default for Reads {
 }
 
 impl Reads {
-    /// Waits for a turn to read what a card shows. None at shutdown.
+    /// Waits for a turn to read what a card shows; without one only where turns were closed, which nobody does.
     pub(super) async fn card(&self) -> Option<SemaphorePermit<'_>> {
         self.cards.acquire().await.ok()
     }
@@ -56,7 +56,7 @@ impl Reads {
 }
 
 impl OneRequest<'_> {
-    /// Waits for a turn to read and send files. None at shutdown.
+    /// Waits for a turn to read and send files; as [`Reads::card`].
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.reads.files.acquire().await.ok()
     }

@@ -107,7 +107,7 @@ pub(super) fn menu(run: &Run, groups: &[Told]) -> Option<Menu> {
     let of_group = |told: &Told| {
         let group = &told.group;
         match &group.hosts[..] {
-            [(agent, _)] => option(run, *agent),
+            [(agent, _)] => option(run, *agent, Some(group.rank)),
             hosts => {
                 let mut words = vec![format!("{} {}", mark(group.rank), short(group.names()))];
                 words.push(count(hosts.len(), "host"));
@@ -118,7 +118,7 @@ pub(super) fn menu(run: &Run, groups: &[Told]) -> Option<Menu> {
     };
     let several = groups.iter().filter(|told| told.group.hosts.len() > 1);
     let of_several = several.flat_map(|told| told.group.hosts.iter());
-    let alone = of_several.filter_map(|(agent, _)| option(run, *agent));
+    let alone = of_several.filter_map(|(agent, _)| option(run, *agent, None));
     let all = groups.iter().filter_map(of_group).chain(alone);
     let options: Vec<(Picked, String)> = all.take(CHOICES_MAX).collect();
     list(run, options, "Open one group or host…")
@@ -126,7 +126,7 @@ pub(super) fn menu(run: &Run, groups: &[Told]) -> Option<Menu> {
 
 /// The menu of a page: these hosts.
 pub(super) fn menu_of(run: &Run, agents: impl Iterator<Item = AgentId>) -> Option<Menu> {
-    let options = agents.filter_map(|agent| option(run, agent));
+    let options = agents.filter_map(|agent| option(run, agent, None));
     list(
         run,
         options.take(CHOICES_MAX).collect(),
@@ -146,13 +146,14 @@ fn list(run: &Run, options: Vec<(Picked, String)>, placeholder: &str) -> Option<
     })
 }
 
-fn option(run: &Run, agent: AgentId) -> Option<(Picked, String)> {
+/// One host; where it is a group of its own its mark is that of the card, which knows what is odd.
+fn option(run: &Run, agent: AgentId, alone: Option<Rank>) -> Option<(Picked, String)> {
     let execution = run.execution(agent)?;
     let how = match execution.outcome() {
         Some(outcome) => how_plain(&outcome.how.to_string()),
         None => execution.state().to_owned(),
     };
-    let mark = rank(run, execution).map_or("⏳", mark);
+    let mark = alone.or_else(|| rank(run, execution)).map_or("⏳", mark);
     let name = cut(execution.name.as_str(), LABEL_NAMES_MAX);
     let words = [format!("{mark} {name}"), plain_words(&how)];
     Some((Picked::Host(agent), label(&words)))
@@ -446,6 +447,18 @@ mod tests {
         ] {
             assert!(fences(&forged).len() < 5, "it ends");
         }
+    }
+
+    #[test]
+    fn what_is_odd_has_its_mark_in_the_menu_too() {
+        let run = run_of(&[
+            (How::Exited(0), 1),
+            (How::Exited(0), 1),
+            (How::Exited(0), 2),
+        ]);
+        let menu = menu(&run, &told(&run)).unwrap();
+        let (_, odd) = &menu.options[0];
+        assert_eq!(odd, "≠ web_2 · exit 0");
     }
 
     #[test]
