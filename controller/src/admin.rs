@@ -12,13 +12,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use shanty_certs::token::{JoinToken, RootPin};
 use shanty_core::ask::{
-    Answer, Ask, InventoryAnswer, InventoryAsk, Question, RunRequest, TokenRequest, Which,
+    Answer, Ask, InventoryAnswer, InventoryAsk, Question, RunRequest, TokenRequest, Typed, Which,
 };
 use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{Colours, Run};
+use shanty_core::run::Run;
 use shanty_core::selector::complete::Choice;
 use shanty_proto::v1;
 use shanty_proto::v1::admin_server::AdminServer;
@@ -225,16 +225,11 @@ impl v1::admin_server::Admin for Admin {
     async fn start_run(&self, request: Request<v1::StartRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
         let request = request.into_inner();
-        let some = |text: String| (!text.is_empty()).then_some(text);
         let run = RunRequest {
             on: request.selector,
             command: request.command,
-            timeout: some(request.timeout),
-            run_as: some(request.run_as),
-            offline: some(request.offline),
-            streams: some(request.streams),
-            exact: request.exact,
-            colours: Colours::asked(request.color),
+            typed: Typed::from_names(request.options).map_err(|name| unknown_option(&name))?,
+            like: None,
         };
         match self.ask(asker, Ask::Run(run)).await? {
             // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
@@ -445,6 +440,15 @@ fn user<T>(request: &Request<T>) -> Result<String, Status> {
         .ok()
         .flatten()
         .map_or_else(|| format!("uid-{}", peer.uid()), |user| user.name))
+}
+
+/// An option of a newer command line: left out, it would silently not be done.
+fn unknown_option(name: &str) -> Status {
+    status(&Refusal::new(
+        Code::BadOption,
+        format!("This controller does not know the option `{name}`. Nothing was run."),
+        "Leave it out, or use the command line of the controller's own version.",
+    ))
 }
 
 #[cfg(test)]

@@ -12,9 +12,7 @@ use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::output::content::Content;
 use shanty_core::output::same_but::SameBut;
-use shanty_core::run::{
-    Colours, How, Offline, Origin, Outcome, Run, Spec, Strategy, Streams, Target, What,
-};
+use shanty_core::run::{How, Offline, Options, Origin, Outcome, Run, Spec, Strategy, Target, What};
 use shanty_core::spool::Record;
 use shanty_core::thread::{Status, Style, Thread, Threads};
 
@@ -51,10 +49,10 @@ fn main() {
         },
         what: What::Shell("true".to_owned()),
         selector: "all".to_owned(),
-        run_as: None,
-        timeout_ms: 60_000,
-        streams: Streams::One,
-        colours: Colours::None,
+        options: Options {
+            timeout_ms: 60_000,
+            ..Options::default()
+        },
         targets: targets.collect(),
         digest: [0; 32],
         seed: None,

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Principal;
-use crate::run::{Colours, Run};
+use crate::run::Run;
 use crate::selector::complete::Choice;
 use crate::view::{HostRow, Preview};
 
 pub use again::Part;
 pub use inventory::{InventoryAnswer, InventoryAsk, SavedGroup};
+pub use typed::{RunOption, Typed, YES};
 
 mod again;
 mod inventory;
 mod masked;
+mod typed;
 
 /// What somebody asks, as typed or pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,18 +180,10 @@ pub struct RunRequest {
     pub on: String,
     /// The text for `/bin/sh -c`.
     pub command: String,
-    /// A duration such as `90s`; nothing means the default.
-    pub timeout: Option<String>,
-    /// The user to run as; nothing means each agent's own.
-    pub run_as: Option<String>,
-    /// What becomes of hosts that are away: `fail`, `skip`, `queue` or `queue:2h`; nothing means that a person is asked.
-    pub offline: Option<String>,
-    /// Whether the two streams come together: `one` or `apart`; nothing means `one`.
-    pub streams: Option<String>,
-    /// The command is meant as it is typed, also with characters that only look like those that a shell knows.
-    pub exact: bool,
-    /// Whether people see its colours.
-    pub colours: Colours,
+    /// Its options.
+    pub typed: Typed,
+    /// A run whose options hold where none is typed.
+    pub like: Option<RunId>,
 }
 
 /// What somebody chose who was shown a run.

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::ids::{AgentId, RunId};
 use crate::limits;
 use crate::refusal::Code;
-use crate::run::{Colours, Streams, What};
+use crate::run::{Options, What};
 use crate::time::LinkTime;
 
 pub use variable::Variable;
@@ -25,24 +25,18 @@ pub struct Order {
     pub not_after: LinkTime,
     /// What runs.
     pub what: What,
-    /// The user to run as; nothing means the first that the agent allows.
-    pub run_as: Option<String>,
+    /// How it runs.
+    pub options: Options,
     /// Set beside what every command gets.
     pub environment: Vec<Variable>,
     /// Where it runs, an absolute path; nothing means the user's home.
     pub cwd: Option<String>,
-    /// It is stopped after this time, milliseconds; nothing means never.
-    pub timeout_ms: Option<u64>,
     /// Output that is kept, bytes.
     pub output_bytes_max: u64,
     /// Between TERM and KILL, milliseconds.
     pub grace_ms: u64,
     /// The command reads what is sent later; otherwise nothing.
     pub stdin: bool,
-    /// Whether standard output and standard error come together.
-    pub streams: Streams,
-    /// Whether the command is told to use colours.
-    pub colours: Colours,
 }
 
 /// What no order may say.
@@ -105,7 +99,7 @@ impl Order {
         let variables = self.environment.len();
         let words_max = limits::ORDER_WORDS_MAX;
         bounded("variables in the environment", variables, words_max)?;
-        let times = [self.timeout_ms.unwrap_or(0), self.grace_ms];
+        let times = [self.options.timeout_ms, self.grace_ms];
         if times.into_iter().any(|ms| ms > limits::TIMEOUT_MS_MAX) {
             return Err(OrderError::Times);
         }
@@ -171,15 +165,12 @@ impl Order {
             agent: AgentId::from_bytes([2; 16]),
             not_after: LinkTime::from_ms(31_000),
             what: What::Shell("uptime".to_owned()),
-            run_as: None,
+            options: Options::default(),
             environment: Vec::new(),
             cwd: None,
-            timeout_ms: None,
             output_bytes_max: limits::OUTPUT_BYTES_MAX,
             grace_ms: limits::GRACE_MS,
             stdin: false,
-            streams: Streams::One,
-            colours: Colours::None,
         }
     }
 }
@@ -207,7 +198,7 @@ mod tests {
         assert_eq!(check(|order| order.what = argv(&["/bin/true", ""])), Ok(()));
         assert_eq!(check(|order| order.cwd = Some("/".to_owned())), Ok(()));
         let day = limits::TIMEOUT_MS_MAX;
-        assert_eq!(check(|order| order.timeout_ms = Some(day)), Ok(()));
+        assert_eq!(check(|order| order.options.timeout_ms = day), Ok(()));
         assert_eq!(check(|order| order.grace_ms = 0), Ok(()));
         let most = variables(limits::ORDER_WORDS_MAX);
         assert_eq!(check(|order| order.environment = most), Ok(()));
@@ -264,7 +255,7 @@ mod tests {
     fn times_and_folders() {
         let over = limits::TIMEOUT_MS_MAX + 1;
         let refused = Err("E_DURATION timeout and grace are at most 86400000 ms".to_owned());
-        assert_eq!(check(|order| order.timeout_ms = Some(over)), refused);
+        assert_eq!(check(|order| order.options.timeout_ms = over), refused);
         assert_eq!(check(|order| order.grace_ms = u64::MAX), refused);
         let long = format!("/{}", "x".repeat(limits::PATH_BYTES_MAX));
         let relative = "E_BAD_CHAR the working directory must be an absolute path";

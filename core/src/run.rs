@@ -8,6 +8,7 @@ mod event;
 mod group;
 mod launch;
 mod machine;
+mod options;
 mod outcome;
 mod streams;
 
@@ -24,6 +25,7 @@ pub use colours::Colours;
 pub use event::{Effect, Event, Held, Reach, Told};
 pub use group::{Compared, Group, Loosely, Rank};
 pub use launch::Gate;
+pub use options::Options;
 pub use outcome::{How, Outcome, Reason};
 pub use streams::Streams;
 
@@ -38,10 +40,6 @@ pub struct Spec {
     pub what: What,
     /// The selector as typed.
     pub selector: String,
-    /// The user to run as; nothing means each agent's own.
-    pub run_as: Option<String>,
-    /// Zero means none.
-    pub timeout_ms: u64,
     /// The frozen set, sorted by id.
     pub targets: Vec<Target>,
     /// SHA-256 over the sorted ids.
@@ -50,10 +48,8 @@ pub struct Spec {
     pub seed: Option<u64>,
     /// In which order, and how far.
     pub strategy: Strategy,
-    /// Whether standard output and standard error come together.
-    pub streams: Streams,
-    /// Whether people see its colours.
-    pub colours: Colours,
+    /// How each host runs it.
+    pub options: Options,
 }
 
 #[cfg(test)]
@@ -67,16 +63,16 @@ impl Spec {
             },
             what: What::Shell("true".to_owned()),
             selector: "all".to_owned(),
-            run_as: None,
-            timeout_ms: 60_000,
             targets,
             digest: [0; 32],
             seed: None,
             strategy: Strategy {
                 offline: Offline::Fail,
             },
-            streams: Streams::One,
-            colours: Colours::None,
+            options: Options {
+                timeout_ms: 60_000,
+                ..Options::default()
+            },
         }
     }
 }

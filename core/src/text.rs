@@ -127,6 +127,18 @@ pub fn parse_duration(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
+/// A duration as [`parse_duration`] reads it, in the largest unit that says it exactly, whole seconds at least; nothing for zero, which
+/// cannot be typed.
+#[must_use]
+pub fn typed_duration(ms: u64) -> String {
+    match ms {
+        0 => String::new(),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
+        _ => format!("{}s", ms.div_ceil(1_000)),
+    }
+}
+
 /// Parses what people type for a size: a number, maybe with up to three decimals, and one of `k`, `m`, `g`, `t`, each 1,024 of the
 /// one before. Nothing else: `16` could mean anything.
 #[must_use]
@@ -170,6 +182,22 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_written_as_they_are_typed() {
+        for (ms, text) in [
+            (0, ""),
+            (1_000, "1s"),
+            (90_000, "90s"),
+            (300_000, "5m"),
+            (7_200_000, "2h"),
+        ] {
+            assert_eq!(typed_duration(ms), text);
+            if ms > 0 {
+                assert_eq!(parse_duration(text), Some(ms));
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_cut_into_thousands() {

@@ -189,7 +189,7 @@ impl Thread {
     /// The messages of a run of which nothing was read yet.
     #[must_use]
     pub fn new(run: &Run, style: Style) -> Self {
-        let colours = run.spec.colours;
+        let colours = run.spec.options.colours;
         let targets = run.spec.targets.iter();
         let hosts = targets.map(|to| (to.agent, Host::new(to).with(colours)));
         let hosts: BTreeMap<AgentId, Host> = hosts.collect();

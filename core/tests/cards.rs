@@ -19,8 +19,8 @@ use shanty_core::output::same_but::SameBut;
 use shanty_core::output::sanitise::whole;
 use shanty_core::refusal::Code;
 use shanty_core::run::{
-    Colours, How, Loosely, Offline, Origin, Outcome, Phase, Reason, Run, Spec,
-    Strategy as RunStrategy, Streams, Target, What,
+    How, Loosely, Offline, Options, Origin, Outcome, Phase, Reason, Run, Spec,
+    Strategy as RunStrategy, Target, What,
 };
 use shanty_core::view::groups::{Printed, Told};
 use shanty_core::view::{
@@ -70,10 +70,10 @@ fn over(ends: &[End], command: &str, name_len: usize) -> (Run, Vec<Told>) {
         },
         what: What::Shell(command.to_owned()),
         selector: "all".to_owned(),
-        run_as: None,
-        timeout_ms: 0,
-        streams: Streams::One,
-        colours: Colours::None,
+        options: Options {
+            timeout_ms: 0,
+            ..Options::default()
+        },
         targets: (0..ends.len()).map(target).collect(),
         digest: [0; 32],
         seed: None,

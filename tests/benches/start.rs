@@ -14,9 +14,7 @@ use shanty_controller::store::{Checkpoints, Journal, Store};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
 use shanty_core::principal::{Actor, Place};
-use shanty_core::run::{
-    Colours, How, Offline, Origin, Outcome, Spec, Strategy, Streams, Target, What,
-};
+use shanty_core::run::{How, Offline, Options, Origin, Outcome, Spec, Strategy, Target, What};
 use shanty_tests::process::{Process, call, run};
 
 const RUNS: u64 = 100_000;
@@ -210,16 +208,16 @@ fn run_records(n: u64) -> Vec<Record> {
         },
         what: What::Shell(format!("systemctl status nginx --lines {n}")),
         selector: "role=web env=prod".to_owned(),
-        run_as: None,
-        timeout_ms: 300_000,
+        options: Options {
+            timeout_ms: 300_000,
+            ..Options::default()
+        },
         targets,
         digest: [7; 32],
         seed: None,
         strategy: Strategy {
             offline: Offline::Fail,
         },
-        streams: Streams::One,
-        colours: Colours::None,
     };
     let person = Actor::Chat {
         user,

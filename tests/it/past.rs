@@ -7,7 +7,7 @@ use shanty_core::ids::{AgentId, RunId};
 use shanty_core::journal::{Kind, Record};
 use shanty_core::limits;
 use shanty_core::principal::Actor;
-use shanty_core::run::{Colours, Offline, Origin, Spec, Strategy, Streams, Target, What};
+use shanty_core::run::{Offline, Options as RunOptions, Origin, Spec, Strategy, Target, What};
 use shanty_tests::{Options, World};
 
 use crate::programs;
@@ -21,8 +21,10 @@ fn given_up(n: u64, agent: AgentId) -> [Record; 2] {
         origin: Origin::Socket { user: user.clone() },
         what: What::Shell("true".to_owned()),
         selector: "web-01".to_owned(),
-        run_as: None,
-        timeout_ms: 1_000,
+        options: RunOptions {
+            timeout_ms: 1_000,
+            ..RunOptions::default()
+        },
         targets: vec![Target {
             agent,
             name: "web-01".parse().unwrap(),
@@ -33,8 +35,6 @@ fn given_up(n: u64, agent: AgentId) -> [Record; 2] {
         strategy: Strategy {
             offline: Offline::Fail,
         },
-        streams: Streams::One,
-        colours: Colours::None,
     };
     let reason = "nobody saw it".to_owned();
     [Kind::Accepted(spec), Kind::Expired { run: id, reason }].map(|kind| Record {

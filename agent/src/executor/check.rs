@@ -70,7 +70,7 @@ pub(super) fn check(
 ) -> Result<Option<String>, Refusal> {
     in_time(order.not_after, LinkTime::from_ms(clock.now_ms()))?;
     order.cwd.as_deref().map_or(Ok(()), folder)?;
-    user(order.run_as.as_deref(), &config.run_as)
+    user(order.options.run_as.as_deref(), &config.run_as)
 }
 
 fn in_time(not_after: LinkTime, now: LinkTime) -> Result<(), Refusal> {

@@ -128,7 +128,7 @@ pub(super) fn spawn(order: &Order, run_as: Option<&str>) -> Result<Running, Cann
     command.process_group(0);
     become_user(&mut command, &account, working_directory(order, &account)?)
         .map_err(|error| CannotStart::refused(&error))?;
-    connect_and_spawn(command, order.streams, order.stdin)
+    connect_and_spawn(command, order.options.streams, order.stdin)
         .map_err(|error| CannotStart::failed(&error, program(&order.what)))
 }
 
@@ -151,7 +151,7 @@ fn program(what: &What) -> &str {
 
 fn environment(command: &mut Command, order: &Order, account: &Account) {
     command.env_clear();
-    if order.colours.kept() {
+    if order.options.colours.kept() {
         command.envs(COLOURED);
     }
     for variable in &order.environment {

@@ -56,7 +56,7 @@ pub(super) struct Limits {
 impl Limits {
     pub(super) fn of(order: &Order) -> Self {
         Self {
-            timeout: order.timeout_ms.map(Duration::from_millis),
+            timeout: order.options.timeout(),
             grace: Duration::from_millis(order.grace_ms),
         }
     }

@@ -113,7 +113,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         by: Some(principal_to_wire(&run.spec.origin.principal())),
         selector: run.spec.selector.clone(),
         command: run.spec.what.text().into_owned(),
-        run_as: run.spec.run_as.clone().unwrap_or_default(),
+        run_as: run.spec.options.run_as.clone().unwrap_or_default(),
         accepted_ms: run.accepted_ms,
         closed_ms,
         hosts: fold(executions.iter().map(|execution| execution.name.as_str())),
@@ -126,7 +126,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
             Offline::Queue { .. } => run_info::Offline::Queue.into(),
         },
         queued_until_ms: run.queued_until_ms().unwrap_or(0),
-        color: run.spec.colours.kept(),
+        color: run.spec.options.colours.kept(),
         set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
         groups: run.groups(&Loosely::new()).iter().map(end_group).collect(),
     }

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 
 use clap::{Args, ValueHint};
+use shanty_core::ask::{RunOption, YES};
 use shanty_core::run::Streams;
 use shanty_core::text::duration;
 use shanty_proto::convert::outcome_from_wire;
@@ -51,19 +52,23 @@ pub(super) struct RunArgs {
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     let client = Client::connect(&args.admin).await?;
-    let streams = match args.streams {
-        Some(streams) => streams,
-        None => usual_streams(&args.admin, args.detach).word().to_owned(),
-    };
+    let usual = usual_streams(&args.admin, args.detach).word().to_owned();
+    let yes = |set: bool| set.then(|| YES.to_owned());
+    let typed = [
+        (RunOption::Timeout, args.timeout),
+        (RunOption::As, args.run_as),
+        (RunOption::Offline, args.offline),
+        (RunOption::Streams, Some(args.streams.unwrap_or(usual))),
+        (RunOption::Exact, yes(args.exact)),
+        (RunOption::Color, yes(args.color)),
+    ];
+    let options = typed.into_iter();
     let request = v1::StartRunRequest {
         selector: args.on,
         command: args.command.join(" "),
-        timeout: args.timeout.unwrap_or_default(),
-        run_as: args.run_as.unwrap_or_default(),
-        offline: args.offline.unwrap_or_default(),
-        streams,
-        exact: args.exact,
-        color: args.color,
+        options: options
+            .filter_map(|(option, text)| Some((option.name().to_owned(), text?)))
+            .collect(),
     };
     let run = client
         .call(|mut api| async move { api.start_run(request).await })

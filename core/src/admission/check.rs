@@ -1,8 +1,9 @@
 //! What is typed beside a selector: the command, its time and its user. Nothing here depends on who asks.
 
+use crate::ask::{RunOption, Typed, YES};
 use crate::limits;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Offline, Streams};
+use crate::run::{Colours, Offline, Options, Streams};
 use crate::text;
 
 pub(super) fn command(command: &str) -> Result<String, Refusal> {
@@ -39,7 +40,36 @@ pub(super) fn command(command: &str) -> Result<String, Refusal> {
     Ok(command.replace("\r\n", "\n"))
 }
 
-pub(super) fn timeout(timeout: Option<&str>) -> Result<u64, Refusal> {
+/// How each host runs it, by what is typed.
+pub(super) fn options(typed: &Typed) -> Result<Options, Refusal> {
+    Ok(Options {
+        run_as: run_as(typed.get(RunOption::As))?,
+        timeout_ms: timeout(typed.get(RunOption::Timeout))?,
+        streams: streams(typed.get(RunOption::Streams))?,
+        colours: Colours::asked(switch(typed, RunOption::Color)?),
+    })
+}
+
+/// Whether an option is switched on; it is not when nobody said.
+pub(super) fn switch(typed: &Typed, option: RunOption) -> Result<bool, Refusal> {
+    match typed.get(option) {
+        None | Some("no" | "false") => Ok(false),
+        Some(YES | "true") => Ok(true),
+        Some(other) => {
+            let shown = text::shown(other, 20);
+            Err(Refusal::new(
+                Code::BadOption,
+                format!(
+                    "`{}` is on or off, and `{shown}` is neither. Nothing was run.",
+                    option.name()
+                ),
+                "Write `yes` or `no`, or leave it out.",
+            ))
+        }
+    }
+}
+
+fn timeout(timeout: Option<&str>) -> Result<u64, Refusal> {
     let Some(typed) = timeout else {
         return Ok(limits::TIMEOUT_MS_DEFAULT);
     };
@@ -85,7 +115,7 @@ pub(super) fn offline(typed: Option<&str>) -> Result<Option<Offline>, Refusal> {
 }
 
 /// Whether the two streams come together; they do when nobody said.
-pub(super) fn streams(typed: Option<&str>) -> Result<Streams, Refusal> {
+fn streams(typed: Option<&str>) -> Result<Streams, Refusal> {
     let Some(typed) = typed else {
         return Ok(Streams::One);
     };
@@ -100,7 +130,7 @@ pub(super) fn streams(typed: Option<&str>) -> Result<Streams, Refusal> {
 }
 
 /// Names of users as `useradd` allows them; numbers are refused, since `#-1` and the like have become root elsewhere.
-pub(super) fn run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
+fn run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
     let Some(name) = run_as else { return Ok(None) };
     let first = |c: char| c.is_ascii_lowercase() || c == '_';
     let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-';

@@ -24,8 +24,10 @@ impl Ask {
     #[must_use]
     pub fn is_about_runs(&self) -> bool {
         match self {
-            Self::Look(Question::Hosts { on } | Question::Complete { typed: on })
-            | Self::Run(RunRequest { on, .. }) => on.contains(['#', '@']),
+            Self::Look(Question::Hosts { on } | Question::Complete { typed: on }) => {
+                on.contains(['#', '@'])
+            }
+            Self::Run(RunRequest { on, like, .. }) => like.is_some() || on.contains(['#', '@']),
             Self::Inventory(ask) => ask.names().contains(['#', '@']),
             Self::Look(
                 Question::Runs { .. }
@@ -76,8 +78,11 @@ pub(crate) fn recall(
                 &groups.map(|name| format!("@{name} ")).collect::<String>(),
             )
         }
-        Ask::Look(Question::Hosts { on }) | Ask::Run(RunRequest { on, .. }) => {
-            of_selector(ctx, on)?
+        Ask::Look(Question::Hosts { on }) => of_selector(ctx, on)?,
+        Ask::Run(RunRequest { on, like, .. }) => {
+            let mut past = of_selector(ctx, on)?;
+            past.extend(like.iter().flat_map(|id| of_id(ctx, *id)));
+            past
         }
         Ask::Inventory(ask) => of_selector(ctx, &ask.names())?,
         Ask::Cancel { which, .. } => match which {

@@ -2,13 +2,13 @@
 //!
 //! What is shown is fixed: the hosts, which of them were away, the command. A press runs exactly that, or nothing.
 
-use crate::ask::{Answer, Confirm, Part, RunRequest};
+use crate::ask::{Answer, Confirm, Part, RunOption, RunRequest};
 use crate::ids::{HostName, RunId};
 use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Away, Colours, Offline, Phase, Spec, Strategy, Streams, Target, What};
+use crate::run::{Away, Offline, Options, Phase, Spec, Strategy, Target, What};
 use crate::selector::Host;
 use crate::text::count;
 
@@ -48,17 +48,21 @@ pub(super) fn admit(
     request: &RunRequest,
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx)?;
+    let typed = match request.like {
+        Some(like) => {
+            let like = ctx.run_of(like).ok_or_else(not_found)?;
+            request.typed.clone().over(like.spec.typed())
+        }
+        None => request.typed.clone(),
+    };
     let command = check::command(&request.command)?;
-    if !request.exact {
+    if !check::switch(&typed, RunOption::Exact)? {
         characters::check(caller, &command)?;
     }
     let wanted = Wanted {
         what: What::Shell(command),
-        timeout_ms: check::timeout(request.timeout.as_deref())?,
-        run_as: check::run_as(request.run_as.as_deref())?,
-        offline: check::offline(request.offline.as_deref())?,
-        streams: check::streams(request.streams.as_deref())?,
-        colours: request.colours,
+        offline: check::offline(typed.get(RunOption::Offline))?,
+        options: check::options(&typed)?,
     };
     plan(ctx, caller, &request.on, wanted)
 }
@@ -74,16 +78,13 @@ pub(super) fn again(
     let run = ctx.run_of(id).ok_or_else(not_found)?;
     let wanted = Wanted {
         what: run.spec.what.clone(),
-        timeout_ms: run.spec.timeout_ms,
-        run_as: run.spec.run_as.clone(),
+        options: run.spec.options.clone(),
         offline: match part {
             Part::All | Part::Failed | Part::Odd | Part::These(_) => None,
             Part::Missed => Some(Offline::Queue {
                 for_ms: limits::QUEUE_MS.1,
             }),
         },
-        streams: run.spec.streams,
-        colours: run.spec.colours,
     };
     plan(ctx, caller, &part.selector(run.number), wanted)
 }
@@ -91,11 +92,8 @@ pub(super) fn again(
 /// What is wanted besides the hosts.
 struct Wanted {
     what: What,
-    timeout_ms: u64,
-    run_as: Option<String>,
     offline: Option<Offline>,
-    streams: Streams,
-    colours: Colours,
+    options: Options,
 }
 
 fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Result<Plan, Refusal> {
@@ -134,16 +132,13 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
             origin,
             what: wanted.what,
             selector: on.trim().to_owned(),
-            run_as: wanted.run_as,
-            timeout_ms: wanted.timeout_ms,
             targets,
             digest: resolution.digest,
             seed: resolution.drawn.then_some(ctx.fresh.seed()),
             strategy: Strategy {
                 offline: offline.unwrap_or(Offline::Fail),
             },
-            streams: wanted.streams,
-            colours: wanted.colours,
+            options: wanted.options,
         },
     })
 }

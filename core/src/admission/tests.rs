@@ -2,7 +2,9 @@
 
 use super::hosts::covers_run;
 use super::*;
-use crate::ask::{Confirm, InventoryAnswer, InventoryAsk, Question, Right, RunRequest, Which};
+use crate::ask::{
+    Confirm, InventoryAnswer, InventoryAsk, Question, Right, RunOption, RunRequest, Typed, Which,
+};
 use crate::fleet::{Fleet, Link};
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
 use crate::journal::{Enrolment, HostChange, Recalled, Record, State};
@@ -232,7 +234,7 @@ fn a_grant_gives_exactly_what_it_says() {
         .map(|target| target.name.as_str())
         .collect();
     assert_eq!(names, ["web-01", "web-02"]);
-    assert_eq!(plan.spec.timeout_ms, limits::TIMEOUT_MS_DEFAULT);
+    assert_eq!(plan.spec.options.timeout_ms, limits::TIMEOUT_MS_DEFAULT);
 
     let Asker::Discord {
         user,
@@ -334,44 +336,35 @@ fn bad_commands_times_and_users_are_refused() {
     }
     for timeout in ["0s", "-5s", "999d", "5", "5 m", "1h1h", "NaN"] {
         let request = RunRequest {
-            timeout: Some(timeout.into()),
+            typed: Typed::default().with(RunOption::Timeout, timeout),
             ..run("web-01", "true")
         };
         assert_eq!(code(ask(&ops, &request)), "E_DURATION", "{timeout}");
     }
-    for user in [
-        "-1",
-        "#0",
-        "0",
-        "4294967295",
-        "ROOT",
-        "root ",
-        "nobody;",
-        "",
-    ] {
+    for user in ["-1", "#0", "0", "4294967295", "ROOT", "root ", "nobody;"] {
         let request = RunRequest {
-            run_as: Some(user.into()),
+            typed: Typed::default().with(RunOption::As, user),
             ..run("web-01", "true")
         };
         assert_eq!(code(ask(&ops, &request)), "E_RUN_AS", "{user}");
     }
-    for streams in ["", "both", "One", "apart,one"] {
+    for streams in ["both", "One", "apart,one"] {
         let request = RunRequest {
-            streams: Some(streams.into()),
+            typed: Typed::default().with(RunOption::Streams, streams),
             ..run("web-01", "true")
         };
         assert_eq!(code(ask(&ops, &request)), "E_OPTION", "{streams}");
     }
     for (streams, expected) in [
-        (None, Streams::One),
-        (Some("one"), Streams::One),
-        (Some("apart"), Streams::Apart),
+        (" ", Streams::One),
+        ("one", Streams::One),
+        ("apart", Streams::Apart),
     ] {
         let request = RunRequest {
-            streams: streams.map(str::to_owned),
+            typed: Typed::default().with(RunOption::Streams, streams),
             ..run("web-01", "true")
         };
-        assert_eq!(ask(&ops, &request).unwrap().spec.streams, expected);
+        assert_eq!(ask(&ops, &request).unwrap().spec.options.streams, expected);
     }
     for on in [
         "",

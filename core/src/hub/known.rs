@@ -117,7 +117,7 @@ impl Known {
     }
 
     fn run_as(&self, run: &Run) -> Vec<String> {
-        match &run.spec.run_as {
+        match &run.spec.options.run_as {
             Some(user) => vec![user.clone()],
             None => self
                 .fleet

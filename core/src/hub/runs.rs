@@ -158,15 +158,12 @@ impl Hub {
             agent,
             not_after,
             what: spec.what.clone(),
-            run_as: spec.run_as.clone(),
+            options: spec.options.clone(),
             environment: Vec::new(),
             cwd: None,
-            timeout_ms: (spec.timeout_ms > 0).then_some(spec.timeout_ms),
             output_bytes_max: self.known.settings.output_max,
             grace_ms: self.known.settings.grace_ms,
             stdin: false,
-            streams: spec.streams,
-            colours: spec.colours,
         }
     }
 }

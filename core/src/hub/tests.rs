@@ -1,7 +1,7 @@
 //! Events in, effects out.
 
 use super::*;
-use crate::ask::{Confirm, InventoryAsk, RunRequest, Which};
+use crate::ask::{Confirm, InventoryAsk, RunOption, RunRequest, Typed, Which};
 use crate::ids::{HostName, Labels};
 use crate::journal::{Enrolment, HostChange};
 use crate::limits;
@@ -201,7 +201,7 @@ impl Rig {
         let request = RunRequest {
             on: on.into(),
             command: "true".into(),
-            offline: offline.map(str::to_owned),
+            typed: Typed::default().with(RunOption::Offline, offline.unwrap_or_default()),
             ..RunRequest::default()
         };
         let refused = self.ask(&local(), Ask::Run(request));

@@ -354,11 +354,11 @@ impl Run {
 
     /// Whether nothing will be heard any more of something that may run.
     fn is_overdue(&self, execution: &Execution, now: Now) -> bool {
-        if self.spec.timeout_ms == 0 {
+        if self.spec.options.timeout_ms == 0 {
             return false;
         }
         let patience = limits::ORDER_NOT_AFTER_MS + limits::GRACE_MS + limits::AWAY_MS;
-        let life_ms = self.spec.timeout_ms.saturating_add(patience);
+        let life_ms = self.spec.options.timeout_ms.saturating_add(patience);
         let since = |begun_ms: u64| now.wall_ms.saturating_sub(begun_ms) >= life_ms;
         let queued = || since(self.queued_until_ms().unwrap_or(self.accepted_ms));
         match execution.progress {

@@ -16,7 +16,7 @@ impl Single {
     /// One of a run, of which nothing was read yet.
     #[must_use]
     pub fn new(run: &Run, target: &Target) -> Self {
-        Self(Host::new(target).with(run.spec.colours))
+        Self(Host::new(target).with(run.spec.options.colours))
     }
 
     /// Takes the next record.

@@ -6,19 +6,19 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::NoPress;
-use crate::ask::{Ask, RunRequest};
+use crate::ask::{Ask, RunOption, RunRequest, Typed};
 use crate::ids::RunId;
 use crate::limits::FORM_CHARS_MAX;
 use crate::output::mask::MASKED;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Colours, Run, What};
-use crate::text::{thousands, units};
+use crate::run::{Run, What};
+use crate::text::{thousands, typed_duration, units};
 
 /// What filling in something does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Runs something else than what was run, seen with its colours or without.
-    Edit(RunId, Colours),
+    /// Runs something else than what was run, with its options where the form has none.
+    Edit(RunId),
 }
 
 /// A field of a form.
@@ -118,7 +118,7 @@ pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
         required,
     };
     Ok(Sheet {
-        form: Form::Edit(spec.id, spec.colours),
+        form: Form::Edit(spec.id),
         title: format!("Edit and run · {}", run.number),
         fields: vec![
             field(FieldName::Command, "Command", command, true),
@@ -126,13 +126,13 @@ pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
             field(
                 FieldName::Timeout,
                 "Stop it after, such as 30s, 5m or 2h",
-                time(spec.timeout_ms),
+                typed_duration(spec.options.timeout_ms),
                 false,
             ),
             field(
                 FieldName::As,
                 "As this user",
-                spec.run_as.clone().unwrap_or_default(),
+                spec.options.run_as.clone().unwrap_or_default(),
                 false,
             ),
         ],
@@ -149,19 +149,18 @@ impl Form {
         }
         let filled = |name: FieldName| {
             let mut all = fields.iter();
-            let (_, value) = all.find(|(id, _)| id == name.as_str())?;
-            (!value.trim().is_empty()).then(|| value.clone())
+            let found = all.find(|(id, _)| id == name.as_str());
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
         match self {
-            Self::Edit(_, colours) => Some(Ask::Run(RunRequest {
-                on: filled(FieldName::On).unwrap_or_default(),
-                command: filled(FieldName::Command).unwrap_or_default(),
-                timeout: filled(FieldName::Timeout),
-                run_as: filled(FieldName::As),
-                offline: None,
-                streams: None,
-                exact: false,
-                colours,
+            Self::Edit(run) => Some(Ask::Run(RunRequest {
+                on: filled(FieldName::On),
+                command: filled(FieldName::Command),
+                // What is emptied is said to be nothing.
+                typed: Typed::default()
+                    .with(RunOption::Timeout, filled(FieldName::Timeout))
+                    .with(RunOption::As, filled(FieldName::As)),
+                like: Some(run),
             })),
         }
     }
@@ -170,8 +169,7 @@ impl Form {
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Edit(run, Colours::None) => write!(f, "v1:edit:{run}"),
-            Self::Edit(run, Colours::Kept) => write!(f, "v1:edit:{run}:color"),
+            Self::Edit(run) => write!(f, "v1:edit:{run}"),
         }
     }
 }
@@ -180,13 +178,8 @@ impl FromStr for Form {
     type Err = NoPress;
 
     fn from_str(id: &str) -> Result<Self, NoPress> {
-        let id = id.strip_prefix("v1:edit:").ok_or(NoPress)?;
-        let (run, colours) = match id.strip_suffix(":color") {
-            Some(run) => (run, Colours::Kept),
-            None => (id, Colours::None),
-        };
-        let run = run.parse().map_err(|_| NoPress)?;
-        Ok(Self::Edit(run, colours))
+        let run = id.strip_prefix("v1:edit:").ok_or(NoPress)?;
+        run.parse().map(Self::Edit).map_err(|_| NoPress)
     }
 }
 
@@ -201,27 +194,20 @@ fn typed(what: &What) -> String {
     }
 }
 
-/// A time as it is typed; nothing for none, which cannot be typed.
-fn time(ms: u64) -> String {
-    match ms {
-        0 => String::new(),
-        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
-        _ if ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
-        _ => format!("{}s", ms.div_ceil(1_000)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ids::RunNumber;
-    use crate::run::Spec;
+    use crate::run::{Options, Spec};
 
     fn run(what: What) -> Run {
         let spec = Spec {
             what,
-            timeout_ms: 90_000,
-            run_as: Some("www".to_owned()),
+            options: Options {
+                timeout_ms: 90_000,
+                run_as: Some("www".to_owned()),
+                ..Options::default()
+            },
             selector: "role=web".to_owned(),
             ..Spec::example(Vec::new())
         };
@@ -245,29 +231,14 @@ mod tests {
         let expected = RunRequest {
             on: "role=web".to_owned(),
             command: "uptime\nid".to_owned(),
-            timeout: Some("90s".to_owned()),
-            run_as: Some("www".to_owned()),
-            offline: None,
-            streams: None,
-            exact: false,
-            colours: Colours::None,
+            typed: Typed::default()
+                .with(RunOption::Timeout, "90s")
+                .with(RunOption::As, "www"),
+            like: Some(RunId::from_bytes([9; 16])),
         };
-        assert_eq!(asked, Some(Ask::Run(expected.clone())));
+        assert_eq!(asked, Some(Ask::Run(expected)));
         assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form));
         assert!(sheet.fields.iter().all(|field| units(field.label) <= 45));
-        let mut coloured = shell("uptime\nid");
-        let spec = Spec {
-            colours: Colours::Kept,
-            ..Spec::clone(&coloured.spec)
-        };
-        coloured.spec = spec.into();
-        let sheet = edit_sheet(&coloured).unwrap();
-        let form: Form = sheet.form.to_string().parse().unwrap();
-        let expected = RunRequest {
-            colours: Colours::Kept,
-            ..expected
-        };
-        assert_eq!(form.ask(&filled(&sheet)), Some(Ask::Run(expected)));
         let words = What::Argv(vec!["echo".into(), "it's $HOME".into()]);
         let sheet = edit_sheet(&run(words)).unwrap();
         assert_eq!(sheet.fields[0].value, r"'echo' 'it'\''s $HOME'");
@@ -276,7 +247,7 @@ mod tests {
     #[test]
     fn what_is_emptied_is_not_said_and_what_is_forged_is_nothing() {
         let field = |id: &str, value: &str| (id.to_owned(), value.to_owned());
-        let form = Form::Edit(RunId::from_bytes([7; 16]), Colours::None);
+        let form = Form::Edit(RunId::from_bytes([7; 16]));
         let asked = form.ask(&[
             field("command", "id"),
             field("on", "web-01"),
@@ -285,7 +256,8 @@ mod tests {
         let Some(Ask::Run(request)) = asked else {
             panic!("{asked:?}")
         };
-        assert_eq!((request.timeout, request.run_as), (None, None));
+        let typed = [RunOption::Timeout, RunOption::As].map(|option| request.typed.get(option));
+        assert_eq!(typed, [None, None]);
         assert_eq!(form.ask(&[field("offline", "skip")]), None);
         for bad in [
             "",
@@ -304,21 +276,5 @@ mod tests {
         assert!(edit_sheet(&shell(&longest)).is_ok());
         let refusal = edit_sheet(&shell(&format!("{longest}x"))).unwrap_err();
         insta::assert_snapshot!(refusal);
-    }
-
-    #[test]
-    fn times_are_written_as_they_are_typed() {
-        for (ms, text) in [
-            (0, ""),
-            (1_000, "1s"),
-            (90_000, "90s"),
-            (300_000, "5m"),
-            (7_200_000, "2h"),
-        ] {
-            assert_eq!(time(ms), text);
-            if ms > 0 {
-                assert_eq!(crate::text::parse_duration(text), Some(ms));
-            }
-        }
     }
 }

@@ -107,11 +107,11 @@ fn heading(preview: &Preview) -> String {
         n => format!(" · {n} cannot take it now"),
     };
     let mut meta = vec![inline_code(&spec.selector, 200)];
-    meta.push(match spec.timeout_ms {
+    meta.push(match spec.options.timeout_ms {
         0 => "no timeout".to_owned(),
         ms => format!("timeout {}", duration(ms)),
     });
-    let users = match &spec.run_as {
+    let users = match &spec.options.run_as {
         Some(user) => user.clone(),
         None => preview
             .run_as

@@ -159,7 +159,7 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
         meta.push(format!("<t:{seconds}:f>"));
     } else {
         meta.push(format!("<t:{seconds}:R>"));
-        meta.push(match run.spec.timeout_ms {
+        meta.push(match run.spec.options.timeout_ms {
             0 => "no timeout".to_owned(),
             ms => format!("timeout {}", duration(ms)),
         });

@@ -5,8 +5,7 @@ use sha2::{Digest as _, Sha256};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::principal::Place;
 use shanty_core::run::{
-    Colours, Event, Gate, How, Offline, Origin, Outcome, Phase, Run, Spec, Strategy, Streams,
-    Target, What,
+    Event, Gate, How, Offline, Options, Origin, Outcome, Phase, Run, Spec, Strategy, Target, What,
 };
 use shanty_core::spool::Record;
 use shanty_core::thread::{Block, CardAt, Look, Status, Style, Thread};
@@ -50,10 +49,10 @@ impl Shown {
             },
             what: What::Shell("make".into()),
             selector: "role=web".into(),
-            run_as: None,
-            timeout_ms: 60_000,
-            streams: Streams::One,
-            colours: Colours::None,
+            options: Options {
+                timeout_ms: 60_000,
+                ..Options::default()
+            },
             targets: (1..=hosts).map(target).collect(),
             digest: [0; 32],
             seed: None,

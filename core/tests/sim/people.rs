@@ -1,12 +1,11 @@
 //! What people ask, in chat and on the command line.
 
 use shanty_core::admission::Fresh;
-use shanty_core::ask::{Ask, Confirm, InventoryAsk, RunRequest, Which};
+use shanty_core::ask::{Ask, Confirm, InventoryAsk, RunOption, RunRequest, Typed, Which};
 use shanty_core::hub::{Event, Ticket};
 use shanty_core::ids::RunId;
 use shanty_core::journal::Recalled;
 use shanty_core::principal::Asker;
-use shanty_core::run::Colours;
 
 use super::world::{HOSTS, World};
 
@@ -61,17 +60,15 @@ impl World {
             Some("queue"),
             Some("queue:5m"),
         ];
-        let offline = self.random.pick(&offline).flatten().map(str::to_owned);
+        let offline = self.random.pick(&offline).flatten().unwrap_or_default();
         let asker = self.asker();
         let request = RunRequest {
             on,
             command: "true".to_owned(),
-            timeout: Some("1m".to_owned()),
-            offline,
-            run_as: None,
-            streams: None,
-            exact: false,
-            colours: Colours::None,
+            typed: Typed::default()
+                .with(RunOption::Timeout, "1m")
+                .with(RunOption::Offline, offline),
+            like: None,
         };
         self.ask(&asker, Ask::Run(request));
     }

@@ -260,7 +260,7 @@ mod tests {
     use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
     use shanty_core::run::{
-        Away, Colours, How, Offline, Origin, Outcome, Reason, Strategy, Streams, What,
+        Away, Colours, How, Offline, Options, Origin, Outcome, Reason, Strategy, Streams, What,
     };
     use shanty_core::spool::OomKill;
 
@@ -282,8 +282,6 @@ mod tests {
             },
             what: What::Shell("true".into()),
             selector: "all".into(),
-            run_as: Some("root".into()),
-            timeout_ms: 5,
             targets: vec![shanty_core::run::Target {
                 agent,
                 name: "h1".parse().unwrap(),
@@ -294,8 +292,12 @@ mod tests {
             strategy: Strategy {
                 offline: Offline::Queue { for_ms: 60_000 },
             },
-            streams: Streams::Apart,
-            colours: Colours::Kept,
+            options: Options {
+                run_as: Some("root".into()),
+                timeout_ms: 5,
+                streams: Streams::Apart,
+                colours: Colours::Kept,
+            },
         };
         let reason = Reason {
             code: "E_OFFLINE".into(),
@@ -324,8 +326,6 @@ mod tests {
                 strategy: Strategy {
                     offline: Offline::Skip,
                 },
-                streams: Streams::One,
-                colours: Colours::None,
                 what: What::Argv(vec!["ls".into(), "-l a".into()]),
                 origin: Origin::Socket {
                     user: "root".into(),

@@ -3,7 +3,7 @@
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
 use shanty_core::order::{Order, OrderError, Variable};
-use shanty_core::run::{Colours, Streams, What};
+use shanty_core::run::{Colours, Options, Streams, What};
 use shanty_core::time::LinkTime;
 
 use super::{ConvertError, id};
@@ -39,15 +39,15 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         agent: order.agent.to_string(),
         not_after_ms: order.not_after.as_ms(),
         what: Some(what),
-        run_as: order.run_as.clone().unwrap_or_default(),
+        run_as: order.options.run_as.clone().unwrap_or_default(),
         env: order.environment.iter().map(variable).collect(),
         cwd: order.cwd.clone().unwrap_or_default(),
-        timeout_ms: order.timeout_ms.unwrap_or(0),
+        timeout_ms: order.options.timeout_ms,
         output_max_bytes: order.output_bytes_max,
         grace_ms: order.grace_ms,
         stdin: order.stdin,
-        streams_apart: order.streams == Streams::Apart,
-        color: order.colours.kept(),
+        streams_apart: order.options.streams == Streams::Apart,
+        color: order.options.colours.kept(),
     }
 }
 
@@ -76,18 +76,20 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
             // Or one of a kind that a newer controller knows.
             None => return Err(OrderError::NoCommand),
         },
-        run_as: some(wire.run_as),
+        options: Options {
+            run_as: some(wire.run_as),
+            timeout_ms: wire.timeout_ms,
+            streams: super::run::streams(wire.streams_apart),
+            colours: Colours::asked(wire.color),
+        },
         environment: variables
             .map(|variable| Variable::new(variable.name, variable.value))
             .collect::<Result<_, _>>()?,
         cwd: some(wire.cwd),
-        timeout_ms: (wire.timeout_ms > 0).then_some(wire.timeout_ms),
         output_bytes_max: or(wire.output_max_bytes, limits::OUTPUT_BYTES_MAX)
             .min(limits::OUTPUT_BYTES_MAX),
         grace_ms: or(wire.grace_ms, limits::GRACE_MS),
         stdin: wire.stdin,
-        streams: super::run::streams(wire.streams_apart),
-        colours: Colours::asked(wire.color),
     };
     order.check()?;
     Ok(order)
@@ -109,15 +111,12 @@ mod tests {
             agent: AGENT,
             not_after: LinkTime::from_ms(31_000),
             what,
-            run_as: None,
+            options: Options::default(),
             environment: Vec::new(),
             cwd: None,
-            timeout_ms: None,
             output_bytes_max: limits::OUTPUT_BYTES_MAX,
             grace_ms: limits::GRACE_MS,
             stdin: false,
-            streams: Streams::One,
-            colours: Colours::None,
         }
     }
 
@@ -129,15 +128,17 @@ mod tests {
     fn orders_come_back_as_they_were() {
         let bare = order(What::Shell("uptime".to_owned()));
         let full = Order {
-            run_as: Some("deploy".to_owned()),
+            options: Options {
+                run_as: Some("deploy".to_owned()),
+                timeout_ms: 7,
+                streams: Streams::Apart,
+                colours: Colours::Kept,
+            },
             environment: vec![Variable::new("A".to_owned(), "B=C".to_owned()).unwrap()],
             cwd: Some("/srv".to_owned()),
-            timeout_ms: Some(7),
             output_bytes_max: 8,
             grace_ms: 9,
             stdin: true,
-            streams: Streams::Apart,
-            colours: Colours::Kept,
             ..order(What::Argv(vec!["/bin/echo".to_owned(), String::new()]))
         };
         for order in [bare, full] {

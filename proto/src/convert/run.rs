@@ -2,7 +2,8 @@
 
 use shanty_core::ids::HostName;
 use shanty_core::run::{
-    Away, Colours, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
+    Away, Colours, How, Offline, Options, Origin, Outcome, Reason, Spec, Strategy, Streams, Target,
+    What,
 };
 use shanty_core::spool::OomKill;
 
@@ -16,8 +17,8 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
         origin: Some(origin_to_wire(&spec.origin)),
         what: Some(what_to_wire(&spec.what)),
         selector: spec.selector.clone(),
-        run_as: spec.run_as.clone().unwrap_or_default(),
-        timeout_ms: spec.timeout_ms,
+        run_as: spec.options.run_as.clone().unwrap_or_default(),
+        timeout_ms: spec.options.timeout_ms,
         targets: spec
             .targets
             .iter()
@@ -32,8 +33,8 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
         strategy: Some(v1::Strategy {
             offline: offline_to_wire(spec.strategy.offline),
         }),
-        streams_apart: spec.streams == Streams::Apart,
-        color: spec.colours.kept(),
+        streams_apart: spec.options.streams == Streams::Apart,
+        color: spec.options.colours.kept(),
     }
 }
 
@@ -45,16 +46,18 @@ pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
         origin: origin_from_wire(spec.origin.as_ref())?,
         what: what_from_wire(spec.what.as_ref())?,
         selector: spec.selector.clone(),
-        run_as: (!spec.run_as.is_empty()).then(|| spec.run_as.clone()),
-        timeout_ms: spec.timeout_ms,
         targets: spec.targets.iter().map(target).collect::<Result<_, _>>()?,
         digest: digest(&spec.digest, "digest")?,
         seed: spec.seed,
         strategy: Strategy {
             offline: offline_from_wire(strategy.offline.as_ref()),
         },
-        streams: streams(spec.streams_apart),
-        colours: Colours::asked(spec.color),
+        options: Options {
+            run_as: (!spec.run_as.is_empty()).then(|| spec.run_as.clone()),
+            timeout_ms: spec.timeout_ms,
+            streams: streams(spec.streams_apart),
+            colours: Colours::asked(spec.color),
+        },
     })
 }
 

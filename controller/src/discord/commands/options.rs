@@ -1,5 +1,6 @@
 //! What is typed after a word: how Discord is told of an option, and how it is read.
 
+use shanty_core::ask::{RunOption, Typed, YES};
 use twilight_model::application::command::{
     CommandOption, CommandOptionChoice, CommandOptionChoiceValue, CommandOptionType,
 };
@@ -90,11 +91,17 @@ impl Options {
         }
     }
 
-    /// True when an option that is true or false was set to true.
-    pub(super) fn is_set(&mut self, name: &str) -> bool {
-        let at = self.0.iter().position(|option| option.name == name);
-        let value = at.map(|at| self.0.swap_remove(at).value);
-        matches!(value, Some(CommandOptionValue::Boolean(true)))
+    /// What is typed for options of a run. One that is true or false is said when it is true.
+    pub(super) fn typed(&self) -> Typed {
+        let text = |option: &CommandDataOption| {
+            let text = match &option.value {
+                CommandOptionValue::String(text) => text.clone(),
+                CommandOptionValue::Boolean(true) => YES.to_owned(),
+                _ => return None,
+            };
+            Some((RunOption::named(&option.name)?, text))
+        };
+        self.0.iter().filter_map(text).collect()
     }
 
     /// `state`, which is on or off.

@@ -1,7 +1,6 @@
 //! `/run`, `/runs` and `/hold`: what runs, ran, or may run.
 
-use shanty_core::ask::{Ask, Question, RunRequest};
-use shanty_core::run::Colours;
+use shanty_core::ask::{Ask, Question, RunOption, RunRequest};
 use twilight_model::application::command::CommandOption;
 
 use super::options::{ON, OPTION_CHARS_MAX, choice, selector, state, string, switch};
@@ -11,11 +10,6 @@ use super::{Leads, Word};
 pub(super) const RUNS_SHOWN: usize = 10;
 
 const COMMAND: &str = "command";
-const TIMEOUT: &str = "timeout";
-const AS: &str = "as";
-const OFFLINE: &str = "offline";
-const STREAMS: &str = "streams";
-const COLOR: &str = "color";
 
 pub(super) const RUN: Word = Word {
     name: "run",
@@ -26,13 +20,8 @@ pub(super) const RUN: Word = Word {
             Some(Ask::Run(RunRequest {
                 on: options.take(ON)?,
                 command: options.take(COMMAND)?,
-                timeout: options.take(TIMEOUT),
-                run_as: options.take(AS),
-                offline: options.take(OFFLINE),
-                streams: options.take(STREAMS),
-                // Who is refused because of that is offered to run it as it is.
-                exact: false,
-                colours: Colours::asked(options.is_set(COLOR)),
+                typed: options.typed(),
+                like: None,
             }))
         },
     },
@@ -69,32 +58,40 @@ fn run_options() -> Vec<CommandOption> {
         max_length: Some(OPTION_CHARS_MAX),
         ..string(COMMAND, "What to run there, given to /bin/sh")
     };
-    let timeout = CommandOption {
-        max_length: Some(20),
-        ..string(TIMEOUT, "Stop it after this long, such as 30s, 5m or 2h")
-    };
-    let run_as = CommandOption {
-        max_length: Some(64),
-        ..string(AS, "The user on the hosts to run it as")
-    };
-    let offline = CommandOption {
-        choices: Some(
-            ["fail", "skip", "queue:1h", "queue:24h", "queue:7d"]
-                .map(choice)
-                .into(),
-        ),
-        ..string(
-            OFFLINE,
-            "What becomes of hosts that are offline; asked when some are",
-        )
-    };
-    let streams = CommandOption {
-        choices: Some(["one", "apart"].map(choice).into()),
-        ..string(
-            STREAMS,
-            "one: output and errors in the order written (default); apart: told apart",
-        )
-    };
-    let color = switch(COLOR, "Show its colours, and tell the command to use them");
-    vec![on, text, timeout, run_as, offline, streams, color]
+    let mut all = vec![on, text];
+    all.extend(RunOption::ALL.into_iter().filter_map(run_option));
+    all
+}
+
+/// How Discord is told of an option of a run; nothing for one that is not typed there.
+fn run_option(option: RunOption) -> Option<CommandOption> {
+    let one_of = |choices: &[&str]| Some(choices.iter().copied().map(choice).collect());
+    let name = option.name();
+    Some(match option {
+        RunOption::Timeout => CommandOption {
+            max_length: Some(20),
+            ..string(name, "Stop it after this long, such as 30s, 5m or 2h")
+        },
+        RunOption::As => CommandOption {
+            max_length: Some(64),
+            ..string(name, "The user on the hosts to run it as")
+        },
+        RunOption::Offline => CommandOption {
+            choices: one_of(&["fail", "skip", "queue:1h", "queue:24h", "queue:7d"]),
+            ..string(
+                name,
+                "What becomes of hosts that are offline; asked when some are",
+            )
+        },
+        RunOption::Streams => CommandOption {
+            choices: one_of(&["one", "apart"]),
+            ..string(
+                name,
+                "one: output and errors in the order written (default); apart: told apart",
+            )
+        },
+        RunOption::Color => switch(name, "Show its colours, and tell the command to use them"),
+        // Who is refused because of characters is offered to run it as it is.
+        RunOption::Exact => return None,
+    })
 }

@@ -1,13 +1,13 @@
 //! A run that was refused where something near was probably meant: another name, or plain characters. One press runs that. What is asked
 //! then is kept under a key that stands in the button, and decided anew for whoever presses it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
-use shanty_core::ask::{Ask, RunRequest};
+use shanty_core::ask::{Ask, RunOption, RunRequest, Typed, YES};
 use shanty_core::refusal::{Code, Meant, Refusal};
-use shanty_core::run::Colours;
 use shanty_core::view::{self, Audience, Card};
 
 use super::{asked, list, show};
@@ -22,57 +22,41 @@ const KEPT: &str = "meant/";
 /// When it was kept, and the request; none when it was pressed.
 type Kept = (u64, Option<Request>);
 
-/// A request as it is kept. What earlier versions kept has fewer fields, or is a list of the first five or six.
+/// A request as it is kept: options by name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Request {
     on: String,
     command: String,
-    timeout: Option<String>,
-    run_as: Option<String>,
-    offline: Option<String>,
     #[serde(default)]
-    streams: Option<String>,
+    typed: BTreeMap<String, String>,
     #[serde(default)]
-    exact: bool,
-    #[serde(default)]
-    color: bool,
+    like: Option<String>,
 }
 
 impl Request {
     fn of(request: &RunRequest) -> Self {
-        let RunRequest {
-            on,
-            command,
-            timeout,
-            run_as,
-            offline,
-            streams,
-            exact,
-            colours,
-        } = request.clone();
+        let typed = request.typed.iter();
         Self {
-            on,
-            command,
-            timeout,
-            run_as,
-            offline,
-            streams,
-            exact,
-            color: colours.kept(),
+            on: request.on.clone(),
+            command: request.command.clone(),
+            typed: typed
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .collect(),
+            like: request.like.map(|run| run.to_string()),
         }
     }
 
-    fn ask(self) -> Ask {
-        Ask::Run(RunRequest {
+    /// What it asks; nothing when a newer version kept what this one cannot do.
+    fn ask(self) -> Option<Ask> {
+        Some(Ask::Run(RunRequest {
             on: self.on,
             command: self.command,
-            timeout: self.timeout,
-            run_as: self.run_as,
-            offline: self.offline,
-            streams: self.streams,
-            exact: self.exact,
-            colours: Colours::asked(self.color),
-        })
+            typed: Typed::from_names(self.typed).ok()?,
+            like: match self.like {
+                Some(run) => Some(run.parse().ok()?),
+                None => None,
+            },
+        }))
     }
 }
 
@@ -105,10 +89,9 @@ async fn offer(
             Ok(view::name_card(typed, name, key))
         }
         Meant::Plain { kind, shown } => {
-            let exact = Request {
-                exact: true,
-                ..request
-            };
+            let mut exact = request;
+            let name = RunOption::Exact.name().to_owned();
+            exact.typed.insert(name, YES.to_owned());
             let as_typed = keep(edge, invocation, exact.clone()).await?;
             let plain = Request {
                 command: plain_command(&exact.command),
@@ -144,7 +127,8 @@ pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
         tracing::warn!(%error, "what the button of a refusal runs could not be read");
         None
     });
-    let Some((_, Some(request))) = kept else {
+    let request = kept.and_then(|(_, request)| request);
+    let Some((ask, request)) = request.and_then(|kept| Some((kept.clone().ask()?, kept))) else {
         let refusal = Refusal::new(
             Code::Stale,
             "This was pressed already, or is too old. Nothing was run now.",
@@ -152,7 +136,7 @@ pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
         );
         return super::refuse(edge, invocation, &refusal).await;
     };
-    let admitted = Box::pin(asked(edge, invocation, request.clone().ask())).await;
+    let admitted = Box::pin(asked(edge, invocation, ask)).await;
     if !admitted {
         let again = list::try_keep(&edge.kept, KEPT, key, &Some(request)).await;
         if let Err(error) = again {
@@ -164,21 +148,23 @@ pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shanty_core::ids::RunId;
 
     #[test]
-    fn what_earlier_versions_kept_is_read() {
-        let named = r#"{"on":"web","command":"id","timeout":"5s","run_as":null,"offline":null,"streams":null}"#;
-        for kept in [
-            r#"["web","id","5s",null,null]"#,
-            r#"["web","id","5s",null,null,null]"#,
-            named,
-        ] {
-            let (_, request): Kept = serde_json::from_str(&format!("[7,{kept}]")).unwrap();
-            let request = request.unwrap();
-            let told = (request.on.as_str(), request.command.as_str());
-            assert_eq!(told, ("web", "id"), "{kept}");
-            assert_eq!(request.timeout.as_deref(), Some("5s"), "{kept}");
-            assert!(!request.exact && !request.color, "{kept}");
-        }
+    fn what_is_kept_is_asked_for_again_and_nothing_of_it_is_dropped() {
+        let request = RunRequest {
+            on: "web".to_owned(),
+            command: "id".to_owned(),
+            typed: Typed::default()
+                .with(RunOption::Timeout, "5s")
+                .with(RunOption::Color, YES),
+            like: Some(RunId::from_bytes([7; 16])),
+        };
+        let kept = serde_json::to_string(&Request::of(&request)).unwrap();
+        let read: Request = serde_json::from_str(&kept).unwrap();
+        assert_eq!(read.ask(), Some(Ask::Run(request)));
+        let newer = kept.replace("color", "priority");
+        let read: Request = serde_json::from_str(&newer).unwrap();
+        assert_eq!(read.ask(), None);
     }
 }

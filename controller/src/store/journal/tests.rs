@@ -5,7 +5,7 @@ use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{Kind, PastRun};
 use shanty_core::principal::Actor;
 use shanty_core::run::{
-    Colours, How, Offline, Origin, Outcome, Phase, Spec, Strategy, Streams, Target, What,
+    How, Offline, Options, Origin, Outcome, Phase, Spec, Strategy, Target, What,
 };
 
 use super::*;
@@ -49,8 +49,10 @@ fn run(n: u16) -> [Record; 4] {
         },
         what: What::Shell(format!("echo {n}")),
         selector: "web-01".into(),
-        run_as: None,
-        timeout_ms: 1_000,
+        options: Options {
+            timeout_ms: 1_000,
+            ..Options::default()
+        },
         targets: vec![Target {
             agent: agent(),
             name: "web-01".parse().unwrap(),
@@ -61,8 +63,6 @@ fn run(n: u16) -> [Record; 4] {
         strategy: Strategy {
             offline: Offline::Fail,
         },
-        streams: Streams::One,
-        colours: Colours::None,
     };
     let finished = Kind::Finished {
         run,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ask::Part;
-use crate::run::{How, Offline, Outcome, Reason, Spec, What};
+use crate::run::{How, Offline, Options, Outcome, Reason, Spec, What};
 
 /// A run of three hosts: `web-01` failed, `web-02` printed something else than most, `db-01` was away.
 fn world() -> (World, RunId) {
@@ -11,8 +11,10 @@ fn world() -> (World, RunId) {
     let spec = Spec {
         id: RunId::from_bytes([1; 16]),
         what: What::Argv(vec!["ls".into(), "a b".into()]),
-        timeout_ms: 0,
-        run_as: Some("www".into()),
+        options: Options {
+            run_as: Some("www".into()),
+            ..Options::default()
+        },
         ..spec
     };
     let id = spec.id;
@@ -71,7 +73,10 @@ fn it_is_what_was_run_on_the_hosts_that_are_named() {
         let spec = &plan.spec;
         assert_eq!(spec.selector, selector);
         assert_eq!(spec.what, What::Argv(vec!["ls".into(), "a b".into()]));
-        assert_eq!((spec.timeout_ms, spec.run_as.as_deref()), (0, Some("www")));
+        assert_eq!(
+            (spec.options.timeout_ms, spec.options.run_as.as_deref()),
+            (0, Some("www"))
+        );
         assert_ne!(spec.id, id);
         let waits = Offline::Queue {
             for_ms: limits::QUEUE_MS.1,
@@ -147,4 +152,41 @@ fn the_run_of_a_card_is_shown_to_whoever_sees_it_and_edited_by_whoever_runs() {
         id: RunId::from_bytes([5; 16]),
     };
     assert_eq!(told(&world, &unknown), Err(Code::NotFound));
+}
+
+#[test]
+fn what_is_run_otherwise_keeps_the_options_that_are_not_typed_anew() {
+    let (mut world, _) = world();
+    let earlier = Typed::default()
+        .with(RunOption::Streams, "apart")
+        .with(RunOption::Color, "yes")
+        .with(RunOption::Timeout, "90s")
+        .with(RunOption::As, "www");
+    let request = RunRequest {
+        typed: earlier,
+        ..run("web-01", "true")
+    };
+    let spec = world.plan(&local(), &request).unwrap().spec;
+    let like = Some(spec.id);
+    let was = spec.options.clone();
+    world.record(4, Kind::Accepted(spec));
+    let edited = RunRequest {
+        typed: Typed::default()
+            .with(RunOption::As, "")
+            .with(RunOption::Timeout, "2m"),
+        like,
+        ..run("web-02", "id")
+    };
+    let expected = Options {
+        run_as: None,
+        timeout_ms: 120_000,
+        ..was
+    };
+    let plan = world.plan(&local(), &edited).unwrap();
+    assert_eq!(plan.spec.options, expected);
+    let unknown = RunRequest {
+        like: Some(RunId::from_bytes([8; 16])),
+        ..edited
+    };
+    assert_eq!(code(world.plan(&local(), &unknown)), "E_NOT_FOUND");
 }

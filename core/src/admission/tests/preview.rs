@@ -20,7 +20,7 @@ fn fleet() -> World {
 impl World {
     fn ask(&self, on: &str, offline: Option<&str>) -> Result<Plan, Refusal> {
         let request = RunRequest {
-            offline: offline.map(str::to_owned),
+            typed: Typed::default().with(RunOption::Offline, offline.unwrap_or_default()),
             ..run(on, "true")
         };
         self.plan(&operator(), &request)
@@ -109,7 +109,6 @@ fn what_becomes_of_hosts_that_are_away_is_typed_exactly() {
     let for_ms = 7_200_000;
     assert_eq!(offline("queue:2h"), Ok(Offline::Queue { for_ms }));
     for bad in [
-        "",
         "Skip",
         "queue:",
         "queue:0s",

@@ -199,7 +199,7 @@ fn a_grant_that_covers_a_host_no_more_starts_nothing_there() {
     let request = RunRequest {
         on: "role=web".into(),
         command: "true".into(),
-        offline: Some("queue".into()),
+        typed: Typed::default().with(RunOption::Offline, "queue"),
         ..RunRequest::default()
     };
     rig.ask(&operator, Ask::Run(request));

@@ -5,11 +5,14 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_one
 
 use super::*;
 use crate::output::colours::{is_coloured, stripped};
-use crate::run::Colours;
+use crate::run::{Colours, Options};
 
 fn coloured(mut run: Run) -> Run {
     let spec = Spec {
-        colours: Colours::Kept,
+        options: Options {
+            colours: Colours::Kept,
+            ..run.spec.options.clone()
+        },
         ..Spec::clone(&run.spec)
     };
     run.spec = spec.into();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ids::AgentId;
-use crate::run::{Strategy, Target, What};
+use crate::run::{Options, Strategy, Target, What};
 
 const AT: u64 = 1_795_341_000_000;
 
@@ -22,7 +22,10 @@ fn preview(ready: &[&str], away: &[(&str, Away, u64)], offline: Offline) -> Prev
         id: RunId::from_bytes([0xab; 16]),
         what: What::Shell("uname -r".into()),
         selector: "role=web env=prod !db*".into(),
-        timeout_ms: 300_000,
+        options: Options {
+            timeout_ms: 300_000,
+            ..Options::default()
+        },
         digest: [0x9c; 32],
         strategy: Strategy { offline },
         ..Spec::example(targets.collect())

@@ -8,7 +8,7 @@ use crate::refusal::Code;
 use crate::run::{
     Away, CancelRequest, Event, Gate, Offline, Origin, Outcome, Reason, Spec, Target, What,
 };
-use crate::run::{Group, Loosely};
+use crate::run::{Group, Loosely, Options};
 use crate::spool::OomKill;
 use crate::time::{LinkTime, Now};
 use crate::view::groups::Printed;
@@ -45,7 +45,10 @@ fn run_on(names: &[&str]) -> Run {
         },
         what: What::Shell("systemctl restart nginx && nginx -t".into()),
         selector: "role=web".into(),
-        timeout_ms: 120_000,
+        options: Options {
+            timeout_ms: 120_000,
+            ..Options::default()
+        },
         ..Spec::example(targets)
     };
     let mut run = Run::new(RunNumber(142), spec, 1_795_341_000_000);

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::discord::commands::run::RUNS_SHOWN;
-use shanty_core::ask::{InventoryAsk, RunRequest};
+use shanty_core::ask::{InventoryAsk, RunOption, RunRequest, Typed, YES};
 use shanty_core::ids::RunId;
-use shanty_core::run::Colours;
 
 const RUN: &str = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";
 
@@ -69,12 +68,13 @@ fn commands_are_read_with_their_options() {
         Asked::Ask(Ask::Run(RunRequest {
             on: "role=web".to_owned(),
             command: "uptime".to_owned(),
-            timeout: Some("5m".to_owned()),
-            run_as: Some("www".to_owned()),
-            offline: Some("skip".to_owned()),
-            streams: Some("apart".to_owned()),
-            exact: false,
-            colours: Colours::Kept,
+            typed: Typed::default()
+                .with(RunOption::Timeout, "5m")
+                .with(RunOption::As, "www")
+                .with(RunOption::Offline, "skip")
+                .with(RunOption::Streams, "apart")
+                .with(RunOption::Color, YES),
+            like: None,
         }))
     );
     assert_eq!(
@@ -448,12 +448,10 @@ fn a_form_is_read_with_its_fields() {
         Asked::Ask(Ask::Run(RunRequest {
             on: "web-01".to_owned(),
             command: "id".to_owned(),
-            timeout: None,
-            run_as: Some("www".to_owned()),
-            offline: None,
-            streams: None,
-            exact: false,
-            colours: Colours::None,
+            typed: Typed::default()
+                .with(RunOption::Timeout, "")
+                .with(RunOption::As, "www"),
+            like: Some(run_id()),
         }))
     );
     assert_eq!(submitted("v1:edit:x", &fields), Asked::Unknown);

@@ -8,7 +8,7 @@ use shanty_core::limits::ATTACHMENT_BYTES_MAX;
 use shanty_core::output::mask::{Masks, Secret};
 use shanty_core::refusal::Code;
 use shanty_core::run::{
-    Colours, How, Offline, Origin, Outcome, Reason, Spec, Strategy, Streams, Target, What,
+    How, Offline, Options, Origin, Outcome, Reason, Spec, Strategy, Target, What,
 };
 use shanty_core::spool::{Header, Record, encode};
 
@@ -33,10 +33,10 @@ pub(super) fn spec(targets: Vec<Target>) -> Spec {
         },
         what: What::Shell("true".to_owned()),
         selector: "all".to_owned(),
-        run_as: None,
-        timeout_ms: 0,
-        streams: Streams::One,
-        colours: Colours::None,
+        options: Options {
+            timeout_ms: 0,
+            ..Options::default()
+        },
         targets,
         digest: [0; 32],
         seed: None,
