@@ -14,6 +14,7 @@ use shanty_certs::token::{JoinToken, RootPin};
 use shanty_core::ask::{
     Answer, Ask, InventoryAnswer, InventoryAsk, Question, RunRequest, TokenRequest, Typed, Which,
 };
+use shanty_core::hold::Hold;
 use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
 use shanty_core::principal::Asker;
@@ -371,10 +372,19 @@ impl v1::admin_server::Admin for Admin {
         self.done(asker, Ask::RevokeToken { id }).await
     }
 
-    async fn set_hold(&self, request: Request<v1::HoldRequest>) -> Answered<v1::Empty> {
+    async fn set_hold(&self, request: Request<v1::HoldRequest>) -> Answered<v1::HoldReply> {
         let asker = asker(&request)?;
-        let on = request.into_inner().on;
-        self.done(asker, Ask::Hold { on }).await
+        let request = request.into_inner();
+        let hold = match request.on {
+            true => Hold::on(request.reason),
+            false => Hold::Off,
+        };
+        self.hold(asker, Ask::Hold(hold)).await
+    }
+
+    async fn get_hold(&self, request: Request<v1::Empty>) -> Answered<v1::HoldReply> {
+        let asker = asker(&request)?;
+        self.hold(asker, Ask::Look(Question::Hold)).await
     }
 }
 
@@ -388,6 +398,13 @@ impl Admin {
     async fn done(&self, asker: Asker, ask: Ask) -> Answered<v1::Empty> {
         self.ask(asker, ask).await?;
         Ok(Response::new(v1::Empty {}))
+    }
+
+    async fn hold(&self, asker: Asker, ask: Ask) -> Answered<v1::HoldReply> {
+        match self.ask(asker, ask).await? {
+            Answer::Hold(answer) => Ok(Response::new(convert::hold(&answer))),
+            other => Err(odd(&other)),
+        }
     }
 
     async fn run(&self, asker: Asker, number: u64) -> Result<Arc<Run>, Status> {

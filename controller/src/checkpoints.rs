@@ -66,6 +66,7 @@ fn make_when_due(
 mod tests {
     use std::os::unix::fs::FileExt as _;
 
+    use shanty_core::hold::Hold;
     use shanty_core::journal::{Kind, Record};
     use shanty_core::principal::Actor;
 
@@ -82,7 +83,7 @@ mod tests {
         let record = Record {
             at_ms: 1,
             actor: Actor::Controller,
-            kind: Kind::Hold { on: true },
+            kind: Kind::Hold(Hold::on("db move")),
         };
         store
             .journal

@@ -9,6 +9,7 @@
 mod client;
 mod complete;
 mod groups;
+mod hold;
 mod hosts;
 mod run;
 mod runs;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use client::{Client, Failure};
+use client::Failure;
 
 /// ChatOps for servers: one voice calls, the crew pulls as one.
 #[derive(Parser, Debug)]
@@ -48,8 +49,8 @@ enum Command {
     Groups(groups::GroupsArgs),
     /// Make, list and revoke the tokens with which hosts join
     Token(token::TokenArgs),
-    /// Refuse every new run, or allow them again
-    Hold(HoldArgs),
+    /// Refuse every new run, allow them again, or show how it is
+    Hold(hold::HoldArgs),
     /// Start a sandbox, a controller and agents on this machine, to try it all
     #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
@@ -73,15 +74,6 @@ struct AdminArgs {
     /// Print JSON lines, errors too
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Args, Debug)]
-struct HoldArgs {
-    /// on refuses new runs; what is running goes on
-    #[arg(value_parser = ["on", "off"])]
-    state: String,
-    #[command(flatten)]
-    admin: AdminArgs,
 }
 
 /// Parses the arguments (the first is the program's name), does it, and gives the exit code.
@@ -115,28 +107,10 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Runs(args) => report(args.admin().json, client::block_on(runs::runs(args))),
         Command::Groups(args) => report(args.admin().json, client::block_on(groups::groups(args))),
         Command::Token(args) => report(args.admin().json, client::block_on(token::token(args))),
-        Command::Hold(args) => report(args.admin.json, client::block_on(hold(args))),
+        Command::Hold(args) => report(args.admin.json, client::block_on(hold::hold(args))),
         #[cfg(feature = "demo")]
         Command::Demo(args) => crate::demo::main(&args),
     }
-}
-
-async fn hold(args: HoldArgs) -> Result<u8, Failure> {
-    let on = args.state == "on";
-    let client = Client::connect(&args.admin).await?;
-    client
-        .call(|mut admin| async move { admin.set_hold(shanty_proto::v1::HoldRequest { on }).await })
-        .await?;
-    if args.admin.json {
-        println!("{}", serde_json::json!({"event": "hold", "on": on}));
-    } else if on {
-        println!(
-            "New runs are refused from now on. `shanty hold off` ends it; what is running goes on."
-        );
-    } else {
-        println!("New runs are allowed again.");
-    }
-    Ok(exit::OK)
 }
 
 /// Prints a failure the way that was asked for, and gives the exit code.

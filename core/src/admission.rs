@@ -25,6 +25,7 @@ mod caller;
 mod characters;
 mod check;
 mod context;
+mod hold;
 mod hosts;
 mod inventory;
 mod join;
@@ -89,7 +90,7 @@ pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Re
             runs: stop::admit(ctx, caller, *which)?,
             force: *force,
         },
-        Ask::Hold { on } => Admitted::Change(stop::hold(*on)),
+        Ask::Hold(hold) => Admitted::Change(hold::admit(ctx, caller, hold)?),
         Ask::Inventory(ask) => Admitted::Change(inventory::admit(ctx, caller, ask)?),
         Ask::RemoveHost { name } => Admitted::Change(join::remove_host(ctx, name)?),
         Ask::CreateToken(token) => Admitted::Change(join::create_token(ctx, token)?),

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::hold::{Held, Hold, HoldAnswer};
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Principal;
@@ -52,10 +53,7 @@ pub enum Ask {
         force: bool,
     },
     /// Refuse new runs, or allow them again.
-    Hold {
-        /// Refuse.
-        on: bool,
-    },
+    Hold(Hold),
     /// Change what is known of hosts.
     Inventory(InventoryAsk),
     /// Remove a host for good.
@@ -109,6 +107,8 @@ pub enum Question {
     },
     /// Saved groups.
     Groups,
+    /// Whether new runs are refused, by whom, since when and why.
+    Hold,
     /// Join tokens.
     Tokens,
 }
@@ -131,7 +131,7 @@ impl Ask {
                 Right::Grant(Verb::Run)
             }
             Self::Cancel { .. } => Right::Grant(Verb::Cancel),
-            Self::Hold { .. } => Right::Grant(Verb::Hold),
+            Self::Hold(_) => Right::Grant(Verb::Hold),
             Self::Inventory(_) => Right::Grant(Verb::Manage),
             Self::RemoveHost { .. } | Self::CreateToken(_) | Self::RevokeToken { .. } => {
                 Right::Operator
@@ -166,7 +166,8 @@ impl Question {
             | Self::Runs { .. }
             | Self::Run { .. }
             | Self::RunOf { .. }
-            | Self::Groups => Right::Grant(Verb::View),
+            | Self::Groups
+            | Self::Hold => Right::Grant(Verb::View),
             Self::Edit { .. } => Right::Grant(Verb::Run),
             Self::Tokens => Right::Operator,
         }
@@ -234,11 +235,8 @@ pub enum Answer {
     TakenBack,
     /// Runs are told to stop.
     Cancelled(Cancelled),
-    /// New runs are refused, or allowed again.
-    Hold {
-        /// Refused.
-        on: bool,
-    },
+    /// New runs are refused, or allowed.
+    Hold(HoldAnswer),
     /// What is known of hosts was changed.
     Inventory(InventoryAnswer),
     /// A host is gone for good.
@@ -311,6 +309,8 @@ pub struct HostsView {
     pub rows: Vec<(AgentId, u64, HostRow)>,
     /// Hosts whose commands wait.
     pub spool_full: Vec<AgentId>,
+    /// A hold that stands.
+    pub hold: Option<Held>,
     /// What was typed, in normal form.
     pub normal: String,
     /// The last runs of it that the asker may see, when it is one host; newest first.

@@ -19,6 +19,8 @@ pub mod causes;
 pub mod facts;
 pub mod selector;
 
+pub mod hold;
+
 pub mod ask;
 
 pub mod admission;

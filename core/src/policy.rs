@@ -30,6 +30,18 @@ impl Verb {
         Self::Manage,
     ];
 
+    /// What it lets somebody do, after "may" and "may not".
+    #[must_use]
+    pub const fn deed(self) -> &'static str {
+        match self {
+            Self::View => "look at hosts and runs",
+            Self::Run => "run commands",
+            Self::Cancel => "stop runs",
+            Self::Hold => "put runs on hold",
+            Self::Manage => "change hosts and groups",
+        }
+    }
+
     /// The verb as a grant writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -88,6 +100,15 @@ pub struct Policy {
     pub grants: Vec<Grant>,
 }
 
+/// Those who may do something in a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Discord roles, in the order of the configuration.
+    pub roles: Vec<u64>,
+    /// Discord users, in the order of the configuration.
+    pub people: Vec<u64>,
+}
+
 /// A person at a place, as far as grants look at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Who<'a> {
@@ -99,13 +120,17 @@ pub struct Who<'a> {
     pub channel: u64,
 }
 
+impl Grant {
+    fn is_for(&self, who: Who<'_>) -> bool {
+        self.people.contains(&who.user) || self.roles.iter().any(|role| who.roles.contains(role))
+    }
+}
+
 impl Policy {
     /// The grants that give this person the verb in this channel, whatever the hosts.
     fn giving<'a>(&'a self, who: Who<'a>, verb: Verb) -> impl Iterator<Item = &'a Grant> {
         self.grants.iter().filter(move |grant| {
-            let person = grant.people.contains(&who.user)
-                || grant.roles.iter().any(|role| who.roles.contains(role));
-            person && grant.channels.contains(&who.channel) && grant.what.contains(&verb)
+            grant.is_for(who) && grant.channels.contains(&who.channel) && grant.what.contains(&verb)
         })
     }
 
@@ -120,6 +145,54 @@ impl Policy {
     pub fn allows_host(&self, who: Who<'_>, verb: Verb, host: &Host<'_>) -> bool {
         self.giving(who, verb)
             .any(|grant| grant.hosts.contains(host))
+    }
+
+    /// Those whom one grant gives the verb in this channel on every one of the hosts; without hosts, on any.
+    #[must_use]
+    pub fn holders(&self, channel: u64, verb: Verb, hosts: &[&Host<'_>]) -> Holders {
+        let mut holders = Holders::default();
+        let gives = |grant: &&Grant| {
+            grant.channels.contains(&channel)
+                && grant.what.contains(&verb)
+                && hosts.iter().all(|host| grant.hosts.contains(host))
+        };
+        for grant in self.grants.iter().filter(gives) {
+            add_new(&mut holders.roles, &grant.roles);
+            add_new(&mut holders.people, &grant.people);
+        }
+        holders
+    }
+
+    /// The channels in which some grant gives this person the verb, whatever the hosts.
+    #[must_use]
+    pub fn channels_for(&self, who: Who<'_>, verb: Verb) -> Vec<u64> {
+        let mut channels = Vec::new();
+        for grant in &self.grants {
+            if grant.is_for(who) && grant.what.contains(&verb) {
+                add_new(&mut channels, &grant.channels);
+            }
+        }
+        channels
+    }
+
+    /// The most of these hosts on which one grant gives the verb.
+    #[must_use]
+    pub fn largest_part<'h>(
+        &self,
+        who: Who<'_>,
+        verb: Verb,
+        hosts: &[&'h Host<'h>],
+    ) -> Vec<&'h Host<'h>> {
+        let parts = self.giving(who, verb).map(|grant| {
+            let hosts = hosts.iter().copied();
+            hosts
+                .filter(|host| grant.hosts.contains(host))
+                .collect::<Vec<_>>()
+        });
+        // Of equal ones the first.
+        parts.fold(Vec::new(), |best, part| {
+            if part.len() > best.len() { part } else { best }
+        })
     }
 
     /// The first grant that alone allows the verb on every one of the hosts.
@@ -142,6 +215,14 @@ impl Policy {
                 .filter(|host| !self.allows_host(who, verb, host))
                 .collect()
         })
+    }
+}
+
+fn add_new(all: &mut Vec<u64>, more: &[u64]) {
+    for id in more {
+        if !all.contains(id) {
+            all.push(*id);
+        }
     }
 }
 

@@ -219,13 +219,11 @@ async fn targeting_fits_every_screen() {
     world.host("web-02").stop().await;
     world.is_online("web-02", false).await;
     let operator = world.operator();
-    for (path, options) in [
-        ("drain", [("on", "web-03"), ("state", "on")]),
-        ("group save", [("name", "front"), ("hosts", "role=web")]),
-    ] {
-        let asked = operator.below("agent", path, &options).await;
-        operator.answer(&asked).await;
-    }
+    let drain = operator.below("host", "drain", &[("on", "web-03")]).await;
+    operator.answer(&drain).await;
+    let front = [("name", "front"), ("hosts", "role=web")];
+    let saved = operator.below("group", "save", &front).await;
+    operator.answer(&saved).await;
     browser.screen(SCREENS[0].1).await;
     enter(&browser, &world.web).await;
 
@@ -244,7 +242,7 @@ async fn targeting_fits_every_screen() {
     let asked = operator.slash("hosts", &[]).await;
     operator.answer(&asked).await;
     browser
-        .reads("#main-log article.ephemeral", "to look at")
+        .reads("#main-log article.ephemeral", "1 draining")
         .await;
     pictures(&browser, "hosts").await;
     let asked = operator.slash("hosts", &[("on", "web-03")]).await;
@@ -253,7 +251,7 @@ async fn targeting_fits_every_screen() {
         .reads("#main-log article.ephemeral", "takes no new runs since")
         .await;
     pictures(&browser, "host").await;
-    let asked = operator.below("agent", "group list", &[]).await;
+    let asked = operator.below("group", "list", &[]).await;
     operator.answer(&asked).await;
     browser.reads("#main-log article.ephemeral", "@front").await;
     pictures(&browser, "groups").await;

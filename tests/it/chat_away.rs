@@ -172,7 +172,7 @@ async fn a_hold_keeps_what_waits_from_starting() {
     ];
     let ran = world.shanty(&args).await;
     assert_eq!(ran.code, 0, "{ran:?}");
-    world.shanty(&["hold", "on"]).await;
+    world.shanty(&["hold", "on", "db move"]).await;
     world.host("web-02").run("keep").await;
     world.is_online("web-02", true).await;
     let run = world.show("1").await;
@@ -194,9 +194,7 @@ async fn a_hold_keeps_what_waits_from_starting() {
 async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
     let world = World::with_hosts(&programs(), Options::default(), &HOSTS).await;
     let operator = world.operator();
-    let asked = operator
-        .below("agent", "drain", &[("on", "web-02"), ("state", "on")])
-        .await;
+    let asked = operator.below("host", "drain", &[("on", "web-02")]).await;
     let said = world.viewer().answer(&asked).await.text();
     assert!(
         said.starts_with("### ⏸ 1 host draining\n**web-02**"),

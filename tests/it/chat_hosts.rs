@@ -141,7 +141,11 @@ async fn one_host_is_shown_at_once_and_rights_are_asked_anew_at_each_press() {
     let forged = Message(world.as_bot(hyper::Method::POST, &path, &body).await);
     for (person, host, told) in [
         (world.viewer(), "db-01", "nothing matches `db-01`"),
-        (world.guest(), "web-01", "You have no grant to view"),
+        (
+            world.guest(),
+            "web-01",
+            "You may not look at hosts and runs here",
+        ),
     ] {
         let mut body = person.press(forged.id(), "v1:host:0:=");
         body["values"] = json!([host]);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use shanty_tests::words::without_ids;
 use shanty_tests::{Grant, Options, Person, World};
 
 use crate::programs;
@@ -40,19 +41,25 @@ async fn names(world: &World, selector: &str) -> String {
     ran.out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What everybody in the channel is told of a command below `/agent`.
-async fn said(world: &World, person: &Person, path: &str, options: &[(&str, &str)]) -> String {
-    let asked = person.below("agent", path, options).await;
+/// `host drain`, `group save` and the like.
+async fn asks(person: &Person, words: &str, options: &[(&str, &str)]) -> String {
+    let (name, below) = words.split_once(' ').expect("two words");
+    person.below(name, below, options).await
+}
+
+/// What everybody in the channel is told of such a command.
+async fn said(world: &World, person: &Person, words: &str, options: &[(&str, &str)]) -> String {
+    let asked = asks(person, words, options).await;
     world.viewer().answer(&asked).await.text()
 }
 
 /// What only the person is told.
-async fn refused(person: &Person, path: &str, options: &[(&str, &str)]) -> String {
-    let asked = person.below("agent", path, options).await;
+async fn refused(person: &Person, words: &str, options: &[(&str, &str)]) -> String {
+    let asked = asks(person, words, options).await;
     let answer = person.answer(&asked).await;
     assert!(
         answer.is_ephemeral(),
-        "{path} {options:?}: {}",
+        "/{words} {options:?}: {}",
         answer.text()
     );
     answer.text()
@@ -63,7 +70,7 @@ async fn labels_are_changed_before_everybodys_eyes() {
     let world = world().await;
     let operator = world.operator();
     let options = [("on", "web*"), ("set", "tier=front env=stage")];
-    let text = said(&world, &operator, "label", &options).await;
+    let text = said(&world, &operator, "host label", &options).await;
     for told in [
         "### 🏷 Labels of 2 hosts changed",
         "**web-01** · `env=stage role=web tier=front`",
@@ -73,7 +80,7 @@ async fn labels_are_changed_before_everybodys_eyes() {
     }
     assert_eq!(names(&world, "tier=front env=stage").await, "web-01 web-02");
     let options = [("on", "web-02"), ("set", "tier-")];
-    said(&world, &operator, "label", &options).await;
+    said(&world, &operator, "host label", &options).await;
     assert_eq!(names(&world, "tier=front").await, "web-01");
     // It outlives the controller, to which Discord repeats what was asked last.
     let mut world = world;
@@ -128,7 +135,7 @@ async fn groups_are_saved_used_completed_and_removed() {
         "{wrong}"
     );
 
-    let asked = operator.below("agent", "group list", &[]).await;
+    let asked = operator.below("group", "list", &[]).await;
     let list = operator.answer(&asked).await;
     assert!(list.is_ephemeral());
     for told in [
@@ -176,15 +183,10 @@ async fn nobody_changes_what_no_grant_of_theirs_covers() {
         (
             "viewer",
             &viewer,
-            "label",
+            "host label",
             &[("on", "web-01"), ("set", "a=b")],
         ),
-        (
-            "viewer",
-            &viewer,
-            "drain",
-            &[("on", "web-01"), ("state", "on")],
-        ),
+        ("viewer", &viewer, "host drain", &[("on", "web-01")]),
         (
             "viewer",
             &viewer,
@@ -195,25 +197,25 @@ async fn nobody_changes_what_no_grant_of_theirs_covers() {
         (
             "guest",
             &guest,
-            "label",
+            "host label",
             &[("on", "db-01"), ("set", "role=web")],
         ),
         (
             "owner",
             &owner,
-            "label",
+            "host label",
             &[("on", "db-01"), ("set", "role=web")],
         ),
         (
             "owner",
             &owner,
-            "label",
+            "host label",
             &[("on", "web-01"), ("set", "role=db")],
         ),
         (
             "owner",
             &owner,
-            "label",
+            "host label",
             &[("on", "web-01"), ("set", "role-")],
         ),
         (
@@ -232,19 +234,19 @@ async fn nobody_changes_what_no_grant_of_theirs_covers() {
         (
             "operator",
             &operator,
-            "label",
+            "host label",
             &[("on", "web-01"), ("set", "Env=prod")],
         ),
         (
             "operator",
             &operator,
-            "label",
+            "host label",
             &[("on", "wbe-01"), ("set", "a=b")],
         ),
         (
             "operator",
             &operator,
-            "label",
+            "host label",
             &[("on", "web-01"), ("set", "role=web")],
         ),
         (
@@ -258,8 +260,8 @@ async fn nobody_changes_what_no_grant_of_theirs_covers() {
         let text = refused(person, path, options).await;
         writeln!(
             all,
-            "{who} /agent {path} {options:?}\n{}\n",
-            text.trim_end()
+            "{who} /{path} {options:?}\n{}\n",
+            without_ids(text.trim_end())
         )
         .unwrap();
         if who == "owner" {
@@ -275,18 +277,12 @@ async fn nobody_changes_what_no_grant_of_theirs_covers() {
     assert_eq!(names(&world, "@db").await, "db-01");
 
     // Within the grant it is theirs, and hosts that they may not see are no part of what they say.
-    let text = said(
-        &world,
-        &owner,
-        "drain",
-        &[("on", "env=prod"), ("state", "on")],
-    )
-    .await;
+    let text = said(&world, &owner, "host drain", &[("on", "env=prod")]).await;
     assert!(text.contains("**web-[01-02]**"), "{text}");
     let text = said(
         &world,
         &owner,
-        "label",
+        "host label",
         &[("on", "web-01"), ("set", "tier=1")],
     )
     .await;

@@ -127,33 +127,80 @@ async fn hosts_are_suggested_while_they_are_typed() {
 async fn hold_refuses_every_new_run_until_it_is_ended() {
     let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
     let operator = world.operator();
-    let hold = |state: &'static str| {
-        let operator = operator.clone();
-        async move { operator.slash("hold", &[("state", state)]).await }
-    };
-    let asked = hold("on").await;
-    let said = world.guest().answer(&asked).await;
-    assert!(
-        said.text().contains("New runs are on hold"),
-        "{}",
-        said.text()
-    );
+    let on = [("on", "web-01"), ("command", "true")];
+    let asked = operator.slash("hold on", &[("reason", "*db* move")]).await;
+    let said = world.guest().answer(&asked).await.text();
+    let by = format!("<@{}>", operator.id);
+    let first = format!("### ⏸ New runs are on hold\n\"\\*db\\* move\" · {by}\n");
+    assert!(said.starts_with(&first), "{said}");
 
-    let refused = operator
-        .refused("run", &[("on", "web-01"), ("command", "true")])
-        .await;
-    assert!(
-        refused.contains("New runs are on hold. Nothing was run."),
-        "{refused}"
-    );
+    // Whoever is refused is told by whom, since when and why, and who can end it.
+    let refused = operator.refused("run", &on).await;
+    let told = format!("### ✖ On hold by {by} since <t:");
+    assert!(refused.starts_with(&told), "{refused}");
+    for told in [
+        ":t>: \"\\*db\\* move\". Nothing was run.",
+        &format!("{by} can end it with `/hold off`."),
+    ] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
     let ran = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
     assert_eq!(ran.code, 77, "{ran:?}");
+    let by_name = format!("On hold by discord:{} for ", operator.id);
+    assert!(ran.err.contains(&by_name), "{ran:?}");
+    assert!(
+        ran.err.contains(": \"*db* move\". Nothing was run."),
+        "{ran:?}"
+    );
     assert_eq!(world.runs().await, Vec::<serde_json::Value>::new());
+    for (name, shown) in [
+        ("hosts", "⏸ On hold by "),
+        ("hold show", "### ⏸ On hold by "),
+    ] {
+        let asked = world.viewer().slash(name, &[]).await;
+        let answer = world.viewer().answer(&asked).await;
+        assert!(answer.is_ephemeral(), "{answer:?}");
+        assert!(answer.text().contains(shown), "{name}: {}", answer.text());
+    }
 
-    let asked = hold("off").await;
+    let asked = operator.slash("hold off", &[]).await;
     let said = world.guest().answer(&asked).await;
     assert!(said.text().contains("allowed again"), "{}", said.text());
+    let nothing = operator.refused("hold off", &[]).await;
+    assert!(nothing.starts_with("### ▶ Nothing is on hold"), "{nothing}");
     let asked = operator.run("web-01", "true").await;
     operator.card_end(&asked, "exit 0").await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_hold_and_its_reason_outlive_the_controller() {
+    let mut world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
+    let none = world.shanty(&["hold", "on"]).await;
+    assert_eq!(none.code, 64, "{none:?}");
+    for told in [
+        "A hold needs a reason. Nothing was changed.",
+        "shanty hold on \"db move\"",
+    ] {
+        assert!(none.err.contains(told), "{told}: {none:?}");
+    }
+    let off = world.shanty(&["hold"]).await;
+    assert_eq!(off.out, "Nothing is on hold: new runs are allowed.\n");
+    let on = world.shanty(&["hold", "on", "db", "move"]).await;
+    assert_eq!(on.code, 0, "{on:?}");
+    world.take_controller().kill().await;
+    world.start_controller().await;
+    let held = world.shanty(&["hold"]).await;
+    for told in [
+        "On hold by local:",
+        ": \"db move\". What is running goes on",
+    ] {
+        assert!(held.out.contains(told), "{told}: {held:?}");
+    }
+    let refused = world
+        .operator()
+        .refused("run", &[("on", "web-01"), ("command", "true")])
+        .await;
+    assert!(refused.starts_with("### ✖ On hold by local:"), "{refused}");
     world.end().await;
 }

@@ -120,7 +120,7 @@ async fn one_group_or_one_host_is_opened_also_after_a_restart() {
     assert_eq!(files(&operator, &group, "whole").await, expected);
 
     for (who, told) in [
-        (world.guest(), "You have no grant to view"),
+        (world.guest(), "You may not look at hosts and runs here"),
         (world.viewer(), "There is no such run."),
     ] {
         let (value, _) = card.options("open").remove(0);
@@ -282,7 +282,10 @@ async fn where_no_thread_has_the_files_the_card_gives_them() {
     let logs = inside.iter().filter(|(_, text)| text == "short\n");
     assert_eq!(logs.count(), 2, "{inside:?}");
     let refusal = world.guest().refused_press(&card, "files").await;
-    assert!(refusal.contains("You have no grant to view"), "{refusal}");
+    assert!(
+        refusal.contains("You may not look at hosts and runs here"),
+        "{refusal}"
+    );
 
     // A thread that may not be made: of one host the log itself.
     let fault = json!({

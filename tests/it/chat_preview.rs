@@ -239,8 +239,8 @@ async fn a_press_counts_once_and_only_of_who_was_asked() {
     let path = format!("/channels/{}/messages", operator.channel);
     let forged = Message(world.as_bot(hyper::Method::POST, &path, &body).await);
     for (person, told) in [
-        (world.viewer(), "You have no grant to run"),
-        (world.guest(), "You have no grant to run"),
+        (world.viewer(), "You may not run commands here"),
+        (world.guest(), "You may not run commands here"),
     ] {
         let pressed = person.click(&forged, &go).await;
         let answer = person.answer(&pressed).await;
@@ -289,14 +289,11 @@ async fn a_preview_stays_open_over_a_restart_and_is_decided_anew() {
     }
     assert!(shown.contains("ready 2"), "{shown}");
 
-    let ran = world.shanty(&["hold", "on"]).await;
+    let ran = world.shanty(&["hold", "on", "db move"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let pressed = operator.confirms(&asked, "go").await;
     let told = operator.answer(&pressed).await.text();
-    assert!(
-        told.contains("New runs are on hold. Nothing was run."),
-        "{told}"
-    );
+    assert!(told.contains(": \"db move\". Nothing was run."), "{told}");
     world.shanty(&["hold", "off"]).await;
     let pressed = operator.confirms(&asked, "go").await;
     operator.card_end(&pressed, " · 2 ok · ").await;

@@ -442,7 +442,7 @@ async fn hold_refuses_new_runs_and_lets_the_others_go_on() {
     let mut gate = Gate::new(world.dir.path(), "gate");
     let command = format!("{}; read x <&3; echo done", gate.open_in_shell());
     let number = world.detach("web-01", &command).await;
-    assert_eq!(world.shanty(&["hold", "on"]).await.code, 0);
+    assert_eq!(world.shanty(&["hold", "on", "db move"]).await.code, 0);
     let ran = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
     assert_eq!(ran.code, 77, "{ran:?}");
     assert!(ran.err.contains("hold"), "{ran:?}");
@@ -531,7 +531,7 @@ async fn without_a_controller_or_with_a_wrong_call_nothing_is_tried() {
         ["hosts", "--admin", &admin].as_slice(),
         &["runs", "list", "--admin", &admin],
         &["token", "list", "--admin", &admin],
-        &["hold", "on", "--admin", &admin],
+        &["hold", "on", "db move", "--admin", &admin],
         &["run", "--on", "all", "--admin", &admin, "--", "true"],
     ] {
         let ran = ran(args).await;

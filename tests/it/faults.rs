@@ -227,7 +227,7 @@ async fn a_controller_restarted_in_order_knows_runs_hosts_and_tokens() {
     world.token(&["--labels", "env=prod", "--uses", "4"]).await;
     let ran = world.shanty(&["hosts", "label", "web-01", "tier=1"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(world.shanty(&["hold", "on"]).await.code, 0);
+    assert_eq!(world.shanty(&["hold", "on", "db move"]).await.code, 0);
     let runs = world.runs().await;
     let tokens = world.shanty(&["token", "list", "--json"]).await.out;
 

@@ -16,6 +16,7 @@ pub mod peer;
 pub mod person;
 pub mod process;
 pub mod wait;
+pub mod words;
 pub mod world;
 
 mod http;

@@ -186,17 +186,7 @@ impl Person {
     /// # Panics
     /// When the sandbox does not take it.
     pub async fn below(&self, name: &str, path: &str, options: &[(&str, &str)]) -> String {
-        let mut body = self.command(name, options);
-        for (depth, word) in path.split(' ').rev().enumerate() {
-            body["options"] =
-                json!([{"name": word, "type": depth + 1, "options": body["options"]}]);
-        }
-        let (status, answer) = self.act("slash", &body).await;
-        assert_eq!(status, 200, "/{name} {path} {options:?}: {answer}");
-        answer["interaction_id"]
-            .as_str()
-            .expect("an interaction has an id")
-            .to_owned()
+        self.slash(&format!("{name} {path}"), options).await
     }
 
     /// `/run` on hosts.
@@ -356,10 +346,14 @@ impl Person {
     /// The body of a slash command.
     #[must_use]
     pub fn command(&self, name: &str, options: &[(&str, &str)]) -> Value {
-        let options: Vec<Value> = options
+        let (name, below) = name.split_once(' ').unwrap_or((name, ""));
+        let options = options
             .iter()
-            .map(|(name, value)| json!({"name": name, "type": 3, "value": value}))
-            .collect();
+            .map(|(name, value)| json!({"name": name, "type": 3, "value": value}));
+        let below = below.split_whitespace().rev().enumerate();
+        let options = below.fold(options.collect(), |inner: Value, (depth, word)| {
+            json!([{"name": word, "type": depth + 1, "options": inner}])
+        });
         json!({
             "guild_id": self.guild, "channel_id": self.channel, "user_id": self.id,
             "name": name, "options": options, "forged": self.forges,

@@ -2,6 +2,7 @@
 
 use shanty_core::ask::{GroupRow, HostsView, SavedGroup, TokenRow};
 use shanty_core::facts::{Facts, Metrics};
+use shanty_core::hold::HoldAnswer;
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
 use shanty_core::run::{Group, How, Loosely, Offline, Phase, Progress, Run};
@@ -12,6 +13,21 @@ use shanty_proto::v1;
 use shanty_proto::v1::{execution_info, host_info, run_info};
 
 use crate::clock::now_ms;
+
+pub(super) fn hold(answer: &HoldAnswer) -> v1::HoldReply {
+    let (held, changed) = match answer {
+        HoldAnswer::Began(held) => (Some(held), true),
+        HoldAnswer::Ended => (None, true),
+        HoldAnswer::Stands(held) => (held.as_ref(), false),
+    };
+    v1::HoldReply {
+        on: held.is_some(),
+        by: held.and_then(|held| held.by.as_ref().map(principal_to_wire)),
+        since_ms: held.map_or(0, |held| held.since_ms),
+        reason: held.map_or_else(String::new, |held| held.reason.clone()),
+        changed,
+    }
+}
 
 pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
     let host = |(agent, enrolled_ms, row): (AgentId, u64, HostRow)| v1::HostInfo {

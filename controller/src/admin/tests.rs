@@ -2,6 +2,7 @@
 
 use futures_util::{StreamExt as _, poll};
 use rusqlite::Connection;
+use shanty_core::hold::Hold;
 use shanty_core::ids::RunId;
 use shanty_core::journal::Kind;
 use shanty_core::principal::Actor;
@@ -89,6 +90,11 @@ fn codes(status: &Status) -> (Grpc, &str) {
     (status.code(), code)
 }
 
+fn hold_on() -> v1::HoldRequest {
+    let reason = "db move".to_owned();
+    v1::HoldRequest { on: true, reason }
+}
+
 #[tokio::test]
 async fn nobody_is_heard_for_whom_the_kernel_does_not_vouch() {
     let service = Service::start().await;
@@ -99,7 +105,7 @@ async fn nobody_is_heard_for_whom_the_kernel_does_not_vouch() {
             peer_cred: None,
         }),
     ] {
-        let mut request = Request::new(v1::HoldRequest { on: true });
+        let mut request = Request::new(hold_on());
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer);
         }
@@ -112,11 +118,11 @@ async fn nobody_is_heard_for_whom_the_kernel_does_not_vouch() {
 #[tokio::test]
 async fn what_is_done_is_recorded_with_the_user_that_the_kernel_names() {
     let service = Service::start().await;
-    let hold = service.admin.set_hold(asked(v1::HoldRequest { on: true }));
+    let hold = service.admin.set_hold(asked(hold_on()));
     within("an answer", hold).await.unwrap();
     let records = service.rig.journal.records();
     let last = records.last().unwrap();
-    assert_eq!(last.kind, Kind::Hold { on: true });
+    assert_eq!(last.kind, Kind::Hold(Hold::on("db move")));
     let own = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap();
     let user = own.expect("this process has a user").name;
     assert_eq!(last.actor, Actor::Socket { user });
@@ -145,7 +151,7 @@ async fn refusals_have_a_status_our_code_and_what_to_do_next() {
     let label = service.admin.token_create(asked(label)).await.unwrap_err();
     assert_eq!(codes(&label), (Grpc::InvalidArgument, "E_LABEL"));
 
-    let hold = service.admin.set_hold(asked(v1::HoldRequest { on: true }));
+    let hold = service.admin.set_hold(asked(hold_on()));
     within("an answer", hold).await.unwrap();
     let held = service.start_run("web-01").await.unwrap_err();
     assert_eq!(codes(&held), (Grpc::FailedPrecondition, "E_HOLD"));

@@ -14,13 +14,20 @@ pub use asked::{Asked, HearError, Heard, Invocation, hear};
 
 use options::{Options, string};
 
-mod agent;
 mod asked;
+mod hosts;
 mod options;
 mod run;
 
 /// Every word that stands after `/`.
-static WORDS: [Word; 5] = [run::RUN, agent::HOSTS, run::RUNS, run::HOLD, agent::AGENT];
+static WORDS: [Word; 6] = [
+    run::RUN,
+    run::RUNS,
+    hosts::HOSTS,
+    hosts::HOST,
+    hosts::GROUP,
+    run::HOLD,
+];
 
 /// A word that can be typed after `/`, or after another one.
 struct Word {
@@ -192,14 +199,17 @@ mod tests {
             shown,
             [
                 "/run on command timeout? as? offline? streams? color?",
-                "/hosts on?",
                 "/runs",
-                "/hold state",
-                "/agent label on set",
-                "/agent drain on state",
-                "/agent group save name hosts",
-                "/agent group remove name",
-                "/agent group list",
+                "/hosts on?",
+                "/host drain on",
+                "/host undrain on",
+                "/host label on set",
+                "/group save name hosts",
+                "/group remove name",
+                "/group list",
+                "/hold on reason",
+                "/hold off",
+                "/hold show",
             ]
         );
     }

@@ -275,6 +275,11 @@ fn option(name: &str, value: &str) -> Value {
     json!({"name": name, "type": 3, "value": value})
 }
 
+/// What is typed after `/hold`, to begin one.
+fn hold_on() -> Value {
+    json!([{"name": "on", "type": 1, "options": [option("reason", "db move")]}])
+}
+
 /// `/run` of `uptime`.
 fn run(on: &str) -> Value {
     slash(

@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use futures_util::poll;
 use shanty_core::ask::{Ask, Question, Which};
+use shanty_core::hold::{Hold, HoldAnswer};
 use shanty_core::journal::Kind;
 use shanty_core::refusal::Code;
 use shanty_core::run::{Execution, Phase, Run};
@@ -55,9 +56,9 @@ async fn what_cannot_be_recorded_is_refused_and_nothing_is_ordered() {
     let mut web = rig.link(1).await;
     rig.journal.commit(Commits::Never);
     assert_eq!(rig.ask_run("web-01").await.unwrap_err().code, Code::Storage);
-    let hold = within("an answer", asking(&rig, Ask::Hold { on: true })).await;
+    let hold = within("an answer", asking(&rig, Ask::Hold(Hold::on("db move")))).await;
     assert_eq!(code(hold), Code::Storage);
-    assert!(!rig.hub.known().await.unwrap().state.hold);
+    assert!(!rig.hub.known().await.unwrap().state.hold.is_some());
     assert_eq!(*rig.hub.accepted().borrow(), RunNumber(0));
 
     rig.journal.commit(Commits::AtOnce);
@@ -74,7 +75,7 @@ async fn an_answer_waits_until_its_record_is_committed() {
     rig.journal.commit(Commits::Later);
     let mut accepted = asking(&rig, run_on("web-01"));
     assert!(is_unanswered(&rig, &mut accepted).await);
-    let mut hold = asking(&rig, Ask::Hold { on: true });
+    let mut hold = asking(&rig, Ask::Hold(Hold::on("db move")));
     assert!(is_unanswered(&rig, &mut hold).await);
     assert_eq!(*rig.hub.accepted().borrow(), RunNumber(0));
     assert_eq!(rig.kinds(), []);
@@ -83,7 +84,10 @@ async fn an_answer_waits_until_its_record_is_committed() {
     let accepted = within("an answer", accepted).await;
     assert!(matches!(accepted, Ok(Answer::Accepted(_))), "{accepted:?}");
     let hold = within("an answer", hold).await;
-    assert!(matches!(hold, Ok(Answer::Hold { on: true })), "{hold:?}");
+    assert!(
+        matches!(hold, Ok(Answer::Hold(HoldAnswer::Began(_)))),
+        "{hold:?}"
+    );
     assert_eq!(*rig.hub.accepted().borrow(), RunNumber(1));
 }
 
@@ -146,7 +150,7 @@ async fn a_run_of_which_nobody_hears_is_given_up() {
 async fn a_question_is_answered_while_nothing_is_committed() {
     let rig = Rig::start().await;
     rig.journal.commit(Commits::Later);
-    let mut hold = asking(&rig, Ask::Hold { on: true });
+    let mut hold = asking(&rig, Ask::Hold(Hold::on("db move")));
     assert!(is_unanswered(&rig, &mut hold).await);
     let hosts = Ask::Look(Question::Hosts {
         on: "role=web".to_owned(),
@@ -221,7 +225,7 @@ async fn a_hub_that_stops_waits_until_what_it_decided_is_committed() {
     let mut rig = Rig::start().await;
     let _web = rig.link(1).await;
     rig.journal.commit(Commits::Later);
-    let mut hold = asking(&rig, Ask::Hold { on: true });
+    let mut hold = asking(&rig, Ask::Hold(Hold::on("db move")));
     assert!(is_unanswered(&rig, &mut hold).await);
     rig.shutdown.cancel();
     let_others_go_on().await;
@@ -229,9 +233,12 @@ async fn a_hub_that_stops_waits_until_what_it_decided_is_committed() {
     assert!(rig.tasks.try_join_next().is_none(), "it has not stopped");
     rig.journal.commit(Commits::AtOnce);
     let hold = within("an answer", hold).await;
-    assert!(matches!(hold, Ok(Answer::Hold { on: true })), "{hold:?}");
+    assert!(
+        matches!(hold, Ok(Answer::Hold(HoldAnswer::Began(_)))),
+        "{hold:?}"
+    );
     rig.stopped().await;
-    assert_eq!(rig.kinds(), [Kind::Hold { on: true }]);
+    assert_eq!(rig.kinds(), [Kind::Hold(Hold::on("db move"))]);
 }
 
 #[tokio::test]
@@ -239,7 +246,7 @@ async fn whoever_asks_a_hub_that_has_stopped_is_told_so() {
     let mut rig = Rig::start().await;
     rig.shutdown.cancel();
     rig.stopped().await;
-    let hold = asking(&rig, Ask::Hold { on: true }).await;
+    let hold = asking(&rig, Ask::Hold(Hold::on("db move"))).await;
     assert_eq!(code(hold), Code::Stopping);
     let hosts = Ask::Look(Question::Hosts { on: String::new() });
     assert_eq!(code(asking(&rig, hosts).await), Code::Stopping);

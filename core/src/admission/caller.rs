@@ -4,8 +4,12 @@ use crate::ask::Right;
 use crate::policy::{Verb, Who};
 use crate::principal::{Asker, Place, Principal};
 use crate::refusal::{Code, Refusal};
+use crate::selector::Host;
 
 use super::Context;
+
+/// Roles, people or channels that one refusal names.
+const NAMED_MAX: usize = 4;
 
 /// Somebody who was let in, as far as decisions look at them. There is no other way to get one than [`authenticate`].
 pub(super) enum Caller<'a> {
@@ -57,18 +61,20 @@ pub(super) fn authenticate<'a>(ctx: &Context<'_>, asker: &'a Asker) -> Result<Ca
         return Err(Refusal::new(
             Code::GuildOnly,
             "Commands are taken in a server's channels, not in direct messages. Nothing was run.",
-            "Ask again in a channel where you have a grant.",
+            "Type it in the channel where your team runs commands.",
         ));
     };
     if !ctx.settings.guilds.contains(&guild) {
         return Err(Refusal::new(
             Code::Guild,
             "This controller does not serve this Discord server. Nothing was run.",
-            "Its operator can add the server's id to `guilds` in the configuration.",
+            "Whoever runs the controller can add the id of this server to `guilds` in its configuration.",
         ));
     }
     if bot {
-        return Err(denied(Verb::Run));
+        let what = "Bots may not do this. Nothing was done.";
+        let next = "Somebody must ask who is a person.";
+        return Err(Refusal::new(Code::Denied, what, next));
     }
     let who = Who {
         user,
@@ -91,21 +97,61 @@ pub(super) fn require(ctx: &Context<'_>, caller: &Caller<'_>, right: Right) -> R
             if ctx.settings.policy.gives_any(*who, verb) {
                 Ok(())
             } else {
-                Err(denied(verb))
+                Err(denied(ctx, *who, verb))
             }
         }
         (Caller::Person { .. }, Right::Operator) => Err(Refusal::new(
             Code::Denied,
-            "No grant gives this: it is done on the controller's machine. Nothing was done.",
-            "Ask somebody who may use the command line there.",
+            "This is done on the controller's machine only. Nothing was done.",
+            "Ask somebody who may use `shanty` there.",
         )),
     }
 }
 
-pub(super) fn denied(verb: Verb) -> Refusal {
-    Refusal::new(
-        Code::Denied,
-        format!("You have no grant to {verb} in this channel. Nothing was done."),
-        "Ask the operators for a grant, or use a channel where you have one.",
-    )
+/// That somebody may not do something in this channel, and who may, or where they may themselves.
+pub(super) fn denied(ctx: &Context<'_>, who: Who<'_>, verb: Verb) -> Refusal {
+    let done = match verb {
+        Verb::Run => "run",
+        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage => "done",
+    };
+    let what = format!("You may not {} here. Nothing was {done}.", verb.deed());
+    let own = ctx.settings.policy.channels_for(who, verb);
+    let own = listed(own.iter().map(|channel| format!("<#{channel}>")));
+    let next = match (own, who_may(ctx, who.channel, verb, &[])) {
+        (Some(channels), _) => format!("You may in {channels}."),
+        (None, Some(names)) => format!("{names} may."),
+        (None, None) => {
+            "Nobody may: whoever runs the controller can write a grant for it in its configuration."
+                .to_owned()
+        }
+    };
+    Refusal::new(Code::Denied, what, next)
+}
+
+/// Those who may, as mentions, which ping nobody; nothing when nobody may.
+pub(super) fn who_may(
+    ctx: &Context<'_>,
+    channel: u64,
+    verb: Verb,
+    hosts: &[&Host<'_>],
+) -> Option<String> {
+    let holders = ctx.settings.policy.holders(channel, verb, hosts);
+    let roles = holders.roles.iter().map(|role| format!("<@&{role}>"));
+    let people = holders.people.iter().map(|user| format!("<@{user}>"));
+    listed(roles.chain(people))
+}
+
+/// `a`, `a and b`, `a, b, c and 2 others`; nothing when there are none.
+fn listed(names: impl Iterator<Item = String>) -> Option<String> {
+    let mut names: Vec<String> = names.collect();
+    if names.len() > NAMED_MAX {
+        let others = names.len() - NAMED_MAX + 1;
+        names.truncate(NAMED_MAX - 1);
+        names.push(format!("{others} others"));
+    }
+    let last = names.pop()?;
+    match names.is_empty() {
+        true => Some(last),
+        false => Some(format!("{} and {last}", names.join(", "))),
+    }
 }

@@ -15,7 +15,8 @@ use crate::selector::fold::fold;
 use crate::selector::{Evaluator, Host, Resolution, Scope, Selector, SelectorError};
 
 use super::Context;
-use super::caller::{Caller, denied, require};
+use super::caller::{Caller, denied, require, who_may};
+use super::stop::not_found;
 
 /// The hosts that may come back, as selectors see them. Both maps are in the order of ids, so nothing is looked up.
 pub(super) fn hosts<'a>(ctx: &Context<'a>) -> Vec<Host<'a>> {
@@ -138,7 +139,10 @@ pub(super) fn covers_run(
         Some(as_granted(target.agent, entry))
     };
     let hosts: Option<Vec<Host<'_>>> = targets.iter().map(host).collect();
-    let hosts = hosts.ok_or_else(|| denied(verb))?;
+    let hosts = hosts.ok_or_else(|| match caller {
+        Caller::Person { who, .. } => denied(ctx, *who, verb),
+        Caller::Socket { .. } => not_found(),
+    })?;
     permit(ctx, caller, verb, &hosts.iter().collect::<Vec<_>>()).map(|_| ())
 }
 
@@ -228,44 +232,45 @@ pub(super) fn permit(
         Err(outside) => outside,
     };
     if outside.is_empty() {
-        return Err(Refusal::new(
-            Code::Denied,
-            format!(
-                "No single grant of yours lets you {} all of these hosts. Nothing was done.",
-                to(verb)
-            ),
-            "Do it in parts: one for each grant.",
-        ));
+        let what = format!(
+            "You may not {} all of these at once: no grant of yours covers them together. Nothing was done.",
+            to(verb)
+        );
+        let part = folded(&policy.largest_part(who, verb, hosts));
+        let next = format!("Do it in parts, first on {part}.");
+        return Err(Refusal::new(Code::Denied, what, next));
     }
     let viewable: Vec<&Host<'_>> = outside
         .iter()
         .copied()
         .filter(|host| policy.allows_host(who, Verb::View, host))
         .collect();
-    let what = if viewable.len() == outside.len() {
-        format!(
-            "You may not {} {}. Nothing was done.",
-            to(verb),
-            folded(&viewable)
-        )
+    let leave = match outside.len() {
+        1 => "Leave it out",
+        _ => "Leave them out",
+    };
+    let to = to(verb);
+    let (what, next) = if viewable.len() == outside.len() {
+        let next = match who_may(ctx, who.channel, verb, &viewable) {
+            Some(names) => format!("{leave}, or ask {names}, who may."),
+            None => format!("{leave}: nobody may here."),
+        };
+        let names = folded(&viewable);
+        (format!("You may not {to} {names}. Nothing was done."), next)
     } else {
-        format!(
-            "You may not {} {} of these hosts. Nothing was done.",
-            to(verb),
-            outside.len()
+        let n = outside.len();
+        (
+            format!("You may not {to} {n} of these hosts. Nothing was done."),
+            "Name only hosts that `/hosts` shows you.".to_owned(),
         )
     };
-    Err(Refusal::new(
-        Code::Denied,
-        what,
-        "Name only hosts that your grants cover.",
-    ))
+    Err(Refusal::new(Code::Denied, what, next))
 }
 
 /// The verb before the names of hosts.
 fn to(verb: Verb) -> String {
     match verb {
-        Verb::Manage => "manage".to_owned(),
+        Verb::Manage => "change".to_owned(),
         Verb::View | Verb::Run | Verb::Cancel | Verb::Hold => format!("{verb} on"),
     }
 }

@@ -332,7 +332,7 @@ fn no_group(name: &str) -> Refusal {
     Refusal::new(
         Code::NotFound,
         format!("There is no group `@{name}`. Nothing was changed."),
-        "`/agent group list` and `shanty groups` show all.",
+        "`/group list` and `shanty groups` show all.",
     )
 }
 

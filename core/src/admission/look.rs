@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ask::{Answer, GroupRow, HostsView, Question, TokenRow};
+use crate::hold::HoldAnswer;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::journal::TokenEntry;
 use crate::policy::Verb;
@@ -63,6 +64,7 @@ pub(super) fn answer(
         Question::Run { number } => Answer::Run(run(ctx, caller, *number)?),
         Question::RunOf { id } | Question::Edit { id } => Answer::Run(run_of(ctx, caller, *id)?),
         Question::Groups => Answer::Groups(group_rows(ctx, caller)),
+        Question::Hold => Answer::Hold(HoldAnswer::Stands(ctx.state.hold.clone())),
         Question::Tokens => Answer::Tokens(tokens(ctx)),
     })
 }
@@ -87,6 +89,7 @@ fn hosts_view(ctx: &Context<'_>, caller: &Caller<'_>, on: &str) -> Result<HostsV
     Ok(HostsView {
         rows: agents.iter().filter_map(|id| host_row(ctx, *id)).collect(),
         spool_full: agents.iter().copied().filter(full).collect(),
+        hold: ctx.state.hold.clone(),
         normal,
         runs: match agents.as_slice() {
             [one] => last_runs_of(ctx, caller, *one),

@@ -39,11 +39,11 @@ impl Ask {
             | Self::Confirm { .. }
             | Self::TakeBack { .. } => true,
             Self::Cancel { which, .. } => *which != Which::All,
-            Self::Hold { .. }
+            Self::Hold(_)
             | Self::RemoveHost { .. }
             | Self::CreateToken(_)
             | Self::RevokeToken { .. }
-            | Self::Look(Question::Groups | Question::Tokens) => false,
+            | Self::Look(Question::Groups | Question::Hold | Question::Tokens) => false,
         }
     }
 }
@@ -93,11 +93,11 @@ pub(crate) fn recall(
         Ask::Again { run, .. } | Ask::Confirm { run, .. } | Ask::TakeBack { run } => {
             of_id(ctx, *run)
         }
-        Ask::Hold { .. }
+        Ask::Hold(_)
         | Ask::RemoveHost { .. }
         | Ask::CreateToken(_)
         | Ask::RevokeToken { .. }
-        | Ask::Look(Question::Tokens) => Vec::new(),
+        | Ask::Look(Question::Hold | Question::Tokens) => Vec::new(),
     };
     Ok(numbers)
 }

@@ -13,6 +13,7 @@ use crate::selector::Host;
 use crate::text::count;
 
 use super::caller::Caller;
+use super::hold::not_on_hold;
 use super::hosts::{Named, as_host, folded, known, named, permit};
 use super::stop::not_found;
 use super::{Change, Context, characters, check};
@@ -47,7 +48,7 @@ pub(super) fn admit(
     caller: &Caller<'_>,
     request: &RunRequest,
 ) -> Result<Plan, Refusal> {
-    not_on_hold(ctx)?;
+    not_on_hold(ctx, caller)?;
     let typed = match request.like {
         Some(like) => {
             let like = ctx.run_of(like).ok_or_else(not_found)?;
@@ -74,7 +75,7 @@ pub(super) fn again(
     id: RunId,
     part: &Part,
 ) -> Result<Plan, Refusal> {
-    not_on_hold(ctx)?;
+    not_on_hold(ctx, caller)?;
     let run = ctx.run_of(id).ok_or_else(not_found)?;
     let wanted = Wanted {
         what: run.spec.what.clone(),
@@ -181,7 +182,7 @@ pub(super) fn confirm(
     if ctx.now_ms > proposal.until_ms {
         return Err(gone("It was shown too long ago to be confirmed now."));
     }
-    not_on_hold(ctx)?;
+    not_on_hold(ctx, caller)?;
     let shown = &proposal.spec;
     let mut hosts = Vec::with_capacity(shown.targets.len());
     for target in &shown.targets {
@@ -281,17 +282,6 @@ fn gone(what: &str) -> Refusal {
         format!("{what} Nothing was run."),
         "Type the command again to see how it is now.",
     )
-}
-
-fn not_on_hold(ctx: &Context<'_>) -> Result<(), Refusal> {
-    if !ctx.state.hold {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Code::Hold,
-        "New runs are on hold. Nothing was run.",
-        "Somebody with the right to do so can end it with `/hold state:off` or `shanty hold off`.",
-    ))
 }
 
 const fn away(host: &Host<'_>) -> Option<Away> {

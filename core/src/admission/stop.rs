@@ -1,17 +1,16 @@
-//! Asking to stop runs, or to start no more.
+//! Asking to stop runs.
 
 use std::sync::Arc;
 
-use crate::ask::{Answer, Which};
+use crate::ask::Which;
 use crate::ids::RunId;
-use crate::journal::Kind;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
 use crate::run::Run;
 
+use super::Context;
 use super::caller::Caller;
 use super::hosts::covers_run;
-use super::{Change, Context};
 
 /// Gives the runs to stop, none when all were asked for and none is open. A grant must cover every host of each.
 pub(super) fn admit(
@@ -41,11 +40,6 @@ pub(super) fn admit(
         ));
     }
     Ok(open)
-}
-
-/// Refuses new runs, or allows them again.
-pub(super) fn hold(on: bool) -> Change {
-    Change::one(Kind::Hold { on }, Answer::Hold { on })
 }
 
 pub(crate) fn not_found() -> Refusal {

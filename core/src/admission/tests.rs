@@ -6,6 +6,7 @@ use crate::ask::{
     Confirm, InventoryAnswer, InventoryAsk, Question, Right, RunOption, RunRequest, Typed, Which,
 };
 use crate::fleet::{Fleet, Link};
+use crate::hold::Hold;
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
 use crate::journal::{Enrolment, HostChange, Recalled, Record, State};
 use crate::policy::{Grant, Policy, Verb};
@@ -384,7 +385,7 @@ fn hold_and_absence_stop_a_run_before_it_is_one() {
     let mut world = World::new();
     let refused = world.plan(&local(), &run("db-01", "true"));
     assert_eq!(code(refused), "E_ALL_OFFLINE");
-    world.record(2, Kind::Hold { on: true });
+    world.record(2, Kind::Hold(Hold::on("db move")));
     world.online(&[1, 2, 3]);
     let refused = world.plan(&local(), &run("all", "true"));
     assert_eq!(code(refused), "E_HOLD");

@@ -41,7 +41,7 @@ impl Answer {
             Self::Run(run) => Self::Run(masked(run, masks)),
             other @ (Self::TakenBack
             | Self::Cancelled(_)
-            | Self::Hold { .. }
+            | Self::Hold(_)
             | Self::Inventory(_)
             | Self::HostRemoved { .. }
             | Self::TokenCreated { .. }

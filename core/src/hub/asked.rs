@@ -176,7 +176,7 @@ impl Hub {
 
     /// The answer was taken where it was asked. A hold that came meanwhile stands.
     pub(super) fn taken(&mut self, run: RunId, now: Now, out: &mut Vec<Effect>) {
-        if self.known.state.hold {
+        if self.known.state.hold.is_some() {
             self.expire(run, "new runs are on hold".to_owned(), now, out);
         } else if self.known.state.is_accepted(run) {
             self.note(Kind::Go(run), now, out);

@@ -83,7 +83,7 @@ impl Hub {
             Gate::Denied
         } else if host.draining.is_some() {
             Gate::Draining
-        } else if state.hold {
+        } else if state.hold.is_some() {
             Gate::Hold
         } else {
             Gate::Open

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ask::{Confirm, InventoryAsk, RunOption, RunRequest, Typed, Which};
+use crate::hold::Hold;
 use crate::ids::{HostName, Labels};
 use crate::journal::{Enrolment, HostChange};
 use crate::limits;

@@ -1,5 +1,6 @@
 //! A state as few records: folded, they give the same state again. So a start need not read the whole journal.
 
+use crate::hold::Hold;
 use crate::ids::{AgentId, RunNumber};
 use crate::principal::{Actor, Principal};
 use crate::run::{Execution, Phase, Progress, Run};
@@ -35,8 +36,10 @@ impl State {
             };
             out.push(record(group.saved_ms, by(&group.by), kind));
         }
-        if self.hold {
-            out.push(plain(0, Kind::Hold { on: true }));
+        if let Some(held) = &self.hold {
+            let actor = held.by.as_ref().map_or(Actor::Controller, by);
+            let kind = Kind::Hold(Hold::on(&held.reason));
+            out.push(record(held.since_ms, actor, kind));
         }
         self.run_records(&mut out);
         let proposals = self.proposals.values();
@@ -281,7 +284,7 @@ mod tests {
             needs: Needs::OwnWord,
             until_ms: 10_000,
         }));
-        kinds.push(Kind::Hold { on: true });
+        kinds.push(Kind::Hold(Hold::on("db move")));
         kinds
     }
 

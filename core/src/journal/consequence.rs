@@ -1,5 +1,6 @@
 //! What follows from a record once it is written: said here for every kind, done by the hub.
 
+use crate::hold::Hold;
 use crate::ids::{AgentId, RunId};
 
 use super::record::Kind;
@@ -50,7 +51,7 @@ impl Kind {
                 run: *run,
                 agent: *agent,
             },
-            Self::Hold { on: false } if before.hold => Consequence::Freed(None),
+            Self::Hold(Hold::Off) if before.hold.is_some() => Consequence::Freed(None),
             Self::HostChanged { agent, change } => change.consequence(*agent),
             Self::TokenCreated { .. }
             | Self::TokenRevoked { .. }
@@ -64,7 +65,7 @@ impl Kind {
             | Self::Proposed(_)
             | Self::GroupSaved { .. }
             | Self::GroupRemoved { .. }
-            | Self::Hold { .. }
+            | Self::Hold(_)
             | Self::Checkpoint(_)
             | Self::Unknown => Consequence::Nothing,
         }
@@ -116,11 +117,12 @@ mod tests {
     #[test]
     fn what_waits_is_freed_by_the_end_of_what_kept_it() {
         let agent = AgentId::from_bytes([1; 16]);
-        let hold = |on| Kind::Hold { on };
+        let on = Kind::Hold(Hold::on("db move"));
+        let off = Kind::Hold(Hold::Off);
         let drained = |on| HostChange::Drained { on }.of(agent);
-        check(&[], &hold(false), Consequence::Nothing);
-        check(&[hold(true)], &hold(true), Consequence::Nothing);
-        check(&[hold(true)], &hold(false), Consequence::Freed(None));
+        check(&[], &off, Consequence::Nothing);
+        check(std::slice::from_ref(&on), &on, Consequence::Nothing);
+        check(&[on], &off, Consequence::Freed(None));
         check(&[], &drained(true), Consequence::Nothing);
         check(&[], &drained(false), Consequence::Freed(Some(agent)));
         let removed = HostChange::Revoked.of(agent);

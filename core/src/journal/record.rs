@@ -1,5 +1,6 @@
 //! One record: what was decided or done, when, and by whom.
 
+use crate::hold::Hold;
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::principal::Actor;
 use crate::run::{Outcome, Spec};
@@ -26,7 +27,7 @@ impl Record {
         match &self.kind {
             Kind::Accepted(_)
             | Kind::HostChanged { .. }
-            | Kind::Hold { .. }
+            | Kind::Hold(_)
             | Kind::GroupSaved { .. }
             | Kind::GroupRemoved { .. } => match self.actor.place() {
                 Some(place) => Some(place.interaction),
@@ -69,7 +70,7 @@ impl Record {
             | Kind::Denied { .. }
             | Kind::GroupSaved { .. }
             | Kind::GroupRemoved { .. }
-            | Kind::Hold { .. }
+            | Kind::Hold(_)
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
@@ -173,10 +174,7 @@ pub enum Kind {
         name: String,
     },
     /// New runs are refused, or allowed again.
-    Hold {
-        /// Refused.
-        on: bool,
-    },
+    Hold(Hold),
     /// What no other record of a checkpoint says: see [`super::State::checkpoint`].
     Checkpoint(Checkpoint),
     /// A kind of a newer program: kept and skipped.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::hold::{Held, Hold};
 use crate::ids::{AgentId, Labels, RunId, RunNumber};
 use crate::limits;
 use crate::run::{CancelRequest, Phase, Run};
@@ -16,7 +17,7 @@ use super::record::{Enrolment, Kind, Proposal, Record};
 use super::runs::Runs;
 
 /// What records come to, as a number: raised when the same records come to something else, so that nothing is built on an older reading.
-pub const FOLD: u32 = 1;
+pub const FOLD: u32 = 2;
 
 /// Records that are read between two looks at what can be dropped.
 const FORGET_EVERY: u64 = 1_024;
@@ -52,7 +53,7 @@ pub struct State {
     /// Interactions that something was done for, with when.
     pub interactions: Arc<BTreeMap<u64, u64>>,
     /// New runs are refused.
-    pub hold: bool,
+    pub hold: Option<Held>,
     /// Saved groups by name, without `@`.
     pub groups: Arc<BTreeMap<String, Group>>,
     /// What waits for a word, by the id that the run will have.
@@ -139,7 +140,7 @@ impl State {
             } => self.run(*run, |run| run.apply_finished(*agent, outcome.clone())),
             Kind::Sent { run, agent } => self.run(*run, |run| run.apply_sent(*agent)),
             Kind::Closed(run) => self.run(*run, |run| run.phase = Phase::Closed { at_ms }),
-            Kind::Hold { on } => self.hold = *on,
+            Kind::Hold(hold) => self.hold = held(hold, record),
             Kind::GroupSaved { name, selector } => {
                 let selector = Selector::parse_for_group(selector);
                 if let (Ok(selector), Some(by)) = (selector, record.actor.principal()) {
@@ -258,6 +259,18 @@ impl State {
 /// Whether a host may not come back.
 fn is_gone(hosts: &BTreeMap<AgentId, HostEntry>, agent: AgentId) -> bool {
     hosts.get(&agent).is_some_and(|host| host.revoked)
+}
+
+/// What stands of a hold once it is recorded.
+fn held(hold: &Hold, record: &Record) -> Option<Held> {
+    match hold {
+        Hold::On { reason } => Some(Held {
+            by: record.actor.principal(),
+            since_ms: record.at_ms,
+            reason: reason.clone(),
+        }),
+        Hold::Off => None,
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 use super::inventory::{groups_card, inventory_card};
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press,
-    host_card, hosts_card, mention, preview_card, refusal_card, runs_card, taken_back_card,
+    escape_markdown_cut, host_card, hosts_card, mention, preview_card, refusal_card, runs_card,
+    taken_back_card,
 };
 use crate::ask::{Answer, Ask, HostsView, Question, Snapshot};
+use crate::hold::{HoldAnswer, REASON_CHARS_MAX};
 use crate::principal::Principal;
 use crate::refusal::{Code, Refusal};
 use crate::run::Run;
@@ -44,7 +46,7 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         Answer::Choices(choices) => return Some(Reply::Choices(choices)),
         Answer::Cancelled(_) => return Some(Reply::OnItsCard),
         Answer::Previewed(preview) => (preview_card(preview), Audience::Asker),
-        Answer::Hold { on } => (hold_card(*on, by), Audience::Channel),
+        Answer::Hold(answer) => hold_card(answer, by, now_ms),
         Answer::Inventory(answer) => inventory_card(answer, by),
         Answer::Hosts(view) => (hosts_answer(ask, view, now_ms), Audience::Asker),
         Answer::Runs(runs) => {
@@ -81,6 +83,7 @@ pub fn hosts_page_card(view: &HostsView, list: &Listing, now_ms: u64) -> Card {
     let page = HostsPage {
         rows: &rows,
         selector: &view.normal,
+        hold: view.hold.as_ref(),
         list,
     };
     hosts_card(page, now_ms)
@@ -100,6 +103,7 @@ pub fn one_host_card(view: &HostsView, back: Option<Listing>, now_ms: u64) -> Ca
                 row,
                 agent: *agent,
                 enrolled_ms: *enrolled_ms,
+                hold: view.hold.as_ref(),
                 runs: &view.runs,
             };
             host_card(detail, back, now_ms)
@@ -113,28 +117,42 @@ pub fn one_host_card(view: &HostsView, back: Option<Listing>, now_ms: u64) -> Ca
     }
 }
 
-fn hold_card(on: bool, by: &Principal) -> Card {
-    let by = mention(by);
-    let (accent, text) = if on {
-        (
-            Accent::Amber,
-            format!(
-                "### ⏸ New runs are on hold\n{by} asked for it. What is running goes on; `/hold state:off` ends it."
-            ),
-        )
-    } else {
-        (
-            Accent::Green,
-            format!("### ▶ New runs are allowed again\n{by} ended the hold."),
-        )
+/// What became of a hold, and who sees it: what changed nothing is for who asked.
+fn hold_card(answer: &HoldAnswer, by: &Principal, now_ms: u64) -> (Card, Audience) {
+    let goes_on = "What is running goes on; nothing else starts before `/hold off`.";
+    let (accent, text, to_whom) = match answer {
+        HoldAnswer::Began(held) => {
+            let reason = escape_markdown_cut(&held.reason, REASON_CHARS_MAX);
+            let text = format!(
+                "### ⏸ New runs are on hold\n\"{reason}\" · {}\n{goes_on}",
+                mention(by)
+            );
+            (Accent::Amber, text, Audience::Channel)
+        }
+        HoldAnswer::Ended => {
+            let text = format!(
+                "### ▶ New runs are allowed again\n{} ended the hold.",
+                mention(by)
+            );
+            (Accent::Green, text, Audience::Channel)
+        }
+        HoldAnswer::Stands(Some(held)) => {
+            let text = format!("### ⏸ {}\n{goes_on}", held.in_chat(now_ms));
+            (Accent::Amber, text, Audience::Asker)
+        }
+        HoldAnswer::Stands(None) => {
+            let text = "### ▶ Nothing is on hold\nNew runs are allowed.".to_owned();
+            (Accent::Grey, text, Audience::Asker)
+        }
     };
-    Card::new(accent, vec![text])
+    (Card::new(accent, vec![text]), to_whom)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ask::InventoryAnswer;
+    use crate::hold::Held;
     use crate::ids::HostName;
 
     fn replied(answer: &Answer) -> String {
@@ -162,10 +180,27 @@ mod tests {
                 drain: true,
             })
         };
+        let held = Held {
+            by: Some(Principal::Discord(7)),
+            since_ms: 0,
+            reason: "db move".to_owned(),
+        };
         for (answer, expected) in [
             (
-                Answer::Hold { on: true },
+                Answer::Hold(HoldAnswer::Began(held.clone())),
                 "Channel: ### ⏸ New runs are on hold",
+            ),
+            (
+                Answer::Hold(HoldAnswer::Ended),
+                "Channel: ### ▶ New runs are allowed again",
+            ),
+            (
+                Answer::Hold(HoldAnswer::Stands(Some(held))),
+                "Asker: ### ⏸ On hold by <@7>: \"db move\".",
+            ),
+            (
+                Answer::Hold(HoldAnswer::Stands(None)),
+                "Asker: ### ▶ Nothing is on hold",
             ),
             (drained(&["web-01"]), "Channel: ### ⏸ 1 host draining"),
             (drained(&[]), "Asker: ### Already so"),

@@ -7,6 +7,7 @@ use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, Listing, Menu, Press, Texts, inline_code,
 };
 use crate::facts::{Facts, Metrics};
+use crate::hold::Held;
 use crate::ids::{HostName, Labels};
 use crate::journal::Draining;
 use crate::limits::NAME_CHARS_MAX;
@@ -128,6 +129,8 @@ pub struct HostsPage<'a> {
     pub rows: &'a [HostRow],
     /// The selector in normal form; empty without one.
     pub selector: &'a str,
+    /// A hold that stands.
+    pub hold: Option<&'a Held>,
     /// Which page of which list; past the end is the last.
     pub list: &'a Listing,
 }
@@ -145,14 +148,18 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
         selector => format!(" · {}", inline_code(selector, 120)),
     };
     let online = rows.len() - offline;
+    let kinds = TROUBLES.map(|(trouble, words)| {
+        let such = rows.iter().filter(|row| row.trouble() == trouble);
+        (such.count(), words)
+    });
     let counts = [
-        ("🟢", online, "online"),
-        ("🟡", troubled, "to look at"),
-        ("⚪", offline, "offline"),
+        ("🟢", counted(&[(online, "online")])),
+        ("🟡", counted(&kinds)),
+        ("⚪", counted(&[(offline, "offline")])),
     ];
     // What is none is not said, and a mark does not end a line without its words.
-    let counts = counts.into_iter().filter(|(_, n, _)| *n > 0);
-    let counts = counts.map(|(mark, n, words)| format!(" · {mark}\u{a0}{n} {words}"));
+    let counts = counts.into_iter().filter(|(_, words)| !words.is_empty());
+    let counts = counts.map(|(mark, words)| format!(" · {mark}\u{a0}{words}"));
     let counts: String = counts.collect();
     let heading = format!("### Hosts{filter} · {}{counts}", rows.len());
     if rows.is_empty() {
@@ -170,6 +177,7 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
         .copied()
         .collect();
     let mut texts = Texts::with(heading);
+    texts.add(list.hold.map(|held| format!("⏸ {}", held.in_chat(now_ms))));
     texts.add(Some(table(&shown, now_ms)));
     let abouts = abouts(&shown);
     texts.add((!abouts.is_empty()).then(|| whole_lines(abouts.into_iter(), 1_900)));
@@ -198,6 +206,21 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
             options: names.collect(),
         }),
     }
+}
+
+/// What may be wrong with a host that is online, as the heading of a list counts it.
+const TROUBLES: [(Trouble, &str); 4] = [
+    (Trouble::Stale, "stale"),
+    (Trouble::Draining, "draining"),
+    (Trouble::Full, "nearly full"),
+    (Trouble::Outdated, "outdated"),
+];
+
+/// `1 draining, 2 nearly full`: what there is none of is not said.
+fn counted(counts: &[(usize, &str)]) -> String {
+    let some = counts.iter().filter(|(n, _)| *n > 0);
+    let some = some.map(|(n, words)| format!("{n} {words}"));
+    some.collect::<Vec<_>>().join(", ")
 }
 
 fn turns(page: usize, pages: usize, list: &Listing) -> Vec<Button> {
@@ -302,6 +325,7 @@ mod tests {
         let page = HostsPage {
             rows,
             selector,
+            hold: None,
             list: &Listing::of("").at(page),
         };
         hosts_card(page, 241_000)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::fleet::{HostRow, Trouble, short_os, whole_lines};
 use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, mention, run_summary};
+use crate::hold::Held;
 use crate::ids::AgentId;
 use crate::run::Run;
 use crate::text::{duration, size};
@@ -23,6 +24,8 @@ pub struct HostDetail<'a> {
     pub agent: AgentId,
     /// When it joined, milliseconds since the Unix epoch.
     pub enrolled_ms: u64,
+    /// A hold that stands.
+    pub hold: Option<&'a Held>,
     /// Its last runs that the asker may see, newest first.
     pub runs: &'a [Arc<Run>],
 }
@@ -32,6 +35,7 @@ pub struct HostDetail<'a> {
 pub fn host_card(host: HostDetail<'_>, back: Option<Button>, now_ms: u64) -> Card {
     let row = host.row;
     let mut texts = Texts::with(heading(host, now_ms));
+    texts.add(host.hold.map(|held| format!("⏸ {}", held.in_chat(now_ms))));
     texts.add(measured(row));
     texts.add(runs(host.runs));
     texts.add(Some(format!("-# id `{}`", host.agent)));
@@ -195,6 +199,7 @@ mod tests {
             row,
             agent: AgentId::from_bytes([0xab; 16]),
             enrolled_ms: 1_795_000_000_000,
+            hold: None,
             runs: &[],
         };
         let back = Button {

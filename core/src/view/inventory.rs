@@ -61,7 +61,7 @@ fn drained_card(names: &[HostName], on: bool, by: &Principal) -> Card {
         (false, true) => (
             Accent::Amber,
             format!(
-                "### ⏸ {hosts} draining\n**{folded}**\nWhat runs there goes on; new runs do not go there. `/agent drain state:off` ends it."
+                "### ⏸ {hosts} draining\n**{folded}**\nWhat runs there goes on; new runs do not go there. `/host undrain` ends it."
             ),
         ),
         (false, false) => (
@@ -99,7 +99,7 @@ fn group_removed_card(name: &str, by: &Principal) -> Card {
 pub(super) fn groups_card(groups: &[GroupRow]) -> Card {
     let heading = format!("### Saved groups · {}", groups.len());
     if groups.is_empty() {
-        let text = "No group was saved yet. `/agent group save name:web hosts:role=web` saves one.";
+        let text = "No group was saved yet. `/group save name:web hosts:role=web` saves one.";
         return Card::new(Accent::Blue, vec![format!("{heading}\n{text}")]);
     }
     let lines = groups.iter().map(|group| {

@@ -1,5 +1,6 @@
 //! What must hold, by the names that the security page gives them.
 
+use shanty_core::hold::Hold;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::journal::{HostChange, Kind, Record};
 use shanty_core::run::{How, Offline, Phase};
@@ -76,7 +77,7 @@ impl World {
         let (mut hold, mut drains) = (false, false);
         for record in &self.journal {
             match &record.kind {
-                Kind::Hold { on } => hold = *on,
+                Kind::Hold(now) => hold = *now != Hold::Off,
                 Kind::HostChanged {
                     agent: a,
                     change: HostChange::Drained { on },

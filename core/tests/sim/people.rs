@@ -2,6 +2,7 @@
 
 use shanty_core::admission::Fresh;
 use shanty_core::ask::{Ask, Confirm, InventoryAsk, RunOption, RunRequest, Typed, Which};
+use shanty_core::hold::Hold;
 use shanty_core::hub::{Event, Ticket};
 use shanty_core::ids::RunId;
 use shanty_core::journal::Recalled;
@@ -98,8 +99,11 @@ impl World {
     }
 
     pub(crate) fn holds(&mut self) {
-        let on = self.random.percent(40);
-        self.ask(&local(), Ask::Hold { on });
+        let hold = match self.random.percent(40) {
+            true => Hold::on("db move"),
+            false => Hold::Off,
+        };
+        self.ask(&local(), Ask::Hold(hold));
     }
 
     pub(crate) fn drains(&mut self) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shanty_core::admission::Settings;
 use shanty_core::ask::{Answer, Ask, InventoryAsk};
 use shanty_core::fleet::Fleet;
+use shanty_core::hold::Hold;
 use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, HostChange, Kind, Record, Runs, State, Window};
@@ -190,8 +191,8 @@ impl World {
     /// Everything is well again: what is left comes to its end.
     pub(crate) fn heal(&mut self) {
         self.tell(|| "everything heals".to_owned());
-        for on in [true, false] {
-            self.ask(&local(), Ask::Hold { on });
+        for hold in [Hold::on("all is well"), Hold::Off] {
+            self.ask(&local(), Ask::Hold(hold));
         }
         let on = "all?".to_owned();
         let drain = false;

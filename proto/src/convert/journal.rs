@@ -1,5 +1,6 @@
 //! Records of the journal.
 
+use shanty_core::hold::Hold;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{
     Checkpoint, Enrolment, HostChange, Kind, Needs, PastRun, Proposal, Record,
@@ -119,7 +120,11 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             selector: selector.clone(),
         }),
         Kind::GroupRemoved { name } => Wire::GroupRemoved(v1::GroupRemoved { name: name.clone() }),
-        Kind::Hold { on } => Wire::Hold(v1::Hold { on: *on }),
+        Kind::Hold(Hold::On { reason }) => Wire::Hold(v1::Hold {
+            on: true,
+            reason: reason.clone(),
+        }),
+        Kind::Hold(Hold::Off) => Wire::Hold(v1::Hold::default()),
         Kind::Checkpoint(checkpoint) => Wire::Checkpoint(checkpoint_to_wire(checkpoint)),
         Kind::Unknown => return None,
     })
@@ -210,7 +215,8 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             name: g.name.clone(),
         },
         Wire::Drained(d) => HostChange::Drained { on: d.on }.of(id(&d.agent, "agent")?),
-        Wire::Hold(h) => Kind::Hold { on: h.on },
+        Wire::Hold(h) if h.on => Kind::Hold(Hold::on(&h.reason)),
+        Wire::Hold(_) => Kind::Hold(Hold::Off),
         Wire::Checkpoint(c) => Kind::Checkpoint(checkpoint_from_wire(c)?),
     })
 }
@@ -363,7 +369,9 @@ mod tests {
             Kind::CancelRequested { run, force: true },
             Kind::Started { run, agent },
             Kind::Closed(run),
-            Kind::Hold { on: true },
+            Kind::Hold(Hold::on("db move")),
+            Kind::Hold(Hold::on("")),
+            Kind::Hold(Hold::Off),
             Kind::Checkpoint(Checkpoint {
                 newest: RunNumber(9),
                 past: vec![PastRun {
@@ -450,7 +458,7 @@ mod tests {
         let nobody = v1::Record {
             at_ms: 1,
             actor: None,
-            kind: Some(v1::record::Kind::Hold(v1::Hold { on: true })),
+            kind: Some(v1::record::Kind::Hold(v1::Hold::default())),
         };
         assert!(record_from_wire(&nobody).is_err(), "somebody did it");
     }

@@ -14,7 +14,6 @@ pub(super) const ON: &str = "on";
 pub(super) const HOSTS: &str = "hosts";
 /// The name of a group.
 pub(super) const NAME: &str = "name";
-const STATE: &str = "state";
 
 /// Characters of a string option (Discord).
 pub(super) const OPTION_CHARS_MAX: u16 = 6_000;
@@ -26,15 +25,6 @@ pub(super) fn selector(name: &str, description: &str) -> CommandOption {
         required: Some(true),
         max_length: Some(OPTION_CHARS_MAX),
         ..string(name, description)
-    }
-}
-
-/// `state:on` or `state:off`.
-pub(super) fn state(description: &str) -> CommandOption {
-    CommandOption {
-        choices: Some(vec![choice("on"), choice("off")]),
-        required: Some(true),
-        ..string(STATE, description)
     }
 }
 
@@ -102,15 +92,6 @@ impl Options {
             Some((RunOption::named(&option.name)?, text))
         };
         self.0.iter().filter_map(text).collect()
-    }
-
-    /// `state`, which is on or off.
-    pub(super) fn state(&mut self) -> Option<bool> {
-        match self.take(STATE)?.as_str() {
-            "on" => Some(true),
-            "off" => Some(false),
-            _ => None,
-        }
     }
 
     /// The subcommand, or group of them, with what is below it.

@@ -1,15 +1,17 @@
 //! `/run`, `/runs` and `/hold`: what runs, ran, or may run.
 
 use shanty_core::ask::{Ask, Question, RunOption, RunRequest};
+use shanty_core::hold::{Hold, REASON_CHARS_MAX};
 use twilight_model::application::command::CommandOption;
 
-use super::options::{ON, OPTION_CHARS_MAX, choice, selector, state, string, switch};
+use super::options::{ON, OPTION_CHARS_MAX, choice, selector, string, switch};
 use super::{Leads, Word};
 
 /// Runs that `/runs` shows.
 pub(super) const RUNS_SHOWN: usize = 10;
 
 const COMMAND: &str = "command";
+const REASON: &str = "reason";
 
 pub(super) const RUN: Word = Word {
     name: "run",
@@ -39,13 +41,38 @@ pub(super) const RUNS: Word = Word {
 pub(super) const HOLD: Word = Word {
     name: "hold",
     description: "Refuse every new run, or allow them again",
-    leads: Leads::Ask {
-        options: || vec![state("on refuses every new run; off allows them again")],
-        ask: |options| {
-            let on = options.state()?;
-            Some(Ask::Hold { on })
+    leads: Leads::Words(&[
+        Word {
+            name: "on",
+            description: "Refuse every new run; what is running goes on",
+            leads: Leads::Ask {
+                options: || {
+                    vec![CommandOption {
+                        required: Some(true),
+                        max_length: Some(REASON_CHARS_MAX as u16),
+                        ..string(REASON, "Why, for whoever is refused, such as db move")
+                    }]
+                },
+                ask: |options| Some(Ask::Hold(Hold::on(options.take(REASON)?))),
+            },
         },
-    },
+        Word {
+            name: "off",
+            description: "Allow new runs again",
+            leads: Leads::Ask {
+                options: Vec::new,
+                ask: |_| Some(Ask::Hold(Hold::Off)),
+            },
+        },
+        Word {
+            name: "show",
+            description: "Show whether new runs are refused, by whom and why",
+            leads: Leads::Ask {
+                options: Vec::new,
+                ask: |_| Some(Ask::Look(Question::Hold)),
+            },
+        },
+    ]),
 };
 
 fn run_options() -> Vec<CommandOption> {

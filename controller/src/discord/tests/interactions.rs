@@ -1,5 +1,6 @@
 //! Who is told what: refusals for the asker alone, suggestions at once, and nothing for what nobody can be told.
 
+use shanty_core::hold::Hold;
 use shanty_core::view::{Listing, Press};
 
 use super::*;
@@ -144,7 +145,7 @@ async fn suggestions_come_while_nothing_is_committed() {
 async fn what_is_changed_is_said_when_it_is_committed() {
     let stage = Stage::start().await;
     stage.rig.journal.commit(Commits::Later);
-    let asked = slash("hold", json!([option("state", "on")]));
+    let asked = slash("hold", hold_on());
     let interaction = serde_json::from_value(asked.clone()).unwrap();
     let answered = interaction::answer(Arc::clone(&stage.edge), interaction);
     stage.edge.spawner.spawn(answered);
@@ -157,13 +158,13 @@ async fn what_is_changed_is_said_when_it_is_committed() {
         panic!("one answer: {bodies:?}")
     };
     assert!(!is_private(body) && body["type"] == 4, "{body}");
-    assert_eq!(stage.rig.kinds(), [Kind::Hold { on: true }]);
+    assert_eq!(stage.rig.kinds(), [Kind::Hold(Hold::on("db move"))]);
 }
 
 #[tokio::test]
 async fn the_same_interaction_does_nothing_twice() {
     let stage = Stage::start().await;
-    let asked = slash("hold", json!([option("state", "on")]));
+    let asked = slash("hold", hold_on());
     stage.interact(asked.clone()).await;
     stage.interact(asked.clone()).await;
     let bodies = stage.bodies(&callback_with_message(&asked));
@@ -172,9 +173,7 @@ async fn the_same_interaction_does_nothing_twice() {
         "{bodies:?}"
     );
     let holds = stage.rig.kinds();
-    let holds = holds
-        .iter()
-        .filter(|kind| matches!(kind, Kind::Hold { .. }));
+    let holds = holds.iter().filter(|kind| matches!(kind, Kind::Hold(_)));
     assert_eq!(holds.count(), 1);
 }
 

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 use shanty_core::ask::{Answer, Ask};
+use shanty_core::hold::Hold;
 
 use super::publish::Posted;
 use super::*;
@@ -219,7 +220,7 @@ async fn a_hold_that_comes_before_the_card_is_taken_stands() {
         panic!("{answer:?}")
     };
     let run = accepted.run.spec.id;
-    let hold = Ask::Hold { on: true };
+    let hold = Ask::Hold(Hold::on("db move"));
     hub.ask(local(), hold).await.unwrap();
     let posted = Posted {
         channel: OPS,

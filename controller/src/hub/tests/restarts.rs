@@ -1,5 +1,6 @@
 //! Another process on what an earlier one left.
 
+use shanty_core::hold::Hold;
 use shanty_core::run::{How, Told};
 
 use super::*;
@@ -26,11 +27,11 @@ async fn what_was_accepted_and_did_not_begin_is_given_up_with_its_reason() {
 async fn what_was_not_committed_never_was() {
     let rig = Rig::start().await;
     rig.journal.commit(Commits::Later);
-    let mut hold = asking(&rig, Ask::Hold { on: true });
+    let mut hold = asking(&rig, Ask::Hold(Hold::on("db move")));
     assert!(is_unanswered(&rig, &mut hold).await);
     let rig = rig.restart().await;
     assert_eq!(code(within("an answer", hold).await), Code::Stopping);
-    assert!(!rig.hub.known().await.unwrap().state.hold);
+    assert!(!rig.hub.known().await.unwrap().state.hold.is_some());
     assert_eq!(rig.kinds(), []);
 }
 

@@ -1,6 +1,7 @@
 //! What is appended is read again, whatever happened between.
 
 use rusqlite::OptionalExtension as _;
+use shanty_core::hold::Hold;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{Kind, PastRun};
 use shanty_core::principal::Actor;
@@ -20,7 +21,7 @@ fn record(at_ms: u64, kind: Kind) -> Record {
 }
 
 fn hold(at_ms: u64) -> Record {
-    record(at_ms, Kind::Hold { on: true })
+    record(at_ms, Kind::Hold(Hold::on("db move")))
 }
 
 fn group(at_ms: u64) -> Record {
@@ -150,7 +151,7 @@ fn records_are_read_in_their_order_by_the_next_process() {
     });
     let state = rig.state();
     assert_eq!(state.seq, 100);
-    assert!(state.hold);
+    assert!(state.hold.is_some());
     assert_eq!(state.groups["web"].selector.to_string(), "web-49");
 }
 

@@ -125,7 +125,7 @@ fn it_is_asked_about_and_refused_as_what_is_typed() {
     let viewer = again(&world, &ops, id, Part::All).unwrap_err();
     assert_eq!(viewer.code, Code::Denied);
     world.settings.policy.grants[0].what = vec![Verb::View, Verb::Run];
-    world.record(4, Kind::Hold { on: true });
+    world.record(4, Kind::Hold(Hold::on("db move")));
     let held = again(&world, &ops, id, Part::All).unwrap_err();
     assert_eq!(held.code, Code::Hold);
 }

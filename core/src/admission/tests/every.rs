@@ -23,7 +23,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             which: Which::All,
             force: false,
         },
-        Ask::Hold { on: true },
+        Ask::Hold(Hold::on("db move")),
         Ask::Inventory(InventoryAsk::Label {
             on: on(),
             changes: "a=b".into(),
@@ -61,6 +61,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             id: RunId::from_bytes([1; 16]),
         },
         Question::Groups,
+        Question::Hold,
         Question::Tokens,
     ];
     for question in &questions {
@@ -72,6 +73,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Question::RunOf { .. }
             | Question::Edit { .. }
             | Question::Groups
+            | Question::Hold
             | Question::Tokens => {}
         }
     }
@@ -87,7 +89,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Ask::Confirm { .. }
             | Ask::TakeBack { .. }
             | Ask::Cancel { .. }
-            | Ask::Hold { .. }
+            | Ask::Hold(_)
             | Ask::Inventory(
                 InventoryAsk::Label { .. }
                 | InventoryAsk::Drain { .. }
@@ -293,7 +295,7 @@ fn an_interaction_does_something_once_and_not_long_after() {
     };
     twice(&world);
     world.under_way = UnderWay::default();
-    world.record_by(asked_ms, asker.actor(), Kind::Hold { on: false });
+    world.record_by(asked_ms, asker.actor(), Kind::Hold(Hold::Off));
     twice(&world);
     // Discord repeats nothing for an hour: then it need not be known any more.
     world.state.forget(asked_ms + limits::INTERACTION_MS, None);

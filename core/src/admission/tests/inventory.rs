@@ -101,13 +101,13 @@ fn labels_change_within_one_grant_before_and_after() {
     let refusal = label(&manager(), "db-01", "role=web");
     assert_eq!(
         refusal,
-        "E_DENIED You may not manage db-01. Nothing was done."
+        "E_DENIED You may not change db-01. Nothing was done."
     );
     assert_eq!(label(&local(), "db-01", "role=web"), "\"db-01: role=web\"");
     assert_eq!(label(&local(), "db-01", "role-"), "\"db-01: \"");
     assert!(
         label(&person(OPERATOR, &[8]), "web-01", "a=b")
-            .starts_with("E_DENIED You have no grant to manage")
+            .starts_with("E_DENIED You may not change hosts and groups here.")
     );
 
     assert_eq!(
@@ -274,7 +274,7 @@ fn only_hosts_of_the_grant_drain() {
     assert_eq!(drain(&world, "role=web", true), "[\"web-01\", \"web-02\"]");
     assert_eq!(
         drain(&world, "all", true),
-        "E_DENIED You may not manage db-01. Nothing was done."
+        "E_DENIED You may not change db-01. Nothing was done."
     );
     assert_eq!(drain(&world, "web-01", false), "[]", "it does not drain");
     let (agent, on) = (agent(1), true);
@@ -311,7 +311,7 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
             "role=web pick:1",
             "`pick:1` cannot be in a saved group",
         ),
-        ("new", "db-01", "E_DENIED You may not manage db-01"),
+        ("new", "db-01", "E_DENIED You may not change db-01"),
         ("new", "@none", "there is no group `@none`"),
         (
             "db",

@@ -189,9 +189,9 @@ fn a_press_is_decided_anew() {
         "E_STALE It was shown to somebody else. Nothing was run."
     );
     assert!(told(&world, &person(OPERATOR, &[])).starts_with("E_DENIED"));
-    world.record(AT + 1, Kind::Hold { on: true });
+    world.record(AT + 1, Kind::Hold(Hold::on("db move")));
     assert!(told(&world, &operator()).starts_with("E_HOLD"));
-    world.record(AT + 2, Kind::Hold { on: false });
+    world.record(AT + 2, Kind::Hold(Hold::Off));
 
     // Too late.
     world.now_ms = AT + limits::PREVIEW_MS + 1;

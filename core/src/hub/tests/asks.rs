@@ -51,7 +51,9 @@ fn a_refusal_is_said_at_once_and_recorded() {
 
     let name = "web-01".to_owned();
     let effects = rig.ask(&operator, Ask::RemoveHost { name });
-    assert!(refused(&effects).starts_with("E_DENIED No grant gives this"));
+    assert!(
+        refused(&effects).starts_with("E_DENIED This is done on the controller's machine only.")
+    );
     rig.commit();
     assert!(matches!(rig.kinds()[1], Kind::Denied { verb, .. } if verb == "operate"));
 }
@@ -140,8 +142,8 @@ fn every_change_is_recorded_whole_and_then_answered() {
         ttl_ms: 60_000,
     };
     let asks = [
-        Ask::Hold { on: true },
-        Ask::Hold { on: false },
+        Ask::Hold(Hold::on("db move")),
+        Ask::Hold(Hold::Off),
         Ask::Inventory(InventoryAsk::Label { on: on(), changes }),
         Ask::Inventory(InventoryAsk::Drain {
             on: on(),
@@ -166,7 +168,7 @@ fn every_change_is_recorded_whole_and_then_answered() {
         told.push(format!("{:?}", answer(&effects).unwrap()));
     }
     let state = &rig.hub.known.state;
-    assert!(!state.hold && state.groups.is_empty());
+    assert!(state.hold.is_none() && state.groups.is_empty());
     assert!(state.hosts[&agent(1)].draining.is_some());
     assert_eq!(
         state.hosts[&agent(2)].labels.to_string(),
@@ -269,7 +271,7 @@ fn a_hold_that_comes_between_the_card_and_its_go_stands() {
     let operator = rig.operator();
     rig.ask(&operator, run("web-01"));
     let id = accepted(&rig.commit());
-    rig.ask(&local(), Ask::Hold { on: true });
+    rig.ask(&local(), Ask::Hold(Hold::on("db move")));
     rig.commit();
     rig.give(Event::Taken { run: id });
     assert!(orders(&rig.commit()).is_empty());
@@ -280,7 +282,7 @@ fn a_hold_that_comes_between_the_card_and_its_go_stands() {
     let operator = rig.operator();
     rig.ask(&operator, run("web-01"));
     let id = accepted(&rig.commit());
-    rig.ask(&local(), Ask::Hold { on: true });
+    rig.ask(&local(), Ask::Hold(Hold::on("db move")));
     rig.give(Event::Taken { run: id });
     let effects = rig.commit();
     assert!(orders(&effects).is_empty(), "{effects:?}");

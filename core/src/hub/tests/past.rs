@@ -192,7 +192,7 @@ fn a_past_run_is_read_again_for_whatever_names_it() {
 
     // Nobody need be asked about these.
     for ask in [
-        Ask::Hold { on: true },
+        Ask::Hold(Hold::on("db move")),
         Ask::Look(Question::Groups),
         Ask::Cancel {
             which: Which::All,

@@ -166,12 +166,12 @@ fn what_waits_starts_when_nothing_keeps_it_any_more() {
     );
 
     // The drain ends while new runs are on hold.
-    rig.ask(&local(), Ask::Hold { on: true });
+    rig.ask(&local(), Ask::Hold(Hold::on("db move")));
     rig.commit();
     rig.ask(&local(), drain(false));
     assert!(orders(&rig.commit()).is_empty());
     assert_eq!(progress(&rig), Progress::Waiting(Waiting::Gate(Gate::Hold)));
-    rig.ask(&local(), Ask::Hold { on: false });
+    rig.ask(&local(), Ask::Hold(Hold::Off));
     let effects = rig.commit();
     assert_eq!(orders(&effects), [agent(1)], "recorded, then sent");
     assert!(
@@ -317,20 +317,20 @@ fn records_of_others_move_the_state_too() {
         actor: Actor::Socket {
             user: "other".into(),
         },
-        kind: Kind::Hold { on: true },
+        kind: Kind::Hold(Hold::on("db move")),
     };
     let again = |kind| Record {
         kind,
         ..record.clone()
     };
-    let off = again(Kind::Hold { on: false });
+    let off = again(Kind::Hold(Hold::Off));
     let mut give = |seq, records: &[Record]| {
         rig.give(Event::Recorded {
             append: None,
             seq,
             records: records.into(),
         });
-        rig.hub.known.state.hold
+        rig.hub.known.state.hold.is_some()
     };
     assert!(give(100, std::slice::from_ref(&record)));
     assert!(give(99, &[off.clone(), off.clone()]), "taken already");

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::discord::commands::run::RUNS_SHOWN;
 use shanty_core::ask::{InventoryAsk, RunOption, RunRequest, Typed, YES};
+use shanty_core::hold::Hold;
 use shanty_core::ids::RunId;
 
 const RUN: &str = "0192f3a4b5c67d8e9fa0b1c2d3e4f506";
@@ -90,10 +91,18 @@ fn commands_are_read_with_their_options() {
     );
     let runs = Asked::Ask(Ask::Look(Question::Runs { limit: RUNS_SHOWN }));
     assert_eq!(heard(slash("runs", json!([]))).asked, runs);
-    for (state, on) in [("on", true), ("off", false)] {
-        let hold = heard(slash("hold", json!([option("state", state)])));
-        assert_eq!(hold.asked, Asked::Ask(Ask::Hold { on }));
-    }
+    let hold =
+        |word: &str, options: Value| heard(slash("hold", json!([below(word, 1, options)]))).asked;
+    assert_eq!(
+        hold("on", json!([option("reason", "db move")])),
+        Asked::Ask(Ask::Hold(Hold::on("db move")))
+    );
+    assert_eq!(hold("on", json!([])), Asked::Unknown, "without a reason");
+    assert_eq!(hold("off", json!([])), Asked::Ask(Ask::Hold(Hold::Off)));
+    assert_eq!(
+        hold("show", json!([])),
+        Asked::Ask(Ask::Look(Question::Hold))
+    );
 }
 
 fn below(name: &str, kind: u8, options: Value) -> Value {
@@ -108,28 +117,22 @@ fn commands_below_a_command_are_read() {
         json!([option("on", "web*"), option("set", "env=prod")]),
     );
     assert_eq!(
-        heard(slash("agent", json!([label]))).asked,
+        heard(slash("host", json!([label]))).asked,
         Asked::Ask(Ask::Inventory(InventoryAsk::Label {
             on: "web*".to_owned(),
             changes: "env=prod".to_owned()
         }))
     );
-    let drain = below(
-        "drain",
-        1,
-        json!([option("state", "off"), option("on", "web-01")]),
-    );
-    assert_eq!(
-        heard(slash("agent", json!([drain]))).asked,
-        Asked::Ask(Ask::Inventory(InventoryAsk::Drain {
-            on: "web-01".to_owned(),
-            drain: false
-        }))
-    );
-    let group = |name: &str, options: Value| {
-        let inner = below(name, 1, options);
-        heard(slash("agent", json!([below("group", 2, json!([inner]))]))).asked
-    };
+    for (word, drain) in [("drain", true), ("undrain", false)] {
+        let asked = below(word, 1, json!([option("on", "web-01")]));
+        let on = "web-01".to_owned();
+        assert_eq!(
+            heard(slash("host", json!([asked]))).asked,
+            Asked::Ask(Ask::Inventory(InventoryAsk::Drain { on, drain }))
+        );
+    }
+    let group =
+        |name: &str, options: Value| heard(slash("group", json!([below(name, 1, options)]))).asked;
     assert_eq!(
         group(
             "save",
@@ -154,16 +157,12 @@ fn commands_below_a_command_are_read() {
         json!([]),
         json!([below("explode", 1, json!([]))]),
         json!([below("label", 1, json!([option("on", "web*")]))]),
-        json!([below(
-            "drain",
-            1,
-            json!([option("on", "x"), option("state", "maybe")])
-        )]),
-        json!([below("group", 2, json!([]))]),
+        json!([below("drain", 1, json!([option("state", "on")]))]),
+        json!([below("label", 2, json!([]))]),
         json!([option("group", "x")]),
     ] {
         assert_eq!(
-            heard(slash("agent", unknown.clone())).asked,
+            heard(slash("host", unknown.clone())).asked,
             Asked::Unknown,
             "{unknown}"
         );
@@ -175,8 +174,7 @@ fn what_is_typed_below_a_command_is_found() {
     let typing = |name: &str, typed: &str| {
         let option = json!({"name": name, "type": 3, "value": typed, "focused": true});
         let inner = below("remove", 1, json!([option]));
-        let data = json!({"id": "9", "name": "agent", "type": 1,
-            "options": [below("group", 2, json!([inner]))]});
+        let data = json!({"id": "9", "name": "group", "type": 1, "options": [inner]});
         heard(interaction(4, data)).asked
     };
     let wants = |text: &str| {
@@ -348,7 +346,16 @@ fn what_is_not_ours_is_unknown() {
             "run",
             json!([option("on", "all"), {"name": "command", "type": 4, "value": 5}]),
         ),
-        slash("hold", json!([option("state", "maybe")])),
+        slash("hold", json!([option("state", "on")])),
+        // What it was called before.
+        slash(
+            "agent",
+            json!([below(
+                "drain",
+                1,
+                json!([option("on", "x"), option("state", "on")])
+            )]),
+        ),
         interaction(
             2,
             json!({"id": "9", "name": "run", "type": 3, "target_id": "7"}),

@@ -1,9 +1,9 @@
-//! `/hosts` and `/agent`: what is known of hosts, and what changes it.
+//! `/hosts`, `/host` and `/group`: what is known of hosts, and what changes it.
 
 use shanty_core::ask::{Ask, InventoryAsk, Question};
 use twilight_model::application::command::CommandOption;
 
-use super::options::{HOSTS as OPTION_HOSTS, NAME, ON, selector, state, string};
+use super::options::{HOSTS as OPTION_HOSTS, NAME, ON, Options, selector, string};
 use super::{Leads, Word};
 
 const SET: &str = "set";
@@ -28,10 +28,10 @@ pub(super) const HOSTS: Word = Word {
     },
 };
 
-pub(super) const AGENT: Word = Word {
-    name: "agent",
-    description: "Label, drain and group hosts",
-    leads: Leads::Words(&[LABEL, DRAIN, GROUP]),
+pub(super) const HOST: Word = Word {
+    name: "host",
+    description: "Drain and label hosts",
+    leads: Leads::Words(&[DRAIN, UNDRAIN, LABEL]),
 };
 
 const LABEL: Word = Word {
@@ -60,24 +60,30 @@ const LABEL: Word = Word {
 
 const DRAIN: Word = Word {
     name: "drain",
-    description: "Ask hosts to take no new runs, or let them again",
+    description: "Send hosts no new runs; what runs there goes on",
     leads: Leads::Ask {
-        options: || {
-            let state = state("on sends no new runs there; off lets them again");
-            vec![on(), state]
-        },
-        ask: |options| {
-            Some(Ask::Inventory(InventoryAsk::Drain {
-                on: options.take(ON)?,
-                drain: options.state()?,
-            }))
-        },
+        options: || vec![on()],
+        ask: |options| drain(options, true),
     },
 };
 
-const GROUP: Word = Word {
+const UNDRAIN: Word = Word {
+    name: "undrain",
+    description: "Send hosts new runs again",
+    leads: Leads::Ask {
+        options: || vec![on()],
+        ask: |options| drain(options, false),
+    },
+};
+
+fn drain(options: &mut Options, drain: bool) -> Option<Ask> {
+    let on = options.take(ON)?;
+    Some(Ask::Inventory(InventoryAsk::Drain { on, drain }))
+}
+
+pub(super) const GROUP: Word = Word {
     name: "group",
-    description: "Selectors saved under a name, used as @name",
+    description: "Hosts under a name of your own, used as @name",
     leads: Leads::Words(&[
         Word {
             name: "save",
