@@ -108,8 +108,8 @@ fn is_new(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
     if old && ask.needs_fresh() {
         return Err(Refusal::new(
             Code::Stale,
-            "This was asked too long ago. Nothing was done.",
-            "Ask again; if that does not help, compare the controller's clock with the time.",
+            "This reached the controller too late. Nothing was done.",
+            "Ask again. If that does not help, the clock of the controller's machine is wrong.",
         ));
     }
     let taken = ctx.state.interactions.contains_key(interaction)
@@ -117,8 +117,8 @@ fn is_new(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
     if taken {
         return Err(Refusal::new(
             Code::Stale,
-            "This interaction was taken already. Nothing was done twice.",
-            "Its answer is where it was asked; ask anew if there is none.",
+            "This was done already. Nothing was done twice.",
+            "Its answer is where it was asked. Ask again if there is none.",
         ));
     }
     Ok(())

@@ -19,6 +19,7 @@ mod again;
 mod every;
 mod inventory;
 mod preview;
+mod refusals;
 
 const GUILD: u64 = 1;
 const OPS: u64 = 5;

@@ -121,7 +121,7 @@ fn an_interaction_that_is_being_recorded_is_not_taken_again() {
     let told = refused(&rig.ask(&operator, run("web-01")));
     assert_eq!(
         told,
-        "E_STALE This interaction was taken already. Nothing was done twice."
+        "E_STALE This was done already. Nothing was done twice."
     );
     rig.commit();
     let told = refused(&rig.ask(&operator, run("web-01")));
