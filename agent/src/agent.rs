@@ -46,6 +46,10 @@ pub(crate) async fn run(
     }
     let _lock = options.data_dir.lock().map_err(|error| locked(&error))?;
     let (identity, config) = options.data_dir.load().map_err(|e| Failure::config(&e))?;
+    config
+        .command
+        .check()
+        .map_err(|text| Failure::new("E_CONFIG", exit::CONFIG, text))?;
     let tls = shanty_certs::tls::link_client(&identity).map_err(|e| Failure::config(&e))?;
 
     let mut parts = Supervisor::default();
@@ -156,6 +160,7 @@ async fn open_executor(
         std::path::absolute(options.data_dir.path()).map_err(|e| Failure::internal(&e))?;
     let config = executor::Config {
         mask: config.mask.clone(),
+        surroundings: config.command.clone(),
         ..executor::Config::new(
             data_dir,
             config.agent,

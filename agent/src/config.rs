@@ -1,6 +1,7 @@
 //! What an enrolled agent is told by `agent.toml`, and where that lies.
 
 mod address;
+mod command;
 mod data_dir;
 mod mask;
 
@@ -18,7 +19,10 @@ use shanty_core::output::mask::SecretFiles;
 use thiserror::Error;
 use toml::Spanned;
 
+use command::CommandTable;
 use mask::MaskTable;
+
+use crate::surroundings::Surroundings;
 
 pub use address::{Address, AddressError};
 pub use data_dir::DataDir;
@@ -124,6 +128,8 @@ pub struct Config {
     pub times: Times,
     /// What is masked in all output.
     pub mask: SecretFiles,
+    /// What every command finds around itself.
+    pub command: Surroundings,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +143,7 @@ struct ConfigFile {
     #[serde(default)]
     limits: LimitsTable,
     mask: Option<Spanned<MaskTable>>,
+    command: Option<Spanned<CommandTable>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -187,7 +194,10 @@ impl Config {
         let name = value(text, &file.name, &mut errors);
         let link = value(text, &file.link, &mut errors);
         let mask = mask::read(text, file.mask, &mut errors);
-        let (Some(agent), Some(name), Some(link), Some(mask)) = (agent, name, link, mask) else {
+        let command = command::read(text, file.command, &mut errors);
+        let (Some(agent), Some(name), Some(link), Some(mask), Some(command)) =
+            (agent, name, link, mask, command)
+        else {
             return Err(ConfigError::Values {
                 path: path.to_owned(),
                 errors,
@@ -200,6 +210,7 @@ impl Config {
             run_as: file.run_as,
             times: file.limits.times(),
             mask,
+            command,
         })
     }
 
@@ -253,6 +264,7 @@ mod tests {
             run_as: vec!["deploy".to_owned(), "nobody".to_owned()],
             times: Times::default(),
             mask: SecretFiles::default(),
+            command: Surroundings::default(),
         }
     }
 

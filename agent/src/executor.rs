@@ -26,6 +26,8 @@ use shanty_core::refusal::Code;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use crate::surroundings::Surroundings;
+
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
 const REQUESTS_MAX: usize = 64;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub run_as: Vec<String>,
     /// What is masked in all output.
     pub mask: SecretFiles,
+    /// What every command finds around itself.
+    pub surroundings: Surroundings,
     /// Program, by its absolute path, and leading arguments of the shim; the execution's folder is appended.
     pub shim: Vec<OsString>,
     /// Unreleased spool bytes from which commands wait, [`limits::SPOOL_TOTAL_BYTES_MAX`] unless a test needs less.
@@ -73,6 +77,7 @@ impl Config {
             agent,
             run_as,
             mask: SecretFiles::default(),
+            surroundings: Surroundings::default(),
             shim,
             spool_total_bytes_max: limits::SPOOL_TOTAL_BYTES_MAX,
             running_max: RUNNING_MAX,

@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::config::{Address, AddressError, Config, ConfigError, DataDir, Times};
 use crate::failure::{Failure, exit, printable};
 use crate::link::dial::{self, DialError};
+use crate::surroundings::Surroundings;
 
 /// Bytes of a token that are read from anywhere: more than a token has, so that a longer text is refused and not cut.
 const TOKEN_BYTES_MAX: u64 = 1024;
@@ -175,6 +176,7 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         run_as: options.run_as,
         times: Times::default(),
         mask: SecretFiles::default(),
+        command: Surroundings::default(),
     };
     options.data_dir.enroll(&identity, &config)?;
     Ok(Joined {

@@ -14,6 +14,8 @@ pub mod config;
 
 mod mask;
 
+mod surroundings;
+
 mod failure;
 
 mod join;

@@ -43,6 +43,7 @@ use thiserror::Error;
 use crate::clock::wall_ms;
 use crate::facts;
 use crate::mask::{self, MASK_VARIABLE};
+use crate::surroundings::{COMMAND_VARIABLE, Surroundings};
 
 use self::clients::Clients;
 use self::command::CannotStart;
@@ -98,6 +99,8 @@ pub fn main(dir: &OsStr) -> ExitCode {
 
 fn carry_out(dir: &Path) -> Result<(), ShimError> {
     system::close_on_exec_from(3);
+    // Before there is anything to stop: who is told to stop must not die of it while its command begins.
+    let signals = take_signals()?;
     own_process()?;
     let order = read_order(dir)?;
     let spool = claim_spool(dir)?;
@@ -112,24 +115,24 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let memory = Watch::begin(Path::new("/proc"), Path::new("/sys/fs/cgroup"));
     let keeper = Keeper::new(recorder, clients, limits, started_ms, memory);
     // What could print secrets that cannot be masked must not run.
-    let command = masks.and_then(|_| command::spawn(&order, run_as.as_deref()));
-    // Only now, as std hands the mask on to what it spawns. A child that ended before is found without its signal.
-    let signals = take_signals()?;
+    let command = masks.and_then(|_| {
+        let surroundings = surroundings()?;
+        command::spawn(&order, run_as.as_deref(), &surroundings)
+    });
     keeper.keep(command, &signals).map_err(ShimError::Keep)
 }
 
-/// Leaves the agent's session, adopts orphans, and sets what the command inherits.
+/// Leaves the agent's session, adopts orphans, and undoes what a parent may have left behind.
 fn own_process() -> Result<(), ShimError> {
     setsid().ok(); // Fails for the leader of a group, as when started by hand: then we lead one already.
     prctl::set_child_subreaper(true)?;
-    umask(Mode::from_bits_truncate(0o027));
+    umask(Mode::from_bits_truncate(0o077));
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     system::default_signals();
-    SigSet::empty().thread_set_mask()?;
     Ok(())
 }
 
-/// From now on signals come through a descriptor.
+/// From now on these signals come through a descriptor, and no other is held back. The command takes them as usual.
 fn take_signals() -> Result<SignalFd, ShimError> {
     let taken: SigSet = [
         Signal::SIGCHLD,
@@ -139,7 +142,7 @@ fn take_signals() -> Result<SignalFd, ShimError> {
     ]
     .into_iter()
     .collect();
-    taken.thread_block()?;
+    taken.thread_set_mask()?;
     let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
     Ok(SignalFd::with_flags(&taken, flags)?)
 }
@@ -163,6 +166,15 @@ fn masks() -> Result<Masks, CannotStart> {
     let files =
         mask::decode(&text).ok_or_else(|| CannotStart::refused(&"what to mask cannot be read"))?;
     mask::load(&files).map_err(|why| CannotStart::refused(&why))
+}
+
+/// What the command finds around itself, as the executor says it.
+fn surroundings() -> Result<Surroundings, CannotStart> {
+    let Ok(text) = std::env::var(COMMAND_VARIABLE) else {
+        return Ok(Surroundings::default());
+    };
+    Surroundings::decode(&text)
+        .ok_or_else(|| CannotStart::refused(&"[command] of agent.toml cannot be read"))
 }
 
 /// Opens and locks the spool. One that holds anything had its chance: whoever wrote it may have started the command.

@@ -30,7 +30,7 @@ pub(super) fn accept(
             .accept(run, bytes)
             .map_err(|error| failed("record the order", error))?;
         let folder = folders.execution(run);
-        Shim::spawn(&config.shim, &folder, run_as.as_deref(), &config.mask)
+        Shim::spawn(config, &folder, run_as.as_deref())
             .map_err(|error| failed("start a shim", error))
     };
     begin().inspect_err(|_| remember_refused(run, folders))

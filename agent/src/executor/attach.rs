@@ -1,7 +1,6 @@
 //! One execution from its shim's birth, or from where an earlier agent left it, to its end: follows the shim over `ctl`, and finds out
 //! what happened when that breaks. Knows one execution and no other.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -10,7 +9,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use shanty_core::ids::{AgentId, RunId};
-use shanty_core::output::mask::SecretFiles;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -18,10 +16,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::Config;
 use super::recover::{Found, settle};
 use crate::mask::{self, MASK_VARIABLE};
 use crate::shim::control::{FromShim, Inbox, ToShim};
 use crate::shim::{RUN_AS_VARIABLE, ctl_path};
+use crate::surroundings::COMMAND_VARIABLE;
 
 /// First and longest wait before an execution is looked at again, when its shim holds the lock and does not answer, or its files
 /// cannot be read. The shim has not bound `ctl` yet, or is about to exit, in all but the strangest cases.
@@ -61,12 +61,14 @@ pub(super) struct Shim {
 impl Shim {
     /// Spawns the shim of an accepted order. No code of ours runs between fork and exec, so std spawns it the cheap way.
     pub(super) fn spawn(
-        program: &[OsString],
+        config: &Config,
         folder: &std::path::Path,
         run_as: Option<&str>,
-        mask: &SecretFiles,
     ) -> io::Result<Self> {
-        let (program, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let (program, arguments) = config
+            .shim
+            .split_first()
+            .ok_or(io::ErrorKind::InvalidInput)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let mut command = Command::new(program);
@@ -75,7 +77,8 @@ impl Shim {
             .arg(folder)
             .env_clear()
             .envs(run_as.map(|user| (RUN_AS_VARIABLE, user)))
-            .env(MASK_VARIABLE, mask::encode(mask))
+            .env(MASK_VARIABLE, mask::encode(&config.mask))
+            .env(COMMAND_VARIABLE, config.surroundings.encode())
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())

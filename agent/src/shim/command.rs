@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "becoming another user has to happen between fork and exec; the block says why it is sound"
+    reason = "becoming another user and taking signals again has to happen between fork and exec; the block says why it is sound"
 )]
 
 use std::ffi::CString;
@@ -16,13 +16,18 @@ use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::SigSet;
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Pid, Uid, User, chdir, getgrouplist, setgid, setgroups, setuid};
-use shanty_core::order::{Order, Variable};
+use shanty_core::order::Order;
 use shanty_core::run::{Streams, What};
 use thiserror::Error;
 
-/// Where commands are looked for, the same on every host.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use super::system;
+use crate::surroundings::Surroundings;
+
+/// What makes programs print at once though nobody sees a terminal, and changes nothing else.
+const LIVE: (&str, &str) = ("PYTHONUNBUFFERED", "1");
 
 /// What tells programs to use colours though nobody sees a terminal. There is none, so nothing says what it could do (`TERM`).
 const COLOURED: [(&str, &str); 2] = [("CLICOLOR_FORCE", "1"), ("FORCE_COLOR", "1")];
@@ -121,19 +126,25 @@ impl From<User> for Account {
 }
 
 /// Starts the command of `order` as `run_as`, in a group of its own.
-pub(super) fn spawn(order: &Order, run_as: Option<&str>) -> Result<Running, CannotStart> {
+pub(super) fn spawn(
+    order: &Order,
+    run_as: Option<&str>,
+    surroundings: &Surroundings,
+) -> Result<Running, CannotStart> {
     let account = Account::find(run_as).map_err(|error| CannotStart::refused(&error))?;
-    let mut command = words(&order.what);
-    environment(&mut command, order, &account);
+    let program = program(&order.what, surroundings);
+    let mut command = words(&order.what, program);
+    environment(&mut command, order, &account, surroundings);
     command.process_group(0);
-    become_user(&mut command, &account, working_directory(order, &account)?)
+    let cwd = working_directory(order, &account)?;
+    enter(&mut command, &account, cwd, surroundings)
         .map_err(|error| CannotStart::refused(&error))?;
     connect_and_spawn(command, order.options.streams, order.stdin)
-        .map_err(|error| CannotStart::failed(&error, program(&order.what)))
+        .map_err(|error| CannotStart::failed(&error, program))
 }
 
-fn words(what: &What) -> Command {
-    let mut command = Command::new(program(what));
+fn words(what: &What, program: &str) -> Command {
+    let mut command = Command::new(program);
     match what {
         What::Shell(text) => command.arg("-c").arg(text),
         What::Argv(words) => command.args(words.iter().skip(1)),
@@ -141,34 +152,39 @@ fn words(what: &What) -> Command {
     command
 }
 
-fn program(what: &What) -> &str {
+fn program<'a>(what: &'a What, surroundings: &'a Surroundings) -> &'a str {
     match what {
-        What::Shell(_) => "/bin/sh",
+        What::Shell(_) => &surroundings.shell,
         // A checked order has one.
         What::Argv(words) => words.first().map_or("", String::as_str),
     }
 }
 
-fn environment(command: &mut Command, order: &Order, account: &Account) {
-    command.env_clear();
+/// The host's own words over ours, the order's over those, and over all what nobody may say otherwise.
+fn environment(
+    command: &mut Command,
+    order: &Order,
+    account: &Account,
+    surroundings: &Surroundings,
+) {
+    command
+        .env_clear()
+        .env("LANG", "C.UTF-8")
+        .env(LIVE.0, LIVE.1);
+    command.envs(&surroundings.env);
     if order.options.colours.kept() {
         command.envs(COLOURED);
     }
     for variable in &order.environment {
         command.env(variable.name(), variable.value());
     }
-    // After the order's, so that no order can say otherwise.
     command
-        .env("PATH", PATH)
+        .env("PATH", &surroundings.path)
         .env("HOME", &account.home)
         .env("USER", &account.name)
         .env("LOGNAME", &account.name)
         .env("SHELL", &account.shell)
         .env("SHANTY_RUN", order.run.to_string());
-    let mut names = order.environment.iter().map(Variable::name);
-    if names.all(|name| name != "LANG") {
-        command.env("LANG", "C.UTF-8");
-    }
 }
 
 /// What the order says, which must be there, or the user's home, which need not.
@@ -189,26 +205,38 @@ fn working_directory(order: &Order, account: &Account) -> Result<PathBuf, Cannot
     Err(CannotStart::refused(&text))
 }
 
-/// Makes the command change to the user and then to the directory, which must be open to that user.
-fn become_user(command: &mut Command, account: &Account, cwd: PathBuf) -> io::Result<()> {
-    if Uid::effective() == account.uid {
-        // No code of ours between fork and exec, and so std can spawn without copying our memory map.
-        command.current_dir(cwd);
-        return Ok(());
-    }
-    let groups = getgrouplist(&CString::new(account.name.as_str())?, account.gid)?;
+/// Makes the command take signals again, which the shim holds back, change to the user and then to the directory, which must be open to
+/// that user.
+fn enter(
+    command: &mut Command,
+    account: &Account,
+    cwd: PathBuf,
+    surroundings: &Surroundings,
+) -> io::Result<()> {
+    let other = if Uid::effective() == account.uid {
+        None
+    } else {
+        let groups = getgrouplist(&CString::new(account.name.as_str())?, account.gid)?;
+        Some((groups, account.gid, account.uid))
+    };
     let cwd = CString::new(cwd.as_os_str().as_bytes())?;
-    let (uid, gid) = (account.uid, account.gid);
-    let switch = move || {
-        setgroups(&groups)?;
-        setgid(gid)?;
-        setuid(uid)?;
+    let mode = Mode::from_bits_truncate(surroundings.umask);
+    let nice = surroundings.nice;
+    let enter = move || {
+        SigSet::empty().thread_set_mask()?;
+        umask(mode);
+        system::be_nice(nice)?;
+        if let Some((groups, gid, uid)) = &other {
+            setgroups(groups)?;
+            setgid(*gid)?;
+            setuid(*uid)?;
+        }
         chdir(cwd.as_c_str())?;
         Ok(())
     };
-    // SAFETY: the closure runs in the child of this single-threaded process, between fork and exec. It makes four system calls on
+    // SAFETY: the closure runs in the child of this single-threaded process, between fork and exec. It makes a few system calls on
     // values that were allocated before, and allocates, locks and unwinds nothing.
-    unsafe { command.pre_exec(switch) };
+    unsafe { command.pre_exec(enter) };
     Ok(())
 }
 

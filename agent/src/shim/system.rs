@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "waitpid that knows real-time signals, signal and close_range have no safe wrapper; each block says why it is sound"
+    reason = "waitpid that knows real-time signals, signal, setpriority and close_range have no safe wrapper; each block says why it is sound"
 )]
 
 use std::os::unix::process::ExitStatusExt as _;
@@ -35,6 +35,17 @@ pub(super) fn reap() -> Reaped {
             (-1, _) => return Reaped::Childless,
             (pid, _) => return Reaped::Child(Pid::from_raw(pid), ExitStatus::from_raw(status)),
         }
+    }
+}
+
+/// Makes this process let others go before it, by at least so much.
+pub(super) fn be_nice(nice: i32) -> Result<(), Errno> {
+    // SAFETY: both calls are about a number of this process and touch no memory. The first cannot fail for oneself.
+    unsafe {
+        if nice <= libc::getpriority(libc::PRIO_PROCESS, 0) {
+            return Ok(());
+        }
+        Errno::result(libc::setpriority(libc::PRIO_PROCESS, 0, nice)).map(drop)
     }
 }
 

@@ -201,6 +201,22 @@ async fn a_person_may_stop_a_shim() {
 }
 
 #[tokio::test]
+async fn a_shim_that_is_told_to_stop_while_its_command_begins_stops_it() {
+    let world = World::new().await;
+    for _ in 0..20 {
+        let run = world.start(&order(LONG)).await;
+        let spool = world.execution(run).join("spool");
+        wait(|| {
+            let begun = std::fs::metadata(&spool).is_ok_and(|spool| spool.len() > 0);
+            (!begun).then(|| format!("{} has no header", spool.display()))
+        });
+        kill(world.shim(run), Signal::SIGTERM).unwrap();
+        let end = world.ended(run).await.end();
+        assert_eq!(end, (How::Signal(15), Cause::OnHost, 0));
+    }
+}
+
+#[tokio::test]
 async fn a_command_reads_what_is_sent_on_ctl() {
     let world = World::new().await;
     let mut order = order("echo ready; cat; echo end");

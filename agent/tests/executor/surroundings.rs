@@ -1,6 +1,9 @@
 //! What a command finds around itself: its user, folder, environment, descriptors, limits.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use nix::unistd::Uid;
+use shanty_agent::executor::Surroundings;
 use shanty_core::spool::{Cause, How};
 use shanty_proto::v1;
 
@@ -17,7 +20,7 @@ async fn the_environment_is_made_from_nothing() {
     });
     let ended = world.run(&order).await;
     // PWD is the shell's own, `_` is some shells'.
-    let names = "GREETING HOME LANG LOGNAME PATH PWD SHANTY_RUN SHELL USER";
+    let names = "GREETING HOME LANG LOGNAME PATH PWD PYTHONUNBUFFERED SHANTY_RUN SHELL USER";
     let lines: Vec<_> = ended.text().lines().map(str::to_owned).collect();
     let (seen, values) = lines.split_at(lines.len() - 4);
     let seen: Vec<_> = seen
@@ -79,7 +82,7 @@ async fn limits_signals_and_group_are_set() {
     let [umask, core, blocked, ignored, group, main] = text.lines().collect::<Vec<_>>()[..] else {
         panic!("six lines: {text}");
     };
-    assert_eq!((umask, core), ("0027", "0"));
+    assert_eq!((umask, core), ("0022", "0"));
     assert_eq!(group, main, "the command leads its group");
     for mask in [blocked, ignored] {
         // Some versions of glibc leave its two internal ones, 32 and 33, ignored in what they spawn.
@@ -104,6 +107,60 @@ async fn the_working_directory_is_as_ordered() {
     let mut order = order("pwd");
     order.cwd = "/usr".to_owned();
     assert_eq!(world.run(&order).await.text(), "/usr\n");
+}
+
+#[tokio::test]
+async fn a_host_says_what_its_commands_find() {
+    let world = World::with(|config| {
+        config.surroundings = Surroundings {
+            path: format!("{}:/usr/bin:/bin", config.data_dir.join("tools").display()),
+            env: [
+                ("PROXY", "http://p"),
+                ("LANG", "C"),
+                ("PYTHONUNBUFFERED", ""),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+            umask: 0o077,
+            shell: "/bin/bash".to_owned(),
+            nice: 7,
+        };
+    })
+    .await;
+    let tools = world.config.data_dir.join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    let tool = tools.join("a-tool");
+    std::fs::write(&tool, "#!/bin/sh\necho of this host\n").unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut order = order(
+        "a-tool; echo $PROXY $LANG ${PYTHONUNBUFFERED-none}; umask; nice; [[ a == a ]] && echo $0",
+    );
+    let ended = world.run(&order).await;
+    let seen = ended.text();
+    let expected = "of this host\nhttp://p C\n0077\n7\n/bin/bash\n";
+    assert_eq!(seen, expected, "{}", ended.err_text());
+    // An order is closer to who asks.
+    order.run = crate::world::order("").run;
+    order.env.push(v1::EnvVar {
+        name: "PROXY".to_owned(),
+        value: "none".to_owned(),
+    });
+    assert!(world.run(&order).await.text().contains("\nnone C\n"));
+}
+
+#[tokio::test]
+async fn a_shell_that_went_away_is_told() {
+    let world = World::with(|config| {
+        config.surroundings.shell = "/no/such/shell".to_owned();
+    })
+    .await;
+    let ended = world.run(&order("true")).await;
+    assert_eq!(ended.end(), (How::Code(127), Cause::Command, 0));
+    let said = ended.err_text();
+    assert!(
+        said.starts_with("shanty: cannot start: /no/such/shell: "),
+        "{said}"
+    );
 }
 
 #[tokio::test]

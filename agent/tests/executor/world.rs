@@ -161,9 +161,11 @@ impl World {
         spool
     }
 
-    /// The process that keeps a run.
+    /// The process that keeps a run. For a moment its child looks like it, which becomes the command.
     pub(crate) fn shim(&self, run: RunId) -> Pid {
-        let shims = shims(&self.execution(run));
+        let mut shims = shims(&self.execution(run));
+        let all = shims.clone();
+        shims.retain(|shim| parent(*shim).is_some_and(|parent| !all.contains(&parent)));
         assert_eq!(shims.len(), 1, "one shim keeps {run}");
         shims[0]
     }
@@ -305,6 +307,12 @@ fn shims(folder: &Path) -> Vec<Pid> {
 pub(crate) fn commands(run: &str) -> Vec<Pid> {
     let mark = format!("SHANTY_RUN={run}");
     processes("environ", |word| word == mark)
+}
+
+fn parent(pid: Pid) -> Option<Pid> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    parent.trim().parse().ok().map(Pid::from_raw)
 }
 
 fn processes(file: &str, wanted: impl Fn(&str) -> bool) -> Vec<Pid> {
