@@ -101,12 +101,13 @@ pub fn shown(text: &str, chars_max: usize) -> String {
     shown
 }
 
-/// What an error says as a sentence: with a capital and a full stop.
+/// What an error says as a sentence: with a capital, and a full stop where it is no question.
 #[must_use]
 pub fn sentence(fragment: &str) -> String {
     let mut rest = fragment.chars();
     let first = rest.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(rest.clone()).chain(['.']).collect()
+    let stop = (!fragment.ends_with('?')).then_some('.');
+    first.chain(rest.clone()).chain(stop).collect()
 }
 
 /// Parses what people type for a duration: a whole number and one of `s`, `m`, `h`, `d`. Nothing else: `5` could mean anything.

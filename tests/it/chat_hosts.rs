@@ -140,7 +140,7 @@ async fn one_host_is_shown_at_once_and_rights_are_asked_anew_at_each_press() {
     let path = format!("/channels/{}/messages", operator.channel);
     let forged = Message(world.as_bot(hyper::Method::POST, &path, &body).await);
     for (person, host, told) in [
-        (world.viewer(), "db-01", "nothing matches `db-01`"),
+        (world.viewer(), "db-01", "No host matches `db-01`"),
         (
             world.guest(),
             "web-01",

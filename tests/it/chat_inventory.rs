@@ -124,7 +124,7 @@ async fn groups_are_saved_used_completed_and_removed() {
     )
     .await;
     assert!(
-        wrong.contains("there is no group `@frnot`; nearest `@front`"),
+        wrong.contains("There is no group `@frnot`. Nothing was done.\nDid you mean `@front`?"),
         "{wrong}"
     );
     let save = [("name", "all-front"), ("hosts", "@front,db-01")];
@@ -158,7 +158,7 @@ async fn groups_are_saved_used_completed_and_removed() {
     let text = operator
         .refused("run", &[("on", "@front"), ("command", "true")])
         .await;
-    assert!(text.contains("there is no group `@front`"), "{text}");
+    assert!(text.contains("There is no group `@front`"), "{text}");
     world.end().await;
 }
 
@@ -267,7 +267,7 @@ async fn nobody_changes_what_no_grant_of_theirs_covers() {
         if who == "owner" {
             // Whoever may not see a host is not told its name, not even by a refusal.
             assert!(
-                !text.contains("db-01\n") || text.contains("nothing matches"),
+                !text.contains("db-01\n") || text.contains("No host matches"),
                 "{text}"
             );
         }
@@ -292,7 +292,7 @@ async fn nobody_changes_what_no_grant_of_theirs_covers() {
     );
     // A group of hosts that somebody may not see is to them as one that does not exist.
     let text = viewer.refused("hosts", &[("on", "@db")]).await;
-    assert!(text.contains("there is no group `@db`"), "{text}");
+    assert!(text.contains("There is no group `@db`"), "{text}");
     assert!(!format!("{:?}", viewer.complete("hosts", "@").await).contains("db"));
     world.end().await;
 }

@@ -36,8 +36,8 @@ async fn the_hosts_of_a_run_are_named_by_how_it_went() {
         .refused("run", &[("on", "#1:timeout"), ("command", "true")])
         .await;
     for told in [
-        "nothing matches `#1:timeout`",
-        "ran on 3 hosts, all of it has ended",
+        "No host matches `#1:timeout`",
+        "ran on 3 hosts and has ended on all",
         "Nothing was run",
     ] {
         assert!(refusal.contains(told), "{told}: {refusal}");
@@ -46,7 +46,7 @@ async fn the_hosts_of_a_run_are_named_by_how_it_went() {
     let viewer = world.viewer();
     for number in ["#1", "#9"] {
         let refusal = viewer.refused("hosts", &[("on", number)]).await;
-        let told = format!("there is no run `{number}` that you may see");
+        let told = format!("There is no run `{number}` that you may see");
         assert!(refusal.contains(&told), "{refusal}");
     }
     world.end().await;
@@ -79,9 +79,9 @@ async fn facts_narrow_once_they_are_told_and_a_draw_is_kept_with_the_run() {
     for (on, told) in [
         ("all pick:4", "`pick:4`: there are only 3"),
         ("mem>16", "`16` is not a size"),
-        ("ram>16g", "there is no fact `ram`"),
-        ("arch~vax", "nothing matches `arch~vax`"),
-        ("@web", "there is no group `@web`"),
+        ("ram>16g", "There is no fact `ram`"),
+        ("arch~vax", "No host matches `arch~vax`"),
+        ("@web", "There is no group `@web`"),
     ] {
         let refusal = operator
             .refused("run", &[("on", on), ("command", "true")])

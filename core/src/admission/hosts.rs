@@ -12,7 +12,10 @@ use crate::refusal::{Code, Meant, Refusal};
 use crate::run::{Origin, Run, Target};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
-use crate::selector::{Evaluator, Host, Resolution, Scope, Selector, SelectorError};
+use crate::selector::{
+    Evaluator, Host, Resolution, Scope, Selector, SelectorError, SelectorErrorKind,
+};
+use crate::text::sentence;
 
 use super::Context;
 use super::caller::{Caller, denied, require, who_may};
@@ -276,39 +279,56 @@ fn to(verb: Verb) -> String {
 }
 
 pub(super) fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Refusal {
-    let shown: Vec<String> = errors
-        .iter()
-        .map(|error| {
-            let hint = if error.hint.is_empty() {
-                String::new()
-            } else {
-                format!("; {}", error.hint)
-            };
-            format!(
-                "{}
-{error}{hint}",
-                mark(on, error)
-            )
-        })
-        .collect();
-    let shown = shown.join(
-        "
-",
-    );
-    let refusal = Refusal::new(
-        Code::Selector,
-        match verb {
-            Verb::Run => format!("The selector does not name hosts. Nothing was run.\n{shown}"),
-            Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage => {
-                format!("The selector does not name hosts. Nothing was done.\n{shown}")
-            }
-        },
-        "Names, globs, ranges and labels work: `web-01`, `web*`, `web[01-03]`, `role=web env=prod`, `!db-02`, `all`.",
-    );
+    let nothing = match verb {
+        Verb::Run => "Nothing was run.",
+        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage => "Nothing was done.",
+    };
+    let (what, next) = match errors {
+        // A backtick would end the code span of the heading, and a card's block has none.
+        [error] if !on.contains('`') => one_mistake(on, error, nothing),
+        errors => mistakes(on, errors, nothing),
+    };
     Refusal {
         meant: meant(on, errors).map(Box::new),
-        ..refusal
+        ..Refusal::new(Code::Selector, what, next)
     }
+}
+
+/// What helps where nothing better is known.
+const EXAMPLES: &str =
+    "Write for example `web-01`, `web*`, `web[01-03]`, `role=web env=prod`, `all !db-02`.";
+
+/// What is wrong, marked where that says more, and what to do about just that.
+fn one_mistake(on: &str, error: &SelectorError, nothing: &str) -> (String, String) {
+    let mut what = format!("{} {nothing}", sentence(&error.kind.to_string()));
+    let part = on.get(error.start..error.end).unwrap_or_default();
+    let is_all = part.trim() == on.trim() || matches!(error.kind, SelectorErrorKind::TooLong(_));
+    if !is_all {
+        what.push('\n');
+        what.push_str(&mark(on, error));
+    }
+    let next = match error.hint.as_str() {
+        "" => EXAMPLES.to_owned(),
+        hint => sentence(hint),
+    };
+    (what, next)
+}
+
+/// Each place with what is wrong there.
+fn mistakes(on: &str, errors: &[SelectorError], nothing: &str) -> (String, String) {
+    let places = match errors.len() {
+        1 => String::new(),
+        n => format!(" in {n} places"),
+    };
+    let mut what = format!("The hosts are named wrongly{places}. {nothing}");
+    for error in errors {
+        let hint = match error.hint.as_str() {
+            "" => String::new(),
+            hint => format!("; {hint}"),
+        };
+        what.push_str(&format!("\n{}\n{error}{hint}", mark(on, error)));
+    }
+    (what, EXAMPLES.to_owned())
 }
 
 /// What was meant, when one name is all that is wrong and another one is near.

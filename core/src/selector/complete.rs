@@ -133,7 +133,7 @@ struct Rows<'a, 's> {
 }
 
 impl Rows<'_, '_> {
-    /// `✓ 3 hosts, 1 offline: web[01-02],db-01`, or what is wrong: `✗ nothing matches web9*, nearest web09`.
+    /// `✓ 3 hosts, 1 offline: web[01-02],db-01`, or what is wrong: `✗ no host matches web9*, did you mean web09?`.
     fn reading(&mut self, text: &str) -> Result<String, String> {
         let parsed = Selector::parse(text);
         match parsed.and_then(|selector| self.evaluator.resolve(&selector)) {

@@ -20,7 +20,7 @@ pub struct SelectorError {
     pub end: usize,
     /// Where the place starts, in characters, from 1.
     pub column: usize,
-    /// What to do about it, as a fragment such as `nearest web-01`; may be empty.
+    /// What to do about it, as a fragment such as ``did you mean `web-01`?``; may be empty.
     pub hint: String,
     /// The nearest name there is, where this is the name of a host that was typed.
     pub nearest: Option<String>,
@@ -43,22 +43,22 @@ impl SelectorError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SelectorErrorKind {
     /// Nothing was typed.
-    #[error("the selector is empty")]
+    #[error("no hosts are named")]
     Empty,
     /// Longer than [`crate::limits::SELECTOR_BYTES_MAX`].
-    #[error("the selector has {0} bytes")]
+    #[error("what names the hosts has {0} bytes")]
     TooLong(usize),
     /// Parentheses nested deeper than [`crate::limits::SELECTOR_DEPTH_MAX`].
     #[error("parentheses are nested too deep")]
     TooDeep,
     /// More globs, comparisons, `~` and runs than [`super::SCANS_MAX`].
-    #[error("the selector has too many globs, comparisons and runs")]
+    #[error("this has too many globs, comparisons and runs")]
     TooManyScans,
     /// A character that has no place in a selector.
     #[error("{} cannot be in a selector", shown(*.0))]
     Character(char),
     /// Something is missing at this place.
-    #[error("nothing {0}")]
+    #[error("something is missing {0}")]
     Missing(&'static str),
     /// Two things stand side by side that need a space or a comma between them.
     #[error("a space or a comma is missing before `{0}`")]
@@ -103,7 +103,7 @@ pub enum SelectorErrorKind {
     #[error("`{0}` is every host")]
     EveryHost(String),
     /// A clause that only removes.
-    #[error("there are only exclusions")]
+    #[error("only hosts to leave out are named")]
     OnlyExclusions,
     /// Not a comparison.
     #[error("`{0}` is not a comparison")]
@@ -142,7 +142,7 @@ pub enum SelectorErrorKind {
     #[error("there is no run `{0}` that you may see")]
     NoRun(String),
     /// Nothing has this name, matches this pattern or has this label.
-    #[error("nothing matches `{0}`")]
+    #[error("no host matches `{0}`")]
     NoMatch(String),
     /// Every part matches something, and nothing is left of all together.
     #[error("{}", nothing_left(.0))]
@@ -232,9 +232,9 @@ fn nothing_left(parts: &[(String, usize)]) -> String {
         .filter(|(part, _)| !part.starts_with('!'))
         .count();
     let what = if positive > 1 {
-        "the intersection is empty"
+        "no host is all of this"
     } else {
-        "nothing is left"
+        "no host is left"
     };
     let mut shown: Vec<_> = parts
         .iter()

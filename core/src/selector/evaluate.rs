@@ -311,7 +311,7 @@ impl<'h, 's> Evaluation<'h, 's> {
             self.error(kind, atom.span, hint);
         }
         if !found && unknown.is_empty() {
-            let hint = format!("every host that has `{}` has it so", test.key);
+            let hint = format!("every host that has the label `{}` has it so", test.key);
             self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
         }
     }
@@ -367,11 +367,11 @@ impl<'h, 's> Evaluation<'h, 's> {
         });
         if !found && absence == Absence::Error {
             let ended = if run.all_ended() {
-                "all of it has ended"
+                "and has ended on all"
             } else {
-                "it has not ended yet"
+                "and has not ended on all"
             };
-            let hint = format!("{number} ran on {}, {ended}", run_hosts(run));
+            let hint = format!("{number} ran on {} {ended}", run_hosts(run));
             self.error(Kind::NoMatch(shorten(&atom.to_string())), atom.span, hint);
         }
     }

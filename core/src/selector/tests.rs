@@ -122,11 +122,11 @@ fn every_error_names_its_column_and_what_to_write() {
     for (text, expected) in [
         (
             "",
-            "column 1: the selector is empty (name hosts, or type `all`)",
+            "column 1: no hosts are named (name hosts, or type `all`)",
         ),
         (
             "   ",
-            "column 1: the selector is empty (name hosts, or type `all`)",
+            "column 1: no hosts are named (name hosts, or type `all`)",
         ),
         (
             "env=prod &&",
@@ -136,7 +136,7 @@ fn every_error_names_its_column_and_what_to_write() {
         ("(", "column 1: `(` is never closed"),
         ("a)", "column 2: `)` closes nothing"),
         (")", "column 1: `)` closes nothing"),
-        ("()", "column 2: nothing between `(` and `)`"),
+        ("()", "column 2: something is missing between `(` and `)`"),
         (
             "role==web",
             "column 1: labels have no `==` (write `role=web`)",
@@ -167,15 +167,15 @@ fn every_error_names_its_column_and_what_to_write() {
         ),
         (
             "a,b,",
-            "column 5: nothing after `,` (write `a,b` without a space)",
+            "column 5: something is missing after `,` (write `a,b` without a space)",
         ),
         (
             "a, b",
-            "column 3: nothing after `,` (write `a,b` without a space)",
+            "column 3: something is missing after `,` (write `a,b` without a space)",
         ),
-        ("a ,b", "column 3: nothing before `,`"),
-        ("a !", "column 4: nothing after `!`"),
-        ("a ! b", "column 4: nothing after `!`"),
+        ("a ,b", "column 3: something is missing before `,`"),
+        ("a !", "column 4: something is missing after `!`"),
+        ("a ! b", "column 4: something is missing after `!`"),
         (
             "a !!b",
             "column 4: `!` inside a list (`!` stands before a whole list: `!a,b`)",
@@ -186,11 +186,11 @@ fn every_error_names_its_column_and_what_to_write() {
         ),
         (
             "!web03",
-            "column 1: there are only exclusions (say from what: `all !web03`, `env=prod !web03`)",
+            "column 1: only hosts to leave out are named (say from what: `all !web03`, `env=prod !web03`)",
         ),
         (
             "a | !b",
-            "column 5: there are only exclusions (say from what: `all !web03`, `env=prod !web03`)",
+            "column 5: only hosts to leave out are named (say from what: `all !web03`, `env=prod !web03`)",
         ),
         (
             "a|b",
@@ -208,9 +208,9 @@ fn every_error_names_its_column_and_what_to_write() {
             "a |b",
             "column 3: `|` needs one space on each side (`web* | db*` adds up whole selectors)",
         ),
-        ("a |", "column 4: nothing after `|`"),
-        ("| a", "column 1: nothing before `|`"),
-        ("a | | b", "column 4: nothing before `|`"),
+        ("a |", "column 4: something is missing after `|`"),
+        ("| a", "column 1: something is missing before `|`"),
+        ("a | | b", "column 4: something is missing before `|`"),
         (
             "a(b)",
             "column 2: a space or a comma is missing before `(` (a space narrows, a comma adds)",
@@ -225,7 +225,7 @@ fn every_error_names_its_column_and_what_to_write() {
         ),
         (
             "?",
-            "column 1: nothing before `?` (`web99?` may match nothing)",
+            "column 1: something is missing before `?` (`web99?` may match nothing)",
         ),
         (
             "*",
@@ -348,7 +348,7 @@ fn every_error_names_its_column_and_what_to_write() {
         (
             "Web a, (b",
             "column 1: `W` cannot be in a selector (names and labels are lower case)\n\
-            column 7: nothing after `,` (write `a,b` without a space)\n\
+            column 7: something is missing after `,` (write `a,b` without a space)\n\
             column 8: `(` is never closed",
         ),
     ] {
@@ -365,7 +365,7 @@ fn length_depth_and_number_are_bounded() {
     let told_of = |text: &str| told(&Selector::parse(text).unwrap_err());
     assert_eq!(
         told_of(&"a".repeat(6_001)),
-        "column 1: the selector has 6001 bytes (at most 6000)"
+        "column 1: what names the hosts has 6001 bytes (at most 6000)"
     );
     assert_eq!(
         told_of(&"(".repeat(1_000)),
@@ -375,7 +375,7 @@ fn length_depth_and_number_are_bounded() {
     assert!(Selector::parse(&deep).is_ok());
     assert!(
         told_of(&"*a,".repeat(33))
-            .starts_with("column 49: the selector has too many globs, comparisons and runs")
+            .starts_with("column 49: this has too many globs, comparisons and runs")
     );
     assert_eq!(
         Selector::parse(&"A ".repeat(3_000)).unwrap_err().len(),
@@ -428,74 +428,74 @@ fn what_matches_nothing_is_told_with_what_is_near() {
     for (text, expected) in [
         (
             "web1",
-            "column 1: nothing matches `web1` (nearest `web01`, `web02`, `web03`)",
+            "column 1: no host matches `web1` (did you mean `web01`, `web02` or `web03`?)",
         ),
         (
             "web9*",
-            "column 1: nothing matches `web9*` (nearest `web01`, `web02`, `web03`)",
+            "column 1: no host matches `web9*` (did you mean `web01`, `web02` or `web03`?)",
         ),
         (
             "web[07-09]",
-            "column 1: nothing matches `web[07-09]` (nearest `web01`, `web02`, `web03`)",
+            "column 1: no host matches `web[07-09]` (did you mean `web01`, `web02` or `web03`?)",
         ),
-        ("elephant", "column 1: nothing matches `elephant`"),
+        ("elephant", "column 1: no host matches `elephant`"),
         (
             "stage",
-            "column 1: nothing matches `stage` (or the label `env=stage`?)",
+            "column 1: no host matches `stage` (`env=stage` is 2 hosts)",
         ),
         (
             "all !web99",
-            "column 6: nothing matches `web99` (nearest `web01`, `web02`, `web03`)",
+            "column 6: no host matches `web99` (did you mean `web01`, `web02` or `web03`?)",
         ),
         (
             "env=prd",
-            "column 1: nothing matches `env=prd` (nearest `prod`)",
+            "column 1: no host matches `env=prd` (did you mean `env=prod`?)",
         ),
         (
             "env=prod|stge",
-            "column 1: nothing matches `env=stge` (nearest `stage`)",
+            "column 1: no host matches `env=stge` (did you mean `env=stage`?)",
         ),
         (
             "env!=prd",
-            "column 1: nothing matches `env=prd` (nearest `prod`)",
+            "column 1: no host matches `env=prd` (did you mean `env=prod`?)",
         ),
         (
             "role!=web|db",
-            "column 1: nothing matches `role!=web|db` (every host that has `role` has it so)",
+            "column 1: no host matches `role!=web|db` (every host that has the label `role` has it so)",
         ),
         (
             "rle=web",
-            "column 1: nothing matches `rle=web` (nearest `role=`)",
+            "column 1: no host matches `rle=web` (did you mean `role=`?)",
         ),
         (
             "fact.role=db",
-            "column 1: nothing matches `fact.role=db` (no host has a label `fact.role`)",
+            "column 1: no host matches `fact.role=db` (labels that hosts have: `env=`, `role=`)",
         ),
         (
             "env=xyzzy",
-            "column 1: nothing matches `env=xyzzy` (`env` is `dev`, `prod`, `stage`)",
+            "column 1: no host matches `env=xyzzy` (there are `env=dev`, `env=prod`, `env=stage`)",
         ),
         (
             "web01 db-1",
-            "column 1: the intersection is empty: `web01` 1 host, `db-1` 1 host",
+            "column 1: no host is all of this: `web01` 1 host, `db-1` 1 host",
         ),
         (
             "web* !web*",
-            "column 1: nothing is left: `web*` 5 hosts, `!web*` 5 hosts",
+            "column 1: no host is left: `web*` 5 hosts, `!web*` 5 hosts",
         ),
         (
             "db* is:offline",
-            "column 1: the intersection is empty: `db*` 2 hosts, `is:offline` 1 host",
+            "column 1: no host is all of this: `db*` 2 hosts, `is:offline` 1 host",
         ),
         (
             "web01 | web* role=db",
-            "column 9: the intersection is empty: `web*` 5 hosts, `role=db` 2 hosts",
+            "column 9: no host is all of this: `web*` 5 hosts, `role=db` 2 hosts",
         ),
-        ("web99?", "column 1: nothing is left: `web99?` 0 hosts"),
+        ("web99?", "column 1: no host is left: `web99?` 0 hosts"),
         (
             "web98 db-9",
-            "column 1: nothing matches `web98` (nearest `web01`, `web02`, `web03`)\n\
-            column 7: nothing matches `db-9` (nearest `db-1`, `db-2`)",
+            "column 1: no host matches `web98` (did you mean `web01`, `web02` or `web03`?)\n\
+            column 7: no host matches `db-9` (did you mean `db-1` or `db-2`?)",
         ),
     ] {
         assert_eq!(resolved(text), expected, "{text}");
@@ -623,10 +623,7 @@ fn completion_reads_what_is_typed_and_goes_on() {
             ("web03", "web03"),
             ("web04", "web04"),
             ("web06", "web06 · offline"),
-            (
-                "web0",
-                "✗ nothing matches web0, nearest web01, web02, web03",
-            ),
+            ("web0", "✗ no host matches web0, web0* is 5 hosts"),
         ],
     );
     check_rows(
@@ -638,10 +635,7 @@ fn completion_reads_what_is_typed_and_goes_on() {
             ("env=prod !web03", "web03"),
             ("env=prod !web04", "web04"),
             ("env=prod !web06", "web06 · offline"),
-            (
-                "env=prod !we",
-                "✗ nothing matches we, nearest web01, web02, web03",
-            ),
+            ("env=prod !we", "✗ no host matches we, we* is 5 hosts"),
         ],
     );
     check_rows(
@@ -660,7 +654,10 @@ fn completion_reads_what_is_typed_and_goes_on() {
         "env=prod|st",
         &[
             ("env=prod|stage", "env=stage · 2 hosts"),
-            ("env=prod|st", "✗ nothing matches env=st, nearest stage"),
+            (
+                "env=prod|st",
+                "✗ no host matches env=st, did you mean env=stage?",
+            ),
         ],
     );
     check_rows("web*", &[("web*", "✓ 5 hosts, 1 offline: web[01-04,06]")]);
@@ -683,7 +680,7 @@ fn completion_reads_what_is_typed_and_goes_on() {
     );
     check_rows(
         "eu",
-        &[("cache.eu", "cache.eu"), ("eu", "✗ nothing matches eu")],
+        &[("cache.eu", "cache.eu"), ("eu", "✗ no host matches eu")],
     );
     check_rows(
         "is:",

@@ -143,34 +143,34 @@ fn facts_and_states_narrow() {
                 "cache.eu,db-2,web[01-04,06] (7 hosts, 6 online)",
             ),
             ("is:outdated", "web01 (1 host, 1 online)"),
-            ("mem>1t", "column 1: nothing is left: `mem>1t` 0 hosts"),
+            ("mem>1t", "column 1: no host is left: `mem>1t` 0 hosts"),
             (
                 "os~windows",
-                "column 1: nothing matches `os~windows` (no `os` holds that)",
+                "column 1: no host matches `os~windows` (no `os` holds that)",
             ),
             (
                 "oss~debian",
-                "column 1: nothing matches `oss~debian` (nearest `os~`)",
+                "column 1: no host matches `oss~debian` (did you mean `os~`?)",
             ),
             (
                 "disk.svr>80%",
-                "column 1: nothing matches `disk.svr>80%` (nearest `disk.srv`)",
+                "column 1: no host matches `disk.svr>80%` (did you mean `disk.srv`?)",
             ),
             (
                 "web* disk.boot.efi>1%",
-                "column 6: nothing matches `disk.boot.efi>1%` (no host has told of such a mount)",
+                "column 6: no host matches `disk.boot.efi>1%` (there are `disk.srv`)",
             ),
             (
                 "cache.eu mem>1g",
-                "column 1: the intersection is empty: `cache.eu` 1 host, `mem>1g` 6 hosts",
+                "column 1: no host is all of this: `cache.eu` 1 host, `mem>1g` 6 hosts",
             ),
             (
                 "mem=16g",
-                "column 1: nothing matches `mem=16g` (`mem` is a fact: `mem>16g`)",
+                "column 1: no host matches `mem=16g` (`mem` is a fact: `mem>16g`)",
             ),
             (
                 "os=debian",
-                "column 1: nothing matches `os=debian` (`os` is a fact: `os~debian`)",
+                "column 1: no host matches `os=debian` (`os` is a fact: `os~debian`)",
             ),
         ],
     );
@@ -196,20 +196,20 @@ fn saved_groups_stand_for_what_was_saved() {
             ("@both !@old", "db-1,web[02-04] (4 hosts, 4 online)"),
             (
                 "@gone",
-                "column 1: nothing matches `@gone` (it stands for `web70,web71`)",
+                "column 1: no host matches `@gone` (it stands for `web70,web71`)",
             ),
             ("web01,@gone?", "web01 (1 host, 1 online)"),
             (
                 "@wbe",
-                "column 1: there is no group `@wbe` (nearest `@web`)",
+                "column 1: there is no group `@wbe` (did you mean `@web`?)",
             ),
             (
                 "web01,@wbe?",
-                "column 7: there is no group `@wbe` (nearest `@web`)",
+                "column 7: there is no group `@wbe` (did you mean `@web`?)",
             ),
             (
                 "web",
-                "column 1: nothing matches `web` (or the group `@web`?)",
+                "column 1: no host matches `web` (did you mean the group `@web`?)",
             ),
             (
                 "web01 @round",
@@ -217,7 +217,7 @@ fn saved_groups_stand_for_what_was_saved() {
             ),
             (
                 "web01 @lost",
-                "column 7: there is no group `@nowhere` (there are `@both`, `@broad`, `@gone`)",
+                "column 7: there is no group `@nowhere` (there are `@both`, `@broad`, `@gone` and 4 more)",
             ),
         ],
     );
@@ -248,7 +248,7 @@ fn hosts_of_a_run_are_named_by_how_it_went() {
             ),
             (
                 "db-2 #7:ok",
-                "column 1: the intersection is empty: `db-2` 1 host, `#7:ok` 1 host",
+                "column 1: no host is all of this: `db-2` 1 host, `#7:ok` 1 host",
             ),
         ],
     );
@@ -363,7 +363,7 @@ fn groups_cannot_multiply_work() {
     let errors = told(&resolve("@many").unwrap_err());
     assert_eq!(
         errors,
-        "column 1: the selector has too many globs, comparisons and runs (at most 16, those of saved groups included)"
+        "column 1: this has too many globs, comparisons and runs (at most 16, those of saved groups included)"
     );
 }
 
@@ -403,7 +403,7 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
         rows("env=prod !@w"),
         [
             "env=prod !@web ⇒ @web · 4 hosts · role=web !web06",
-            "env=prod !@w ⇒ ✗ there is no group @w, nearest @web",
+            "env=prod !@w ⇒ ✗ there is no group @w, did you mean @web?",
         ]
     );
     assert_eq!(
@@ -430,7 +430,7 @@ fn completion_offers_groups_runs_and_what_was_used_before() {
         [
             "mem> ⇒ mem> or mem< · as in mem>16g",
             "mem.used> ⇒ mem.used> or mem.used< · as in mem.used>90%",
-            "mem ⇒ ✗ nothing matches mem",
+            "mem ⇒ ✗ no host matches mem",
         ]
     );
 }
@@ -511,7 +511,7 @@ fn groups_keep_their_secrets_from_whoever_may_not_see_their_hosts() {
     };
     assert_eq!(errors("@db"), "column 1: there is no group `@db` ()");
     assert_eq!(errors("@dbs"), "column 1: there is no group `@dbs` ()");
-    assert_eq!(errors("db"), "column 1: nothing matches `db` ()");
+    assert_eq!(errors("db"), "column 1: no host matches `db` ()");
     let rows = complete::complete("@", &web, scope, Recent::default());
     let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
     assert_eq!(labels, ["@web · 2 hosts"]);
