@@ -25,6 +25,8 @@ pub fn status(refusal: &Refusal) -> Status {
         | Code::Closed
         | Code::Stale
         | Code::Expired
+        | Code::MaxFail
+        | Code::Paused
         | Code::ControllerRestart
         | Code::AckFailed => Grpc::FailedPrecondition,
         Code::Selector

@@ -58,6 +58,7 @@ fn main() {
         seed: None,
         strategy: Strategy {
             offline: Offline::Fail,
+            rollout: None,
         },
     };
     let mut run = Run::new(RunNumber(1), spec, 0);

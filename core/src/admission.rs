@@ -31,7 +31,9 @@ mod inventory;
 mod join;
 mod look;
 mod recall;
+mod rollout;
 mod run;
+mod steer;
 mod stop;
 
 /// What may happen, and exactly what.
@@ -90,6 +92,7 @@ pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Re
             runs: stop::admit(ctx, caller, *which)?,
             force: *force,
         },
+        Ask::Steer { which, to } => Admitted::Change(steer::admit(ctx, caller, *which, *to)?),
         Ask::Hold(hold) => Admitted::Change(hold::admit(ctx, caller, hold)?),
         Ask::Inventory(ask) => Admitted::Change(inventory::admit(ctx, caller, ask)?),
         Ask::RemoveHost { name } => Admitted::Change(join::remove_host(ctx, name)?),

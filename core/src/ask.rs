@@ -52,6 +52,13 @@ pub enum Ask {
         /// KILL at once.
         force: bool,
     },
+    /// Let a run in waves rest, or go on.
+    Steer {
+        /// Which.
+        which: One,
+        /// To what.
+        to: Steer,
+    },
     /// Refuse new runs, or allow them again.
     Hold(Hold),
     /// Change what is known of hosts.
@@ -130,7 +137,7 @@ impl Ask {
             Self::Run(_) | Self::Again { .. } | Self::Confirm { .. } | Self::TakeBack { .. } => {
                 Right::Grant(Verb::Run)
             }
-            Self::Cancel { .. } => Right::Grant(Verb::Cancel),
+            Self::Cancel { .. } | Self::Steer { .. } => Right::Grant(Verb::Cancel),
             Self::Hold(_) => Right::Grant(Verb::Hold),
             Self::Inventory(_) => Right::Grant(Verb::Manage),
             Self::RemoveHost { .. } | Self::CreateToken(_) | Self::RevokeToken { .. } => {
@@ -209,6 +216,24 @@ pub enum Which {
     All,
 }
 
+/// One run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum One {
+    /// The run of a button.
+    Id(RunId),
+    /// The run that somebody typed.
+    Number(RunNumber),
+}
+
+/// What a run in waves is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steer {
+    /// It starts on no further host until it is told to.
+    Pause,
+    /// It goes on.
+    Continue,
+}
+
 /// A join token that was drawn and waits to be recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
@@ -235,6 +260,8 @@ pub enum Answer {
     TakenBack,
     /// Runs are told to stop.
     Cancelled(Cancelled),
+    /// A run in waves rests, or goes on.
+    Steered(Steered),
     /// New runs are refused, or allowed.
     Hold(HoldAnswer),
     /// What is known of hosts was changed.
@@ -285,6 +312,19 @@ pub struct Cancelled {
     pub told: Vec<String>,
     /// Hosts that are away and will be told when they return, by name.
     pub away: Vec<String>,
+}
+
+/// A run that rests or goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steered {
+    /// The run.
+    pub number: RunNumber,
+    /// What it was told.
+    pub to: Steer,
+    /// Hosts that have not started.
+    pub left: usize,
+    /// Hosts that are under way: they go on to their end.
+    pub running: usize,
 }
 
 /// A saved group, as somebody may see it.

@@ -65,6 +65,13 @@ pub const ACCEPTED_MS: u64 = 60_000;
 /// How long hosts that are away may be waited for, milliseconds: the shortest, the default, and the longest.
 pub const QUEUE_MS: (u64, u64, u64) = (60_000, 24 * 3_600_000, 7 * 24 * 3_600_000);
 
+/// A run that is paused goes on within this time, milliseconds, or ends: nobody remembers next week what half of it has done.
+pub const PAUSE_MS: u64 = 24 * 3_600_000;
+
+/// After a restart of the controller a host that is away may just not have dialled yet: a run in waves waits so long for it, milliseconds. It
+/// is longer than the longest wait of [`RECONNECT_MS`].
+pub const BACK_MS: u64 = 90_000;
+
 /// Saved groups.
 pub const GROUPS_MAX: usize = 500;
 

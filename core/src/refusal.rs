@@ -50,6 +50,10 @@ pub enum Code {
     Draining,
     /// The order reached the host too late.
     Expired,
+    /// More hosts of the run failed than it bears: no further one was started.
+    MaxFail,
+    /// The run was paused for too long, or is paused already.
+    Paused,
     /// The controller restarted before the order was sent.
     ControllerRestart,
     /// Discord did not take the answer; nothing was run.
@@ -101,6 +105,8 @@ impl Code {
         Self::Offline,
         Self::Draining,
         Self::Expired,
+        Self::MaxFail,
+        Self::Paused,
         Self::ControllerRestart,
         Self::AckFailed,
         Self::Token,
@@ -141,6 +147,8 @@ impl Code {
             Self::Offline => "E_OFFLINE",
             Self::Draining => "E_DRAINING",
             Self::Expired => "E_EXPIRED",
+            Self::MaxFail => "E_MAX_FAIL",
+            Self::Paused => "E_PAUSED",
             Self::ControllerRestart => "E_CONTROLLER_RESTART",
             Self::AckFailed => "E_ACK_FAILED",
             Self::Token => "E_TOKEN",

@@ -10,7 +10,10 @@ mod launch;
 mod machine;
 mod options;
 mod outcome;
+mod rollout;
+mod steps;
 mod streams;
+mod waves;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,7 +30,9 @@ pub use group::{Compared, Group, Loosely, Rank};
 pub use launch::Gate;
 pub use options::Options;
 pub use outcome::{How, Outcome, Reason};
+pub use rollout::{Amount, BadRollout, Pauses, Rollout};
 pub use streams::Streams;
+pub use waves::{Pause, Wave, Waves};
 
 /// What was accepted: fixed for the life of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +57,13 @@ pub struct Spec {
     pub options: Options,
 }
 
+impl Spec {
+    /// True for a host that is left out for what it was when the run was accepted.
+    fn skips(&self, away: Option<Away>) -> bool {
+        away.is_some() && self.strategy.offline == Offline::Skip
+    }
+}
+
 #[cfg(test)]
 impl Spec {
     /// A run of the command line, for tests.
@@ -68,6 +80,7 @@ impl Spec {
             seed: None,
             strategy: Strategy {
                 offline: Offline::Fail,
+                rollout: None,
             },
             options: Options {
                 timeout_ms: 60_000,
@@ -147,10 +160,12 @@ impl What {
 }
 
 /// In which order hosts are taken, and what becomes of those that cannot take the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Strategy {
     /// Hosts that cannot take the order.
     pub offline: Offline,
+    /// In waves, or so many at once; nothing means that all start at once.
+    pub rollout: Option<Rollout>,
 }
 
 /// One host of the frozen set, as it was then.
@@ -249,6 +264,8 @@ pub enum Progress {
 pub enum Waiting {
     /// The run has not begun.
     Begin,
+    /// Other hosts of the run come first, or it rests.
+    Turn,
     /// The host can take no order now.
     Gate(Gate),
     /// It is being recorded that the order goes.
@@ -268,6 +285,10 @@ pub struct Execution {
     pub online: bool,
     /// True once a cancel was sent on that link.
     pub cancel_told: bool,
+    /// Its place in the order of a run with waves; nothing in another, and where it does not count.
+    pub place: Option<usize>,
+    /// When it was recorded that its order goes, milliseconds since the Unix epoch, while nothing else is known of it.
+    pub sent_ms: Option<u64>,
 }
 
 impl Execution {
@@ -281,6 +302,12 @@ impl Execution {
     #[must_use]
     pub const fn is_queued(&self) -> bool {
         matches!(self.progress, Progress::Waiting(_) | Progress::Ordered(_))
+    }
+
+    /// True while no order went to its host.
+    #[must_use]
+    pub const fn has_not_begun(&self) -> bool {
+        matches!(self.progress, Progress::Waiting(_))
     }
 
     /// The outcome, once it is known.
@@ -324,6 +351,7 @@ pub struct Run {
     /// The latest request to stop it.
     pub cancel: Option<CancelRequest>,
     executions: BTreeMap<AgentId, Execution>,
+    waves: Option<Box<Waves>>,
     /// True once `Closed` was asked to be recorded.
     closing: bool,
 }
@@ -332,6 +360,8 @@ impl Run {
     /// A run that was just accepted.
     #[must_use]
     pub fn new(number: RunNumber, spec: Spec, accepted_ms: u64) -> Self {
+        let (waves, places) = Waves::of(&spec).unzip();
+        let places = places.unwrap_or_default();
         let executions = spec
             .targets
             .iter()
@@ -342,6 +372,8 @@ impl Run {
                     away: target.away,
                     online: false,
                     cancel_told: false,
+                    place: places.get(&target.agent).copied(),
+                    sent_ms: None,
                 };
                 (target.agent, execution)
             })
@@ -353,6 +385,7 @@ impl Run {
             phase: Phase::Accepted,
             cancel: None,
             executions,
+            waves: waves.map(Box::new),
             closing: false,
         }
     }
@@ -360,7 +393,7 @@ impl Run {
     /// True for an execution that is left out because its host was away: it does not count.
     #[must_use]
     pub fn is_skipped(&self, execution: &Execution) -> bool {
-        execution.away.is_some() && self.spec.strategy.offline == Offline::Skip
+        self.spec.skips(execution.away)
     }
 
     /// Executions by host id.

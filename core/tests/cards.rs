@@ -79,6 +79,7 @@ fn over(ends: &[End], command: &str, name_len: usize) -> (Run, Vec<Told>) {
         seed: None,
         strategy: RunStrategy {
             offline: Offline::Fail,
+            rollout: None,
         },
     };
     let mut run = Run::new(RunNumber(142), spec, 0);

@@ -5,6 +5,7 @@ mod journal;
 mod live;
 mod order;
 mod principal;
+mod rollout;
 mod run;
 
 use shanty_core::ids::{IdError, Labels};

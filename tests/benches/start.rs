@@ -217,6 +217,7 @@ fn run_records(n: u64) -> Vec<Record> {
         seed: None,
         strategy: Strategy {
             offline: Offline::Fail,
+            rollout: None,
         },
     };
     let person = Actor::Chat {

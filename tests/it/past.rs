@@ -34,6 +34,7 @@ fn given_up(n: u64, agent: AgentId) -> [Record; 2] {
         seed: None,
         strategy: Strategy {
             offline: Offline::Fail,
+            rollout: None,
         },
     };
     let reason = "nobody saw it".to_owned();

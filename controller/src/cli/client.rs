@@ -79,7 +79,13 @@ impl From<Status> for Failure {
 const fn exit_code(code: Code) -> u8 {
     match code {
         Code::Denied | Code::Guild | Code::GuildOnly | Code::Hold => exit::REFUSED,
-        Code::NotFound | Code::Closed | Code::Stale | Code::Damaged | Code::Deleted => exit::DATA,
+        Code::NotFound
+        | Code::Closed
+        | Code::MaxFail
+        | Code::Paused
+        | Code::Stale
+        | Code::Damaged
+        | Code::Deleted => exit::DATA,
         Code::AllOffline
         | Code::Offline
         | Code::Draining

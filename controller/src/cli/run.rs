@@ -34,6 +34,18 @@ pub(super) struct RunArgs {
     /// Output and errors: one, in the order written, or apart [default: one where both go to the same place]
     #[arg(long, value_name = "HOW", value_parser = ["one", "apart"])]
     streams: Option<String>,
+    /// Start in waves: numbers of hosts or parts of all, such as 1,10%,100%; the last repeats
+    #[arg(long, value_name = "SIZES")]
+    batch: Option<String>,
+    /// So many hosts at once
+    #[arg(long, value_name = "HOSTS")]
+    parallel: Option<String>,
+    /// Failures that are borne, such as 3 or 2%; with one more no further host starts [default: 0 with --batch]
+    #[arg(long, value_name = "HOSTS")]
+    max_fail: Option<String>,
+    /// Wait after the first wave, or after every one, for `shanty runs continue`
+    #[arg(long, value_name = "WHEN", value_parser = ["first", "every"])]
+    pause: Option<String>,
     /// Run the command as it is typed, also with typographic quotes, dashes and spaces
     #[arg(long)]
     exact: bool,
@@ -59,6 +71,10 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
         (RunOption::As, args.run_as),
         (RunOption::Offline, args.offline),
         (RunOption::Streams, Some(args.streams.unwrap_or(usual))),
+        (RunOption::Batch, args.batch),
+        (RunOption::Parallel, args.parallel),
+        (RunOption::MaxFail, args.max_fail),
+        (RunOption::Pause, args.pause),
         (RunOption::Exact, yes(args.exact)),
         (RunOption::Color, yes(args.color)),
     ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ask::{Ask, Question, RunRequest, Which};
+use crate::ask::{Ask, One, Question, RunRequest, Which};
 use crate::ids::{RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Asker;
@@ -37,7 +37,8 @@ impl Ask {
             )
             | Self::Again { .. }
             | Self::Confirm { .. }
-            | Self::TakeBack { .. } => true,
+            | Self::TakeBack { .. }
+            | Self::Steer { .. } => true,
             Self::Cancel { which, .. } => *which != Which::All,
             Self::Hold(_)
             | Self::RemoveHost { .. }
@@ -89,6 +90,10 @@ pub(crate) fn recall(
             Which::Id(id) => of_id(ctx, *id),
             Which::Number(number) => of_numbers(ctx, [*number]),
             Which::All => Vec::new(),
+        },
+        Ask::Steer { which, .. } => match which {
+            One::Id(id) => of_id(ctx, *id),
+            One::Number(number) => of_numbers(ctx, [*number]),
         },
         Ask::Again { run, .. } | Ask::Confirm { run, .. } | Ask::TakeBack { run } => {
             of_id(ctx, *run)

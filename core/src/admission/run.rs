@@ -8,7 +8,7 @@ use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Away, Offline, Options, Phase, Spec, Strategy, Target, What};
+use crate::run::{Away, Offline, Options, Phase, Rollout, Spec, Strategy, Target, What};
 use crate::selector::Host;
 use crate::text::count;
 
@@ -16,7 +16,7 @@ use super::caller::Caller;
 use super::hold::not_on_hold;
 use super::hosts::{Named, as_host, folded, known, named, permit};
 use super::stop::not_found;
-use super::{Change, Context, characters, check};
+use super::{Change, Context, characters, check, rollout};
 
 /// A run that may happen: exactly this, on exactly these hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +63,16 @@ pub(super) fn admit(
     let wanted = Wanted {
         what: What::Shell(command),
         offline: check::offline(typed.get(RunOption::Offline))?,
+        rollout: rollout::rollout(&typed)?,
         options: check::options(&typed)?,
     };
-    plan(ctx, caller, &request.on, wanted)
+    let plan = plan(ctx, caller, &request.on, wanted)?;
+    // What an earlier run had is cut to what there is.
+    if request.typed.get(RunOption::Batch).is_some() {
+        let strategy = &plan.spec.strategy;
+        rollout::fits(strategy.rollout.as_ref(), plan.spec.targets.len())?;
+    }
+    Ok(plan)
 }
 
 /// Asks for what was run before: exactly that, under the rights of who asks now, as if they had typed it.
@@ -86,6 +93,7 @@ pub(super) fn again(
                 for_ms: limits::QUEUE_MS.1,
             }),
         },
+        rollout: run.spec.strategy.rollout.clone(),
     };
     plan(ctx, caller, &part.selector(run.number), wanted)
 }
@@ -94,6 +102,7 @@ pub(super) fn again(
 struct Wanted {
     what: What,
     offline: Option<Offline>,
+    rollout: Option<Rollout>,
     options: Options,
 }
 
@@ -138,6 +147,7 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
             seed: resolution.drawn.then_some(ctx.fresh.seed()),
             strategy: Strategy {
                 offline: offline.unwrap_or(Offline::Fail),
+                rollout: wanted.rollout,
             },
             options: wanted.options,
         },
@@ -215,7 +225,10 @@ pub(super) fn confirm(
     }
     Ok(Spec {
         origin,
-        strategy: Strategy { offline },
+        strategy: Strategy {
+            offline,
+            ..shown.strategy.clone()
+        },
         ..shown.clone()
     })
 }

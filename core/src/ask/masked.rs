@@ -41,6 +41,7 @@ impl Answer {
             Self::Run(run) => Self::Run(masked(run, masks)),
             other @ (Self::TakenBack
             | Self::Cancelled(_)
+            | Self::Steered(_)
             | Self::Hold(_)
             | Self::Inventory(_)
             | Self::HostRemoved { .. }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::run::{Spec, Streams};
+use crate::run::{Rollout, Spec, Streams};
 use crate::text::typed_duration;
 
 /// An option of a run.
@@ -20,6 +20,14 @@ pub enum RunOption {
     Offline,
     /// Whether the two streams come together: `one` or `apart`.
     Streams,
+    /// The sizes of the waves in which hosts start: `1,10%,100%`.
+    Batch,
+    /// So many hosts at once: `20`.
+    Parallel,
+    /// So many failures are borne before no further host starts: `3` or `2%`.
+    MaxFail,
+    /// After which waves it waits for a word: `first` or `every`.
+    Pause,
     /// The command is meant as it is typed, also with characters that only look like those that a shell knows: `yes`.
     Exact,
     /// The command is told to use colours, and people see them: `yes`.
@@ -28,11 +36,15 @@ pub enum RunOption {
 
 impl RunOption {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Timeout,
         Self::As,
         Self::Offline,
         Self::Streams,
+        Self::Batch,
+        Self::Parallel,
+        Self::MaxFail,
+        Self::Pause,
         Self::Exact,
         Self::Color,
     ];
@@ -45,6 +57,10 @@ impl RunOption {
             Self::As => "as",
             Self::Offline => "offline",
             Self::Streams => "streams",
+            Self::Batch => "batch",
+            Self::Parallel => "parallel",
+            Self::MaxFail => "max_fail",
+            Self::Pause => "pause",
             Self::Exact => "exact",
             Self::Color => "color",
         }
@@ -139,7 +155,8 @@ impl Spec {
                 options.colours.kept().then(|| YES.to_owned()),
             ),
         ];
-        let said = all.into_iter();
+        let rollout = self.strategy.rollout.iter().flat_map(Rollout::typed);
+        let said = all.into_iter().chain(rollout);
         said.filter_map(|(option, text)| Some((option, text?)))
             .collect()
     }

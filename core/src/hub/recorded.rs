@@ -6,7 +6,7 @@ use crate::ask::Answer;
 use crate::ids::AgentId;
 use crate::journal::{Consequence, Kind, Record};
 use crate::refusal::Refusal;
-use crate::run::{Event, Execution, Gate};
+use crate::run::{Event, Execution, Gate, Run};
 use crate::time::Now;
 
 use super::{AppendId, Effect, Hub, LinkRefusal, Pending, Reply, storage_refusal};
@@ -52,9 +52,7 @@ impl Hub {
         let Some(Pending { records, reply }) = self.pending.remove(&append) else {
             return;
         };
-        let must = records
-            .iter()
-            .filter(|record| record.kind.must_be_written());
+        let must = records.iter().filter(|record| record.must_be_written());
         let must = must.map(|record| (record.actor.clone(), record.kind.clone()));
         self.unwritten.extend(must);
         let refusal: Result<Answer, Refusal> = Err(storage_refusal());
@@ -78,6 +76,11 @@ impl Hub {
     }
 
     fn still_holds(&self, kind: &Kind) -> bool {
+        if let Kind::Paused { run } = kind {
+            // Somebody may have said meanwhile that it goes on.
+            let run = self.known.state.run_of(*run);
+            return run.is_some_and(Run::rests);
+        }
         if let Kind::Finished {
             run,
             agent,
@@ -110,6 +113,7 @@ impl Hub {
                 let gate = self.gate(run, agent, now);
                 self.drive(run, Event::GateChanged { agent, gate }, now, out);
             }
+            Consequence::Steered(run) => self.drive(run, Event::Steered, now, out),
             Consequence::Settled { run, agent } => {
                 out.push(Effect::Settled { run, agent });
                 self.drive(run, Event::FinishedRecorded { agent }, now, out);

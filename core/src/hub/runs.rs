@@ -138,6 +138,13 @@ impl Hub {
                 out.push(Effect::Cancel { agent, run, force });
             }
             run::Effect::Release(agent) => out.push(Effect::Release { agent, run }),
+            run::Effect::Look(agents) => {
+                let gates = agents.into_iter();
+                let gates = gates.map(|agent| (agent, self.gate(run, agent, now)));
+                let gates = gates.collect();
+                self.drive(run, Event::Looked(gates), now, out);
+            }
+            run::Effect::RecordPaused => self.note(Kind::Paused { run }, now, out),
             run::Effect::RecordSent(agent) => self.note(Kind::Sent { run, agent }, now, out),
             run::Effect::RecordStarted(agent) => self.note(Kind::Started { run, agent }, now, out),
             run::Effect::RecordFinished(agent, outcome) => {

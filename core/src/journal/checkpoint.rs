@@ -1,9 +1,9 @@
 //! A state as few records: folded, they give the same state again. So a start need not read the whole journal.
 
 use crate::hold::Hold;
-use crate::ids::{AgentId, RunNumber};
+use crate::ids::{AgentId, RunId, RunNumber};
 use crate::principal::{Actor, Principal};
-use crate::run::{Execution, Phase, Progress, Run};
+use crate::run::{Execution, Phase, Progress, Run, Waves};
 
 use super::past::PastRun;
 use super::record::{Checkpoint, Kind, Proposal, Record};
@@ -108,6 +108,11 @@ fn run_records(run: &Run, out: &mut Vec<Record>) {
     for (agent, execution) in run.executions() {
         out.extend(execution_record(run, agent, execution));
     }
+    out.extend(
+        run.waves()
+            .into_iter()
+            .flat_map(|waves| waves_records(id, waves)),
+    );
     match &run.phase {
         Phase::Accepted | Phase::Running => {}
         Phase::Expired(reason) => {
@@ -118,11 +123,27 @@ fn run_records(run: &Run, out: &mut Vec<Record>) {
     }
 }
 
+fn waves_records(run: RunId, waves: &Waves) -> Vec<Record> {
+    let mut out = Vec::new();
+    if waves.passed() > 0 {
+        let waves = waves.passed();
+        out.push(plain(0, Kind::Continued { run, waves }));
+    }
+    if let Some(pause) = waves.pause() {
+        let actor = pause.by.as_ref().map_or(Actor::Controller, by);
+        out.push(record(pause.at_ms, actor, Kind::Paused { run }));
+    }
+    out
+}
+
 fn execution_record(run: &Run, agent: AgentId, execution: &Execution) -> Option<Record> {
     let run = run.spec.id;
     match &execution.progress {
         Progress::Waiting(_) | Progress::Ending(_) => None,
-        Progress::Ordered(_) => Some(plain(0, Kind::Sent { run, agent })),
+        Progress::Ordered(_) => {
+            let at_ms = execution.sent_ms.unwrap_or(0);
+            Some(plain(at_ms, Kind::Sent { run, agent }))
+        }
         Progress::Running { since_ms } => Some(plain(*since_ms, Kind::Started { run, agent })),
         Progress::Done(outcome) => {
             let outcome = outcome.clone();
@@ -161,7 +182,7 @@ pub(super) fn by(principal: &Principal) -> Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{Labels, RunId};
+    use crate::ids::Labels;
     use crate::journal::{Enrolment, HostChange, Needs, Runs, Window};
     use crate::principal::Place;
     use crate::refusal::Code;

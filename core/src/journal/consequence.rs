@@ -22,6 +22,8 @@ pub enum Consequence {
         /// The host.
         agent: AgentId,
     },
+    /// A run rests, or goes on.
+    Steered(RunId),
     /// An execution has an end that stands.
     Settled {
         /// The run.
@@ -47,6 +49,7 @@ impl Kind {
                 run: *run,
                 agent: *agent,
             },
+            Self::Paused { run } | Self::Continued { run, .. } => Consequence::Steered(*run),
             Self::Finished { run, agent, .. } => Consequence::Settled {
                 run: *run,
                 agent: *agent,

@@ -28,6 +28,8 @@ impl Record {
             Kind::Accepted(_)
             | Kind::HostChanged { .. }
             | Kind::Hold(_)
+            | Kind::Paused { .. }
+            | Kind::Continued { .. }
             | Kind::GroupSaved { .. }
             | Kind::GroupRemoved { .. } => match self.actor.place() {
                 Some(place) => Some(place.interaction),
@@ -61,6 +63,8 @@ impl Record {
             | Kind::Expired { run, .. }
             | Kind::CancelRequested { run, .. }
             | Kind::Sent { run, .. }
+            | Kind::Paused { run }
+            | Kind::Continued { run, .. }
             | Kind::Started { run, .. }
             | Kind::Finished { run, .. } => Some(*run),
             Kind::TokenCreated { .. }
@@ -150,7 +154,19 @@ pub enum Kind {
         /// How.
         outcome: Outcome,
     },
-    /// The order of a run goes to a host that was waited for.
+    /// A run starts on no further host until somebody says that it goes on.
+    Paused {
+        /// The run.
+        run: RunId,
+    },
+    /// A run goes on.
+    Continued {
+        /// The run.
+        run: RunId,
+        /// Waves that were over when somebody said so.
+        waves: usize,
+    },
+    /// The order of a run goes to a host that was waited for, or whose turn has come.
     Sent {
         /// The run.
         run: RunId,
@@ -181,10 +197,19 @@ pub enum Kind {
     Unknown,
 }
 
+impl Record {
+    /// True for what the next process must know: tried again when it could not be written. That a run rests after a wave is nobody's ask.
+    #[must_use]
+    pub fn must_be_written(&self) -> bool {
+        let own = self.actor == Actor::Controller;
+        self.kind.must_be_written() || own && matches!(self.kind, Kind::Paused { .. })
+    }
+}
+
 impl Kind {
     /// True for ends and orders: without them the next process would not know what happened, so what could not be written is tried again.
     #[must_use]
-    pub const fn must_be_written(&self) -> bool {
+    const fn must_be_written(&self) -> bool {
         matches!(
             self,
             Self::Sent { .. } | Self::Finished { .. } | Self::Closed(_)

@@ -138,7 +138,14 @@ impl State {
                 agent,
                 outcome,
             } => self.run(*run, |run| run.apply_finished(*agent, outcome.clone())),
-            Kind::Sent { run, agent } => self.run(*run, |run| run.apply_sent(*agent)),
+            Kind::Sent { run, agent } => self.run(*run, |run| run.apply_sent(*agent, at_ms)),
+            Kind::Paused { run } => {
+                let by = record.actor.principal();
+                self.run(*run, |run| run.apply_paused(by, at_ms));
+            }
+            Kind::Continued { run, waves } => {
+                self.run(*run, |run| run.apply_continued(*waves));
+            }
             Kind::Closed(run) => self.run(*run, |run| run.phase = Phase::Closed { at_ms }),
             Kind::Hold(hold) => self.hold = held(hold, record),
             Kind::GroupSaved { name, selector } => {

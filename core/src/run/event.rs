@@ -56,6 +56,10 @@ pub enum Event {
         /// What keeps it now.
         gate: Gate,
     },
+    /// What keeps hosts whose turn may have come, in their order.
+    Looked(Vec<(AgentId, Gate)>),
+    /// It is recorded that the run rests, or that it goes on.
+    Steered,
     /// The link of a host ended.
     LinkDown {
         /// The host.
@@ -106,6 +110,10 @@ pub enum Effect {
     },
     /// Record that the order goes to a host that was waited for, then report [`Event::GateChanged`].
     RecordSent(AgentId),
+    /// See what keeps these hosts, whose turn may have come, then report [`Event::Looked`].
+    Look(Vec<AgentId>),
+    /// Record that the run rests after a wave, then report [`Event::Steered`].
+    RecordPaused,
     /// Record that the host confirmed it.
     RecordStarted(AgentId),
     /// Record the outcome, then report [`Event::FinishedRecorded`].

@@ -8,6 +8,7 @@ use crate::limits;
 use crate::refusal::Code;
 use crate::time::{LinkTime, Now};
 
+use super::waves::Turn;
 use super::{Away, Execution, Offline, Progress, Reason, Run, Waiting};
 
 /// Whether a host could be given a run's order now, and if not, what keeps it from that. The first that is true stands.
@@ -47,8 +48,10 @@ pub(super) enum Launch {
     SendAgain(LinkTime),
     /// That the order goes is recorded first.
     Record,
-    /// It waits.
+    /// It waits for what keeps its host.
     Wait,
+    /// It waits for others of its run, or for somebody who says that the run goes on.
+    Line,
     /// It has not run and will not.
     NotStarted(Reason),
     /// It may have run, and nobody will ever know.
@@ -84,6 +87,9 @@ pub(super) fn launch(
             Launch::Wait
         }
         (Progress::Waiting(_), _) => waiting(run, execution, gate, moment, now),
+        (Progress::Ordered(sent), _) if run.waves().is_some() => {
+            ordered_in_turn(run, execution, *sent, gate, moment, now)
+        }
         (Progress::Ordered(sent), _) => ordered(run, *sent, gate, moment, now),
     }
 }
@@ -95,6 +101,9 @@ fn waiting(run: &Run, execution: &Execution, gate: Gate, moment: Moment, now: No
     }
     if let (true, Some(away)) = (run.is_skipped(execution), execution.away) {
         return Launch::NotStarted(kept(away, "skipped: "));
+    }
+    if run.waves().is_some() {
+        return in_turn(run, execution, gate, now).unwrap_or(Launch::Record);
     }
     let until_ms = run.queued_until_ms();
     if until_ms.is_some_and(|until_ms| now.wall_ms >= until_ms) {
@@ -137,6 +146,44 @@ fn ordered(run: &Run, sent: Option<LinkTime>, gate: Gate, moment: Moment, now: N
     }
     // It does not hold it, and nothing of the old link can reach it any more: it is as if no order had gone.
     kept_by(gate, in_time).unwrap_or_else(|| on_its_way.map_or(Launch::Send, Launch::SendAgain))
+}
+
+/// What keeps a host of a run with waves from an order that it does not hold: others of its run, then what keeps the host; nothing when it
+/// may start now. While new runs are on hold the run goes no further.
+fn in_turn(run: &Run, execution: &Execution, gate: Gate, now: Now) -> Option<Launch> {
+    match run.turn(execution) {
+        Turn::Never(reason) => Some(Launch::NotStarted(reason)),
+        Turn::Later => Some(Launch::Line),
+        Turn::Now if gate == Gate::Hold => Some(Launch::Wait),
+        Turn::Now => kept_by(gate, run.may_be_back(now)),
+    }
+}
+
+/// The same, where it was recorded that the order goes, or it went.
+fn ordered_in_turn(
+    run: &Run,
+    execution: &Execution,
+    sent: Option<LinkTime>,
+    gate: Gate,
+    moment: Moment,
+    now: Now,
+) -> Launch {
+    // It is on its way, or was.
+    if sent.is_some() && moment != Moment::NotHeld {
+        return Launch::Nothing;
+    }
+    if run.cancel.is_some() {
+        return match moment {
+            Moment::NotHeld => Launch::NotStarted(cancelled(moment)),
+            // A run that was cancelled records no more orders.
+            Moment::Begin | Moment::Changed => Launch::Nothing,
+        };
+    }
+    // That it goes was recorded just now, or its host does not hold it: it never took it.
+    let deadline = sent.map(|sent| sent.plus_ms(limits::ORDER_NOT_AFTER_MS));
+    let on_its_way = deadline.filter(|deadline| now.link < *deadline);
+    in_turn(run, execution, gate, now)
+        .unwrap_or_else(|| on_its_way.map_or(Launch::Send, Launch::SendAgain))
 }
 
 /// What follows for a host that is kept from an order that it never had; nothing when nothing keeps it.

@@ -16,9 +16,18 @@ use super::{
 impl Run {
     /// Takes one event and says what must be done.
     pub fn handle(&mut self, event: Event, now: Now, out: &mut Vec<Effect>) {
+        // Who was looked at and does not start waits for something else to happen.
+        let steps = !matches!(event, Event::Looked(_));
+        self.take(event, now, out);
+        if steps {
+            self.step(now, out);
+        }
+    }
+
+    fn take(&mut self, event: Event, now: Now, out: &mut Vec<Effect>) {
         match event {
             Event::Begin { gates } => self.begin(&gates, now, out),
-            Event::Recovered => self.recovered(out),
+            Event::Recovered => self.recovered(now, out),
             Event::LinkUp { agent, holds, gate } => {
                 self.with(agent, |execution| execution.online = true);
                 match holds {
@@ -32,13 +41,9 @@ impl Run {
                     self.look(agent, gate, Moment::Changed, now, out);
                 }
             }
-            Event::LinkDown { agent } => self.with(agent, |execution| {
-                execution.online = false;
-                execution.cancel_told = false;
-                if execution.progress == Progress::Waiting(Waiting::Record) {
-                    execution.progress = Progress::Waiting(Waiting::Gate(Gate::Offline));
-                }
-            }),
+            Event::Looked(gates) => self.looked(&gates, now, out),
+            Event::Steered => {}
+            Event::LinkDown { agent } => self.link_down(agent),
             Event::Told { agent, told } => self.told(agent, told, now, out),
             Event::Exit { agent, outcome } => self.exit(agent, outcome, out),
             Event::FinishedRecorded { agent } => {
@@ -58,32 +63,36 @@ impl Run {
 
     /// Takes the record `Finished`.
     pub fn apply_finished(&mut self, agent: AgentId, outcome: Outcome) {
-        self.with(agent, |execution| {
-            execution.progress = Progress::Done(outcome);
-        });
+        self.move_to(agent, Progress::Done(outcome));
+        self.with(agent, |execution| execution.sent_ms = None);
     }
 
     /// Takes the record `Started`.
     pub fn apply_started(&mut self, agent: AgentId, at_ms: u64) {
-        self.with(agent, |execution| {
-            if execution.outcome().is_none() {
-                execution.progress = Progress::Running { since_ms: at_ms };
-            }
-        });
+        let open = |execution: &Execution| execution.outcome().is_none();
+        if self.executions.get(&agent).is_some_and(open) {
+            self.move_to(agent, Progress::Running { since_ms: at_ms });
+            self.with(agent, |execution| execution.sent_ms = None);
+        }
     }
 
     /// Takes the record `Sent`.
-    pub fn apply_sent(&mut self, agent: AgentId) {
+    pub fn apply_sent(&mut self, agent: AgentId, at_ms: u64) {
+        let execution = self.executions.get(&agent);
+        if execution.is_some_and(Execution::has_not_begun) {
+            self.move_to(agent, Progress::Ordered(None));
+        }
+        // It may have been kept back since it was recorded for the first time.
         self.with(agent, |execution| {
-            if matches!(execution.progress, Progress::Waiting(_)) {
-                execution.progress = Progress::Ordered(None);
+            if execution.is_queued() {
+                execution.sent_ms = Some(at_ms);
             }
         });
     }
 
     /// The hosts that are waited for to be able to take the order.
     pub fn waits_for(&self) -> impl Iterator<Item = AgentId> {
-        let waits = self.waits();
+        let waits = self.waits() || self.waves().is_some();
         self.executions
             .iter()
             .filter(move |(_, execution)| waits && execution.is_queued())
@@ -119,16 +128,21 @@ impl Run {
 
     /// Orders go before ends are recorded: people wait for those.
     fn begin(&mut self, gates: &BTreeMap<AgentId, Gate>, now: Now, out: &mut Vec<Effect>) {
+        self.line_up();
         let mut ended = Vec::new();
         for agent in self.agents() {
             let gate = gates.get(&agent).copied().unwrap_or(Gate::Offline);
             self.with(agent, |execution| execution.online = gate > Gate::Offline);
+            if self.is_in_line(agent) && self.cancel.is_none() {
+                continue;
+            }
             match self.decide(agent, gate, Moment::Begin, now) {
                 end @ (Launch::NotStarted(_) | Launch::Lost(_)) => ended.push((agent, gate, end)),
                 next @ (Launch::Send
                 | Launch::SendAgain(_)
                 | Launch::Record
                 | Launch::Wait
+                | Launch::Line
                 | Launch::Nothing) => self.follow(agent, gate, next, now, out),
             }
         }
@@ -140,19 +154,42 @@ impl Run {
     }
 
     /// Any order may have gone out, but to hosts that were away: to those it goes no sooner than that is recorded, or never.
-    fn recovered(&mut self, out: &mut Vec<Effect>) {
+    /// In a run with waves it is recorded of every order that it goes.
+    fn recovered(&mut self, now: Now, out: &mut Vec<Effect>) {
         let fails = self.spec.strategy.offline == Offline::Fail;
-        for execution in self.executions.values_mut() {
-            execution.online = false;
-            let may = execution.away.is_none() || fails;
-            if may && matches!(execution.progress, Progress::Waiting(_)) {
-                execution.progress = Progress::Ordered(None);
+        self.line_up();
+        if let Some(waves) = self.waves_mut() {
+            waves.back_until_ms = now.wall_ms.saturating_add(limits::BACK_MS);
+        }
+        for agent in self.agents() {
+            self.with(agent, |execution| execution.online = false);
+            let may = |execution: &Execution| {
+                (execution.away.is_none() || fails) && execution.has_not_begun()
+            };
+            if self.waves().is_none() && self.executions.get(&agent).is_some_and(may) {
+                self.move_to(agent, Progress::Ordered(None));
             }
         }
         self.close_when_done(out);
     }
 
-    fn look(
+    fn link_down(&mut self, agent: AgentId) {
+        self.with(agent, |execution| {
+            execution.online = false;
+            execution.cancel_told = false;
+        });
+        let recording = |e: &Execution| e.progress == Progress::Waiting(Waiting::Record);
+        if self.executions.get(&agent).is_some_and(recording) {
+            self.move_to(agent, Progress::Waiting(Waiting::Gate(Gate::Offline)));
+        }
+    }
+
+    fn is_in_line(&self, agent: AgentId) -> bool {
+        let in_line = |e: &Execution| e.progress == Progress::Waiting(Waiting::Turn);
+        self.executions.get(&agent).is_some_and(in_line)
+    }
+
+    pub(super) fn look(
         &mut self,
         agent: AgentId,
         gate: Gate,
@@ -182,9 +219,7 @@ impl Run {
     ) {
         match launch {
             Launch::Send => {
-                self.with(agent, |execution| {
-                    execution.progress = Progress::Ordered(Some(now.link));
-                });
+                self.move_to(agent, Progress::Ordered(Some(now.link)));
                 let not_after = now.link.plus_ms(limits::ORDER_NOT_AFTER_MS);
                 out.push(Effect::SendOrder { agent, not_after });
             }
@@ -201,6 +236,7 @@ impl Run {
                     self.wait(agent, Waiting::Gate(gate));
                 }
             }
+            Launch::Line => self.wait(agent, Waiting::Turn),
             Launch::NotStarted(reason) => self.not_started(agent, reason, out),
             Launch::Lost(reason) => {
                 self.end(agent, Outcome::without_output(How::Lost(reason)), out);
@@ -210,14 +246,13 @@ impl Run {
     }
 
     fn wait(&mut self, agent: AgentId, waiting: Waiting) {
-        self.with(agent, |execution| {
-            if execution.is_queued() {
-                execution.progress = Progress::Waiting(waiting);
-            }
-        });
+        let queued = self.executions.get(&agent);
+        if queued.is_some_and(Execution::is_queued) {
+            self.move_to(agent, Progress::Waiting(waiting));
+        }
     }
 
-    fn not_started(&mut self, agent: AgentId, reason: Reason, out: &mut Vec<Effect>) {
+    pub(super) fn not_started(&mut self, agent: AgentId, reason: Reason, out: &mut Vec<Effect>) {
         self.end(agent, Outcome::without_output(How::NotStarted(reason)), out);
     }
 
@@ -256,14 +291,14 @@ impl Run {
     }
 
     fn told(&mut self, agent: AgentId, told: Told, now: Now, out: &mut Vec<Effect>) {
-        let Some(execution) = self.executions.get_mut(&agent) else {
+        let Some(execution) = self.executions.get(&agent) else {
             return;
         };
         match told {
             Told::Running | Told::Ended => {
                 if execution.is_queued() {
                     let since_ms = now.wall_ms;
-                    execution.progress = Progress::Running { since_ms };
+                    self.move_to(agent, Progress::Running { since_ms });
                     out.push(Effect::RecordStarted(agent));
                 }
             }
@@ -298,7 +333,7 @@ impl Run {
     fn cancelled(&mut self, request: CancelRequest, now: Now, out: &mut Vec<Effect>) {
         let force = request.force;
         self.cancel = Some(request);
-        if self.phase == Phase::Running && self.waits() {
+        if self.phase == Phase::Running && (self.waits() || self.waves().is_some()) {
             for agent in self.waiting() {
                 self.look(agent, Gate::Offline, Moment::Changed, now, out);
             }
@@ -313,7 +348,7 @@ impl Run {
     }
 
     /// Hosts that no order went to.
-    fn waiting(&self) -> Vec<AgentId> {
+    pub(super) fn waiting(&self) -> Vec<AgentId> {
         let waits = |execution: &Execution| matches!(execution.progress, Progress::Waiting(_));
         let waiting = self.executions.iter().filter(|(_, e)| waits(e));
         waiting.map(|(agent, _)| *agent).collect()
@@ -324,7 +359,8 @@ impl Run {
             return;
         }
         let expired = |until_ms| now.wall_ms >= until_ms;
-        if self.queued_until_ms().is_some_and(expired) {
+        self.tick_waves(now, out);
+        if self.waves().is_none() && self.queued_until_ms().is_some_and(expired) {
             for agent in self.waiting() {
                 self.expire(agent, now, out);
             }
@@ -367,14 +403,19 @@ impl Run {
             Progress::Ordered(Some(sent)) => {
                 now.link.since_ms(sent) >= life_ms && (!self.waits() || queued())
             }
+            // Others may come first for as long as it takes.
+            Progress::Waiting(_) if self.waves().is_some() => false,
+            Progress::Ordered(None) if self.waves().is_some() => {
+                execution.sent_ms.is_some_and(since)
+            }
             Progress::Waiting(_) | Progress::Ordered(None) => queued(),
             Progress::Ending(_) | Progress::Done(_) => false,
         }
     }
 
     fn end(&mut self, agent: AgentId, outcome: Outcome, out: &mut Vec<Effect>) {
-        if let Some(execution) = self.executions.get_mut(&agent) {
-            execution.progress = Progress::Ending(outcome.clone());
+        if self.executions.contains_key(&agent) {
+            self.move_to(agent, Progress::Ending(outcome.clone()));
             out.push(Effect::RecordFinished(agent, outcome));
         }
     }

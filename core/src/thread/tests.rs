@@ -47,7 +47,10 @@ fn run_on(hosts: u8, online: &[u8], offline: Offline) -> Run {
         },
         what: What::Shell("nginx -t".into()),
         selector: "role=web".into(),
-        strategy: Strategy { offline },
+        strategy: Strategy {
+            offline,
+            rollout: None,
+        },
         ..Spec::example((1..=hosts).map(target).collect())
     };
     let mut run = Run::new(RunNumber(142), spec, ACCEPTED_MS);

@@ -44,7 +44,7 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         Answer::Accepted(snapshot) => return Some(Reply::Run(snapshot)),
         Answer::TakenBack => return Some(Reply::Change(taken_back_card())),
         Answer::Choices(choices) => return Some(Reply::Choices(choices)),
-        Answer::Cancelled(_) => return Some(Reply::OnItsCard),
+        Answer::Cancelled(_) | Answer::Steered(_) => return Some(Reply::OnItsCard),
         Answer::Previewed(preview) => (preview_card(preview), Audience::Asker),
         Answer::Hold(answer) => hold_card(answer, by, now_ms),
         Answer::Inventory(answer) => inventory_card(answer, by),

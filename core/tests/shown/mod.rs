@@ -58,6 +58,7 @@ impl Shown {
             seed: None,
             strategy: Strategy {
                 offline: Offline::Fail,
+                rollout: None,
             },
         };
         let mut run = Run::new(RunNumber(142), spec, ACCEPTED_MS);

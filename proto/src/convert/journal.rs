@@ -105,6 +105,13 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             run: run.to_string(),
             agent: agent.to_string(),
         }),
+        Kind::Paused { run } => Wire::Paused(v1::Paused {
+            run: run.to_string(),
+        }),
+        Kind::Continued { run, waves } => Wire::Continued(v1::Continued {
+            run: run.to_string(),
+            waves: u32::try_from(*waves).unwrap_or(u32::MAX),
+        }),
         Kind::Closed(run) => Wire::Closed(v1::Closed {
             run: run.to_string(),
         }),
@@ -198,6 +205,13 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             run: id(&s.run, "run")?,
             agent: id(&s.agent, "agent")?,
         },
+        Wire::Paused(p) => Kind::Paused {
+            run: id(&p.run, "run")?,
+        },
+        Wire::Continued(c) => Kind::Continued {
+            run: id(&c.run, "run")?,
+            waves: c.waves as usize,
+        },
         Wire::Closed(c) => Kind::Closed(id(&c.run, "run")?),
         Wire::Proposed(p) => Kind::Proposed(Proposal {
             spec: spec(p.spec.as_ref())?,
@@ -266,7 +280,8 @@ mod tests {
     use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
     use shanty_core::run::{
-        Away, Colours, How, Offline, Options, Origin, Outcome, Reason, Strategy, Streams, What,
+        Away, Colours, How, Offline, Options, Origin, Outcome, Reason, Rollout, Strategy, Streams,
+        What,
     };
     use shanty_core::spool::OomKill;
 
@@ -297,6 +312,7 @@ mod tests {
             seed: Some(7),
             strategy: Strategy {
                 offline: Offline::Queue { for_ms: 60_000 },
+                rollout: Some(Rollout::default()),
             },
             options: Options {
                 run_as: Some("root".into()),
@@ -331,6 +347,7 @@ mod tests {
             Kind::Accepted(Spec {
                 strategy: Strategy {
                     offline: Offline::Skip,
+                    rollout: None,
                 },
                 what: What::Argv(vec!["ls".into(), "-l a".into()]),
                 origin: Origin::Socket {
@@ -342,6 +359,7 @@ mod tests {
                 spec: Spec {
                     strategy: Strategy {
                         offline: Offline::Fail,
+                        rollout: None,
                     },
                     ..spec.clone()
                 },
@@ -350,6 +368,8 @@ mod tests {
             }),
             Kind::Accepted(spec),
             Kind::Sent { run, agent },
+            Kind::Paused { run },
+            Kind::Continued { run, waves: 2 },
             Kind::GroupSaved {
                 name: "web".into(),
                 selector: "role=web".into(),

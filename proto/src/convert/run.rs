@@ -8,6 +8,7 @@ use shanty_core::run::{
 use shanty_core::spool::OomKill;
 
 use super::principal::{place_from_wire, place_to_wire};
+use super::rollout::{rollout_from_wire, rollout_to_wire};
 use super::{ConvertError, digest, id};
 use crate::v1;
 
@@ -32,6 +33,7 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
         seed: spec.seed,
         strategy: Some(v1::Strategy {
             offline: offline_to_wire(spec.strategy.offline),
+            rollout: spec.strategy.rollout.as_ref().map(rollout_to_wire),
         }),
         streams_apart: spec.options.streams == Streams::Apart,
         color: spec.options.colours.kept(),
@@ -51,6 +53,11 @@ pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
         seed: spec.seed,
         strategy: Strategy {
             offline: offline_from_wire(strategy.offline.as_ref()),
+            rollout: strategy
+                .rollout
+                .as_ref()
+                .map(rollout_from_wire)
+                .transpose()?,
         },
         options: Options {
             run_as: (!spec.run_as.is_empty()).then(|| spec.run_as.clone()),

@@ -117,6 +117,31 @@ fn run_option(option: RunOption) -> Option<CommandOption> {
                 "one: output and errors in the order written (default); apart: told apart",
             )
         },
+        RunOption::Batch => CommandOption {
+            max_length: Some(100),
+            ..string(
+                name,
+                "Start in waves, such as 1,10%,100%; without max_fail the first failure stops it",
+            )
+        },
+        RunOption::Parallel => CommandOption {
+            max_length: Some(10),
+            ..string(name, "So many hosts at once, such as 20")
+        },
+        RunOption::MaxFail => CommandOption {
+            max_length: Some(10),
+            ..string(
+                name,
+                "Failures that are borne, such as 3 or 2%; one more, and no further host starts",
+            )
+        },
+        RunOption::Pause => CommandOption {
+            choices: one_of(&["first", "every"]),
+            ..string(
+                name,
+                "Wait for Continue after the first wave, or after every one",
+            )
+        },
         RunOption::Color => switch(name, "Show its colours, and tell the command to use them"),
         // Who is refused because of characters is offered to run it as it is.
         RunOption::Exact => return None,

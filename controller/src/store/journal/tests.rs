@@ -63,6 +63,7 @@ fn run(n: u16) -> [Record; 4] {
         seed: None,
         strategy: Strategy {
             offline: Offline::Fail,
+            rollout: None,
         },
     };
     let finished = Kind::Finished {

@@ -1,8 +1,9 @@
 //! Every ask by everybody who may not: a new one without a rule does not compile, or fails here.
 
 use super::*;
-use crate::ask::{Part, TokenRequest};
+use crate::ask::{One, Part, Steer, TokenRequest};
 use crate::journal::{Needs, Proposal};
+use crate::run::{Rollout, Strategy};
 
 /// One of each.
 fn every_ask(run: RunId) -> Vec<Ask> {
@@ -22,6 +23,10 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         Ask::Cancel {
             which: Which::All,
             force: false,
+        },
+        Ask::Steer {
+            which: One::Id(RunId::from_bytes([1; 16])),
+            to: Steer::Pause,
         },
         Ask::Hold(Hold::on("db move")),
         Ask::Inventory(InventoryAsk::Label {
@@ -89,6 +94,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Ask::Confirm { .. }
             | Ask::TakeBack { .. }
             | Ask::Cancel { .. }
+            | Ask::Steer { .. }
             | Ask::Hold(_)
             | Ask::Inventory(
                 InventoryAsk::Label { .. }
@@ -128,6 +134,10 @@ fn world() -> (World, RunId) {
     let spec = world.plan(&operator, &run("web-01", "true")).unwrap().spec;
     let accepted = Spec {
         id: RunId::from_bytes([1; 16]),
+        strategy: Strategy {
+            rollout: Some(Rollout::default()),
+            ..spec.strategy.clone()
+        },
         ..spec.clone()
     };
     // By earlier interactions than the one that is asked by.

@@ -24,7 +24,10 @@ fn run(offline: Offline, away: Option<Away>) -> Run {
         away,
     };
     let spec = Spec {
-        strategy: Strategy { offline },
+        strategy: Strategy {
+            offline,
+            rollout: None,
+        },
         ..Spec::example(vec![target])
     };
     let mut run = Run::new(RunNumber(1), spec, NOW);
@@ -51,6 +54,7 @@ fn follows(run: &Run, progress: &Progress, moment: Moment, now_ms: u64) -> Strin
         Launch::SendAgain(_) => "again".to_owned(),
         Launch::Record => "record".to_owned(),
         Launch::Wait => "wait".to_owned(),
+        Launch::Line => "line".to_owned(),
         Launch::NotStarted(reason) => format!("not:{}", reason.code.trim_start_matches("E_")),
         Launch::Lost(_) => "lost".to_owned(),
         Launch::Nothing => "-".to_owned(),

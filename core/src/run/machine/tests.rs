@@ -7,6 +7,7 @@ use crate::run::{Away, Spec, Target};
 use crate::time::LinkTime;
 
 mod queue;
+mod waves;
 
 const NOW: u64 = 1_000_000;
 

@@ -27,7 +27,10 @@ fn preview(ready: &[&str], away: &[(&str, Away, u64)], offline: Offline) -> Prev
             ..Options::default()
         },
         digest: [0x9c; 32],
-        strategy: Strategy { offline },
+        strategy: Strategy {
+            offline,
+            rollout: None,
+        },
         ..Spec::example(targets.collect())
     };
     let row = |(text, away, since_ms): &(&str, Away, u64)| AwayRow {

@@ -42,6 +42,7 @@ pub(super) fn spec(targets: Vec<Target>) -> Spec {
         seed: None,
         strategy: Strategy {
             offline: Offline::Fail,
+            rollout: None,
         },
     }
 }

@@ -67,11 +67,13 @@ fn it_only_waits_while_no_order_is_on_its_way() {
 fn record(run: &mut Run, effects: &[Effect]) {
     for effect in effects {
         match effect {
-            Effect::RecordSent(agent) => run.apply_sent(*agent),
+            Effect::RecordSent(agent) => run.apply_sent(*agent, NOW),
             Effect::RecordStarted(agent) => run.apply_started(*agent, NOW),
             Effect::RecordFinished(agent, outcome) => run.apply_finished(*agent, outcome.clone()),
             Effect::SendOrder { .. }
             | Effect::SendCancel { .. }
+            | Effect::Look(_)
+            | Effect::RecordPaused
             | Effect::RecordClosed
             | Effect::Release(_) => {}
         }
@@ -94,6 +96,8 @@ fn reasons(effects: &[Effect]) -> Vec<(AgentId, String)> {
         Effect::SendOrder { .. }
         | Effect::SendCancel { .. }
         | Effect::RecordSent(_)
+        | Effect::Look(_)
+        | Effect::RecordPaused
         | Effect::RecordStarted(_)
         | Effect::RecordClosed
         | Effect::Release(_) => None,
@@ -337,7 +341,7 @@ fn after_a_restart_it_is_known_what_never_ran() {
     begin_with(&mut run, &[1, 2, 3], &[3]).clear();
     // Host 2 had come back before the beginning, so its order was recorded; host 1 had it without.
     let mut again = run_with(Offline::Queue { for_ms: DAY });
-    again.apply_sent(agent(2));
+    again.apply_sent(agent(2), NOW);
     handle(&mut again, Event::Recovered).clear();
     let later = NOW + 1_000;
     for n in [1, 2] {
@@ -355,7 +359,7 @@ fn after_a_restart_it_is_known_what_never_ran() {
 
     // When the time is up, only what no order went to is known not to have run.
     let mut again = run_with(Offline::Queue { for_ms: DAY });
-    again.apply_sent(agent(2));
+    again.apply_sent(agent(2), NOW);
     handle(&mut again, Event::Recovered).clear();
     let effects = handle_at(&mut again, Event::Tick, NOW + DAY);
     assert_eq!(reasons(&effects).len(), 1);

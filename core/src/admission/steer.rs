@@ -1,0 +1,97 @@
+//! Asking that a run in waves rests, or goes on: for whoever may stop it.
+
+use crate::ask::{Answer, One, Steer, Steered};
+use crate::journal::Kind;
+use crate::policy::Verb;
+use crate::principal::Principal;
+use crate::refusal::{Code, Refusal};
+use crate::run::{Execution, Run};
+use crate::text::count;
+
+use super::caller::Caller;
+use super::hosts::covers_run;
+use super::stop::not_found;
+use super::{Change, Context};
+
+/// Lets a run rest or go on.
+pub(super) fn admit(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    which: One,
+    to: Steer,
+) -> Result<Change, Refusal> {
+    let run = match which {
+        One::Id(id) => ctx.run_of(id),
+        One::Number(number) => ctx.run_numbered(number),
+    };
+    let run = run.ok_or_else(not_found)?;
+    covers_run(ctx, caller, Verb::Cancel, &run.spec.targets)?;
+    let id = run.spec.id;
+    let number = run.number;
+    if run.is_over() || run.all_ended() {
+        let what = format!("{number} is over.");
+        return Err(Refusal::new(
+            Code::Closed,
+            what,
+            "Its card shows how it ended.",
+        ));
+    }
+    if run.cancel.is_some() {
+        let what = format!("{number} is being stopped: no further host starts.");
+        return Err(Refusal::new(Code::Closed, what, ""));
+    }
+    let left = run.executions().filter(|(_, e)| e.has_not_begun()).count();
+    let Some(waves) = run.waves().filter(|_| left > 0) else {
+        return Err(nothing_left(run));
+    };
+    let kind = match (to, run.rests()) {
+        (Steer::Pause, false) => Kind::Paused { run: id },
+        (Steer::Continue, true) => Kind::Continued {
+            run: id,
+            waves: waves.current(),
+        },
+        (Steer::Pause, true) => {
+            let by = waves.pause().and_then(|pause| pause.by.as_ref());
+            let by = by.map_or_else(|| "after a wave".to_owned(), |by| format!("by {}", who(by)));
+            let what = format!("{number} is paused already, {by}.");
+            let next = "Press Continue, or `shanty runs continue` with its number.";
+            return Err(Refusal::new(Code::Paused, what, next));
+        }
+        (Steer::Continue, false) => {
+            let what = format!("{number} is not paused: it goes on.");
+            return Err(Refusal::new(Code::Closed, what, ""));
+        }
+    };
+    let running = run.executions().filter(|(_, e)| is_under_way(e)).count();
+    let answer = Answer::Steered(Steered {
+        number,
+        to,
+        left,
+        running,
+    });
+    Ok(Change::one(kind, answer))
+}
+
+fn is_under_way(execution: &Execution) -> bool {
+    execution.outcome().is_none() && !execution.has_not_begun()
+}
+
+fn nothing_left(run: &Run) -> Refusal {
+    let number = run.number;
+    let hosts = count(run.spec.targets.len(), "host");
+    let what = match run.waves() {
+        Some(_) => format!("All hosts of {number} have started: there is nothing left to pause."),
+        None => format!(
+            "{number} has no waves: its {hosts} were all to start at once, and there is nothing left to pause."
+        ),
+    };
+    let next = "Stop it with Cancel; to pause between hosts, run it with `batch:` or `parallel:`.";
+    Refusal::new(Code::Closed, what, next)
+}
+
+fn who(principal: &Principal) -> String {
+    match principal {
+        Principal::Discord(user) => format!("<@{user}>"),
+        Principal::Local(user) => user.clone(),
+    }
+}
