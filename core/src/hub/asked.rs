@@ -154,13 +154,19 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        let mut acted = Vec::new();
         if let Some(by) = actor.principal() {
             let at_ms = now.wall_ms;
             let request = CancelRequest { by, force, at_ms };
-            self.drive(run, Event::Cancel(request), now, out);
+            self.drive(run, Event::Cancel(request), now, &mut acted);
         }
+        // That some hosts never began is not recorded before why: else the next process would start the rest.
+        let is_record = |effect: &Effect| matches!(effect, Effect::Append { .. });
+        let (ends, acts): (Vec<_>, Vec<_>) = acted.into_iter().partition(is_record);
+        out.extend(acts);
         let requested = Kind::CancelRequested { run, force };
         self.append(actor, [requested], Reply::Nobody, now, out);
+        out.extend(ends);
         let Some(run) = self.known.state.run_of(run) else {
             return;
         };

@@ -26,8 +26,18 @@ pub(crate) enum Fault {
     StartsOnHold,
     /// A link that ends means that nothing has begun.
     SaysNotStartedOfWhatRan,
+    /// A host starts while its run rests.
+    StartsWhilePaused,
+    /// A host starts when more have failed than its run bears.
+    StartsAfterTooManyFailed,
     /// That a run is over is not recorded.
     ForgetsToClose,
+}
+
+/// True for a host that was kept from starting because others had failed.
+fn is_kept(outcome: &Outcome) -> bool {
+    let max_fail = Code::MaxFail.as_str();
+    matches!(&outcome.how, How::NotStarted(reason) if reason.code == max_fail)
 }
 
 /// True for an effect that this fault keeps back.
@@ -53,6 +63,27 @@ impl World {
             };
             let (at_ms, actor) = (self.now_ms, Actor::Controller);
             self.journal.push(Record { at_ms, actor, kind });
+        }
+    }
+
+    /// An order that goes out just after this record.
+    pub(crate) fn faults_of_waves(&self, record: &Record) {
+        match (&record.kind, self.fault) {
+            (Kind::Paused { run }, Some(Fault::StartsWhilePaused)) => {
+                let run = self.hub.known().state.run_of(*run);
+                if let Some((agent, _)) = run.and_then(|run| run.executions().next()) {
+                    self.starts_in_turn(agent, run.expect("a run").spec.id);
+                }
+            }
+            (
+                Kind::Finished {
+                    run,
+                    agent,
+                    outcome,
+                },
+                Some(Fault::StartsAfterTooManyFailed),
+            ) if is_kept(outcome) => self.starts_in_turn(*agent, *run),
+            _ => {}
         }
     }
 

@@ -1,10 +1,15 @@
 //! What must hold, by the names that the security page gives them.
 
-use shanty_core::hold::Hold;
-use shanty_core::ids::{AgentId, RunId};
-use shanty_core::journal::{HostChange, Kind, Record};
-use shanty_core::run::{How, Offline, Phase};
+use std::collections::BTreeMap;
 
+use shanty_core::hold::Hold;
+
+use shanty_core::ids::{AgentId, RunId, RunNumber};
+use shanty_core::journal::{HostChange, Kind, Record};
+use shanty_core::refusal::Code;
+use shanty_core::run::{How, Offline, Outcome, Pauses, Phase, Run};
+
+use super::host::Host;
 use super::world::World;
 
 impl World {
@@ -60,9 +65,10 @@ impl World {
         let sent = self.is_written(|record| {
             matches!(record.kind, Kind::Sent { run: r, agent: a } if (r, a) == (run, agent))
         });
+        let in_waves = spec.is_some_and(|s| s.strategy.rollout.is_some());
         assert!(
-            sent || !(waits && away),
-            "I5: an order of {run} for {agent}, which was away, without `Sent`"
+            sent || !(waits && away || in_waves),
+            "I5: an order of {run} for {agent}, which was away or has its turn, without `Sent`"
         );
     }
 
@@ -92,6 +98,71 @@ impl World {
         assert!(
             !drains,
             "hold: an order for {agent}, which takes no new runs"
+        );
+    }
+
+    /// A run in waves starts no host while it rests, before the waves before it are over, beside more than it may, or after more failures
+    /// than it bears.
+    pub(crate) fn starts_in_turn(&self, host: AgentId, id: RunId) {
+        let spec = self.journal.iter().find_map(|record| match &record.kind {
+            Kind::Accepted(spec) if spec.id == id => Some(spec),
+            _ => None,
+        });
+        let Some((spec, rollout)) = spec.and_then(|s| Some((s, s.strategy.rollout.as_ref()?)))
+        else {
+            return;
+        };
+        let (mut ends, mut rests, mut passed) = (BTreeMap::new(), false, 0);
+        for record in self.journal.iter().filter(|r| r.run() == Some(id)) {
+            match &record.kind {
+                Kind::Finished { agent, outcome, .. } => {
+                    ends.insert(*agent, outcome);
+                }
+                Kind::Paused { .. } => rests = true,
+                Kind::Continued { waves, .. } => (rests, passed) = (false, *waves),
+                _ => {}
+            }
+        }
+        assert!(!rests, "turn: while {id} rests {host} starts");
+        let run = Run::new(RunNumber(1), spec.clone(), 0);
+        let waves = run.wave_list();
+        let hosts = waves.iter().map(|wave| wave.hosts.len()).sum::<usize>();
+        let counts = |agent: &AgentId| waves.iter().any(|wave| wave.hosts.contains(agent));
+        let failed = ends
+            .iter()
+            .filter(|(agent, end)| counts(agent) && !end.is_ok());
+        let kept = |end: &&Outcome| match &end.how {
+            How::NotStarted(reason) => reason.code == Code::MaxFail.as_str(),
+            _ => false,
+        };
+        let failed = failed.filter(|(_, end)| !kept(end)).count();
+        let borne = rollout.max_fail.map_or(usize::MAX, |max| max.of(hosts));
+        assert!(
+            failed <= borne,
+            "turn: after {failed} failures {host} starts"
+        );
+        let wave = waves.iter().position(|wave| wave.hosts.contains(&host));
+        let wave = wave.unwrap_or_else(|| panic!("turn: {host} is in no wave of {id}"));
+        let earlier = waves.iter().take(wave).flat_map(|wave| &wave.hosts);
+        let open = earlier.filter(|agent| !ends.contains_key(agent)).count();
+        assert_eq!(
+            open, 0,
+            "turn: {host} starts before the waves before it are over"
+        );
+        let asked = match rollout.pause {
+            Pauses::Never => true,
+            Pauses::First => wave == 0 || passed > 0,
+            Pauses::Every => passed >= wave,
+        };
+        assert!(asked, "turn: nobody said that {id} goes on with {host}");
+        let beside = |(agent, other): (&AgentId, &Host)| {
+            *agent != host && other.running().contains(&id) && !ends.contains_key(agent)
+        };
+        let beside = self.hosts.iter().filter(|host| beside(*host)).count();
+        let at_once = rollout.parallel.map_or(usize::MAX, |n| n as usize);
+        assert!(
+            beside < at_once,
+            "turn: {host} starts beside {beside} others"
         );
     }
 
@@ -138,7 +209,11 @@ impl World {
             let (id, number) = (run.spec.id, run.number);
             assert_eq!(known.runs.number_of(id), Some(number), "fold: {id}");
             match known.run_of(id) {
-                Some(whole) => assert_eq!(whole.phase, run.phase, "fold: {id}"),
+                Some(whole) => {
+                    assert_eq!(whole.phase, run.phase, "fold: {id}");
+                    let rests = |run: &Run| run.waves().map(|w| (w.pause().cloned(), w.passed()));
+                    assert_eq!(rests(whole), rests(run), "fold: {id}");
+                }
                 None => {
                     let is_gone = |agent| fold.hosts[&agent].revoked;
                     let settled = run.is_over() && run.unsettled().all(is_gone);

@@ -79,6 +79,8 @@ fn every_invariant_finds_a_hub_that_breaks_it() {
     is_found(Fault::OrdersBeforeGo, "I5");
     is_found(Fault::SpeaksToTheRemoved, "I6");
     is_found(Fault::StartsOnHold, "hold");
+    is_found(Fault::StartsWhilePaused, "turn: while");
+    is_found(Fault::StartsAfterTooManyFailed, "turn: after");
     is_found(Fault::SaysNotStartedOfWhatRan, "truth");
     is_found(Fault::ForgetsToClose, "end");
 }

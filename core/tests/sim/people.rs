@@ -1,7 +1,9 @@
 //! What people ask, in chat and on the command line.
 
 use shanty_core::admission::Fresh;
-use shanty_core::ask::{Ask, Confirm, InventoryAsk, RunOption, RunRequest, Typed, Which};
+use shanty_core::ask::{
+    Ask, Confirm, InventoryAsk, One, RunOption, RunRequest, Steer, Typed, Which,
+};
 use shanty_core::hold::Hold;
 use shanty_core::hub::{Event, Ticket};
 use shanty_core::ids::RunId;
@@ -63,15 +65,60 @@ impl World {
         ];
         let offline = self.random.pick(&offline).flatten().unwrap_or_default();
         let asker = self.asker();
+        let typed = Typed::default()
+            .with(RunOption::Timeout, "1m")
+            .with(RunOption::Offline, offline);
         let request = RunRequest {
             on,
             command: "true".to_owned(),
-            typed: Typed::default()
-                .with(RunOption::Timeout, "1m")
-                .with(RunOption::Offline, offline),
+            typed: self.way(typed),
             like: None,
         };
         self.ask(&asker, Ask::Run(request));
+    }
+
+    /// In waves or so many at once, or neither.
+    fn way(&mut self, typed: Typed) -> Typed {
+        if self.random.percent(50) {
+            return typed;
+        }
+        let batch = self.random.pick(&["", "1", "1,50%", "2,1", "25%,100%"]);
+        let batch = batch.unwrap_or_default();
+        let parallel = self.random.pick(&["", "1", "2"]).unwrap_or_default();
+        let pause = self.random.pick(&["", "", "first", "every"]);
+        let pause = pause.filter(|_| !batch.is_empty()).unwrap_or_default();
+        let max_fail = self.random.pick(&["", "0", "1", "50%"]);
+        let stops = !batch.is_empty() || !parallel.is_empty();
+        let max_fail = max_fail.filter(|_| stops).unwrap_or_default();
+        typed
+            .with(RunOption::Batch, batch)
+            .with(RunOption::Parallel, parallel)
+            .with(RunOption::Pause, pause)
+            .with(RunOption::MaxFail, max_fail)
+    }
+
+    pub(crate) fn lets_everything_go_on(&mut self) {
+        let open = self.hub.known().state.runs.open();
+        let rests = open.filter(|run| run.rests()).map(|run| run.spec.id);
+        for run in rests.collect::<Vec<RunId>>() {
+            let (which, to) = (One::Id(run), Steer::Continue);
+            self.ask(&local(), Ask::Steer { which, to });
+        }
+    }
+
+    /// Somebody pauses a run, or lets it go on: one that does so, as far as anybody can see, or any.
+    pub(crate) fn steers(&mut self) {
+        let open = self.hub.known().state.runs.open();
+        let open = open.filter(|run| run.waves().is_some());
+        let open: Vec<(RunId, bool)> = open.map(|run| (run.spec.id, run.rests())).collect();
+        if let Some((run, rests)) = self.random.pick(&open) {
+            let to = match rests {
+                true => Steer::Continue,
+                false => Steer::Pause,
+            };
+            let which = One::Id(run);
+            self.ask(&local(), Ask::Steer { which, to });
+        }
     }
 
     pub(crate) fn confirms(&mut self) {

@@ -165,7 +165,8 @@ impl World {
     pub(crate) fn step(&mut self) {
         match self.random.below(100) {
             0..14 => self.asks_for_a_run(),
-            14..40 => self.writes(),
+            14..38 => self.writes(),
+            38..40 => self.steers(),
             40..48 => self.is_taken(),
             48..56 => self.links_come_and_go(),
             56..76 => self.delivers(),
@@ -201,6 +202,7 @@ impl World {
             for agent in self.hosts.keys().copied().collect::<Vec<_>>() {
                 self.link(agent);
             }
+            self.lets_everything_go_on();
             while self.delivers_one() || self.writes_one(false) {}
             for run in std::mem::take(&mut self.answered) {
                 self.give(Event::Taken { run });
@@ -397,6 +399,7 @@ impl World {
                 self.removed.insert(agent);
             }
             self.journal.push(record.clone());
+            self.faults_of_waves(record);
         }
     }
 
@@ -465,6 +468,7 @@ impl World {
                 let (agent, run) = (order.agent, order.run);
                 self.ordered_when_written(agent, run);
                 self.nothing_starts_on_hold(agent);
+                self.starts_in_turn(agent, run);
                 let not_after = order.not_after;
                 self.send(agent, Down::Order { run, not_after });
             }
