@@ -12,7 +12,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use shanty_certs::token::{JoinToken, RootPin};
 use shanty_core::ask::{
-    Answer, Ask, InventoryAnswer, InventoryAsk, Question, RunRequest, TokenRequest, Typed, Which,
+    Answer, Ask, InventoryAnswer, InventoryAsk, One, Question, RunRequest, Steer, TokenRequest,
+    Typed, Which,
 };
 use shanty_core::hold::Hold;
 use shanty_core::ids::{Labels, RunNumber};
@@ -319,6 +320,24 @@ impl v1::admin_server::Admin for Admin {
                 numbers: done.numbers.iter().map(|number| number.0).collect(),
                 told: done.told,
                 away: done.away,
+            })),
+            other => Err(odd(&other)),
+        }
+    }
+
+    async fn steer_run(&self, request: Request<v1::SteerRunRequest>) -> Answered<v1::SteerReply> {
+        let asker = asker(&request)?;
+        let request = request.into_inner();
+        let which = One::Number(RunNumber(request.number));
+        let to = match request.pause {
+            true => Steer::Pause,
+            false => Steer::Continue,
+        };
+        match self.ask(asker, Ask::Steer { which, to }).await? {
+            Answer::Steered(done) => Ok(Response::new(v1::SteerReply {
+                number: done.number.0,
+                left: u32::try_from(done.left).unwrap_or(u32::MAX),
+                running: u32::try_from(done.running).unwrap_or(u32::MAX),
             })),
             other => Err(odd(&other)),
         }

@@ -14,6 +14,7 @@ mod hosts;
 mod run;
 mod runs;
 mod serve;
+mod steer;
 mod token;
 mod words;
 

@@ -32,7 +32,7 @@ pub use options::Options;
 pub use outcome::{How, Outcome, Reason};
 pub use rollout::{Amount, BadRollout, Pauses, Rollout};
 pub use streams::Streams;
-pub use waves::{Pause, Wave, Waves};
+pub use waves::{Pause, Wave, Waves, is_kept};
 
 /// What was accepted: fixed for the life of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -164,6 +164,7 @@ fn run_state(run: &Run) -> run_info::State {
         Phase::Accepted => run_info::State::Accepted,
         Phase::Expired(_) => run_info::State::Expired,
         Phase::Running if run.cancel.is_some() => run_info::State::Cancelling,
+        Phase::Running if run.rests() => run_info::State::Paused,
         Phase::Running if run.only_waits() => run_info::State::Waiting,
         Phase::Running => run_info::State::Running,
         Phase::Closed { .. } => run_info::State::Closed,

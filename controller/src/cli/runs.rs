@@ -12,7 +12,7 @@ use shanty_proto::v1::run_info::State;
 
 use super::client::{Client, Failure};
 use super::run::{follow, hole, json_dropped, json_run};
-use super::{AdminArgs, exit, words};
+use super::{AdminArgs, exit, steer, words};
 use crate::clock::now_ms;
 
 /// Hosts that `runs show` has a row for each of.
@@ -61,6 +61,20 @@ enum RunsCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
+    /// Let a run in waves start on no further host
+    Pause {
+        /// Its number
+        number: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Let a run that is paused go on
+    Continue {
+        /// Its number
+        number: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
     /// Stop a run: TERM, and KILL after a grace time
     Cancel {
         /// Its number
@@ -84,6 +98,8 @@ impl RunsArgs {
             | RunsCommand::Show { admin, .. }
             | RunsCommand::Output { admin, .. }
             | RunsCommand::Follow { admin, .. }
+            | RunsCommand::Pause { admin, .. }
+            | RunsCommand::Continue { admin, .. }
             | RunsCommand::Cancel { admin, .. } => admin,
         }
     }
@@ -107,6 +123,12 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
             output(&client, request, raw, &admin).await
         }
         RunsCommand::Follow { number, admin } => follow(&client, parse(&number)?, admin.json).await,
+        RunsCommand::Pause { number, admin } => {
+            steer::steer(&client, parse(&number)?, true, &admin).await
+        }
+        RunsCommand::Continue { number, admin } => {
+            steer::steer(&client, parse(&number)?, false, &admin).await
+        }
         RunsCommand::Cancel {
             number,
             all,
@@ -159,6 +181,7 @@ fn line(run: &v1::RunInfo) -> String {
         | State::Accepted
         | State::Running
         | State::Waiting
+        | State::Paused
         | State::Cancelling
         | State::Expired) => words::run(state).to_owned(),
     };

@@ -34,6 +34,7 @@ pub(super) const fn run(state: run_info::State) -> &'static str {
         run_info::State::Accepted => "accepted",
         run_info::State::Running => "running",
         run_info::State::Waiting => "waiting",
+        run_info::State::Paused => "paused",
         run_info::State::Cancelling => "cancelling",
         run_info::State::Closed => "closed",
         run_info::State::Expired => "expired",
@@ -48,6 +49,7 @@ pub(super) const fn is_over(state: run_info::State) -> bool {
         | run_info::State::Accepted
         | run_info::State::Running
         | run_info::State::Waiting
+        | run_info::State::Paused
         | run_info::State::Cancelling => false,
     }
 }

@@ -42,11 +42,14 @@ impl Run {
                 }
             }
             Event::Looked(gates) => self.looked(&gates, now, out),
-            Event::Steered => {}
+            Event::Steered => self.starts_pace(now),
             Event::LinkDown { agent } => self.link_down(agent),
             Event::Told { agent, told } => self.told(agent, told, now, out),
             Event::Exit { agent, outcome } => self.exit(agent, outcome, out),
             Event::FinishedRecorded { agent } => {
+                if let Some(waves) = self.waves_mut() {
+                    waves.one_ended(now.wall_ms);
+                }
                 if self
                     .executions
                     .get(&agent)
@@ -129,6 +132,7 @@ impl Run {
     /// Orders go before ends are recorded: people wait for those.
     fn begin(&mut self, gates: &BTreeMap<AgentId, Gate>, now: Now, out: &mut Vec<Effect>) {
         self.line_up();
+        self.starts_pace(now);
         let mut ended = Vec::new();
         for agent in self.agents() {
             let gate = gates.get(&agent).copied().unwrap_or(Gate::Offline);
@@ -158,6 +162,7 @@ impl Run {
     fn recovered(&mut self, now: Now, out: &mut Vec<Effect>) {
         let fails = self.spec.strategy.offline == Offline::Fail;
         self.line_up();
+        self.starts_pace(now);
         if let Some(waves) = self.waves_mut() {
             waves.back_until_ms = now.wall_ms.saturating_add(limits::BACK_MS);
         }

@@ -31,6 +31,12 @@ impl Run {
         }
     }
 
+    pub(super) fn starts_pace(&mut self, now: Now) {
+        if let Some(waves) = self.waves_mut() {
+            waves.starts_pace(now.wall_ms);
+        }
+    }
+
     pub(super) fn waves_mut(&mut self) -> Option<&mut Waves> {
         self.waves.as_deref_mut()
     }

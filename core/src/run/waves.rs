@@ -53,7 +53,17 @@ pub struct Waves {
     pub(super) resting: bool,
     /// Until when hosts that are away may just not be back yet, milliseconds since the Unix epoch.
     pub(super) back_until_ms: u64,
+    /// How fast it goes in this process.
+    pace: Pace,
     tally: Tally,
+}
+
+/// Hosts that ended since it began, or went on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Pace {
+    since_ms: u64,
+    last_ms: u64,
+    ended: u64,
 }
 
 /// What the executions come to: kept as each moves, since it is asked for at every start.
@@ -133,6 +143,7 @@ impl Waves {
             passed: 0,
             resting: false,
             back_until_ms: 0,
+            pace: Pace::default(),
             tally: Tally {
                 open,
                 ..Tally::default()
@@ -193,6 +204,28 @@ impl Waves {
     #[must_use]
     pub const fn budget(&self) -> Option<usize> {
         self.budget
+    }
+
+    /// Hosts that have ended, and in how many milliseconds, since it began or went on; nothing while that says little.
+    #[must_use]
+    pub fn pace(&self) -> Option<(u64, u64)> {
+        const FEW: u64 = 3;
+        let in_ms = self.pace.last_ms.saturating_sub(self.pace.since_ms);
+        (self.pace.ended >= FEW && in_ms > 0).then_some((self.pace.ended, in_ms))
+    }
+
+    /// It begins, or goes on: how fast it was before says nothing.
+    pub(super) fn starts_pace(&mut self, now_ms: u64) {
+        self.pace = Pace {
+            since_ms: now_ms,
+            last_ms: now_ms,
+            ended: 0,
+        };
+    }
+
+    pub(super) fn one_ended(&mut self, now_ms: u64) {
+        self.pace.ended += 1;
+        self.pace.last_ms = now_ms;
     }
 
     /// Why no further host starts: it bears no more failures.
@@ -343,7 +376,8 @@ impl Run {
 }
 
 /// A run was stopped, or ended by itself, before the host's turn: that is no failure of the host.
-pub(super) fn is_kept(how: &How) -> bool {
+#[must_use]
+pub fn is_kept(how: &How) -> bool {
     let kept = [Code::MaxFail, Code::Paused, Code::Closed];
     match how {
         How::NotStarted(reason) => kept.iter().any(|code| reason.code == code.as_str()),

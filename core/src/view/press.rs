@@ -22,6 +22,10 @@ pub enum Press {
     Cancel(RunId),
     /// Stops it at once.
     Kill(RunId),
+    /// Lets a run in waves rest.
+    Pause(RunId),
+    /// Lets it go on.
+    Continue(RunId),
     /// Confirms a run that was shown, as it was asked for.
     Go(RunId),
     /// Confirms it without hosts that were away.
@@ -107,6 +111,8 @@ impl fmt::Display for Press {
         match self {
             Self::Cancel(run) => write!(f, "v1:cancel:{run}"),
             Self::Kill(run) => write!(f, "v1:kill:{run}"),
+            Self::Pause(run) => write!(f, "v1:pause:{run}"),
+            Self::Continue(run) => write!(f, "v1:continue:{run}"),
             Self::Go(run) => write!(f, "v1:go:{run}"),
             Self::Online(run) => write!(f, "v1:online:{run}"),
             Self::Queue(run) => write!(f, "v1:queue:{run}"),
@@ -150,6 +156,8 @@ impl FromStr for Press {
         Ok(match verb {
             "cancel" => Self::Cancel(run()?),
             "kill" => Self::Kill(run()?),
+            "pause" => Self::Pause(run()?),
+            "continue" => Self::Continue(run()?),
             "go" => Self::Go(run()?),
             "online" => Self::Online(run()?),
             "queue" => Self::Queue(run()?),
@@ -219,6 +227,8 @@ impl Press {
         match self {
             Self::Cancel(run)
             | Self::Kill(run)
+            | Self::Pause(run)
+            | Self::Continue(run)
             | Self::Again(run, _)
             | Self::Edit(run)
             | Self::Copy(run)
@@ -274,6 +284,8 @@ mod tests {
         let mut presses = vec![
             Press::Cancel(run),
             Press::Kill(run),
+            Press::Pause(run),
+            Press::Continue(run),
             Press::Go(run),
             Press::Online(run),
             Press::Queue(run),

@@ -1,10 +1,11 @@
 //! What would run, and on which hosts, shown to one person before anything does.
 
+use super::run::waves::{sizes, words};
 use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code};
 use crate::admission::Caution;
 use crate::ids::{HostName, RunId};
 use crate::limits;
-use crate::run::{Away, Offline, Spec};
+use crate::run::{Away, Offline, Spec, Target};
 use crate::selector::fold::fold;
 use crate::text::{count, duration};
 
@@ -82,6 +83,7 @@ pub fn preview_card(preview: &Preview) -> Card {
     let spec = &preview.spec;
     let mut texts = Texts::with(heading(preview));
     texts.add(Some(hosts(preview)));
+    texts.add(waves(spec));
     texts.add(Some(format!(
         "-# Nothing runs before you say so, and only on the hosts shown, whoever comes or goes meanwhile. · set `{}` · open until <t:{}:t>",
         hex::encode(spec.digest.get(..4).unwrap_or_default()),
@@ -98,6 +100,19 @@ pub fn preview_card(preview: &Preview) -> Card {
 pub fn taken_back_card() -> Card {
     let text = "### ⏹ Taken back\nNothing was run.".to_owned();
     Card::new(Accent::Grey, vec![text])
+}
+
+/// In which steps it would go.
+fn waves(spec: &Spec) -> Option<String> {
+    let rollout = spec.strategy.rollout.as_ref()?;
+    let counts = |target: &&Target| target.away.is_none() || spec.strategy.offline != Offline::Skip;
+    let counted = spec.targets.iter().filter(counts).count();
+    let sizes = sizes(rollout, counted).map(|sizes| format!("{sizes}\n"));
+    Some(format!(
+        "{}-# {}",
+        sizes.unwrap_or_default(),
+        words(rollout)
+    ))
 }
 
 fn heading(preview: &Preview) -> String {

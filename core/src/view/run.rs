@@ -20,6 +20,7 @@ mod notes;
 mod open;
 mod progress;
 mod verdict;
+pub(super) mod waves;
 
 /// Groups that the card shows with their output; of more it says who they are.
 const GROUPS_MAX: usize = 5;
@@ -60,9 +61,10 @@ pub fn run_card(run: &Run, scene: &Scene) -> Card {
         texts.add(Some(format!("Nothing was run: {reason}.")));
     } else {
         if !run.all_ended() {
-            texts.add(progress::progress(run));
+            texts.add(waves::progress(run).or_else(|| progress::progress(run)));
             texts.add(scene.live.as_deref().map(|live| fenced(live, "")));
         }
+        texts.add(waves::parts(run));
         add_groups(&mut texts, &scene.groups);
         texts.add(notes::notes(run, scene));
     }
@@ -164,6 +166,8 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
             ms => format!("timeout {}", duration(ms)),
         });
     }
+    let rollout = run.spec.strategy.rollout.as_ref();
+    meta.extend(rollout.map(waves::words));
     if !scene.run_as.is_empty() {
         let more = if scene.run_as.len() > USERS_MAX {
             "/…"

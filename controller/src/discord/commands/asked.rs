@@ -3,7 +3,7 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ask::{Ask, Confirm, Part, Question, Which};
+use shanty_core::ask::{Ask, Confirm, One, Part, Question, Steer, Which};
 use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::principal::Asker;
 use shanty_core::view::{self, Form, Listing, Picked, Press};
@@ -321,9 +321,15 @@ fn press(
         let which = Which::Id(run);
         Asked::Ask(Ask::Cancel { which, force })
     };
+    let steer = |run, to| {
+        let which = One::Id(run);
+        Asked::Ask(Ask::Steer { which, to })
+    };
     Some(match data.custom_id.parse::<Press>().ok()? {
         Press::Cancel(run) => cancel(run, false),
         Press::Kill(run) => cancel(run, true),
+        Press::Pause(run) => steer(run, Steer::Pause),
+        Press::Continue(run) => steer(run, Steer::Continue),
         Press::Go(run) => confirm(run, Confirm::AsAsked),
         Press::Online(run) => confirm(run, Confirm::OnlineOnly),
         Press::Queue(run) => confirm(run, Confirm::Queue),

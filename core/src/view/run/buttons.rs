@@ -6,7 +6,7 @@ use super::groups::{Printed, Told};
 use super::{Scene, card_is_whole};
 use crate::ask::Part;
 use crate::ids::{AgentId, RunId};
-use crate::run::{Rank, Run};
+use crate::run::{Execution, Rank, Run, is_kept};
 use crate::selector::fold::fold;
 use crate::view::{Button, ButtonStyle, ButtonTarget, Press};
 
@@ -17,7 +17,9 @@ pub(super) fn buttons(run: &Run, scene: &Scene) -> Vec<Button> {
     let mut buttons = if run.is_over() || run.all_ended() {
         of_the_end(run, scene)
     } else {
-        vec![stop(run)]
+        let mut buttons: Vec<Button> = steer(run).into_iter().collect();
+        buttons.push(stop(run));
+        buttons
     };
     buttons.extend(scene.thread.map(output));
     buttons
@@ -45,8 +47,23 @@ pub(super) fn files(id: RunId) -> Button {
     plain("All output ⬇", Press::Files(id))
 }
 
+/// What lets a run in waves rest or go on, while there are hosts that have not started.
+fn steer(run: &Run) -> Option<Button> {
+    let id = run.spec.id;
+    let waits = run.executions().any(|(_, e)| e.has_not_begun());
+    run.waves().filter(|_| waits && run.cancel.is_none())?;
+    Some(match run.rests() {
+        true => Button {
+            style: ButtonStyle::Primary,
+            ..plain("▶ Continue", Press::Continue(id))
+        },
+        false => plain("⏸ Pause", Press::Pause(id)),
+    })
+}
+
 fn stop(run: &Run) -> Button {
     match &run.cancel {
+        None if run.waves().is_some() => plain("■ Stop", Press::Cancel(run.spec.id)),
         None => plain("■ Cancel", Press::Cancel(run.spec.id)),
         Some(_) => Button {
             style: ButtonStyle::Danger,
@@ -74,7 +91,11 @@ fn of_the_end(run: &Run, scene: &Scene) -> Vec<Button> {
     }
     buttons.extend(odd(run, scene));
     if missed > 0 {
-        let label = format!("⏰ Run on {missed} when back");
+        let kept = |e: &Execution| e.outcome().is_some_and(|o| is_kept(&o.how));
+        let label = match run.waves() {
+            Some(_) if run.executions().any(|(_, e)| kept(e)) => format!("↻ Resume {missed}"),
+            Some(_) | None => format!("⏰ Run on {missed} when back"),
+        };
         buttons.push(plain(&label, Press::Again(id, Part::Missed)));
     }
     if all > 1 && ranks().next().is_some() {

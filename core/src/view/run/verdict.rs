@@ -1,11 +1,11 @@
 //! How a run stands, in a mark, a colour and a few words.
 
-use crate::run::{Execution, How, Loosely, Outcome, Phase, Rank, Run};
+use crate::run::{Execution, How, Loosely, Outcome, Phase, Rank, Run, is_kept};
 use crate::text::{duration, thousands};
 use crate::view::{Accent, mention};
 
 use super::groups::how_words;
-use super::{how, how_ran, notes};
+use super::{how, how_ran, notes, waves};
 
 /// How a run stands or ended.
 pub(super) struct Verdict {
@@ -47,6 +47,10 @@ impl Verdict {
             (Some(by), _) => {
                 let words = format!("being stopped by {}", mention(&by.by));
                 Self::new("⏹", Accent::Blue, words)
+            }
+            (None, _) if run.rests() => {
+                let words = format!("{} · {far}", waves::rest_words(run));
+                Self::new("⏸", Accent::Amber, words)
             }
             (None, 1) if run.only_waits() => Self::new("⏳", Accent::Blue, "waiting".to_owned()),
             (None, 1) => Self::new("▶", Accent::Blue, String::new()),
@@ -124,6 +128,9 @@ fn counts(run: &Run) -> String {
     } else {
         "not started"
     };
+    let kept = groups.iter().filter(|group| is_kept(&group.how));
+    let kept: u64 = kept.map(|group| group.hosts.len() as u64).sum();
+    let kept = if run.cancel.is_some() { 0 } else { kept };
     let counts = [
         (of(&[Rank::Most, Rank::Odd]), "ok"),
         (of(&[Rank::Failed]), "failed"),
@@ -131,7 +138,8 @@ fn counts(run: &Run) -> String {
         (of(&[Rank::Lost]), "unknown"),
         (of(&[Rank::Refused]), "refused"),
         (of(&[Rank::Stopped]), "stopped"),
-        (of(&[Rank::NotStarted]), never),
+        (kept, "never ran"),
+        (of(&[Rank::NotStarted]) - kept, never),
         (of(&[Rank::LeftOut]), "left out"),
     ];
     let said: Vec<String> = counts
