@@ -186,7 +186,7 @@ mod tests {
     use crate::journal::{Enrolment, HostChange, Needs, Runs, Window};
     use crate::principal::Place;
     use crate::refusal::Code;
-    use crate::run::{How, Outcome, Reason, Spec, Target};
+    use crate::run::{How, Offline, Outcome, Reason, Rollout, Spec, Strategy, Target};
 
     fn id(n: u8) -> RunId {
         RunId::from_bytes([n; 16])
@@ -300,6 +300,28 @@ mod tests {
             run: id(5),
             force: true,
         });
+        let rollout = Rollout::parse(Some("1"), None, None, Some("every"));
+        let in_waves = Spec {
+            strategy: Strategy {
+                offline: Offline::Fail,
+                rollout: rollout.unwrap(),
+            },
+            ..spec(9)
+        };
+        let (run, waves) = (id(9), 1);
+        kinds.extend([Kind::Accepted(in_waves), Kind::Go(run)]);
+        kinds.push(Kind::Sent {
+            run,
+            agent: agent(1),
+        });
+        kinds.push(finished(9, 1, How::Exited(0)));
+        kinds.push(Kind::Paused { run });
+        kinds.push(Kind::Continued { run, waves });
+        kinds.push(Kind::Sent {
+            run,
+            agent: agent(2),
+        });
+        kinds.push(Kind::Paused { run });
         kinds.push(Kind::Proposed(Proposal {
             spec: spec(7),
             needs: Needs::OwnWord,
@@ -354,6 +376,6 @@ mod tests {
             state.apply(&plain(500, finished(5, 2, How::Exited(4))));
         }
         assert_eq!(again, whole);
-        assert_eq!(whole.runs.number_of(id(8)), Some(RunNumber(7)));
+        assert_eq!(whole.runs.number_of(id(8)), Some(RunNumber(8)));
     }
 }

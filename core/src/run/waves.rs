@@ -229,7 +229,8 @@ impl Waves {
     }
 
     /// Why no further host starts: it bears no more failures.
-    pub(super) fn given_up(&self) -> Option<Reason> {
+    #[must_use]
+    pub fn given_up(&self) -> Option<Reason> {
         let failed = self.tally.failed;
         self.budget.filter(|budget| failed > *budget).map(|_| {
             let all = thousands(self.order.len() as u64);

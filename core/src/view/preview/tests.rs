@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ids::AgentId;
-use crate::run::{Options, Strategy, Target, What};
+use crate::run::{Options, Rollout, Strategy, Target, What};
 
 const AT: u64 = 1_795_341_000_000;
 
@@ -200,4 +200,15 @@ fn the_hosts_are_on_the_card_however_many_of_each_kind_there_are() {
     let joined: String = shown.split("\n  ").collect();
     assert!(joined.contains("web-[00,03,06,09,12"), "{shown}");
     assert!(joined.contains("84,87]") && !shown.contains('…'), "{shown}");
+}
+
+#[test]
+fn waves_are_shown_before_anything_runs() {
+    let ready: Vec<String> = (1..=40).map(|n| format!("web-{n:02}")).collect();
+    let ready: Vec<&str> = ready.iter().map(String::as_str).collect();
+    let mut preview = preview(&ready, &[], Offline::Fail);
+    preview.cautions = vec![Caution::Many(10)];
+    let rollout = Rollout::parse(Some("1,10%,100%"), None, Some("2%"), Some("first"));
+    preview.spec.strategy.rollout = rollout.unwrap();
+    insta::assert_snapshot!(show(&preview_card(&preview)));
 }

@@ -48,6 +48,10 @@ impl Verdict {
                 let words = format!("being stopped by {}", mention(&by.by));
                 Self::new("⏹", Accent::Blue, words)
             }
+            (None, _) if waves::gave_up(run).is_some() => {
+                let why = waves::gave_up(run).unwrap_or_default();
+                Self::new("▶", Accent::Amber, format!("{why} · {far}"))
+            }
             (None, _) if run.rests() => {
                 let words = format!("{} · {far}", waves::rest_words(run));
                 Self::new("⏸", Accent::Amber, words)
@@ -76,6 +80,7 @@ impl Verdict {
             let after = duration(cancel.at_ms.saturating_sub(run.accepted_ms));
             words.push(format!("stopped by {} after {after}", mention(&cancel.by)));
         }
+        words.extend(kept_words(&executions).filter(|_| stopped.is_none()));
         match &executions[..] {
             [one] => {
                 words.extend(how(one).map(|how| match (how, stopped) {
@@ -110,6 +115,19 @@ impl Verdict {
             ..Self::new(mark, accent, words.join(" · "))
         }
     }
+}
+
+/// Why some hosts never began though nobody stopped the run: too many failed, or it was paused for too long.
+fn kept_words(executions: &[&Execution]) -> Option<String> {
+    let kept = |how: &How| {
+        if let How::NotStarted(reason) = how
+            && is_kept(how)
+        {
+            return Some(reason.text.clone());
+        }
+        None
+    };
+    executions.iter().find_map(|e| kept(how(e)?))
 }
 
 fn was_stopped(execution: &Execution) -> bool {

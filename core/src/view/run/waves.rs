@@ -102,11 +102,11 @@ pub(super) fn parts(run: &Run) -> Option<String> {
         thousands(ok as u64),
         thousands(failed as u64)
     )];
-    for (word, members) in [("stopped ", stopped), ("never ran", kept)] {
+    for (word, members) in [("stopped", stopped), ("never ran", kept)] {
         if !members.is_empty() {
             let names = names(members.iter().map(|e| e.name.as_str()), NAMES_MAX);
             rows.push(format!(
-                "{word} {} {names}",
+                "{word:<9} {} {names}",
                 thousands(members.len() as u64)
             ));
         }
@@ -144,6 +144,7 @@ fn counts(run: &Run, all: usize) -> String {
     if let Some((ended, in_ms)) = run.waves().and_then(|waves| waves.pace())
         && run.cancel.is_none()
         && !run.rests()
+        && gave_up(run).is_none()
     {
         words.push(pace(ended, in_ms));
         let left = (all - of(&|e| e.outcome().is_some())) as u64;
@@ -173,7 +174,7 @@ fn table(run: &Run, list: &[Wave]) -> Vec<String> {
         "{:<w$} {}   ok  fail",
         "wave",
         column("hosts"),
-        w = 2 * digits + 1
+        w = (2 * digits + 1).max(4)
     )];
     let more = |waves: &[Wave]| -> Option<String> {
         let hosts = waves.iter().map(|wave| wave.hosts.len()).sum();
@@ -240,6 +241,11 @@ fn failures(run: &Run) -> Option<String> {
     Some(words.join(" · "))
 }
 
+/// Why no further host starts, when so many have failed: `stopped after 3 of 40 failed`.
+pub(super) fn gave_up(run: &Run) -> Option<String> {
+    Some(run.waves()?.given_up()?.text)
+}
+
 /// Who paused it, what goes on all the same, and until when it can be continued.
 fn rest(run: &Run) -> Option<String> {
     let waves = run.waves().filter(|_| run.rests())?;
@@ -272,3 +278,6 @@ pub(super) fn rest_words(run: &Run) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
