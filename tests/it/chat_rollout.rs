@@ -60,7 +60,7 @@ async fn it_pauses_after_the_first_wave_and_goes_on_when_somebody_may_say_so() {
         "{text}"
     );
     let refused = world.viewer().refused_press(&card, "continue").await;
-    assert!(refused.contains("You may not"), "{refused}");
+    assert!(refused.contains("Nothing was done"), "{refused}");
     assert_eq!(
         states(&world.show("1").await),
         states(&run),
@@ -68,7 +68,7 @@ async fn it_pauses_after_the_first_wave_and_goes_on_when_somebody_may_say_so() {
     );
 
     operator.presses(&card, "continue").await;
-    let text = operator.card_end(&asked, "4/4 ok").await.text();
+    let text = operator.card_end(&asked, "4 hosts · 4 ok").await.text();
     assert!(!text.contains("paused"), "{text}");
     world.end().await;
 }
@@ -99,7 +99,7 @@ async fn after_a_failure_no_further_host_starts_and_the_rest_is_resumed() {
     assert_eq!(told, "not started: stopped after 1 of 4 failed");
 
     let again = operator.presses(&card, "missed").await;
-    operator.card_end(&again, "2/2 ok").await;
+    operator.card_end(&again, "2 hosts · 2 ok").await;
     assert_eq!(lines(&path), 4);
     world.end().await;
 }
@@ -163,7 +163,7 @@ async fn a_controller_that_is_killed_between_two_hosts_forgets_nobody() {
     let last = |run: &Value| states(run)[3] == "running";
     world.run_is("1", "to be in its last wave", last).await;
     gate.say("go");
-    operator.card_end(&asked, "4/4 ok").await;
+    operator.card_end(&asked, "4 hosts · 4 ok").await;
     assert_eq!(lines(&path), 4, "each once");
     world.end().await;
 }
