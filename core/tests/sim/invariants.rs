@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use shanty_core::hold::Hold;
-
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{HostChange, Kind, Record};
 use shanty_core::refusal::Code;
