@@ -54,6 +54,7 @@ enum Command {
     Hold(hold::HoldArgs),
     /// Start a sandbox, a controller and agents on this machine, to try it all
     #[cfg(feature = "demo")]
+    #[command(args_conflicts_with_subcommands = true)]
     Demo(crate::demo::DemoArgs),
 }
 

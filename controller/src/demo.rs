@@ -1,44 +1,47 @@
 //! `shanty demo`: a sandbox, a controller and agents as real processes on this machine, through the same path as in earnest.
 //!
 //! Everything lives in one data directory that is deleted at the end, unless it was named. The processes have their own groups, so that
-//! Ctrl-C reaches this one alone, and stop when it dies, because their standard input ends then.
+//! Ctrl-C reaches this one alone, and stop when it dies, because their standard input ends then. Hosts may come and go; without sandbox or
+//! controller there is no demo.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command of the command line"
-)]
-
-mod http;
+mod busy;
+mod control;
+mod crew;
+mod fleet;
+mod guild;
+mod keys;
+mod left;
 mod process;
+mod words;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use process::Process;
+use control::{Answer, Control, Order};
+use crew::{Crew, Ended, Ready};
+use keys::{Key, Keys};
 
-/// How long one process may take to get ready.
-const READY_WITHIN: Duration = Duration::from_secs(60);
-
-/// The hosts of the demo: name and labels. More agents continue the row.
-const HOSTS: [(&str, &str); 3] = [
-    ("web-01", "env=prod,role=web"),
-    ("web-02", "env=prod,role=web"),
-    ("db-01", "env=prod,role=db"),
-];
+/// Exit codes, as sysexits(3) has them.
+mod exit {
+    pub(super) const USAGE: u8 = 64;
+    pub(super) const DATA: u8 = 65;
+    pub(super) const CREATE: u8 = 73;
+    pub(super) const TRY_AGAIN: u8 = 75;
+}
 
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// How many agents
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, default_value_t = fleet::FULL, value_parser = clap::value_parser!(u16).range(1..=200))]
     agents: u16,
     /// Address of the web client; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7470")]
@@ -49,6 +52,32 @@ pub(crate) struct DemoArgs {
     /// Print the ready line as JSON and nothing else
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Stop hosts of the demo that runs, as if they lost power
+    Stop(HostArgs),
+    /// Start hosts of the demo that runs again
+    Start(HostArgs),
+    /// List the hosts of the demo that runs
+    List(WhichArgs),
+}
+
+#[derive(Args, Debug)]
+struct HostArgs {
+    /// Names of hosts, or `all`
+    #[arg(required = true, value_name = "HOST")]
+    hosts: Vec<String>,
+    #[command(flatten)]
+    which: WhichArgs,
+}
+
+#[derive(Args, Debug)]
+struct WhichArgs {
+    /// Directory of the demo, when several run or it was started with one
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 /// The other programs inside this one: `shanty __sandbox`, `__agent`, `__controller`. Nothing when it is none of them.
@@ -75,15 +104,24 @@ pub(crate) fn multi_call(args: &[OsString]) -> Option<ExitCode> {
     }
 }
 
-/// Runs the demo until Ctrl-C.
+/// Runs the demo until Ctrl-C, or tells one that runs what to do.
 pub(crate) fn main(args: &DemoArgs) -> ExitCode {
+    match &args.verb {
+        None => start(args),
+        Some(Verb::Stop(of)) => tell(&of.which, &Order::Stop(of.hosts.clone())),
+        Some(Verb::Start(of)) => tell(&of.which, &Order::Start(of.hosts.clone())),
+        Some(Verb::List(which)) => tell(which, &Order::List),
+    }
+}
+
+fn start(args: &DemoArgs) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("shanty: cannot start: {error}");
+            complain(&format!("shanty: cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -91,42 +129,54 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
     runtime.shutdown_background();
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<busy::Busy>() => {
+            complain(&format!("shanty: {error}"));
+            ExitCode::from(exit::CREATE)
+        }
         Err(error) => {
-            eprintln!("shanty: the demo ended: {error:#}");
+            complain(&format!("shanty: the demo ended: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
+fn tell(which: &WhichArgs, order: &Order) -> ExitCode {
+    let told = control::tell(which.data_dir.as_deref(), order);
+    let Answer { said, error, exit } = told.unwrap_or_else(|nobody| nobody);
+    for line in said {
+        print(&line);
+    }
+    if let Some(error) = error {
+        complain(&format!("shanty: {error}"));
+    }
+    ExitCode::from(exit)
+}
+
 async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
     let temporary = match &args.data_dir {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("shanty-demo-").tempdir()?),
+        None => Some(tempfile::Builder::new().prefix(control::PREFIX).tempdir()?),
     };
     let dir = match (&args.data_dir, &temporary) {
         (Some(dir), _) => prepare(dir)?,
         (None, Some(temporary)) => temporary.path().to_owned(),
         (None, None) => unreachable!("invariant: one of both is there"),
     };
-    let mut crew = Crew {
-        processes: Vec::new(),
-        quiet: args.json,
-    };
-    let stop = stop_asked();
-    tokio::pin!(stop);
+    let voice = Voice { quiet: args.json };
+    let mut crew = Crew::new(&dir, args.agents);
     let ended = tokio::select! {
-        started = crew.start(args, &dir) => match started {
-            Ok(web) => tokio::select! {
-                ended = crew.watch() => Err(ended),
-                stopped = &mut stop => { crew.say(&format!("Stopping {web}")); stopped }
-            },
-            Err(error) => Err(error),
-        },
-        stopped = &mut stop => stopped,
+        ended = run(args, &mut crew, voice) => ended,
+        stopped = stop_asked() => stopped,
     };
+    if ended.is_ok() {
+        voice.say("Stopping …");
+    }
     crew.stop().await;
     if let Some(temporary) = temporary {
         temporary.close().context("delete the demo's data")?;
+    }
+    if ended.is_ok() {
+        voice.say("Stopped; nothing is left.");
     }
     ended
 }
@@ -155,285 +205,118 @@ async fn stop_asked() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The processes of the demo, in the order of their start.
-struct Crew {
-    processes: Vec<Process>,
+/// Starts everything, and goes on until somebody ends it or it cannot go on.
+async fn run(args: &DemoArgs, crew: &mut Crew, voice: Voice) -> anyhow::Result<()> {
+    voice.say("Starting the sandbox, a Discord on this machine, and the controller …");
+    let ready = match crew.start_core(&args.listen.to_string()).await {
+        Ok(ready) => ready,
+        Err(error) => return Err(busy::why(args.listen).map_or(error, Into::into)),
+    };
+    let many = args.agents;
+    voice.say(&format!("{many} hosts join with tokens and connect …"));
+    crew.start_hosts().await?;
+    let mut control = Control::open(crew.dir())?;
+    let mut keys = if args.json { None } else { Keys::open() };
+    let tour = welcome(&ready, args.agents, keys.is_some())?;
+    if args.json {
+        print(&ready_line(&ready));
+    } else {
+        voice.say(&tour);
+    }
+    loop {
+        let told = tokio::select! {
+            ended = crew.ended() => Told::Ended(ended),
+            asked = control.next() => Told::Asked(asked),
+            key = keys::next(&mut keys) => Told::Key(key),
+        };
+        match told {
+            Told::Ended(Ended::Core(trouble)) => return Err(trouble.into()),
+            Told::Ended(Ended::Host(gone)) => voice.say(&gone.sentence(keys.is_some())),
+            Told::Asked(asked) => {
+                let answer = crew.obey(&asked.order).await;
+                if asked.order != Order::List {
+                    voice.say_all(&answer);
+                }
+                asked.answer(&answer).await;
+            }
+            Told::Key(Key::Quit) => return Ok(()),
+            Told::Key(Key::Tour) => voice.say(&tour),
+            Told::Key(Key::Stop) => match crew.next_to_stop() {
+                Some(name) => voice.say_all(&crew.obey(&Order::Stop(vec![name])).await),
+                None => voice.say("No host runs. Key g starts one."),
+            },
+            Told::Key(Key::Start) => match crew.next_to_start() {
+                Some(name) => voice.say_all(&crew.obey(&Order::Start(vec![name])).await),
+                None => voice.say("All hosts run. Key s stops one."),
+            },
+        }
+    }
+}
+
+/// Something happened.
+enum Told {
+    Ended(Ended),
+    Asked(control::Asked),
+    Key(Key),
+}
+
+fn ready_line(ready: &Ready) -> String {
+    let mut line = ready.controller.clone();
+    if let Some(fields) = line.as_object_mut() {
+        fields.insert("web".to_owned(), Value::from(ready.web.clone()));
+    }
+    line.to_string()
+}
+
+fn welcome(ready: &Ready, agents: u16, keys: bool) -> anyhow::Result<String> {
+    let Ready { web, admin, .. } = ready;
+    let program = process::own_program()?;
+    let bin = program.parent().unwrap_or(Path::new("/")).display();
+    let line = if keys {
+        format!("{}\n  ", keys::LINE)
+    } else {
+        String::new()
+    };
+    let tour = "Type in the box at the bottom:\n\n    /hosts\n    /run on:role=web command:release\n    \
+         /run on:all command:check\n";
+    Ok(format!(
+        "
+  Open {web}
+  {agents} hosts are online. {tour}
+  In another terminal, once:
+      export SHANTY_ADMIN={admin} PATH={bin}:$PATH
+
+  {line}Ctrl-C stops everything and deletes it.
+"
+    ))
+}
+
+/// Speaks to who started the demo; nobody may listen any more.
+#[derive(Clone, Copy)]
+struct Voice {
     quiet: bool,
 }
 
-impl Crew {
-    fn say(&self, what: &str) {
+impl Voice {
+    fn say(self, what: &str) {
         if !self.quiet {
-            eprintln!("{what}");
+            complain(what);
         }
     }
 
-    async fn start(&mut self, args: &DemoArgs, dir: &Path) -> anyhow::Result<String> {
-        self.say("Starting the sandbox, a Discord on this machine …");
-        let listen = args.listen.to_string();
-        let ready = self
-            .spawn(dir, "sandbox", &["__sandbox", "--listen", &listen], &[])
-            .await?;
-        let web = text(&ready, "web")?;
-        let guild = Guild::ask(&web).await?;
-
-        self.say("Starting the controller …");
-        let config = write_config(dir, &web, &guild)?;
-        let config = config.to_string_lossy().into_owned();
-        let controller = self
-            .spawn(dir, "controller", &["serve", "--config", &config], &[])
-            .await?;
-        anyhow::ensure!(
-            text(&controller, "discord")? == "ready",
-            "the controller could not log in to the sandbox: see {}",
-            dir.join("controller.log").display()
-        );
-        let join = text(&controller, "join")?;
-        let admin = text(&controller, "admin")?;
-        for (name, labels) in hosts(args.agents) {
-            self.say(&format!("{name} joins with a token and connects …"));
-            self.start_agent(dir, &admin, &join, &name, labels).await?;
+    fn say_all(self, answer: &Answer) {
+        for line in answer.said.iter().chain(&answer.error) {
+            self.say(line);
         }
-        let mut ready = controller.clone();
-        if let Some(fields) = ready.as_object_mut() {
-            fields.insert("web".to_owned(), Value::from(web.clone()));
-        }
-        if self.quiet {
-            println!("{ready}");
-        } else {
-            let program = process::own_program()?;
-            self.say(&welcome(&web, &admin, &program, args.agents));
-        }
-        Ok(web)
-    }
-
-    async fn start_agent(
-        &mut self,
-        dir: &Path,
-        admin: &str,
-        join: &str,
-        name: &str,
-        labels: &str,
-    ) -> anyhow::Result<()> {
-        let token = process::run(
-            &[
-                "token", "create", "--admin", admin, "--labels", labels, "--json",
-            ],
-            &[],
-        )
-        .await
-        .context("make a join token")?;
-        let token: Value = serde_json::from_str(&token).context("read the join token")?;
-        let token = text(&token, "token")?;
-        let data = dir.join(name).to_string_lossy().into_owned();
-        let user = own_user()?;
-        let args = [
-            "__agent",
-            "join",
-            "--server",
-            join,
-            "--name",
-            name,
-            "--data-dir",
-            &data,
-            "--run-as",
-            &user,
-        ];
-        process::run(&args, &[("SHANTY_TOKEN", &token)])
-            .await
-            .with_context(|| format!("join {name}"))?;
-        let shim = process::own_program()?.to_string_lossy().into_owned();
-        let args = [
-            "__agent",
-            "run",
-            "--data-dir",
-            &data,
-            "--on-stop",
-            "kill",
-            "--shim",
-            &shim,
-            "--shim-arg",
-            "__shim",
-        ];
-        self.spawn(dir, name, &args, &[]).await?;
-        Ok(())
-    }
-
-    /// Starts a process and waits for its ready line.
-    async fn spawn(
-        &mut self,
-        dir: &Path,
-        name: &str,
-        args: &[&str],
-        env: &[(&str, &str)],
-    ) -> anyhow::Result<Value> {
-        let log = dir.join(format!("{name}.log"));
-        let (process, ready) = Process::start(name, args, env, &log, READY_WITHIN).await?;
-        self.processes.push(process);
-        Ok(ready)
-    }
-
-    /// Waits until a process ends by itself, which none should.
-    async fn watch(&mut self) -> anyhow::Error {
-        let all = self
-            .processes
-            .iter_mut()
-            .map(|process| Box::pin(process.ended()));
-        futures_util::future::select_all(all).await.0
-    }
-
-    /// Stops the last first: agents, then the controller, then the sandbox.
-    async fn stop(&mut self) {
-        while let Some(process) = self.processes.pop() {
-            if process.is_agent() {
-                let mut agents = vec![process];
-                while self.processes.last().is_some_and(Process::is_agent) {
-                    agents.extend(self.processes.pop());
-                }
-                futures_util::future::join_all(agents.into_iter().map(Process::stop)).await;
-            } else {
-                process.stop().await;
-            }
-        }
-        self.say("Stopped; nothing is left.");
     }
 }
 
-fn hosts(agents: u16) -> impl Iterator<Item = (String, &'static str)> {
-    let more = (3..).map(|n| (format!("web-{n:02}"), HOSTS[0].1));
-    let first = HOSTS
-        .into_iter()
-        .map(|(name, labels)| (name.to_owned(), labels));
-    first.chain(more).take(usize::from(agents))
+fn print(line: &str) {
+    writeln!(std::io::stdout(), "{line}").ok(); // nobody listens
 }
 
-fn own_user() -> anyhow::Result<String> {
-    let uid = nix::unistd::geteuid();
-    let user = nix::unistd::User::from_uid(uid).context("look up the user")?;
-    Ok(user
-        .with_context(|| format!("there is no user with id {uid}"))?
-        .name)
-}
-
-/// What the demo needs to know of the sandbox's guild.
-struct Guild {
-    id: String,
-    token: String,
-    owner: String,
-    operator: String,
-    approver: String,
-    channels: Vec<String>,
-    ops: String,
-}
-
-impl Guild {
-    async fn ask(web: &str) -> anyhow::Result<Self> {
-        let defaults = http::post(web, "sandbox/defaults", "{}").await?;
-        let (id, token) = (text(&defaults, "guild_id")?, text(&defaults, "bot_token")?);
-        let channels = http::get(web, &format!("api/v10/guilds/{id}/channels"), &token).await?;
-        let channels = channels.as_array().context("list the sandbox's channels")?;
-        let named = |name: &str| {
-            channels
-                .iter()
-                .find(|channel| channel["name"] == name)
-                .and_then(|channel| channel["id"].as_str())
-        };
-        let first = text(&defaults, "channel_id")?;
-        Ok(Self {
-            id,
-            token,
-            owner: text(&defaults, "owner_id")?,
-            operator: text(&defaults, "user_id")?,
-            approver: text(&defaults, "user2_id")?,
-            ops: named("ops").unwrap_or(&first).to_owned(),
-            channels: channels
-                .iter()
-                .filter_map(|c| c["id"].as_str().map(str::to_owned))
-                .collect(),
-        })
-    }
-}
-
-/// The controller's configuration, as an operator would write it.
-fn write_config(dir: &Path, web: &str, guild: &Guild) -> anyhow::Result<PathBuf> {
-    use std::io::Write as _;
-    let token = dir.join("bot-token");
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&token)?;
-    file.write_all(guild.token.as_bytes())?;
-    let quoted = |ids: &[&String]| {
-        ids.iter()
-            .map(|id| format!("{id:?}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let channels = quoted(&guild.channels.iter().collect::<Vec<_>>());
-    let config = format!(
-        r#"data_dir = {data:?}
-
-[discord]
-token_file = {token:?}
-guilds = [{guild:?}]
-ops_channel = {ops:?}
-api = {api:?}
-
-[listen]
-agents = "127.0.0.1:0"
-join = "127.0.0.1:0"
-http = "127.0.0.1:0"
-admin = {admin:?}
-
-# The owner and the operator may do everything, the approver may look; the guest has no grant.
-[[grant]]
-id = "operators"
-who = {{ people = [{operators}] }}
-where = {{ channels = [{channels}] }}
-what = ["view", "run", "cancel", "hold", "manage"]
-hosts = "all"
-
-[[grant]]
-id = "viewers"
-who = {{ people = [{viewers}] }}
-where = {{ channels = [{channels}] }}
-what = ["view"]
-hosts = "all"
-"#,
-        data = dir.join("controller"),
-        admin = dir.join("admin.sock"),
-        api = web.trim_end_matches('/'),
-        guild = guild.id,
-        ops = guild.ops,
-        operators = quoted(&[&guild.owner, &guild.operator]),
-        viewers = quoted(&[&guild.approver]),
-    );
-    let path = dir.join("shanty.toml");
-    std::fs::write(&path, config)?;
-    Ok(path)
-}
-
-fn welcome(web: &str, admin: &str, program: &Path, agents: u16) -> String {
-    let program = program.display();
-    format!(
-        "
-  Open {web}
-  {agents} hosts are online. Type in the box at the bottom:
-
-    /hosts
-    /run on:role=web command:uptime
-    /run on:all command:uptime                    shown first, then confirmed
-    /run on:web-01 command:for i in 1 2 3 4 5; do echo $i; sleep 1; done
-
-  Without chat, in another terminal:
-
-    export SHANTY_ADMIN={admin}
-    {program} run --on all -- uptime
-
-  Ctrl-C stops everything and deletes it.
-"
-    )
+fn complain(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok(); // nobody listens
 }
 
 fn text(json: &Value, field: &str) -> anyhow::Result<String> {

@@ -23,9 +23,18 @@ impl Call {
     /// # Panics
     /// When it cannot be started.
     #[must_use]
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::start_on(command, Stdio::null())
+    }
+
+    /// Starts it with this as its standard input, such as a terminal.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_on(mut command: Command, stdin: Stdio) -> Self {
         command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);

@@ -1,0 +1,129 @@
+//! The guild of the demo, as the sandbox is told of it, and the controller's configuration for it.
+//!
+//! Each person and each channel is there to be tried: who may do what, and where.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// Ids of what both files name; the sandbox makes the others.
+const GUILD: &str = "1300000000000000001";
+const OPERATORS: &str = "1300000000000000002";
+const VIEWERS: &str = "1300000000000000003";
+/// The first channel: where everybody starts.
+const OPS: &str = "1300000000000000004";
+const WEB: &str = "1300000000000000005";
+
+/// Writes what the sandbox begins with.
+pub(super) fn write_seed(dir: &Path) -> anyhow::Result<PathBuf> {
+    let seed = format!(
+        r##"[bot]
+name = "Shanty"
+
+[[guilds]]
+id = "{GUILD}"
+name = "Demo"
+
+[[guilds.roles]]
+id = "{OPERATORS}"
+name = "Operator"
+color = "#2ecc71"
+
+[[guilds.roles]]
+id = "{VIEWERS}"
+name = "Viewer"
+color = "#e0a000"
+
+[[guilds.people]]
+name = "owner"
+owner = true
+roles = ["Operator"]
+
+[[guilds.people]]
+name = "operator"
+roles = ["Operator"]
+
+[[guilds.people]]
+name = "viewer"
+roles = ["Viewer"]
+
+[[guilds.people]]
+name = "guest"
+
+[[guilds.channels]]
+id = "{OPS}"
+name = "ops"
+topic = "All hosts. @Operator may do everything here, @Viewer may look, a guest nothing."
+
+[[guilds.channels]]
+id = "{WEB}"
+name = "web"
+topic = "Only the web hosts can be reached from here: try /hosts."
+"##
+    );
+    let path = dir.join("guild.toml");
+    std::fs::write(&path, seed)?;
+    Ok(path)
+}
+
+/// Writes the controller's configuration, as an operator would.
+pub(super) fn write_config(dir: &Path, web: &str, bot_token: &str) -> anyhow::Result<PathBuf> {
+    let token = dir.join("bot-token");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&token)?;
+    file.write_all(bot_token.as_bytes())?;
+    let config = format!(
+        r#"data_dir = {data:?}
+
+[discord]
+token_file = {token:?}
+guilds = ["{GUILD}"]
+ops_channel = "{OPS}"
+api = {api:?}
+
+[listen]
+agents = "127.0.0.1:0"
+join = "127.0.0.1:0"
+http = "127.0.0.1:0"
+admin = {admin:?}
+
+# Operators may do everything in #ops, and run on web hosts in #web. Viewers may look. A guest has no grant.
+[[grant]]
+id = "operators"
+who = {{ roles = ["{OPERATORS}"] }}
+where = {{ channels = ["{OPS}"] }}
+what = ["view", "run", "cancel", "hold", "manage"]
+hosts = "all"
+
+[[grant]]
+id = "operators-of-web"
+who = {{ roles = ["{OPERATORS}"] }}
+where = {{ channels = ["{WEB}"] }}
+what = ["view", "run", "cancel"]
+hosts = "role=web"
+
+[[grant]]
+id = "viewers"
+who = {{ roles = ["{VIEWERS}"] }}
+where = {{ channels = ["{OPS}"] }}
+what = ["view"]
+hosts = "all"
+
+[[grant]]
+id = "viewers-of-web"
+who = {{ roles = ["{VIEWERS}"] }}
+where = {{ channels = ["{WEB}"] }}
+what = ["view"]
+hosts = "role=web"
+"#,
+        data = dir.join("controller"),
+        admin = dir.join("admin.sock"),
+        api = web.trim_end_matches('/'),
+    );
+    let path = dir.join("shanty.toml");
+    std::fs::write(&path, config)?;
+    Ok(path)
+}
