@@ -9,10 +9,13 @@ mod control;
 mod crew;
 mod fleet;
 mod guild;
+mod http;
 mod keys;
 mod left;
 mod process;
 mod words;
+
+pub mod tour;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -277,8 +280,16 @@ fn welcome(ready: &Ready, agents: u16, keys: bool) -> anyhow::Result<String> {
     } else {
         String::new()
     };
-    let tour = "Type in the box at the bottom:\n\n    /hosts\n    /run on:role=web command:release\n    \
-         /run on:all command:check\n";
+    let tour = if agents >= fleet::FULL {
+        format!(
+            "A tour of five minutes; it is pinned there too. Type in the box at the bottom:\n\n{}",
+            tour::text(keys)
+        )
+    } else {
+        "Type in the box at the bottom:\n\n    /hosts\n    /run on:all command:check\n\n  \
+         The tour that is pinned there needs six hosts: leave --agents out.\n"
+            .to_owned()
+    };
     Ok(format!(
         "
   Open {web}

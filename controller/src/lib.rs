@@ -28,7 +28,7 @@ mod cli;
 pub mod stop;
 
 #[cfg(feature = "demo")]
-mod demo;
+pub mod demo;
 
 #[cfg(test)]
 mod testing;

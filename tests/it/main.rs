@@ -40,6 +40,7 @@ mod cli_rollout;
 mod cli_targets;
 mod config;
 mod demo;
+mod demo_tour;
 mod faults;
 mod first_run;
 mod guard;

@@ -89,6 +89,9 @@ impl Crew {
         let sandbox = self.spawn_core("sandbox", &args).await?;
         let web = text(&sandbox, "web")?;
         let bot_token = text(&sandbox, "bot_token")?;
+        guild::post_tour(&web, &bot_token)
+            .await
+            .context("post the tour")?;
         let config = guild::write_config(&self.dir, &web, &bot_token)?;
         let config = config.to_string_lossy().into_owned();
         let args = ["serve", "--config", &config];

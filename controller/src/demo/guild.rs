@@ -6,6 +6,11 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::{http, tour};
+
 /// Ids of what both files name; the sandbox makes the others.
 const GUILD: &str = "1300000000000000001";
 const OPERATORS: &str = "1300000000000000002";
@@ -126,4 +131,13 @@ hosts = "role=web"
     let path = dir.join("shanty.toml");
     std::fs::write(&path, config)?;
     Ok(path)
+}
+
+/// Posts the tour into the first channel and pins it, so that the first page is not empty.
+pub(super) async fn post_tour(web: &str, bot_token: &str) -> anyhow::Result<()> {
+    let path = format!("api/v10/channels/{OPS}/messages");
+    let body = json!({"content": tour::message()});
+    let posted = http::post(web, &path, bot_token, &body).await?;
+    let id = posted["id"].as_str().context("the id of what was posted")?;
+    http::put(web, &format!("{path}/pins/{id}"), bot_token).await
 }
