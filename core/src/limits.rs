@@ -27,6 +27,18 @@ pub const LEFT_OVER_MS: u64 = 2_000;
 /// Longest command, bytes. Discord's string options end at 6,000 characters.
 pub const COMMAND_BYTES_MAX: usize = 6_000;
 
+/// Longest script, bytes: what Discord lets most people attach.
+pub const SCRIPT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// Longest standard input of a run, bytes. It is kept before anything runs, and every host is sent all of it.
+pub const STDIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Inputs of runs that the controller keeps, bytes; past it no other one is taken.
+pub const INPUTS_TOTAL_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
+
+/// A host that waits for the next slice of an input gives up after this long, milliseconds.
+pub const INPUT_SILENCE_MS: u64 = 60_000;
+
 /// Longest selector, bytes.
 pub const SELECTOR_BYTES_MAX: usize = 6_000;
 

@@ -6,6 +6,7 @@
 mod colours;
 mod event;
 mod group;
+mod input;
 mod launch;
 mod machine;
 mod options;
@@ -27,6 +28,7 @@ use crate::time::LinkTime;
 pub use colours::Colours;
 pub use event::{Effect, Event, Held, Reach, Told};
 pub use group::{Compared, Group, Loosely, Rank};
+pub use input::{About, BadInput, Input, InputKind, head, script_name};
 pub use launch::Gate;
 pub use options::Options;
 pub use outcome::{How, Outcome, Reason};
