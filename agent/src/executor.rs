@@ -10,6 +10,7 @@ mod accept;
 mod attach;
 mod check;
 mod folder;
+mod input;
 mod owner;
 mod recover;
 mod sweep;
@@ -27,6 +28,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use crate::surroundings::Surroundings;
+pub use input::{Inputs, SliceOrEnd, Wanted};
 
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
 const REQUESTS_MAX: usize = 64;
@@ -218,6 +220,7 @@ pub(crate) enum Request {
     Start {
         order: Vec<u8>,
         clock: ClockOffset,
+        inputs: Option<Inputs>,
         reply: oneshot::Sender<Result<Started, Refusal>>,
     },
     Cancel {
@@ -248,10 +251,25 @@ impl Handle {
     /// [`Refusal`] when it will not be started. An order that was refused before is a duplicate, with its refusal as the state;
     /// one that was released is refused with [`Code::Closed`].
     pub async fn start(&self, order: Vec<u8>, clock: ClockOffset) -> Result<Started, Refusal> {
+        self.start_with(order, clock, None).await
+    }
+
+    /// The same with a place where what its command is given can be had. An order that has such a thing is answered for before that has
+    /// come: whoever asks what is held here is told that it runs, and a refusal may follow.
+    ///
+    /// # Errors
+    /// As [`Handle::start`].
+    pub async fn start_with(
+        &self,
+        order: Vec<u8>,
+        clock: ClockOffset,
+        inputs: Option<Inputs>,
+    ) -> Result<Started, Refusal> {
         let (reply, answer) = oneshot::channel();
         let request = Request::Start {
             order,
             clock,
+            inputs,
             reply,
         };
         if self.tx.send(request).await.is_err() {

@@ -6,6 +6,7 @@ pub(crate) mod dial;
 
 mod backoff;
 mod hello;
+mod inputs;
 mod instructions;
 mod stream;
 mod vitals;

@@ -11,11 +11,13 @@ pub(crate) mod control;
 pub(crate) mod descendants;
 
 mod clients;
+mod given;
 mod keeper;
 mod memory;
 mod recorder;
 mod ring;
 mod system;
+mod terminal;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -46,10 +48,13 @@ use crate::mask::{self, MASK_VARIABLE};
 use crate::surroundings::{COMMAND_VARIABLE, Surroundings};
 
 use self::clients::Clients;
-use self::command::CannotStart;
+use self::command::{Account, CannotStart, Running};
+use self::given::{Given, Script};
 use self::keeper::{Keeper, Limits};
 use self::memory::Watch;
 use self::recorder::Recorder;
+
+pub(crate) use self::given::{INPUT, remove as remove_script};
 
 /// Names the user that commands run as, in the shim's own environment; absent means the shim's own user.
 pub(crate) const RUN_AS_VARIABLE: &str = "SHANTY_RUN_AS";
@@ -115,11 +120,27 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let memory = Watch::begin(Path::new("/proc"), Path::new("/sys/fs/cgroup"));
     let keeper = Keeper::new(recorder, clients, limits, started_ms, memory);
     // What could print secrets that cannot be masked must not run.
-    let command = masks.and_then(|_| {
-        let surroundings = surroundings()?;
-        command::spawn(&order, run_as.as_deref(), &surroundings)
-    });
-    keeper.keep(command, &signals).map_err(ShimError::Keep)
+    let started = masks.and_then(|_| start(dir, &order, run_as.as_deref()));
+    let (command, script) = match started {
+        Ok((running, script)) => (Ok(running), script),
+        Err(why) => (Err(why), None),
+    };
+    let kept = keeper.keep(command, &signals).map_err(ShimError::Keep);
+    drop(script); // Nothing runs it any more.
+    kept
+}
+
+/// Starts the command with what it is given. The script lies there until it is dropped.
+fn start(
+    dir: &Path,
+    order: &Order,
+    run_as: Option<&str>,
+) -> Result<(Running, Option<Script>), CannotStart> {
+    let account = Account::find(run_as).map_err(|error| CannotStart::refused(&error))?;
+    let surroundings = surroundings()?;
+    let Given { stdin, script } = Given::of(dir, order, &account, &surroundings.path)?;
+    let running = command::spawn(order, &account, &surroundings, stdin, script.as_ref())?;
+    Ok((running, script))
 }
 
 /// Leaves the agent's session, adopts orphans, and undoes what a parent may have left behind.

@@ -3,6 +3,7 @@
 
 mod convert;
 mod follow;
+mod inputs;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -25,16 +26,17 @@ use shanty_core::selector::complete::Choice;
 use shanty_proto::v1;
 use shanty_proto::v1::admin_server::AdminServer;
 use tokio::net::UnixListener;
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
-use tokio_stream::wrappers::UnixListenerStream;
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::UdsConnectInfo;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::hub::Handle;
 use crate::status::status;
-use crate::store::Output;
+use crate::store::{Inputs, Output};
 use crate::supervise::{Spawner, Supervisor};
 
 /// Runs in one list at most.
@@ -77,12 +79,14 @@ pub fn start(
     listener: UnixListener,
     hub: Handle,
     output: Output,
+    inputs: Inputs,
     join: JoinAt,
 ) {
     let shutdown = supervisor.shutdown();
     let admin = Admin {
         hub,
         output,
+        inputs,
         join,
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
@@ -103,6 +107,7 @@ pub fn start(
 struct Admin {
     hub: Handle,
     output: Output,
+    inputs: Inputs,
     join: JoinAt,
     spawner: Spawner,
     shutdown: CancellationToken,
@@ -115,6 +120,7 @@ type Events<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl v1::admin_server::Admin for Admin {
     type FollowStream = Events<v1::FollowEvent>;
     type OutputStream = Events<v1::OutputChunk>;
+    type InputContentStream = Events<v1::InputSlice>;
 
     async fn hosts(&self, request: Request<v1::HostsRequest>) -> Answered<v1::HostsReply> {
         let asker = asker(&request)?;
@@ -224,6 +230,27 @@ impl v1::admin_server::Admin for Admin {
         self.done(asker, Ask::RemoveHost { name }).await
     }
 
+    async fn store_input(
+        &self,
+        request: Request<Streaming<v1::StoreInputRequest>>,
+    ) -> Answered<v1::Input> {
+        asker(&request)?;
+        let stored = inputs::store(&self.inputs, request.into_inner()).await?;
+        Ok(Response::new(stored))
+    }
+
+    async fn input_content(
+        &self,
+        request: Request<v1::InputContentRequest>,
+    ) -> Answered<Self::InputContentStream> {
+        let asker = asker(&request)?;
+        let run = self.run(asker, request.into_inner().number).await?;
+        let reader = inputs::open(&self.inputs, &run).await?;
+        let (slices, out) = mpsc::channel(inputs::SLICES_MAX);
+        self.spawner.spawn(inputs::send(reader, slices));
+        Ok(Response::new(Box::pin(ReceiverStream::new(out))))
+    }
+
     async fn start_run(&self, request: Request<v1::StartRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
         let request = request.into_inner();
@@ -232,6 +259,7 @@ impl v1::admin_server::Admin for Admin {
             command: request.command,
             typed: Typed::from_names(request.options).map_err(|name| unknown_option(&name))?,
             like: None,
+            input: inputs::given(&self.inputs, request.input.as_ref()).await?,
         };
         match self.ask(asker, Ask::Run(run)).await? {
             // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.

@@ -174,23 +174,27 @@ pub async fn run(
         ca,
         hub: handle.clone(),
         output: store.output.clone(),
+        inputs: store.inputs.clone(),
         public: config.public.agents,
     };
     let ready = sockets.ready(&config.listen);
     let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
     link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
+    let inputs_shown = store.inputs.clone().masked(masks.clone());
     let shown = store.output.clone().masked(masks);
     admin::start(
         &mut supervisor,
         sockets.admin,
         handle.clone(),
         shown.clone(),
+        inputs_shown.clone(),
         admin::JoinAt { address: join, pin },
     );
     checkpoints::start(&mut supervisor, &store.journal);
     retention::start(
         &mut supervisor,
         store.output.clone(),
+        store.inputs.clone(),
         handle.clone(),
         config.retention,
     );
@@ -199,6 +203,7 @@ pub async fn run(
             let parts = discord::Parts {
                 hub: handle,
                 output: shown,
+                inputs: inputs_shown,
                 kept: store.kept.clone(),
                 guilds: discord.guilds,
                 ops_channel: discord.ops_channel,

@@ -11,6 +11,7 @@ mod complete;
 mod groups;
 mod hold;
 mod hosts;
+mod input;
 mod run;
 mod runs;
 mod serve;

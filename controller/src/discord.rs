@@ -39,7 +39,7 @@ use twilight_model::application::interaction::Interaction;
 use crate::config::api::Api;
 use crate::health::ChatState;
 use crate::hub;
-use crate::store::{Kept, Output};
+use crate::store::{Inputs, Kept, Output};
 use crate::supervise::{Spawner, Supervisor};
 use gateway::{GatewayConfig, GatewayState, SavedSession};
 use requests::Requests;
@@ -61,6 +61,8 @@ pub struct Parts {
     pub hub: hub::Handle,
     /// Where output is read.
     pub output: Output,
+    /// What commands are given.
+    pub inputs: Inputs,
     /// Where the gateway's session and the places of cards are kept.
     pub kept: Kept,
     /// The guilds that are served.
@@ -81,6 +83,7 @@ pub struct Parts {
 struct Edge {
     hub: hub::Handle,
     output: Output,
+    inputs: Inputs,
     kept: Kept,
     sender: Sender,
     requests: Requests,
@@ -112,6 +115,7 @@ pub async fn start(
     let edge = Arc::new(Edge {
         hub: parts.hub,
         output: parts.output,
+        inputs: parts.inputs,
         kept: parts.kept.clone(),
         sender: sender.clone(),
         requests: Requests::new(),

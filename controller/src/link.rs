@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tonic::transport::Server;
 
 use crate::hub;
-use crate::store::Output;
+use crate::store::{Inputs, Output};
 use crate::supervise::Supervisor;
 
 /// HTTP/2 window of a link, bytes: what may be on its way before the controller has read it.
@@ -39,6 +39,8 @@ pub struct Parts {
     pub hub: hub::Handle,
     /// Where output goes.
     pub output: Output,
+    /// What commands are given.
+    pub inputs: Inputs,
     /// host:port that agents dial from now on; nothing means what they dialled to join, with the link's port.
     pub public: Option<String>,
 }
@@ -62,6 +64,7 @@ pub fn start(
     let agents = agents::Agents {
         hub: parts.hub.clone(),
         output: parts.output,
+        inputs: parts.inputs,
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
     };

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::now_ms;
 use crate::config::Retention;
 use crate::hub;
-use crate::store::{Deletion, OldOutput, Output, StoreError};
+use crate::store::{Deletion, Inputs, OldOutput, Output, StoreError};
 use crate::supervise::Supervisor;
 
 /// Between two looks.
@@ -25,10 +25,17 @@ const FRESH_MS: u64 = 600_000;
 const BATCH: u32 = 256;
 
 /// Starts looking after stored output.
-pub fn start(supervisor: &mut Supervisor, output: Output, hub: hub::Handle, limits: Retention) {
+pub fn start(
+    supervisor: &mut Supervisor,
+    output: Output,
+    inputs: Inputs,
+    hub: hub::Handle,
+    limits: Retention,
+) {
     let shutdown = supervisor.shutdown();
     let keeper = Keeper {
         output,
+        inputs: Some(inputs),
         ends: Ends::Hub(hub),
         limits,
     };
@@ -46,6 +53,8 @@ enum Ends {
 
 struct Keeper {
     output: Output,
+    /// Absent in tests of output.
+    inputs: Option<Inputs>,
     ends: Ends,
     limits: Retention,
 }
@@ -70,6 +79,20 @@ impl Keeper {
                     "old output cannot be deleted"
                 ),
             }
+            self.pass_inputs().await;
+        }
+    }
+
+    /// What commands were given goes as output does.
+    async fn pass_inputs(&self) {
+        let Some(inputs) = &self.inputs else { return };
+        match inputs.delete_unused(self.limits.output_ms).await {
+            Ok(0) => {}
+            Ok(deleted) => tracing::info!(deleted, "old inputs of runs were deleted"),
+            Err(error) => tracing::error!(
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "old inputs of runs cannot be deleted"
+            ),
         }
     }
 

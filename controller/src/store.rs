@@ -4,6 +4,7 @@
 //! something is stored before it is committed with `synchronous=FULL`.
 
 mod entry;
+mod inputs;
 mod journal;
 mod kept;
 mod output;
@@ -16,6 +17,7 @@ use shanty_core::spool::Corrupt;
 use thiserror::Error;
 
 pub use entry::Stored;
+pub use inputs::{Coming, InputError, InputReader, Inputs};
 pub use journal::{Checkpoints, Commits, Journal, Memory, Reader};
 pub use kept::Kept;
 pub use output::{Appender, Deleted, Deletion, Exited, OldOutput, Output, Records};
@@ -98,6 +100,15 @@ pub enum StoreError {
     /// How an execution ended can no longer be read.
     #[error("read how an execution ended")]
     Outcome(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The folder of what commands are given.
+    #[error("open the folder {path}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A value that cannot be kept.
     #[error("write a value as JSON")]
     Value(#[source] serde_json::Error),
@@ -135,6 +146,7 @@ impl StoreError {
             | Self::Record { .. }
             | Self::Incomplete { .. }
             | Self::Outcome(_)
+            | Self::Folder { .. }
             | Self::Value(_)
             | Self::Stopped => Unreadable::Unavailable,
         }
@@ -149,6 +161,8 @@ pub struct Store {
     pub output: Output,
     /// Small values.
     pub kept: Kept,
+    /// What commands are given.
+    pub inputs: Inputs,
     /// Writer threads, which end when every handle is dropped.
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -162,10 +176,13 @@ impl Store {
         let (journal, journal_thread) = Journal::open(&data_dir.join("shanty.db"))?;
         let (output, output_thread) = Output::open(&data_dir.join("output.db"), spool_bytes_max)?;
         let kept = Kept::open(&data_dir.join("kept.db"))?;
+        let path = data_dir.join("inputs");
+        let inputs = Inputs::open(&path).map_err(|source| StoreError::Folder { path, source })?;
         Ok(Self {
             journal,
             output,
             kept,
+            inputs,
             threads: vec![journal_thread, output_thread],
         })
     }
@@ -176,9 +193,10 @@ impl Store {
             journal,
             output,
             kept,
+            inputs,
             threads,
         } = self;
-        drop((journal, output, kept));
+        drop((journal, output, kept, inputs));
         let mut threads = threads.into_iter();
         threads.all(|thread| thread.join().is_ok())
     }

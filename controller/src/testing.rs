@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::hub::{Handle, Holds, NewLink, Parts, Shell, last_seen};
-use crate::store::{Commits, Journal, Kept, Memory, Output, Store};
+use crate::store::{Commits, Inputs, Journal, Kept, Memory, Output, Store};
 
 /// The guild that is served.
 pub(crate) const GUILD: u64 = 1;
@@ -62,6 +62,7 @@ pub(crate) struct Rig {
     pub(crate) journal: Memory,
     pub(crate) output: Output,
     pub(crate) kept: Kept,
+    pub(crate) inputs: Inputs,
     pub(crate) ca: Arc<Ca>,
     pub(crate) revoked: Revoked,
     pub(crate) dir: TempDir,
@@ -128,6 +129,7 @@ impl Rig {
 
     async fn open(dir: TempDir, journal: Memory, seeds: usize) -> Self {
         let store = Store::open(dir.path(), u64::MAX).unwrap();
+        let inputs = store.inputs.clone();
         let ca = Ca::open_or_create(&dir.path().join("ca"), SystemTime::now()).unwrap();
         let (ca, revoked) = (Arc::new(ca), Revoked::default());
         let parts = Parts {
@@ -150,6 +152,7 @@ impl Rig {
             journal,
             output: store.output,
             kept: store.kept,
+            inputs,
             ca,
             revoked,
             dir,
@@ -229,6 +232,7 @@ impl Rig {
             agent: agent(n),
             boot_id: boot_id.to_owned(),
             version: "1.0.0".to_owned(),
+            takes_input: true,
             executions,
             tx,
             seen_ms: Arc::new(AtomicU64::new(now_ms())),

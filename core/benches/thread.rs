@@ -48,6 +48,7 @@ fn main() {
             user: "root".to_owned(),
         },
         what: What::Shell("true".to_owned()),
+        input: None,
         selector: "all".to_owned(),
         options: Options {
             timeout_ms: 60_000,

@@ -8,7 +8,7 @@ use crate::hold::{Held, Hold, HoldAnswer};
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Principal;
-use crate::run::Run;
+use crate::run::{Input, Run};
 use crate::selector::complete::Choice;
 use crate::view::{HostRow, Preview};
 
@@ -190,8 +190,10 @@ pub struct RunRequest {
     pub command: String,
     /// Its options.
     pub typed: Typed,
-    /// A run whose options hold where none is typed.
+    /// A run whose options hold where none is typed, and whose input where none is given.
     pub like: Option<RunId>,
+    /// What the command is given. It is kept already. With a script the command is what is given to that.
+    pub input: Option<Input>,
 }
 
 /// What somebody chose who was shown a run.

@@ -21,6 +21,8 @@ pub struct Presence {
     pub heard_ms: u64,
     /// The version of its agent when it last had a link; empty before.
     pub version: String,
+    /// Its agent can give commands an input and a terminal. Older ones cannot.
+    pub takes_input: bool,
     /// Told by the agent.
     pub facts: Option<Facts>,
     /// Told by the agent.

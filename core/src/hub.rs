@@ -242,6 +242,8 @@ pub struct LinkUp {
     pub boot_id: String,
     /// Of the agent.
     pub version: String,
+    /// The agent can give commands an input and a terminal.
+    pub takes_input: bool,
     /// The executions that it holds, by run.
     pub executions: BTreeMap<RunId, Held>,
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::ids::{AgentId, RunId};
 use crate::limits;
 use crate::refusal::Code;
-use crate::run::{Options, What};
+use crate::run::{BadInput, Input, Options, What};
 use crate::time::LinkTime;
 
 pub use variable::Variable;
@@ -23,6 +23,8 @@ pub struct Order {
     pub agent: AgentId,
     /// It must have begun by then.
     pub not_after: LinkTime,
+    /// What it is given; it is fetched from the controller, and nothing runs without it.
+    pub input: Option<Input>,
     /// What runs.
     pub what: What,
     /// How it runs.
@@ -58,6 +60,19 @@ pub enum OrderError {
         /// The limit.
         max: usize,
     },
+    /// A longer input than there may be.
+    #[error("the {what} has {bytes} bytes, over the limit of {max}")]
+    LongInput {
+        /// Its kind.
+        what: &'static str,
+        /// Its length.
+        bytes: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// A script that is not what the command names.
+    #[error("the command is not that of the script")]
+    Input,
     /// A NUL, which ends every argument.
     #[error("{0} holds a NUL")]
     Nul(&'static str),
@@ -81,8 +96,8 @@ impl OrderError {
     pub const fn code(&self) -> Code {
         match self {
             Self::NoCommand => Code::EmptyCommand,
-            Self::Program | Self::Nul(_) | Self::Name | Self::Folder => Code::BadChar,
-            Self::Over { .. } => Code::TooLong,
+            Self::Program | Self::Nul(_) | Self::Name | Self::Folder | Self::Input => Code::BadChar,
+            Self::Over { .. } | Self::LongInput { .. } => Code::TooLong,
             Self::Variable(_) => Code::Denied,
             Self::Times => Code::Duration,
         }
@@ -96,6 +111,9 @@ impl Order {
     /// The first thing that no order may say.
     pub fn check(&self) -> Result<(), OrderError> {
         what(&self.what)?;
+        self.input
+            .as_ref()
+            .map_or(Ok(()), |given| input(given, &self.what))?;
         let variables = self.environment.len();
         let words_max = limits::ORDER_WORDS_MAX;
         bounded("variables in the environment", variables, words_max)?;
@@ -131,6 +149,20 @@ fn what(what: &What) -> Result<(), OrderError> {
     }
 }
 
+fn input(input: &Input, what: &What) -> Result<(), OrderError> {
+    let What::Shell(command) = what else {
+        return Err(OrderError::Input);
+    };
+    input.check(command).map_err(|bad| match bad {
+        BadInput::TooLong => OrderError::LongInput {
+            what: input.kind.as_str(),
+            bytes: input.bytes,
+            max: input.kind.bytes_max(),
+        },
+        BadInput::Name => OrderError::Input,
+    })
+}
+
 fn folder(path: &str) -> Result<(), OrderError> {
     without_nul("the working directory", path)?;
     let bytes_max = limits::PATH_BYTES_MAX;
@@ -164,6 +196,7 @@ impl Order {
             run: RunId::from_bytes([1; 16]),
             agent: AgentId::from_bytes([2; 16]),
             not_after: LinkTime::from_ms(31_000),
+            input: None,
             what: What::Shell("uptime".to_owned()),
             options: Options::default(),
             environment: Vec::new(),
@@ -249,6 +282,31 @@ mod tests {
         for (what, refused) in cases {
             assert_eq!(check(|order| order.what = what), Err(refused.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_script_is_what_the_command_names() {
+        let given = |order: &mut Order, bytes: u64, what: What| {
+            order.what = what;
+            order.input = Some(Input {
+                bytes,
+                ..Input::example()
+            });
+        };
+        let shell = |text: &str| What::Shell(text.to_owned());
+        assert_eq!(
+            check(|order| given(order, 1, shell("deploy.sh --fast"))),
+            Ok(())
+        );
+        let other = Err("E_BAD_CHAR the command is not that of the script".to_owned());
+        for what in [shell("uptime"), argv(&["/bin/deploy.sh"])] {
+            assert_eq!(check(|order| given(order, 1, what)), other);
+        }
+        let long = "E_TOO_LONG the script has 8388609 bytes, over the limit of 8388608";
+        assert_eq!(
+            check(|order| given(order, 8_388_609, shell("deploy.sh"))),
+            Err(long.to_owned())
+        );
     }
 
     #[test]

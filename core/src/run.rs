@@ -14,6 +14,7 @@ mod outcome;
 mod rollout;
 mod steps;
 mod streams;
+mod terminal;
 mod waves;
 
 use std::borrow::Cow;
@@ -34,6 +35,7 @@ pub use options::Options;
 pub use outcome::{How, Outcome, Reason};
 pub use rollout::{Amount, BadRollout, Pauses, Rollout};
 pub use streams::Streams;
+pub use terminal::{TERMINAL_SIZE, Terminal};
 pub use waves::{Pause, Wave, Waves, is_kept};
 
 /// What was accepted: fixed for the life of the run.
@@ -45,6 +47,8 @@ pub struct Spec {
     pub origin: Origin,
     /// What runs.
     pub what: What,
+    /// What it is given.
+    pub input: Option<Input>,
     /// The selector as typed.
     pub selector: String,
     /// The frozen set, sorted by id.
@@ -60,6 +64,17 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The same for somebody to read, when its command or the beginning of its input is masked; never to run.
+    pub(crate) fn masked(&self, masks: &Masks) -> Option<Self> {
+        let what = self.what.masked(masks);
+        let input = self.input.as_ref().and_then(|input| input.masked(masks));
+        (what.is_some() || input.is_some()).then(|| Self {
+            what: what.unwrap_or_else(|| self.what.clone()),
+            input: input.or_else(|| self.input.clone()),
+            ..self.clone()
+        })
+    }
+
     /// True for a host that is left out for what it was when the run was accepted.
     fn skips(&self, away: Option<Away>) -> bool {
         away.is_some() && self.strategy.offline == Offline::Skip
@@ -76,6 +91,7 @@ impl Spec {
                 user: "root".to_owned(),
             },
             what: What::Shell("true".to_owned()),
+            input: None,
             selector: "all".to_owned(),
             targets,
             digest: [0; 32],

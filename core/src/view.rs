@@ -7,6 +7,7 @@ mod answer;
 mod fleet;
 mod form;
 mod host;
+mod input;
 mod inventory;
 mod press;
 mod preview;
@@ -17,7 +18,7 @@ mod text;
 
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
 pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card};
-pub use form::{Field, FieldName, Form, Sheet, edit_sheet};
+pub use form::{Field, FieldName, Form, Sheet, edit_sheet, write_sheet};
 pub use host::{HostDetail, host_card};
 pub use press::{Listed, Listing, NoPress, Press, key_of};
 pub use preview::{AwayRow, Preview, preview_card, taken_back_card};

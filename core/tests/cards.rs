@@ -69,6 +69,7 @@ fn over(ends: &[End], command: &str, name_len: usize) -> (Run, Vec<Told>) {
             user: "root".to_owned(),
         },
         what: What::Shell(command.to_owned()),
+        input: None,
         selector: "all".to_owned(),
         options: Options {
             timeout_ms: 0,

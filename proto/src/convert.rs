@@ -1,6 +1,7 @@
 //! Between the wire's types and those of the core. What a peer sends is checked here: an id that is none, a missing field or a text that
 //! is too long is an error that names the field, never a default.
 
+mod input;
 mod journal;
 mod live;
 mod order;
@@ -11,6 +12,7 @@ mod run;
 use shanty_core::ids::{IdError, Labels};
 use thiserror::Error;
 
+pub use input::{input_from_wire, input_to_wire};
 pub use journal::{record_from_wire, record_to_wire};
 pub use live::{facts_from_wire, metrics_from_wire, told_from_wire};
 pub use order::{ReceivedOrder, order_from_wire, order_to_wire};

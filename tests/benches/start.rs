@@ -207,6 +207,7 @@ fn run_records(n: u64) -> Vec<Record> {
             grant: "operators".to_owned(),
         },
         what: What::Shell(format!("systemctl status nginx --lines {n}")),
+        input: None,
         selector: "role=web env=prod".to_owned(),
         options: Options {
             timeout_ms: 300_000,

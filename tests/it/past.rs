@@ -20,6 +20,7 @@ fn given_up(n: u64, agent: AgentId) -> [Record; 2] {
         id,
         origin: Origin::Socket { user: user.clone() },
         what: What::Shell("true".to_owned()),
+        input: None,
         selector: "web-01".to_owned(),
         options: RunOptions {
             timeout_ms: 1_000,

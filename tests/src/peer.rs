@@ -59,6 +59,7 @@ pub async fn connect(address: &str, pin: RootPin, certificate: &[&str]) -> io::R
 /// The controller ended the call instead.
 pub async fn link(channel: Channel, agent: &str, boot_id: &str) -> Result<v1::down::Kind, Status> {
     let hello = v1::Hello {
+        takes_input: true,
         agent: agent.to_owned(),
         boot_id: boot_id.to_owned(),
         instance: "another".to_owned(),

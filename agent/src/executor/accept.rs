@@ -19,21 +19,39 @@ pub(super) fn accept(
     clock: ClockOffset,
 ) -> Result<Shim, Refusal> {
     let run = received.run;
-    let begin = || {
-        let order = received.order.as_ref().map_err(check::refused)?;
-        let run_as = check::check(order, config, clock)?;
-        check::secrets(&config.mask)?;
-        let failed = |what: &str, error: std::io::Error| {
-            Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
-        };
-        folders
-            .accept(run, bytes)
-            .map_err(|error| failed("record the order", error))?;
-        let folder = folders.execution(run);
-        Shim::spawn(config, &folder, run_as.as_deref())
-            .map_err(|error| failed("start a shim", error))
+    let accepted = ready(received, config, clock)
+        .and_then(|run_as| begin(run, bytes, config, folders, run_as.as_deref()));
+    accepted.inspect_err(|_| remember_refused(run, folders))
+}
+
+/// Whether an order may be carried out here now, and as whom: none is the agent's own user. Blocks.
+pub(super) fn ready(
+    received: &ReceivedOrder,
+    config: &Config,
+    clock: ClockOffset,
+) -> Result<Option<String>, Refusal> {
+    let order = received.order.as_ref().map_err(check::refused)?;
+    let run_as = check::check(order, config, clock)?;
+    check::secrets(&config.mask)?;
+    Ok(run_as)
+}
+
+/// Makes the bytes of a checked order durable and spawns its shim. Blocks.
+pub(super) fn begin(
+    run: RunId,
+    bytes: &[u8],
+    config: &Config,
+    folders: &Folders,
+    run_as: Option<&str>,
+) -> Result<Shim, Refusal> {
+    let failed = |what: &str, error: std::io::Error| {
+        Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
     };
-    begin().inspect_err(|_| remember_refused(run, folders))
+    folders
+        .accept(run, bytes)
+        .map_err(|error| failed("record the order", error))?;
+    let folder = folders.execution(run);
+    Shim::spawn(config, &folder, run_as).map_err(|error| failed("start a shim", error))
 }
 
 /// Refuses an order because enough runs here already, and remembers that. Blocks.
@@ -44,7 +62,8 @@ pub(super) fn refuse_busy(run: RunId, config: &Config, folders: &Folders) -> Ref
     Refusal::new(Code::Rate, text)
 }
 
-fn remember_refused(run: RunId, folders: &Folders) {
+/// Remembers that a run is refused, so that it stays refused. Blocks.
+pub(super) fn remember_refused(run: RunId, folders: &Folders) {
     if let Err(error) = folders.release(run) {
         tracing::warn!(run.id = %run, %error, "A refused order cannot be remembered on disk.");
         folders.delete(run).ok(); // Left over it would look like an execution that was lost.

@@ -13,9 +13,13 @@ use shanty_core::limits::ORDER_MEMORY_MS;
 
 use super::OpenError;
 use crate::clock::wall_ms;
+use crate::shim::INPUT;
 
 /// Longest `released` file, bytes, that is read: it holds one number.
 const RELEASED_BYTES_MAX: usize = 20;
+
+/// What a command is given, while it comes.
+const COMING: &str = "input.coming";
 
 /// The two folders of the executor.
 #[derive(Clone, Debug)]
@@ -49,10 +53,32 @@ impl Folders {
         self.executions.join(run.to_string())
     }
 
-    /// Makes an order durable: afterwards it is accepted. A folder that is there already is an error.
-    pub(super) fn accept(&self, run: RunId, order: &[u8]) -> io::Result<()> {
+    /// Makes the folder of an execution that waits for what its command is given, with an empty file for that. A folder that is there
+    /// already is an error.
+    pub(super) fn begin_input(&self, run: RunId) -> io::Result<File> {
         let folder = self.execution(run);
         DirBuilder::new().mode(0o700).create(&folder)?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(folder.join(COMING))
+    }
+
+    /// All of it is there: makes it durable under its name.
+    pub(super) fn keep_input(&self, run: RunId, file: &File) -> io::Result<()> {
+        file.sync_all()?;
+        let folder = self.execution(run);
+        fs::rename(folder.join(COMING), folder.join(INPUT))
+    }
+
+    /// Makes an order durable: afterwards it is accepted. A folder that is there already is an error, unless it waits with an input.
+    pub(super) fn accept(&self, run: RunId, order: &[u8]) -> io::Result<()> {
+        let folder = self.execution(run);
+        let waits = folder.join(INPUT).exists() && !folder.join("order").exists();
+        if !waits {
+            DirBuilder::new().mode(0o700).create(&folder)?;
+        }
         write_durably(&folder.join("order"), order)?;
         sync(&folder)?;
         sync(&self.executions)
@@ -180,6 +206,23 @@ mod tests {
             b"order"
         );
         assert_eq!(folders.executions().unwrap(), [RUN]);
+    }
+
+    #[test]
+    fn an_order_is_accepted_beside_its_input_and_without_the_order_nothing_stays() {
+        let data = tempfile::tempdir().unwrap();
+        let folders = Folders::open(data.path()).unwrap();
+        let file = folders.begin_input(RUN).unwrap();
+        let half = folders.accept(RUN, b"order").unwrap_err();
+        assert_eq!(half.kind(), io::ErrorKind::AlreadyExists);
+        folders.keep_input(RUN, &file).unwrap();
+        folders.accept(RUN, b"order").unwrap();
+        let again = folders.accept(RUN, b"other").unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        let other = RunId::from_bytes([2; 16]);
+        folders.begin_input(other).unwrap();
+        assert_eq!(folders.executions().unwrap(), [RUN]);
+        assert!(!folders.execution(other).exists());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The executor's own loop: the one owner of what is held here. It waits for nothing but the next thing to do; disks and shims have
 //! tasks of their own, which die with it.
 
+mod given;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::accept::{accept, refuse_busy};
 use super::attach::{Cancel, Desired, Event, Follower, Shim};
 use super::check;
 use super::folder::{Folders, forget_at_ms};
+use super::input::Inputs;
 use super::recover::{Found, settle};
 use super::{ClockOffset, Config, OpenError, ReadError, Refusal, Request, Started, State, Status};
 use crate::clock::wall_ms;
@@ -134,8 +137,9 @@ impl Owner {
             Request::Start {
                 order,
                 clock,
+                inputs,
                 reply,
-            } => self.start(order, clock, reply),
+            } => self.start(order, clock, inputs, reply),
             Request::Cancel { run, force } => self.cancel(run, force),
             Request::Read {
                 run,
@@ -155,7 +159,7 @@ impl Owner {
     }
 
     /// Starts a run that is new here, and answers for one that is not.
-    fn start(&mut self, order: Vec<u8>, clock: ClockOffset, reply: Reply) {
+    fn start(&mut self, order: Vec<u8>, clock: ClockOffset, inputs: Option<Inputs>, reply: Reply) {
         let received = match check::parse(&order, self.config.agent) {
             Ok(received) => received,
             Err(refusal) => return answer(reply, Err(refusal)),
@@ -182,6 +186,11 @@ impl Owner {
             return answer(reply, Err(Refusal::new(Code::Rate, text)));
         }
         let busy = self.held.len() >= self.config.running_max;
+        let input = received.order.as_ref().ok().and_then(|o| o.input.clone());
+        if let (Some(input), false) = (input, busy) {
+            self.start_when_given(received, order, (clock, inputs), input);
+            return answer(reply, Ok(Started::New));
+        }
         self.hold(run, Some(vec![reply]));
         if !busy {
             // From here on a shim may come of it, so whoever asks what runs here has to hear of it; a refusal may still follow.

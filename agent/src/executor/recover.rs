@@ -14,6 +14,7 @@ use shanty_core::spool::{Cause, Decoder, Exit, Header, How, Record, VERSION, Wri
 use super::sweep::sweep;
 use crate::clock::wall_ms;
 use crate::facts;
+use crate::shim::remove_script;
 
 /// How an execution was found; `len` counts bytes of whole records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Fo
     if !other_boot {
         sweep(run);
     }
+    remove_script(run);
     let header = Header {
         version: VERSION,
         run,

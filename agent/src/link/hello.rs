@@ -30,6 +30,7 @@ pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>) -> v1::Hello 
             .into_iter()
             .map(|(run, status)| wire::state(run, status))
             .collect(),
+        takes_input: true,
     }
 }
 

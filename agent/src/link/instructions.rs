@@ -8,7 +8,7 @@ use shanty_proto::v1;
 use tokio::sync::mpsc;
 
 use super::wire;
-use crate::executor::{ClockOffset, Handle, Refusal, Started};
+use crate::executor::{ClockOffset, Handle, Inputs, Refusal, Started};
 
 /// Instructions that may wait for the executor. A fleet-wide run is one order for each host, so hundreds at once are not for work; when
 /// they do not fit, the link is closed and the controller sorts it out with what the next `Hello` says.
@@ -28,11 +28,14 @@ pub(super) async fn carry_out(
     mut instructions: mpsc::Receiver<Instruction>,
     executor: Handle,
     clock: ClockOffset,
+    inputs: Inputs,
     answers: mpsc::Sender<v1::Up>,
 ) {
     while let Some(instruction) = instructions.recv().await {
         let state = match instruction {
-            Instruction::Start { run, order } => start(&executor, run, order, clock).await,
+            Instruction::Start { run, order } => {
+                start(&executor, run, order, clock, inputs.clone()).await
+            }
             Instruction::Cancel { run, force } => {
                 executor.cancel(run, force).await;
                 continue;
@@ -59,8 +62,9 @@ async fn start(
     run: RunId,
     order: Vec<u8>,
     clock: ClockOffset,
+    inputs: Inputs,
 ) -> Option<v1::State> {
-    match executor.start(order, clock).await {
+    match executor.start_with(order, clock, Some(inputs)).await {
         Ok(Started::New) => None,
         Ok(Started::Duplicate(status)) => Some(wire::state(run, &status)),
         Err(refusal) => {

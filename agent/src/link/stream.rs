@@ -25,6 +25,7 @@ use v1::down::Kind as Down;
 use v1::up::Kind as Up;
 
 use super::hello;
+use super::inputs::{self, WANTED_MAX};
 use super::instructions::{self, INSTRUCTIONS_MAX, Instruction};
 use super::vitals::Vitals;
 use super::wire::{self, BadMessage};
@@ -103,7 +104,7 @@ pub(crate) async fn serve(
     out.try_send(wire::up(Up::Hello(hello::hello(ctx, &executions))))
         .map_err(|_| LinkError::Flood)?;
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
-    let opened = tokio::time::timeout(limit, greet(channel, messages)).await;
+    let opened = tokio::time::timeout(limit, greet(channel.clone(), messages)).await;
     let (down, first) = opened.unwrap_or(Err(LinkError::NoWelcome))?;
     let welcome = match first {
         Down::Welcome(welcome) => welcome,
@@ -115,7 +116,13 @@ pub(crate) async fn serve(
 
     let clock = ClockOffset::new(welcome.now_ms);
     let (instructions, waiting) = mpsc::channel(INSTRUCTIONS_MAX);
-    let carrying = instructions::carry_out(waiting, ctx.executor.clone(), clock, out.clone());
+    let (inputs, wanted) = mpsc::channel(WANTED_MAX);
+    let executor = ctx.executor.clone();
+    let carrying = instructions::carry_out(waiting, executor, clock, inputs, out.clone());
+    let fetching = inputs::fetch_all(wanted, channel);
+    let carrying = async move {
+        tokio::join!(carrying, fetching);
+    };
     let mut stream = Stream {
         ctx,
         out: Some(out),

@@ -20,10 +20,11 @@ use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Pid, Uid, User, chdir, getgrouplist, setgid, setgroups, setuid};
 use shanty_core::order::Order;
-use shanty_core::run::{Streams, What};
+use shanty_core::run::{Streams, Terminal, What};
 use thiserror::Error;
 
-use super::system;
+use super::given::Script;
+use super::{system, terminal};
 use crate::surroundings::Surroundings;
 
 /// What makes programs print at once though nobody sees a terminal, and changes nothing else.
@@ -96,6 +97,21 @@ impl Account {
         &self.name
     }
 
+    /// True for the user of this process.
+    pub(super) fn is_own(&self) -> bool {
+        Uid::effective() == self.uid
+    }
+
+    /// The user's number.
+    pub(super) const fn uid(&self) -> u32 {
+        self.uid.as_raw()
+    }
+
+    /// The number of the user's group.
+    pub(super) const fn gid(&self) -> u32 {
+        self.gid.as_raw()
+    }
+
     fn own() -> Result<Self, AccountError> {
         let uid = Uid::effective();
         let user = User::from_uid(uid).map_err(AccountError::Lookup)?;
@@ -125,22 +141,55 @@ impl From<User> for Account {
     }
 }
 
-/// Starts the command of `order` as `run_as`, in a group of its own.
+/// Starts the command of `order` as `account`, in a group of its own, with what it is given.
 pub(super) fn spawn(
     order: &Order,
-    run_as: Option<&str>,
+    account: &Account,
     surroundings: &Surroundings,
+    given: Option<File>,
+    script: Option<&Script>,
 ) -> Result<Running, CannotStart> {
-    let account = Account::find(run_as).map_err(|error| CannotStart::refused(&error))?;
     let program = program(&order.what, surroundings);
-    let mut command = words(&order.what, program);
-    environment(&mut command, order, &account, surroundings);
-    command.process_group(0);
-    let cwd = working_directory(order, &account)?;
-    enter(&mut command, &account, cwd, surroundings)
+    let mut command = match script {
+        Some(script) => interpret(order, script, &surroundings.shell),
+        None => words(&order.what, program),
+    };
+    environment(&mut command, order, account, surroundings);
+    let pipes = match order.options.terminal {
+        Terminal::None => {
+            command.process_group(0);
+            Pipes::make(&mut command, order.options.streams, order.stdin, given)
+        }
+        // Leading a session of its own, it leads a group.
+        Terminal::Own => terminal::give(&mut command, account, given).and_then(Pipes::terminal),
+    };
+    let pipes = pipes.map_err(|error| CannotStart::refused(&error))?;
+    let cwd = working_directory(order, account)?;
+    enter(&mut command, account, cwd, surroundings)
         .map_err(|error| CannotStart::refused(&error))?;
-    connect_and_spawn(command, order.options.streams, order.stdin)
+    pipes
+        .spawn(command)
         .map_err(|error| CannotStart::failed(&error, program))
+}
+
+/// The script under its interpreter. What is given to it is read by a shell, as every command is.
+fn interpret(order: &Order, script: &Script, shell: &str) -> Command {
+    let input = order.input.as_ref();
+    let command = order.what.text();
+    let arguments = input.and_then(|input| input.arguments(&command));
+    match (arguments.unwrap_or_default(), script.words.split_first()) {
+        ("", Some((program, rest))) => {
+            let mut command = Command::new(program);
+            command.args(rest);
+            command
+        }
+        (arguments, _) => {
+            let mut command = Command::new(shell);
+            let text = format!("exec \"$@\" {arguments}");
+            command.arg("-c").arg(text).arg("sh").args(&script.words);
+            command
+        }
+    }
 }
 
 fn words(what: &What, program: &str) -> Command {
@@ -174,6 +223,9 @@ fn environment(
     command.envs(&surroundings.env);
     if order.options.colours.kept() {
         command.envs(COLOURED);
+    }
+    if order.options.terminal.is_own() {
+        command.env("TERM", terminal::TERM);
     }
     for variable in &order.environment {
         command.env(variable.name(), variable.value());
@@ -240,42 +292,66 @@ fn enter(
     Ok(())
 }
 
-/// Together, both streams are one pipe: only then the kernel keeps the order in which they were written, whole writes each.
-fn connect_and_spawn(
-    mut command: Command,
-    streams: Streams,
-    wants_stdin: bool,
-) -> io::Result<Running> {
-    let (out, out_theirs) = io::pipe()?;
-    let err = match streams {
-        Streams::One => {
-            command.stderr(out_theirs.try_clone()?);
+/// Our ends of what the command's standard streams are.
+struct Pipes {
+    out: File,
+    err: Option<File>,
+    stdin: Option<File>,
+}
+
+impl Pipes {
+    /// Together, both streams are one pipe: only then the kernel keeps the order in which they were written, whole writes each.
+    fn make(
+        command: &mut Command,
+        streams: Streams,
+        wants_stdin: bool,
+        given: Option<File>,
+    ) -> io::Result<Self> {
+        let (out, out_theirs) = io::pipe()?;
+        let err = match streams {
+            Streams::One => {
+                command.stderr(out_theirs.try_clone()?);
+                None
+            }
+            Streams::Apart => {
+                let (err, err_theirs) = io::pipe()?;
+                command.stderr(err_theirs);
+                Some(unblocked(err.into())?)
+            }
+        };
+        command.stdout(out_theirs);
+        let stdin = if wants_stdin {
+            let (theirs, ours) = io::pipe()?;
+            command.stdin(theirs);
+            Some(unblocked(ours.into())?)
+        } else {
+            command.stdin(given.map_or_else(Stdio::null, Stdio::from));
             None
-        }
-        Streams::Apart => {
-            let (err, err_theirs) = io::pipe()?;
-            command.stderr(err_theirs);
-            Some(unblocked(err.into())?)
-        }
-    };
-    command.stdout(out_theirs);
-    let stdin = if wants_stdin {
-        let (theirs, ours) = io::pipe()?;
-        command.stdin(theirs);
-        Some(unblocked(ours.into())?)
-    } else {
-        command.stdin(Stdio::null());
-        None
-    };
-    let out = unblocked(out.into())?;
-    let child = command.spawn()?;
-    let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
-    Ok(Running {
-        pid: Pid::from_raw(pid),
-        out,
-        err,
-        stdin,
-    })
+        };
+        let out = unblocked(out.into())?;
+        Ok(Self { out, err, stdin })
+    }
+
+    fn terminal(ours: OwnedFd) -> io::Result<Self> {
+        Ok(Self {
+            out: unblocked(ours)?,
+            err: None,
+            stdin: None,
+        })
+    }
+
+    /// Spawns the command, and with it lets go of its ends.
+    fn spawn(self, mut command: Command) -> io::Result<Running> {
+        let child = command.spawn()?;
+        let pid = i32::try_from(child.id()).map_err(io::Error::other)?;
+        let Self { out, err, stdin } = self;
+        Ok(Running {
+            pid: Pid::from_raw(pid),
+            out,
+            err,
+            stdin,
+        })
+    }
 }
 
 fn unblocked(pipe: OwnedFd) -> io::Result<File> {
@@ -288,6 +364,13 @@ impl CannotStart {
         Self {
             text: why.to_string(),
             code: 126,
+        }
+    }
+
+    pub(super) fn missing(why: &impl ToString) -> Self {
+        Self {
+            text: why.to_string(),
+            code: 127,
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod accepting;
 mod endings;
+mod inputs;
 mod masks;
 mod orders;
 mod output;

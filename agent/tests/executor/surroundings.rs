@@ -58,6 +58,53 @@ async fn colours_are_asked_for_when_somebody_wants_them_and_left_to_who_says_oth
 }
 
 #[tokio::test]
+async fn a_terminal_is_one_as_programs_look_at_it() {
+    let world = World::new().await;
+    let mut order = order(
+        "for fd in 0 1 2; do test -t $fd && echo terminal; done; stty size; echo $TERM; \
+         tty >/dev/tty; test \"$(tty)\" -ef /proc/self/fd/1 || echo another; echo err >&2; exit 3",
+    );
+    order.terminal = true;
+    let ended = world.run(&order).await;
+    let text = ended.text();
+    let lines: Vec<&str> = text.split("\r\n").collect();
+    assert_eq!(
+        lines[..5],
+        [
+            "terminal",
+            "terminal",
+            "terminal",
+            "50 120",
+            "xterm-256color"
+        ]
+    );
+    assert!(lines[5].starts_with("/dev/"), "{text}");
+    assert_eq!(lines[6..], ["err", ""]);
+    assert_eq!(
+        (ended.err_text().as_str(), ended.exit.how),
+        ("", How::Code(3))
+    );
+}
+
+#[tokio::test]
+async fn nobody_types_at_a_terminal_and_it_is_stopped_as_any_command() {
+    let world = World::new().await;
+    let mut asks = order("read -r answer; echo \"got <$answer> $?\"");
+    asks.terminal = true;
+    // The shell's own status of a read that met the end.
+    assert_eq!(world.run(&asks).await.text(), "got <> 1\r\n");
+    let mut stopped =
+        order("trap 'echo bye; exit 5' TERM; echo begun; while :; do sleep 0.05; done");
+    stopped.terminal = true;
+    let run = world.start(&stopped).await;
+    world.wrote(run, "begun\r\n").await;
+    world.handle.cancel(run, false).await;
+    let ended = world.ended(run).await;
+    assert_eq!(ended.end(), (How::Code(5), Cause::Cancelled, 0));
+    assert!(ended.text().ends_with("bye\r\n"), "{}", ended.text());
+}
+
+#[tokio::test]
 async fn no_descriptor_of_ours_and_no_input_reach_the_command() {
     let world = World::new().await;
     // No pipeline here: the shell itself would hold its ends for a moment.

@@ -269,6 +269,26 @@ impl Agents for AgentsHere {
         self.links.send(link).await.ok();
         Ok(Response::new(ReceiverStream::new(messages)))
     }
+
+    type FetchInputStream = tokio_stream::Iter<std::vec::IntoIter<Result<v1::InputSlice, Status>>>;
+
+    /// The id of the run as its input, in slices; one that ends in zero has none.
+    async fn fetch_input(
+        &self,
+        request: Request<v1::FetchInputRequest>,
+    ) -> Result<Response<Self::FetchInputStream>, Status> {
+        let run = request.into_inner().run;
+        if run.ends_with('0') {
+            return Err(Status::not_found("it is not kept any more"));
+        }
+        let slices = run.as_bytes().chunks(10).map(|bytes| {
+            Ok(v1::InputSlice {
+                bytes: bytes.to_vec(),
+            })
+        });
+        let slices: Vec<_> = slices.collect();
+        Ok(Response::new(tokio_stream::iter(slices)))
+    }
 }
 
 struct EnrollHere {

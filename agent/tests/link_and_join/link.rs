@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use prost::Message;
+use sha2::{Digest as _, Sha256};
 use shanty_core::limits;
 use shanty_core::spool::{Cause, Decoder, Record};
 use shanty_proto::v1::{self, down, up};
@@ -43,11 +44,23 @@ fn new_run() -> String {
 }
 
 async fn start(link: &Link, hello: &v1::Hello, run: &str, command: &str) {
+    let what = v1::execution_order::What::Command(command.to_owned());
+    start_with(link, hello, run, what, None).await;
+}
+
+async fn start_with(
+    link: &Link,
+    hello: &v1::Hello,
+    run: &str,
+    what: v1::execution_order::What,
+    input: Option<v1::Input>,
+) {
     let order = v1::ExecutionOrder {
         run: run.to_owned(),
         agent: hello.agent.clone(),
         not_after_ms: u64::MAX / 4,
-        what: Some(v1::execution_order::What::Command(command.to_owned())),
+        what: Some(what),
+        input,
         timeout_ms: limits::TIMEOUT_MS_DEFAULT,
         output_max_bytes: limits::OUTPUT_BYTES_MAX,
         grace_ms: 1_000,
@@ -125,6 +138,47 @@ async fn ended(link: &mut Link, run: &str) -> v1::State {
         _ => None,
     };
     link.hear_until(ended).await
+}
+
+#[tokio::test]
+async fn what_a_command_is_given_is_fetched_on_the_connection_of_its_order() {
+    let mut world = World::new().await;
+    let (mut link, hello) = world.controller.greeted().await;
+    assert!(hello.takes_input);
+    let fed = |text: &str| v1::execution_order::What::CommandWithInput(text.to_owned());
+    let input = |run: &str| v1::Input {
+        kind: v1::InputKind::Stdin.into(),
+        bytes: 32,
+        sha256: Sha256::digest(run.as_bytes()).to_vec(),
+        ..v1::Input::default()
+    };
+    let run = format!("{}1", &new_run()[..31]);
+    start_with(&link, &hello, &run, fed("cat"), Some(input(&run))).await;
+    let mut stored = Stored::default();
+    stored.take(&mut link, usize::MAX).await;
+    assert_eq!(stored.out(), run);
+
+    let forgotten = format!("{}0", &new_run()[..31]);
+    start_with(
+        &link,
+        &hello,
+        &forgotten,
+        fed("cat"),
+        Some(input(&forgotten)),
+    )
+    .await;
+    let refused = link
+        .hear_until(|kind| match kind {
+            up::Kind::State(state) if state.run == forgotten => {
+                (state.state() == v1::ExecutionState::Refused).then_some(state)
+            }
+            _ => None,
+        })
+        .await;
+    assert_eq!(
+        refused.text,
+        "The standard input did not come whole, and nothing was run: it is not kept any more."
+    );
 }
 
 #[tokio::test]

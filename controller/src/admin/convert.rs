@@ -8,7 +8,7 @@ use shanty_core::principal::Principal;
 use shanty_core::run::{Group, How, Loosely, Offline, Phase, Progress, Run};
 use shanty_core::selector::fold::fold;
 use shanty_core::view::{HostRow, Trouble};
-use shanty_proto::convert::{labels_to_wire, outcome_to_wire, principal_to_wire};
+use shanty_proto::convert::{input_to_wire, labels_to_wire, outcome_to_wire, principal_to_wire};
 use shanty_proto::v1;
 use shanty_proto::v1::{execution_info, host_info, run_info};
 
@@ -143,6 +143,8 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         },
         queued_until_ms: run.queued_until_ms().unwrap_or(0),
         color: run.spec.options.colours.kept(),
+        input: run.spec.input.as_ref().map(input_to_wire),
+        terminal: run.spec.options.terminal.is_own(),
         set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
         groups: run.groups(&Loosely::new()).iter().map(end_group).collect(),
     }

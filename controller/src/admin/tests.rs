@@ -33,6 +33,7 @@ impl Service {
         let admin = Admin {
             hub: rig.hub.clone(),
             output: rig.output.clone(),
+            inputs: rig.inputs.clone(),
             join: JoinAt {
                 address: "controller:4000".to_owned(),
                 pin: rig.ca.pin(),

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use shanty_core::ask::{RunOption, YES};
@@ -15,7 +16,7 @@ use shanty_proto::v1;
 
 use super::client::{Client, Failure};
 use super::complete::completer;
-use super::{AdminArgs, exit, words};
+use super::{AdminArgs, exit, input, words};
 
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
@@ -52,19 +53,38 @@ pub(super) struct RunArgs {
     /// Tell the command to use colours, and show them in chat too
     #[arg(long)]
     color: bool,
+    /// Give the command a terminal: 120 columns, 50 rows, output and errors in one
+    #[arg(long)]
+    tty: bool,
+    /// Run this script on the hosts; what stands after -- is given to it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    script: Option<PathBuf>,
+    /// Leave standard input alone. Otherwise what is piped in is read to its end, and then given to the command on every host
+    #[arg(long)]
+    no_stdin: bool,
     /// Start it, print its number, and leave
     #[arg(long)]
     detach: bool,
     #[command(flatten)]
     pub(super) admin: AdminArgs,
     /// The command; several words are joined by spaces for /bin/sh
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    #[arg(
+        last = true,
+        required_unless_present = "script",
+        value_name = "COMMAND"
+    )]
     command: Vec<String>,
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     let client = Client::connect(&args.admin).await?;
-    let usual = usual_streams(&args.admin, args.detach).word().to_owned();
+    let input = input::give(&client, args.script.as_deref(), args.no_stdin).await?;
+    // On a terminal they are one in any case.
+    let usual = match args.tty {
+        true => Streams::One,
+        false => usual_streams(&args.admin, args.detach),
+    };
+    let usual = usual.word().to_owned();
     let yes = |set: bool| set.then(|| YES.to_owned());
     let typed = [
         (RunOption::Timeout, args.timeout),
@@ -77,14 +97,19 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
         (RunOption::Pause, args.pause),
         (RunOption::Exact, yes(args.exact)),
         (RunOption::Color, yes(args.color)),
+        (RunOption::Tty, yes(args.tty)),
     ];
     let options = typed.into_iter();
     let request = v1::StartRunRequest {
         selector: args.on,
-        command: args.command.join(" "),
+        command: match args.script {
+            Some(_) => input::quoted(&args.command),
+            None => args.command.join(" "),
+        },
         options: options
             .filter_map(|(option, text)| Some((option.name().to_owned(), text?)))
             .collect(),
+        input,
     };
     let run = client
         .call(|mut api| async move { api.start_run(request).await })
@@ -266,7 +291,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
         "selector": run.selector, "command": run.command, "hosts": run.hosts,
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
         "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
-        "color": run.color,
+        "color": run.color, "tty": run.terminal, "input": run.input.as_ref().map(input::json),
         "executions": executions.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
     })
 }

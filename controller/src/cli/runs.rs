@@ -6,13 +6,13 @@ use clap::{Args, Subcommand};
 use shanty_core::output::sanitise::{Sanitiser, push_visible};
 use shanty_core::spool::Stream;
 use shanty_core::text::{count, cut, duration};
-use shanty_proto::convert::{outcome_from_wire, principal_from_wire};
+use shanty_proto::convert::{input_from_wire, outcome_from_wire, principal_from_wire};
 use shanty_proto::v1;
 use shanty_proto::v1::run_info::State;
 
 use super::client::{Client, Failure};
 use super::run::{follow, hole, json_dropped, json_run};
-use super::{AdminArgs, exit, steer, words};
+use super::{AdminArgs, exit, input, steer, words};
 use crate::clock::now_ms;
 
 /// Hosts that `runs show` has a row for each of.
@@ -51,6 +51,13 @@ enum RunsCommand {
         /// The bytes as the command wrote them, standard output and error in their order
         #[arg(long)]
         raw: bool,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Print what a run was given: its script, or its standard input
+    Input {
+        /// Its number
+        number: String,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -97,6 +104,7 @@ impl RunsArgs {
             RunsCommand::List { admin, .. }
             | RunsCommand::Show { admin, .. }
             | RunsCommand::Output { admin, .. }
+            | RunsCommand::Input { admin, .. }
             | RunsCommand::Follow { admin, .. }
             | RunsCommand::Pause { admin, .. }
             | RunsCommand::Continue { admin, .. }
@@ -110,6 +118,7 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
     match args.command {
         RunsCommand::List { limit, admin } => list(&client, limit, &admin).await,
         RunsCommand::Show { number, admin } => show(&client, parse(&number)?, &admin).await,
+        RunsCommand::Input { number, .. } => input::content(&client, parse(&number)?).await,
         RunsCommand::Output {
             number,
             host,
@@ -229,6 +238,16 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     println!("#{} {state} · {} · by {by}", run.number, run.hosts);
     println!("  command   {}", one_line(&run.command));
     println!("  selector  {} · set {}", run.selector, run.set);
+    if let Some(Ok(input)) = run.input.as_ref().map(input_from_wire) {
+        println!("  given     {}", input.line());
+        for line in input.about.head.lines() {
+            println!("            {}", one_line(line));
+        }
+        println!("            sha256 {}", input.digest());
+    }
+    if run.terminal {
+        println!("  tty       a terminal");
+    }
     if run.color {
         println!("  color     asked for");
     }

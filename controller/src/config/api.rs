@@ -7,6 +7,9 @@ use std::str::FromStr;
 use hyper::Uri;
 use thiserror::Error;
 
+/// Where Discord serves files that people attach.
+const FILE_HOSTS: [&str; 2] = ["cdn.discordapp.com", "media.discordapp.net"];
+
 /// The version of Discord's REST and gateway interfaces that we speak.
 const VERSION: &str = "v10";
 
@@ -60,6 +63,20 @@ impl Api {
     #[must_use]
     pub fn url(&self, path_and_query: &str) -> String {
         format!("{self}/api/{VERSION}/{path_and_query}")
+    }
+
+    /// The address of an attached file, or none when it must not be fetched: elsewhere than where Discord keeps files.
+    #[must_use]
+    pub fn file_uri(&self, address: &str) -> Option<Uri> {
+        let uri: Uri = address.parse().ok()?;
+        let authority = uri.authority()?;
+        let host = authority.host();
+        let trusted = match uri.scheme_str()? {
+            "https" => FILE_HOSTS.contains(&host) && authority.port().is_none(),
+            "http" => !self.is_encrypted() && is_loopback(host),
+            _ => false,
+        };
+        (trusted && !authority.as_str().contains('@')).then_some(uri)
     }
 
     /// The base of a gateway address in the form that twilight wants, or none when it must not be dialled: another scheme than ours, or
@@ -159,6 +176,36 @@ mod tests {
             ("https://discord.com?x=1", ApiError::Extra),
         ] {
             assert_eq!(text.parse::<Api>(), Err(error(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_are_fetched_from_where_discord_keeps_them_only() {
+        let discord: Api = "https://discord.com".parse().unwrap();
+        let local: Api = "http://127.0.0.1:80".parse().unwrap();
+        for (address, of_discord, of_local) in [
+            (
+                "https://cdn.discordapp.com/ephemeral-attachments/1/2/x.sh?ex=1",
+                true,
+                true,
+            ),
+            (
+                "https://media.discordapp.net/attachments/1/2/x.sh",
+                true,
+                true,
+            ),
+            ("http://127.0.0.1:4242/attachments/1/2/x.sh", false, true),
+            ("http://cdn.discordapp.com/x.sh", false, false),
+            ("https://cdn.discordapp.com:444/x.sh", false, false),
+            ("https://me@cdn.discordapp.com/x.sh", false, false),
+            ("https://cdn.discordapp.com.evil.example/x.sh", false, false),
+            ("http://10.0.0.1/x.sh", false, false),
+            ("http://127.0.0.1.evil.example/x.sh", false, false),
+            ("file:///etc/passwd", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(discord.file_uri(address).is_some(), of_discord, "{address}");
+            assert_eq!(local.file_uri(address).is_some(), of_local, "{address}");
         }
     }
 

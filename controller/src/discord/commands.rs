@@ -10,7 +10,7 @@ use twilight_model::application::interaction::InteractionContextType;
 use twilight_model::id::Id;
 use twilight_model::oauth::ApplicationIntegrationType;
 
-pub use asked::{Asked, HearError, Heard, Invocation, hear};
+pub use asked::{Asked, Attached, HearError, Heard, Invocation, hear};
 
 use options::{Options, string};
 
@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "/run on command timeout? as? offline? streams? color?",
+                "/run on command? script? timeout? as? offline? streams? color? tty?",
                 "/runs",
                 "/hosts on?",
                 "/host drain on",

@@ -23,6 +23,7 @@ mod meant;
 mod open;
 mod reads;
 mod run;
+mod script;
 
 pub(super) use reads::Reads;
 pub(super) use run::Previews;
@@ -44,6 +45,8 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::Ask(ask) => {
             asked(&edge, &invocation, ask).await;
         }
+        Asked::Script(request, file) => script::run(&edge, &invocation, request, file).await,
+        Asked::Write(request) => script::write(&edge, &invocation, &request).await,
         Asked::Page(listing) => list::page(&edge, &invocation, listing).await,
         Asked::Pick { listing, host } => list::pick(&edge, &invocation, listing, host).await,
         Asked::Edit(run) => card::edit(&edge, &invocation, run).await,

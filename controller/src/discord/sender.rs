@@ -29,7 +29,9 @@ use queue::Ticket;
 use turns::{Found, Turns};
 
 pub use super::error::{Outcome, SendError};
+pub use fetch::FetchError;
 
+mod fetch;
 pub mod limiter;
 mod queue;
 mod turns;

@@ -54,6 +54,7 @@ impl Stage {
         let edge = Arc::new(Edge {
             hub: rig.hub.clone(),
             output: rig.output.clone(),
+            inputs: rig.inputs.clone(),
             kept: rig.kept.clone(),
             sender: Sender::new(rest.api.clone(), &token).unwrap(),
             requests: Requests::new(),

@@ -10,7 +10,7 @@ use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{Run, Told};
+use shanty_core::run::{Input, Run, Told};
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -60,6 +60,20 @@ impl Handle {
             Ok(answer) => Ok(answer.masked(&self.masks)),
             Err(refusal) => Err(refusal.masked(&self.masks)),
         }
+    }
+
+    /// Whether something would be done if it was asked now: before somebody is made to wait, or something is kept, for what is refused in
+    /// any case.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn would(&self, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
+        let known = self.known().await?;
+        let would = match self.recall_for(&known, asker, ask).await {
+            Ok(recalled) => known.would(asker, ask, &recalled, fresh(), now_ms()),
+            Err(refusal) => Err(refusal),
+        };
+        would.map_err(|refusal| refusal.masked(&self.masks))
     }
 
     async fn unmasked(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {
@@ -221,6 +235,17 @@ impl Handle {
             }
             AtHand::Unknown => false,
         })
+    }
+
+    /// What the command of a run is given on this host; nothing when it is given nothing, or the run is not one of its own.
+    ///
+    /// # Errors
+    /// The hub is gone.
+    pub async fn input_of(&self, agent: AgentId, run: RunId) -> Result<Option<Input>, Refusal> {
+        let known = self.known().await?;
+        let run = known.state.run_of(run);
+        let own = run.filter(|run| run.execution(agent).is_some());
+        Ok(own.and_then(|run| run.spec.input.clone()))
     }
 
     /// An agent says how an execution stands.

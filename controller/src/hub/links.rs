@@ -92,6 +92,7 @@ impl Links {
             link: id,
             boot_id: up.boot_id,
             version: up.version,
+            takes_input: up.takes_input,
             executions: executions.map(|holds| (holds.run, holds.held)).collect(),
         }
     }

@@ -139,6 +139,8 @@ pub struct NewLink {
     pub boot_id: String,
     /// Of the agent.
     pub version: String,
+    /// The agent can give commands an input and a terminal.
+    pub takes_input: bool,
     /// What it holds.
     pub executions: Vec<Holds>,
     /// What is sent to it; dropped to close the link.

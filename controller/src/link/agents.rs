@@ -20,13 +20,15 @@ use super::accept::Peer;
 use super::pump::Pump;
 use crate::clock::now_ms;
 use crate::hub::{Handle, Holds, NewLink};
-use crate::store::Output;
+use crate::store::{InputReader, Inputs, Output};
 use crate::supervise::Spawner;
 
 /// Executions that one agent may name at once.
 const EXECUTIONS_MAX: usize = 2_000;
 /// What the hub may send before an agent has taken it. Past it the link is closed.
 const DOWN_MAX: usize = 1_024;
+/// Slices of an input that wait for the network: a slow host holds up the reading, and no memory.
+const SLICES_MAX: usize = 4;
 /// Messages that wait for the network.
 const WIRE_MAX: usize = 64;
 
@@ -34,6 +36,7 @@ const WIRE_MAX: usize = 64;
 pub(super) struct Agents {
     pub(super) hub: Handle,
     pub(super) output: Output,
+    pub(super) inputs: Inputs,
     pub(super) spawner: Spawner,
     pub(super) shutdown: CancellationToken,
 }
@@ -70,6 +73,7 @@ impl v1::agents_server::Agents for Agents {
             agent,
             boot_id: hello.boot_id.chars().take(64).collect(),
             version: hello.version,
+            takes_input: hello.takes_input,
             executions,
             tx,
             seen_ms: Arc::clone(&seen_ms),
@@ -92,6 +96,59 @@ impl v1::agents_server::Agents for Agents {
             }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(down))))
+    }
+
+    type FetchInputStream = Pin<Box<dyn Stream<Item = Result<v1::InputSlice, Status>> + Send>>;
+
+    async fn fetch_input(
+        &self,
+        request: Request<v1::FetchInputRequest>,
+    ) -> Result<Response<Self::FetchInputStream>, Status> {
+        let peer = request.extensions().get::<Peer>();
+        let identity = peer.and_then(|peer| peer.identity.clone());
+        let identity =
+            identity.ok_or_else(|| Status::unauthenticated("a client certificate is required"))?;
+        let agent = AgentId::from_bytes(identity.agent);
+        let run: RunId = request
+            .into_inner()
+            .run
+            .parse()
+            .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
+        let input = self.hub.input_of(agent, run).await;
+        let input = input.map_err(|refusal| Status::unavailable(refusal.what))?;
+        let Some(input) = input else {
+            tracing::warn!(agent.id = %agent, run.id = %run, "an agent asks for an input that is not its own");
+            return Err(Status::not_found("there is no such input of its own"));
+        };
+        let reader = self.inputs.read(input.sha256).await.map_err(|error| {
+            tracing::error!(run.id = %run, error = &error as &dyn std::error::Error, "what a command is given cannot be read");
+            Status::unavailable("the controller cannot read it")
+        })?;
+        let Some(reader) = reader else {
+            return Err(Status::not_found(
+                "the controller does not keep it any more",
+            ));
+        };
+        let (slices, out) = mpsc::channel(SLICES_MAX);
+        self.spawner.spawn(send_slices(reader, slices));
+        Ok(Response::new(Box::pin(ReceiverStream::new(out))))
+    }
+}
+
+async fn send_slices(
+    mut reader: InputReader,
+    slices: mpsc::Sender<Result<v1::InputSlice, Status>>,
+) {
+    loop {
+        let next = match reader.next().await {
+            Ok(Some(bytes)) => Ok(v1::InputSlice { bytes }),
+            Ok(None) => return,
+            Err(_) => Err(Status::unavailable("the controller cannot read it")),
+        };
+        let failed = next.is_err();
+        if slices.send(next).await.is_err() || failed {
+            return;
+        }
     }
 }
 

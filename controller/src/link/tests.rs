@@ -42,6 +42,7 @@ impl Service {
         let agents = Agents {
             hub: rig.hub.clone(),
             output: rig.output.clone(),
+            inputs: rig.inputs.clone(),
             spawner: supervisor.spawner(),
             shutdown: supervisor.shutdown(),
         };
@@ -130,6 +131,7 @@ fn hello(n: u8, executions: Vec<v1::State>) -> Up {
         boot_id: "boot".to_owned(),
         instance: "one".to_owned(),
         version: "1.0.0".to_owned(),
+        takes_input: true,
         executions,
     })
 }

@@ -65,6 +65,7 @@ impl World {
     async fn pass(&self, ended: &[u8], limits: Retention, later_ms: u64) -> usize {
         let ended = ended.iter().map(|n| (run(*n), AGENT)).collect();
         let keeper = Keeper {
+            inputs: None,
             output: self.store.output.clone(),
             ends: Ends::Known(ended),
             limits,

@@ -3,7 +3,7 @@
 use crate::ask::{RunOption, Typed, YES};
 use crate::limits;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Colours, Offline, Options, Streams};
+use crate::run::{BadInput, Colours, Input, Offline, Options, Streams, Terminal};
 use crate::text;
 
 pub(super) fn command(command: &str) -> Result<String, Refusal> {
@@ -24,7 +24,7 @@ pub(super) fn command(command: &str) -> Result<String, Refusal> {
                 command.len(),
                 limits::COMMAND_BYTES_MAX
             ),
-            "Put it in a script on the hosts and run that.",
+            "Give it as a script: `/run script:` with a file, or `shanty run --script FILE`.",
         ));
     }
     if let Some(at) = command.chars().position(|c| c == '\0') {
@@ -40,13 +40,47 @@ pub(super) fn command(command: &str) -> Result<String, Refusal> {
     Ok(command.replace("\r\n", "\n"))
 }
 
+/// What the command is given, which is kept already.
+pub(super) fn input(input: &Input, command: &str) -> Result<(), Refusal> {
+    let what = input.kind.as_str();
+    input.check(command).map_err(|bad| match bad {
+        BadInput::TooLong => Refusal::new(
+            Code::TooLong,
+            format!(
+                "The {what} has {}, and {} is the limit. Nothing was run.",
+                text::size(input.bytes),
+                text::size(input.kind.bytes_max())
+            ),
+            "Bring it to the hosts in another way, such as `curl`, and run a command that reads it there.",
+        ),
+        BadInput::Name => Refusal::new(
+            Code::BadOption,
+            format!(
+                "This runs the script `{}`, and the command does not begin with that. Nothing was run.",
+                input.name
+            ),
+            "Keep the name of the script in front, or type another `/run`.",
+        ),
+    })
+}
+
 /// How each host runs it, by what is typed.
 pub(super) fn options(typed: &Typed) -> Result<Options, Refusal> {
+    let terminal = Terminal::asked(switch(typed, RunOption::Tty)?);
+    let streams = streams(typed.get(RunOption::Streams))?;
+    if terminal.is_own() && streams == Streams::Apart {
+        return Err(Refusal::new(
+            Code::BadOption,
+            "On a terminal output and errors are one, and `streams:apart` tells them apart. Nothing was run.",
+            "Leave one of the two out.",
+        ));
+    }
     Ok(Options {
         run_as: run_as(typed.get(RunOption::As))?,
         timeout_ms: timeout(typed.get(RunOption::Timeout))?,
-        streams: streams(typed.get(RunOption::Streams))?,
+        streams,
         colours: Colours::asked(switch(typed, RunOption::Color)?),
+        terminal,
     })
 }
 

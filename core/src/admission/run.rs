@@ -8,7 +8,9 @@ use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Away, Offline, Options, Phase, Rollout, Spec, Strategy, Target, What};
+use crate::run::{
+    Away, Input, InputKind, Offline, Options, Phase, Rollout, Spec, Strategy, Target, What,
+};
 use crate::selector::Host;
 use crate::text::count;
 
@@ -49,19 +51,27 @@ pub(super) fn admit(
     request: &RunRequest,
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx, caller)?;
-    let typed = match request.like {
-        Some(like) => {
-            let like = ctx.run_of(like).ok_or_else(not_found)?;
-            request.typed.clone().over(like.spec.typed())
-        }
-        None => request.typed.clone(),
-    };
-    let command = check::command(&request.command)?;
+    let mut typed = request.typed.clone();
+    let mut command = request.command.clone();
+    let mut input = request.input.clone();
+    if let Some(input) = &input {
+        command = input.command(&command);
+    }
+    if let Some(like) = request.like {
+        let like = ctx.run_of(like).ok_or_else(not_found)?;
+        typed = typed.over(like.spec.typed());
+        input = input.or_else(|| like.spec.input.clone());
+    }
+    let command = check::command(&command)?;
+    if let Some(input) = &input {
+        check::input(input, &command)?;
+    }
     if !check::switch(&typed, RunOption::Exact)? {
         characters::check(caller, &command)?;
     }
     let wanted = Wanted {
         what: What::Shell(command),
+        input,
         offline: check::offline(typed.get(RunOption::Offline))?,
         rollout: rollout::rollout(&typed)?,
         options: check::options(&typed)?,
@@ -86,6 +96,7 @@ pub(super) fn again(
     let run = ctx.run_of(id).ok_or_else(not_found)?;
     let wanted = Wanted {
         what: run.spec.what.clone(),
+        input: run.spec.input.clone(),
         options: run.spec.options.clone(),
         offline: match part {
             Part::All | Part::Failed | Part::Odd | Part::These(_) => None,
@@ -101,6 +112,7 @@ pub(super) fn again(
 /// What is wanted besides the hosts.
 struct Wanted {
     what: What,
+    input: Option<Input>,
     offline: Option<Offline>,
     rollout: Option<Rollout>,
     options: Options,
@@ -114,6 +126,9 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
         hosts: named,
         origin,
     } = named(ctx, caller, Verb::Run, on, &hosts)?;
+    if wanted.input.is_some() || wanted.options.terminal.is_own() {
+        new_enough(ctx, &named, wanted.input.as_ref())?;
+    }
     let mut targets: Vec<Target> = named
         .iter()
         .map(|host| Target {
@@ -141,6 +156,7 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
             id: ctx.fresh.run(),
             origin,
             what: wanted.what,
+            input: wanted.input,
             selector: on.trim().to_owned(),
             targets,
             digest: resolution.digest,
@@ -305,6 +321,40 @@ const fn away(host: &Host<'_>) -> Option<Away> {
     } else {
         None
     }
+}
+
+/// Refuses what the agents of some hosts are too old for. One that is away now is asked when it is back, and then refuses by itself.
+fn new_enough(
+    ctx: &Context<'_>,
+    hosts: &[&Host<'_>],
+    input: Option<&Input>,
+) -> Result<(), Refusal> {
+    let old = |host: &&Host<'_>| {
+        let presence = ctx.fleet.get(host.id);
+        presence.is_some_and(|presence| presence.link.is_some() && !presence.takes_input)
+    };
+    let old: Vec<&Host<'_>> = hosts.iter().copied().filter(old).collect();
+    if old.is_empty() {
+        return Ok(());
+    }
+    let what = match input {
+        Some(input) => match input.kind {
+            InputKind::Stdin => "standard input",
+            InputKind::Script => "a script",
+        },
+        None => "a terminal",
+    };
+    let agents = if old.len() == 1 {
+        "agent is"
+    } else {
+        "agents are"
+    };
+    let names = folded(&old);
+    Err(Refusal::new(
+        Code::Unsupported,
+        format!("The {agents} too old to give a command {what}: {names}. Nothing was run."),
+        "Leave those hosts out, or install the agent of the controller's version there.",
+    ))
 }
 
 /// Refuses when no host can take an order.

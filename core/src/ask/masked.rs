@@ -19,8 +19,8 @@ impl Answer {
                 Self::Accepted(Arc::new(Snapshot::clone(&snapshot).masked(masks)))
             }
             Self::Previewed(mut preview) => {
-                if let Some(what) = preview.spec.what.masked(masks) {
-                    preview.spec.what = what;
+                if let Some(spec) = preview.spec.masked(masks) {
+                    preview.spec = spec;
                 }
                 Self::Previewed(preview)
             }
@@ -82,11 +82,11 @@ impl Snapshot {
 
 /// A run with its command masked; nothing is copied when there is nothing to mask.
 fn masked(run: Arc<Run>, masks: &Masks) -> Arc<Run> {
-    let Some(what) = run.spec.what.masked(masks) else {
+    let Some(spec) = run.spec.masked(masks) else {
         return run;
     };
     let mut run = Run::clone(&run);
-    Arc::make_mut(&mut run.spec).what = what;
+    run.spec = Arc::new(spec);
     Arc::new(run)
 }
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::ids::RunNumber;
     use crate::output::mask::Secret;
-    use crate::run::{Spec, What};
+    use crate::run::{About, Input, Spec, What};
 
     fn run(what: What) -> Arc<Run> {
         let spec = Spec {
@@ -121,6 +121,24 @@ mod tests {
         assert!(!texts[1].contains("s3cret") && texts[1].contains("[masked]"));
         assert!(Arc::ptr_eq(&shown[2], &plain));
         assert_eq!(shell.spec.what.text(), "login s3cret-value");
+        let given = Input::example();
+        let given = Input {
+            about: About {
+                head: "TOKEN=s3cret-value".to_owned(),
+                ..given.about.clone()
+            },
+            ..given
+        };
+        let spec = Spec {
+            input: Some(given),
+            ..Spec::example(Vec::new())
+        };
+        let scripted = Arc::new(Run::new(RunNumber(1), spec, 5));
+        let Answer::Run(shown) = Answer::Run(scripted).masked(&masks) else {
+            panic!("another answer")
+        };
+        let about = &shown.spec.input.as_ref().unwrap().about;
+        assert_eq!(about.head, "TOKEN=[masked]");
         let snapshot = Snapshot {
             run: shell,
             run_as: Vec::new(),

@@ -32,11 +32,13 @@ pub enum RunOption {
     Exact,
     /// The command is told to use colours, and people see them: `yes`.
     Color,
+    /// The command has a terminal: `yes`.
+    Tty,
 }
 
 impl RunOption {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Timeout,
         Self::As,
         Self::Offline,
@@ -47,6 +49,7 @@ impl RunOption {
         Self::Pause,
         Self::Exact,
         Self::Color,
+        Self::Tty,
     ];
 
     /// As it is typed.
@@ -63,6 +66,7 @@ impl RunOption {
             Self::Pause => "pause",
             Self::Exact => "exact",
             Self::Color => "color",
+            Self::Tty => "tty",
         }
     }
 
@@ -153,6 +157,10 @@ impl Spec {
             (
                 RunOption::Color,
                 options.colours.kept().then(|| YES.to_owned()),
+            ),
+            (
+                RunOption::Tty,
+                options.terminal.is_own().then(|| YES.to_owned()),
             ),
         ];
         let rollout = self.strategy.rollout.iter().flat_map(Rollout::typed);

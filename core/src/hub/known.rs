@@ -40,6 +40,23 @@ impl Known {
         admission::look(&ctx, asker, question)
     }
 
+    /// Whether something would be done if it was asked now. Nothing is done, and when it is asked it is decided anew.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub fn would(
+        &self,
+        asker: &Asker,
+        ask: &Ask,
+        recalled: &Recalled,
+        fresh: Fresh,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
+        let under_way = UnderWay::default();
+        let ctx = self.context(&under_way, recalled, fresh, now_ms);
+        admission::admit(&ctx, asker, ask).map(drop)
+    }
+
     /// The past runs to read again before this can be answered or decided; none when all that it is about is at hand. Reading some can make
     /// it want more.
     ///

@@ -27,6 +27,7 @@ impl Hub {
             boot_id: up.boot_id,
         });
         presence.heard_ms = now.wall_ms;
+        presence.takes_input = up.takes_input;
         presence.version = up
             .version
             .chars()

@@ -8,7 +8,7 @@ use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled};
 use crate::limits;
 use crate::order::Order;
-use crate::run::{self, Event, Gate, Phase, Run, Spec};
+use crate::run::{self, Event, Gate, Input, Phase, Run, Spec};
 use crate::time::{LinkTime, Now};
 
 use super::{Effect, Hub};
@@ -164,6 +164,7 @@ impl Hub {
             run: spec.id,
             agent,
             not_after,
+            input: spec.input.as_ref().map(Input::for_host),
             what: spec.what.clone(),
             options: spec.options.clone(),
             environment: Vec::new(),

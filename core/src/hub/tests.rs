@@ -193,6 +193,7 @@ impl Rig {
             link,
             boot_id: boot_id.into(),
             version: "1.0.0".into(),
+            takes_input: true,
             executions,
         }))
     }

@@ -3,6 +3,7 @@
 //! The bytes are nowhere here: an input is known by its length and digest, and nothing runs with other bytes than those.
 
 use crate::limits;
+use crate::output::mask::Masks;
 use crate::text::{count, size};
 
 /// Characters of a script's name.
@@ -81,7 +82,9 @@ impl Input {
     pub fn command(&self, typed: &str) -> String {
         match self.kind {
             InputKind::Stdin => typed.to_owned(),
-            InputKind::Script => format!("{} {}", self.name, typed.trim()).trim_end().to_owned(),
+            InputKind::Script => format!("{} {}", self.name, typed.trim())
+                .trim_end()
+                .to_owned(),
         }
     }
 
@@ -108,6 +111,18 @@ impl Input {
             }
         };
         if named { Ok(()) } else { Err(BadInput::Name) }
+    }
+
+    /// The same for somebody to read, when something of it is masked.
+    pub(crate) fn masked(&self, masks: &Masks) -> Option<Self> {
+        let head = masks.text(&self.about.head);
+        (head != self.about.head).then(|| Self {
+            about: About {
+                head,
+                ..self.about.clone()
+            },
+            ..self.clone()
+        })
     }
 
     /// The same as a host is told of it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Colours, Streams};
+use super::{Colours, Streams, Terminal};
 
 /// How each host runs it. What is not said is [`Default`]: the agent's own user, no end, streams as on a terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct Options {
     pub streams: Streams,
     /// Whether the command is told to use colours, and people see them.
     pub colours: Colours,
+    /// Whether the command has a terminal. Its streams are one then.
+    pub terminal: Terminal,
 }
 
 impl Options {

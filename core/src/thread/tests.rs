@@ -46,6 +46,7 @@ fn run_on(hosts: u8, online: &[u8], offline: Offline) -> Run {
             grant: "ops".into(),
         },
         what: What::Shell("nginx -t".into()),
+        input: None,
         selector: "role=web".into(),
         strategy: Strategy {
             offline,

@@ -8,17 +8,19 @@ use std::str::FromStr;
 use super::NoPress;
 use crate::ask::{Ask, RunOption, RunRequest, Typed};
 use crate::ids::RunId;
-use crate::limits::FORM_CHARS_MAX;
+use crate::limits::{FORM_CHARS_MAX, NAME_CHARS_MAX};
 use crate::output::mask::MASKED;
 use crate::refusal::{Code, Refusal};
 use crate::run::{Run, What};
 use crate::text::{thousands, typed_duration, units};
 
 /// What filling in something does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Runs something else than what was run, with its options where the form has none.
     Edit(RunId),
+    /// Runs a command, with these options where the form has none.
+    Write(Typed),
 }
 
 /// A field of a form.
@@ -75,6 +77,58 @@ pub struct Field {
     pub required: bool,
 }
 
+/// A command to be written, with what else was typed.
+///
+/// # Errors
+/// When more was typed than the form can keep.
+pub fn write_sheet(request: &RunRequest) -> Result<Sheet, Refusal> {
+    let shown = [RunOption::Timeout, RunOption::As];
+    let own = request.typed.iter().filter(|(name, text)| {
+        !text.is_empty() && !shown.iter().any(|option| option.name() == *name)
+    });
+    let pairs = own.map(|(name, text)| (name, text.to_owned()));
+    let form = Form::Write(Typed::from_names(pairs).unwrap_or_default());
+    if form.to_string().len() > NAME_CHARS_MAX || units(&request.on) > FORM_CHARS_MAX {
+        return Err(Refusal::new(
+            Code::TooLong,
+            "There is no command, and a form for one cannot keep all of the options. Nothing was run.",
+            "Type `command:` too, or leave options out.",
+        ));
+    }
+    let typed = |option| request.typed.get(option).unwrap_or_default().to_owned();
+    Ok(Sheet {
+        form,
+        title: "Write and run".to_owned(),
+        fields: fields(
+            (String::new(), request.on.clone()),
+            typed(RunOption::Timeout),
+            typed(RunOption::As),
+        ),
+    })
+}
+
+/// Command and selector, time and user.
+fn fields((command, on): (String, String), timeout: String, run_as: String) -> Vec<Field> {
+    let field = |name, label, value, required| Field {
+        name,
+        label,
+        value,
+        lines: name == FieldName::Command,
+        required,
+    };
+    vec![
+        field(FieldName::Command, "Command", command, true),
+        field(FieldName::On, "On these hosts", on, true),
+        field(
+            FieldName::Timeout,
+            "Stop it after, such as 30s, 5m or 2h",
+            timeout,
+            false,
+        ),
+        field(FieldName::As, "As this user", run_as, false),
+    ]
+}
+
 /// What was run, to be changed and run.
 ///
 /// # Errors
@@ -110,39 +164,21 @@ pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
         0..=FORM_CHARS_MAX => spec.selector.clone(),
         _ => run.number.to_string(),
     };
-    let field = |name, label, value, required| Field {
-        name,
-        label,
-        value,
-        lines: name == FieldName::Command,
-        required,
-    };
     Ok(Sheet {
         form: Form::Edit(spec.id),
         title: format!("Edit and run · {}", run.number),
-        fields: vec![
-            field(FieldName::Command, "Command", command, true),
-            field(FieldName::On, "On these hosts", on, true),
-            field(
-                FieldName::Timeout,
-                "Stop it after, such as 30s, 5m or 2h",
-                typed_duration(spec.options.timeout_ms),
-                false,
-            ),
-            field(
-                FieldName::As,
-                "As this user",
-                spec.options.run_as.clone().unwrap_or_default(),
-                false,
-            ),
-        ],
+        fields: fields(
+            (command, on),
+            typed_duration(spec.options.timeout_ms),
+            spec.options.run_as.clone().unwrap_or_default(),
+        ),
     })
 }
 
 impl Form {
     /// What is asked by filling it in: each field's id and what stands in it. Nothing when that is not what was shown.
     #[must_use]
-    pub fn ask(self, fields: &[(String, String)]) -> Option<Ask> {
+    pub fn ask(&self, fields: &[(String, String)]) -> Option<Ask> {
         let known = |id: &str| FieldName::ALL.iter().any(|name| name.as_str() == id);
         if !fields.iter().all(|(id, _)| known(id)) {
             return None;
@@ -152,17 +188,21 @@ impl Form {
             let found = all.find(|(id, _)| id == name.as_str());
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        match self {
-            Self::Edit(run) => Some(Ask::Run(RunRequest {
-                on: filled(FieldName::On),
-                command: filled(FieldName::Command),
-                // What is emptied is said to be nothing.
-                typed: Typed::default()
-                    .with(RunOption::Timeout, filled(FieldName::Timeout))
-                    .with(RunOption::As, filled(FieldName::As)),
-                like: Some(run),
-            })),
-        }
+        // What is emptied is said to be nothing.
+        let typed = Typed::default()
+            .with(RunOption::Timeout, filled(FieldName::Timeout))
+            .with(RunOption::As, filled(FieldName::As));
+        let (typed, like) = match self {
+            Self::Edit(run) => (typed, Some(*run)),
+            Self::Write(own) => (typed.over(own.clone()), None),
+        };
+        Some(Ask::Run(RunRequest {
+            on: filled(FieldName::On),
+            command: filled(FieldName::Command),
+            typed,
+            like,
+            input: None,
+        }))
     }
 }
 
@@ -170,6 +210,13 @@ impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Edit(run) => write!(f, "v1:edit:{run}"),
+            Self::Write(typed) => {
+                let pairs: Vec<String> = typed
+                    .iter()
+                    .map(|(name, text)| format!("{name}={text}"))
+                    .collect();
+                write!(f, "v1:write:{}", pairs.join(","))
+            }
         }
     }
 }
@@ -178,6 +225,15 @@ impl FromStr for Form {
     type Err = NoPress;
 
     fn from_str(id: &str) -> Result<Self, NoPress> {
+        if let Some(pairs) = id.strip_prefix("v1:write:") {
+            let pairs = pairs.split(',').filter(|pair| !pair.is_empty());
+            let pairs: Option<Vec<_>> = pairs
+                .map(|pair| pair.split_once('='))
+                .map(|pair| pair.map(|(name, text)| (name, text.to_owned())))
+                .collect();
+            let typed = Typed::from_names(pairs.ok_or(NoPress)?);
+            return typed.map(Self::Write).map_err(|_| NoPress);
+        }
         let run = id.strip_prefix("v1:edit:").ok_or(NoPress)?;
         run.parse().map(Self::Edit).map_err(|_| NoPress)
     }
@@ -225,6 +281,43 @@ mod tests {
     }
 
     #[test]
+    fn a_form_for_a_new_command_keeps_what_was_typed() {
+        let request = RunRequest {
+            on: "web".to_owned(),
+            typed: Typed::default()
+                .with(RunOption::Timeout, "5s")
+                .with(RunOption::Offline, "queue:24h")
+                .with(RunOption::Tty, "yes"),
+            ..RunRequest::default()
+        };
+        let sheet = write_sheet(&request).unwrap();
+        assert_eq!(sheet.form.to_string(), "v1:write:offline=queue:24h,tty=yes");
+        assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form.clone()));
+        let bare: Form = "v1:write:".parse().unwrap();
+        assert_eq!(bare, Form::Write(Typed::default()));
+        for forged in ["v1:write:x=1", "v1:write:tty", "v1:new"] {
+            assert!(forged.parse::<Form>().is_err(), "{forged}");
+        }
+        let mut fields = filled(&sheet);
+        assert_eq!(fields[0], ("command".to_owned(), String::new()));
+        fields[0].1 = "id\nuptime".to_owned();
+        let expected = RunRequest {
+            command: "id\nuptime".to_owned(),
+            typed: request.typed.clone().with(RunOption::As, ""),
+            ..request.clone()
+        };
+        assert_eq!(sheet.form.ask(&fields), Some(Ask::Run(expected)));
+        let long = RunRequest {
+            typed: request
+                .typed
+                .clone()
+                .with(RunOption::Offline, "x".repeat(100)),
+            ..request
+        };
+        assert_eq!(write_sheet(&long).unwrap_err().code, Code::TooLong);
+    }
+
+    #[test]
     fn a_form_that_is_not_changed_asks_for_what_was_run() {
         let sheet = edit_sheet(&shell("uptime\nid")).unwrap();
         let asked = sheet.form.ask(&filled(&sheet));
@@ -235,9 +328,10 @@ mod tests {
                 .with(RunOption::Timeout, "90s")
                 .with(RunOption::As, "www"),
             like: Some(RunId::from_bytes([9; 16])),
+            input: None,
         };
         assert_eq!(asked, Some(Ask::Run(expected)));
-        assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form));
+        assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form.clone()));
         assert!(sheet.fields.iter().all(|field| units(field.label) <= 45));
         let words = What::Argv(vec!["echo".into(), "it's $HOME".into()]);
         let sheet = edit_sheet(&run(words)).unwrap();

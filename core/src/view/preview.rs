@@ -1,7 +1,7 @@
 //! What would run, and on which hosts, shown to one person before anything does.
 
 use super::run::waves::{sizes, words};
-use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code};
+use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code, input};
 use crate::admission::Caution;
 use crate::ids::{HostName, RunId};
 use crate::limits;
@@ -82,6 +82,7 @@ pub struct AwayRow {
 pub fn preview_card(preview: &Preview) -> Card {
     let spec = &preview.spec;
     let mut texts = Texts::with(heading(preview));
+    texts.add(spec.input.as_ref().and_then(input::beginning));
     texts.add(Some(hosts(preview)));
     texts.add(waves(spec));
     texts.add(Some(format!(
@@ -139,11 +140,16 @@ fn heading(preview: &Preview) -> String {
     if !users.is_empty() {
         meta.push(format!("as {users}"));
     }
+    let given = spec.input.as_ref().map(|given| input::line(given) + "\n");
+    if spec.options.terminal.is_own() {
+        meta.push("on a terminal".to_owned());
+    }
     let cautions: Vec<String> = preview.cautions.iter().map(|c| c.text()).collect();
     format!(
-        "### ❓ Run this on {}?{away}\n{}\n-# {}\n-# You are asked because: {}.",
+        "### ❓ Run this on {}?{away}\n{}\n{}-# {}\n-# You are asked because: {}.",
         count(spec.targets.len(), "host"),
         inline_code(&spec.what.text(), 900),
+        given.unwrap_or_default(),
         meta.join(" · "),
         cautions.join(", ")
     )

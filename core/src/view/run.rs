@@ -1,10 +1,12 @@
 //! A run as its card: one look that stays true from the first second to a year later.
 
-use super::{Accent, Card, Texts, inline_code, mention};
+use super::{Accent, Card, Texts, inline_code, input, mention};
 use crate::limits;
-use crate::run::{Execution, How, Phase, Rank, Run};
+use crate::run::{Execution, How, InputKind, Phase, Rank, Run};
 use crate::text::{count, duration, thousands};
-use groups::{Room, Shown, Told, chosen, fenced, fits, group_heading, group_output};
+use groups::{Room, Shown, Told, chosen, fits, group_heading, group_output};
+
+pub(super) use groups::fenced;
 use verdict::Verdict;
 
 pub use buttons::thread_of;
@@ -55,6 +57,7 @@ pub struct Scene {
 pub fn run_card(run: &Run, scene: &Scene) -> Card {
     let verdict = Verdict::of(run);
     let mut texts = Texts::with(heading(run, &verdict, scene));
+    texts.add(script(run));
     // What comes last must fit too: it is short, and says how the run is shown.
     let remark = scene.remark.clone();
     if let Phase::Expired(reason) = &run.phase {
@@ -182,12 +185,27 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
             .collect();
         meta.push(format!("as {}{more}", users.join("/")));
     }
+    if run.spec.options.terminal.is_own() {
+        meta.push("on a terminal".to_owned());
+    }
+    let given = run.spec.input.as_ref();
+    let given = given.map(|given| input::line(given) + "\n");
     format!(
-        "### {}\n{}\n-# {}",
+        "### {}\n{}\n{}-# {}",
         words.join(" · "),
         inline_code(&run.spec.what.text(), 300),
+        given.unwrap_or_default(),
         meta.join(" · ")
     )
+}
+
+/// The first lines of a script: that is what runs. Standard input is data, and has its line in the heading.
+fn script(run: &Run) -> Option<String> {
+    let given = run.spec.input.as_ref()?;
+    match given.kind {
+        InputKind::Script => input::beginning(given),
+        InputKind::Stdin => None,
+    }
 }
 
 /// Who has a link is known of a run that has begun; before, who had one when it was accepted.

@@ -48,6 +48,7 @@ impl Shown {
                 grant: "ops".into(),
             },
             what: What::Shell("make".into()),
+            input: None,
             selector: "role=web".into(),
             options: Options {
                 timeout_ms: 60_000,

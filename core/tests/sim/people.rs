@@ -73,6 +73,7 @@ impl World {
             command: "true".to_owned(),
             typed: self.way(typed),
             like: None,
+            input: None,
         };
         self.ask(&asker, Ask::Run(request));
     }

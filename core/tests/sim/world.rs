@@ -290,6 +290,7 @@ impl World {
             link,
             boot_id: "boot".to_owned(),
             version: "1.0.0".to_owned(),
+            takes_input: true,
             executions,
         }));
     }

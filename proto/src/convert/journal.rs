@@ -280,8 +280,8 @@ mod tests {
     use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
     use shanty_core::run::{
-        Away, Colours, How, Offline, Options, Origin, Outcome, Reason, Rollout, Strategy, Streams,
-        What,
+        About, Away, Colours, How, Input, InputKind, Offline, Options, Origin, Outcome, Reason,
+        Rollout, Strategy, Streams, Terminal, What,
     };
     use shanty_core::spool::OomKill;
 
@@ -302,6 +302,17 @@ mod tests {
                 grant: "ops".into(),
             },
             what: What::Shell("true".into()),
+            input: Some(Input {
+                kind: InputKind::Script,
+                name: "deploy.sh".into(),
+                bytes: 7,
+                sha256: [4; 32],
+                about: About {
+                    lines: 2,
+                    head: "echo".into(),
+                    crlf: true,
+                },
+            }),
             selector: "all".into(),
             targets: vec![shanty_core::run::Target {
                 agent,
@@ -319,6 +330,7 @@ mod tests {
                 timeout_ms: 5,
                 streams: Streams::Apart,
                 colours: Colours::Kept,
+                terminal: Terminal::Own,
             },
         };
         let reason = Reason {

@@ -3,9 +3,10 @@
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
 use shanty_core::order::{Order, OrderError, Variable};
-use shanty_core::run::{Colours, Options, Streams, What};
+use shanty_core::run::{Colours, Options, Streams, Terminal, What};
 use shanty_core::time::LinkTime;
 
+use super::input::{input_from_wire, input_to_wire};
 use super::{ConvertError, id};
 use crate::v1;
 
@@ -29,6 +30,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         value: variable.value().to_owned(),
     };
     let what = match &order.what {
+        What::Shell(text) if order.input.is_some() => Wire::CommandWithInput(text.clone()),
         What::Shell(text) => Wire::Command(text.clone()),
         What::Argv(words) => Wire::Argv(v1::Argv {
             words: words.clone(),
@@ -39,6 +41,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         agent: order.agent.to_string(),
         not_after_ms: order.not_after.as_ms(),
         what: Some(what),
+        input: order.input.as_ref().map(input_to_wire),
         run_as: order.options.run_as.clone().unwrap_or_default(),
         env: order.environment.iter().map(variable).collect(),
         cwd: order.cwd.clone().unwrap_or_default(),
@@ -48,6 +51,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         stdin: order.stdin,
         streams_apart: order.options.streams == Streams::Apart,
         color: order.options.colours.kept(),
+        terminal: order.options.terminal.is_own(),
     }
 }
 
@@ -70,8 +74,18 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
         run,
         agent,
         not_after: LinkTime::from_ms(wire.not_after_ms),
+        input: match (&wire.what, &wire.input) {
+            (Some(Wire::CommandWithInput(_)), Some(input)) => {
+                Some(input_from_wire(input).map_err(|_| OrderError::Input)?)
+            }
+            // One without the other is nothing that may run.
+            (Some(Wire::CommandWithInput(_)), None) | (_, Some(_)) => {
+                return Err(OrderError::Input);
+            }
+            (_, None) => None,
+        },
         what: match wire.what {
-            Some(Wire::Command(text)) => What::Shell(text),
+            Some(Wire::Command(text) | Wire::CommandWithInput(text)) => What::Shell(text),
             Some(Wire::Argv(argv)) => What::Argv(argv.words),
             // Or one of a kind that a newer controller knows.
             None => return Err(OrderError::NoCommand),
@@ -81,6 +95,7 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
             timeout_ms: wire.timeout_ms,
             streams: super::run::streams(wire.streams_apart),
             colours: Colours::asked(wire.color),
+            terminal: Terminal::asked(wire.terminal),
         },
         environment: variables
             .map(|variable| Variable::new(variable.name, variable.value))
@@ -99,6 +114,8 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
 mod tests {
     use std::error::Error as _;
 
+    use shanty_core::run::{About, Input, InputKind};
+
     use super::*;
     use v1::execution_order::What as Wire;
 
@@ -110,6 +127,7 @@ mod tests {
             run: RUN,
             agent: AGENT,
             not_after: LinkTime::from_ms(31_000),
+            input: None,
             what,
             options: Options::default(),
             environment: Vec::new(),
@@ -133,6 +151,7 @@ mod tests {
                 timeout_ms: 7,
                 streams: Streams::Apart,
                 colours: Colours::Kept,
+                terminal: Terminal::Own,
             },
             environment: vec![Variable::new("A".to_owned(), "B=C".to_owned()).unwrap()],
             cwd: Some("/srv".to_owned()),
@@ -141,7 +160,17 @@ mod tests {
             stdin: true,
             ..order(What::Argv(vec!["/bin/echo".to_owned(), String::new()]))
         };
-        for order in [bare, full] {
+        let fed = Order {
+            input: Some(Input {
+                kind: InputKind::Script,
+                name: "uptime".to_owned(),
+                bytes: 10,
+                sha256: [7; 32],
+                about: About::default(),
+            }),
+            ..order(What::Shell("uptime -p".to_owned()))
+        };
+        for order in [bare, full, fed] {
             let received = order_from_wire(order_to_wire(&order)).unwrap();
             assert_eq!((received.run, received.agent), (RUN, AGENT));
             assert_eq!(received.order, Ok(order));
@@ -164,6 +193,36 @@ mod tests {
             ..minimal
         };
         assert_eq!(order_from_wire(greedy).unwrap().order, usual);
+    }
+
+    #[test]
+    fn an_input_and_a_command_with_one_come_together_or_not_at_all() {
+        let input = v1::Input {
+            kind: v1::InputKind::Stdin.into(),
+            sha256: vec![1; 32],
+            ..v1::Input::default()
+        };
+        let with = |what: Wire, input: Option<v1::Input>| v1::ExecutionOrder {
+            what: Some(what),
+            input,
+            ..wire()
+        };
+        let command = || Wire::Command("uptime".to_owned());
+        let fed = || Wire::CommandWithInput("uptime".to_owned());
+        let other_kind = v1::Input {
+            kind: 77,
+            ..input.clone()
+        };
+        for wire in [
+            with(command(), Some(input.clone())),
+            with(fed(), None),
+            with(fed(), Some(other_kind)),
+        ] {
+            let order = order_from_wire(wire).unwrap().order;
+            assert_eq!(order, Err(OrderError::Input));
+        }
+        let order = order_from_wire(with(fed(), Some(input))).unwrap().order;
+        assert_eq!(order.unwrap().input.unwrap().kind, InputKind::Stdin);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use shanty_core::ids::HostName;
 use shanty_core::run::{
     Away, Colours, How, Offline, Options, Origin, Outcome, Reason, Spec, Strategy, Streams, Target,
-    What,
+    Terminal, What,
 };
 use shanty_core::spool::OomKill;
 
+use super::input::{input_from_wire, input_to_wire};
 use super::principal::{place_from_wire, place_to_wire};
 use super::rollout::{rollout_from_wire, rollout_to_wire};
 use super::{ConvertError, digest, id};
@@ -17,6 +18,7 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
         run: spec.id.to_string(),
         origin: Some(origin_to_wire(&spec.origin)),
         what: Some(what_to_wire(&spec.what)),
+        input: spec.input.as_ref().map(input_to_wire),
         selector: spec.selector.clone(),
         run_as: spec.options.run_as.clone().unwrap_or_default(),
         timeout_ms: spec.options.timeout_ms,
@@ -37,6 +39,7 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
         }),
         streams_apart: spec.options.streams == Streams::Apart,
         color: spec.options.colours.kept(),
+        terminal: spec.options.terminal.is_own(),
     }
 }
 
@@ -47,6 +50,7 @@ pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
         id: id(&spec.run, "run")?,
         origin: origin_from_wire(spec.origin.as_ref())?,
         what: what_from_wire(spec.what.as_ref())?,
+        input: spec.input.as_ref().map(input_from_wire).transpose()?,
         selector: spec.selector.clone(),
         targets: spec.targets.iter().map(target).collect::<Result<_, _>>()?,
         digest: digest(&spec.digest, "digest")?,
@@ -64,6 +68,7 @@ pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
             timeout_ms: spec.timeout_ms,
             streams: streams(spec.streams_apart),
             colours: Colours::asked(spec.color),
+            terminal: Terminal::asked(spec.terminal),
         },
     })
 }

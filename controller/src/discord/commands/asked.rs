@@ -3,7 +3,7 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ask::{Ask, Confirm, One, Part, Question, Steer, Which};
+use shanty_core::ask::{Ask, Confirm, One, Part, Question, RunRequest, Steer, Which};
 use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::principal::Asker;
 use shanty_core::view::{self, Form, Listing, Picked, Press};
@@ -21,15 +21,30 @@ use twilight_model::channel::ChannelType;
 use twilight_model::channel::message::{Component, MessageFlags};
 
 use super::options::{self, Options};
-use super::{RUN_AGAIN, WORDS, Word};
+use super::{RUN_AGAIN, WORDS, Word, run};
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
+
+/// A file that somebody attached, as Discord says it: nobody types its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Where Discord keeps it.
+    pub url: String,
+    /// As its owner named it.
+    pub name: String,
+    /// Its length, bytes.
+    pub bytes: u64,
+}
 
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// Something of the hub.
     Ask(Ask),
+    /// Running an attached file.
+    Script(RunRequest, Attached),
+    /// A form for a command, by what else was typed.
+    Write(RunRequest),
     /// A page of a list of hosts.
     Page(Listing),
     /// A host that was picked on a page of a list.
@@ -226,7 +241,17 @@ fn command(data: CommandData, application: u64) -> Option<Asked> {
     match data.kind {
         CommandType::ChatInput => {
             let word = Word::find(&WORDS, &data.name)?;
-            word.ask(Options::new(data.options)).map(Asked::Ask)
+            let script = attached(&data, run::SCRIPT);
+            let says = |name| data.options.iter().any(|option| option.name == name);
+            let (named, written) = (says(run::SCRIPT), says(run::COMMAND));
+            let ask = word.ask(Options::new(data.options))?;
+            Some(match (ask, script) {
+                (Ask::Run(request), Some(script)) => Asked::Script(request, script),
+                // A file that Discord says nothing of: what is given to it is no command.
+                (Ask::Run(_), None) if named => Asked::Unknown,
+                (Ask::Run(request), None) if !written => Asked::Write(request),
+                (ask, _) => Asked::Ask(ask),
+            })
         }
         CommandType::Message if data.name == RUN_AGAIN => {
             let run = run_of_message(&data, application);
@@ -235,6 +260,20 @@ fn command(data: CommandData, application: u64) -> Option<Asked> {
         }
         _ => None,
     }
+}
+
+/// The file of an option.
+fn attached(data: &CommandData, name: &str) -> Option<Attached> {
+    let option = data.options.iter().find(|option| option.name == name)?;
+    let CommandOptionValue::Attachment(id) = &option.value else {
+        return None;
+    };
+    let file = data.resolved.as_ref()?.attachments.get(id)?;
+    Some(Attached {
+        url: file.url.clone(),
+        name: file.filename.clone(),
+        bytes: file.size,
+    })
 }
 
 /// The run whose card a message is: only what we wrote ourselves is looked at.

@@ -81,6 +81,14 @@ impl Options {
         }
     }
 
+    /// The text of an option that may be left out; none when it is no text.
+    pub(super) fn take_or_empty(&mut self, name: &str) -> Option<String> {
+        match self.0.iter().any(|option| option.name == name) {
+            true => self.take(name),
+            false => Some(String::new()),
+        }
+    }
+
     /// What is typed for options of a run. One that is true or false is said when it is true.
     pub(super) fn typed(&self) -> Typed {
         let text = |option: &CommandDataOption| {

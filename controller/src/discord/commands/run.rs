@@ -2,7 +2,7 @@
 
 use shanty_core::ask::{Ask, Question, RunOption, RunRequest};
 use shanty_core::hold::{Hold, REASON_CHARS_MAX};
-use twilight_model::application::command::CommandOption;
+use twilight_model::application::command::{CommandOption, CommandOptionType};
 
 use super::options::{ON, OPTION_CHARS_MAX, choice, selector, string, switch};
 use super::{Leads, Word};
@@ -10,7 +10,10 @@ use super::{Leads, Word};
 /// Runs that `/runs` shows.
 pub(super) const RUNS_SHOWN: usize = 10;
 
-const COMMAND: &str = "command";
+/// What runs, or what is given to a script.
+pub(super) const COMMAND: &str = "command";
+/// A file that is run.
+pub(super) const SCRIPT: &str = "script";
 const REASON: &str = "reason";
 
 pub(super) const RUN: Word = Word {
@@ -21,9 +24,11 @@ pub(super) const RUN: Word = Word {
         ask: |options| {
             Some(Ask::Run(RunRequest {
                 on: options.take(ON)?,
-                command: options.take(COMMAND)?,
+                // Without one, there is a script, or a form is filled in.
+                command: options.take_or_empty(COMMAND)?,
                 typed: options.typed(),
                 like: None,
+                input: None,
             }))
         },
     },
@@ -81,11 +86,20 @@ fn run_options() -> Vec<CommandOption> {
         "Hosts: names, globs, ranges and labels, such as web[01-03] or role=web",
     );
     let text = CommandOption {
-        required: Some(true),
         max_length: Some(OPTION_CHARS_MAX),
-        ..string(COMMAND, "What to run there, given to /bin/sh")
+        ..string(
+            COMMAND,
+            "What to run there, given to /bin/sh; without it a form with several lines opens",
+        )
     };
-    let mut all = vec![on, text];
+    let script = CommandOption {
+        kind: CommandOptionType::Attachment,
+        ..string(
+            SCRIPT,
+            "A file to run there as a script; command: is then what is given to it",
+        )
+    };
+    let mut all = vec![on, text, script];
     all.extend(RunOption::ALL.into_iter().filter_map(run_option));
     all
 }
@@ -143,6 +157,10 @@ fn run_option(option: RunOption) -> Option<CommandOption> {
             )
         },
         RunOption::Color => switch(name, "Show its colours, and tell the command to use them"),
+        RunOption::Tty => switch(
+            name,
+            "Give it a terminal: 120 columns, 50 rows, output and errors in one",
+        ),
         // Who is refused because of characters is offered to run it as it is.
         RunOption::Exact => return None,
     })

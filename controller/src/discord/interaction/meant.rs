@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
 use shanty_core::ask::{Ask, RunOption, RunRequest, Typed, YES};
 use shanty_core::refusal::{Code, Meant, Refusal};
+use shanty_core::run::{About, Input, InputKind};
 use shanty_core::view::{self, Audience, Card};
 
 use super::{asked, list, show};
@@ -31,6 +32,56 @@ struct Request {
     typed: BTreeMap<String, String>,
     #[serde(default)]
     like: Option<String>,
+    #[serde(default)]
+    input: Option<Given>,
+}
+
+/// What a command is given, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Given {
+    script: bool,
+    name: String,
+    bytes: u64,
+    sha256: [u8; 32],
+    lines: u64,
+    head: String,
+    crlf: bool,
+}
+
+impl From<&Input> for Given {
+    fn from(input: &Input) -> Self {
+        Self {
+            script: match input.kind {
+                InputKind::Script => true,
+                InputKind::Stdin => false,
+            },
+            name: input.name.clone(),
+            bytes: input.bytes,
+            sha256: input.sha256,
+            lines: input.about.lines,
+            head: input.about.head.clone(),
+            crlf: input.about.crlf,
+        }
+    }
+}
+
+impl From<Given> for Input {
+    fn from(given: Given) -> Self {
+        Self {
+            kind: match given.script {
+                true => InputKind::Script,
+                false => InputKind::Stdin,
+            },
+            name: given.name,
+            bytes: given.bytes,
+            sha256: given.sha256,
+            about: About {
+                lines: given.lines,
+                head: given.head,
+                crlf: given.crlf,
+            },
+        }
+    }
 }
 
 impl Request {
@@ -43,6 +94,7 @@ impl Request {
                 .map(|(name, text)| (name.to_owned(), text.to_owned()))
                 .collect(),
             like: request.like.map(|run| run.to_string()),
+            input: request.input.as_ref().map(Given::from),
         }
     }
 
@@ -56,6 +108,7 @@ impl Request {
                 Some(run) => Some(run.parse().ok()?),
                 None => None,
             },
+            input: self.input.map(Input::from),
         }))
     }
 }
@@ -159,6 +212,13 @@ mod tests {
                 .with(RunOption::Timeout, "5s")
                 .with(RunOption::Color, YES),
             like: Some(RunId::from_bytes([7; 16])),
+            input: Some(Input {
+                kind: InputKind::Script,
+                name: "deploy.sh".to_owned(),
+                bytes: 5,
+                sha256: [1; 32],
+                about: About::default(),
+            }),
         };
         let kept = serde_json::to_string(&Request::of(&request)).unwrap();
         let read: Request = serde_json::from_str(&kept).unwrap();

@@ -80,7 +80,7 @@ async fn what_is_unknown_is_answered_and_changes_nothing() {
     let stage = Stage::start().await;
     for asked in [
         slash("teapot", json!([])),
-        slash("run", json!([option("on", "web-01")])),
+        slash("run", json!([option("command", "id")])),
         press("v0:go:1"),
         press("v1:go:nonsense"),
     ] {

@@ -49,6 +49,7 @@ fn run(n: u16) -> [Record; 4] {
             user: "root".into(),
         },
         what: What::Shell(format!("echo {n}")),
+        input: None,
         selector: "web-01".into(),
         options: Options {
             timeout_ms: 1_000,

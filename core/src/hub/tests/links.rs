@@ -144,6 +144,7 @@ fn a_version_is_short_and_plain() {
         link: 1,
         boot_id: "boot".into(),
         version: format!("1\u{1b}[31m{}", "9".repeat(100)),
+        takes_input: true,
         executions: BTreeMap::new(),
     };
     rig.give(Event::LinkUp(up));

@@ -21,6 +21,7 @@ fn preview(ready: &[&str], away: &[(&str, Away, u64)], offline: Offline) -> Prev
     let spec = Spec {
         id: RunId::from_bytes([0xab; 16]),
         what: What::Shell("uname -r".into()),
+        input: None,
         selector: "role=web env=prod !db*".into(),
         options: Options {
             timeout_ms: 300_000,

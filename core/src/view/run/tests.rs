@@ -44,6 +44,7 @@ fn run_on(names: &[&str]) -> Run {
             grant: "ops".into(),
         },
         what: What::Shell("systemctl restart nginx && nginx -t".into()),
+        input: None,
         selector: "role=web".into(),
         options: Options {
             timeout_ms: 120_000,
@@ -243,6 +244,7 @@ fn hundreds_of_hosts_stay_within_the_limits() {
     let hostile = "x".repeat(5_000);
     run.spec = Arc::new(Spec {
         what: What::Shell(hostile.clone()),
+        input: None,
         selector: hostile,
         ..Spec::clone(&run.spec)
     });

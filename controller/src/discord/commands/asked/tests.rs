@@ -76,6 +76,7 @@ fn commands_are_read_with_their_options() {
                 .with(RunOption::Streams, "apart")
                 .with(RunOption::Color, YES),
             like: None,
+            input: None,
         }))
     );
     assert_eq!(
@@ -337,11 +338,41 @@ fn old_unknown_and_forged_custom_ids_are_unknown() {
 }
 
 #[test]
+fn a_run_is_a_command_a_file_or_what_is_still_to_be_written() {
+    let request = |command: &str| RunRequest {
+        on: "all".to_owned(),
+        command: command.to_owned(),
+        ..RunRequest::default()
+    };
+    let only_on = slash("run", json!([option("on", "all")]));
+    assert_eq!(heard(only_on).asked, Asked::Write(request("")));
+    let empty = json!([option("on", "all"), option("command", "")]);
+    let asked = heard(slash("run", empty)).asked;
+    assert_eq!(asked, Asked::Ask(Ask::Run(request(""))));
+    let script = json!({"name": "script", "type": 11, "value": "7"});
+    let options = json!([option("on", "all"), option("command", "-x"), script]);
+    let mut with_file = slash("run", options);
+    let address = "https://cdn.discordapp.com/ephemeral-attachments/1/7/x.sh";
+    with_file["data"]["resolved"] = json!({"attachments": {"7": {
+        "id": "7", "filename": "x.sh", "size": 12, "url": address, "proxy_url": address,
+    }}});
+    let attached = Attached {
+        url: address.to_owned(),
+        name: "x.sh".to_owned(),
+        bytes: 12,
+    };
+    let asked = heard(with_file.clone()).asked;
+    assert_eq!(asked, Asked::Script(request("-x"), attached));
+    // Of a file that Discord says nothing of, what is given to it is no command.
+    with_file["data"]["resolved"] = json!({});
+    assert_eq!(heard(with_file).asked, Asked::Unknown);
+}
+
+#[test]
 fn what_is_not_ours_is_unknown() {
     for value in [
         slash("other", json!([])),
         slash("run", json!([])),
-        slash("run", json!([option("on", "all")])),
         slash(
             "run",
             json!([option("on", "all"), {"name": "command", "type": 4, "value": 5}]),
@@ -459,6 +490,7 @@ fn a_form_is_read_with_its_fields() {
                 .with(RunOption::Timeout, "")
                 .with(RunOption::As, "www"),
             like: Some(run_id()),
+            input: None,
         }))
     );
     assert_eq!(submitted("v1:edit:x", &fields), Asked::Unknown);

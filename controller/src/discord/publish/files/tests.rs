@@ -32,6 +32,7 @@ pub(super) fn spec(targets: Vec<Target>) -> Spec {
             user: "root".to_owned(),
         },
         what: What::Shell("true".to_owned()),
+        input: None,
         selector: "all".to_owned(),
         options: Options {
             timeout_ms: 0,

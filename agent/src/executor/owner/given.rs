@@ -1,0 +1,55 @@
+//! An order whose command is given something: it begins when that has come.
+
+use std::sync::Arc;
+
+use shanty_core::run::Input;
+use shanty_proto::convert::ReceivedOrder;
+use tokio::task::spawn_blocking;
+
+use super::{Accepted, Owner};
+use crate::executor::accept::{begin, ready, remember_refused};
+use crate::executor::input::{Inputs, fetch};
+use crate::executor::{ClockOffset, Refusal, State};
+
+impl Owner {
+    /// Fetches what the command is given, and then begins. It is held meanwhile, so that it is named and can be cancelled.
+    pub(super) fn start_when_given(
+        &mut self,
+        received: ReceivedOrder,
+        order: Vec<u8>,
+        (clock, inputs): (ClockOffset, Option<Inputs>),
+        input: Input,
+    ) {
+        let run = received.run;
+        let desired = self.hold(run, Some(Vec::new()));
+        self.show_state(run, State::Running);
+        let (config, folders) = (Arc::clone(&self.config), self.folders.clone());
+        self.work.spawn(async move {
+            let own = (Arc::clone(&config), folders.clone());
+            let begun = async {
+                let run_as = blocking(move || ready(&received, &config, clock)).await?;
+                fetch(run, &input, inputs, &folders, desired).await?;
+                blocking(move || begin(run, &order, &own.0, &own.1, run_as.as_deref())).await
+            };
+            let mut result = begun.await;
+            if result.is_err() {
+                let refused = blocking(move || {
+                    remember_refused(run, &folders);
+                    Ok(())
+                });
+                result = refused.await.and(result);
+            }
+            Some(Accepted { run, result })
+        });
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = spawn_blocking(work).await;
+    done.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Err(Refusal::stopping()),
+    })
+}
