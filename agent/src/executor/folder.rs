@@ -118,6 +118,23 @@ impl Folders {
         Ok(runs)
     }
 
+    /// The runs that waited for what their commands are given when an earlier agent ended: their orders were never accepted. They are
+    /// remembered, and nothing of them stays.
+    pub(super) fn cut_off(&self) -> Result<Vec<RunId>, OpenError> {
+        let mut runs = Vec::new();
+        for run in ids_in(&self.executions)? {
+            let folder = self.execution(run);
+            let waited = folder.join(COMING).exists() || folder.join(INPUT).exists();
+            if waited && !folder.join("order").exists() {
+                if let Err(error) = self.release(run) {
+                    tracing::warn!(run.id = %run, %error, "A run that was cut off cannot be remembered.");
+                }
+                runs.push(run);
+            }
+        }
+        Ok(runs)
+    }
+
     /// The runs that are remembered, each with the time to forget it, milliseconds since the Unix epoch. Forgets what is due.
     pub(super) fn remembered(&self) -> Result<Vec<(RunId, u64)>, OpenError> {
         let mut runs = Vec::new();

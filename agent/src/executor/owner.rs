@@ -82,14 +82,15 @@ impl Owner {
         let data_dir = config.data_dir.clone();
         let taken = spawn_blocking(move || {
             let folders = Folders::open(&data_dir)?;
+            let cut_off = folders.cut_off()?;
             let remembered = folders.remembered()?;
             let runs = folders.executions()?.into_iter();
             let found: Vec<_> = runs
                 .map(|run| (run, settle(&folders.execution(run), run, agent)))
                 .collect();
-            Ok((folders, remembered, found))
+            Ok((folders, cut_off, remembered, found))
         });
-        let (folders, remembered, found) = taken.await.map_err(failed)??;
+        let (folders, cut_off, remembered, found) = taken.await.map_err(failed)??;
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         let mut owner = Self {
             config: Arc::new(config),
@@ -103,6 +104,9 @@ impl Owner {
             paused: false,
             closed: false,
         };
+        for run in cut_off {
+            owner.refuse_cut_off(run);
+        }
         for (run, found) in found {
             owner.take_up(run, found);
         }

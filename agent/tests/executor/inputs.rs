@@ -152,8 +152,12 @@ async fn an_agent_that_ends_before_the_input_is_there_never_runs_it_and_after_it
     give(&wanted, b"ab").await;
     wait(|| (!world.execution(run).exists()).then(|| "nothing came".to_owned()));
     world.reopen().await;
-    assert_eq!(world.status(run).await, None);
+    let text = refused(&world, run).await;
+    let said = "The agent ended before what the command is given had come. Nothing was run.";
+    assert_eq!(text, said);
     assert!(!world.execution(run).exists());
+    let again = world.try_start(&half).await;
+    assert!(!matches!(again, Ok(Started::New)), "{again:?}");
 
     let go = world.path("go");
     let text = format!("until [ -e {} ]; do sleep 0.02; done; cat", go.display());

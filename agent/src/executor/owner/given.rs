@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use shanty_core::ids::RunId;
+use shanty_core::refusal::Code;
 use shanty_core::run::Input;
 use shanty_proto::convert::ReceivedOrder;
 use tokio::task::spawn_blocking;
@@ -41,6 +43,12 @@ impl Owner {
             }
             Some(Accepted { run, result })
         });
+    }
+
+    /// An earlier agent ended while it fetched: nothing ran, and that is known.
+    pub(super) fn refuse_cut_off(&self, run: RunId) {
+        let text = "The agent ended before what the command is given had come. Nothing was run.";
+        self.show_state(run, State::Refused(Refusal::new(Code::Agent, text)));
     }
 }
 
