@@ -361,7 +361,7 @@ mod tests {
         }
         assert_eq!(
             whole.runs.past().runs().len(),
-            2,
+            3,
             "not the one that was lost"
         );
         assert!(whole.interactions.len() > 3);
