@@ -3,20 +3,22 @@
 //! Nothing is read while the demo is in the background: the shell in front of it owns the keyboard then.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios};
 use nix::sys::termios::{tcgetattr, tcsetattr};
 use nix::unistd::{getpgrp, read, tcgetpgrp};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// Keys that wait to be dealt with; a host takes a moment to stop.
 const AT_ONCE: usize = 8;
-/// Between two looks at a terminal that others use, or that was just given back.
-const LOOK: Duration = Duration::from_millis(200);
+/// Milliseconds between two looks at who is in front.
+const LOOK: u16 = 500;
+/// How long a terminal is left alone that others use.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +51,15 @@ impl Key {
 
 /// A terminal whose keys are ours. It is as before when this is dropped.
 pub(super) struct Keys {
+    terminal: Arc<Mutex<Terminal>>,
+    pressed: mpsc::Receiver<Key>,
+}
+
+struct Terminal {
     tty: OwnedFd,
     before: Termios,
-    resumed: Signal,
-    pressed: mpsc::Receiver<Key>,
+    /// It was given back for good.
+    over: bool,
 }
 
 impl Keys {
@@ -60,82 +67,96 @@ impl Keys {
     pub(super) fn open() -> Option<Self> {
         let tty = std::io::stdin().as_fd().try_clone_to_owned().ok()?;
         let before = tcgetattr(&tty).ok()?;
-        let resumed = signal(SignalKind::from_raw(nix::libc::SIGCONT)).ok()?;
         let reader = tty.try_clone().ok()?;
-        let (send, pressed) = mpsc::channel(AT_ONCE);
-        let keys = Self {
+        let terminal = Arc::new(Mutex::new(Terminal {
             tty,
             before,
-            resumed,
-            pressed,
-        };
-        keys.take();
+            over: false,
+        }));
+        if in_front(&reader) {
+            lock(&terminal).take();
+        }
+        let (send, pressed) = mpsc::channel(AT_ONCE);
+        let of_reader = terminal.clone();
         // A thread of its own: waiting for a terminal blocks. It ends with the program.
-        let read = std::thread::Builder::new().name("keys".to_owned());
-        read.spawn(move || read_keys(&reader, &send)).ok()?;
-        Some(keys)
+        let thread = std::thread::Builder::new().name("keys".to_owned());
+        thread
+            .spawn(move || read_keys(&reader, &of_reader, &send))
+            .ok()?;
+        Some(Self { terminal, pressed })
     }
 
     /// Waits for a key that does something. May be dropped and called again.
     pub(super) async fn next(&mut self) -> Key {
-        loop {
-            tokio::select! {
-                _ = self.resumed.recv() => self.take(),
-                key = self.pressed.recv() => match key {
-                    Some(key) => return key,
-                    // The terminal is gone.
-                    None => return std::future::pending().await,
-                },
-            }
-        }
-    }
-
-    /// Makes keys come one by one and unseen; Ctrl-C and Ctrl-Z stay what they are.
-    fn take(&self) {
-        let mut ours = self.before.clone();
-        ours.local_flags
-            .remove(LocalFlags::ICANON | LocalFlags::ECHO);
-        for index in [
-            SpecialCharacterIndices::VMIN,
-            SpecialCharacterIndices::VTIME,
-        ] {
-            // A read gives what is there, and never waits.
-            if let Some(value) = ours.control_chars.get_mut(index as usize) {
-                *value = 0;
-            }
-        }
-        self.set(&ours);
-    }
-
-    fn set(&self, modes: &Termios) {
-        if in_front(&self.tty) {
-            tcsetattr(&self.tty, SetArg::TCSANOW, modes).ok(); // it is gone, and nobody sees it
+        match self.pressed.recv().await {
+            Some(key) => key,
+            // The terminal is gone.
+            None => std::future::pending().await,
         }
     }
 }
 
 impl Drop for Keys {
     fn drop(&mut self) {
-        self.set(&self.before);
+        lock(&self.terminal).give_back();
     }
 }
 
-/// Reads until the terminal is gone or nobody listens.
-fn read_keys(tty: &OwnedFd, send: &mpsc::Sender<Key>) {
+impl Terminal {
+    /// Makes keys come one by one and unseen, where they do not yet; Ctrl-C and Ctrl-Z stay what they are.
+    fn take(&self) {
+        let line = LocalFlags::ICANON | LocalFlags::ECHO;
+        let Ok(mut modes) = tcgetattr(&self.tty) else {
+            return; // it is gone, and nobody types
+        };
+        if self.over || !modes.local_flags.intersects(line) {
+            return;
+        }
+        modes.local_flags.remove(line);
+        for index in [
+            SpecialCharacterIndices::VMIN,
+            SpecialCharacterIndices::VTIME,
+        ] {
+            // A read gives what is there, and never waits.
+            if let Some(value) = modes.control_chars.get_mut(index as usize) {
+                *value = 0;
+            }
+        }
+        tcsetattr(&self.tty, SetArg::TCSANOW, &modes).ok(); // it is gone, and nobody types
+    }
+
+    fn give_back(&mut self) {
+        self.over = true;
+        if in_front(&self.tty) {
+            tcsetattr(&self.tty, SetArg::TCSANOW, &self.before).ok(); // it is gone, and nobody sees it
+        }
+    }
+}
+
+fn lock(terminal: &Mutex<Terminal>) -> MutexGuard<'_, Terminal> {
+    terminal.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads until the terminal is gone or nobody listens. A shell that was in front meanwhile has put the terminal into its own ways, and
+/// tells nobody when it puts us in front again: so we look.
+fn read_keys(tty: &OwnedFd, terminal: &Mutex<Terminal>, send: &mpsc::Sender<Key>) {
     loop {
+        if in_front(tty) {
+            lock(terminal).take();
+        }
         let mut ready = [PollFd::new(tty.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut ready, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
+        match poll(&mut ready, LOOK) {
+            Ok(1..) => {}
+            Ok(_) | Err(Errno::EINTR) => continue,
             Err(_) => return,
         }
-        let has = |flag| {
-            ready
-                .iter()
-                .any(|fd| fd.revents().is_some_and(|revents| revents.contains(flag)))
-        };
+        let hung_up = ready.iter().any(|fd| {
+            let revents = fd.revents().unwrap_or(PollFlags::empty());
+            revents.contains(PollFlags::POLLHUP)
+        });
         if !in_front(tty) {
             // What is typed is for a shell in front of us.
-            std::thread::sleep(LOOK);
+            std::thread::sleep(PAUSE);
             continue;
         }
         let mut byte = [0];
@@ -146,8 +167,8 @@ fn read_keys(tty: &OwnedFd, send: &mpsc::Sender<Key>) {
                     return;
                 }
             }
-            Ok(_) if has(PollFlags::POLLHUP) => return,
-            Ok(_) => std::thread::sleep(LOOK),
+            Ok(_) if hung_up => return,
+            Ok(_) => std::thread::sleep(PAUSE),
             Err(Errno::EAGAIN | Errno::EINTR) => {}
             Err(_) => return,
         }
