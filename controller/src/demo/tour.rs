@@ -32,6 +32,8 @@ pub enum Stop {
     Names,
     /// The end of what runs.
     Cancel,
+    /// Some hosts first.
+    Waves,
     /// A host that is away.
     Away,
     /// What was done.
@@ -105,7 +107,7 @@ const fn press(label: &'static str, verb: &'static str, of: Stop) -> Act {
 const WEB: &str = "web-[01-04]";
 
 /// The steps, in their order.
-pub const STEPS: [Step; 11] = [
+pub const STEPS: [Step; 12] = [
     Step {
         stop: Stop::Hosts,
         acts: &[look("hosts")],
@@ -152,6 +154,19 @@ pub const STEPS: [Step; 11] = [
             press("■ Cancel", "cancel", Stop::Cancel),
         ],
         sees: "It is stopped with all that it started, and what it printed stays.",
+    },
+    Step {
+        stop: Stop::Waves,
+        acts: &[
+            run(&[
+                ("on", WEB),
+                ("command", "deploy 2.4.2"),
+                ("batch", "1,100%"),
+                ("pause", "first"),
+            ]),
+            press("▶ Continue", "continue", Stop::Waves),
+        ],
+        sees: "One host first, the others when you say so. A failure would stop it.",
     },
     Step {
         stop: Stop::Away,
