@@ -4,6 +4,7 @@
 mod convert;
 mod follow;
 mod inputs;
+mod peer;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -31,8 +32,9 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic::transport::server::UdsConnectInfo;
 use tonic::{Request, Response, Status, Streaming};
+
+use peer::asker;
 
 use crate::hub::Handle;
 use crate::status::status;
@@ -479,31 +481,6 @@ fn labels(map: &std::collections::HashMap<String, String>) -> Result<Labels, Sta
             "Write for example `role=web`.",
         ))
     })
-}
-
-fn asker<T>(request: &Request<T>) -> Result<Asker, Status> {
-    Ok(Asker::Local {
-        user: user(request)?,
-    })
-}
-
-/// The user at the other end, by the kernel's word.
-fn user<T>(request: &Request<T>) -> Result<String, Status> {
-    let info = request.extensions().get::<UdsConnectInfo>();
-    let peer = info.and_then(|info| info.peer_cred);
-    let peer =
-        peer.ok_or_else(|| Status::unauthenticated("the kernel does not say who you are"))?;
-    let own = nix::unistd::geteuid().as_raw();
-    if peer.uid() != 0 && peer.uid() != own {
-        return Err(Status::permission_denied(
-            "only root and the owner of the controller may use its admin socket",
-        ));
-    }
-    let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(peer.uid()));
-    Ok(known
-        .ok()
-        .flatten()
-        .map_or_else(|| format!("uid-{}", peer.uid()), |user| user.name))
 }
 
 /// An option of a newer command line: left out, it would silently not be done.
