@@ -1,7 +1,11 @@
 //! Runs in waves, from the command line.
 
+use std::process::Stdio;
+
 use serde_json::Value;
+use shanty_tests::wait::BOUND;
 use shanty_tests::{Options, World};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::programs;
 
@@ -85,6 +89,22 @@ async fn what_has_no_waves_is_not_paused_and_a_failure_is_told() {
         run["executions"][2]["text"],
         "not started: stopped after 2 of 3 failed"
     );
+    // Whoever follows one is told that it rests, and what to type.
+    let args = "run --on role=web --batch 2 --pause first -- true";
+    let mut follows = world.shanty_call(&args.split(' ').collect::<Vec<_>>());
+    let mut follows = follows.stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follows.stderr.take().unwrap()).lines();
+    loop {
+        let line = tokio::time::timeout(BOUND, lines.next_line()).await;
+        let line = line.unwrap().unwrap().expect("it follows");
+        if line.starts_with("#3 is paused. Go on with `shanty runs continue 3`") {
+            break;
+        }
+    }
+    let goes_on = world.shanty(&["runs", "continue", "3"]).await;
+    assert_eq!(goes_on.code, 0, "{goes_on:?}");
+    while let Ok(Some(_)) = lines.next_line().await {}
+    assert!(follows.wait().await.unwrap().success());
     let refused = world
         .shanty(&["run", "--on", "role=web", "--batch", "0", "--", "true"])
         .await;

@@ -175,6 +175,10 @@ pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u
                 printer.several = run.executions.len() > 1;
                 if json {
                     println!("{}", json_run(&run));
+                } else if was_paused(&run, last.as_ref()) {
+                    eprintln!(
+                        "#{number} is paused. Go on with `shanty runs continue {number}`, or stop it with `shanty runs cancel {number}`."
+                    );
                 }
                 last = Some(run);
             }
@@ -196,6 +200,12 @@ pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u
         ends(&run);
     }
     Ok(exit_code(&run))
+}
+
+/// True when a run in waves has come to rest since it was seen last.
+fn was_paused(run: &v1::RunInfo, before: Option<&v1::RunInfo>) -> bool {
+    let rests = |run: &v1::RunInfo| run.state() == v1::run_info::State::Paused;
+    rests(run) && !before.is_some_and(rests)
 }
 
 /// What scripts get: one host gives its own code, several give 0, 1, or 75 when a host did not run. What was left out on purpose counts

@@ -7,6 +7,7 @@ use crate::principal::Principal;
 use crate::refusal::{Code, Refusal};
 use crate::run::{Execution, Run};
 use crate::text::count;
+use crate::view::mention;
 
 use super::caller::Caller;
 use super::hosts::covers_run;
@@ -52,7 +53,10 @@ pub(super) fn admit(
         },
         (Steer::Pause, true) => {
             let by = waves.pause().and_then(|pause| pause.by.as_ref());
-            let by = by.map_or_else(|| "after a wave".to_owned(), |by| format!("by {}", who(by)));
+            let by = by.map_or_else(
+                || "after a wave".to_owned(),
+                |by| format!("by {}", named(caller, by)),
+            );
             let what = format!("{number} is paused already, {by}.");
             let next = "Press Continue, or `shanty runs continue` with its number.";
             return Err(Refusal::new(Code::Paused, what, next));
@@ -89,9 +93,10 @@ fn nothing_left(run: &Run) -> Refusal {
     Refusal::new(Code::Closed, what, next)
 }
 
-fn who(principal: &Principal) -> String {
-    match principal {
-        Principal::Discord(user) => format!("<@{user}>"),
-        Principal::Local(user) => user.clone(),
+/// Somebody, as whoever asks reads it.
+fn named(caller: &Caller<'_>, by: &Principal) -> String {
+    match caller {
+        Caller::Socket { .. } => by.to_string(),
+        Caller::Person { .. } => mention(by),
     }
 }

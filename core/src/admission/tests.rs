@@ -20,6 +20,7 @@ mod every;
 mod inventory;
 mod preview;
 mod refusals;
+mod rollout;
 
 const GUILD: u64 = 1;
 const OPS: u64 = 5;
