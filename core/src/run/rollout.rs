@@ -174,7 +174,7 @@ impl Amount {
         match text.strip_suffix('%') {
             Some(digits) => match Self::Percent(number(digits)?) {
                 over @ Self::Percent(101..) => Err(BadRollout::OverAll(over)),
-                amount => Ok(amount),
+                amount @ (Self::Hosts(_) | Self::Percent(_)) => Ok(amount),
             },
             None => Ok(Self::Hosts(number(text)?)),
         }
@@ -214,7 +214,7 @@ impl Pauses {
 fn sizes(typed: &str) -> Result<Vec<Amount>, BadRollout> {
     let sizes = typed.split(',').map(|size| match Amount::parse(size)? {
         nobody @ (Amount::Hosts(0) | Amount::Percent(0)) => Err(BadRollout::NoHosts(nobody)),
-        amount => Ok(amount),
+        amount @ (Amount::Hosts(_) | Amount::Percent(_)) => Ok(amount),
     });
     let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
     if sizes.len() > SIZES_MAX {

@@ -36,7 +36,9 @@ pub(in crate::view) fn words(rollout: &Rollout) -> String {
     words.extend(rollout.max_fail.map(|max_fail| match max_fail {
         Amount::Hosts(0) | Amount::Percent(0) => "the first failure stops it".to_owned(),
         Amount::Percent(100) => "no failure stops it".to_owned(),
-        amount => format!("stops after more than {amount} failed"),
+        amount @ (Amount::Hosts(_) | Amount::Percent(_)) => {
+            format!("stops after more than {amount} failed")
+        }
     }));
     match rollout.pause {
         Pauses::Never => {}
@@ -123,7 +125,7 @@ fn counts(run: &Run, all: usize) -> String {
     let ok = of(&|e| e.outcome().is_some_and(Outcome::is_ok));
     let kept = of(&|e| how(e).is_some_and(is_kept));
     let waiting = of(&Execution::has_not_begun);
-    let filled = if all == 0 { 0 } else { CELLS * ended / all };
+    let filled = (CELLS * ended).checked_div(all).unwrap_or(0);
     let mut words = vec![format!(
         "{}{} **{}/{}**",
         "▰".repeat(filled),
