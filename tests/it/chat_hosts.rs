@@ -85,7 +85,6 @@ async fn pages_turn_also_after_a_restart_and_a_host_is_shown_whole() {
         "labels `env=prod role=web`",
         &format!("agent {}", env!("CARGO_PKG_VERSION")),
         "**Last runs**\n✅ #1 · web-01 · exit 0",
-        "-# id `",
     ] {
         assert!(detail.text().contains(told), "{told}: {}", detail.text());
     }

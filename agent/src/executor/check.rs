@@ -118,7 +118,10 @@ fn user(asked: Option<&str>, allowed: &[String]) -> Result<Option<String>, Refus
     };
     if !permitted {
         let shown: String = name.escape_debug().take(40).collect();
-        return Err(refused(format!("This agent runs nothing as `{shown}`.")));
+        let instead = instead(allowed, own.name());
+        return Err(refused(format!(
+            "This agent runs nothing as `{shown}`. {instead}"
+        )));
     }
     let account = Account::find(Some(name)).map_err(|error| refused(cannot_be_used(&error)))?;
     if account.name() == own.name() {
@@ -132,6 +135,22 @@ fn user(asked: Option<&str>, allowed: &[String]) -> Result<Option<String>, Refus
         return Err(refused(text));
     }
     Ok(Some(account.name().to_owned()))
+}
+
+/// The users that are allowed.
+fn instead(allowed: &[String], own: &str) -> String {
+    const NAMED_MAX: usize = 8;
+    match allowed {
+        [] if Uid::effective().is_root() => {
+            "None is allowed there: `run_as` in its agent.toml lists them.".to_owned()
+        }
+        [] => format!("Allowed there: {own}."),
+        [users @ .., _] if users.len() >= NAMED_MAX => {
+            let users = allowed.get(..NAMED_MAX).unwrap_or(allowed);
+            format!("Allowed there: {} and others.", users.join(", "))
+        }
+        users => format!("Allowed there: {}.", users.join(", ")),
+    }
 }
 
 fn cannot_be_used(error: &AccountError) -> String {

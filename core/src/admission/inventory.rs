@@ -14,7 +14,7 @@ use crate::refusal::{Code, Refusal};
 use crate::selector::{Evaluator, GROUPS_DEPTH_MAX, Group, Host, Scope, Selector};
 use crate::text::{self, count};
 
-use super::caller::Caller;
+use super::caller::{Caller, who_may};
 use super::hosts::{self, bad_selector, known, named, permit, sees_all};
 use super::recall::runs_named;
 use super::{Change, Context, look};
@@ -157,10 +157,12 @@ fn may_become(
         .chain(&becoming)
         .collect();
     if permit(ctx, caller, Verb::Manage, &all).is_err() {
+        let what =
+            "With these labels a host would not be among yours any more. No label was changed.";
         return Err(Refusal::new(
             Code::Denied,
-            "With these labels a host would leave what your grant covers. No label was changed.",
-            "Ask somebody whose grant covers the hosts as they are and as they would be.",
+            what,
+            who_labels(ctx, caller, &all),
         ));
     }
     let moves = ctx.settings.policy.grants.iter().any(|grant| {
@@ -172,13 +174,28 @@ fn may_become(
         })
     });
     if moves && !manages_all(ctx, caller) {
+        let what = "These labels would change who may do what on a host. No label was changed.";
+        let hosts = hosts::hosts(ctx);
+        let every: Vec<&Host<'_>> = hosts.iter().chain(&becoming).collect();
         return Err(Refusal::new(
             Code::Denied,
-            "These labels would decide which grants are for a host. No label was changed.",
-            "Ask somebody who may manage every host.",
+            what,
+            who_labels(ctx, caller, &every),
         ));
     }
     Ok(())
+}
+
+/// Who may change the labels of hosts such as these.
+fn who_labels(ctx: &Context<'_>, caller: &Caller<'_>, hosts: &[&Host<'_>]) -> String {
+    let names = match caller {
+        Caller::Person { who, .. } => who_may(ctx, who.channel, Verb::Manage, hosts),
+        Caller::Socket { .. } => None,
+    };
+    names.map_or_else(
+        || "`shanty hosts label` on the controller's machine does it.".to_owned(),
+        |names| format!("{names} may."),
+    )
 }
 
 /// A host as what is being recorded makes it.
@@ -364,8 +381,8 @@ fn may_change(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<(), 
     }
     Err(Refusal::new(
         Code::Denied,
-        format!("`@{name}` stands for hosts that your grants do not cover. Nothing was changed."),
-        "Use another name, or ask somebody who may manage those hosts.",
+        format!("`@{name}` stands for hosts that you may not change. Nothing was changed."),
+        "Use another name, or ask somebody who may change those hosts.",
     ))
 }
 

@@ -12,7 +12,7 @@ use super::{Change, Context};
 pub(super) fn remove_host(ctx: &Context<'_>, name: &str) -> Result<Change, Refusal> {
     let Some((agent, host)) = ctx.state.host_named(name) else {
         let shown = text::shown(name, 80);
-        let what = format!("There is no host named {shown}.");
+        let what = format!("There is no host named {shown}. Nothing was removed.");
         let next = "`shanty hosts` shows all.";
         return Err(Refusal::new(Code::NotFound, what, next));
     };
@@ -24,12 +24,15 @@ pub(super) fn remove_host(ctx: &Context<'_>, name: &str) -> Result<Change, Refus
 /// Asks for a join token.
 pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<Change, Refusal> {
     if !(1..=limits::TOKEN_USES_MAX).contains(&token.uses_max) {
-        let what = format!("A token takes 1 to {} uses.", limits::TOKEN_USES_MAX);
+        let what = format!(
+            "A token takes 1 to {} uses. No token was made.",
+            limits::TOKEN_USES_MAX
+        );
         let next = "Make several tokens for more hosts.";
         return Err(Refusal::new(Code::TooLong, what, next));
     }
     if !(1_000..=limits::TOKEN_MS.1).contains(&token.ttl_ms) {
-        let what = "A token lives from 1s to 7d.";
+        let what = "A token lives from 1s to 7d. No token was made.";
         let next = "Write for example `30m`.";
         return Err(Refusal::new(Code::Duration, what, next));
     }
@@ -54,7 +57,7 @@ pub(super) fn revoke_token(ctx: &Context<'_>, id: &str) -> Result<Change, Refusa
     let next = "`shanty token list` shows the ids of all.";
     Err(Refusal::new(
         Code::NotFound,
-        "There is no such token.",
+        "There is no such token. Nothing was revoked.",
         next,
     ))
 }

@@ -395,13 +395,13 @@ impl Caution {
         }
     }
 
-    /// As the preview says it.
+    /// What makes it large, as a part of a sentence; nothing for what does not.
     #[must_use]
-    pub fn text(self) -> String {
+    pub fn size(self) -> Option<String> {
         match self {
-            Self::Every => "`all` was named".to_owned(),
-            Self::Many(max) => format!("more than {}", count(max, "host")),
-            Self::Away => "some hosts cannot take it now".to_owned(),
+            Self::Every => Some("`all` was named".to_owned()),
+            Self::Many(max) => Some(format!("more than {}", count(max, "host"))),
+            Self::Away => None,
         }
     }
 }

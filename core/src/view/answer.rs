@@ -98,10 +98,9 @@ pub fn one_host_card(view: &HostsView, back: Option<Listing>, now_ms: u64) -> Ca
         style: ButtonStyle::Secondary,
     });
     match view.rows.first() {
-        Some((agent, enrolled_ms, row)) => {
+        Some((_, enrolled_ms, row)) => {
             let detail = HostDetail {
                 row,
-                agent: *agent,
                 enrolled_ms: *enrolled_ms,
                 hold: view.hold.as_ref(),
                 runs: &view.runs,

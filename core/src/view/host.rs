@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::fleet::{HostRow, Trouble, short_os, whole_lines};
 use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, mention, run_summary};
 use crate::hold::Held;
-use crate::ids::AgentId;
 use crate::run::Run;
 use crate::text::{duration, size};
 
@@ -20,8 +19,6 @@ const FACT_CHARS_MAX: usize = 80;
 pub struct HostDetail<'a> {
     /// The row of lists.
     pub row: &'a HostRow,
-    /// Its id.
-    pub agent: AgentId,
     /// When it joined, milliseconds since the Unix epoch.
     pub enrolled_ms: u64,
     /// A hold that stands.
@@ -38,7 +35,6 @@ pub fn host_card(host: HostDetail<'_>, back: Option<Button>, now_ms: u64) -> Car
     texts.add(host.hold.map(|held| format!("⏸ {}", held.in_chat(now_ms))));
     texts.add(measured(row));
     texts.add(runs(host.runs));
-    texts.add(Some(format!("-# id `{}`", host.agent)));
     let accent = match row.trouble() {
         Trouble::None => Accent::Green,
         Trouble::Offline => Accent::Red,
@@ -197,7 +193,6 @@ mod tests {
     fn card(row: &HostRow) -> Card {
         let host = HostDetail {
             row,
-            agent: AgentId::from_bytes([0xab; 16]),
             enrolled_ms: 1_795_000_000_000,
             hold: None,
             runs: &[],

@@ -7,7 +7,7 @@ use crate::ids::{HostName, RunId};
 use crate::limits;
 use crate::run::{Away, Offline, Spec, Target};
 use crate::selector::fold::fold;
-use crate::text::{count, duration};
+use crate::text::{count, duration, sentence};
 
 /// Columns of a code block on a phone's card.
 const COLUMNS: usize = 44;
@@ -86,8 +86,7 @@ pub fn preview_card(preview: &Preview) -> Card {
     texts.add(Some(hosts(preview)));
     texts.add(waves(spec));
     texts.add(Some(format!(
-        "-# Nothing runs before you say so, and only on the hosts shown, whoever comes or goes meanwhile. · set `{}` · open until <t:{}:t>",
-        hex::encode(spec.digest.get(..4).unwrap_or_default()),
+        "-# Nothing runs before you say so, and only on the hosts shown, whoever comes or goes meanwhile. · open until <t:{}:t>",
         preview.at_ms.saturating_add(limits::PREVIEW_MS) / 1_000
     )));
     Card {
@@ -118,10 +117,6 @@ fn waves(spec: &Spec) -> Option<String> {
 
 fn heading(preview: &Preview) -> String {
     let spec = &preview.spec;
-    let away = match preview.away.len() {
-        0 => String::new(),
-        n => format!(" · {n} cannot take it now"),
-    };
     let mut meta = vec![inline_code(&spec.selector, 200)];
     meta.push(match spec.options.timeout_ms {
         0 => "no timeout".to_owned(),
@@ -144,15 +139,25 @@ fn heading(preview: &Preview) -> String {
     if spec.options.terminal.is_own() {
         meta.push("on a terminal".to_owned());
     }
-    let cautions: Vec<String> = preview.cautions.iter().map(|c| c.text()).collect();
     format!(
-        "### ❓ Run this on {}?{away}\n{}\n{}-# {}\n-# You are asked because: {}.",
+        "### ❓ Run this on {}?\n{}\n{}-# {}\n{}",
         count(spec.targets.len(), "host"),
         inline_code(&spec.what.text(), 900),
         given.unwrap_or_default(),
         meta.join(" · "),
-        cautions.join(", ")
+        why(preview)
     )
+}
+
+/// Why it is shown first: `More than 10 hosts, and 3 cannot run it now.`
+fn why(preview: &Preview) -> String {
+    let size = preview.cautions.iter().find_map(|caution| caution.size());
+    let away = match preview.away.len() {
+        0 => None,
+        n => Some(format!("{n} cannot run it now")),
+    };
+    let said: Vec<String> = size.into_iter().chain(away).collect();
+    sentence(&said.join(", and "))
 }
 
 /// The hosts, in as much detail as a text block has room for. How many there are of each kind is always there.

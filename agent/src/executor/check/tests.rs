@@ -233,6 +233,14 @@ fn only_the_configured_users_by_name() {
         user(None, &["no-such-user".to_owned()]).unwrap_err().code,
         Code::RunAs
     );
+    let users = ["deploy".to_owned(), "nobody".to_owned()];
+    assert_eq!(
+        user(Some("postgres"), &users).unwrap_err().text,
+        "This agent runs nothing as `postgres`. Allowed there: deploy, nobody."
+    );
+    let many: Vec<String> = (0..20).map(|n| format!("u{n}")).collect();
+    let told = user(Some("postgres"), &many).unwrap_err().text;
+    assert!(told.ends_with("u6, u7 and others."), "{told}");
     let unconfigured = user(None, &[]).map_err(|refusal| refusal.code);
     let nobody = user(None, &["nobody".to_owned()]).map_err(|refusal| refusal.code);
     if Uid::effective().is_root() {

@@ -138,7 +138,7 @@ fn labels_that_decide_about_other_grants_are_for_who_manages_everything() {
         changed.map(|_| ()).map_err(|refusal| refusal.what)
     };
     // With it they could run on a host that nobody let them run on.
-    let told = "These labels would decide which grants are for a host. No label was changed.";
+    let told = "These labels would change who may do what on a host. No label was changed.";
     assert_eq!(label(&policy, "env=dev"), Err(told.to_owned()));
     assert_eq!(label(&policy, "env=prod"), Ok(()));
     // Also what somebody else is about to decide: it is not confirmed, and not taken back.
@@ -172,7 +172,7 @@ fn a_group_that_changes_by_itself_is_changed_by_who_saved_it_or_manages_everythi
     for name in ["odd", "full", "up", "gone"] {
         let refusal = save(&world, name);
         assert!(
-            refusal.contains("stands for hosts that your grants do not cover"),
+            refusal.contains("stands for hosts that you may not change"),
             "{refusal}"
         );
     }
@@ -316,7 +316,7 @@ fn groups_are_saved_when_they_stand_for_something_that_one_may_manage() {
         (
             "db",
             "role=web",
-            "E_DENIED `@db` stands for hosts that your grants do not cover.",
+            "E_DENIED `@db` stands for hosts that you may not change.",
         ),
         (
             "web",
