@@ -37,10 +37,16 @@ pub fn facts(run_as: &[String]) -> v1::Facts {
         memory_bytes,
         containment: "subreaper".to_owned(),
         run_as: shown(&run_as),
-        boot_time_ms: System::boot_time()
-            .unwrap_or_default()
-            .saturating_mul(1_000),
+        boot_time_ms: booted_ms(),
     }
+}
+
+/// When the kernel began, by the host's clock, milliseconds since the Unix epoch; zero when it does not tell.
+#[must_use]
+pub fn booted_ms() -> u64 {
+    System::boot_time()
+        .unwrap_or_default()
+        .saturating_mul(1_000)
 }
 
 /// The id that the kernel drew at boot.

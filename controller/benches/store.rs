@@ -137,13 +137,8 @@ async fn store_old(output: &Output, (run, agent): (RunId, AgentId)) {
         cause: Cause::Command,
         started_ms: 5,
         duration_us: 5,
-        cpu_user_ms: 0,
-        cpu_system_ms: 0,
-        rss_max_bytes: 0,
-        left_over: 0,
         sha256: Sha256::digest(&spool).into(),
-        masked: 0,
-        oom_kill: None,
+        ..Exit::lost(0)
     };
     encode(&Record::Exit(exit), &mut spool).expect("it fits");
     let mut appender = output.appender(agent);

@@ -361,13 +361,8 @@ pub(crate) fn spool(run: RunId, n: u8, lines: &[&str]) -> (Vec<u8>, Vec<usize>) 
         cause: spool::Cause::Command,
         started_ms: 5,
         duration_us: 1_000,
-        cpu_user_ms: 0,
-        cpu_system_ms: 0,
-        rss_max_bytes: 0,
-        left_over: 0,
         sha256: Sha256::digest(&bytes).into(),
-        masked: 0,
-        oom_kill: None,
+        ..spool::Exit::lost(0)
     };
     spool::encode(&spool::Record::Exit(exit), &mut bytes).unwrap();
     ends.push(bytes.len());

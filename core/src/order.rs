@@ -2,6 +2,7 @@
 //!
 //! What an order may say at all is decided here. Whether it is in time, and whether a host does what it says, is for the host to decide.
 
+mod names;
 mod variable;
 
 use thiserror::Error;
@@ -12,6 +13,7 @@ use crate::refusal::Code;
 use crate::run::{BadInput, Input, Options, What};
 use crate::time::LinkTime;
 
+pub use names::Names;
 pub use variable::Variable;
 
 /// What one host is told to run.
@@ -39,6 +41,8 @@ pub struct Order {
     pub grace_ms: u64,
     /// The command reads what is sent later; otherwise nothing.
     pub stdin: bool,
+    /// What the command may know of its run; nothing from older controllers.
+    pub names: Option<Names>,
 }
 
 /// What no order may say.
@@ -85,6 +89,9 @@ pub enum OrderError {
     /// A time that is too long.
     #[error("timeout and grace are at most {} ms", limits::TIMEOUT_MS_MAX)]
     Times,
+    /// Something about the run that is none.
+    #[error("{0} of the run is not valid")]
+    Names(&'static str),
     /// A folder that hangs on where somebody stands.
     #[error("the working directory must be an absolute path")]
     Folder,
@@ -96,7 +103,12 @@ impl OrderError {
     pub const fn code(&self) -> Code {
         match self {
             Self::NoCommand => Code::EmptyCommand,
-            Self::Program | Self::Nul(_) | Self::Name | Self::Folder | Self::Input => Code::BadChar,
+            Self::Program
+            | Self::Nul(_)
+            | Self::Name
+            | Self::Folder
+            | Self::Input
+            | Self::Names(_) => Code::BadChar,
             Self::Over { .. } | Self::LongInput { .. } => Code::TooLong,
             Self::Variable(_) => Code::Denied,
             Self::Times => Code::Duration,
@@ -204,6 +216,7 @@ impl Order {
             output_bytes_max: limits::OUTPUT_BYTES_MAX,
             grace_ms: limits::GRACE_MS,
             stdin: false,
+            names: None,
         }
     }
 }

@@ -18,16 +18,19 @@ pub enum Verb {
     Hold,
     /// Label and drain hosts, and save groups of them.
     Manage,
+    /// Let live what a command leaves running, beside the right to run it.
+    Leave,
 }
 
 impl Verb {
     /// Every verb, for messages and configuration.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::View,
         Self::Run,
         Self::Cancel,
         Self::Hold,
         Self::Manage,
+        Self::Leave,
     ];
 
     /// What it lets somebody do, after "may" and "may not".
@@ -39,6 +42,7 @@ impl Verb {
             Self::Cancel => "stop runs",
             Self::Hold => "put runs on hold",
             Self::Manage => "change hosts and groups",
+            Self::Leave => "leave processes running",
         }
     }
 
@@ -51,6 +55,7 @@ impl Verb {
             Self::Cancel => "cancel",
             Self::Hold => "hold",
             Self::Manage => "manage",
+            Self::Leave => "leave",
         }
     }
 }
@@ -70,7 +75,7 @@ impl FromStr for Verb {
             .find(|verb| verb.as_str() == text)
             .ok_or_else(|| {
                 format!(
-                    "`{text}` is not something that can be granted: view, run, cancel, hold, manage"
+                    "`{text}` is not something that can be granted: view, run, cancel, hold, manage, leave"
                 )
             })
     }
@@ -195,6 +200,21 @@ impl Policy {
         })
     }
 
+    /// The first grant that alone gives all of these verbs on every one of the hosts.
+    #[must_use]
+    pub fn grant_with<'a>(
+        &'a self,
+        who: Who<'a>,
+        verbs: &'a [Verb],
+        hosts: &[&Host<'_>],
+    ) -> Option<&'a Grant> {
+        let (first, rest) = verbs.split_first()?;
+        self.giving(who, *first).find(|grant| {
+            rest.iter().all(|verb| grant.what.contains(verb))
+                && hosts.iter().all(|host| grant.hosts.contains(host))
+        })
+    }
+
     /// The first grant that alone allows the verb on every one of the hosts.
     ///
     /// # Errors
@@ -249,6 +269,8 @@ mod tests {
                 grant("view-all", &[1], &[5], &[Verb::View], "all"),
                 grant("run-web", &[1], &[6], &[Verb::Run], "role=web"),
                 grant("run-db", &[1], &[6], &[Verb::Run], "role=db"),
+                grant("leave-all", &[1], &[6], &[Verb::Leave], "all"),
+                grant("daemons", &[1], &[7], &[Verb::Run, Verb::Leave], "role=db"),
             ],
         };
         let (web_name, db_name): (HostName, HostName) =
@@ -291,6 +313,15 @@ mod tests {
                 .len(),
             0
         );
+        let both = [Verb::Run, Verb::Leave];
+        let with = |channel, hosts: &[&Host<'_>]| {
+            let grant = policy.grant_with(at(channel), &both, hosts);
+            grant.map(|grant| grant.id.clone())
+        };
+        assert_eq!(with(6, &[&web]), None, "two grants have half of it each");
+        assert_eq!(with(7, &[&db]), Some("daemons".to_owned()));
+        assert_eq!(with(7, &[&db, &web]), None);
+        assert!(policy.grant_with(at(7), &[], &[&db]).is_none());
         assert!(!policy.gives_any(
             Who {
                 user: 9,

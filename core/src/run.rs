@@ -32,7 +32,7 @@ pub use group::{Compared, Group, Loosely, Rank};
 pub use input::{About, BadInput, Input, InputKind, head, script_name};
 pub use launch::Gate;
 pub use options::Options;
-pub use outcome::{How, Outcome, Reason};
+pub use outcome::{How, Outcome, Reason, left_over_words, why_lost};
 pub use rollout::{Amount, BadRollout, Pauses, Rollout};
 pub use streams::Streams;
 pub use terminal::{TERMINAL_SIZE, Terminal};

@@ -11,6 +11,7 @@
 
 mod decode;
 mod encode;
+mod left;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -20,6 +21,7 @@ use crate::limits::CHUNK_BYTES_MAX;
 
 pub use decode::{Corrupt, Decoder, complete_prefix};
 pub use encode::{Writer, encode};
+pub use left::{LEFT_NAMED_MAX, Left, Process, plain};
 
 /// The version that this code writes into the header.
 pub const VERSION: u16 = 1;
@@ -114,6 +116,44 @@ pub struct Exit {
     pub masked: u64,
     /// What the kernel's OOM killer did while the command ran; nothing when it did nothing or when that is not known.
     pub oom_kill: Option<OomKill>,
+    /// Descendants that outlived the main process and were left alive, as the order said.
+    pub left: Left,
+    /// What read the command, when it was not `/bin/sh`.
+    pub shell: Option<String>,
+    /// What took the execution with it: with [`Cause::Lost`] only.
+    pub restart: Option<Restart>,
+}
+
+impl Exit {
+    /// The end of an execution of which nobody knows how it ended.
+    #[must_use]
+    pub fn lost(started_ms: u64) -> Self {
+        Self {
+            how: How::Unknown,
+            cause: Cause::Lost,
+            started_ms,
+            duration_us: 0,
+            cpu_user_ms: 0,
+            cpu_system_ms: 0,
+            rss_max_bytes: 0,
+            left_over: 0,
+            sha256: [0; 32],
+            masked: 0,
+            oom_kill: None,
+            left: Left::default(),
+            shell: None,
+            restart: None,
+        }
+    }
+}
+
+/// A restart of the host, by its own clock, milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// When its kernel began.
+    pub booted_ms: u64,
+    /// When the agent was there again.
+    pub back_ms: u64,
 }
 
 /// Where the kernel killed processes to get memory back.

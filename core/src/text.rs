@@ -180,6 +180,29 @@ pub fn size(bytes: u64) -> String {
     )
 }
 
+/// A moment for people who share no time zone, by the minute: `2026-11-30 10:14`. Days are counted in the proleptic Gregorian calendar
+/// (Howard Hinnant's `civil_from_days`).
+#[must_use]
+pub fn utc(ms: u64) -> String {
+    let minutes = ms / 60_000;
+    let (days, minute) = (minutes / 1_440, minutes % 1_440);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (minute / 60, minute % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +221,21 @@ mod tests {
                 assert_eq!(parse_duration(text), Some(ms));
             }
         }
+    }
+
+    #[test]
+    fn moments_have_a_date() {
+        for (ms, said) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_340_000, "2000-02-28 23:59"),
+            (951_782_400_000, "2000-02-29 00:00"),
+            (1_709_251_199_999, "2024-02-29 23:59"),
+            (1_796_033_640_000, "2026-11-30 10:14"),
+            (4_107_542_400_000, "2100-03-01 00:00"),
+        ] {
+            assert_eq!(utc(ms), said);
+        }
+        assert!(utc(u64::MAX).len() > 16, "nothing overflows");
     }
 
     #[test]

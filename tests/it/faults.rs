@@ -282,7 +282,10 @@ async fn what_a_command_leaves_behind_is_killed_and_counted() {
         .shanty(&["run", "--on", "web-01", "--", command])
         .await;
     assert_eq!((ran.code, ran.out.as_str()), (3, "hi\n"), "{ran:?}");
-    assert!(ran.err.contains("3 left-over processes killed"), "{ran:?}");
+    assert!(
+        ran.err.contains("3 processes left behind were stopped"),
+        "{ran:?}"
+    );
     let run = world.show("1").await;
     assert_eq!(run["executions"][0]["left_over"], 3, "{run}");
     let left = left::of_runs(Some(&run_id(&run)));

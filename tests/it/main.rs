@@ -16,6 +16,7 @@ mod chat_away;
 mod chat_buttons;
 mod chat_cancel;
 mod chat_colours;
+mod chat_commands;
 mod chat_discord;
 mod chat_files;
 mod chat_groups;

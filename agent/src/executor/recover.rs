@@ -9,12 +9,15 @@ use std::path::Path;
 
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits::CHUNK_BYTES_MAX;
-use shanty_core::spool::{Cause, Decoder, Exit, Header, How, Record, VERSION, Writer};
+use shanty_core::spool::{Decoder, Exit, Header, Record, Restart, VERSION, Writer};
 
 use super::sweep::sweep;
 use crate::clock::wall_ms;
 use crate::facts;
 use crate::shim::remove_script;
+
+/// Kernels tell when they began by the second.
+const SECOND_MS: u64 = 1_000;
 
 /// How an execution was found; `len` counts bytes of whole records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,33 +120,31 @@ fn append_lost(file: &mut File, scan: &Scan, header: &Header) -> io::Result<u64>
     if scan.header.is_none() {
         writer.header(header, &mut tail);
     }
-    let started_ms = scan.header.as_ref().unwrap_or(header).wall_ms;
-    writer.exit(&lost(started_ms), &mut tail);
+    let began = scan.header.as_ref().unwrap_or(header);
+    let exit = Exit {
+        restart: restart(began, header.boot_id),
+        ..Exit::lost(began.wall_ms)
+    };
+    writer.exit(&exit, &mut tail);
     file.write_all(&tail)?;
     file.sync_data()?;
     Ok(writer.len())
 }
 
-fn lost(started_ms: u64) -> Exit {
-    Exit {
-        how: How::Unknown,
-        cause: Cause::Lost,
-        started_ms,
-        duration_us: 0,
-        cpu_user_ms: 0,
-        cpu_system_ms: 0,
-        rss_max_bytes: 0,
-        left_over: 0,
-        sha256: [0; 32],
-        masked: 0,
-        oom_kill: None,
-    }
+/// The restart that took an execution of this header with it. A kernel that is older than the execution is another machine's.
+fn restart(began: &Header, boot_id: [u8; 16]) -> Option<Restart> {
+    let booted_ms = facts::booted_ms();
+    let later = booted_ms.saturating_add(SECOND_MS) >= began.wall_ms;
+    (began.boot_id != boot_id && later && booted_ms > 0).then(|| Restart {
+        booted_ms,
+        back_ms: wall_ms(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use sha2::{Digest as _, Sha256};
-    use shanty_core::spool::Stream;
+    use shanty_core::spool::{Cause, How, Stream};
 
     use super::*;
 
@@ -197,6 +198,9 @@ mod tests {
         let Some(Record::Exit(exit)) = last else {
             panic!("no exit: {last:?}");
         };
+        // These were begun in another boot, long ago.
+        let restart = exit.restart.map(|restart| restart.booted_ms);
+        assert_eq!(restart, (kept > 0).then(facts::booted_ms));
         assert_eq!((exit.how, exit.cause), (How::Unknown, Cause::Lost));
         assert_eq!(
             exit.sha256,

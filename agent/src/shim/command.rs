@@ -21,11 +21,12 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Pid, Uid, User, chdir, getgrouplist, setgid, setgroups, setuid};
 use shanty_core::order::Order;
 use shanty_core::run::{Streams, Terminal, What};
+use shanty_core::spool::plain;
 use thiserror::Error;
 
 use super::given::Script;
 use super::{system, terminal};
-use crate::surroundings::Surroundings;
+use crate::surroundings::{Surroundings, USUAL_SHELL};
 
 /// What makes programs print at once though nobody sees a terminal, and changes nothing else.
 const LIVE: (&str, &str) = ("PYTHONUNBUFFERED", "1");
@@ -65,6 +66,8 @@ pub(super) struct Running {
     pub(super) err: Option<File>,
     /// Present when the order asks for standard input.
     pub(super) stdin: Option<File>,
+    /// What reads the command, when that is no usual shell.
+    pub(super) shell: Option<String>,
 }
 
 /// Why a command does not run, and the exit code that a shell gives for that.
@@ -167,9 +170,14 @@ pub(super) fn spawn(
     let cwd = working_directory(order, account)?;
     enter(&mut command, account, cwd, surroundings)
         .map_err(|error| CannotStart::refused(&error))?;
-    pipes
+    let running = pipes
         .spawn(command)
-        .map_err(|error| CannotStart::failed(&error, program))
+        .map_err(|error| CannotStart::failed(&error, program))?;
+    let unusual = matches!(order.what, What::Shell(_)) && program != USUAL_SHELL;
+    Ok(Running {
+        shell: unusual.then(|| plain(program)),
+        ..running
+    })
 }
 
 /// The script under its interpreter. What is given to it is read by a shell, as every command is.
@@ -237,6 +245,12 @@ fn environment(
         .env("LOGNAME", &account.name)
         .env("SHELL", &account.shell)
         .env("SHANTY_RUN", order.run.to_string());
+    if let Some(names) = &order.names {
+        command
+            .env("SHANTY_HOST", names.host().as_str())
+            .env("SHANTY_NUMBER", names.number().0.to_string())
+            .env("SHANTY_BY", names.by());
+    }
 }
 
 /// What the order says, which must be there, or the user's home, which need not.
@@ -350,6 +364,7 @@ impl Pipes {
             out,
             err,
             stdin,
+            shell: None,
         })
     }
 }

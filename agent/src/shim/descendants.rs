@@ -1,4 +1,4 @@
-//! Finds and ends the descendants of a process, by `/proc`.
+//! Finds, names and ends the descendants of a process, by `/proc`.
 //!
 //! The shim is the subreaper of everything below it, so that daemons and orphans stay in its tree whatever session they make.
 
@@ -7,6 +7,7 @@ use std::fs;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use shanty_core::spool::{self, LEFT_NAMED_MAX, Left};
 
 /// Looks while stopping a tree: a tree that grows faster than this is met again at the next call.
 const FREEZE_LOOKS_MAX: usize = 16;
@@ -57,6 +58,22 @@ pub(super) fn kill_all(ancestor: Pid, leader: Option<Pid>) -> BTreeSet<Pid> {
         killpg(leader, Signal::SIGKILL).ok(); // It ended meanwhile.
     }
     killed
+}
+
+/// The live descendants of `ancestor`, with the names of their programs.
+pub(super) fn named(ancestor: Pid) -> Left {
+    let mut found = of(ancestor);
+    found.sort_unstable();
+    let process = |process: &Process| {
+        let pid = process.pid;
+        let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let name = String::from_utf8_lossy(&name);
+        spool::Process::new(pid.as_raw().unsigned_abs(), name.trim_end_matches('\n'))
+    };
+    Left {
+        count: u32::try_from(found.len()).unwrap_or(u32::MAX),
+        named: found.iter().take(LEFT_NAMED_MAX).map(process).collect(),
+    }
 }
 
 /// Every live process that descends from `ancestor`; zombies are not alive.

@@ -1,7 +1,7 @@
 //! The loop of the shim: waits for output, children, requests and times, and decides when the execution is over.
 //!
 //! The end is the end of the *main* process and never of a pipe, which a daemon may hold for ever. What it leaves behind gets
-//! [`LEFT_OVER_MS`](limits::LEFT_OVER_MS) and is then killed.
+//! [`LEFT_OVER_MS`](limits::LEFT_OVER_MS) and is then killed, or named and left alone where the order says so.
 
 mod exit;
 
@@ -19,7 +19,7 @@ use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 use shanty_core::limits;
 use shanty_core::order::Order;
-use shanty_core::spool::{Cause, How, OomKill, Stream};
+use shanty_core::spool::{Cause, How, Left, OomKill, Stream};
 
 use super::clients::Clients;
 use super::command::{CannotStart, Running};
@@ -47,10 +47,11 @@ const KILLING_MAX: Duration = Duration::from_secs(10);
 /// Bytes for the command's standard input that wait here; beyond it clients wait.
 const STDIN_BYTES_MAX: usize = 2 * limits::CHUNK_BYTES_MAX;
 
-/// The times of an order.
+/// What an order says of its end.
 pub(super) struct Limits {
     timeout: Option<Duration>,
     grace: Duration,
+    leave: bool,
 }
 
 impl Limits {
@@ -58,6 +59,7 @@ impl Limits {
         Self {
             timeout: order.options.timeout(),
             grace: Duration::from_millis(order.grace_ms),
+            leave: order.options.leave,
         }
     }
 }
@@ -85,6 +87,10 @@ pub(super) struct Keeper {
     killing_since: Option<Instant>,
     killed: BTreeSet<Pid>,
     left_over: u32,
+    /// Who was left alone; nothing before that.
+    left: Option<Left>,
+    /// What read the command, when that is told.
+    shell: Option<String>,
     memory: Option<Watch>,
     oom_kill: Option<OomKill>,
     buffer: Vec<u8>,
@@ -140,6 +146,8 @@ impl Keeper {
             killing_since: None,
             killed: BTreeSet::new(),
             left_over: 0,
+            left: None,
+            shell: None,
             memory,
             oom_kill: None,
             buffer: vec![0; READ_BYTES],
@@ -160,6 +168,7 @@ impl Keeper {
                 self.out = Some(running.out);
                 self.err = running.err;
                 self.stdin = running.stdin;
+                self.shell = running.shell;
             }
             Err(why) => self.cannot_start(&why)?,
         }
@@ -192,7 +201,8 @@ impl Keeper {
         let given_up = self
             .killing_since
             .is_some_and(|since| now >= since + KILLING_MAX);
-        matches!(self.main, Main::Over { .. }) && (self.childless || given_up)
+        let done = self.childless || given_up || self.left.is_some();
+        matches!(self.main, Main::Over { .. }) && done
     }
 
     fn tell(&mut self) {
@@ -317,7 +327,10 @@ impl Keeper {
     fn stop(&mut self, cause: Cause, force: bool) {
         let now = Instant::now();
         match self.main {
-            Main::Over { .. } => self.kill_at = self.kill_at.map(|at| at.min(now)),
+            Main::Over { .. } => {
+                self.limits.leave = false;
+                self.kill_at = self.kill_at.map(|at| at.min(now));
+            }
             Main::Alive(pid) => {
                 if self.cause == Cause::Command {
                     self.cause = cause;
@@ -342,9 +355,19 @@ impl Keeper {
             self.stop(Cause::Timeout, false);
         }
         if !self.childless && self.kill_at.is_some_and(|at| at <= now) {
-            self.kill(now);
+            if self.leaves() {
+                self.left = Some(descendants::named(Pid::this()));
+            } else {
+                self.kill(now);
+            }
         }
         self.recorder.tick(now)
+    }
+
+    /// True when who outlives the main process may live: it ended by itself, and nobody wants an end of all of it.
+    fn leaves(&self) -> bool {
+        let by_itself = matches!(self.main, Main::Over { .. }) && self.cause == Cause::Command;
+        self.limits.leave && by_itself
     }
 
     fn reap(&mut self, now: Instant) {

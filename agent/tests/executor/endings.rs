@@ -4,9 +4,11 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use shanty_agent::executor::State;
 use shanty_core::ids::RunId;
-use shanty_core::spool::{Cause, How};
+use shanty_core::spool::{Cause, How, Left, Process};
+use shanty_proto::v1;
 
 use crate::world::{World, argv, commands, order, wait};
 
@@ -152,6 +154,60 @@ async fn the_end_of_the_main_process_is_the_end_whoever_holds_the_pipe() {
     let daemons = "for i in 1 2 3; do (setsid sh -c 'trap \"\" TERM HUP; sleep 1000 & sleep 1000' &) ; done; exit 0";
     let ended = world.run(&order(daemons)).await;
     assert_eq!((ended.exit.how, ended.exit.left_over), (How::Code(0), 9));
+}
+
+#[tokio::test]
+async fn what_is_left_on_purpose_lives_and_is_named() {
+    let mut world = World::new().await;
+    let left_alone = |command: &str| v1::ExecutionOrder {
+        leave: true,
+        ..order(command)
+    };
+    let command = "nohup sleep 1000 >/dev/null 2>&1 & echo $!; (sleep 0.1; echo late) & exit 3";
+    let run = world.start(&left_alone(command)).await;
+    let ended = world.ended(run).await;
+    assert_eq!(ended.end(), (How::Code(3), Cause::Command, 0));
+    let text = ended.text();
+    let pid: u32 = text.strip_suffix("\nlate\n").unwrap().parse().unwrap();
+    assert_eq!(ended.exit.left.count, 1, "who ended by itself is not left");
+    assert_eq!(ended.exit.left.named, [Process::new(pid, "sleep")]);
+
+    // Neither another start of the agent nor the end of all that is held of the run ends it.
+    world.reopen().await;
+    world.handle.release(run).await;
+    let order = order("true");
+    world.run(&order).await;
+    let left = commands(&run.to_string());
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap());
+    assert_eq!(left, [pid]);
+    kill(pid, Signal::SIGKILL).unwrap();
+    wait(|| {
+        let left = commands(&run.to_string());
+        (!left.is_empty()).then(|| format!("{left:?} live"))
+    });
+}
+
+#[tokio::test]
+async fn who_is_stopped_leaves_nothing() {
+    let world = World::new().await;
+    for (timeout_ms, command) in [
+        (0, "echo ready; setsid sleep 1000 & wait"),
+        (0, "setsid sleep 1000 & echo ready; exit 0"),
+        (300, "setsid sleep 1000 & wait"),
+    ] {
+        let order = v1::ExecutionOrder {
+            leave: true,
+            timeout_ms,
+            ..order(command)
+        };
+        let run = world.start(&order).await;
+        if timeout_ms == 0 {
+            world.wrote(run, "ready\n").await;
+            world.handle.cancel(run, true).await;
+        }
+        let ended = world.ended(run).await;
+        assert_eq!(ended.exit.left, Left::default(), "{command}");
+    }
 }
 
 #[tokio::test]

@@ -41,6 +41,21 @@ async fn the_environment_is_made_from_nothing() {
 }
 
 #[tokio::test]
+async fn a_command_knows_its_run_by_the_words_of_people() {
+    let world = World::new().await;
+    let command = "echo $SHANTY_HOST $SHANTY_NUMBER $SHANTY_BY; env | grep -c ^SHANTY_";
+    let mut order = order(command);
+    assert_eq!(world.run(&order).await.text(), "\n1\n");
+    order.run = crate::world::order("").run;
+    order.host = "web-01".to_owned();
+    order.number = 142;
+    order.by = "local:ann".to_owned();
+    let ended = world.run(&order).await;
+    assert_eq!(ended.text(), "web-01 142 local:ann\n4\n");
+    assert_eq!(ended.exit.shell, None);
+}
+
+#[tokio::test]
 async fn colours_are_asked_for_when_somebody_wants_them_and_left_to_who_says_otherwise() {
     let world = World::new().await;
     let command = "echo ${CLICOLOR_FORCE-none} ${FORCE_COLOR-none} ${TERM-none}";
@@ -186,6 +201,7 @@ async fn a_host_says_what_its_commands_find() {
     let seen = ended.text();
     let expected = "of this host\nhttp://p C\n0077\n7\n/bin/bash\n";
     assert_eq!(seen, expected, "{}", ended.err_text());
+    assert_eq!(ended.exit.shell.as_deref(), Some("/bin/bash"));
     // An order is closer to who asks.
     order.run = crate::world::order("").run;
     order.env.push(v1::EnvVar {

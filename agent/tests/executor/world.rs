@@ -231,19 +231,7 @@ fn taken_apart(spool: &[u8]) -> (Ended, Option<(Exit, usize)>) {
         err: Vec::new(),
         dropped: 0,
         records: 0,
-        exit: Exit {
-            how: How::Unknown,
-            cause: Cause::Lost,
-            started_ms: 0,
-            duration_us: 0,
-            cpu_user_ms: 0,
-            cpu_system_ms: 0,
-            rss_max_bytes: 0,
-            left_over: 0,
-            sha256: [0; 32],
-            masked: 0,
-            oom_kill: None,
-        },
+        exit: Exit::lost(0),
     };
     let mut last = None;
     let mut start = 0;

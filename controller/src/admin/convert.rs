@@ -145,6 +145,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         color: run.spec.options.colours.kept(),
         input: run.spec.input.as_ref().map(input_to_wire),
         terminal: run.spec.options.terminal.is_own(),
+        leave: run.spec.options.leave,
         set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
         groups: run.groups(&Loosely::new()).iter().map(end_group).collect(),
     }

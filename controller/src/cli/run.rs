@@ -62,6 +62,9 @@ pub(super) struct RunArgs {
     /// Leave standard input alone. Otherwise what is piped in is read to its end, and then given to the command on every host
     #[arg(long)]
     no_stdin: bool,
+    /// Let live what the command leaves running, such as a daemon, and name it
+    #[arg(long)]
+    leave: bool,
     /// Start it, print its number, and leave
     #[arg(long)]
     detach: bool,
@@ -98,6 +101,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
         (RunOption::Exact, yes(args.exact)),
         (RunOption::Color, yes(args.color)),
         (RunOption::Tty, yes(args.tty)),
+        (RunOption::Leave, yes(args.leave)),
     ];
     let options = typed.into_iter();
     let request = v1::StartRunRequest {
@@ -243,7 +247,7 @@ fn ends(run: &v1::RunInfo) {
         let alone = run.executions.len() == 1;
         if alone
             && outcome.is_ok()
-            && outcome.left_over == 0
+            && outcome.left_words().is_none()
             && outcome.dropped_bytes == 0
             && outcome.masked == 0
         {
@@ -255,10 +259,7 @@ fn ends(run: &v1::RunInfo) {
         } else {
             String::new()
         };
-        let left = match outcome.left_over {
-            0 => String::new(),
-            left => format!(" · {left} left-over processes killed"),
-        };
+        let left = words::left(&outcome);
         let dropped = match outcome.dropped_bytes {
             0 => String::new(),
             dropped => format!(" · {} of output not kept", shanty_core::text::size(dropped)),
@@ -280,13 +281,16 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
         serde_json::json!({
             "host": execution.name, "agent": execution.agent,
             "state": words::execution(execution.state()),
-            "online": execution.online, "skipped": execution.skipped,
+            // It is about what is still to come.
+            "online": outcome.is_none().then_some(execution.online), "skipped": execution.skipped,
             "exit_code": outcome.as_ref().and_then(|outcome| outcome.how.exit_code()),
             "text": outcome.as_ref().map(|outcome| outcome.how.to_string()),
             "duration_ms": outcome.as_ref().map(|outcome| outcome.duration_ms),
             "output_bytes": outcome.as_ref().map(|outcome| outcome.output_bytes),
             "dropped_bytes": outcome.as_ref().map(|outcome| outcome.dropped_bytes),
             "left_over": outcome.as_ref().map(|outcome| outcome.left_over),
+            "left": outcome.as_ref().map(words::json_left),
+            "shell": outcome.as_ref().and_then(|outcome| outcome.shell.clone()),
             "masked": outcome.as_ref().map(|outcome| outcome.masked),
         })
     });
@@ -301,7 +305,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
         "selector": run.selector, "command": run.command, "hosts": run.hosts,
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
         "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
-        "color": run.color, "tty": run.terminal, "input": run.input.as_ref().map(input::json),
+        "color": run.color, "tty": run.terminal, "input": run.input.as_ref().map(input::json), "leave": run.leave,
         "executions": executions.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
     })
 }

@@ -184,7 +184,8 @@ fn line(run: &v1::RunInfo) -> String {
     let result = match run.state() {
         State::Closed => {
             let counted = run.executions.iter().filter(|execution| !execution.skipped);
-            format!("{ok}/{} ok", counted.count())
+            let mark = if left_behind(run) { "⚠ " } else { "" };
+            format!("{mark}{ok}/{} ok", counted.count())
         }
         state @ (State::Unspecified
         | State::Accepted
@@ -223,6 +224,12 @@ fn is_ok(execution: &v1::ExecutionInfo) -> bool {
     outcome.is_some_and(|outcome| outcome.is_ok())
 }
 
+/// Whether a command left processes behind that were stopped.
+fn left_behind(run: &v1::RunInfo) -> bool {
+    let mut outcomes = run.executions.iter().flat_map(|one| &one.outcome);
+    outcomes.any(|outcome| outcome.left_over > 0)
+}
+
 async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Failure> {
     let request = v1::ShowRunRequest { number };
     let run = client
@@ -250,6 +257,9 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
     }
     if run.color {
         println!("  color     asked for");
+    }
+    if run.leave {
+        println!("  leave     what the command leaves running lives on");
     }
     if run.queued_until_ms > 0 && run.closed_ms == 0 {
         let left = duration(run.queued_until_ms.saturating_sub(now_ms()));
@@ -279,10 +289,11 @@ async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Result<u8, Fai
         };
         let size = shanty_core::text::size(outcome.output_bytes);
         println!(
-            "  {}  {} · {} · {size}{}",
+            "  {}  {} · {} · {size}{}{}",
             execution.name,
             outcome.how,
             duration(outcome.duration_ms),
+            words::left(&outcome),
             words::masked(outcome.masked)
         );
     }

@@ -1,5 +1,6 @@
 //! The words for what crosses the socket as a number: terminals print them, and scripts rely on them.
 
+use shanty_core::run::Outcome;
 use shanty_core::text::count;
 use shanty_proto::v1::{execution_info, host_info, run_info};
 
@@ -12,6 +13,19 @@ pub(super) fn masked(masked: u64) -> String {
         0 => String::new(),
         masked => format!(" · {} masked", count(masked, "secret")),
     }
+}
+
+/// What became of processes that outlived a command, after what else is said of its end; nothing when none did.
+pub(super) fn left(outcome: &Outcome) -> String {
+    let left = outcome.left_words();
+    left.map_or_else(String::new, |left| format!(" · {left}"))
+}
+
+/// The processes that were left alive, as many as are named.
+pub(super) fn json_left(outcome: &Outcome) -> serde_json::Value {
+    let named = outcome.left.named.iter();
+    let named = named.map(|one| serde_json::json!({"pid": one.pid, "program": one.program}));
+    serde_json::json!({"count": outcome.left.count, "named": named.collect::<Vec<_>>()})
 }
 
 /// How a host is.

@@ -198,7 +198,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "/run on command? script? timeout? as? offline? streams? color? tty?",
+                "/run on command? script? timeout? as? offline? streams? color? tty? leave?",
                 "/runs",
                 "/hosts on?",
                 "/host drain on",

@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 use shanty_core::link::receiver::{Accept, Receiver};
 use shanty_core::output::content::Content;
 use shanty_core::refusal::Code;
-use shanty_core::run::{How, Outcome, Reason};
+use shanty_core::run::{How, Outcome, Reason, why_lost};
 use shanty_core::spool::{Decoder, Exit, Record};
 use tokio::sync::watch;
 
@@ -204,11 +204,13 @@ impl Entry {
             return self.lost("what is stored of it differs from what the host wrote");
         }
         let Some(how) = How::of(exit) else {
-            return self.lost("the host lost track of it");
+            return self.lost(&why_lost(exit));
         };
         Outcome {
             duration_ms: exit.duration_us / 1_000,
             left_over: exit.left_over,
+            left: Box::new(exit.left.clone()),
+            shell: exit.shell.clone(),
             masked: exit.masked,
             output_sha256: Some(stored),
             content_sha256: Some(self.content.digest()),

@@ -81,6 +81,7 @@ pub(super) fn options(typed: &Typed) -> Result<Options, Refusal> {
         streams,
         colours: Colours::asked(switch(typed, RunOption::Color)?),
         terminal,
+        leave: switch(typed, RunOption::Leave)?,
     })
 }
 
@@ -163,12 +164,12 @@ fn streams(typed: Option<&str>) -> Result<Streams, Refusal> {
     })
 }
 
-/// Names of users as `useradd` allows them; numbers are refused, since `#-1` and the like have become root elsewhere.
+/// Names of users as they are found: as `useradd` allows them, and `first.last` as directories have them. Numbers are refused, since `#-1` and the like have become root elsewhere.
 fn run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
     let Some(name) = run_as else { return Ok(None) };
     let first = |c: char| c.is_ascii_lowercase() || c == '_';
-    let rest = |c: char| first(c) || c.is_ascii_digit() || c == '-';
-    let good = name.len() <= 32 && name.starts_with(first) && name.chars().all(rest);
+    let rest = |c: char| first(c) || c.is_ascii_digit() || matches!(c, '-' | '.');
+    let good = name.len() <= 64 && name.starts_with(first) && name.chars().all(rest);
     if good {
         Ok(Some(name.to_owned()))
     } else {

@@ -9,7 +9,7 @@ use crate::ids::{AgentId, RunNumber};
 use crate::journal::HostEntry;
 use crate::policy::Verb;
 use crate::refusal::{Code, Meant, Refusal};
-use crate::run::{Origin, Run, Target};
+use crate::run::{Options, Origin, Run, Spec, Target};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
 use crate::selector::{
@@ -58,17 +58,30 @@ fn with_seen<'a>(id: AgentId, host: &'a HostEntry, seen: Seen<'a>) -> Host<'a> {
 
 /// Whether what a run was asked under still covers a host: days may lie between the asking and the order.
 #[must_use]
-pub fn still_covers(ctx: &Context<'_>, origin: &Origin, agent: AgentId) -> bool {
+pub fn still_covers(ctx: &Context<'_>, spec: &Spec, agent: AgentId) -> bool {
     let Some(entry) = ctx.state.hosts.get(&agent) else {
         return false;
     };
-    match origin {
+    match &spec.origin {
         Origin::Socket { .. } => true,
         Origin::Chat { grant, .. } => {
             let host = as_granted(agent, entry);
+            let verbs = to_run(&spec.options);
             let mut grants = ctx.settings.policy.grants.iter();
-            grants.any(|g| g.id == *grant && g.what.contains(&Verb::Run) && g.hosts.contains(&host))
+            grants.any(|g| {
+                let gives = verbs.iter().all(|verb| g.what.contains(verb));
+                g.id == *grant && gives && g.hosts.contains(&host)
+            })
         }
+    }
+}
+
+/// What a grant must give whole for a run with these options.
+const fn to_run(options: &Options) -> &'static [Verb] {
+    if options.leave {
+        &[Verb::Run, Verb::Leave]
+    } else {
+        &[Verb::Run]
     }
 }
 
@@ -270,10 +283,39 @@ pub(super) fn permit(
     Err(Refusal::new(Code::Denied, what, next))
 }
 
+/// What allows a run with these options on hosts that may be run on: one grant that gives all of it.
+pub(super) fn permit_run(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    options: &Options,
+    hosts: &[&Host<'_>],
+) -> Result<Origin, Refusal> {
+    let origin = permit(ctx, caller, Verb::Run, hosts)?;
+    let (Caller::Person { who, place }, true) = (caller, options.leave) else {
+        return Ok(origin);
+    };
+    let policy = &ctx.settings.policy;
+    let grant = policy.grant_with(*who, to_run(options), hosts);
+    let grant = grant.ok_or_else(|| {
+        let next = match who_may(ctx, who.channel, Verb::Leave, hosts) {
+            Some(names) => format!("Leave `leave:` out, or ask {names}, who may."),
+            None => "Leave `leave:` out: nobody may here.".to_owned(),
+        };
+        let what = "You may run this here, but not leave processes running. Nothing was run.";
+        Refusal::new(Code::Denied, what, next)
+    })?;
+    Ok(Origin::Chat {
+        user: who.user,
+        place: *place,
+        grant: grant.id.clone(),
+    })
+}
+
 /// The verb before the names of hosts.
 fn to(verb: Verb) -> String {
     match verb {
         Verb::Manage => "change".to_owned(),
+        Verb::Leave => "leave processes running on".to_owned(),
         Verb::View | Verb::Run | Verb::Cancel | Verb::Hold => format!("{verb} on"),
     }
 }
@@ -281,7 +323,7 @@ fn to(verb: Verb) -> String {
 pub(super) fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Refusal {
     let nothing = match verb {
         Verb::Run => "Nothing was run.",
-        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage => "Nothing was done.",
+        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage | Verb::Leave => "Nothing was done.",
     };
     let (what, next) = match errors {
         // A backtick would end the code span of the heading, and a card's block has none.

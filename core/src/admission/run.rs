@@ -16,7 +16,7 @@ use crate::text::count;
 
 use super::caller::Caller;
 use super::hold::not_on_hold;
-use super::hosts::{Named, as_host, folded, known, named, permit};
+use super::hosts::{Named, as_host, folded, known, named, permit_run};
 use super::stop::not_found;
 use super::{Change, Context, characters, check, rollout};
 
@@ -129,6 +129,11 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
     if wanted.input.is_some() || wanted.options.terminal.is_own() {
         new_enough(ctx, &named, wanted.input.as_ref())?;
     }
+    let origin = if wanted.options.leave {
+        permit_run(ctx, caller, &wanted.options, &named)?
+    } else {
+        origin
+    };
     let mut targets: Vec<Target> = named
         .iter()
         .map(|host| Target {
@@ -221,7 +226,7 @@ pub(super) fn confirm(
         }
     }
     let all: Vec<&Host<'_>> = hosts.iter().collect();
-    let origin = permit(ctx, caller, Verb::Run, &all)?;
+    let origin = permit_run(ctx, caller, &shown.options, &all)?;
     let offline = match choice {
         Confirm::AsAsked => shown.strategy.offline,
         Confirm::OnlineOnly => Offline::Skip,

@@ -327,6 +327,57 @@ fn whoever_may_not_learns_no_name() {
 }
 
 #[test]
+fn leaving_processes_takes_a_right_of_its_own_in_the_same_grant() {
+    let ops = person(OPERATOR, &[9]);
+    let leave = |text: &str| RunRequest {
+        typed: Typed::default().with(RunOption::Leave, text),
+        ..run("role=web", "nginx &")
+    };
+    let refusal = ask(&ops, &leave("yes")).unwrap_err();
+    assert_eq!(refusal.code, Code::Denied);
+    let said = "You may run this here, but not leave processes running. Nothing was run.";
+    assert_eq!(refusal.what, said);
+    assert!(!ask(&ops, &leave("no")).unwrap().spec.options.leave);
+    assert_eq!(code(ask(&ops, &leave("maybe"))), "E_OPTION");
+    let socket = ask(&local(), &leave("yes")).unwrap();
+    assert!(socket.spec.options.leave);
+
+    let mut given = policy();
+    let other = Grant {
+        id: "leave".into(),
+        what: vec![Verb::Leave],
+        ..given.grants[0].clone()
+    };
+    given.grants.push(other);
+    let halves = World::with_policy(given.clone());
+    assert_eq!(code(halves.plan(&ops, &leave("yes"))), "E_DENIED");
+    given.grants[1].what.push(Verb::Run);
+    let world = World::with_policy(given);
+    let plan = world.plan(&ops, &leave("yes")).unwrap();
+    let Origin::Chat { grant, .. } = &plan.spec.origin else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(grant, "leave", "the grant that gives both allows it");
+    assert!(still_covers(&world.context(), &plan.spec, agent(1)));
+    let mut taken = policy();
+    taken.grants[0].id = "leave".into();
+    let taken = World::with_policy(taken);
+    assert!(!still_covers(&taken.context(), &plan.spec, agent(1)));
+}
+
+#[test]
+fn users_are_named_as_people_name_them() {
+    for user in ["deploy", "_apt", "first.last", "www-data"] {
+        let request = RunRequest {
+            typed: Typed::default().with(RunOption::As, user),
+            ..run("web-01", "true")
+        };
+        let plan = ask(&person(OPERATOR, &[9]), &request).unwrap();
+        assert_eq!(plan.spec.options.run_as.as_deref(), Some(user));
+    }
+}
+
+#[test]
 fn bad_commands_times_and_users_are_refused() {
     let ops = person(OPERATOR, &[9]);
     for (command, expected) in [

@@ -34,11 +34,13 @@ pub enum RunOption {
     Color,
     /// The command has a terminal: `yes`.
     Tty,
+    /// What the command leaves running lives on: `yes`.
+    Leave,
 }
 
 impl RunOption {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Timeout,
         Self::As,
         Self::Offline,
@@ -50,6 +52,7 @@ impl RunOption {
         Self::Exact,
         Self::Color,
         Self::Tty,
+        Self::Leave,
     ];
 
     /// As it is typed.
@@ -67,6 +70,7 @@ impl RunOption {
             Self::Exact => "exact",
             Self::Color => "color",
             Self::Tty => "tty",
+            Self::Leave => "leave",
         }
     }
 
@@ -162,6 +166,7 @@ impl Spec {
                 RunOption::Tty,
                 options.terminal.is_own().then(|| YES.to_owned()),
             ),
+            (RunOption::Leave, options.leave.then(|| YES.to_owned())),
         ];
         let rollout = self.strategy.rollout.iter().flat_map(Rollout::typed);
         let said = all.into_iter().chain(rollout);

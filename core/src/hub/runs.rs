@@ -7,8 +7,8 @@ use crate::admission::{Fresh, UnderWay, still_covers};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled};
 use crate::limits;
-use crate::order::Order;
-use crate::run::{self, Event, Gate, Input, Phase, Run, Spec};
+use crate::order::{Names, Order};
+use crate::run::{self, Event, Gate, Input, Phase, Run};
 use crate::time::{LinkTime, Now};
 
 use super::{Effect, Hub};
@@ -76,10 +76,10 @@ impl Hub {
         let ctx = self
             .known
             .context(&under_way, &recalled, fresh, now.wall_ms);
-        let origin = state.run_of(run).map(|run| &run.spec.origin);
+        let spec = state.run_of(run).map(|run| &run.spec);
         if !self.known.fleet.is_online(agent) {
             Gate::Offline
-        } else if !origin.is_some_and(|origin| still_covers(&ctx, origin, agent)) {
+        } else if !spec.is_some_and(|spec| still_covers(&ctx, spec, agent)) {
             Gate::Denied
         } else if host.draining.is_some() {
             Gate::Draining
@@ -132,7 +132,7 @@ impl Hub {
         match effect {
             run::Effect::SendOrder { agent, not_after } => {
                 let run = self.known.state.run_of(run);
-                out.extend(run.map(|run| Effect::Order(self.order(&run.spec, agent, not_after))));
+                out.extend(run.map(|run| Effect::Order(self.order(run, agent, not_after))));
             }
             run::Effect::SendCancel { agent, force } => {
                 out.push(Effect::Cancel { agent, run, force });
@@ -159,8 +159,13 @@ impl Hub {
         }
     }
 
-    fn order(&self, spec: &Spec, agent: AgentId, not_after: LinkTime) -> Order {
+    fn order(&self, run: &Run, agent: AgentId, not_after: LinkTime) -> Order {
+        let spec = &run.spec;
+        let execution = run.execution(agent);
+        let names =
+            execution.map(|to| Names::new(to.name.clone(), run.number, &spec.origin.principal()));
         Order {
+            names,
             run: spec.id,
             agent,
             not_after,

@@ -17,6 +17,8 @@ pub struct Options {
     pub colours: Colours,
     /// Whether the command has a terminal. Its streams are one then.
     pub terminal: Terminal,
+    /// What it leaves running lives on, and is named.
+    pub leave: bool,
 }
 
 impl Options {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::refusal::Code;
-use crate::spool::{self, Cause, Exit, OomKill};
-use crate::text::size;
+use crate::spool::{self, Cause, Exit, Left, OomKill};
+use crate::text::{size, thousands, utc};
 
 /// How an execution ended, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub struct Outcome {
     pub dropped_bytes: u64,
     /// Descendants that were still alive after the command had ended, and were killed.
     pub left_over: u32,
+    /// Descendants that were left alive, as was asked.
+    pub left: Box<Left>,
+    /// What read the command, when it was not `/bin/sh`.
+    pub shell: Option<String>,
     /// Secrets that the host masked in its output.
     pub masked: u64,
     /// SHA-256 of the spool before its last record, as the controller stored it.
@@ -75,17 +79,26 @@ impl Reason {
 impl Outcome {
     /// An outcome without any output: refused, not started or lost.
     #[must_use]
-    pub const fn without_output(how: How) -> Self {
+    pub fn without_output(how: How) -> Self {
         Self {
             how,
             duration_ms: 0,
             output_bytes: 0,
             dropped_bytes: 0,
             left_over: 0,
+            left: Box::default(),
+            shell: None,
             masked: 0,
             output_sha256: None,
             content_sha256: None,
         }
+    }
+
+    /// What became of processes that outlived it, if any did: `2 processes left behind were stopped`, `left running: nginx (4711)`.
+    #[must_use]
+    pub fn left_words(&self) -> Option<String> {
+        let stopped = (self.left_over > 0).then(|| left_over_words(u64::from(self.left_over)));
+        stopped.or_else(|| left_words(&self.left))
     }
 
     /// True for exit code 0.
@@ -93,6 +106,58 @@ impl Outcome {
     pub const fn is_ok(&self) -> bool {
         matches!(self.how, How::Exited(0))
     }
+}
+
+/// `1 process left behind was stopped`.
+#[must_use]
+pub fn left_over_words(left: u64) -> String {
+    match left {
+        1 => "1 process left behind was stopped".to_owned(),
+        left => format!("{} processes left behind were stopped", thousands(left)),
+    }
+}
+
+/// `left running: nginx (4711), sleep (4712) and 3 more`.
+fn left_words(left: &Left) -> Option<String> {
+    if left.count == 0 {
+        return None;
+    }
+    let named = left.named.iter();
+    let mut words: Vec<String> = named
+        .map(|process| format!("{} ({})", process.program, process.pid))
+        .collect();
+    let more = (left.count as usize).saturating_sub(words.len());
+    if words.is_empty() {
+        let processes = if more == 1 { "process" } else { "processes" };
+        return Some(format!(
+            "left running: {} {processes}",
+            thousands(more as u64)
+        ));
+    }
+    let last = words.pop().unwrap_or_default();
+    let list = match (words.is_empty(), more) {
+        (true, 0) => last,
+        (false, 0) => format!("{} and {last}", words.join(", ")),
+        (_, more) => {
+            words.push(last);
+            format!("{} and {more} more", words.join(", "))
+        }
+    };
+    Some(format!("left running: {list}"))
+}
+
+/// Why nobody knows how it ended, as its host tells it.
+#[must_use]
+pub fn why_lost(exit: &Exit) -> String {
+    let Some(restart) = exit.restart else {
+        return "the host lost track of it".to_owned();
+    };
+    let (booted, back) = (utc(restart.booted_ms), utc(restart.back_ms));
+    let (day, at) = booted.split_once(' ').unwrap_or(("", &booted));
+    let back = back
+        .strip_prefix(day)
+        .map_or(back.as_str(), str::trim_start);
+    format!("the host restarted on {day} at {at}, back since {back} (UTC)")
 }
 
 impl How {
@@ -306,6 +371,64 @@ mod tests {
     }
 
     #[test]
+    fn what_outlived_a_command_is_told() {
+        use crate::spool::Process;
+        let of = |left_over, count, named: &[(u32, &str)]| {
+            let named = named.iter();
+            let outcome = Outcome {
+                left_over,
+                left: Box::new(Left {
+                    count,
+                    named: named
+                        .map(|(pid, name)| Process::new(*pid, name))
+                        .collect(),
+                }),
+                ..Outcome::without_output(How::Exited(0))
+            };
+            outcome.left_words()
+        };
+        assert_eq!(of(0, 0, &[]), None);
+        for (left_over, count, named, said) in [
+            (1, 0, &[][..], "1 process left behind was stopped"),
+            (1_200, 0, &[], "1,200 processes left behind were stopped"),
+            (0, 1, &[(4_711, "nginx")], "left running: nginx (4711)"),
+            (0, 2, &[(1, "a"), (2, "b")], "left running: a (1) and b (2)"),
+            (
+                0,
+                5,
+                &[(1, "a"), (2, "b")],
+                "left running: a (1), b (2) and 3 more",
+            ),
+            (0, 1, &[], "left running: 1 process"),
+            (0, 2, &[], "left running: 2 processes"),
+        ] {
+            assert_eq!(of(left_over, count, named).as_deref(), Some(said));
+        }
+    }
+
+    #[test]
+    fn a_restart_is_why_it_is_lost() {
+        use crate::spool::Restart;
+        let lost = |restart| {
+            why_lost(&Exit {
+                restart,
+                ..Exit::lost(0)
+            })
+        };
+        assert_eq!(lost(None), "the host lost track of it");
+        let (booted_ms, minute) = (1_796_033_640_000, 60_000);
+        let back = |back_ms| Some(Restart { booted_ms, back_ms });
+        assert_eq!(
+            lost(back(booted_ms + minute)),
+            "the host restarted on 2026-11-30 at 10:14, back since 10:15 (UTC)"
+        );
+        assert_eq!(
+            lost(back(booted_ms + 24 * 60 * minute)),
+            "the host restarted on 2026-11-30 at 10:14, back since 2026-12-01 10:14 (UTC)"
+        );
+    }
+
+    #[test]
     fn only_what_was_killed_by_itself_can_be_out_of_memory() {
         use crate::spool::How as Spooled;
         let limit = OomKill::Group {
@@ -315,15 +438,8 @@ mod tests {
             How::of(&Exit {
                 how,
                 cause,
-                started_ms: 0,
-                duration_us: 0,
-                cpu_user_ms: 0,
-                cpu_system_ms: 0,
-                rss_max_bytes: 0,
-                left_over: 0,
-                sha256: [0; 32],
-                masked: 0,
                 oom_kill,
+                ..Exit::lost(0)
             })
         };
         for (how, cause, kill, expected) in [

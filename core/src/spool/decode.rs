@@ -3,7 +3,10 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use thiserror::Error;
 
-use super::{Cause, Exit, Header, How, OomKill, RECORD_HEAD_BYTES, Record, checksum, kind};
+use super::{
+    Cause, Exit, Header, How, LEFT_NAMED_MAX, Left, OomKill, Process, RECORD_HEAD_BYTES, Record,
+    Restart, checksum, kind, plain,
+};
 use crate::ids::{AgentId, RunId};
 use crate::limits::CHUNK_BYTES_MAX;
 
@@ -227,14 +230,52 @@ fn exit(payload: &mut Bytes) -> Option<Exit> {
         left_over: payload.try_get_u32_le().ok()?,
         sha256: array(payload)?,
         masked: payload.try_get_u64_le().unwrap_or(0), // Older agents end before it.
-        oom_kill: None,
+        ..Exit::lost(0)
     };
     // Agents before these knew none of it.
     if (cause, payload.try_get_u8()) == (Cause::Cancelled, Ok(1)) {
         exit.cause = Cause::OnHost;
     }
     exit.oom_kill = oom_kill(payload);
+    exit.left = left(payload).unwrap_or_default();
+    exit.shell = text(payload).filter(|shell| !shell.is_empty());
+    exit.restart = restart(payload);
     Some(exit)
+}
+
+/// Nothing of it is believed that does not fit the rest.
+fn left(payload: &mut Bytes) -> Option<Left> {
+    let count = payload.try_get_u32_le().ok()?;
+    let named = payload.try_get_u8().ok()?;
+    let mut left = Left {
+        count,
+        named: Vec::new(),
+    };
+    for _ in 0..named {
+        let pid = payload.try_get_u32_le().ok()?;
+        let process = Process::new(pid, &text(payload)?);
+        if left.named.len() < LEFT_NAMED_MAX && left.named.len() < count as usize {
+            left.named.push(process);
+        }
+    }
+    Some(left)
+}
+
+fn text(payload: &mut Bytes) -> Option<String> {
+    let len = usize::from(payload.try_get_u8().ok()?);
+    if payload.len() < len {
+        return None;
+    }
+    let bytes = payload.split_to(len);
+    Some(plain(&String::from_utf8_lossy(&bytes)))
+}
+
+fn restart(payload: &mut Bytes) -> Option<Restart> {
+    let (booted_ms, back_ms) = (
+        payload.try_get_u64_le().ok()?,
+        payload.try_get_u64_le().ok()?,
+    );
+    (booted_ms > 0).then_some(Restart { booted_ms, back_ms })
 }
 
 /// A way of a later version is not known.

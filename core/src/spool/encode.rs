@@ -3,8 +3,8 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Cause, Exit, Header, How, OUTPUT_RECORD_BYTES_MAX, OomKill, PayloadTooLong, Record, Stream,
-    checksum, kind,
+    Cause, Exit, Header, How, LEFT_NAMED_MAX, OUTPUT_RECORD_BYTES_MAX, OomKill, PayloadTooLong,
+    Record, Stream, checksum, kind, plain,
 };
 use crate::limits::CHUNK_BYTES_MAX;
 
@@ -109,6 +109,13 @@ fn put(kind: u8, payload: &[u8], into: &mut Vec<u8>) -> Result<(), PayloadTooLon
     Ok(())
 }
 
+/// A short text with its length before it.
+fn put_text(text: &str, payload: &mut Vec<u8>) {
+    let text = plain(text);
+    payload.push(u8::try_from(text.len()).unwrap_or(0));
+    payload.extend_from_slice(text.as_bytes());
+}
+
 fn output_payload(dt_us: u64, bytes: &[u8]) -> Vec<u8> {
     let mut payload = Vec::with_capacity(8 + bytes.len());
     payload.extend_from_slice(&dt_us.to_le_bytes());
@@ -139,7 +146,7 @@ fn exit_payload(exit: &Exit) -> Vec<u8> {
         Cause::Cancelled | Cause::OnHost => 2,
         Cause::Lost => 3,
     };
-    let mut payload = Vec::with_capacity(97);
+    let mut payload = Vec::with_capacity(128);
     payload.extend_from_slice(&[how, value, cause]);
     for number in [
         exit.started_ms,
@@ -162,5 +169,18 @@ fn exit_payload(exit: &Exit) -> Vec<u8> {
     payload.push(killed);
     // No group whose limit is zero ever ran anything.
     payload.extend_from_slice(&limit_bytes.unwrap_or(0).to_le_bytes());
+    payload.extend_from_slice(&exit.left.count.to_le_bytes());
+    let named = exit.left.named.iter().take(LEFT_NAMED_MAX);
+    payload.push(u8::try_from(named.len()).unwrap_or(0));
+    for process in named {
+        payload.extend_from_slice(&process.pid.to_le_bytes());
+        put_text(&process.program, &mut payload);
+    }
+    put_text(exit.shell.as_deref().unwrap_or_default(), &mut payload);
+    let (booted_ms, back_ms) = exit
+        .restart
+        .map_or((0, 0), |restart| (restart.booted_ms, restart.back_ms));
+    payload.extend_from_slice(&booted_ms.to_le_bytes());
+    payload.extend_from_slice(&back_ms.to_le_bytes());
     payload
 }

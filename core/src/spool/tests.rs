@@ -50,41 +50,63 @@ fn any_exit() -> impl Strategy<Value = Record> {
         Just(Some(OomKill::Host)),
         limit_bytes.prop_map(|limit_bytes| Some(OomKill::Group { limit_bytes })),
     ];
+    let program = "[ -~]{0,20}".prop_map(|text| text);
+    let named = proptest::collection::vec((any::<u32>(), program), 0..=LEFT_NAMED_MAX);
+    let left = (named, 0..3_u32).prop_map(|(named, more)| Left {
+        count: u32::try_from(named.len()).unwrap() + more,
+        named: named
+            .iter()
+            .map(|(pid, program)| Process::new(*pid, program))
+            .collect(),
+    });
+    let restart = (1..=u64::MAX, any::<u64>())
+        .prop_map(|(booted_ms, back_ms)| Restart { booted_ms, back_ms });
+    let told = (
+        left,
+        proptest::option::of("/[ -~]{0,20}"),
+        proptest::option::of(restart),
+    );
     (
-        (how, oom_kill),
+        (how, oom_kill, told),
         any::<[u64; 6]>(),
         any::<u32>(),
         proptest::array::uniform32(any::<u8>()),
     )
-        .prop_map(|(((how, cause), oom_kill), numbers, left_over, sha256)| {
-            let [
-                started_ms,
-                duration_us,
-                cpu_user_ms,
-                cpu_system_ms,
-                rss_max_bytes,
-                masked,
-            ] = numbers;
-            Record::Exit(Exit {
-                how,
-                cause: match cause {
-                    0 => Cause::Command,
-                    1 => Cause::Timeout,
-                    2 => Cause::Cancelled,
-                    4 => Cause::OnHost,
-                    _ => Cause::Lost,
-                },
-                started_ms,
-                duration_us,
-                cpu_user_ms,
-                cpu_system_ms,
-                rss_max_bytes,
-                left_over,
-                sha256,
-                masked,
-                oom_kill,
-            })
-        })
+        .prop_map(
+            |(((how, cause), oom_kill, told), numbers, left_over, sha256)| {
+                let (left, shell, restart) = told;
+                let [
+                    started_ms,
+                    duration_us,
+                    cpu_user_ms,
+                    cpu_system_ms,
+                    rss_max_bytes,
+                    masked,
+                ] = numbers;
+                Record::Exit(Exit {
+                    how,
+                    cause: match cause {
+                        0 => Cause::Command,
+                        1 => Cause::Timeout,
+                        2 => Cause::Cancelled,
+                        4 => Cause::OnHost,
+                        _ => Cause::Lost,
+                    },
+                    started_ms,
+                    duration_us,
+                    cpu_user_ms,
+                    cpu_system_ms,
+                    rss_max_bytes,
+                    left_over,
+                    sha256,
+                    masked,
+                    oom_kill,
+                    left,
+                    shell,
+                    restart,
+                })
+            },
+        )
 }
 
 fn any_spool() -> impl Strategy<Value = Vec<Record>> {
@@ -214,7 +236,7 @@ fn exit(how: How, cause: Cause) -> Exit {
         left_over: 9,
         sha256: [0; 32],
         masked: 10,
-        oom_kill: None,
+        ..Exit::lost(0)
     }
 }
 
@@ -287,7 +309,7 @@ fn order_lengths_and_fields_are_checked() {
     };
     check(&[&head, &head], second);
     let after = Corrupt::Place {
-        offset: 173,
+        offset: 195,
         kind: 2,
     };
     check(&[&head, &last, &out], after);
@@ -360,18 +382,66 @@ fn shortened(exit: &Exit, by: usize) -> Exit {
 fn an_exit_of_before_says_nothing_of_what_was_not_known_then() {
     let exit = Exit {
         oom_kill: Some(OomKill::Host),
+        left: Left {
+            count: 3,
+            named: vec![Process::new(4_711, "nginx"), Process::new(7, "a b")],
+        },
+        shell: Some("/bin/bash".to_owned()),
+        restart: Some(Restart {
+            booted_ms: 1,
+            back_ms: 2,
+        }),
         ..exit(How::Signal(9), Cause::OnHost)
     };
     assert_eq!(shortened(&exit, 0), exit);
+    let before_restarts = Exit {
+        restart: None,
+        ..exit
+    };
+    assert_eq!(shortened(&before_restarts, 16), before_restarts);
+    let before_shells = Exit {
+        shell: None,
+        ..before_restarts
+    };
+    assert_eq!(shortened(&before_shells, 17), before_shells);
+    let exit = Exit {
+        left: Left::default(),
+        ..before_shells
+    };
+    assert_eq!(shortened(&exit, 22), exit);
     let before_memory = Exit {
         oom_kill: None,
         cause: Cause::Cancelled,
-        ..exit
+        ..exit.clone()
     };
-    assert_eq!(shortened(&exit, 10), before_memory);
+    assert_eq!(shortened(&exit, 32), before_memory);
     let before_masks = Exit {
         masked: 0,
         ..before_memory
     };
-    assert_eq!(shortened(&exit, 18), before_masks);
+    assert_eq!(shortened(&exit, 40), before_masks);
+}
+
+#[test]
+fn what_a_host_calls_its_programs_is_made_plain() {
+    let long = "x".repeat(1_000);
+    for (called, told) in [
+        ("nginx: worker", "nginx: worker"),
+        ("\u{1b}[2J\n\u{202e}`é", "?[2J??`?"),
+        ("", ""),
+        (&long, &long[..200]),
+    ] {
+        assert_eq!(Process::new(1, called).program, told);
+    }
+    // More names than processes, or than are kept, are nobody's.
+    let process = Process::new(1, "x");
+    let exit = Exit {
+        left: Left {
+            count: 2,
+            named: vec![process.clone(); 40],
+        },
+        ..exit(How::Code(0), Cause::Command)
+    };
+    let told = shortened(&exit, 0).left;
+    assert_eq!(told.named, [process.clone(), process]);
 }

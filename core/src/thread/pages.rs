@@ -7,6 +7,7 @@ use crate::limits;
 use crate::output::pages::{Above, Pager, Tail};
 use crate::run::{Colours, Execution, Run};
 use crate::text::{count, duration, size};
+use crate::view::escape_markdown_cut;
 
 /// The pages of one host's output.
 #[derive(Debug)]
@@ -107,7 +108,10 @@ fn state(host: &Host, run: &Run) -> String {
         None => format!("{amount} · live"),
         Some(outcome) if outcome.how.exit_code().is_some() => {
             let took = duration(outcome.duration_ms);
-            format!("{} · {took} · {amount}", outcome.how)
+            let left = outcome.left_words().map_or_else(String::new, |left| {
+                format!(" · {}", escape_markdown_cut(&left, 200))
+            });
+            format!("{} · {took} · {amount}{left}", outcome.how)
         }
         Some(outcome) => outcome.how.to_string(),
     }

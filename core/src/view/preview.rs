@@ -139,6 +139,9 @@ fn heading(preview: &Preview) -> String {
     if spec.options.terminal.is_own() {
         meta.push("on a terminal".to_owned());
     }
+    if spec.options.leave {
+        meta.push("may leave processes running".to_owned());
+    }
     format!(
         "### ❓ Run this on {}?\n{}\n{}-# {}\n{}",
         count(spec.targets.len(), "host"),

@@ -18,6 +18,7 @@ mod buttons;
 mod by_host;
 mod diff;
 pub mod groups;
+mod hint;
 mod notes;
 mod open;
 mod progress;
@@ -184,6 +185,9 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
             .map(String::as_str)
             .collect();
         meta.push(format!("as {}{more}", users.join("/")));
+    }
+    if run.spec.options.leave {
+        meta.push("may leave processes running".to_owned());
     }
     if run.spec.options.terminal.is_own() {
         meta.push("on a terminal".to_owned());

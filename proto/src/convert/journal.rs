@@ -283,7 +283,7 @@ mod tests {
         About, Away, Colours, How, Input, InputKind, Offline, Options, Origin, Outcome, Reason,
         Rollout, Strategy, Streams, Terminal, What,
     };
-    use shanty_core::spool::OomKill;
+    use shanty_core::spool::{Left, OomKill, Process};
 
     #[test]
     fn every_record_comes_back_as_it_was_stored() {
@@ -331,6 +331,7 @@ mod tests {
                 streams: Streams::Apart,
                 colours: Colours::Kept,
                 terminal: Terminal::Own,
+                leave: true,
             },
         };
         let reason = Reason {
@@ -434,6 +435,11 @@ mod tests {
                 output_bytes: 2,
                 dropped_bytes: 3,
                 left_over: 4,
+                left: Box::new(Left {
+                    count: 3,
+                    named: vec![Process::new(4_711, "nginx")],
+                }),
+                shell: Some("/bin/bash".to_owned()),
                 masked: 5,
                 output_sha256: Some([6; 32]),
                 content_sha256: Some([7; 32]),

@@ -2,7 +2,7 @@
 
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
-use shanty_core::order::{Order, OrderError, Variable};
+use shanty_core::order::{Names, Order, OrderError, Variable};
 use shanty_core::run::{Colours, Options, Streams, Terminal, What};
 use shanty_core::time::LinkTime;
 
@@ -36,6 +36,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
             words: words.clone(),
         }),
     };
+    let names = order.names.as_ref();
     v1::ExecutionOrder {
         run: order.run.to_string(),
         agent: order.agent.to_string(),
@@ -52,6 +53,12 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         streams_apart: order.options.streams == Streams::Apart,
         color: order.options.colours.kept(),
         terminal: order.options.terminal.is_own(),
+        leave: order.options.leave,
+        host: names
+            .map(|names| names.host().to_string())
+            .unwrap_or_default(),
+        number: names.map_or(0, |names| names.number().0),
+        by: names.map(|names| names.by().to_owned()).unwrap_or_default(),
     }
 }
 
@@ -96,6 +103,7 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
             streams: super::run::streams(wire.streams_apart),
             colours: Colours::asked(wire.color),
             terminal: Terminal::asked(wire.terminal),
+            leave: wire.leave,
         },
         environment: variables
             .map(|variable| Variable::new(variable.name, variable.value))
@@ -105,6 +113,10 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
             .min(limits::OUTPUT_BYTES_MAX),
         grace_ms: or(wire.grace_ms, limits::GRACE_MS),
         stdin: wire.stdin,
+        names: match wire.host.as_str() {
+            "" => None,
+            host => Some(Names::read(host, wire.number, wire.by)?),
+        },
     };
     order.check()?;
     Ok(order)
@@ -135,6 +147,7 @@ mod tests {
             output_bytes_max: limits::OUTPUT_BYTES_MAX,
             grace_ms: limits::GRACE_MS,
             stdin: false,
+            names: None,
         }
     }
 
@@ -152,12 +165,14 @@ mod tests {
                 streams: Streams::Apart,
                 colours: Colours::Kept,
                 terminal: Terminal::Own,
+                leave: true,
             },
             environment: vec![Variable::new("A".to_owned(), "B=C".to_owned()).unwrap()],
             cwd: Some("/srv".to_owned()),
             output_bytes_max: 8,
             grace_ms: 9,
             stdin: true,
+            names: Some(Names::read("web-01", 142, "local:ann".to_owned()).unwrap()),
             ..order(What::Argv(vec!["/bin/echo".to_owned(), String::new()]))
         };
         let fed = Order {
@@ -251,7 +266,7 @@ mod tests {
             }]
         }
         type Change = fn(&mut v1::ExecutionOrder);
-        let cases: [(Change, &str); 8] = [
+        let cases: [(Change, &str); 9] = [
             (|order| order.what = None, "the order has no command"),
             (
                 |order| order.what = Some(Wire::Command("a\0".to_owned())),
@@ -268,6 +283,14 @@ mod tests {
             (
                 |order| order.env = variable("LD_PRELOAD"),
                 "the variable LD_PRELOAD may not be set by an order",
+            ),
+            (
+                |order| {
+                    order.host = "web-01".to_owned();
+                    order.number = 7;
+                    order.by = "ann\nSHANTY_RUN=1".to_owned();
+                },
+                "who asked of the run is not valid",
             ),
             (
                 |order| order.cwd = "tmp".to_owned(),

@@ -5,7 +5,7 @@ use shanty_core::run::{
     Away, Colours, How, Offline, Options, Origin, Outcome, Reason, Spec, Strategy, Streams, Target,
     Terminal, What,
 };
-use shanty_core::spool::OomKill;
+use shanty_core::spool::{Left, OomKill, Process, plain};
 
 use super::input::{input_from_wire, input_to_wire};
 use super::principal::{place_from_wire, place_to_wire};
@@ -40,6 +40,7 @@ pub(super) fn spec_to_wire(spec: &Spec) -> v1::Spec {
         streams_apart: spec.options.streams == Streams::Apart,
         color: spec.options.colours.kept(),
         terminal: spec.options.terminal.is_own(),
+        leave: spec.options.leave,
     }
 }
 
@@ -69,6 +70,7 @@ pub(super) fn spec_from_wire(spec: &v1::Spec) -> Result<Spec, ConvertError> {
             streams: streams(spec.streams_apart),
             colours: Colours::asked(spec.color),
             terminal: Terminal::asked(spec.terminal),
+            leave: spec.leave,
         },
     })
 }
@@ -221,6 +223,9 @@ pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
         output_bytes: outcome.output_bytes,
         dropped_bytes: outcome.dropped_bytes,
         left_over: outcome.left_over,
+        left: outcome.left.count,
+        left_named: outcome.left.named.iter().map(process_to_wire).collect(),
+        shell: outcome.shell.clone().unwrap_or_default(),
         masked: outcome.masked,
         oom_kill: oom_kill_to_wire(&outcome.how),
         on_host: matches!(outcome.how, How::StoppedOnHost(_)),
@@ -233,6 +238,17 @@ pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
             .map(|sha| sha.to_vec())
             .unwrap_or_default(),
     }
+}
+
+fn process_to_wire(process: &Process) -> v1::LeftProcess {
+    v1::LeftProcess {
+        pid: process.pid,
+        program: process.program.clone(),
+    }
+}
+
+fn process(wire: &v1::LeftProcess) -> Process {
+    Process::new(wire.pid, &wire.program)
 }
 
 /// An outcome as it was stored.
@@ -272,6 +288,11 @@ pub fn outcome_from_wire(wire: &v1::Outcome) -> Result<Outcome, ConvertError> {
         output_bytes: wire.output_bytes,
         dropped_bytes: wire.dropped_bytes,
         left_over: wire.left_over,
+        left: Box::new(Left {
+            count: wire.left,
+            named: wire.left_named.iter().map(process).collect(),
+        }),
+        shell: (!wire.shell.is_empty()).then(|| plain(&wire.shell)),
         masked: wire.masked,
         output_sha256: sha256(&wire.output_sha256, "output_sha256")?,
         content_sha256: sha256(&wire.content_sha256, "content_sha256")?,

@@ -34,6 +34,9 @@ impl Keeper {
             sha256: [0; 32],
             masked: 0, // The recorder knows.
             oom_kill: self.oom_kill,
+            left: self.left.clone().unwrap_or_default(),
+            shell: self.shell.clone(),
+            restart: None,
         }
     }
 }

@@ -161,6 +161,10 @@ fn run_option(option: RunOption) -> Option<CommandOption> {
             name,
             "Give it a terminal: 120 columns, 50 rows, output and errors in one",
         ),
+        RunOption::Leave => switch(
+            name,
+            "Let live what the command leaves running, such as a daemon, and name it",
+        ),
         // Who is refused because of characters is offered to run it as it is.
         RunOption::Exact => return None,
     })

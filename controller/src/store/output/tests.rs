@@ -33,13 +33,8 @@ fn spool(lines: usize) -> Vec<u8> {
         cause: Cause::Command,
         started_ms: 5,
         duration_us: 12_345,
-        cpu_user_ms: 0,
-        cpu_system_ms: 0,
-        rss_max_bytes: 0,
-        left_over: 0,
         sha256: Sha256::digest(&bytes).into(),
-        masked: 0,
-        oom_kill: None,
+        ..Exit::lost(0)
     };
     encode(&Record::Exit(exit), &mut bytes).unwrap();
     bytes

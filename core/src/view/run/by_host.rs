@@ -118,7 +118,10 @@ fn row(rank: Option<Rank>, execution: &Execution) -> String {
         Some(_) => format!(" · {}", duration(outcome.duration_ms)),
         None => String::new(),
     };
-    format!("{} **{name}** · {how}{took}", mark(rank))
+    let left = outcome.left_words().map_or_else(String::new, |left| {
+        format!(" · {}", escape_markdown_cut(&left, HOW_MAX))
+    });
+    format!("{} **{name}** · {how}{took}{left}", mark(rank))
 }
 
 /// What was run, as a text to copy.

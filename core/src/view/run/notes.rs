@@ -1,9 +1,12 @@
 //! What somebody should know of a run besides its groups.
 
-use super::Scene;
-use crate::run::{Away, Execution, Offline, Phase, Run};
+use std::collections::BTreeMap;
+
+use super::{Scene, hint};
+use crate::run::{Away, Execution, Offline, Phase, Run, left_over_words};
 use crate::selector::fold::fold;
 use crate::text::{cut, size, thousands};
+use crate::view::escape_markdown_cut;
 
 /// What somebody should know besides: a cancel and whom it reached, cut output, left-over processes, back-pressure.
 pub(super) fn notes(run: &Run, scene: &Scene) -> Option<String> {
@@ -34,9 +37,12 @@ pub(super) fn notes(run: &Run, scene: &Scene) -> Option<String> {
         let (_, names) = folded(&|e| e.outcome().is_some_and(|o| o.left_over > 0));
         let left = left_over_words(left);
         notes.push(format!(
-            "{left} on {names}: it was still there after the command had ended"
+            "{left} on {names}, 2 s after the command had ended. `leave:yes` lets such processes live"
         ));
     }
+    notes.extend(left_running(run));
+    notes.extend(shells(run));
+    notes.extend(hint::of(run, &scene.groups));
     let masked: u64 = run
         .executions()
         .filter_map(|(_, e)| e.outcome())
@@ -70,10 +76,47 @@ pub(super) fn left_over(run: &Run) -> u64 {
     outcomes.map(|outcome| u64::from(outcome.left_over)).sum()
 }
 
-/// `1 left-over process killed`.
-pub(super) fn left_over_words(left: u64) -> String {
-    let processes = if left == 1 { "process" } else { "processes" };
-    format!("{} left-over {processes} killed", thousands(left))
+/// What was left alive as somebody asked, host by host.
+fn left_running(run: &Run) -> Option<String> {
+    let all: Vec<(&str, String)> = run
+        .executions()
+        .filter_map(|(_, e)| {
+            let outcome = e.outcome().filter(|outcome| outcome.left.count > 0)?;
+            Some((e.name.as_str(), outcome.left_words()?))
+        })
+        .collect();
+    let (first, words) = all.first()?;
+    let words = escape_markdown_cut(words, 250);
+    let more = match all.len() {
+        1 => String::new(),
+        _ => format!(
+            "; also on {}",
+            fold(all.iter().skip(1).map(|(name, _)| *name))
+        ),
+    };
+    Some(format!("{words} on {first}{more}"))
+}
+
+/// What read the command where it was not the usual shell.
+fn shells(run: &Run) -> Option<String> {
+    let shell = |e: &Execution| e.outcome().and_then(|outcome| outcome.shell.clone());
+    let mut by_shell: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (_, execution) in run.executions() {
+        if let Some(shell) = shell(execution) {
+            by_shell
+                .entry(shell)
+                .or_default()
+                .push(execution.name.as_str());
+        }
+    }
+    let told: Vec<String> = by_shell
+        .iter()
+        .map(|(shell, names)| {
+            let shell = escape_markdown_cut(shell, 60);
+            format!("{shell} on {}", fold(names.iter().copied()))
+        })
+        .collect();
+    (!told.is_empty()).then(|| format!("shell: {}", told.join(", ")))
 }
 
 /// What became of hosts that were away: left out, or waited for until a time.

@@ -17,7 +17,7 @@ use crate::output::sanitise::push_visible;
 use crate::run::{Execution, Group, Rank, Run};
 use crate::selector::fold::fold;
 use crate::text::{count, cut, duration, prefix, size, units};
-use crate::view::{Accent, Card, Menu, NoPress, Press};
+use crate::view::{Accent, Card, Menu, NoPress, Press, escape_markdown_cut};
 
 /// Characters of names in the label of an option.
 const LABEL_NAMES_MAX: usize = 48;
@@ -238,6 +238,8 @@ fn heading(run: &Run, opened: &Opened) -> String {
     let outcome = execution.and_then(Execution::outcome);
     if let Some(outcome) = outcome.filter(|outcome| outcome.how.exit_code().is_some()) {
         words.push(duration(took.unwrap_or(outcome.duration_ms)));
+        let left = outcome.left_words();
+        words.extend(left.map(|left| escape_markdown_cut(&left, 200)));
     }
     if opened.bytes > 0 {
         let lines = usize::try_from(opened.lines).unwrap_or(usize::MAX);

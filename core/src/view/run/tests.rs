@@ -9,7 +9,7 @@ use crate::run::{
     Away, CancelRequest, Event, Gate, Offline, Origin, Outcome, Reason, Spec, Target, What,
 };
 use crate::run::{Group, Loosely, Options};
-use crate::spool::OomKill;
+use crate::spool::{Left, OomKill, Process};
 use crate::time::{LinkTime, Now};
 use crate::view::groups::Printed;
 use std::sync::Arc;
@@ -303,4 +303,67 @@ fn output_of_characters_that_count_double_stays_within_the_limits() {
             .all(|text| units(text) <= limits::TEXT_DISPLAY_CHARS_MAX)
     );
     assert!(card.texts.iter().map(units).sum::<usize>() <= limits::CARD_CHARS_MAX);
+}
+
+#[test]
+fn what_outlived_a_command_is_told_in_the_heading_and_by_name() {
+    let mut run = run_on(&["web-01", "web-02"]);
+    let ended = |left_over, left: &[&str]| Outcome {
+        duration_ms: 19,
+        output_bytes: 10,
+        left_over,
+        left: Box::new(Left {
+            count: u32::try_from(left.len()).unwrap(),
+            named: left
+                .iter()
+                .zip(4_711..)
+                .map(|(program, pid)| Process::new(pid, program))
+                .collect(),
+        }),
+        ..Outcome::without_output(How::Exited(0))
+    };
+    run.apply_finished(AgentId::from_bytes([1; 16]), ended(2, &[]));
+    run.apply_finished(AgentId::from_bytes([2; 16]), ended(0, &[]));
+    let text = over(&run, "started");
+    assert!(
+        text.contains("### ⚠ #142 · 2 hosts · 2 ok · 2 processes left behind were stopped · 19 ms"),
+        "{text}"
+    );
+    assert!(text.contains("2 processes left behind were stopped on web-01, "));
+    let by_host = show(&by_host_card(&run, 0, None));
+    let row = "**web-01** · exit 0 · 19 ms · 2 processes left behind were stopped\n";
+    assert!(by_host.contains(row), "{by_host}");
+
+    let mut run = run_on(&["web-01", "web-02"]);
+    Arc::make_mut(&mut run.spec).options.leave = true;
+    run.apply_finished(AgentId::from_bytes([1; 16]), ended(0, &["my_app", "*x*"]));
+    run.apply_finished(AgentId::from_bytes([2; 16]), ended(0, &["my_app"]));
+    let text = over(&run, "started");
+    assert!(text.contains("### ✅ #142"), "{text}");
+    assert!(
+        text.contains("as shanty · may leave processes running"),
+        "{text}"
+    );
+    let named = r"-# left running\: my\_app \(4711\) and \*x\* \(4712\) on web-01; also on web-02";
+    assert!(text.contains(named), "{text}");
+}
+
+#[test]
+fn the_shell_is_told_when_it_is_no_usual_one_and_words_of_bash_are_explained() {
+    let ended = |shell: Option<&str>| Outcome {
+        shell: shell.map(str::to_owned),
+        output_bytes: 10,
+        ..Outcome::without_output(How::Exited(127))
+    };
+    let said = "/bin/sh: 1: [[: not found";
+    let hint = "`/bin/sh` read this, and some of it is bash";
+    let mut run = run_on(&["web-01"]);
+    run.apply_finished(AgentId::from_bytes([1; 16]), ended(None));
+    let text = over(&run, said);
+    assert!(text.contains(hint) && !text.contains("shell: "), "{text}");
+    let mut run = run_on(&["web-01"]);
+    run.apply_finished(AgentId::from_bytes([1; 16]), ended(Some("/bin/bash")));
+    let text = over(&run, said);
+    assert!(text.contains("-# shell: /bin/bash on web-01"), "{text}");
+    assert!(!text.contains(hint), "its own shell did not say so: {text}");
 }

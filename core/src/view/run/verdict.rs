@@ -1,6 +1,6 @@
 //! How a run stands, in a mark, a colour and a few words.
 
-use crate::run::{Execution, How, Loosely, Outcome, Phase, Rank, Run, is_kept};
+use crate::run::{Execution, How, Loosely, Outcome, Phase, Rank, Run, is_kept, left_over_words};
 use crate::text::{duration, thousands};
 use crate::view::{Accent, mention};
 
@@ -94,7 +94,7 @@ impl Verdict {
         }
         let left = notes::left_over(run);
         if left > 0 {
-            words.push(notes::left_over_words(left));
+            words.push(left_over_words(left));
         }
         let took = executions
             .iter()

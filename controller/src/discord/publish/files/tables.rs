@@ -71,6 +71,7 @@ pub(super) fn lines(run: &Run, missing: &Missing, out: &mut impl Write) -> io::R
             "output_bytes": outcome.map(|o| o.output_bytes),
             "dropped_bytes": outcome.map(|o| o.dropped_bytes),
             "left_over": outcome.map(|o| o.left_over),
+            "left": outcome.map(|o| o.left.count),
             "missing": missing.get(&agent),
         });
         writeln!(out, "{line}")?;
