@@ -12,6 +12,7 @@ use shanty_core::ids::RunId;
 use shanty_core::limits::ORDER_MEMORY_MS;
 
 use super::OpenError;
+use super::reserve::{Reserve, is_full};
 use crate::clock::wall_ms;
 use crate::shim::INPUT;
 
@@ -21,19 +22,25 @@ const RELEASED_BYTES_MAX: usize = 20;
 /// What a command is given, while it comes.
 const COMING: &str = "input.coming";
 
-/// The two folders of the executor.
+/// The folders of the executor.
 #[derive(Clone, Debug)]
 pub(super) struct Folders {
     executions: PathBuf,
     released: PathBuf,
+    reserve: Reserve,
 }
 
 impl Folders {
     /// Makes the folders below `data_dir`, closed to everyone else.
     pub(super) fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Folder {
+            path: data_dir.join("reserve"),
+            source,
+        };
         let folders = Self {
             executions: data_dir.join("executions"),
             released: data_dir.join("released"),
+            reserve: Reserve::open(data_dir).map_err(failed)?,
         };
         for path in [&folders.executions, &folders.released] {
             DirBuilder::new()
@@ -72,8 +79,30 @@ impl Folders {
         fs::rename(folder.join(COMING), folder.join(INPUT))
     }
 
-    /// Makes an order durable: afterwards it is accepted. A folder that is there already is an error, unless it waits with an input.
+    /// Makes an order durable: afterwards it is accepted. A folder that is there already is an error, unless it waits with an input. On a
+    /// full disk it is given of the reserve.
     pub(super) fn accept(&self, run: RunId, order: &[u8]) -> io::Result<()> {
+        self.reserve.spend_if_low();
+        self.write(run, order).or_else(|error| {
+            if !is_full(&error) || !self.reserve.spend() {
+                return Err(error);
+            }
+            let folder = self.execution(run);
+            if folder.join(INPUT).exists() {
+                fs::remove_file(folder.join("order")).ok(); // It was not made.
+            } else {
+                self.delete(run)?;
+            }
+            self.write(run, order)
+        })
+    }
+
+    /// Makes the reserve whole again where there is room.
+    pub(super) fn refill(&self) {
+        self.reserve.fill();
+    }
+
+    fn write(&self, run: RunId, order: &[u8]) -> io::Result<()> {
         let folder = self.execution(run);
         let waits = folder.join(INPUT).exists() && !folder.join("order").exists();
         if !waits {
@@ -88,7 +117,14 @@ impl Folders {
     /// remembered: if it fails, the folder itself does that.
     pub(super) fn release(&self, run: RunId) -> io::Result<()> {
         let path = self.released.join(run.to_string());
-        write_durably(&path, forget_at_ms().to_string().as_bytes())?;
+        let until = forget_at_ms().to_string();
+        let written = write_durably(&path, until.as_bytes());
+        written.or_else(|error| {
+            if !is_full(&error) || !self.reserve.spend() {
+                return Err(error);
+            }
+            write_durably(&path, until.as_bytes())
+        })?;
         sync(&self.released)?;
         self.delete(run)
     }

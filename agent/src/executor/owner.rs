@@ -464,6 +464,7 @@ impl Owner {
             for run in due {
                 folders.forget(run);
             }
+            folders.refill();
             None
         });
     }

@@ -8,6 +8,8 @@
 )]
 
 mod accepting;
+mod commands;
+mod disk;
 mod endings;
 mod inputs;
 mod masks;

@@ -379,9 +379,7 @@ mod tests {
                 left_over,
                 left: Box::new(Left {
                     count,
-                    named: named
-                        .map(|(pid, name)| Process::new(*pid, name))
-                        .collect(),
+                    named: named.map(|(pid, name)| Process::new(*pid, name)).collect(),
                 }),
                 ..Outcome::without_output(How::Exited(0))
             };
