@@ -13,6 +13,7 @@ mod folder;
 mod input;
 mod owner;
 mod recover;
+mod reserve;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -46,7 +47,8 @@ pub struct Handle {
 /// What the executor is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Executions live in `executions/` and the memory of released ones in `released/` below it. Absolute.
+    /// Executions live in `executions/`, the memory of released ones in `released/`, room for orders on a full disk in `reserve/` below
+    /// it. Absolute.
     pub data_dir: PathBuf,
     /// Us: orders for another agent are refused.
     pub agent: AgentId,

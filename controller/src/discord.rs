@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use shanty_core::causes::chain;
 use shanty_core::thread::Style;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -307,7 +308,10 @@ async fn keep_session(
         }
         let newest = session.borrow_and_update().clone();
         if let Err(error) = kept.keep(SESSION_KEY, &newest).await {
-            tracing::warn!(%error, "the gateway's session could not be kept");
+            tracing::warn!(
+                error = chain(&error),
+                "the gateway's session could not be kept"
+            );
         }
         if !last {
             tokio::select! {

@@ -17,6 +17,9 @@ pub enum IdError {
         "`{0}` is not a host name: it takes 1 to 63 of a-z, 0-9, `.`, `_` and `-`, and starts and ends with a letter or digit"
     )]
     HostName(String),
+    /// A name that means something else.
+    #[error("no host can be named `all`: in a selector it means every host")]
+    All,
     /// Not a label.
     #[error(
         "`{0}` is not a label: it takes key=value, each 1 to 63 of a-z, 0-9, `.`, `_` and `-`, starting and ending with a letter or digit"
@@ -174,11 +177,10 @@ impl FromStr for HostName {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        // `all` is a word of selectors.
-        if is_word(text) && text != "all" {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(IdError::HostName(shown(text)))
+        match text {
+            "all" => Err(IdError::All),
+            text if is_word(text) => Ok(Self(text.to_owned())),
+            text => Err(IdError::HostName(shown(text))),
         }
     }
 }
@@ -325,6 +327,8 @@ mod tests {
         ] {
             assert!(bad.parse::<HostName>().is_err(), "{bad}");
         }
+        let said = "no host can be named `all`: in a selector it means every host";
+        assert_eq!("all".parse::<HostName>().unwrap_err().to_string(), said);
     }
 
     #[test]

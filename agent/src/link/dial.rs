@@ -10,9 +10,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
+use rustls::pki_types::UnixTime;
+use rustls::{CertificateError, ClientConfig};
 use shanty_certs::tls::{self, ServerRefused};
 use shanty_core::limits;
+use shanty_core::text::utc;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -51,6 +53,14 @@ pub(crate) enum DialError {
         /// Why.
         #[source]
         refused: ServerRefused,
+    },
+    /// A certificate does not count at the time that this host's clock shows.
+    #[error("the certificate of {address} {said}")]
+    Clock {
+        /// What was dialled.
+        address: Address,
+        /// What does not fit, and what to do.
+        said: String,
     },
     /// The handshake failed otherwise.
     #[error("the TLS handshake with {address} failed")]
@@ -179,9 +189,34 @@ async fn handshake(
         let address = address.clone();
         match tls::server_refused(&source).cloned() {
             Some(refused) => DialError::Refused { address, refused },
-            None => DialError::Tls { address, source },
+            None => match clock(&source) {
+                Some(said) => DialError::Clock { address, said },
+                None => DialError::Tls { address, source },
+            },
         }
     })
+}
+
+/// What is wrong with a clock, when that is all that is wrong with a certificate.
+fn clock(error: &io::Error) -> Option<String> {
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let rustls::Error::InvalidCertificate(why) = error else {
+        return None;
+    };
+    let utc = |time: &UnixTime| utc(time.as_secs().saturating_mul(1_000));
+    let (now, said) = match why {
+        CertificateError::NotValidYetContext { time, not_before } => {
+            (time, format!("is valid from {} UTC on", utc(not_before)))
+        }
+        CertificateError::ExpiredContext { time, not_after } => {
+            (time, format!("was valid until {} UTC", utc(not_after)))
+        }
+        _ => return None,
+    };
+    let now = utc(now);
+    Some(format!(
+        "{said}, and this host's clock shows {now} UTC: set the clock that is wrong, here or on the controller's machine"
+    ))
 }
 
 /// Hands out one stream, once: tonic must not dial again behind our back.
@@ -199,4 +234,35 @@ fn once(
         let stream = stream.take().map(TokioIo::new);
         std::future::ready(stream.ok_or_else(|| io::Error::other("the connection is over")))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_is_told_as_people_read_clocks() {
+        let at = |minutes: u64| UnixTime::since_unix_epoch(Duration::from_secs(minutes * 60));
+        let said = |why| {
+            let error = rustls::Error::InvalidCertificate(why);
+            clock(&io::Error::new(io::ErrorKind::InvalidData, error))
+        };
+        let young = said(CertificateError::NotValidYetContext {
+            time: at(1),
+            not_before: at(29_933_894),
+        });
+        assert_eq!(
+            young.unwrap(),
+            "is valid from 2026-11-30 10:14 UTC on, and this host's clock shows 1970-01-01 00:01 UTC: \
+             set the clock that is wrong, here or on the controller's machine"
+        );
+        let old = said(CertificateError::ExpiredContext {
+            time: at(29_933_894),
+            not_after: at(1),
+        });
+        let expected = "was valid until 1970-01-01 00:01 UTC, and this host's clock shows 2026-";
+        assert!(old.unwrap().starts_with(expected));
+        assert_eq!(said(CertificateError::Revoked), None);
+        assert_eq!(clock(&io::ErrorKind::UnexpectedEof.into()), None);
+    }
 }

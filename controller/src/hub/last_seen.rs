@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use shanty_core::causes::chain;
 use shanty_core::fleet::Fleet;
 use tokio::sync::watch;
 
@@ -74,7 +75,10 @@ pub async fn keep(kept: Kept, mut notes: watch::Receiver<Note>) -> anyhow::Resul
     while notes.changed().await.is_ok() {
         let note = Arc::clone(&notes.borrow_and_update());
         if let Err(error) = kept.keep(KEY, &*note).await {
-            tracing::warn!(%error, "when hosts were last seen could not be kept");
+            tracing::warn!(
+                error = chain(&error),
+                "when hosts were last seen could not be kept"
+            );
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use shanty_core::causes::chain;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
 use shanty_core::run::{Held, Told};
@@ -172,7 +173,10 @@ impl Agents {
                 continue;
             }
             let loaded = self.output.load(run, agent).await.map_err(|error| {
-                tracing::error!(%error, "the output of an execution cannot be read");
+                tracing::error!(
+                    error = chain(&error),
+                    "the output of an execution cannot be read"
+                );
                 Status::unavailable("the store cannot be read")
             })?;
             let stored = loaded.stored.borrow().len;

@@ -9,6 +9,7 @@ use std::thread;
 
 use prost::Message as _;
 use rusqlite::{Connection, params};
+use shanty_core::causes::chain;
 use shanty_core::journal::{Record, State};
 use shanty_proto::convert::record_to_wire;
 use tokio::sync::{mpsc, oneshot};
@@ -138,7 +139,11 @@ fn write(mut connection: Connection, mut rx: mpsc::Receiver<Write>) {
     while rx.blocking_recv_many(&mut batch, 1_024) > 0 {
         let committed = commit(&mut connection, &batch);
         if let Err(error) = &committed {
-            tracing::error!(error = %error, writes = batch.len(), "the journal could not be written");
+            tracing::error!(
+                error = chain(error),
+                writes = batch.len(),
+                "the journal could not be written"
+            );
         }
         let mut places = committed.ok().map(Vec::into_iter);
         for write in batch.drain(..) {

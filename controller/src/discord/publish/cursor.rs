@@ -4,6 +4,7 @@
 //! they show is made of what is stored.
 
 use serde::{Deserialize, Serialize};
+use shanty_core::causes::chain;
 use shanty_core::ids::{RunId, RunNumber};
 use shanty_core::thread::{Block, CARDS_MAX};
 
@@ -112,7 +113,10 @@ pub(super) async fn forget(edge: &Edge, run: RunId) {
 /// What an earlier process left.
 pub(super) async fn left(edge: &Edge) -> Vec<Cursor> {
     let kept = edge.kept.below(PREFIX).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "cards of earlier runs cannot be read");
+        tracing::warn!(
+            error = chain(&error),
+            "cards of earlier runs cannot be read"
+        );
         Vec::new()
     });
     kept.into_iter()
@@ -123,7 +127,10 @@ pub(super) async fn left(edge: &Edge) -> Vec<Cursor> {
 /// The newest run whose place was kept; nothing before the first start.
 pub(super) async fn last(edge: &Edge) -> Option<RunNumber> {
     let last = edge.kept.read(LAST_KEY).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "which runs were shown already cannot be read");
+        tracing::warn!(
+            error = chain(&error),
+            "which runs were shown already cannot be read"
+        );
         None
     });
     last.map(RunNumber)
@@ -140,7 +147,10 @@ fn key(run: RunId) -> String {
 
 fn report(done: Result<(), StoreError>, what: &str) {
     if let Err(error) = done {
-        tracing::warn!(%error, "the place of a card could not be {what}");
+        tracing::warn!(
+            error = chain(&error),
+            "the place of a card could not be {what}"
+        );
     }
 }
 

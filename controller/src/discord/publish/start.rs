@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use shanty_core::ask::Snapshot;
+use shanty_core::causes::chain;
 use shanty_core::ids::RunNumber;
 use shanty_core::refusal::Code;
 use tokio::sync::watch;
@@ -130,7 +131,7 @@ fn start(
     let publisher = Publisher::new(Arc::clone(edge), watch, cursor, beginning);
     edge.spawner.spawn(async move {
         if let Err(error) = publisher.run().await {
-            tracing::error!(run.id = %run, %error, "a run can no longer be shown: its output cannot be read");
+            tracing::error!(run.id = %run, error = chain(&error), "a run can no longer be shown: its output cannot be read");
         }
     });
 }

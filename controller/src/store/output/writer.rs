@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
+use shanty_core::causes::chain;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::link::receiver::Accept;
 use shanty_core::run::Outcome;
@@ -176,7 +177,10 @@ impl Writer {
                 self.announce(appends, &had_ended);
             }
             Err(error) => {
-                tracing::error!(error = %error, "output could not be stored; links are closed so that it is sent again");
+                tracing::error!(
+                    error = chain(&error),
+                    "output could not be stored; links are closed so that it is sent again"
+                );
                 for append in appends {
                     self.reload(append.key);
                     append.acks.update(|acks| {
