@@ -11,6 +11,7 @@ use shanty_proto::v1::admin_server::Admin as _;
 use shanty_proto::v1::follow_event;
 use tokio::net::UnixStream;
 use tonic::Code as Grpc;
+use tonic::transport::server::UdsConnectInfo;
 
 use super::*;
 use crate::status::{CODE_KEY, NEXT_KEY};

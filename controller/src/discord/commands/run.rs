@@ -54,7 +54,7 @@ pub(super) const HOLD: Word = Word {
                 options: || {
                     vec![CommandOption {
                         required: Some(true),
-                        max_length: Some(REASON_CHARS_MAX as u16),
+                        max_length: u16::try_from(REASON_CHARS_MAX).ok(),
                         ..string(REASON, "Why, for whoever is refused, such as db move")
                     }]
                 },
