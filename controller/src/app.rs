@@ -210,6 +210,7 @@ pub async fn run(
                 api: discord.api,
                 token,
                 style: config.style,
+                gone_ms: config.gone_ms,
                 spool_dir: config.data_dir.clone(),
             };
             discord::start(&mut supervisor, parts)

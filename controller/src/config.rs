@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use shanty_core::limits;
+use shanty_core::news::AWAY_MS;
 use shanty_core::output::mask::SecretFiles;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::selector::Selector;
@@ -42,6 +43,8 @@ pub struct Config {
     pub retention: Retention,
     /// How runs are shown in chat.
     pub style: Style,
+    /// That a host is gone is told when it was away for so long, milliseconds; nothing when no news are told.
+    pub gone_ms: Option<u64>,
     /// What is masked in everything that is shown.
     pub mask: SecretFiles,
 }
@@ -139,9 +142,10 @@ impl Config {
         let retention = root
             .section("retention", errors)
             .map(|s| Retention::read(s, errors));
-        let style = root
-            .section("chat", errors)
-            .map_or_else(chat::standard, |s| chat::read(s, errors));
+        let (style, gone_ms) = root.section("chat", errors).map_or_else(
+            || (chat::standard(), Some(AWAY_MS)),
+            |s| chat::read(s, errors),
+        );
         let mask = root.section("mask", errors).map(|s| mask::read(s, errors));
         root.finish(errors);
         Some(Self {
@@ -159,6 +163,7 @@ impl Config {
             limits: limits.unwrap_or_default(),
             retention: retention.unwrap_or_default(),
             style,
+            gone_ms,
             mask: mask.unwrap_or_default(),
         })
     }

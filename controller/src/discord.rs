@@ -16,11 +16,14 @@ pub mod commands;
 pub mod error;
 pub mod gateway;
 mod interaction;
+mod news;
 mod publish;
 pub mod requests;
 pub mod secret;
 pub mod sender;
+pub mod spoken;
 pub mod upload;
+mod welcome;
 
 #[cfg(test)]
 mod fake;
@@ -49,6 +52,8 @@ use sender::{SendError, Sender};
 
 /// Interactions that wait to be answered: more in three seconds than this cannot be answered anyway.
 const INTERACTIONS_MAX: usize = 256;
+/// People who spoke to the bot and wait for an answer: more are not answered.
+const SPOKEN_MAX: usize = 16;
 /// Commands that could not be registered are registered again after this time.
 const REGISTER_AGAIN: Duration = Duration::from_secs(5);
 /// The same when Discord refused them.
@@ -76,6 +81,8 @@ pub struct Parts {
     pub token: Secret,
     /// How runs are shown.
     pub style: Style,
+    /// That a host is gone is told when it was away for so long, milliseconds; nothing when no news are told.
+    pub gone_ms: Option<u64>,
     /// Where files are written that are attached; they have no names.
     pub spool_dir: PathBuf,
 }
@@ -91,12 +98,20 @@ struct Edge {
     spawner: Spawner,
     ops_channel: Option<u64>,
     style: Style,
+    gone_ms: Option<u64>,
     /// Where files are written that are attached; they have no names.
     spool_dir: PathBuf,
     previews: interaction::Previews,
     reads: interaction::Reads,
     callbacks: publish::Callbacks,
     shutdown: CancellationToken,
+}
+
+impl Edge {
+    /// Where operators are told what they did not ask for; nothing when they want none of it.
+    fn news_channel(&self) -> Option<u64> {
+        self.ops_channel.filter(|_| self.gone_ms.is_some())
+    }
 }
 
 /// Starts the edge; what comes back says how chat is.
@@ -113,6 +128,8 @@ pub async fn start(
     let (gateway_tx, gateway) = watch::channel(GatewayState::Connecting);
     let (session_tx, session) = watch::channel(saved.clone());
     let (chat_tx, chat) = watch::channel(ChatState::Starting);
+    let (spoken_tx, spoken) = mpsc::channel(SPOKEN_MAX);
+    let (attendance_tx, attendance) = watch::channel(None);
     let edge = Arc::new(Edge {
         hub: parts.hub,
         output: parts.output,
@@ -123,6 +140,7 @@ pub async fn start(
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
         style: parts.style,
+        gone_ms: parts.gone_ms,
         spool_dir: parts.spool_dir,
         previews: interaction::Previews::default(),
         reads: interaction::Reads::default(),
@@ -134,15 +152,14 @@ pub async fn start(
     let config = GatewayConfig::new(parts.token, saved);
     supervisor.start("gateway", async move {
         let stop = shutdown.clone();
-        let told = gateway::run(
-            config,
-            sender,
-            interactions_tx,
-            gateway_tx,
-            session_tx,
-            stop,
-        )
-        .await;
+        let wires = gateway::Wires {
+            events: interactions_tx,
+            spoken: spoken_tx,
+            state: gateway_tx,
+            session: session_tx,
+            presence: attendance,
+        };
+        let told = gateway::run(config, sender, wires, stop).await;
         if let Err(error) = told {
             // The gateway said so in its state already. Without chat the command line goes on.
             tracing::error!(
@@ -164,6 +181,12 @@ pub async fn start(
         hear(Arc::clone(&edge), interactions, shutdown),
     );
     supervisor.start("publishers", publish::publishers(Arc::clone(&edge)));
+    supervisor.start("news", news::tell(Arc::clone(&edge), attendance_tx));
+    supervisor.start(
+        "spoken",
+        spoken::answer(Arc::clone(&edge), parts.guilds.clone(), spoken),
+    );
+    supervisor.start("welcome", welcome::post(Arc::clone(&edge), gateway.clone()));
     let shutdown = supervisor.shutdown();
     supervisor.start(
         "commands",

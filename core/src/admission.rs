@@ -31,6 +31,7 @@ mod inventory;
 mod join;
 mod look;
 mod recall;
+mod rights;
 mod rollout;
 mod run;
 mod steer;

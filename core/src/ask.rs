@@ -13,10 +13,12 @@ use crate::selector::complete::Choice;
 use crate::view::{HostRow, Preview};
 
 pub use again::Part;
+pub use help::{ELSEWHERE_MAX, GivenBy, Rights, Topic, VerbRights};
 pub use inventory::{InventoryAnswer, InventoryAsk, SavedGroup};
 pub use typed::{RunOption, Typed, YES};
 
 mod again;
+mod help;
 mod inventory;
 mod masked;
 mod typed;
@@ -118,6 +120,12 @@ pub enum Question {
     Hold,
     /// Join tokens.
     Tokens,
+    /// How something is done here, by what the asker may do.
+    Help(Topic),
+    /// What the asker may do here, and why.
+    Whoami,
+    /// What this is, for everybody in the channel.
+    Welcome,
 }
 
 /// What somebody must have to ask something.
@@ -127,6 +135,8 @@ pub enum Right {
     Grant(Verb),
     /// The controller's machine: no grant gives it.
     Operator,
+    /// Being somebody in a server that is served: it tells nothing but what is their own.
+    Anybody,
 }
 
 impl Ask {
@@ -176,7 +186,9 @@ impl Question {
             | Self::Groups
             | Self::Hold => Right::Grant(Verb::View),
             Self::Edit { .. } => Right::Grant(Verb::Run),
+            Self::Welcome => Right::Grant(Verb::Manage),
             Self::Tokens => Right::Operator,
+            Self::Help(_) | Self::Whoami => Right::Anybody,
         }
     }
 }
@@ -292,6 +304,10 @@ pub enum Answer {
     Groups(Vec<GroupRow>),
     /// Join tokens.
     Tokens(Vec<TokenRow>),
+    /// What the asker may do here, and why.
+    Rights(Box<Rights>),
+    /// Everybody in the channel is told what this is.
+    Welcome,
 }
 
 /// A run as it stands, with what its card needs besides.

@@ -42,3 +42,6 @@ pub mod outbox;
 pub mod view;
 
 pub mod thread;
+
+pub mod manners;
+pub mod news;

@@ -133,7 +133,7 @@ impl Grant {
 
 impl Policy {
     /// The grants that give this person the verb in this channel, whatever the hosts.
-    fn giving<'a>(&'a self, who: Who<'a>, verb: Verb) -> impl Iterator<Item = &'a Grant> {
+    pub fn giving<'a>(&'a self, who: Who<'a>, verb: Verb) -> impl Iterator<Item = &'a Grant> {
         self.grants.iter().filter(move |grant| {
             grant.is_for(who) && grant.channels.contains(&who.channel) && grant.what.contains(&verb)
         })

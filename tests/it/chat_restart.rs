@@ -12,6 +12,8 @@ const CREATE: &str = "/channels/*/messages";
 async fn world(ops_channel: bool) -> World {
     let options = Options {
         ops_channel,
+        // What is posted there is what the tests do.
+        chat: "news = \"off\"".to_owned(),
         ..Options::default()
     };
     World::with_hosts(&programs(), options, &[WEB]).await

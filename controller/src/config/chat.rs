@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use shanty_core::news::{AWAY_MS, GATHER_MS};
 use shanty_core::output::same_but::SameBut;
 use shanty_core::text::parse_duration;
 use shanty_core::thread::{NEW_CARD_MS, Style, Threads};
@@ -20,19 +21,56 @@ pub(super) fn standard() -> Style {
     }
 }
 
-pub(super) fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Style {
+/// How runs are shown, and for how long a host is away until it is told that it is gone, milliseconds; nothing when no news are told.
+pub(super) fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> (Style, Option<u64>) {
     let threads = section.text::<Thread>("thread", errors);
     let same_but = section.list::<But>("same_but_for", errors);
     let new_card = section.text::<Age>("new_card_after", errors);
+    let news = section.text::<News>("news", errors);
+    let gone = section.text::<Gone>("gone_after", errors);
     section.finish(errors);
     let standard = standard();
-    Style {
+    let style = Style {
         threads: threads.map_or(standard.threads, |threads| threads.0),
         same_but: same_but.map_or(standard.same_but, |all| {
             all.into_iter()
                 .fold(SameBut::default(), |so_far, one| so_far.or(one.0))
         }),
         new_card_ms: new_card.map_or(standard.new_card_ms, |age| age.0),
+    };
+    let gone_ms = gone.map_or(AWAY_MS, |gone| gone.0);
+    (style, news.is_none_or(|news| news.0).then_some(gone_ms))
+}
+
+/// Whether the operators' channel is told of hosts.
+#[derive(Debug)]
+struct News(bool);
+
+impl FromStr for News {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "hosts" => Ok(Self(true)),
+            "off" => Ok(Self(false)),
+            _ => Err(format!("`{text}` is neither `hosts` nor `off`")),
+        }
+    }
+}
+
+/// How long a host is away until it is gone, milliseconds.
+#[derive(Debug)]
+struct Gone(u64);
+
+impl FromStr for Gone {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The shortest is as long as news are gathered; a link that breaks is up again within some seconds.
+        parse_duration(text)
+            .filter(|ms| (GATHER_MS..=86_400_000).contains(ms))
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is no time from 4s to 1d, such as 60s"))
     }
 }
 
@@ -101,6 +139,28 @@ mod tests {
         Config::parse("shanty.toml", &text)
             .map(|config| config.style)
             .map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn news_of_hosts_come_when_they_are_wanted() {
+        let gone = |chat: &str| {
+            let text = format!("data_dir = \"/d\"\n{chat}");
+            Config::parse("shanty.toml", &text).map(|config| config.gone_ms)
+        };
+        assert_eq!(gone("").unwrap(), Some(AWAY_MS));
+        assert_eq!(gone("[chat]\nnews = \"hosts\"").unwrap(), Some(AWAY_MS));
+        assert_eq!(gone("[chat]\ngone_after = \"5m\"").unwrap(), Some(300_000));
+        assert_eq!(
+            gone("[chat]\nnews = \"off\"\ngone_after = \"5m\"").unwrap(),
+            None
+        );
+        for bad in [
+            "news = \"all\"",
+            "gone_after = \"3s\"",
+            "gone_after = \"2d\"",
+        ] {
+            assert!(gone(&format!("[chat]\n{bad}")).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -103,6 +103,12 @@ impl Route {
         Self::bot("PATCH channels/messages", Major::Channel(channel))
     }
 
+    /// Pins a message.
+    #[must_use]
+    pub const fn pin(channel: u64) -> Self {
+        Self::bot("PUT channels/messages/pins", Major::Channel(channel))
+    }
+
     /// Opens a thread on a message.
     #[must_use]
     pub const fn create_thread(channel: u64) -> Self {

@@ -15,18 +15,21 @@ pub use asked::{Asked, Attached, HearError, Heard, Invocation, hear};
 use options::{Options, string};
 
 mod asked;
+mod help;
 mod hosts;
 mod options;
 mod run;
 
 /// Every word that stands after `/`.
-static WORDS: [Word; 6] = [
+static WORDS: [Word; 8] = [
     run::RUN,
     run::RUNS,
     hosts::HOSTS,
     hosts::HOST,
     hosts::GROUP,
     run::HOLD,
+    help::HELP,
+    help::WHOAMI,
 ];
 
 /// A word that can be typed after `/`, or after another one.
@@ -127,6 +130,9 @@ fn command(name: &str, description: &str, options: Vec<CommandOption>) -> Comman
 
 #[cfg(test)]
 mod tests {
+    use shanty_core::ask::{Rights, Topic};
+    use shanty_core::view;
+
     use super::*;
 
     #[test]
@@ -210,7 +216,45 @@ mod tests {
                 "/hold on reason",
                 "/hold off",
                 "/hold show",
+                "/help topic? post?",
+                "/whoami",
             ]
         );
+    }
+
+    #[test]
+    fn the_help_names_commands_and_options_that_there_are() {
+        let everything = Rights::default();
+        let topics = Topic::ALL.map(|topic| view::help_card(topic, &everything));
+        let others = [
+            view::welcome_card(),
+            view::mention_card(),
+            view::direct_card(),
+        ];
+        let commands = all();
+        let mut named = 0;
+        for text in topics.iter().chain(&others).flat_map(|card| &card.texts) {
+            for (at, _) in text.match_indices('/').filter(|(at, _)| {
+                // A command stands at the beginning of a line or of a span.
+                text[..*at].is_empty() || text[..*at].ends_with(['`', '\n'])
+            }) {
+                let line = text[at + 1..].split(['`', '\n']).next().unwrap_or_default();
+                let word = line.split_whitespace().next().unwrap_or_default();
+                if word.contains('/') {
+                    continue;
+                }
+                let command = commands.iter().find(|command| command.name == word);
+                let command = command.unwrap_or_else(|| panic!("no /{word}: {text}"));
+                named += 1;
+                let options = line
+                    .split_whitespace()
+                    .filter_map(|part| part.split_once(':'));
+                for (option, _) in options {
+                    let known = command.options.iter().any(|known| known.name == option);
+                    assert!(known, "no {option}: of /{word}: {text}");
+                }
+            }
+        }
+        assert!(named > 10, "{named}");
     }
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use shanty_core::manners::speaks_to;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,8 @@ use twilight_gateway::{
     StreamExt as _,
 };
 use twilight_model::application::interaction::Interaction;
+use twilight_model::channel::Message;
+use twilight_model::channel::message::MessageType;
 use twilight_model::gateway::CloseCode;
 use twilight_model::gateway::payload::incoming::Ready;
 
@@ -23,14 +26,17 @@ use super::answers::SessionStarts;
 use super::requests::read_gateway;
 use super::secret::Secret;
 use super::sender::{SendError, Sender};
+use super::spoken::Spoken;
 use backoff::Backoff;
 use identify::{Decision, Gate, Identifies};
+use presence::Presence;
 
 use state::fatal_reason;
 pub use state::{GatewayConfig, GatewayError, GatewayState, SavedSession};
 
 mod backoff;
 mod identify;
+mod presence;
 mod state;
 
 /// The events that are parsed; all others only move the sequence.
@@ -40,8 +46,15 @@ const WANTED: EventTypeFlags = EventTypeFlags::GATEWAY_HELLO
     .union(EventTypeFlags::GATEWAY_INVALIDATE_SESSION)
     .union(EventTypeFlags::GATEWAY_RECONNECT)
     .union(EventTypeFlags::INTERACTION_CREATE)
+    .union(EventTypeFlags::MESSAGE_CREATE)
     .union(EventTypeFlags::GUILD_CREATE)
     .union(EventTypeFlags::GUILD_DELETE);
+
+/// What Discord tells: guilds, and messages that speak to the bot. It sends all others too, without their text; they are passed over. None of
+/// these must be granted to the bot.
+const INTENTS: Intents = Intents::GUILDS
+    .union(Intents::GUILD_MESSAGES)
+    .union(Intents::DIRECT_MESSAGES);
 
 /// From dialling to the first word: name, connection and encryption on a slow network too, after which Discord speaks at once. twilight
 /// itself waits without end for a server that says nothing.
@@ -61,24 +74,23 @@ const ASK_AGAIN: Duration = Duration::from_secs(600);
 
 /// Keeps a session until `shutdown`, and then leaves it resumable.
 ///
-/// Interactions go to `events`; when that is full they are dropped with a warning, and Discord tells the person that the bot did not
-/// respond. `session` is what to save for the next process. Call it inside a Tokio runtime, after a TLS provider was installed.
+/// Call it inside a Tokio runtime, after a TLS provider was installed.
 ///
 /// # Errors
 /// When trying again cannot help; `state` then is [`GatewayState::Fatal`].
 pub async fn run(
     config: GatewayConfig,
     sender: Sender,
-    events: mpsc::Sender<Interaction>,
-    state: watch::Sender<GatewayState>,
-    session: watch::Sender<Option<SavedSession>>,
+    wires: Wires,
     shutdown: CancellationToken,
 ) -> Result<(), GatewayError> {
-    state.send_replace(GatewayState::Connecting);
+    wires.state.send_replace(GatewayState::Connecting);
+    let resumable = |saved: &SavedSession| saved.intents == INTENTS.bits();
     let keeper = Keeper {
         backoff: Backoff::new(config.reconnect_ms),
         identifies: Identifies::new(config.identifies_per_day, config.identify_gap_ms),
-        saved: config.saved,
+        // Another version may have asked to be told something else.
+        saved: config.saved.filter(resumable),
         logins: 0,
         joins: 0,
         awaited: BTreeSet::new(),
@@ -86,9 +98,14 @@ pub async fn run(
         started: Instant::now(),
         place: None,
         sender,
-        events,
-        state,
-        session,
+        events: wires.events,
+        spoken: wires.spoken,
+        state: wires.state,
+        session: wires.session,
+        presence: Presence::new(
+            wires.presence,
+            Duration::from_millis(config.presence_gap_ms),
+        ),
         shutdown,
     };
     match keeper.keep().await {
@@ -97,10 +114,26 @@ pub async fn run(
     }
 }
 
+/// What connects the keeper with the rest.
+pub struct Wires {
+    /// Where interactions go; when it is full they are dropped with a warning, and Discord tells the person that the bot did not respond.
+    pub events: mpsc::Sender<Interaction>,
+    /// Where it goes who spoke to the bot; when it is full they are not answered.
+    pub spoken: mpsc::Sender<Spoken>,
+    /// How the gateway is doing.
+    pub state: watch::Sender<GatewayState>,
+    /// What to save for the next process.
+    pub session: watch::Sender<Option<SavedSession>>,
+    /// What the bot says of itself.
+    pub presence: watch::Receiver<Option<String>>,
+}
+
 struct Keeper {
     sender: Sender,
     token: Secret,
     events: mpsc::Sender<Interaction>,
+    spoken: mpsc::Sender<Spoken>,
+    presence: Presence,
     state: watch::Sender<GatewayState>,
     session: watch::Sender<Option<SavedSession>>,
     shutdown: CancellationToken,
@@ -228,11 +261,14 @@ impl Keeper {
         }
     }
 
-    fn shard(&self, place: &Place, gate: Gate) -> Shard<Gate> {
+    fn shard(&mut self, place: &Place, gate: Gate) -> Shard<Gate> {
         let token = self.token.expose().to_owned();
-        let mut config = ConfigBuilder::new(token, Intents::GUILDS)
+        let mut config = ConfigBuilder::new(token, INTENTS)
             .queue(gate)
             .proxy_url(place.base.clone());
+        if let Some(presence) = self.presence.at_login() {
+            config = config.presence(presence);
+        }
         if let Some(saved) = &self.saved {
             config = config.session(saved.session.clone());
             let resume = saved.resume_url.as_deref();
@@ -250,10 +286,14 @@ impl Keeper {
         let mut speaks_by = dialled + HELLO_TIMEOUT;
         let mut ready_at = None;
         loop {
-            // Both other arms are level-triggered, and `next_event` is cancel-safe.
+            // Two arms are level-triggered, and `next_event` and `due` are cancel-safe.
             let event = tokio::select! {
                 () = self.shutdown.cancelled() => return (Left::Shutdown, ready_at),
                 () = sleep_until(speaks_by), if ready_at.is_none() => return (Left::Silent, ready_at),
+                update = self.presence.due(), if ready_at.is_some() => {
+                    shard.command(&update);
+                    continue;
+                }
                 event = shard.next_event(WANTED) => event,
             };
             let event = match event {
@@ -282,7 +322,11 @@ impl Keeper {
     fn heard(&mut self, event: Event, shard: &Shard<Gate>) -> Option<Left> {
         match event {
             Event::Ready(ready) => self.logged_in(&ready, shard),
-            Event::Resumed => tracing::info!("The gateway session was resumed."),
+            Event::Resumed => {
+                self.presence.resumed();
+                tracing::info!("The gateway session was resumed.");
+            }
+            Event::MessageCreate(message) => self.hear_message(&message),
             Event::InteractionCreate(interaction) => self.hand_on(interaction.0),
             Event::GuildCreate(guild) => self.in_guild(guild.id().get()),
             // An outage of a guild is not its end.
@@ -319,6 +363,8 @@ impl Keeper {
             session: session.clone(),
             resume_url,
             application: ready.application.id.get(),
+            user: ready.user.id.get(),
+            intents: INTENTS.bits(),
             guilds: ready.guilds.iter().map(|guild| guild.id.get()).collect(),
         });
         tracing::info!(
@@ -336,6 +382,22 @@ impl Keeper {
             Err(mpsc::error::TrySendError::Closed(lost)) => {
                 tracing::warn!(interaction = %lost.id, "Nobody takes interactions any more: one is dropped.");
             }
+        }
+    }
+
+    /// Hands on who spoke to the bot. Bots, webhooks and Discord itself are not answered, so that no two programs talk to each other.
+    fn hear_message(&self, message: &Message) {
+        let written = matches!(message.kind, MessageType::Regular | MessageType::Reply);
+        let person = !message.author.bot && message.webhook_id.is_none() && written;
+        let bot = self.saved.as_ref().map_or(0, |saved| saved.user);
+        if person && (message.guild_id.is_none() || speaks_to(&message.content, bot)) {
+            let spoken = Spoken {
+                guild: message.guild_id.map(|id| id.get()),
+                channel: message.channel_id.get(),
+                message: message.id.get(),
+                user: message.author.id.get(),
+            };
+            self.spoken.try_send(spoken).ok(); // more than are answered anyway
         }
     }
 

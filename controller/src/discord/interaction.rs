@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shanty_core::ask::{Answer, Ask};
+use shanty_core::ask::{Answer, Ask, Question};
 use shanty_core::causes::chain;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::selector::complete::Choice;
@@ -47,7 +47,8 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         }
         Asked::Script(request, file) => script::run(&edge, &invocation, request, file).await,
         Asked::Write(request) => script::write(&edge, &invocation, &request).await,
-        Asked::Page(listing) => list::page(&edge, &invocation, listing).await,
+        Asked::Turn(question) => turn(&edge, &invocation, question).await,
+        Asked::Page { listing, turns } => list::page(&edge, &invocation, listing, turns).await,
         Asked::Pick { listing, host } => list::pick(&edge, &invocation, listing, host).await,
         Asked::Edit(run) => card::edit(&edge, &invocation, run).await,
         Asked::Copy(run) => card::copy(&edge, &invocation, run).await,
@@ -99,6 +100,9 @@ async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) -> bool {
     let by = invocation.asker().principal();
     match view::reply(&ask, &answer, &by, now_ms()) {
         Some(Reply::Run(snapshot)) => run::accepted(edge, invocation, snapshot).await,
+        Some(Reply::Card(card, _)) if matches!(answer, Answer::Welcome) => {
+            welcome(edge, invocation, &card).await;
+        }
         Some(Reply::Card(card, to_whom)) => {
             if let Answer::Previewed(preview) = &answer {
                 edge.previews.remember(preview.spec.id, invocation);
@@ -121,6 +125,38 @@ async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) -> bool {
         None => {}
     }
     true
+}
+
+/// Shows something in the place of what was pressed on.
+async fn turn(edge: &Edge, invocation: &Invocation, question: Question) {
+    let ask = Ask::Look(question);
+    let answer = match decide(edge, invocation, &ask).await {
+        Ok(answer) => answer,
+        Err(refusal) => return refuse(edge, invocation, &refusal).await,
+    };
+    let by = invocation.asker().principal();
+    if let Some(Reply::Card(card, _)) = view::reply(&ask, &answer, &by, now_ms()) {
+        change(edge, invocation, &card).await;
+    }
+}
+
+/// Says to everybody in a channel what this is, and pins it there.
+async fn welcome(edge: &Edge, invocation: &Invocation, card: &Card) {
+    let call = edge
+        .requests
+        .respond(invocation.reply_to(), card, Audience::Channel);
+    let call = match call {
+        Ok(call) => call,
+        Err(error) => return tracing::error!("a welcome could not be formed: {}", chain(&error)),
+    };
+    match edge.sender.call(&call).await {
+        Ok(answer) => {
+            if let Ok(at) = answer.callback_message() {
+                super::welcome::pin(edge, at).await;
+            }
+        }
+        Err(error) => tracing::warn!("a welcome did not reach Discord: {}", chain(&error)),
+    }
 }
 
 /// A run that the journal does not have in time is given up: the hub finds out that nobody waits.

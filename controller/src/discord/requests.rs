@@ -380,6 +380,16 @@ impl Requests {
         body::call(route, &request, Place::Nowhere, Repeat::Safe)
     }
 
+    /// Pins a message.
+    ///
+    /// # Errors
+    /// When the ids cannot be used.
+    pub fn pin(&self, channel: u64, message: u64) -> Result<Call, RequestError> {
+        let request = build(self.client.create_pin(id(channel)?, id(message)?))?;
+        let route = Route::pin(channel);
+        body::call(route, &request, Place::Nowhere, Repeat::Safe)
+    }
+
     /// Replaces all commands of a guild by these.
     ///
     /// # Errors

@@ -67,6 +67,7 @@ impl Stage {
                 },
                 ..Style::default()
             },
+            gone_ms: None,
             spool_dir: std::env::temp_dir(),
             previews: interaction::Previews::default(),
             reads: interaction::Reads::default(),

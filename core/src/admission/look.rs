@@ -19,6 +19,7 @@ use super::caller::{Caller, authenticate, require};
 use super::hosts::{
     bad_selector, covers_run, hosts, known, seen_run, sees_all, visible, with_scope,
 };
+use super::rights::rights;
 
 /// Runs offered while a selector is typed: each is asked for rights on every one of its hosts.
 const RUNS_OFFERED_MAX: usize = 20;
@@ -66,6 +67,8 @@ pub(super) fn answer(
         Question::Groups => Answer::Groups(group_rows(ctx, caller)),
         Question::Hold => Answer::Hold(HoldAnswer::Stands(ctx.state.hold.clone())),
         Question::Tokens => Answer::Tokens(tokens(ctx)),
+        Question::Help(_) | Question::Whoami => Answer::Rights(Box::new(rights(ctx, caller))),
+        Question::Welcome => Answer::Welcome,
     })
 }
 

@@ -44,7 +44,14 @@ impl Ask {
             | Self::RemoveHost { .. }
             | Self::CreateToken(_)
             | Self::RevokeToken { .. }
-            | Self::Look(Question::Groups | Question::Hold | Question::Tokens) => false,
+            | Self::Look(
+                Question::Groups
+                | Question::Hold
+                | Question::Tokens
+                | Question::Help(_)
+                | Question::Whoami
+                | Question::Welcome,
+            ) => false,
         }
     }
 }
@@ -102,7 +109,13 @@ pub(crate) fn recall(
         | Ask::RemoveHost { .. }
         | Ask::CreateToken(_)
         | Ask::RevokeToken { .. }
-        | Ask::Look(Question::Hold | Question::Tokens) => Vec::new(),
+        | Ask::Look(
+            Question::Hold
+            | Question::Tokens
+            | Question::Help(_)
+            | Question::Whoami
+            | Question::Welcome,
+        ) => Vec::new(),
     };
     Ok(numbers)
 }

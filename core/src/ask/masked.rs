@@ -48,7 +48,9 @@ impl Answer {
             | Self::TokenCreated { .. }
             | Self::TokenRevoked
             | Self::Groups(_)
-            | Self::Tokens(_)) => other,
+            | Self::Tokens(_)
+            | Self::Rights(_)
+            | Self::Welcome) => other,
         }
     }
 }

@@ -69,6 +69,7 @@ impl Hub {
         let verb = match ask.right() {
             Right::Grant(verb) => verb.to_string(),
             Right::Operator => "operate".to_owned(),
+            Right::Anybody => "ask".to_owned(),
         };
         let line = refusal.what.lines().next().unwrap_or_default();
         let denied = Kind::Denied {

@@ -3,10 +3,10 @@
 use super::inventory::{groups_card, inventory_card};
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press,
-    escape_markdown_cut, host_card, hosts_card, mention, preview_card, refusal_card, runs_card,
-    taken_back_card,
+    escape_markdown_cut, help_card, host_card, hosts_card, mention, preview_card, refusal_card,
+    runs_card, taken_back_card, welcome_card, whoami_card,
 };
-use crate::ask::{Answer, Ask, HostsView, Question, Snapshot};
+use crate::ask::{Answer, Ask, HostsView, Question, Rights, Snapshot};
 use crate::hold::{HoldAnswer, REASON_CHARS_MAX};
 use crate::principal::Principal;
 use crate::refusal::{Code, Refusal};
@@ -54,6 +54,8 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
             (runs_card(&runs), Audience::Asker)
         }
         Answer::Groups(groups) => (groups_card(groups), Audience::Asker),
+        Answer::Rights(rights) => (rights_answer(ask, rights), Audience::Asker),
+        Answer::Welcome => (welcome_card(), Audience::Channel),
         Answer::Run(_)
         | Answer::HostRemoved { .. }
         | Answer::TokenCreated { .. }
@@ -61,6 +63,14 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         | Answer::Tokens(_) => return None,
     };
     Some(Reply::Card(card, to_whom))
+}
+
+/// The help, or what somebody may do.
+fn rights_answer(ask: &Ask, rights: &Rights) -> Card {
+    match ask {
+        Ask::Look(Question::Help(topic)) => help_card(*topic, rights),
+        _ => whoami_card(rights),
+    }
 }
 
 /// A list of hosts, from its first page on; one host whole.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::ask::Part;
+use crate::ask::{Part, Topic};
 use crate::ids::{AgentId, RunId};
 use crate::limits::NAME_CHARS_MAX;
 
@@ -56,6 +56,35 @@ pub enum Press {
     Page(Listing),
     /// Shows one host of that page whole: the one that was picked.
     Pick(Listing),
+    /// Shows what can be done, to who presses.
+    Try(Try),
+    /// Shows a topic of the help.
+    Help(Topic),
+    /// Shows the topic of the help that was picked.
+    Topics,
+}
+
+/// What somebody can try who is told how this works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    /// The hosts.
+    Hosts,
+    /// Their own rights.
+    Rights,
+    /// The latest runs.
+    Runs,
+}
+
+impl Try {
+    const ALL: [Self; 3] = [Self::Hosts, Self::Rights, Self::Runs];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hosts => "hosts",
+            Self::Rights => "rights",
+            Self::Runs => "runs",
+        }
+    }
 }
 
 /// A page of a list of hosts.
@@ -132,6 +161,9 @@ impl fmt::Display for Press {
             Self::Meant(key) => write!(f, "v1:meant:{key}"),
             Self::Page(listing) => write!(f, "v1:hosts:{listing}"),
             Self::Pick(listing) => write!(f, "v1:host:{listing}"),
+            Self::Try(what) => write!(f, "v1:try:{}", what.as_str()),
+            Self::Help(topic) => write!(f, "v1:help:{}", topic.as_str()),
+            Self::Topics => write!(f, "v1:topics:"),
         }
     }
 }
@@ -177,6 +209,14 @@ impl FromStr for Press {
             "meant" if is_key(of) => Self::Meant(of.to_owned()),
             "hosts" => Self::Page(of.parse()?),
             "host" => Self::Pick(of.parse()?),
+            "try" => Self::Try(
+                Try::ALL
+                    .into_iter()
+                    .find(|what| what.as_str() == of)
+                    .ok_or(NoPress)?,
+            ),
+            "help" => Self::Help(of.parse().map_err(|()| NoPress)?),
+            "topics" if of.is_empty() => Self::Topics,
             _ => return Err(NoPress),
         })
     }
@@ -243,7 +283,10 @@ impl Press {
             | Self::Drop(_)
             | Self::Meant(_)
             | Self::Page(_)
-            | Self::Pick(_) => None,
+            | Self::Pick(_)
+            | Self::Try(_)
+            | Self::Help(_)
+            | Self::Topics => None,
         }
     }
 
@@ -304,7 +347,10 @@ mod tests {
             Press::Whole(run, AgentId::from_bytes([8; 16])),
             Press::Files(run),
             Press::Meant(key_of("x")),
+            Press::Topics,
         ];
+        presses.extend(Try::ALL.map(Press::Try));
+        presses.extend(Topic::ALL.map(Press::Help));
         assert_eq!(Press::these(run, "x".repeat(70)), None, "it does not fit");
         assert_eq!(Press::these(run, "a | all".to_owned()), None, "no names");
         for selector in [
@@ -357,6 +403,11 @@ mod tests {
             "v1:whole:07070707070707070707070707070707:07070707070707070707070707070707:",
             "v1:files:../..",
             "v1:meant:x",
+            "v1:try:",
+            "v1:try:everything",
+            "v1:help:",
+            "v1:help:me",
+            "v1:topics:x",
             "v1:meant:../../../../../../../../",
             "v1:hosts:",
             "v1:hosts:1",

@@ -6,7 +6,7 @@
 use shanty_core::ask::{Ask, Confirm, One, Part, Question, RunRequest, Steer, Which};
 use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::principal::Asker;
-use shanty_core::view::{self, Form, Listing, Picked, Press};
+use shanty_core::view::{self, Form, Listing, Picked, Press, Try};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
@@ -21,6 +21,7 @@ use twilight_model::channel::ChannelType;
 use twilight_model::channel::message::{Component, MessageFlags};
 
 use super::options::{self, Options};
+use super::run::RUNS_SHOWN;
 use super::{RUN_AGAIN, WORDS, Word, run};
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
@@ -45,8 +46,15 @@ pub enum Asked {
     Script(RunRequest, Attached),
     /// A form for a command, by what else was typed.
     Write(RunRequest),
-    /// A page of a list of hosts.
-    Page(Listing),
+    /// Something to be seen, in the place of what was pressed on.
+    Turn(Question),
+    /// A page of a list of hosts. Turning changes the list; what everybody sees stays as it is.
+    Page {
+        /// The page.
+        listing: Listing,
+        /// Pressed on such a list.
+        turns: bool,
+    },
     /// A host that was picked on a page of a list.
     Pick {
         /// The page that it was picked on.
@@ -391,11 +399,28 @@ fn press(
         Press::Whole(run, agent) => Asked::Whole(run, agent),
         Press::Files(run) => Asked::Files(run),
         Press::Meant(key) => Asked::Meant(key),
-        Press::Page(listing) => Asked::Page(listing),
+        Press::Page(listing) => Asked::Page {
+            listing,
+            turns: on_ephemeral,
+        },
         Press::Pick(listing) => Asked::Pick {
             listing,
             host: data.values.first()?.parse().ok()?,
         },
+        Press::Try(what) => Asked::Ask(Ask::Look(match what {
+            Try::Hosts => Question::Hosts { on: String::new() },
+            Try::Rights => Question::Whoami,
+            Try::Runs => Question::Runs { limit: RUNS_SHOWN },
+        })),
+        Press::Help(topic) => Asked::Ask(Ask::Look(Question::Help(topic))),
+        Press::Topics => {
+            let topic = data.values.first()?.parse().ok()?;
+            let question = Question::Help(topic);
+            match on_ephemeral {
+                true => Asked::Turn(question),
+                false => Asked::Ask(Ask::Look(question)),
+            }
+        }
     })
 }
 

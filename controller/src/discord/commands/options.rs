@@ -102,6 +102,14 @@ impl Options {
         self.0.iter().filter_map(text).collect()
     }
 
+    /// True when an option that is true or false was set to true.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        let is = |option: &CommandDataOption| {
+            option.name == name && matches!(option.value, CommandOptionValue::Boolean(true))
+        };
+        self.0.iter().any(is)
+    }
+
     /// The subcommand, or group of them, with what is below it.
     pub(super) fn below(&mut self) -> Option<(String, Self)> {
         let option = self.0.pop()?;

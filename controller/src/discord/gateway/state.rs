@@ -23,6 +23,8 @@ pub struct GatewayConfig {
     pub identify_gap_ms: u64,
     /// Logins in 24 h, by all programs with this token (Discord: 1,000, then it resets the token).
     pub identifies_per_day: u32,
+    /// Between two changes of what the bot says of itself, milliseconds (Discord: five in 20 s).
+    pub presence_gap_ms: u64,
 }
 
 impl GatewayConfig {
@@ -35,6 +37,7 @@ impl GatewayConfig {
             reconnect_ms: (1_000, 5_000),
             identify_gap_ms: 5_000,
             identifies_per_day: 200,
+            presence_gap_ms: 20_000,
         }
     }
 }
@@ -48,6 +51,12 @@ pub struct SavedSession {
     pub resume_url: Option<String>,
     /// Our application, which is only told at login.
     pub application: u64,
+    /// The bot's own user, which is only told at login.
+    #[serde(default)]
+    pub user: u64,
+    /// What Discord was asked to tell.
+    #[serde(default)]
+    pub intents: u64,
     /// The guilds that the bot is in, which are only told at login and when they change.
     pub guilds: BTreeSet<u64>,
 }

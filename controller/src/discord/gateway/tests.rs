@@ -16,6 +16,8 @@ struct Bot {
     session: watch::Receiver<Option<SavedSession>>,
     shutdown: CancellationToken,
     running: JoinSet<Result<(), GatewayError>>,
+    spoken: mpsc::Receiver<Spoken>,
+    presence: watch::Sender<Option<String>>,
 }
 
 impl Bot {
@@ -37,15 +39,19 @@ impl Bot {
         let (session_tx, session) = watch::channel(None);
         let shutdown = CancellationToken::new();
         let mut running = JoinSet::new();
-        running.spawn(run(
-            config,
-            sender,
-            events_tx,
-            state_tx,
-            session_tx,
-            shutdown.clone(),
-        ));
+        let (spoken_tx, spoken) = mpsc::channel(2);
+        let (presence, presence_rx) = watch::channel(None);
+        let wires = Wires {
+            events: events_tx,
+            spoken: spoken_tx,
+            state: state_tx,
+            session: session_tx,
+            presence: presence_rx,
+        };
+        running.spawn(run(config, sender, wires, shutdown.clone()));
         Self {
+            spoken,
+            presence,
             events,
             state,
             session,
@@ -110,7 +116,7 @@ async fn log_in(discord: &mut FakeGateway) -> Connection {
     let identify = connection.greet().await;
     assert_eq!(identify["op"], 2, "{identify}");
     assert_eq!(identify["d"]["token"], "Bot hush");
-    assert_eq!(identify["d"]["intents"], 1);
+    assert_eq!(identify["d"]["intents"], 1 + 512 + 4096);
     connection.dispatch(1, "READY", ready(discord)).await;
     connection
 }
@@ -149,6 +155,8 @@ fn saved(discord: &FakeGateway, sequence: u64) -> SavedSession {
         session: Session::new(sequence, "s1".to_owned()),
         resume_url: Some(format!("ws://{}/gateway", discord.address)),
         application: 100,
+        user: 100,
+        intents: INTENTS.bits(),
         guilds: BTreeSet::from([1]),
     }
 }
@@ -399,14 +407,14 @@ async fn an_unreachable_discord_is_said_and_tried_again() {
     };
     let sender = Sender::new(nobody.api.clone(), &config.token).unwrap();
     let mut running = JoinSet::new();
-    running.spawn(run(
-        config,
-        sender,
-        events_tx,
-        state_tx,
-        watch::channel(None).0,
-        shutdown.clone(),
-    ));
+    let wires = Wires {
+        events: events_tx,
+        spoken: mpsc::channel(1).0,
+        state: state_tx,
+        session: watch::channel(None).0,
+        presence: watch::channel(None).1,
+    };
+    running.spawn(run(config, sender, wires, shutdown.clone()));
     let degraded = GatewayState::Degraded("Discord does not answer".to_owned());
     within("a reason", state.wait_for(|state| *state == degraded))
         .await
@@ -419,4 +427,134 @@ async fn an_unreachable_discord_is_said_and_tried_again() {
             .unwrap()
             .is_ok()
     );
+}
+
+/// What the bot says of itself in an identify's `presence` or in op 3.
+fn said(presence: &Value) -> &str {
+    assert_eq!(presence["status"], "online", "{presence}");
+    presence["activities"][0]["state"].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn it_says_how_many_hosts_are_there_also_after_it_resumed() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let config = GatewayConfig {
+        reconnect_ms: (1, 2),
+        identify_gap_ms: 1,
+        presence_gap_ms: 1,
+        ..GatewayConfig::new(Secret::new("hush".to_owned()), None)
+    };
+    let mut bot = Bot::with(&discord, config);
+    bot.presence.send_replace(Some("2 hosts online".to_owned()));
+    let mut connection = discord.accept().await;
+    let identify = connection.greet().await;
+    if !identify["d"]["presence"].is_null() {
+        assert_eq!(said(&identify["d"]["presence"]), "2 hosts online");
+    }
+    connection.dispatch(1, "READY", ready(&discord)).await;
+    bot.ready().await;
+    bot.presence
+        .send_replace(Some("1 of 2 hosts online".to_owned()));
+    loop {
+        let update = connection.next().await.unwrap();
+        assert_eq!(update["op"], 3, "{update}");
+        if said(&update["d"]) == "1 of 2 hosts online" {
+            break;
+        }
+    }
+    connection.close(4000).await;
+    let mut connection = resume(&mut discord, 1).await;
+    connection.dispatch(2, "RESUMED", json!({})).await;
+    let update = connection.next().await.unwrap();
+    assert_eq!(
+        (&update["op"], said(&update["d"])),
+        (&json!(3), "1 of 2 hosts online")
+    );
+    // A login says it by itself.
+    connection.close(4009).await;
+    let mut connection = discord.accept().await;
+    let identify = connection.greet().await;
+    assert_eq!(identify["op"], 2, "{identify}");
+    assert_eq!(said(&identify["d"]["presence"]), "1 of 2 hosts online");
+    connection.dispatch(1, "READY", ready(&discord)).await;
+    bot.presence.send_replace(Some("no hosts yet".to_owned()));
+    let update = connection.next().await.unwrap();
+    assert_eq!(
+        said(&update["d"]),
+        "no hosts yet",
+        "what it knows is not said twice"
+    );
+}
+
+/// A message that somebody wrote.
+fn message(id: u64, content: &str, change: impl FnOnce(&mut Value)) -> Value {
+    let mut value = json!({
+        "id": id.to_string(), "channel_id": "5", "guild_id": "1", "content": content, "type": 0,
+        "author": {"id": "30", "username": "ann", "discriminator": "0"},
+        "timestamp": "2026-01-02T03:04:05.678000+00:00", "tts": false, "mention_everyone": false,
+        "mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "pinned": false,
+    });
+    change(&mut value);
+    value
+}
+
+#[tokio::test]
+async fn people_who_speak_to_the_bot_are_heard_and_nobody_else() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let mut bot = Bot::start(&discord, None);
+    let mut connection = log_in(&mut discord).await;
+    bot.ready().await;
+    let none = |_: &mut Value| {};
+    let reply = |v: &mut Value| {
+        v["type"] = json!(19);
+        v["mentions"] =
+            json!([{"id": "100", "username": "shanty", "discriminator": "0", "bot": true}]);
+    };
+    let not_for_us = [
+        message(10, "", none),
+        message(11, "help", none),
+        message(12, "<@101> help", none),
+        message(13, "thanks", reply),
+        message(14, "<@100>", |v| v["author"]["bot"] = json!(true)),
+        message(15, "<@100>", |v| v["author"]["id"] = json!("100")),
+        message(16, "<@100>", |v| v["webhook_id"] = json!("9")),
+        message(17, "<@100>", |v| v["type"] = json!(6)),
+    ];
+    let mut sequence = 1;
+    for mut one in not_for_us {
+        // The bot's own messages are a bot's.
+        if one["author"]["id"] == "100" {
+            one["author"]["bot"] = json!(true);
+        }
+        sequence += 1;
+        connection.dispatch(sequence, "MESSAGE_CREATE", one).await;
+    }
+    for (id, content, direct) in [(20, "hey <@100>", false), (21, "help", true)] {
+        let one = message(id, content, |v| {
+            if direct {
+                v.as_object_mut().unwrap().remove("guild_id");
+            }
+        });
+        sequence += 1;
+        connection.dispatch(sequence, "MESSAGE_CREATE", one).await;
+        let heard = within("somebody who speaks", bot.spoken.recv()).await;
+        let expected = Spoken {
+            guild: (!direct).then_some(1),
+            channel: 5,
+            message: id,
+            user: 30,
+        };
+        assert_eq!(heard, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_told_something_else_is_not_resumed() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let earlier = SavedSession {
+        intents: 1,
+        ..saved(&discord, 9)
+    };
+    let _bot = Bot::start(&discord, Some(earlier));
+    log_in(&mut discord).await;
 }

@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use shanty_core::ask::{Answer, Ask, HostsView, Question};
 use shanty_core::ids::HostName;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::view::{self, Listed, Listing};
+use shanty_core::view::{self, Audience, Listed, Listing};
 
-use super::{change, refuse};
+use super::{change, refuse, show};
 use crate::clock::now_ms;
 use crate::discord::Edge;
 use crate::discord::commands::Invocation;
@@ -18,16 +18,22 @@ const KEPT: &str = "listing/";
 /// Things that are kept in one place; the oldest make room.
 const KEPT_MAX: usize = 200;
 
-/// Shows another page of a list.
-pub(super) async fn page(edge: &Edge, invocation: &Invocation, listing: Listing) {
+/// Shows another page of a list, or a list anew to who pressed on what everybody sees.
+pub(super) async fn page(edge: &Edge, invocation: &Invocation, listing: Listing, turns: bool) {
     let view = match selector_of(edge, &listing).await {
         Ok(on) => hosts(edge, invocation, on).await,
         Err(refusal) => Err(refusal),
     };
     match view {
         Ok(view) => {
-            let card = view::hosts_page_card(&view, &listing, now_ms());
-            change(edge, invocation, &card).await;
+            let card = match view.rows.len() {
+                1 if !turns => view::one_host_card(&view, None, now_ms()),
+                _ => view::hosts_page_card(&view, &listing, now_ms()),
+            };
+            match turns {
+                true => change(edge, invocation, &card).await,
+                false => show(edge, invocation, &card, Audience::Asker).await,
+            }
         }
         Err(refusal) => refuse(edge, invocation, &refusal).await,
     }

@@ -87,6 +87,13 @@ impl Nonce {
         Self(hex::encode(digest).chars().take(25).collect())
     }
 
+    /// The nonce of a message that is of no run, always the same for the same name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        let digest = Sha256::new().chain_update(name.as_bytes()).finalize();
+        Self(hex::encode(digest).chars().take(25).collect())
+    }
+
     /// The nonce as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,7 +1,7 @@
 //! Every ask by everybody who may not: a new one without a rule does not compile, or fails here.
 
 use super::*;
-use crate::ask::{One, Part, Steer, TokenRequest};
+use crate::ask::{One, Part, Steer, TokenRequest, Topic};
 use crate::journal::{Needs, Proposal};
 use crate::run::{Rollout, Strategy};
 
@@ -68,6 +68,9 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         Question::Groups,
         Question::Hold,
         Question::Tokens,
+        Question::Help(Topic::Start),
+        Question::Whoami,
+        Question::Welcome,
     ];
     for question in &questions {
         match question {
@@ -79,7 +82,10 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Question::Edit { .. }
             | Question::Groups
             | Question::Hold
-            | Question::Tokens => {}
+            | Question::Tokens
+            | Question::Help(_)
+            | Question::Whoami
+            | Question::Welcome => {}
         }
     }
     let all: Vec<Ask> = all
@@ -246,11 +252,14 @@ fn nobody_else_may_ask_anything() {
     for ask in every_ask(id) {
         for (who, asker, code) in &nobodies {
             let told = refused(&world, asker, &ask);
+            let is_member = who.starts_with("without") || who.ends_with("channel");
             let expected = match ask {
-                Ask::Look(Question::Complete { .. }) => Code::Denied,
-                _ => *code,
+                Ask::Look(Question::Complete { .. }) => Some(Code::Denied),
+                // What is their own is told to everybody whom the controller serves.
+                _ if ask.right() == Right::Anybody && is_member => None,
+                _ => Some(*code),
             };
-            assert_eq!(told, Some(expected), "{who}: {ask:?}");
+            assert_eq!(told, expected, "{who}: {ask:?}");
         }
     }
 }
@@ -266,7 +275,7 @@ fn one_verb_gives_what_needs_it_and_nothing_else() {
                 continue;
             }
             let told = refused(&world, &person(OPERATOR, &[9]), &ask);
-            let may = ask.right() == Right::Grant(verb);
+            let may = matches!(ask.right(), Right::Anybody) || ask.right() == Right::Grant(verb);
             // The web group may be changed by who may see its hosts as well: that is another rule.
             assert_eq!(told != Some(Code::Denied), may, "{verb}: {ask:?}: {told:?}");
         }
@@ -371,4 +380,50 @@ fn tokens_and_removals_keep_their_bounds() {
     let none = refused(Ask::RemoveHost { name });
     assert!(none.starts_with("There is no host named"), "{none}");
     assert!(!none.contains('\u{202e}'), "{none}");
+}
+
+#[test]
+fn somebody_is_told_their_own_grants_and_who_has_the_others() {
+    let mut world = World::new();
+    let extra = |id: &str, what: Verb, person: u64, channel: u64| Grant {
+        id: id.into(),
+        roles: vec![],
+        people: vec![person],
+        channels: vec![channel],
+        what: vec![what],
+        hosts: Selector::parse_for_grant("db-01").unwrap(),
+    };
+    let grants = &mut world.settings.policy.grants;
+    grants.push(extra("db", Verb::View, OPERATOR, OPS));
+    grants.push(extra("holds", Verb::Hold, GUEST, OPS));
+    grants.push(extra("away", Verb::Manage, OPERATOR, 6));
+    let rights = |asker: &Asker| match look(&world.context(), asker, &Question::Whoami) {
+        Ok(Answer::Rights(rights)) => *rights,
+        other => panic!("{other:?}"),
+    };
+    let own = rights(&person(OPERATOR, &[9]));
+    let view = own.of(Verb::View).unwrap();
+    let by: Vec<(&str, Option<u64>, usize)> = view
+        .by
+        .iter()
+        .map(|by| (by.grant.as_str(), by.role, by.hosts))
+        .collect();
+    assert_eq!(by, [("web", Some(9), 2), ("db", None, 1)]);
+    assert_eq!((view.hosts, view.by[0].selector.as_str()), (3, "role=web"));
+    assert!(own.may(Verb::Run) && !own.may(Verb::Hold) && !own.may(Verb::Manage));
+    let hold = own.of(Verb::Hold).unwrap();
+    assert_eq!((hold.hosts, hold.people.as_slice()), (0, &[GUEST][..]));
+    assert_eq!(own.elsewhere, [6]);
+    let label = Some("role=web".to_owned());
+    assert_eq!(own.example, Some(("web-01".to_owned(), label)));
+    // Whoever has nothing hears of no host.
+    let guest = rights(&person(32, &[]));
+    assert!(
+        guest
+            .verbs
+            .iter()
+            .all(|verb| verb.by.is_empty() && verb.hosts == 0)
+    );
+    assert_eq!((guest.example, guest.elsewhere.len()), (None, 0));
+    assert_eq!(rights(&local()).channel, None);
 }

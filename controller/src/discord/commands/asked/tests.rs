@@ -194,7 +194,10 @@ fn pages_and_picks_are_read_from_their_ids() {
     let list = |page, selector: &str| Listing::of(selector).at(page);
     assert_eq!(
         heard(pressed("v1:hosts:2:=env=prod !web:x")).asked,
-        Asked::Page(list(2, "env=prod !web:x"))
+        Asked::Page {
+            listing: list(2, "env=prod !web:x"),
+            turns: false
+        }
     );
     let mut pick = pressed("v1:host:0:=");
     pick["data"] = json!({"custom_id": "v1:host:0:=", "component_type": 3, "values": ["web-01"]});
