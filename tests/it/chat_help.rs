@@ -91,7 +91,7 @@ async fn help_and_rights_are_by_what_somebody_may_do_here() {
     holds(
         &rights,
         &[
-            "✅ **run commands** · 3 hosts",
+            "✅ **see hosts and runs, run commands, stop runs, put new runs on hold, label, group and drain hosts** · 3 hosts",
             "grant `operators` on `all`: 3 hosts",
         ],
     );

@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shanty_core::manners::speaks_to;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,12 +16,9 @@ use twilight_gateway::{
     StreamExt as _,
 };
 use twilight_model::application::interaction::Interaction;
-use twilight_model::channel::Message;
-use twilight_model::channel::message::MessageType;
 use twilight_model::gateway::CloseCode;
 use twilight_model::gateway::payload::incoming::Ready;
 
-use super::answers::SessionStarts;
 use super::requests::read_gateway;
 use super::secret::Secret;
 use super::sender::{SendError, Sender};
@@ -31,8 +27,8 @@ use backoff::Backoff;
 use identify::{Decision, Gate, Identifies};
 use presence::Presence;
 
-use state::fatal_reason;
-pub use state::{GatewayConfig, GatewayError, GatewayState, SavedSession};
+use state::{Ended, Left, Place, fatal_reason};
+pub use state::{GatewayConfig, GatewayError, GatewayState, SavedSession, Wires};
 
 mod backoff;
 mod identify;
@@ -114,20 +110,6 @@ pub async fn run(
     }
 }
 
-/// What connects the keeper with the rest.
-pub struct Wires {
-    /// Where interactions go; when it is full they are dropped with a warning, and Discord tells the person that the bot did not respond.
-    pub events: mpsc::Sender<Interaction>,
-    /// Where it goes who spoke to the bot; when it is full they are not answered.
-    pub spoken: mpsc::Sender<Spoken>,
-    /// How the gateway is doing.
-    pub state: watch::Sender<GatewayState>,
-    /// What to save for the next process.
-    pub session: watch::Sender<Option<SavedSession>>,
-    /// What the bot says of itself.
-    pub presence: watch::Receiver<Option<String>>,
-}
-
 struct Keeper {
     sender: Sender,
     token: Secret,
@@ -148,32 +130,6 @@ struct Keeper {
     identifies: Identifies,
     backoff: Backoff,
     started: Instant,
-}
-
-/// Where the gateway is, as last told.
-#[derive(Clone)]
-struct Place {
-    base: String,
-    starts: SessionStarts,
-}
-
-/// Why the whole loop ends.
-enum Ended {
-    Shutdown,
-    Fatal(GatewayError),
-}
-
-/// Why one connection ended.
-#[derive(Debug, PartialEq, Eq)]
-enum Left {
-    Shutdown,
-    Unreachable,
-    Silent,
-    Closed(Option<u16>),
-    /// Discord asked us to come again.
-    Asked,
-    /// Discord does not know the session, or not now.
-    Invalidated,
 }
 
 impl Keeper {
@@ -326,7 +282,12 @@ impl Keeper {
                 self.presence.resumed();
                 tracing::info!("The gateway session was resumed.");
             }
-            Event::MessageCreate(message) => self.hear_message(&message),
+            Event::MessageCreate(message) => {
+                let bot = self.saved.as_ref().map_or(0, |saved| saved.user);
+                if let Some(spoken) = Spoken::hear(&message, bot) {
+                    self.spoken.try_send(spoken).ok(); // more than are answered anyway
+                }
+            }
             Event::InteractionCreate(interaction) => self.hand_on(interaction.0),
             Event::GuildCreate(guild) => self.in_guild(guild.id().get()),
             // An outage of a guild is not its end.
@@ -382,22 +343,6 @@ impl Keeper {
             Err(mpsc::error::TrySendError::Closed(lost)) => {
                 tracing::warn!(interaction = %lost.id, "Nobody takes interactions any more: one is dropped.");
             }
-        }
-    }
-
-    /// Hands on who spoke to the bot. Bots, webhooks and Discord itself are not answered, so that no two programs talk to each other.
-    fn hear_message(&self, message: &Message) {
-        let written = matches!(message.kind, MessageType::Regular | MessageType::Reply);
-        let person = !message.author.bot && message.webhook_id.is_none() && written;
-        let bot = self.saved.as_ref().map_or(0, |saved| saved.user);
-        if person && (message.guild_id.is_none() || speaks_to(&message.content, bot)) {
-            let spoken = Spoken {
-                guild: message.guild_id.map(|id| id.get()),
-                channel: message.channel_id.get(),
-                message: message.id.get(),
-                user: message.author.id.get(),
-            };
-            self.spoken.try_send(spoken).ok(); // more than are answered anyway
         }
     }
 

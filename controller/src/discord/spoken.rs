@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use shanty_core::causes::chain;
-use shanty_core::manners::Manners;
+use shanty_core::manners::{Manners, speaks_to};
 use shanty_core::view;
 use tokio::sync::mpsc;
+use twilight_model::channel::Message;
+use twilight_model::channel::message::MessageType;
 
 use super::Edge;
 use super::requests::{Content, NewMessage, Nonce, Sound};
@@ -23,6 +25,22 @@ pub struct Spoken {
     pub message: u64,
     /// Who.
     pub user: u64,
+}
+
+impl Spoken {
+    /// Who spoke to the bot in a message. Bots, webhooks and Discord itself do not, so that no two programs talk to each other.
+    #[must_use]
+    pub fn hear(message: &Message, bot: u64) -> Option<Self> {
+        let written = matches!(message.kind, MessageType::Regular | MessageType::Reply);
+        let person = !message.author.bot && message.webhook_id.is_none() && written;
+        let spoken = message.guild_id.is_none() || speaks_to(&message.content, bot);
+        (person && spoken).then(|| Self {
+            guild: message.guild_id.map(|id| id.get()),
+            channel: message.channel_id.get(),
+            message: message.id.get(),
+            user: message.author.id.get(),
+        })
+    }
 }
 
 /// Answers until shutdown, one after the other: nobody waits for it, and what is too much is not answered.

@@ -21,14 +21,13 @@ const SELECTOR_CHARS_MAX: usize = 60;
 /// The help: short, by what somebody may do here, with what can be copied.
 #[must_use]
 pub fn help_card(topic: Topic, rights: &Rights) -> Card {
-    let mut texts = match topic {
+    let texts = match topic {
         Topic::Start => start(rights),
         Topic::Running => Texts::with(running(rights)),
         Topic::Naming => Texts::with(NAMING.to_owned()),
         Topic::History => Texts::with(HISTORY.to_owned()),
         Topic::Buttons => Texts::with(BUTTONS.to_owned()),
     };
-    texts.add(Some("-# Only you see this.".to_owned()));
     let topics = Topic::ALL.into_iter().filter(|other| *other != topic);
     let topics = topics.map(|topic| (topic.as_str().to_owned(), title(topic).to_owned()));
     Card {
@@ -187,12 +186,23 @@ pub fn whoami_card(rights: &Rights) -> Card {
         true => format!("### You may do nothing in <#{channel}>"),
         false => format!("### What you may do in <#{channel}>"),
     });
+    // What the same grants give is one paragraph.
+    let mut given: Vec<Vec<&VerbRights>> = Vec::new();
     for verb in rights.verbs.iter().filter(|verb| !verb.by.is_empty()) {
-        texts.add(Some(given(verb)));
+        match given
+            .iter_mut()
+            .find(|same| same.iter().all(|other| other.by == verb.by))
+        {
+            Some(same) => same.push(verb),
+            None => given.push(vec![verb]),
+        }
+    }
+    for same in given {
+        texts.add(because(&same));
     }
     texts.add(Some(not_given(rights).join("\n")));
     texts.add(elsewhere(rights));
-    let last = "-# Only you see this. Grants are in the controller's configuration; its operators change them.";
+    let last = "-# Grants are in the controller's configuration; its operators change them.";
     texts.add(Some(last.to_owned()));
     Card {
         buttons: to_try(rights)
@@ -206,21 +216,24 @@ pub fn whoami_card(rights: &Rights) -> Card {
     }
 }
 
-fn given(verb: &VerbRights) -> String {
+/// What some grants give, and that they do.
+fn because(verbs: &[&VerbRights]) -> Option<String> {
+    let first = verbs.first()?;
+    let what: Vec<&str> = verbs.iter().map(|verb| short(verb.verb)).collect();
     let mut lines = vec![format!(
         "✅ **{}** · {}",
-        short(verb.verb),
-        count(verb.hosts, "host")
+        what.join(", "),
+        count(first.hosts, "host")
     )];
-    lines.extend(verb.by.iter().take(GRANTS_SHOWN_MAX).map(because));
-    let more = verb.by.len().saturating_sub(GRANTS_SHOWN_MAX);
+    lines.extend(first.by.iter().take(GRANTS_SHOWN_MAX).map(grant));
+    let more = first.by.len().saturating_sub(GRANTS_SHOWN_MAX);
     if more > 0 {
         lines.push(format!("-# and {}", count(more, "more grant")));
     }
-    lines.join("\n")
+    Some(lines.join("\n"))
 }
 
-fn because(by: &GivenBy) -> String {
+fn grant(by: &GivenBy) -> String {
     let whose = match by.role {
         Some(role) => format!("you have <@&{role}>"),
         None => "it names you".to_owned(),

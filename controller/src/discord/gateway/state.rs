@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio::sync::{mpsc, watch};
 use twilight_gateway::Session;
+use twilight_model::application::interaction::Interaction;
 use twilight_model::gateway::CloseCode;
 
+use crate::discord::answers::SessionStarts;
 use crate::discord::secret::Secret;
+use crate::discord::spoken::Spoken;
 
 /// How the session is kept.
 #[derive(Clone, Debug)]
@@ -97,6 +101,46 @@ pub enum GatewayError {
         /// What it means for us.
         reason: &'static str,
     },
+}
+
+/// What connects the keeper with the rest.
+pub struct Wires {
+    /// Where interactions go; when it is full they are dropped with a warning, and Discord tells the person that the bot did not respond.
+    pub events: mpsc::Sender<Interaction>,
+    /// Where it goes who spoke to the bot; when it is full they are not answered.
+    pub spoken: mpsc::Sender<Spoken>,
+    /// How the gateway is doing.
+    pub state: watch::Sender<GatewayState>,
+    /// What to save for the next process.
+    pub session: watch::Sender<Option<SavedSession>>,
+    /// What the bot says of itself.
+    pub presence: watch::Receiver<Option<String>>,
+}
+
+/// Where the gateway is, as last told.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) base: String,
+    pub(super) starts: SessionStarts,
+}
+
+/// Why the whole loop ends.
+pub(super) enum Ended {
+    Shutdown,
+    Fatal(GatewayError),
+}
+
+/// Why one connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    Shutdown,
+    Unreachable,
+    Silent,
+    Closed(Option<u16>),
+    /// Discord asked us to come again.
+    Asked,
+    /// Discord does not know the session, or not now.
+    Invalidated,
 }
 
 /// What a close code means that trying again does not mend; none for all others.
