@@ -246,12 +246,16 @@ mod tests {
                 let command = commands.iter().find(|command| command.name == word);
                 let command = command.unwrap_or_else(|| panic!("no /{word}: {text}"));
                 named += 1;
-                let options = line
-                    .split_whitespace()
-                    .filter_map(|part| part.split_once(':'));
-                for (option, _) in options {
-                    let known = command.options.iter().any(|known| known.name == option);
-                    assert!(known, "no {option}: of /{word}: {text}");
+                // A word below the command has options of its own; any other belongs to what is said before it.
+                let mut options = &command.options;
+                for part in line.split_whitespace().skip(1) {
+                    let name = part.split_once(':').map_or(part, |(name, _)| name);
+                    let known = options.iter().find(|known| known.name == name);
+                    if part.contains(':') {
+                        assert!(known.is_some(), "no {part} of /{word}: {text}");
+                    } else if let Some(below) = known.and_then(|known| known.options.as_ref()) {
+                        options = below;
+                    }
                 }
             }
         }

@@ -18,16 +18,19 @@ pub enum Topic {
     History,
     /// What the buttons of a card do.
     Buttons,
+    /// Taking hosts out of use, labelling and grouping them.
+    Hosts,
 }
 
 impl Topic {
     /// Every topic, in the order in which people read them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Start,
         Self::Running,
         Self::Naming,
         Self::History,
         Self::Buttons,
+        Self::Hosts,
     ];
 
     /// The topic as an option and an id have it.
@@ -39,6 +42,7 @@ impl Topic {
             Self::Naming => "naming",
             Self::History => "history",
             Self::Buttons => "buttons",
+            Self::Hosts => "hosts",
         }
     }
 }

@@ -281,9 +281,9 @@ proptest::proptest! {
             }
             rig.pass(looks * LOOK_MS);
         }
-        let hours = (rig.now_ms - began_ms).div_ceil(HOUR_MS) as usize;
+        let hours = (rig.now_ms - began_ms).div_ceil(HOUR_MS);
         // Each of five hosts is told to be gone three times an hour at most, and back as often.
-        proptest::prop_assert!(rig.shown.len() <= 2 * 5 * TOLD_MAX * (hours + 1));
+        proptest::prop_assert!(rig.shown.len() as u64 <= 2 * 5 * TOLD_MAX as u64 * (hours + 1));
         let edits = rig.shown.values().map(|shown| shown.1).max().unwrap_or(0);
         proptest::prop_assert!(edits as u64 <= YOUNG_MS / GATHER_MS + 2, "{edits}");
         // In the end what was told of a host is so, unless it comes and goes too often.

@@ -67,9 +67,10 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
 
 /// The help, or what somebody may do.
 fn rights_answer(ask: &Ask, rights: &Rights) -> Card {
-    match ask {
-        Ask::Look(Question::Help(topic)) => help_card(*topic, rights),
-        _ => whoami_card(rights),
+    if let Ask::Look(Question::Help(topic)) = ask {
+        help_card(*topic, rights)
+    } else {
+        whoami_card(rights)
     }
 }
 

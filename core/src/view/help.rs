@@ -27,6 +27,7 @@ pub fn help_card(topic: Topic, rights: &Rights) -> Card {
         Topic::Naming => Texts::with(NAMING.to_owned()),
         Topic::History => Texts::with(HISTORY.to_owned()),
         Topic::Buttons => Texts::with(BUTTONS.to_owned()),
+        Topic::Hosts => Texts::with(changing(rights)),
     };
     let topics = Topic::ALL.into_iter().filter(|other| *other != topic);
     let topics = topics.map(|topic| (topic.as_str().to_owned(), title(topic).to_owned()));
@@ -48,6 +49,7 @@ const fn title(topic: Topic) -> &'static str {
         Topic::Naming => "Naming hosts",
         Topic::History => "What was run before",
         Topic::Buttons => "What the buttons do",
+        Topic::Hosts => "Draining, labelling and grouping hosts",
     }
 }
 
@@ -136,6 +138,26 @@ fn running(rights: &Rights) -> String {
          The command is given to `/bin/sh -c` on each host. It is stopped after `timeout:`, which is five minutes unless you say more.\n\
          `as:` names another user, where the hosts allow it. `offline:` says what becomes of hosts that are away: you are asked when you leave it out.\n\
          On many hosts, or when some cannot take it, you see them first, and what you saw is what runs.",
+        code_block(&typed.join("\n"), "")
+    )
+}
+
+fn changing(rights: &Rights) -> String {
+    let (host, label) = example(rights);
+    let label = label.unwrap_or(host);
+    let typed = [
+        format!("/host drain on:{host}"),
+        format!("/host undrain on:{host}"),
+        format!("/host label on:{host} set:env=prod old-"),
+        format!("/group save name:front hosts:{label}"),
+        "/hold on reason:db move".to_owned(),
+        "/hold off".to_owned(),
+    ];
+    format!(
+        "### Draining, labelling and grouping hosts\n{}\n\
+         A host that is draining takes no new runs; what runs there goes on. A label is `key=value`, and `key-` removes it. \
+         A saved group is named `@front` wherever hosts are named. A hold refuses every new run until it ends.\n\
+         Everybody in the channel sees who changed what.",
         code_block(&typed.join("\n"), "")
     )
 }
