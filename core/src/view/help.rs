@@ -132,11 +132,13 @@ fn running(rights: &Rights) -> String {
         format!("/run on:{label} command:systemctl restart nginx timeout:2m"),
         format!("/run on:{host} command:id as:postgres"),
         "/run on:all command:uname -r offline:queue:1h".to_owned(),
+        format!("/run on:{label} command:apt-get -qy upgrade batch:1,10%,100%"),
     ];
     format!(
         "### Running a command\n{}\n\
          The command is given to `/bin/sh -c` on each host. It is stopped after `timeout:`, which is five minutes unless you say more.\n\
          `as:` names another user, where the hosts allow it. `offline:` says what becomes of hosts that are away: you are asked when you leave it out.\n\
+         `batch:` starts in waves, first on one host here, and stops at the first failure.\n\
          On many hosts, or when some cannot take it, you see them first, and what you saw is what runs.",
         code_block(&typed.join("\n"), "")
     )
