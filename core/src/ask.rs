@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::history::{Query, Wanted};
 use crate::hold::{Held, Hold, HoldAnswer};
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::Verb;
@@ -114,6 +115,13 @@ pub enum Question {
         /// Its id.
         id: RunId,
     },
+    /// What of the history somebody may look for.
+    History {
+        /// What they look for.
+        wanted: Wanted,
+    },
+    /// What of the history may be offered to somebody who types a command.
+    Commands,
     /// Saved groups.
     Groups,
     /// Whether new runs are refused, by whom, since when and why.
@@ -183,9 +191,10 @@ impl Question {
             | Self::Runs { .. }
             | Self::Run { .. }
             | Self::RunOf { .. }
+            | Self::History { .. }
             | Self::Groups
             | Self::Hold => Right::Grant(Verb::View),
-            Self::Edit { .. } => Right::Grant(Verb::Run),
+            Self::Edit { .. } | Self::Commands => Right::Grant(Verb::Run),
             Self::Welcome => Right::Grant(Verb::Manage),
             Self::Tokens => Right::Operator,
             Self::Help(_) | Self::Whoami => Right::Anybody,
@@ -300,6 +309,8 @@ pub enum Answer {
     Runs(Vec<Arc<Run>>),
     /// One run.
     Run(Arc<Run>),
+    /// What of the history may be looked through.
+    History(Box<Query>),
     /// Saved groups.
     Groups(Vec<GroupRow>),
     /// Join tokens.

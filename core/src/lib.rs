@@ -31,6 +31,8 @@ pub mod journal;
 pub mod order;
 pub mod run;
 
+pub mod history;
+
 pub mod hub;
 
 pub mod link;

@@ -1,6 +1,7 @@
 //! Who asks, and from where; and who did what a record says.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::ids::AgentId;
 
@@ -22,6 +23,23 @@ impl fmt::Display for Principal {
         }
     }
 }
+
+impl FromStr for Principal {
+    type Err = NoPrincipal;
+
+    /// Reads what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, NoPrincipal> {
+        if let Some(user) = text.strip_prefix("discord:") {
+            return user.parse().map(Self::Discord).map_err(|_| NoPrincipal);
+        }
+        let user = text.strip_prefix("local:").filter(|user| !user.is_empty());
+        Ok(Self::Local(user.ok_or(NoPrincipal)?.to_owned()))
+    }
+}
+
+/// A text that names nobody as `discord:3001` and `local:root` do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPrincipal;
 
 /// Where in Discord something was asked, and by which interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

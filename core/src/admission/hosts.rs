@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::ask::Right;
 use crate::fleet::Seen;
+use crate::history::Sight;
 use crate::ids::{AgentId, RunNumber};
 use crate::journal::HostEntry;
-use crate::policy::Verb;
+use crate::policy::{Grant, Verb};
 use crate::refusal::{Code, Meant, Refusal};
 use crate::run::{Options, Origin, Run, Spec, Target};
 use crate::selector::error::mark;
@@ -160,6 +161,21 @@ pub(super) fn covers_run(
         Caller::Socket { .. } => not_found(),
     })?;
     permit(ctx, caller, verb, &hosts.iter().collect::<Vec<_>>()).map(|_| ())
+}
+
+/// The runs that the caller may see, as [`covers_run`] decides of each: hosts that were removed keep guarding what was done on them.
+pub(super) fn sight(ctx: &Context<'_>, caller: &Caller<'_>) -> Sight {
+    let who = match caller {
+        Caller::Socket { .. } => return Sight::Everything,
+        Caller::Person { who, .. } => *who,
+    };
+    let under = |grant: &Grant| {
+        let hosts = ctx.state.hosts.iter();
+        let covered = hosts.filter(|(id, host)| grant.hosts.contains(&as_granted(**id, host)));
+        covered.map(|(id, _)| *id).collect()
+    };
+    let grants = ctx.settings.policy.giving(who, Verb::View);
+    Sight::Under(grants.map(under).collect())
 }
 
 fn allows(ctx: &Context<'_>, caller: &Caller<'_>, verb: Verb, host: &Host<'_>) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ask::{Answer, GroupRow, HostsView, Question, TokenRow};
+use crate::history::{Query, Wanted};
 use crate::hold::HoldAnswer;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::journal::TokenEntry;
@@ -17,7 +18,7 @@ use crate::view::HostRow;
 use super::Context;
 use super::caller::{Caller, authenticate, require};
 use super::hosts::{
-    bad_selector, covers_run, hosts, known, seen_run, sees_all, visible, with_scope,
+    bad_selector, covers_run, hosts, known, seen_run, sees_all, sight, visible, with_scope,
 };
 use super::rights::rights;
 
@@ -64,6 +65,8 @@ pub(super) fn answer(
         }
         Question::Run { number } => Answer::Run(run(ctx, caller, *number)?),
         Question::RunOf { id } | Question::Edit { id } => Answer::Run(run_of(ctx, caller, *id)?),
+        Question::History { wanted } => Answer::History(Box::new(query(ctx, caller, wanted)?)),
+        Question::Commands => Answer::History(Box::new(query(ctx, caller, &Wanted::default())?)),
         Question::Groups => Answer::Groups(group_rows(ctx, caller)),
         Question::Hold => Answer::Hold(HoldAnswer::Stands(ctx.state.hold.clone())),
         Question::Tokens => Answer::Tokens(tokens(ctx)),
@@ -136,6 +139,23 @@ fn seen_runs<'a>(
     runs.filter(move |run| wanted(run))
         .filter(|run| covers_run(ctx, caller, Verb::View, &run.spec.targets).is_ok())
         .cloned()
+}
+
+/// What of the history the caller may look for.
+fn query(ctx: &Context<'_>, caller: &Caller<'_>, wanted: &Wanted) -> Result<Query, Refusal> {
+    let query = wanted.checked(sight(ctx, caller), ctx.now_ms)?;
+    let Some(on) = wanted.on.as_deref().filter(|on| !on.trim().is_empty()) else {
+        return Ok(query);
+    };
+    let visible = visible(ctx, caller, hosts(ctx));
+    let bad = |errors: Vec<SelectorError>| bad_selector(on, Verb::View, &errors);
+    let selector = Selector::parse(on).map_err(bad)?;
+    let resolution = with_scope(ctx, caller, |scope| selector.resolve(&visible, scope));
+    let on = resolution.map_err(bad)?.hosts.into_iter().collect();
+    Ok(Query {
+        on: Some(on),
+        ..query
+    })
 }
 
 /// One run. One that the caller may not see looks like one that does not exist.

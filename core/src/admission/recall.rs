@@ -29,6 +29,9 @@ impl Ask {
             }
             Self::Run(RunRequest { on, like, .. }) => like.is_some() || on.contains(['#', '@']),
             Self::Inventory(ask) => ask.names().contains(['#', '@']),
+            Self::Look(Question::History { wanted }) => {
+                wanted.on.iter().any(|on| on.contains(['#', '@']))
+            }
             Self::Look(
                 Question::Runs { .. }
                 | Question::Run { .. }
@@ -48,6 +51,7 @@ impl Ask {
                 Question::Groups
                 | Question::Hold
                 | Question::Tokens
+                | Question::Commands
                 | Question::Help(_)
                 | Question::Whoami
                 | Question::Welcome,
@@ -92,6 +96,9 @@ pub(crate) fn recall(
             past.extend(like.iter().flat_map(|id| of_id(ctx, *id)));
             past
         }
+        Ask::Look(Question::History { wanted }) => {
+            of_selector(ctx, wanted.on.as_deref().unwrap_or_default())?
+        }
         Ask::Inventory(ask) => of_selector(ctx, &ask.names())?,
         Ask::Cancel { which, .. } => match which {
             Which::Id(id) => of_id(ctx, *id),
@@ -112,6 +119,7 @@ pub(crate) fn recall(
         | Ask::Look(
             Question::Hold
             | Question::Tokens
+            | Question::Commands
             | Question::Help(_)
             | Question::Whoami
             | Question::Welcome,

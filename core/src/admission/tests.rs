@@ -17,6 +17,7 @@ use crate::selector::complete::Choice;
 
 mod again;
 mod every;
+mod history;
 mod inventory;
 mod preview;
 mod refusals;

@@ -47,6 +47,7 @@ impl Answer {
             | Self::HostRemoved { .. }
             | Self::TokenCreated { .. }
             | Self::TokenRevoked
+            | Self::History(_)
             | Self::Groups(_)
             | Self::Tokens(_)
             | Self::Rights(_)

@@ -57,6 +57,7 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         Answer::Rights(rights) => (rights_answer(ask, rights), Audience::Asker),
         Answer::Welcome => (welcome_card(), Audience::Channel),
         Answer::Run(_)
+        | Answer::History(_)
         | Answer::HostRemoved { .. }
         | Answer::TokenCreated { .. }
         | Answer::TokenRevoked

@@ -65,6 +65,10 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         Question::Edit {
             id: RunId::from_bytes([1; 16]),
         },
+        Question::History {
+            wanted: crate::history::Wanted::default(),
+        },
+        Question::Commands,
         Question::Groups,
         Question::Hold,
         Question::Tokens,
@@ -80,6 +84,8 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Question::Run { .. }
             | Question::RunOf { .. }
             | Question::Edit { .. }
+            | Question::History { .. }
+            | Question::Commands
             | Question::Groups
             | Question::Hold
             | Question::Tokens
