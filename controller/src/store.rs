@@ -1,13 +1,16 @@
 //! What is written down for good: the journal, the output of executions, and small values beside them.
 //!
-//! Journal and output are SQLite files with one writer thread each; a commit takes everything that is queued. Nobody is told that
+//! What is searched is a fourth file, folded from the first two. Journal and output are SQLite files with one writer thread each; a commit takes everything that is queued. Nobody is told that
 //! something is stored before it is committed with `synchronous=FULL`.
 
 mod entry;
 mod inputs;
 mod journal;
 mod kept;
+mod names;
 mod output;
+mod search;
+mod shown;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +23,10 @@ pub use entry::Stored;
 pub use inputs::{Coming, InputError, InputReader, Inputs};
 pub use journal::{Checkpoints, Commits, Journal, Memory, Reader};
 pub use kept::Kept;
+pub use names::Names;
 pub use output::{Appender, Deleted, Deletion, Exited, OldOutput, Output, Records};
+pub use search::{PRINTED_BYTES_MAX, PRINTED_MAX, Printed, Ran, Search};
+pub use shown::Shown;
 
 /// Why something could not be stored or read.
 #[derive(Debug, Error)]
@@ -163,6 +169,8 @@ pub struct Store {
     pub kept: Kept,
     /// What commands are given.
     pub inputs: Inputs,
+    /// What is searched.
+    pub search: Search,
     /// Writer threads, which end when every handle is dropped.
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -178,11 +186,13 @@ impl Store {
         let kept = Kept::open(&data_dir.join("kept.db"))?;
         let path = data_dir.join("inputs");
         let inputs = Inputs::open(&path).map_err(|source| StoreError::Folder { path, source })?;
+        let search = Search::open(&data_dir.join("search.db"))?;
         Ok(Self {
             journal,
             output,
             kept,
             inputs,
+            search,
             threads: vec![journal_thread, output_thread],
         })
     }
@@ -194,9 +204,10 @@ impl Store {
             output,
             kept,
             inputs,
+            search,
             threads,
         } = self;
-        drop((journal, output, kept, inputs));
+        drop((journal, output, kept, inputs, search));
         let mut threads = threads.into_iter();
         threads.all(|thread| thread.join().is_ok())
     }

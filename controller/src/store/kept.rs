@@ -73,7 +73,8 @@ impl Kept {
         let values: Vec<(String, String)> = self
             .with(move |connection| {
                 let mut find = connection.prepare_cached(
-                    "SELECT key, value FROM kept WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",
+                    "SELECT key, value FROM kept
+                     WHERE key >= ?1 AND key < ?1 || char(0x10ffff) ORDER BY key",
                 )?;
                 find.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
                     .collect()

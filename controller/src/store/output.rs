@@ -213,6 +213,16 @@ impl Output {
         self.reader.read(deletion::total_bytes).await
     }
 
+    /// Whether an output was deleted.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn is_deleted(&self, run: RunId, agent: AgentId) -> Result<bool, StoreError> {
+        let find = move |connection: &_| rows::find(connection, (run, agent));
+        let row = self.reader.read(find).await?;
+        Ok(row.is_some_and(|row| row.deleted.is_some()))
+    }
+
     /// Deletes an output of which nothing more is expected, and leaves a mark. Appends are committed between its steps.
     ///
     /// # Errors
