@@ -36,6 +36,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use peer::asker;
 
+use crate::history::History;
 use crate::hub::Handle;
 use crate::status::status;
 use crate::store::{Inputs, Output};
@@ -80,7 +81,7 @@ pub fn start(
     supervisor: &mut Supervisor,
     listener: UnixListener,
     hub: Handle,
-    output: Output,
+    (output, history): (Output, History),
     inputs: Inputs,
     join: JoinAt,
 ) {
@@ -89,6 +90,7 @@ pub fn start(
         hub,
         output,
         inputs,
+        history,
         join,
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
@@ -110,6 +112,7 @@ struct Admin {
     hub: Handle,
     output: Output,
     inputs: Inputs,
+    history: History,
     join: JoinAt,
     spawner: Spawner,
     shutdown: CancellationToken,

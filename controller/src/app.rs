@@ -24,7 +24,7 @@ use crate::health::ChatState;
 use crate::hub::{self, Shell};
 use crate::store::{self, Store};
 use crate::supervise::Supervisor;
-use crate::{admin, checkpoints, http, link, retention};
+use crate::{admin, checkpoints, history, http, link, retention};
 
 /// How long tasks may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(8);
@@ -139,6 +139,8 @@ pub async fn run(
         .map_err(|error| AppError::Data(error.into()))?;
 
     let mut supervisor = Supervisor::new(shutdown.clone());
+    let guilds = config.discord.as_ref();
+    let guilds = guilds.map_or_else(Vec::new, |discord| discord.guilds.clone());
     let parts = hub::Parts {
         journal: store.journal.clone(),
         output: store.output.clone(),
@@ -147,11 +149,7 @@ pub async fn run(
         revoked: Revoked::default(),
         settings: Settings {
             policy: config.policy,
-            guilds: config
-                .discord
-                .as_ref()
-                .map(|d| d.guilds.clone())
-                .unwrap_or_default(),
+            guilds: guilds.clone(),
             // Agents are released with the controller.
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             confirm_hosts: config.limits.confirm_hosts,
@@ -181,19 +179,31 @@ pub async fn run(
     let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
     link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
     let inputs_shown = store.inputs.clone().masked(masks.clone());
-    let shown = store.output.clone().masked(masks);
+    let shown = store.output.clone().masked(masks.clone());
+    let history = history::start(
+        &mut supervisor,
+        history::Parts {
+            hub: handle.clone(),
+            search: store.search.clone(),
+            output: shown.clone(),
+            kept: store.kept.clone(),
+            masks,
+            guilds,
+            runs_ms: config.retention.runs_ms,
+        },
+    );
     admin::start(
         &mut supervisor,
         sockets.admin,
         handle.clone(),
-        shown.clone(),
+        (shown.clone(), history.clone()),
         inputs_shown.clone(),
         admin::JoinAt { address: join, pin },
     );
     checkpoints::start(&mut supervisor, &store.journal);
     retention::start(
         &mut supervisor,
-        store.output.clone(),
+        (store.output.clone(), store.search.clone()),
         store.inputs.clone(),
         handle.clone(),
         config.retention,
@@ -204,6 +214,7 @@ pub async fn run(
                 hub: handle,
                 output: shown,
                 inputs: inputs_shown,
+                history,
                 kept: store.kept.clone(),
                 guilds: discord.guilds,
                 ops_channel: discord.ops_channel,

@@ -42,6 +42,7 @@ use twilight_model::application::interaction::Interaction;
 
 use crate::config::api::Api;
 use crate::health::ChatState;
+use crate::history::History;
 use crate::hub;
 use crate::store::{Inputs, Kept, Output};
 use crate::supervise::{Spawner, Supervisor};
@@ -69,6 +70,8 @@ pub struct Parts {
     pub output: Output,
     /// What commands are given.
     pub inputs: Inputs,
+    /// Where people look back.
+    pub history: History,
     /// Where the gateway's session and the places of cards are kept.
     pub kept: Kept,
     /// The guilds that are served.
@@ -92,6 +95,7 @@ struct Edge {
     hub: hub::Handle,
     output: Output,
     inputs: Inputs,
+    history: History,
     kept: Kept,
     sender: Sender,
     requests: Requests,
@@ -134,6 +138,7 @@ pub async fn start(
         hub: parts.hub,
         output: parts.output,
         inputs: parts.inputs,
+        history: parts.history,
         kept: parts.kept.clone(),
         sender: sender.clone(),
         requests: Requests::new(),

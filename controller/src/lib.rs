@@ -13,6 +13,8 @@ pub mod store;
 
 pub mod checkpoints;
 pub mod hub;
+
+pub mod history;
 pub mod retention;
 
 pub mod health;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::now_ms;
 use crate::config::Retention;
 use crate::hub;
-use crate::store::{Deletion, Inputs, OldOutput, Output, StoreError};
+use crate::store::{Deletion, Inputs, OldOutput, Output, Search, StoreError};
 use crate::supervise::Supervisor;
 
 /// Between two looks.
@@ -27,7 +27,7 @@ const BATCH: u32 = 256;
 /// Starts looking after stored output.
 pub fn start(
     supervisor: &mut Supervisor,
-    output: Output,
+    (output, search): (Output, Search),
     inputs: Inputs,
     hub: hub::Handle,
     limits: Retention,
@@ -36,6 +36,7 @@ pub fn start(
     let keeper = Keeper {
         output,
         inputs: Some(inputs),
+        search,
         ends: Ends::Hub(hub),
         limits,
     };
@@ -55,6 +56,7 @@ struct Keeper {
     output: Output,
     /// Absent in tests of output.
     inputs: Option<Inputs>,
+    search: Search,
     ends: Ends,
     limits: Retention,
 }
@@ -116,6 +118,7 @@ impl Keeper {
                 };
                 if self.has_ended(old, &mut seen, now_ms).await {
                     self.output.delete(old, deletion, now_ms).await?;
+                    self.search.forget_printed(old.run, old.agent).await?;
                     total = total.saturating_sub(old.bytes);
                     deleted += 1;
                 }

@@ -29,8 +29,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
+use crate::history::{self, History};
 use crate::hub::{Handle, Holds, NewLink, Parts, Shell, last_seen};
-use crate::store::{Commits, Inputs, Journal, Kept, Memory, Output, Store};
+use crate::store::{Commits, Inputs, Journal, Kept, Memory, Output, Search, Store};
 
 /// The guild that is served.
 pub(crate) const GUILD: u64 = 1;
@@ -63,6 +64,7 @@ pub(crate) struct Rig {
     pub(crate) output: Output,
     pub(crate) kept: Kept,
     pub(crate) inputs: Inputs,
+    pub(crate) search: Search,
     pub(crate) ca: Arc<Ca>,
     pub(crate) revoked: Revoked,
     pub(crate) dir: TempDir,
@@ -153,6 +155,7 @@ impl Rig {
             output: store.output,
             kept: store.kept,
             inputs,
+            search: store.search,
             ca,
             revoked,
             dir,
@@ -160,6 +163,19 @@ impl Rig {
             tasks,
             seeds,
         }
+    }
+
+    /// The history, which nobody feeds but whoever asks.
+    pub(crate) fn history(&self) -> History {
+        History::new(history::Parts {
+            hub: self.hub.clone(),
+            search: self.search.clone(),
+            output: self.output.clone(),
+            kept: self.kept.clone(),
+            masks: Masks::none(),
+            guilds: vec![GUILD],
+            runs_ms: u64::MAX,
+        })
     }
 
     /// What was recorded after the hosts had joined.

@@ -35,6 +35,7 @@ impl Service {
             hub: rig.hub.clone(),
             output: rig.output.clone(),
             inputs: rig.inputs.clone(),
+            history: rig.history(),
             join: JoinAt {
                 address: "controller:4000".to_owned(),
                 pin: rig.ca.pin(),

@@ -133,7 +133,7 @@ impl Publisher {
         let shown = self.show().await;
         // At shutdown the next process goes on.
         if !self.edge.shutdown.is_cancelled() {
-            cursor::forget(&self.edge, self.run).await;
+            cursor::forget(&self.edge, &self.cursor()).await;
         }
         shown
     }

@@ -55,6 +55,7 @@ impl Stage {
             hub: rig.hub.clone(),
             output: rig.output.clone(),
             inputs: rig.inputs.clone(),
+            history: rig.history(),
             kept: rig.kept.clone(),
             sender: Sender::new(rest.api.clone(), &token).unwrap(),
             requests: Requests::new(),

@@ -143,6 +143,22 @@ impl Handle {
         answer.await.map_err(|_| stopping())
     }
 
+    /// A run as it is recorded, whole or past; nothing when there is no such run. For whoever folds the records, never to be shown: its
+    /// command is not masked.
+    ///
+    /// # Errors
+    /// The controller is stopping, or a past run cannot be read.
+    pub async fn recorded(&self, number: RunNumber) -> Result<Option<Arc<Run>>, Refusal> {
+        let runs = self.known().await?.state.runs;
+        if let Some(run) = runs.numbered(number) {
+            return Ok(Some(Arc::clone(run)));
+        }
+        match runs.past().numbered(number) {
+            Some(past) => self.recall(past).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The answer was taken where a run was asked for: the run may start.
     pub async fn taken(&self, run: RunId) {
         self.tell(Message::Taken { run }).await;

@@ -67,6 +67,7 @@ impl World {
         let keeper = Keeper {
             inputs: None,
             output: self.store.output.clone(),
+            search: self.store.search.clone(),
             ends: Ends::Known(ended),
             limits,
         };

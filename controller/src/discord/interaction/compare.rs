@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use shanty_core::ids::AgentId;
-use shanty_core::output::sanitise::Sanitiser;
 use shanty_core::run::{Compared, Run, Target};
-use shanty_core::spool::{Record, Stream};
 use shanty_core::view::{self, Card};
 
 use crate::discord::Edge;
 use crate::discord::publish::read_one;
-use crate::store::{StoreError, Unreadable};
+use crate::history::beginning;
+use crate::store::StoreError;
 
 /// Bytes that are read of an output to show how its beginning differs.
 const BEGINNING_MAX: usize = 64 * 1024;
@@ -37,48 +36,9 @@ pub(super) async fn differences(edge: &Edge, run: &Run) -> Result<Card, StoreErr
         let first = group.first();
         let text = match texts.get(&first) {
             Some((text, _)) => Some(text.clone()),
-            None => beginning(edge, run, first).await?,
+            None => beginning(&edge.output, (run.spec.id, first), BEGINNING_MAX).await?,
         };
         shown.extend(text.map(|text| (first, text)));
     }
     Ok(view::diff_card(run, &groups, &shown))
-}
-
-/// The beginning of what a host printed; nothing when that is gone.
-async fn beginning(edge: &Edge, run: &Run, agent: AgentId) -> Result<Option<String>, StoreError> {
-    let mut records = edge.output.records(run.spec.id, agent, 0);
-    let (mut sanitiser, mut text) = (Sanitiser::new(), String::new());
-    let mut room = BEGINNING_MAX;
-    let mut feed = |record: &Record| {
-        let (stream, bytes) = match record {
-            Record::Out { bytes, .. } => (Stream::Out, bytes),
-            Record::Err { bytes, .. } => (Stream::Err, bytes),
-            Record::Header(_)
-            | Record::Exit(_)
-            | Record::Truncated { .. }
-            | Record::Unknown { .. } => return true,
-        };
-        let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        sanitiser.push_from(stream, bytes, &mut text);
-        room -= bytes.len();
-        room > 0
-    };
-    loop {
-        match records.next().await {
-            Ok(Some((record, _))) if feed(&record) => {}
-            Ok(Some(_)) => break,
-            Ok(None) => {
-                records.rest().all(|(record, _)| feed(&record));
-                break;
-            }
-            Err(error) => match error.unreadable() {
-                Unreadable::Deleted(_) | Unreadable::Corrupt(_) | Unreadable::Hole => {
-                    return Ok(None);
-                }
-                Unreadable::Unavailable => return Err(error),
-            },
-        }
-    }
-    sanitiser.finish(&mut text);
-    Ok(Some(text))
 }

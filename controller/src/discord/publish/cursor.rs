@@ -9,7 +9,7 @@ use shanty_core::ids::{RunId, RunNumber};
 use shanty_core::thread::{Block, CARDS_MAX};
 
 use crate::discord::Edge;
-use crate::store::StoreError;
+use crate::store::{Shown, StoreError};
 
 const PREFIX: &str = "card:";
 /// The newest run whose place was kept, if it has one.
@@ -105,8 +105,18 @@ impl Cursor {
     }
 }
 
-/// People see the end of a run.
-pub(super) async fn forget(edge: &Edge, run: RunId) {
+/// People see the end of a run: where that is, is kept for whoever looks back.
+pub(super) async fn forget(edge: &Edge, cursor: &Cursor) {
+    let run = cursor.run;
+    if cursor.message.is_some() {
+        let shown = Shown {
+            guild: cursor.guild,
+            channel: cursor.channel,
+            message: cursor.message,
+            thread: cursor.thread,
+        };
+        report(shown.keep(&edge.kept, run).await, "kept");
+    }
     report(edge.kept.forget(&key(run)).await, "forgotten");
 }
 

@@ -1,0 +1,229 @@
+//! The history, as every edge asks for it: who may look for what is decided by the hub, what is found comes from the index, and where it was
+//! shown and what people are called from what is kept.
+//!
+//! [`feed`] fills the index beside the hub. What changed since it last looked is taken before an answer, so that what was just done is there.
+
+mod between;
+mod feed;
+mod printed;
+mod recent;
+
+use std::sync::Arc;
+
+use shanty_core::ask::{Answer, Ask, Question};
+use shanty_core::history::{Found, Page, Query, Turn, Wanted};
+use shanty_core::ids::RunId;
+use shanty_core::output::mask::Masks;
+use shanty_core::principal::{Asker, Principal};
+use shanty_core::refusal::{Code, Refusal};
+
+use crate::hub::Handle;
+use crate::store::{Kept, Names, Output, Search, Shown, StoreError};
+use crate::supervise::Supervisor;
+
+use feed::Feed;
+
+pub use between::Differences;
+pub use printed::beginning;
+pub use recent::Star;
+
+/// Runs of one page.
+pub const PAGE: usize = 10;
+
+/// Runs that are read at a time for a table.
+const TABLE_STEP: usize = 500;
+
+/// What the history is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The hub.
+    pub hub: Handle,
+    /// The index.
+    pub search: Search,
+    /// Where output is read, past the masks.
+    pub output: Output,
+    /// Where it is kept what was shown where, names and favourites.
+    pub kept: Kept,
+    /// What nobody reads.
+    pub masks: Masks,
+    /// The guilds that are served.
+    pub guilds: Vec<u64>,
+    /// Runs that are over are known for so long, milliseconds.
+    pub runs_ms: u64,
+}
+
+/// The history, for any number of edges.
+#[derive(Clone)]
+pub struct History {
+    parts: Parts,
+    names: Names,
+    feed: Arc<Feed>,
+}
+
+/// How a look back is to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// With how many there are in all.
+    Counted,
+    /// Without.
+    Unknown,
+}
+
+/// Starts feeding the index.
+pub fn start(supervisor: &mut Supervisor, parts: Parts) -> History {
+    let history = History::new(parts);
+    let shutdown = supervisor.shutdown();
+    supervisor.start("history", feed::run(history.clone(), shutdown));
+    history
+}
+
+impl History {
+    /// A history that nobody feeds yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let parts = Parts {
+            search: parts.search.masked(parts.masks.clone()),
+            ..parts
+        };
+        Self {
+            names: Names::new(parts.kept.clone()),
+            feed: Arc::default(),
+            parts,
+        }
+    }
+
+    /// What people are called.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Some of what somebody looks for, and may see.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn page(
+        &self,
+        asker: Asker,
+        wanted: Wanted,
+        turn: Turn,
+        (limit, total): (usize, Total),
+    ) -> Result<Page, Refusal> {
+        let query = self.query(asker, Question::History { wanted }).await?;
+        self.catch_up().await;
+        let mut page = self.find(&query, turn, limit).await?;
+        if matches!(turn, Turn::After(_)) && page.newer.is_none() {
+            // The first page is a whole one.
+            page = self.find(&query, Turn::Newest, limit).await?;
+        }
+        if total == Total::Counted {
+            let counted = self.parts.search.count(query).await;
+            page.total = Some(counted.map_err(|error| unreadable(&error))?);
+        }
+        Ok(page)
+    }
+
+    /// All of what somebody looks for, and may see, in steps.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn table(&self, asker: Asker, wanted: Wanted) -> Result<Table, Refusal> {
+        let query = self.query(asker, Question::History { wanted }).await?;
+        self.catch_up().await;
+        Ok(Table {
+            history: self.clone(),
+            query,
+            turn: Some(Turn::Newest),
+        })
+    }
+
+    /// Where a run is or was shown; nothing where it was not. A run of the command line was shown in the one guild there is.
+    pub async fn shown(&self, run: RunId) -> Option<Shown> {
+        let shown = Shown::of(&self.parts.kept, run).await;
+        let shown = shown.unwrap_or_else(|error| {
+            tracing::warn!(%error, "where a run was shown cannot be read");
+            None
+        })?;
+        let only = match self.parts.guilds[..] {
+            [only] => Some(only),
+            _ => None,
+        };
+        Some(Shown {
+            guild: shown.guild.or(only),
+            ..shown
+        })
+    }
+
+    /// What somebody is called.
+    pub async fn name(&self, who: &Principal) -> String {
+        self.names.of(who).await
+    }
+
+    async fn query(&self, asker: Asker, question: Question) -> Result<Query, Refusal> {
+        match self.parts.hub.ask(asker, Ask::Look(question)).await? {
+            Answer::History(query) => Ok(*query),
+            other => {
+                tracing::error!(?other, "an answer of another kind than what was asked");
+                Err(Refusal::new(
+                    Code::Unsupported,
+                    "The history gave no answer.",
+                    "The controller's log says why.",
+                ))
+            }
+        }
+    }
+
+    async fn find(&self, query: &Query, turn: Turn, limit: usize) -> Result<Page, Refusal> {
+        let found = self.parts.search.find(query.clone(), turn, limit).await;
+        found.map_err(|error| unreadable(&error))
+    }
+
+    /// Takes what happened since the index was last fed: what cannot be written is fed later.
+    async fn catch_up(&self) {
+        if let Ok(known) = self.parts.hub.known().await {
+            self.feed.catch_up(&self.parts, &known).await;
+        }
+    }
+}
+
+/// What somebody looked for, in steps: what is in memory does not grow with it.
+pub struct Table {
+    history: History,
+    query: Query,
+    /// Nothing at its end.
+    turn: Option<Turn>,
+}
+
+impl Table {
+    /// The next runs with what those are called who asked for them; none at the end.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn next(&mut self) -> Result<Vec<(Found, String)>, Refusal> {
+        let mut step = Vec::new();
+        while let Some(turn) = self.turn {
+            let page = self.history.find(&self.query, turn, TABLE_STEP).await?;
+            self.turn = page.older.map(Turn::Before);
+            for found in page.runs {
+                let name = self.history.name(&found.entry.by).await;
+                step.push((found, name));
+            }
+            if !step.is_empty() {
+                break;
+            }
+        }
+        Ok(step)
+    }
+}
+
+fn unreadable(error: &StoreError) -> Refusal {
+    tracing::error!(
+        error = shanty_core::causes::chain(error),
+        "the history cannot be read"
+    );
+    Refusal::new(
+        Code::Storage,
+        "The history cannot be read now.",
+        "Look at the controller's log and its disk. `search.db` can be deleted while the controller is stopped: it is made again.",
+    )
+}
