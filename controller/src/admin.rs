@@ -3,6 +3,7 @@
 
 mod convert;
 mod follow;
+mod history;
 mod inputs;
 mod peer;
 
@@ -126,6 +127,7 @@ impl v1::admin_server::Admin for Admin {
     type FollowStream = Events<v1::FollowEvent>;
     type OutputStream = Events<v1::OutputChunk>;
     type InputContentStream = Events<v1::InputSlice>;
+    type ExportStream = Events<v1::HistoryRun>;
 
     async fn hosts(&self, request: Request<v1::HostsRequest>) -> Answered<v1::HostsReply> {
         let asker = asker(&request)?;
@@ -294,19 +296,46 @@ impl v1::admin_server::Admin for Admin {
 
     async fn runs(&self, request: Request<v1::RunsRequest>) -> Answered<v1::RunsReply> {
         let asker = asker(&request)?;
-        let limit = request.into_inner().limit.clamp(1, RUNS_MAX) as usize;
-        match self.ask(asker, Ask::Look(Question::Runs { limit })).await? {
-            Answer::Runs(runs) => Ok(Response::new(v1::RunsReply {
-                runs: runs.iter().map(|run| convert::run(run)).collect(),
-            })),
-            other => Err(odd(&other)),
+        let request = request.into_inner();
+        let limit = request.limit.clamp(1, RUNS_MAX) as usize;
+        let runs = match request.wanted {
+            Some(wanted) => self.runs_wanted(asker, wanted, limit).await?,
+            None => match self.ask(asker, Ask::Look(Question::Runs { limit })).await? {
+                Answer::Runs(runs) => runs,
+                other => return Err(odd(&other)),
+            },
+        };
+        let mut reply = v1::RunsReply::default();
+        for run in runs {
+            reply.runs.push(self.run_info(&run).await);
         }
+        Ok(Response::new(reply))
+    }
+
+    async fn history(&self, request: Request<v1::HistoryRequest>) -> Answered<v1::HistoryReply> {
+        let asker = asker(&request)?;
+        self.look_back(asker, request.into_inner()).await
+    }
+
+    async fn export(&self, request: Request<v1::ExportRequest>) -> Answered<Self::ExportStream> {
+        let asker = asker(&request)?;
+        self.table(asker, request.into_inner()).await
+    }
+
+    async fn between(&self, request: Request<v1::BetweenRequest>) -> Answered<v1::BetweenReply> {
+        let asker = asker(&request)?;
+        self.changes(asker, request.into_inner()).await
+    }
+
+    async fn rerun(&self, request: Request<v1::RerunRequest>) -> Answered<v1::RunInfo> {
+        let asker = asker(&request)?;
+        self.again(asker, request.into_inner()).await
     }
 
     async fn show_run(&self, request: Request<v1::ShowRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
         let run = self.run(asker, request.into_inner().number).await?;
-        Ok(Response::new(convert::run(&run)))
+        Ok(Response::new(self.run_info(&run).await))
     }
 
     async fn output(&self, request: Request<v1::OutputRequest>) -> Answered<Self::OutputStream> {

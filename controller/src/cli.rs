@@ -149,6 +149,10 @@ mod exit {
     pub(super) const DATA: u8 = 65;
     /// Cannot create what is needed, such as a listener.
     pub(super) const CREATE: u8 = 73;
+    /// What was asked for cannot be written: a full disk.
+    pub(super) const IO: u8 = 74;
+    /// Nobody reads what was asked for any more, as a shell says it of SIGPIPE.
+    pub(super) const PIPE: u8 = 141;
     /// Not now: a host did not run, nobody answers.
     pub(super) const TRY_AGAIN: u8 = 75;
     /// Refused by policy.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask, Question};
 use shanty_core::history::{Found, Page, Query, Turn, Wanted};
+use shanty_core::hub::Known;
 use shanty_core::ids::RunId;
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::{Asker, Principal};
@@ -110,7 +111,7 @@ impl History {
         (limit, total): (usize, Total),
     ) -> Result<Page, Refusal> {
         let query = self.query(asker, Question::History { wanted }).await?;
-        self.catch_up().await;
+        let known = self.catch_up().await;
         let mut page = self.find(&query, turn, limit).await?;
         if matches!(turn, Turn::After(_)) && page.newer.is_none() {
             // The first page is a whole one.
@@ -119,6 +120,11 @@ impl History {
         if total == Total::Counted {
             let counted = self.parts.search.count(query).await;
             page.total = Some(counted.map_err(|error| unreadable(&error))?);
+        }
+        let hosts = known.as_ref().map(|known| &known.state.hosts);
+        for hit in page.runs.iter_mut().filter_map(|found| found.hit.as_mut()) {
+            let host = hosts.and_then(|hosts| hosts.get(&hit.agent));
+            hit.host = host.map_or_else(String::new, |host| host.enrolment.name.to_string());
         }
         Ok(page)
     }
@@ -179,10 +185,10 @@ impl History {
     }
 
     /// Takes what happened since the index was last fed: what cannot be written is fed later.
-    async fn catch_up(&self) {
-        if let Ok(known) = self.parts.hub.known().await {
-            self.feed.catch_up(&self.parts, &known).await;
-        }
+    async fn catch_up(&self) -> Option<Known> {
+        let known = self.parts.hub.known().await.ok()?;
+        self.feed.catch_up(&self.parts, &known).await;
+        Some(known)
     }
 }
 

@@ -148,6 +148,11 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         leave: run.spec.options.leave,
         set: hex::encode(run.spec.digest.get(..4).unwrap_or_default()),
         groups: run.groups(&Loosely::new()).iter().map(end_group).collect(),
+        by_name: String::new(),
+        guild: run.spec.origin.place().map_or(0, |place| place.guild),
+        channel: run.spec.origin.place().map_or(0, |place| place.channel),
+        link: String::new(),
+        timeout_ms: run.spec.options.timeout_ms,
     }
 }
 

@@ -7,11 +7,20 @@ use shanty_proto::v1;
 use super::client::{Client, Failure};
 use super::run::follow;
 use super::{AdminArgs, input, steer};
+use lines::LinesArgs;
+use wanted::WantedArgs;
 
 mod cancel;
+mod diff;
+mod export;
+mod lines;
 mod list;
 mod output;
+mod print;
+mod rerun;
+mod search;
 mod show;
+mod wanted;
 
 #[derive(Args, Debug)]
 pub(super) struct RunsArgs {
@@ -26,6 +35,62 @@ enum RunsCommand {
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
+        #[command(flatten)]
+        wanted: WantedArgs,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Find runs by words of their command or of the beginning of what they printed
+    Search {
+        /// The words, each as the beginning of a word; all must be in one command or one output
+        #[arg(required = true)]
+        text: Vec<String>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        #[command(flatten)]
+        wanted: WantedArgs,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Show what changed between two runs, by hosts on which the same changed
+    Diff {
+        /// The first, such as 141
+        from: String,
+        /// The second
+        to: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Print all runs as a table for other programs, newest first
+    Export {
+        /// As CSV, whose cells no spreadsheet takes for formulas [default]
+        #[arg(long, conflicts_with = "ndjson")]
+        csv: bool,
+        /// As JSON lines
+        #[arg(long)]
+        ndjson: bool,
+        #[command(flatten)]
+        wanted: WantedArgs,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Run what was run again, and stream its output
+    Rerun {
+        /// Its number
+        number: String,
+        /// On the hosts where it went wrong
+        #[arg(long, conflicts_with_all = ["odd", "missed"])]
+        failed: bool,
+        /// On the hosts that did otherwise than most
+        #[arg(long, conflicts_with = "missed")]
+        odd: bool,
+        /// On the hosts on which it never began
+        #[arg(long)]
+        missed: bool,
+        /// Start it, print its number, and leave
+        #[arg(long)]
+        detach: bool,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -46,6 +111,8 @@ enum RunsCommand {
         /// The bytes as the command wrote them, standard output and error in their order
         #[arg(long)]
         raw: bool,
+        #[command(flatten)]
+        lines: LinesArgs,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -97,6 +164,10 @@ impl RunsArgs {
     pub(super) const fn admin(&self) -> &AdminArgs {
         match &self.command {
             RunsCommand::List { admin, .. }
+            | RunsCommand::Search { admin, .. }
+            | RunsCommand::Diff { admin, .. }
+            | RunsCommand::Export { admin, .. }
+            | RunsCommand::Rerun { admin, .. }
             | RunsCommand::Show { admin, .. }
             | RunsCommand::Output { admin, .. }
             | RunsCommand::Input { admin, .. }
@@ -111,20 +182,64 @@ impl RunsArgs {
 pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
     let client = Client::connect(args.admin()).await?;
     match args.command {
-        RunsCommand::List { limit, admin } => list::list(&client, limit, &admin).await,
+        RunsCommand::List {
+            limit,
+            wanted,
+            admin,
+        } => {
+            let wanted = (!wanted.is_empty()).then(|| wanted.with_text(None));
+            list::list(&client, v1::RunsRequest { limit, wanted }, &admin).await
+        }
+        RunsCommand::Search {
+            text,
+            limit,
+            wanted,
+            admin,
+        } => {
+            let wanted = wanted.with_text(Some(text.join(" ")));
+            search::search(&client, wanted, limit, &admin).await
+        }
         RunsCommand::Show { number, admin } => show::show(&client, parse(&number)?, &admin).await,
         RunsCommand::Input { number, .. } => input::content(&client, parse(&number)?).await,
+        RunsCommand::Diff { from, to, admin } => {
+            let (from, to) = (parse(&from)?, parse(&to)?);
+            diff::diff(&client, v1::BetweenRequest { from, to }, &admin).await
+        }
+        RunsCommand::Export {
+            csv,
+            ndjson,
+            wanted,
+            admin,
+        } => {
+            let csv = csv || !(ndjson || admin.json);
+            export::export(&client, wanted.with_text(None), csv).await
+        }
+        RunsCommand::Rerun {
+            number,
+            failed,
+            odd,
+            missed,
+            detach,
+            admin,
+        } => {
+            let request = v1::RerunRequest {
+                number: parse(&number)?,
+                part: rerun::part(failed, odd, missed).into(),
+            };
+            rerun::rerun(&client, request, detach, &admin).await
+        }
         RunsCommand::Output {
             number,
             host,
             raw,
+            lines,
             admin,
         } => {
             let request = v1::OutputRequest {
                 number: parse(&number)?,
                 host: host.unwrap_or_default(),
             };
-            output::output(&client, request, raw, &admin).await
+            output::output(&client, request, (raw, lines), &admin).await
         }
         RunsCommand::Follow { number, admin } => follow(&client, parse(&number)?, admin.json).await,
         RunsCommand::Pause { number, admin } => {
@@ -140,7 +255,8 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
             admin,
         } => {
             let number = number.as_deref().map(parse).transpose()?.unwrap_or(0);
-            cancel::cancel(&client, v1::CancelRunRequest { number, all, force }, &admin).await
+            let request = v1::CancelRunRequest { number, all, force };
+            cancel::cancel(&client, request, &admin).await
         }
     }
 }

@@ -6,27 +6,38 @@ use shanty_proto::v1;
 use shanty_proto::v1::run_info::State;
 
 use super::one_line;
+use super::print::print;
+use super::show::by;
 use crate::cli::client::{Client, Failure};
 use crate::cli::run::json_run;
-use crate::cli::{AdminArgs, exit, words};
+use crate::cli::{AdminArgs, words};
 use crate::clock::now_ms;
 
-pub(super) async fn list(client: &Client, limit: u32, admin: &AdminArgs) -> Result<u8, Failure> {
-    let request = v1::RunsRequest { limit };
+pub(super) async fn list(
+    client: &Client,
+    request: v1::RunsRequest,
+    admin: &AdminArgs,
+) -> Result<u8, Failure> {
+    let all = request.wanted.is_none();
     let reply = client
         .call(|mut api| async move { api.runs(request).await })
         .await?;
+    let mut text = String::new();
     if reply.runs.is_empty() && !admin.json {
-        println!("Nothing was run yet.");
+        text.push_str(match all {
+            true => "Nothing was run yet.\n",
+            false => "Nothing was found.\n",
+        });
     }
     for run in &reply.runs {
-        if admin.json {
-            println!("{}", json_run(run));
+        let line = if admin.json {
+            json_run(run).to_string()
         } else {
-            println!("{}", line(run));
-        }
+            line(run)
+        };
+        text.push_str(&format!("{line}\n"));
     }
-    Ok(exit::OK)
+    print(&text)
 }
 
 fn line(run: &v1::RunInfo) -> String {
@@ -51,10 +62,11 @@ fn line(run: &v1::RunInfo) -> String {
     };
     let command = cut(&one_line(&run.command), 51);
     format!(
-        "#{:<5} {:>10} ago  {result:10}  {}  {command}",
+        "#{:<5} {:>10} ago  {result:10}  {}  {}  {command}",
         run.number,
         duration(now_ms().saturating_sub(run.accepted_ms)),
-        run.hosts
+        by(run),
+        cut(&run.hosts, 40)
     )
 }
 

@@ -6,6 +6,7 @@ use shanty_core::output::sanitise::Sanitiser;
 use shanty_core::spool::Stream;
 use shanty_proto::v1;
 
+use super::lines::{Lines, LinesArgs};
 use crate::cli::client::{Client, Failure};
 use crate::cli::run::{hole, json_dropped};
 use crate::cli::{AdminArgs, exit};
@@ -13,17 +14,19 @@ use crate::cli::{AdminArgs, exit};
 pub(super) async fn output(
     client: &Client,
     request: v1::OutputRequest,
-    raw: bool,
+    (raw, lines): (bool, LinesArgs),
     admin: &AdminArgs,
 ) -> Result<u8, Failure> {
+    if admin.json && !lines.is_empty() {
+        return Err(Failure::usage(
+            "--grep, --head and --tail choose lines for people: leave out --json",
+        ));
+    }
     let one = !request.host.is_empty();
     let mut chunks = client
         .call(|mut api| async move { api.output(request).await })
         .await?;
-    let mut shown = Shown {
-        several: !one,
-        ..Shown::default()
-    };
+    let mut shown = Shown::of(!one, lines);
     let mut out = std::io::stdout().lock();
     let mut within_line = false;
     let ended = loop {
@@ -72,40 +75,81 @@ fn json_line(chunk: &v1::OutputChunk) -> Vec<u8> {
 }
 
 /// Output as text that is safe to read, one host after the other.
-#[derive(Default)]
 struct Shown {
     several: bool,
     host: String,
     sanitiser: Sanitiser,
     /// The last line has no end yet.
     within_line: bool,
+    /// Lines that are chosen; nothing when all are.
+    lines: Option<Lines>,
+    /// The name of the host stands above what it printed.
+    named: bool,
 }
 
 impl Shown {
+    fn of(several: bool, lines: LinesArgs) -> Self {
+        Self {
+            several,
+            host: String::new(),
+            sanitiser: Sanitiser::new(),
+            within_line: false,
+            lines: (!lines.is_empty()).then(|| Lines::new(lines)),
+            named: false,
+        }
+    }
+
     fn take(&mut self, chunk: &v1::OutputChunk) -> String {
         let mut text = String::new();
         if chunk.host != self.host {
             text.push_str(&self.end_line());
-            if self.several {
-                text.push_str(&format!("── {} ──\n", chunk.host));
-            }
             self.host.clone_from(&chunk.host);
             self.within_line = false;
+            self.named = false;
+            // Where lines are chosen, it stands above the first of them.
+            if self.lines.is_none() {
+                text.push_str(&self.name());
+            }
         }
         if chunk.dropped > 0 {
             text.push_str(&self.end_line());
             text.push_str(&format!("{}\n", hole(chunk.dropped)));
         }
         let stream = if chunk.err { Stream::Err } else { Stream::Out };
-        self.sanitiser.push_from(stream, &chunk.bytes, &mut text);
+        let mut printed = String::new();
+        self.sanitiser.push_from(stream, &chunk.bytes, &mut printed);
+        if let Some(lines) = &mut self.lines {
+            printed = lines.push(&printed);
+        }
+        text.push_str(&self.under_name(printed));
         self.note(&text);
         text
+    }
+
+    /// What a host printed, below its name.
+    fn under_name(&mut self, printed: String) -> String {
+        match printed.is_empty() {
+            true => printed,
+            false => format!("{}{printed}", self.name()),
+        }
+    }
+
+    /// The name of the host, once.
+    fn name(&mut self) -> String {
+        match std::mem::replace(&mut self.named, true) {
+            false if self.several => format!("── {} ──\n", self.host),
+            false | true => String::new(),
+        }
     }
 
     /// What is left.
     fn finish(&mut self) -> String {
         let mut text = String::new();
         self.sanitiser.finish(&mut text);
+        if let Some(lines) = &mut self.lines {
+            text = lines.push(&text) + &lines.finish();
+        }
+        text = self.under_name(text);
         self.note(&text);
         text
     }
@@ -141,10 +185,7 @@ mod tests {
 
     #[test]
     fn every_line_stands_alone_and_a_hole_is_marked() {
-        let mut shown = Shown {
-            several: true,
-            ..Shown::default()
-        };
+        let mut shown = Shown::of(true, LinesArgs::default());
         let chunks = [
             chunk("web-01", false, "beginning, cut wi", 0),
             chunk("web-01", false, "", 5 << 20),

@@ -1,5 +1,6 @@
 //! `shanty runs show`: one run, and how it stands on each host.
 
+use shanty_core::principal::Principal;
 use shanty_core::text::{count, duration};
 use shanty_proto::convert::{input_from_wire, outcome_from_wire, principal_from_wire};
 use shanty_proto::v1;
@@ -22,12 +23,12 @@ pub(super) async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Res
         println!("{}", json_run(&run));
         return Ok(exit::OK);
     }
-    let by = run.by.as_ref().and_then(|by| principal_from_wire(by).ok());
-    let by = by.map_or_else(|| "unknown".to_owned(), |by| by.to_string());
+    let by = by(&run);
     let state = words::run(run.state());
     println!("#{} {state} · {} · by {by}", run.number, run.hosts);
     println!("  command   {}", one_line(&run.command));
     println!("  selector  {} · set {}", run.selector, run.set);
+    println!("  {}", origin(&run));
     if let Some(Ok(input)) = run.input.as_ref().map(input_from_wire) {
         println!("  given     {}", input.line());
         for line in input.about.head.lines() {
@@ -50,6 +51,9 @@ pub(super) async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Res
     }
     if !run.expired.is_empty() {
         println!("  not run   {}", run.expired);
+    }
+    if !run.link.is_empty() {
+        println!("  thread    {}", run.link);
     }
     // Many hosts are shown by how they ended; each of them is in `--json`.
     let grouped = run.executions.len() > HOST_ROWS_MAX && !run.groups.is_empty();
@@ -81,4 +85,35 @@ pub(super) async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Res
         );
     }
     Ok(exit::OK)
+}
+
+/// Who asked, by what they are called.
+pub(super) fn by(run: &v1::RunInfo) -> String {
+    let by = run.by.as_ref().and_then(|by| principal_from_wire(by).ok());
+    match by {
+        Some(Principal::Discord(user)) if run.by_name == user.to_string() => {
+            Principal::Discord(user).to_string()
+        }
+        Some(Principal::Discord(_)) if !run.by_name.is_empty() => run.by_name.clone(),
+        Some(by) => by.to_string(),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// Where and when it was asked for, as whom it runs and for how long.
+fn origin(run: &v1::RunInfo) -> String {
+    let place = match run.channel {
+        0 => "command line".to_owned(),
+        channel => format!("channel {channel}"),
+    };
+    let ago = duration(now_ms().saturating_sub(run.accepted_ms));
+    let user = match run.run_as.as_str() {
+        "" => "the agent's own user",
+        user => user,
+    };
+    let timeout = match run.timeout_ms {
+        0 => "no timeout".to_owned(),
+        ms => format!("timeout {}", duration(ms)),
+    };
+    format!("asked     {ago} ago · {place} · as {user} · {timeout}")
 }

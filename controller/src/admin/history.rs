@@ -1,0 +1,227 @@
+//! What the command line asks of the history.
+
+use std::sync::Arc;
+
+use shanty_core::ask::{Answer, Ask, Part};
+use shanty_core::history::{Counted, Found, Turn, Wanted, csv_line};
+use shanty_core::ids::RunNumber;
+use shanty_core::principal::Asker;
+use shanty_core::run::Run;
+use shanty_core::selector::fold::fold;
+use shanty_proto::convert::principal_to_wire;
+use shanty_proto::v1;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Response, Status};
+
+use super::{Admin, Answered, Events, RUNS_MAX, convert, odd};
+use crate::history::Total;
+use crate::status::status;
+use crate::store::Shown;
+
+/// Runs of a table that wait for the command line.
+const TABLE_MAX: usize = 64;
+
+impl Admin {
+    /// The runs that are looked for, whole.
+    pub(super) async fn runs_wanted(
+        &self,
+        asker: Asker,
+        wanted: v1::Wanted,
+        limit: usize,
+    ) -> Result<Vec<Arc<Run>>, Status> {
+        let wanted = self.wanted(wanted).await?;
+        let sought = (limit, Total::Unknown);
+        let page = self
+            .history
+            .page(asker.clone(), wanted, Turn::Newest, sought);
+        let page = page.await.map_err(|refusal| status(&refusal))?;
+        let mut runs = Vec::with_capacity(page.runs.len());
+        for found in page.runs {
+            runs.push(self.run(asker.clone(), found.entry.number.0).await?);
+        }
+        Ok(runs)
+    }
+
+    /// A run with what its people are called and the way to it.
+    pub(super) async fn run_info(&self, run: &Run) -> v1::RunInfo {
+        let shown = self.history.shown(run.spec.id).await;
+        v1::RunInfo {
+            by_name: self.history.name(&run.spec.origin.principal()).await,
+            link: shown.and_then(link).unwrap_or_default(),
+            ..convert::run(run)
+        }
+    }
+
+    pub(super) async fn look_back(
+        &self,
+        asker: Asker,
+        request: v1::HistoryRequest,
+    ) -> Answered<v1::HistoryReply> {
+        let wanted = self.wanted(request.wanted.unwrap_or_default()).await?;
+        let limit = request.limit.clamp(1, RUNS_MAX) as usize;
+        let sought = (limit, Total::Counted);
+        let page = self.history.page(asker, wanted, Turn::Newest, sought).await;
+        let page = page.map_err(|refusal| status(&refusal))?;
+        let (total, counted) = page.total.unwrap_or((0, Counted::More));
+        let mut reply = v1::HistoryReply {
+            runs: Vec::with_capacity(page.runs.len()),
+            total,
+            more: counted == Counted::More,
+        };
+        for found in page.runs {
+            let name = self.history.name(&found.entry.by).await;
+            reply.runs.push(history_run(found, name));
+        }
+        Ok(Response::new(reply))
+    }
+
+    /// Step by step: what is not taken is not read.
+    pub(super) async fn table(
+        &self,
+        asker: Asker,
+        request: v1::ExportRequest,
+    ) -> Answered<Events<v1::HistoryRun>> {
+        let wanted = self.wanted(request.wanted.unwrap_or_default()).await?;
+        let table = self.history.table(asker, wanted).await;
+        let mut table = table.map_err(|refusal| status(&refusal))?;
+        let (tx, rx) = mpsc::channel(TABLE_MAX);
+        let shutdown = self.shutdown.clone();
+        let send = async move {
+            loop {
+                let step = match table.next().await {
+                    Ok(step) if step.is_empty() => return,
+                    Ok(step) => step,
+                    Err(refusal) => {
+                        tx.send(Err(status(&refusal))).await.ok(); // it left
+                        return;
+                    }
+                };
+                for (found, name) in step {
+                    let row = match request.csv {
+                        true => v1::HistoryRun {
+                            csv: csv_line(&found.entry, &name),
+                            ..v1::HistoryRun::default()
+                        },
+                        false => history_run(found, name),
+                    };
+                    if tx.send(Ok(row)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        };
+        self.spawner.spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = send => {}
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(rx))))
+    }
+
+    pub(super) async fn changes(
+        &self,
+        asker: Asker,
+        request: v1::BetweenRequest,
+    ) -> Answered<v1::BetweenReply> {
+        let (from, to) = (RunNumber(request.from), RunNumber(request.to));
+        let told = self.history.differences(asker, from, to).await;
+        let told = told.map_err(|refusal| status(&refusal))?;
+        let changes = told.between.changes().into_iter();
+        let changes = changes.map(|(change, hosts)| v1::BetweenChange {
+            hosts: fold(hosts.iter().map(String::as_str)),
+            count: u32::try_from(hosts.len()).unwrap_or(u32::MAX),
+            from: change.how.0.clone(),
+            to: change.how.1.clone(),
+            lines: change.lines.clone(),
+        });
+        Ok(Response::new(v1::BetweenReply {
+            changes: changes.collect(),
+            left_out: told.between.more() as u64,
+            from: Some(self.run_info(&told.from).await),
+            to: Some(self.run_info(&told.to).await),
+        }))
+    }
+
+    pub(super) async fn again(
+        &self,
+        asker: Asker,
+        request: v1::RerunRequest,
+    ) -> Answered<v1::RunInfo> {
+        use v1::rerun_request::Part as Asked;
+        let part = match request.part() {
+            Asked::Unspecified | Asked::All => Part::All,
+            Asked::Failed => Part::Failed,
+            Asked::Odd => Part::Odd,
+            Asked::Missed => Part::Missed,
+        };
+        let run = self.run(asker.clone(), request.number).await?.spec.id;
+        match self.ask(asker, Ask::Again { run, part }).await? {
+            // As a run that was typed: nothing stands between the answer and `Go`.
+            Answer::Accepted(snapshot) => {
+                self.hub.taken(snapshot.run.spec.id).await;
+                Ok(Response::new(convert::run(&snapshot.run)))
+            }
+            other => Err(odd(&other)),
+        }
+    }
+
+    /// What was typed, with those that a name may mean.
+    async fn wanted(&self, wanted: v1::Wanted) -> Result<Wanted, Status> {
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        let who = match some(wanted.by) {
+            Some(name) => self.history.names().named(&name).await.map_err(|error| {
+                tracing::error!(%error, "names cannot be read");
+                Status::unavailable("names cannot be read")
+            })?,
+            None => Vec::new(),
+        };
+        Ok(Wanted {
+            who,
+            on: some(wanted.selector),
+            since: some(wanted.since),
+            state: some(wanted.state),
+            text: wanted.text,
+        })
+    }
+}
+
+fn history_run(found: Found, name: String) -> v1::HistoryRun {
+    let Found { entry, hit } = found;
+    let (guild, channel) = entry.place.unwrap_or((0, 0));
+    let (hit_host, hit_text) = hit.map_or_else(Default::default, |hit| (hit.host, hit.text));
+    v1::HistoryRun {
+        number: entry.number.0,
+        run: entry.id.to_string(),
+        by: Some(principal_to_wire(&entry.by)),
+        name,
+        guild,
+        channel,
+        accepted_ms: entry.accepted_ms,
+        closed_ms: entry.closed_ms,
+        selector: entry.selector,
+        command: entry.command,
+        run_as: entry.run_as.unwrap_or_default(),
+        timeout_ms: entry.timeout_ms,
+        state: entry.stand.as_str().to_owned(),
+        ok: entry.ok,
+        counted: entry.counted,
+        took_ms: entry.took_ms,
+        hosts: entry.hosts,
+        hit_host,
+        hit_text,
+        csv: String::new(),
+    }
+}
+
+/// The way to the thread of a run, or to its card.
+fn link(shown: Shown) -> Option<String> {
+    let guild = shown.guild?;
+    let place = match (shown.thread, shown.message) {
+        (Some(thread), _) => thread.to_string(),
+        (None, Some(message)) => format!("{}/{message}", shown.channel),
+        (None, None) => return None,
+    };
+    Some(format!("https://discord.com/channels/{guild}/{place}"))
+}
