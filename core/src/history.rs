@@ -16,7 +16,7 @@ use crate::selector::fold::fold;
 use crate::view::run_summary;
 
 pub use between::{Between, Change, Side};
-pub use cells::{CSV_HEAD, csv_line};
+pub use cells::{CSV_HEAD, cell, csv_line};
 pub use look::Sight;
 pub use query::{Query, SEARCH_CHARS_MAX, Wanted, Words, since_ms};
 pub use recent::offered;

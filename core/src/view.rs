@@ -24,14 +24,14 @@ pub use form::{Field, FieldName, Form, Sheet, edit_sheet, write_sheet};
 pub use help::{direct_card, help_card, mention_card, welcome_card, whoami_card};
 pub use host::{HostDetail, host_card};
 pub use news::{attendance_text, news_card};
-pub use press::{Listed, Listing, NoPress, Press, Try, key_of};
+pub use press::{HistoryPage, Listed, Listing, NoPress, Press, Try, key_of};
 pub use preview::{AwayRow, Preview, preview_card, taken_back_card};
 pub use refusal::{name_card, plain_card, refusal_card};
 pub use run::{
-    Opened, Picked, Scene, by_host_card, card_is_whole, copy_card, diff_card, diff_shown, groups,
-    moved_card, open_card, run_card, run_summary, thread_name, thread_of,
+    Opened, Picked, Scene, between_card, by_host_card, card_is_whole, copy_card, diff_card,
+    diff_shown, groups, moved_card, open_card, run_card, run_summary, thread_name, thread_of,
 };
-pub use runs::runs_card;
+pub use runs::{Looked, history_card, star_card};
 pub use text::{escape_markdown, escape_markdown_cut, inline_code, mention};
 
 /// A message made of one container with an accent bar: text blocks, then at most two rows of buttons and one menu.

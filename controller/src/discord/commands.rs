@@ -48,6 +48,13 @@ enum Leads {
         /// What is asked, from those options; nothing when they are not what Discord was told.
         ask: fn(&mut Options) -> Option<Ask>,
     },
+    /// To something that this edge answers itself.
+    Edge {
+        /// What is typed with it, as Discord is told.
+        options: fn() -> Vec<CommandOption>,
+        /// What is asked, from those options; nothing when they are not what Discord was told.
+        asked: fn(&mut Options) -> Option<Asked>,
+    },
     /// To further words.
     Words(&'static [Word]),
 }
@@ -55,15 +62,19 @@ enum Leads {
 /// What stands in the menu of a message: runs again what its card shows.
 const RUN_AGAIN: &str = "Run again";
 
+/// The same: makes what its card shows a favourite.
+const STAR: &str = "Star command";
+
 /// Every command of the bot, to be set whole for each guild.
 #[must_use]
 pub fn all() -> Vec<Command> {
     let command = |word: &Word| command(word.name, word.description, word.options());
-    let of_messages = Command {
+    let of_messages = |name| Command {
         kind: CommandType::Message,
-        ..self::command(RUN_AGAIN, "", Vec::new())
+        ..self::command(name, "", Vec::new())
     };
-    WORDS.iter().map(command).chain([of_messages]).collect()
+    let of_messages = [RUN_AGAIN, STAR].map(of_messages);
+    WORDS.iter().map(command).chain(of_messages).collect()
 }
 
 impl Word {
@@ -74,14 +85,14 @@ impl Word {
     /// What stands below it, as Discord is told.
     fn options(&self) -> Vec<CommandOption> {
         match self.leads {
-            Leads::Ask { options, .. } => options(),
+            Leads::Ask { options, .. } | Leads::Edge { options, .. } => options(),
             Leads::Words(words) => words.iter().map(Self::below_another).collect(),
         }
     }
 
     fn below_another(&self) -> CommandOption {
         let kind = match self.leads {
-            Leads::Ask { .. } => CommandOptionType::SubCommand,
+            Leads::Ask { .. } | Leads::Edge { .. } => CommandOptionType::SubCommand,
             Leads::Words(_) => CommandOptionType::SubCommandGroup,
         };
         CommandOption {
@@ -92,9 +103,10 @@ impl Word {
     }
 
     /// What is asked by it and by what was typed after it; nothing when that is not what Discord was told.
-    fn ask(&self, mut options: Options) -> Option<Ask> {
+    fn ask(&self, mut options: Options) -> Option<Asked> {
         match self.leads {
-            Leads::Ask { ask, .. } => ask(&mut options),
+            Leads::Ask { ask, .. } => ask(&mut options).map(Asked::Ask),
+            Leads::Edge { asked, .. } => asked(&mut options),
             Leads::Words(words) => {
                 let (name, options) = options.below()?;
                 Self::find(words, &name)?.ask(options)
@@ -205,7 +217,7 @@ mod tests {
             shown,
             [
                 "/run on command? script? timeout? as? offline? streams? color? tty? leave?",
-                "/runs",
+                "/runs who? on? since? state? text? diff?",
                 "/hosts on?",
                 "/host drain on",
                 "/host undrain on",

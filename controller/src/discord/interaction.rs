@@ -18,6 +18,7 @@ use crate::clock::now_ms;
 
 mod card;
 mod compare;
+mod history;
 mod list;
 mod meant;
 mod open;
@@ -41,13 +42,14 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         }
     };
     let invocation = heard.invocation;
+    learn(&edge, &invocation);
     match heard.asked {
         Asked::Ask(ask) => {
             asked(&edge, &invocation, ask).await;
         }
         Asked::Script(request, file) => script::run(&edge, &invocation, request, file).await,
         Asked::Write(request) => script::write(&edge, &invocation, &request).await,
-        Asked::Turn(question) => turn(&edge, &invocation, question).await,
+        Asked::Instead(question) => instead(&edge, &invocation, question).await,
         Asked::Page { listing, turns } => list::page(&edge, &invocation, listing, turns).await,
         Asked::Pick { listing, host } => list::pick(&edge, &invocation, listing, host).await,
         Asked::Edit(run) => card::edit(&edge, &invocation, run).await,
@@ -68,6 +70,13 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::Whole(run, agent) => open::whole(&edge, &invocation, run, agent).await,
         Asked::Files(run) => open::files(&edge, &invocation, run).await,
         Asked::Diff(run) => open::diff(&edge, &invocation, run).await,
+        Asked::History(wanted) => history::first(&edge, &invocation, wanted).await,
+        Asked::Turn(page) => history::turn(&edge, &invocation, page).await,
+        Asked::Table(key) => history::table(&edge, &invocation, key).await,
+        Asked::See(run) => history::see(&edge, &invocation, run).await,
+        Asked::Between(typed) => history::between(&edge, &invocation, &typed).await,
+        Asked::Commands(typed) => history::commands(&edge, &invocation, &typed).await,
+        Asked::Star(run) => history::star(&edge, &invocation, run).await,
         Asked::Meant(key) => meant::run(&edge, &invocation, &key).await,
         Asked::NoRun => {
             let refusal = Refusal::new(
@@ -86,6 +95,17 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
             refuse(&edge, &invocation, &refusal).await;
         }
     }
+}
+
+/// Keeps what somebody is called, beside the answer.
+fn learn(edge: &Arc<Edge>, invocation: &Invocation) {
+    let (user, name) = (invocation.user, invocation.name.clone());
+    let names = edge.history.names().clone();
+    edge.spawner.spawn(async move {
+        if let Err(error) = names.learn(user, &name).await {
+            tracing::warn!(%error, "a name could not be kept");
+        }
+    });
 }
 
 /// Asks the hub, and shows what it says; false when it refused.
@@ -128,7 +148,7 @@ async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) -> bool {
 }
 
 /// Shows something in the place of what was pressed on.
-async fn turn(edge: &Edge, invocation: &Invocation, question: Question) {
+async fn instead(edge: &Edge, invocation: &Invocation, question: Question) {
     let ask = Ask::Look(question);
     let answer = match decide(edge, invocation, &ask).await {
         Ok(answer) => answer,

@@ -31,13 +31,20 @@ pub fn csv_line(entry: &Entry, name: &str) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-/// A cell as RFC 4180 has it. What a spreadsheet would take for a formula begins with `'`, so that it is text there.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let mark = if formula { "'" } else { "" };
-    if formula || text.contains([',', '"', '\n', '\r']) {
-        format!("\"{mark}{}\"", text.replace('"', "\"\""))
+/// A cell as RFC 4180 has it, which no spreadsheet takes for a formula: what looks like one begins with `'`, and is text there.
+#[must_use]
+pub fn cell(text: &str) -> String {
+    // Some programs take the wide forms of these for them too, and some look behind spaces.
+    let first = text.trim_start_matches(' ').chars().next();
+    let formula = first.is_some_and(|first| "=+-@＝＋－＠\t\r\n".contains(first));
+    let text = if formula {
+        format!("'{text}")
     } else {
         text.to_owned()
+    };
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text
     }
 }

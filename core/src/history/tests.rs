@@ -147,10 +147,12 @@ fn a_table_holds_no_formulas() {
             .to_owned()
     };
     assert_eq!(line("df -h"), "df -h\r\n");
-    assert_eq!(line("=1+1"), "\"'=1+1\"\r\n");
-    for first in ['+', '-', '@', '\t', '\r'] {
-        assert_eq!(line(&format!("{first}x")), format!("\"'{first}x\"\r\n"));
+    assert_eq!(line("=1+1"), "'=1+1\r\n");
+    for first in ['+', '-', '@', '＝', '\t'] {
+        assert_eq!(line(&format!("{first}x")), format!("'{first}x\r\n"));
     }
+    assert_eq!(line("\rx"), "\"'\rx\"\r\n");
+    assert_eq!(line("  =x"), "'  =x\r\n");
     assert_eq!(line("echo \"a\",b\nc"), "\"echo \"\"a\"\",b\nc\"\r\n");
     assert_eq!(CSV_HEAD.matches(',').count(), 15);
 }

@@ -4,13 +4,12 @@ use super::inventory::{groups_card, inventory_card};
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press,
     escape_markdown_cut, help_card, host_card, hosts_card, mention, preview_card, refusal_card,
-    runs_card, taken_back_card, welcome_card, whoami_card,
+    taken_back_card, welcome_card, whoami_card,
 };
 use crate::ask::{Answer, Ask, HostsView, Question, Rights, Snapshot};
 use crate::hold::{HoldAnswer, REASON_CHARS_MAX};
 use crate::principal::Principal;
 use crate::refusal::{Code, Refusal};
-use crate::run::Run;
 use crate::selector::complete::Choice;
 
 /// Who sees an answer.
@@ -49,14 +48,11 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         Answer::Hold(answer) => hold_card(answer, by, now_ms),
         Answer::Inventory(answer) => inventory_card(answer, by),
         Answer::Hosts(view) => (hosts_answer(ask, view, now_ms), Audience::Asker),
-        Answer::Runs(runs) => {
-            let runs: Vec<&Run> = runs.iter().map(AsRef::as_ref).collect();
-            (runs_card(&runs), Audience::Asker)
-        }
         Answer::Groups(groups) => (groups_card(groups), Audience::Asker),
         Answer::Rights(rights) => (rights_answer(ask, rights), Audience::Asker),
         Answer::Welcome => (welcome_card(), Audience::Channel),
         Answer::Run(_)
+        | Answer::Runs(_)
         | Answer::History(_)
         | Answer::HostRemoved { .. }
         | Answer::TokenCreated { .. }

@@ -113,6 +113,7 @@ const fn short(verb: Verb) -> &'static str {
         Verb::Run => "run commands",
         Verb::Cancel => "stop runs",
         Verb::Hold => "put new runs on hold",
+        Verb::Leave => "leave processes running",
         Verb::Manage => "label, group and drain hosts",
     }
 }

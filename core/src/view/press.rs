@@ -7,7 +7,8 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 
 use crate::ask::{Part, Topic};
-use crate::ids::{AgentId, RunId};
+use crate::history::Turn;
+use crate::ids::{AgentId, RunId, RunNumber};
 use crate::limits::NAME_CHARS_MAX;
 
 /// Pages that an id can name.
@@ -62,6 +63,12 @@ pub enum Press {
     Help(Topic),
     /// Shows the topic of the help that was picked.
     Topics,
+    /// Shows a page of the history.
+    History(HistoryPage),
+    /// Gives what was looked for as a table: kept under this key, everything without one.
+    Table(Option<String>),
+    /// Shows a run of the history: the one that was picked.
+    See,
 }
 
 /// What somebody can try who is told how this works.
@@ -85,6 +92,15 @@ impl Try {
             Self::Runs => "runs",
         }
     }
+}
+
+/// A page of the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Where to look from.
+    pub turn: Turn,
+    /// What is looked for: kept under this key, everything without one.
+    pub key: Option<String>,
 }
 
 /// A page of a list of hosts.
@@ -164,7 +180,57 @@ impl fmt::Display for Press {
             Self::Try(what) => write!(f, "v1:try:{}", what.as_str()),
             Self::Help(topic) => write!(f, "v1:help:{}", topic.as_str()),
             Self::Topics => write!(f, "v1:topics:"),
+            Self::History(page) => write!(f, "v1:runs:{page}"),
+            Self::Table(key) => write!(f, "v1:csv:{}", key_or_none(key)),
+            Self::See => f.write_str("v1:see:run"),
         }
+    }
+}
+
+/// What stands for everything, where a key could stand.
+const EVERYTHING: &str = "-";
+
+fn key_or_none(key: &Option<String>) -> &str {
+    key.as_deref().unwrap_or(EVERYTHING)
+}
+
+fn key_from(text: &str) -> Result<Option<String>, NoPress> {
+    match text {
+        EVERYTHING => Ok(None),
+        key if is_key(key) => Ok(Some(key.to_owned())),
+        _ => Err(NoPress),
+    }
+}
+
+impl fmt::Display for HistoryPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.turn {
+            Turn::Newest => f.write_str("n")?,
+            Turn::Before(number) => write!(f, "b{}", number.0)?,
+            Turn::After(number) => write!(f, "a{}", number.0)?,
+        }
+        write!(f, ":{}", key_or_none(&self.key))
+    }
+}
+
+impl FromStr for HistoryPage {
+    type Err = NoPress;
+
+    fn from_str(text: &str) -> Result<Self, NoPress> {
+        let (turn, key) = text.split_once(':').ok_or(NoPress)?;
+        let number = |digits: &str| {
+            let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+            let number = plain.then(|| digits.parse().ok()).flatten();
+            number.map(RunNumber).ok_or(NoPress)
+        };
+        let turn = match (turn, turn.strip_prefix('b'), turn.strip_prefix('a')) {
+            ("n", _, _) => Turn::Newest,
+            (_, Some(before), _) => Turn::Before(number(before)?),
+            (_, None, Some(after)) => Turn::After(number(after)?),
+            (_, None, None) => return Err(NoPress),
+        };
+        let key = key_from(key)?;
+        Ok(Self { turn, key })
     }
 }
 
@@ -217,6 +283,9 @@ impl FromStr for Press {
             ),
             "help" => Self::Help(of.parse().map_err(|()| NoPress)?),
             "topics" if of.is_empty() => Self::Topics,
+            "runs" => Self::History(of.parse()?),
+            "csv" => Self::Table(key_from(of)?),
+            "see" if of == "run" => Self::See,
             _ => return Err(NoPress),
         })
     }
@@ -286,7 +355,10 @@ impl Press {
             | Self::Pick(_)
             | Self::Try(_)
             | Self::Help(_)
-            | Self::Topics => None,
+            | Self::Topics
+            | Self::History(_)
+            | Self::Table(_)
+            | Self::See => None,
         }
     }
 
@@ -348,9 +420,22 @@ mod tests {
             Press::Files(run),
             Press::Meant(key_of("x")),
             Press::Topics,
+            Press::Table(None),
+            Press::Table(Some(key_of("x"))),
+            Press::See,
         ];
         presses.extend(Try::ALL.map(Press::Try));
         presses.extend(Topic::ALL.map(Press::Help));
+        for turn in [
+            Turn::Newest,
+            Turn::Before(RunNumber(0)),
+            Turn::Before(RunNumber(u64::MAX)),
+            Turn::After(RunNumber(16)),
+        ] {
+            for key in [None, Some(key_of("x"))] {
+                presses.push(Press::History(HistoryPage { turn, key }));
+            }
+        }
         assert_eq!(Press::these(run, "x".repeat(70)), None, "it does not fit");
         assert_eq!(Press::these(run, "a | all".to_owned()), None, "no names");
         for selector in [
@@ -419,6 +504,18 @@ mod tests {
             "v1:hosts:1:~",
             "v1:hosts:1:~../../x",
             "v1:host:1:~zz",
+            "v1:runs:",
+            "v1:runs:n",
+            "v1:runs:n:",
+            "v1:runs:n:../..",
+            "v1:runs:b:-",
+            "v1:runs:b+1:-",
+            "v1:runs:b99999999999999999999:-",
+            "v1:runs:c1:-",
+            "v1:csv:",
+            "v1:csv:x",
+            "v1:see:",
+            "v1:see:other",
         ] {
             assert_eq!(bad.parse::<Press>(), Err(NoPress), "{bad}");
         }

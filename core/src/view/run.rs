@@ -9,11 +9,13 @@ use groups::{Room, Shown, Told, chosen, fits, group_heading, group_output};
 pub(super) use groups::fenced;
 use verdict::Verdict;
 
+pub use between::between_card;
 pub use buttons::thread_of;
 pub use by_host::{by_host_card, copy_card};
 pub use diff::{diff_card, diff_shown};
 pub use open::{Opened, Picked, open_card};
 
+mod between;
 mod buttons;
 mod by_host;
 mod diff;

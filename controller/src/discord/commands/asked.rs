@@ -4,9 +4,10 @@
 //! somebody to be told.
 
 use shanty_core::ask::{Ask, Confirm, One, Part, Question, RunRequest, Steer, Which};
+use shanty_core::history::Wanted;
 use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::principal::Asker;
-use shanty_core::view::{self, Form, Listing, Picked, Press, Try};
+use shanty_core::view::{self, Form, HistoryPage, Listing, Picked, Press, Try};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
@@ -21,8 +22,7 @@ use twilight_model::channel::ChannelType;
 use twilight_model::channel::message::{Component, MessageFlags};
 
 use super::options::{self, Options};
-use super::run::RUNS_SHOWN;
-use super::{RUN_AGAIN, WORDS, Word, run};
+use super::{RUN_AGAIN, STAR, WORDS, Word, run};
 use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
 
@@ -47,7 +47,7 @@ pub enum Asked {
     /// A form for a command, by what else was typed.
     Write(RunRequest),
     /// Something to be seen, in the place of what was pressed on.
-    Turn(Question),
+    Instead(Question),
     /// A page of a list of hosts. Turning changes the list; what everybody sees stays as it is.
     Page {
         /// The page.
@@ -92,6 +92,20 @@ pub enum Asked {
     Files(RunId),
     /// How the outputs of a run differ.
     Diff(RunId),
+    /// The history, from its newest on.
+    History(Wanted),
+    /// Another page of it.
+    Turn(HistoryPage),
+    /// What was looked for as a table: kept under this key, everything without one.
+    Table(Option<String>),
+    /// A run of the history.
+    See(RunId),
+    /// What changed between the two runs that are typed.
+    Between(String),
+    /// Commands that go on what is typed.
+    Commands(String),
+    /// The command of a card as a favourite, or not any more.
+    Star(RunId),
     /// What was meant where something else was typed: kept under this key.
     Meant(String),
     /// Running again what a message shows, which is no run.
@@ -113,6 +127,8 @@ pub struct Invocation {
     pub channel_is_thread: bool,
     /// The person.
     pub user: u64,
+    /// What they are called, everywhere in Discord.
+    pub name: String,
     /// True for other bots.
     pub bot: bool,
     /// The person's roles in the guild, without the one that everybody has.
@@ -228,6 +244,7 @@ fn invocation(interaction: &Interaction) -> Result<Invocation, HearError> {
             .map(|id| id.get()),
         channel_is_thread: thread.is_some(),
         user: person.id.get(),
+        name: person.name.clone(),
         bot: person.bot,
         roles: roles.map(|id| id.get()).collect(),
         interaction: interaction.id.get(),
@@ -252,19 +269,23 @@ fn command(data: CommandData, application: u64) -> Option<Asked> {
             let script = attached(&data, run::SCRIPT);
             let says = |name| data.options.iter().any(|option| option.name == name);
             let (named, written) = (says(run::SCRIPT), says(run::COMMAND));
-            let ask = word.ask(Options::new(data.options))?;
-            Some(match (ask, script) {
-                (Ask::Run(request), Some(script)) => Asked::Script(request, script),
+            let asked = word.ask(Options::new(data.options))?;
+            Some(match (asked, script) {
+                (Asked::Ask(Ask::Run(request)), Some(script)) => Asked::Script(request, script),
                 // A file that Discord says nothing of: what is given to it is no command.
-                (Ask::Run(_), None) if named => Asked::Unknown,
-                (Ask::Run(request), None) if !written => Asked::Write(request),
-                (ask, _) => Asked::Ask(ask),
+                (Asked::Ask(Ask::Run(_)), None) if named => Asked::Unknown,
+                (Asked::Ask(Ask::Run(request)), None) if !written => Asked::Write(request),
+                (asked, _) => asked,
             })
         }
         CommandType::Message if data.name == RUN_AGAIN => {
             let run = run_of_message(&data, application);
             let part = Part::All;
             Some(run.map_or(Asked::NoRun, |run| Asked::Ask(Ask::Again { run, part })))
+        }
+        CommandType::Message if data.name == STAR => {
+            let run = run_of_message(&data, application);
+            Some(run.map_or(Asked::NoRun, Asked::Star))
         }
         _ => None,
     }
@@ -332,6 +353,7 @@ fn typing(data: CommandData) -> Option<Asked> {
         options::ON | options::HOSTS => typed,
         // The name of a group, with or without its mark.
         options::NAME => format!("@{}", typed.trim_start_matches('@')),
+        run::COMMAND => return Some(Asked::Commands(typed)),
         _ => return None,
     };
     Some(Asked::Ask(Ask::Look(Question::Complete { typed })))
@@ -399,6 +421,9 @@ fn press(
         Press::Whole(run, agent) => Asked::Whole(run, agent),
         Press::Files(run) => Asked::Files(run),
         Press::Meant(key) => Asked::Meant(key),
+        Press::History(page) => Asked::Turn(page),
+        Press::Table(key) => Asked::Table(key),
+        Press::See => Asked::See(data.values.first()?.parse().ok()?),
         Press::Page(listing) => Asked::Page {
             listing,
             turns: on_ephemeral,
@@ -410,14 +435,14 @@ fn press(
         Press::Try(what) => Asked::Ask(Ask::Look(match what {
             Try::Hosts => Question::Hosts { on: String::new() },
             Try::Rights => Question::Whoami,
-            Try::Runs => Question::Runs { limit: RUNS_SHOWN },
+            Try::Runs => return Some(Asked::History(Wanted::default())),
         })),
         Press::Help(topic) => Asked::Ask(Ask::Look(Question::Help(topic))),
         Press::Topics => {
             let topic = data.values.first()?.parse().ok()?;
             let question = Question::Help(topic);
             match on_ephemeral {
-                true => Asked::Turn(question),
+                true => Asked::Instead(question),
                 false => Asked::Ask(Ask::Look(question)),
             }
         }

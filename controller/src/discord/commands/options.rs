@@ -56,6 +56,14 @@ pub(super) fn string(name: &str, description: &str) -> CommandOption {
     }
 }
 
+/// Somebody in the server.
+pub(super) fn person(name: &str, description: &str) -> CommandOption {
+    CommandOption {
+        kind: CommandOptionType::User,
+        ..string(name, description)
+    }
+}
+
 /// An option that is true or false.
 pub(super) fn switch(name: &str, description: &str) -> CommandOption {
     CommandOption {
@@ -86,6 +94,15 @@ impl Options {
         match self.0.iter().any(|option| option.name == name) {
             true => self.take(name),
             false => Some(String::new()),
+        }
+    }
+
+    /// The person of an option; none when it is absent or no person.
+    pub(super) fn person(&mut self, name: &str) -> Option<u64> {
+        let at = self.0.iter().position(|option| option.name == name)?;
+        match self.0.swap_remove(at).value {
+            CommandOptionValue::User(user) => Some(user.get()),
+            _ => None,
         }
     }
 

@@ -1,19 +1,23 @@
 //! `/run`, `/runs` and `/hold`: what runs, ran, or may run.
 
 use shanty_core::ask::{Ask, Question, RunOption, RunRequest};
+use shanty_core::history::{Stand, Wanted};
 use shanty_core::hold::{Hold, REASON_CHARS_MAX};
+use shanty_core::principal::Principal;
 use twilight_model::application::command::{CommandOption, CommandOptionType};
 
-use super::options::{ON, OPTION_CHARS_MAX, choice, selector, string, switch};
-use super::{Leads, Word};
-
-/// Runs that `/runs` shows.
-pub(super) const RUNS_SHOWN: usize = 10;
+use super::options::{ON, OPTION_CHARS_MAX, choice, person, selector, string, switch};
+use super::{Asked, Leads, Word};
 
 /// What runs, or what is given to a script.
 pub(super) const COMMAND: &str = "command";
 /// A file that is run.
 pub(super) const SCRIPT: &str = "script";
+const WHO: &str = "who";
+const SINCE: &str = "since";
+const STATE: &str = "state";
+const TEXT: &str = "text";
+const DIFF: &str = "diff";
 const REASON: &str = "reason";
 
 pub(super) const RUN: Word = Word {
@@ -36,12 +40,47 @@ pub(super) const RUN: Word = Word {
 
 pub(super) const RUNS: Word = Word {
     name: "runs",
-    description: "List the latest runs",
-    leads: Leads::Ask {
-        options: Vec::new,
-        ask: |_| Some(Ask::Look(Question::Runs { limit: RUNS_SHOWN })),
+    description: "Look back at what was run, newest first",
+    leads: Leads::Edge {
+        options: runs_options,
+        asked: |options| {
+            if let Some(two) = options.take(DIFF) {
+                return Some(Asked::Between(two));
+            }
+            let who = options.person(WHO).map(Principal::Discord);
+            Some(Asked::History(Wanted {
+                who: who.into_iter().collect(),
+                on: options.take(ON),
+                since: options.take(SINCE),
+                state: options.take(STATE),
+                text: options.take(TEXT),
+            }))
+        },
     },
 };
+
+fn runs_options() -> Vec<CommandOption> {
+    let on = CommandOption {
+        required: None,
+        ..selector(ON, "Runs on any of these hosts, such as web-01 or role=web")
+    };
+    let since = CommandOption {
+        max_length: Some(20),
+        ..string(SINCE, "Since then: 2h, 7d, or a day such as 2026-11-30")
+    };
+    let state = CommandOption {
+        choices: Some(Stand::ALL.map(|stand| choice(stand.as_str())).into()),
+        ..string(STATE, "Runs that stand so")
+    };
+    vec![
+        person(WHO, "Runs of this person"),
+        on,
+        since,
+        state,
+        string(TEXT, "Words in the command or in what was printed"),
+        string(DIFF, "What changed between two runs, such as 141 142"),
+    ]
+}
 
 pub(super) const HOLD: Word = Word {
     name: "hold",
@@ -86,6 +125,7 @@ fn run_options() -> Vec<CommandOption> {
         "Hosts: names, globs, ranges and labels, such as web[01-03] or role=web",
     );
     let text = CommandOption {
+        autocomplete: Some(true),
         max_length: Some(OPTION_CHARS_MAX),
         ..string(
             COMMAND,

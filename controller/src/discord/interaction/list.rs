@@ -106,6 +106,12 @@ pub(super) async fn try_keep<T: Serialize + DeserializeOwned + Send + Sync>(
     kept.keep(&key, &(now_ms(), value)).await
 }
 
+/// What is kept under such a key below a place; nothing when it made room.
+pub(super) async fn kept_at<T: DeserializeOwned>(kept: &Kept, below: &str, key: &str) -> Option<T> {
+    let value = kept.read(&format!("{below}{key}")).await.ok().flatten();
+    value.map(|(_, value): (u64, T)| value)
+}
+
 fn gone() -> Refusal {
     Refusal::new(
         Code::Stale,

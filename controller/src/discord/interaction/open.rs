@@ -106,7 +106,7 @@ async fn give(
 }
 
 /// Does what fills an answer, while that can be filled.
-async fn in_time(work: impl Future<Output = ()>) {
+pub(super) async fn in_time(work: impl Future<Output = ()>) {
     if tokio::time::timeout(ANSWER_TIME, work).await.is_err() {
         tracing::warn!("a promised answer was not filled: its interaction is over");
     }
@@ -206,7 +206,7 @@ fn unread(run: &Run, error: &dyn std::error::Error) -> Refusal {
 }
 
 /// Promises an answer; true when Discord took that.
-async fn promise(edge: &Edge, invocation: &Invocation) -> bool {
+pub(super) async fn promise(edge: &Edge, invocation: &Invocation) -> bool {
     let call = match edge.requests.defer(invocation.reply_to()) {
         Ok(call) => call,
         Err(error) => {
@@ -225,7 +225,7 @@ async fn promise(edge: &Edge, invocation: &Invocation) -> bool {
 }
 
 /// Fills a promised answer with a card; where Discord does not take it, with why.
-async fn show(edge: &Edge, invocation: &Invocation, card: &Card) {
+pub(super) async fn show(edge: &Edge, invocation: &Invocation, card: &Card) {
     let to = invocation.reply_to();
     if let Some(why) = fill(edge, &edge.requests.edit_original(to, card)).await {
         let refusal = Refusal::new(
@@ -239,7 +239,11 @@ async fn show(edge: &Edge, invocation: &Invocation, card: &Card) {
 }
 
 /// Fills the promised answer with files; where Discord does not take those, with why.
-async fn deliver(edge: &Edge, invocation: &Invocation, delivered: Result<Delivered, Refusal>) {
+pub(super) async fn deliver(
+    edge: &Edge,
+    invocation: &Invocation,
+    delivered: Result<Delivered, Refusal>,
+) {
     let to = invocation.reply_to();
     let refusal = match delivered {
         Ok(Delivered { text, files }) => {

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::discord::commands::run::RUNS_SHOWN;
 use shanty_core::ask::{InventoryAsk, RunOption, RunRequest, Typed, YES};
 use shanty_core::hold::Hold;
 use shanty_core::ids::RunId;
@@ -90,8 +89,22 @@ fn commands_are_read_with_their_options() {
             on: "web*".to_owned()
         }))
     );
-    let runs = Asked::Ask(Ask::Look(Question::Runs { limit: RUNS_SHOWN }));
+    let runs = Asked::History(Wanted::default());
     assert_eq!(heard(slash("runs", json!([]))).asked, runs);
+    let who = json!({"name": "who", "type": 6, "value": "42"});
+    let some = slash(
+        "runs",
+        json!([who, option("state", "failed"), option("text", "disk")]),
+    );
+    let wanted = Wanted {
+        who: vec![shanty_core::principal::Principal::Discord(42)],
+        state: Some("failed".to_owned()),
+        text: Some("disk".to_owned()),
+        ..Wanted::default()
+    };
+    assert_eq!(heard(some).asked, Asked::History(wanted));
+    let diff = slash("runs", json!([option("diff", "1 2")]));
+    assert_eq!(heard(diff).asked, Asked::Between("1 2".to_owned()));
     let hold =
         |word: &str, options: Value| heard(slash("hold", json!([below(word, 1, options)]))).asked;
     assert_eq!(
@@ -231,6 +244,7 @@ fn the_asker_is_who_discord_says() {
         parent_channel: None,
         channel_is_thread: false,
         user: 42,
+        name: "ann".to_owned(),
         bot: false,
         roles: vec![3, 4],
         interaction: 1_300_000_000_000_000_000,

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::json;
+use shanty_core::history::cell;
 use shanty_core::run::{Execution, Loosely, Outcome, Run};
 
 use super::Missing;
@@ -33,23 +34,6 @@ pub(super) fn summary(run: &Run, missing: &Missing, out: &mut impl Write) -> io:
         }
     }
     out.flush()
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn cell(text: &str) -> String {
-    // Some programs take the wide forms of these for them too, and some look behind spaces.
-    let first = text.trim_start_matches(' ').chars().next();
-    let formula = first.is_some_and(|first| "=+-@＝＋－＠\t\r\n".contains(first));
-    let text = if formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
 }
 
 /// The run, then each of its executions, one JSON document a line.
