@@ -39,7 +39,8 @@ pub(super) fn admit(
     }
     if run.cancel.is_some() {
         let what = format!("{number} is being stopped: no further host starts.");
-        return Err(Refusal::new(Code::Closed, what, ""));
+        let next = "Its card shows which hosts are still stopping.";
+        return Err(Refusal::new(Code::Closed, what, next));
     }
     let left = run.executions().filter(|(_, e)| e.has_not_begun()).count();
     let Some(waves) = run.waves().filter(|_| left > 0) else {
@@ -63,7 +64,8 @@ pub(super) fn admit(
         }
         (Steer::Continue, false) => {
             let what = format!("{number} is not paused: it goes on.");
-            return Err(Refusal::new(Code::Closed, what, ""));
+            let next = "Its card shows which hosts are next.";
+            return Err(Refusal::new(Code::Closed, what, next));
         }
     };
     let running = run.executions().filter(|(_, e)| is_under_way(e)).count();
