@@ -92,7 +92,8 @@ async fn what_has_no_waves_is_not_paused_and_a_failure_is_told() {
     // Whoever follows one is told that it rests, and what to type.
     let args = "run --on role=web --batch 2 --pause first -- true";
     let mut follows = world.shanty_call(&args.split(' ').collect::<Vec<_>>());
-    let mut follows = follows.stderr(Stdio::piped()).spawn().unwrap();
+    follows.stdin(Stdio::null()).stderr(Stdio::piped());
+    let mut follows = follows.spawn().unwrap();
     let mut lines = BufReader::new(follows.stderr.take().unwrap()).lines();
     loop {
         let line = tokio::time::timeout(BOUND, lines.next_line()).await;

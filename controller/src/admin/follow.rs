@@ -114,6 +114,8 @@ const fn event(kind: v1::follow_event::Kind) -> v1::FollowEvent {
 #[derive(PartialEq, Eq)]
 struct Standing {
     cancelled: bool,
+    /// A run in waves starts on no further host.
+    rests: bool,
     /// Where each execution stands, and whether its host has a link.
     executions: Vec<(execution_info::State, bool)>,
 }
@@ -126,6 +128,7 @@ impl Standing {
         });
         Self {
             cancelled: run.cancel.is_some(),
+            rests: run.rests(),
             executions: executions.collect(),
         }
     }

@@ -114,7 +114,7 @@ mod tests {
             host_info::Trouble::try_from(7).is_err(),
             "a trouble has no word in this test"
         );
-        let runs: Vec<_> = (0..=6).map(|n| run(n.try_into().unwrap())).collect();
+        let runs: Vec<_> = (0..=7).map(|n| run(n.try_into().unwrap())).collect();
         assert_eq!(
             runs,
             [
@@ -124,11 +124,12 @@ mod tests {
                 "waiting",
                 "cancelling",
                 "closed",
-                "expired"
+                "expired",
+                "paused"
             ]
         );
         assert!(
-            run_info::State::try_from(7).is_err(),
+            run_info::State::try_from(8).is_err(),
             "a state has no word in this test"
         );
         let executions: Vec<_> = (0..=11).map(|n| execution(n.try_into().unwrap())).collect();

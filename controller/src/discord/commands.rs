@@ -150,7 +150,8 @@ mod tests {
     #[test]
     fn commands_keep_discords_rules() {
         let name_ok = |name: &str| {
-            (1..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase())
+            let plain = |b: u8| b.is_ascii_lowercase() || b == b'_';
+            (1..=32).contains(&name.len()) && name.bytes().all(plain)
         };
         let text_ok = |text: &str| (1..=100).contains(&text.chars().count());
         fn check(options: &[CommandOption], ok: &dyn Fn(&str, &str) -> bool) {
@@ -216,7 +217,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "/run on command? script? timeout? as? offline? streams? color? tty? leave?",
+                "/run on command? script? timeout? as? offline? streams? batch? parallel? max_fail? pause? color? tty? leave?",
                 "/runs who? on? since? state? text? diff?",
                 "/hosts on?",
                 "/host drain on",
