@@ -1,6 +1,7 @@
 //! The admin socket: a unix socket for the operator's command line. Whoever the kernel says is root or the owner of the process may
 //! do everything; nobody else gets a word.
 
+mod compare;
 mod convert;
 mod follow;
 mod history;
@@ -15,12 +16,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use shanty_certs::token::{JoinToken, RootPin};
 use shanty_core::ask::{
-    Answer, Ask, InventoryAnswer, InventoryAsk, One, Question, RunRequest, Steer, TokenRequest,
-    Typed, Which,
+    Answer, Ask, InventoryAnswer, InventoryAsk, One, Question, Steer, TokenRequest, Which,
 };
 use shanty_core::hold::Hold;
 use shanty_core::ids::{Labels, RunNumber};
 use shanty_core::limits;
+use shanty_core::output::same_but::SameBut;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Run;
@@ -85,6 +86,7 @@ pub fn start(
     (output, history): (Output, History),
     inputs: Inputs,
     join: JoinAt,
+    same_but: SameBut,
 ) {
     let shutdown = supervisor.shutdown();
     let admin = Admin {
@@ -93,6 +95,7 @@ pub fn start(
         inputs,
         history,
         join,
+        same_but,
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
     };
@@ -115,6 +118,7 @@ struct Admin {
     inputs: Inputs,
     history: History,
     join: JoinAt,
+    same_but: SameBut,
     spawner: Spawner,
     shutdown: CancellationToken,
 }
@@ -260,14 +264,7 @@ impl v1::admin_server::Admin for Admin {
 
     async fn start_run(&self, request: Request<v1::StartRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        let run = RunRequest {
-            on: request.selector,
-            command: request.command,
-            typed: Typed::from_names(request.options).map_err(|name| unknown_option(&name))?,
-            like: None,
-            input: inputs::given(&self.inputs, request.input.as_ref()).await?,
-        };
+        let run = inputs::asked(&self.inputs, request.into_inner()).await?;
         match self.ask(asker, Ask::Run(run)).await? {
             // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
             Answer::Accepted(snapshot) => {
@@ -279,9 +276,19 @@ impl v1::admin_server::Admin for Admin {
         }
     }
 
+    async fn plan_run(&self, request: Request<v1::StartRunRequest>) -> Answered<v1::PlanReply> {
+        let asker = asker(&request)?;
+        let question = Question::Plan(inputs::asked(&self.inputs, request.into_inner()).await?);
+        match self.ask(asker, Ask::Look(question)).await? {
+            Answer::Previewed(preview) => Ok(Response::new(convert::plan(&preview))),
+            other => Err(odd(&other)),
+        }
+    }
+
     async fn follow(&self, request: Request<v1::FollowRequest>) -> Answered<Self::FollowStream> {
         let asker = asker(&request)?;
-        let run = self.run(asker, request.into_inner().number).await?;
+        let request = request.into_inner();
+        let run = self.run(asker, request.number).await?;
         let watch = self.hub.watch(run.spec.id).await;
         let watch = watch.map_err(|refusal| status(&refusal))?;
         let watch = watch.ok_or_else(|| Status::not_found("there is no such run"))?;
@@ -289,6 +296,10 @@ impl v1::admin_server::Admin for Admin {
             &self.spawner,
             self.output.clone(),
             watch,
+            match request.quiet {
+                true => follow::What::Standing(self.same_but),
+                false => follow::What::Everything,
+            },
             self.shutdown.clone(),
         );
         Ok(Response::new(Box::pin(events)))
@@ -513,15 +524,6 @@ fn labels(map: &std::collections::HashMap<String, String>) -> Result<Labels, Sta
             "Write for example `role=web`.",
         ))
     })
-}
-
-/// An option of a newer command line: left out, it would silently not be done.
-fn unknown_option(name: &str) -> Status {
-    status(&Refusal::new(
-        Code::BadOption,
-        format!("This controller does not know the option `{name}`. Nothing was run."),
-        "Leave it out, or use the command line of the controller's own version.",
-    ))
 }
 
 #[cfg(test)]

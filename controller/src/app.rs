@@ -199,6 +199,7 @@ pub async fn run(
         (shown.clone(), history.clone()),
         inputs_shown.clone(),
         admin::JoinAt { address: join, pin },
+        config.style.same_but,
     );
     checkpoints::start(&mut supervisor, &store.journal);
     retention::start(

@@ -8,10 +8,17 @@
 
 mod client;
 mod complete;
+mod ends;
+mod fold;
+mod follow;
 mod groups;
 mod hold;
 mod hosts;
 mod input;
+mod out;
+mod plan;
+mod printer;
+mod progress;
 mod run;
 mod runs;
 mod serve;
@@ -20,17 +27,19 @@ mod token;
 mod words;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use client::Failure;
 
 /// ChatOps for servers: one voice calls, the crew pulls as one.
 #[derive(Parser, Debug)]
-#[command(name = "shanty", version, disable_help_subcommand = true)]
+#[command(name = "shanty", version, after_long_help = HELP)]
 struct Cli {
+    #[command(flatten)]
+    admin: AdminArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -40,24 +49,45 @@ enum Command {
     /// Start a controller
     Serve(serve::ServeArgs),
     /// Show hosts, or change what is known of them
-    #[command(args_conflicts_with_subcommands = true)]
+    #[command(
+        override_usage = "shanty hosts [OPTIONS] [SELECTOR]\n       shanty hosts [OPTIONS] <COMMAND>"
+    )]
     Hosts(hosts::HostsArgs),
-    /// Run a command on hosts and stream its output
-    Run(run::RunArgs),
+    /// Run a command on hosts and show its output
+    #[command(
+        override_usage = "shanty run [OPTIONS] <SELECTOR> -- <COMMAND>...",
+        after_long_help = run::HELP
+    )]
+    Run(Box<run::RunArgs>),
     /// Show runs and their output, or stop them
     Runs(runs::RunsArgs),
     /// Show saved groups, or change them
-    #[command(args_conflicts_with_subcommands = true)]
+    #[command(override_usage = "shanty groups [OPTIONS]\n       shanty groups [OPTIONS] <COMMAND>")]
     Groups(groups::GroupsArgs),
     /// Make, list and revoke the tokens with which hosts join
     Token(token::TokenArgs),
     /// Refuse every new run, allow them again, or show how it is
     Hold(hold::HoldArgs),
+    /// Write a manual page for each subcommand into a directory
+    #[command(hide = true)]
+    Man {
+        /// The directory
+        dir: PathBuf,
+    },
     /// Start a sandbox, a controller and agents on this machine, to try it all
     #[cfg(feature = "demo")]
     #[command(args_conflicts_with_subcommands = true)]
     Demo(crate::demo::DemoArgs),
 }
+
+/// What holds for every subcommand.
+const HELP: &str = "\
+Tables have headers, colours and the terminal's width on a terminal; NO_COLOR, CLICOLOR=0 and TERM=dumb leave the colours out.
+Text of hosts is made safe to look at there, and is as it was written in a pipe and with --raw.
+
+Exit codes: 0 well, 1 failed, 64 typed wrongly or not confirmed where nobody sits, 65 no such thing, 69 the controller went away and the
+run goes on, 73 and 74 cannot be written, 75 not now, 77 refused, 78 wrong configuration, 141 nobody reads what is printed.
+Those of a command are in `shanty run --help`.";
 
 /// Where the admin socket is unless somebody says otherwise.
 const ADMIN_DEFAULT: &str = "/run/shanty/admin.sock";
@@ -68,6 +98,7 @@ struct AdminArgs {
     /// The controller's admin socket
     #[arg(
         long,
+        global = true,
         value_name = "PATH",
         env = "SHANTY_ADMIN",
         hide_env_values = true,
@@ -75,7 +106,7 @@ struct AdminArgs {
     )]
     admin: PathBuf,
     /// Print JSON lines, errors too
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
@@ -106,30 +137,45 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.command {
         Command::Serve(args) => serve::serve(&args),
         Command::Hosts(args) => report(args.admin().json, client::block_on(hosts::hosts(args))),
-        Command::Run(args) => report(args.admin.json, client::block_on(run::run(args))),
+        Command::Run(args) => report(args.admin.json, client::block_on(run::run(*args))),
         Command::Runs(args) => report(args.admin().json, client::block_on(runs::runs(args))),
         Command::Groups(args) => report(args.admin().json, client::block_on(groups::groups(args))),
         Command::Token(args) => report(args.admin().json, client::block_on(token::token(args))),
         Command::Hold(args) => report(args.admin.json, client::block_on(hold::hold(args))),
+        Command::Man { dir } => report(false, man(&dir)),
         #[cfg(feature = "demo")]
         Command::Demo(args) => crate::demo::main(&args),
     }
+}
+
+fn man(dir: &Path) -> Result<u8, Failure> {
+    let pages = clap_mangen::generate_to(Cli::command(), dir);
+    pages.map_err(|error| {
+        let text = format!(
+            "manual pages cannot be written to {}: {error}",
+            dir.display()
+        );
+        Failure::new("E_OUTPUT", exit::CREATE, text, "")
+    })?;
+    Ok(exit::OK)
 }
 
 /// Prints a failure the way that was asked for, and gives the exit code.
 fn report(json: bool, result: Result<u8, Failure>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
+        // Nobody reads it.
+        Err(failure) if failure.code == out::CLOSED => ExitCode::from(failure.exit),
         Err(failure) => {
             if json {
                 let event = serde_json::json!({
                     "event": "error", "code": failure.code, "text": failure.text, "next": failure.next,
                 });
-                println!("{event}");
+                out::line(event).ok(); // nobody reads it
             } else {
-                eprintln!("shanty: {}", failure.text);
+                out::note(format_args!("shanty: {}", failure.text));
                 if !failure.next.is_empty() {
-                    eprintln!("{}", failure.next);
+                    out::note(&failure.next);
                 }
             }
             ExitCode::from(failure.exit)
@@ -149,6 +195,8 @@ mod exit {
     pub(super) const DATA: u8 = 65;
     /// Cannot create what is needed, such as a listener.
     pub(super) const CREATE: u8 = 73;
+    /// The controller went away while a run was followed; the run goes on.
+    pub(super) const GONE: u8 = 69;
     /// What was asked for cannot be written: a full disk.
     pub(super) const IO: u8 = 74;
     /// Nobody reads what was asked for any more, as a shell says it of SIGPIPE.
@@ -159,12 +207,15 @@ mod exit {
     pub(super) const REFUSED: u8 = 77;
     /// The configuration is wrong.
     pub(super) const CONFIG: u8 = 78;
+    /// A command ran out of time, as timeout(1) says it.
+    pub(super) const TIMEOUT: u8 = 124;
+    /// Somebody stopped it, or Ctrl-C ended the following of it.
+    pub(super) const CANCELLED: u8 = 130;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn verify_cli() {
@@ -183,7 +234,9 @@ mod tests {
     fn show(command: &mut clap::Command, all: &mut String) {
         all.push_str(&command.render_long_help().to_string());
         all.push_str("\n----\n");
-        for sub in command.get_subcommands_mut() {
+        // `help` says again what is here.
+        let subs = command.get_subcommands_mut();
+        for sub in subs.filter(|sub| sub.get_name() != "help") {
             show(sub, all);
         }
     }

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
 use shanty_core::admission::Settings;
-use shanty_core::ask::{Answer, Ask, RunRequest};
+use shanty_core::ask::{Answer, Ask, RunOption, RunRequest, Typed, YES};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
 use shanty_core::output::mask::Masks;
@@ -349,6 +349,8 @@ pub(crate) fn run_on(on: &str) -> Ask {
     Ask::Run(RunRequest {
         on: on.to_owned(),
         command: "uptime".to_owned(),
+        // On the socket a large run is refused to whoever does not say this.
+        typed: Typed::default().with(RunOption::Seen, YES),
         ..RunRequest::default()
     })
 }

@@ -19,6 +19,7 @@ pub use hosts::still_covers;
 pub use look::look;
 pub(crate) use recall::recall;
 pub use run::{Caution, Plan};
+pub(crate) use seen::preview;
 pub(crate) use stop::not_found;
 
 mod caller;
@@ -34,6 +35,7 @@ mod recall;
 mod rights;
 mod rollout;
 mod run;
+mod seen;
 mod steer;
 mod stop;
 

@@ -122,6 +122,8 @@ pub enum Question {
     },
     /// What of the history may be offered to somebody who types a command.
     Commands,
+    /// What a run would do, without running it.
+    Plan(RunRequest),
     /// Saved groups.
     Groups,
     /// Whether new runs are refused, by whom, since when and why.
@@ -194,7 +196,7 @@ impl Question {
             | Self::History { .. }
             | Self::Groups
             | Self::Hold => Right::Grant(Verb::View),
-            Self::Edit { .. } | Self::Commands => Right::Grant(Verb::Run),
+            Self::Edit { .. } | Self::Commands | Self::Plan(_) => Right::Grant(Verb::Run),
             Self::Welcome => Right::Grant(Verb::Manage),
             Self::Tokens => Right::Operator,
             Self::Help(_) | Self::Whoami => Right::Anybody,
@@ -277,7 +279,7 @@ pub struct TokenRequest {
 pub enum Answer {
     /// The run is recorded; it begins when whoever asked was told.
     Accepted(Arc<Snapshot>),
-    /// The person sees first what would run.
+    /// What would run: the person sees it first, or wanted to see no more.
     Previewed(Box<Preview>),
     /// A run that was shown will not run.
     TakenBack,

@@ -16,6 +16,7 @@ mod preview;
 mod refusal;
 mod run;
 mod runs;
+pub mod terminal;
 mod text;
 
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};

@@ -70,7 +70,9 @@ async fn command_line(world: &World, what: &str, on: &str) {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
         let begun = Instant::now();
-        let ran = world.shanty(&["run", "--on", on, "--", "true"]).await;
+        let ran = world
+            .shanty(&["run", "--on", on, "--yes", "--", "true"])
+            .await;
         times.push(begun.elapsed());
         assert_eq!(ran.code, 0, "{ran:?}");
     }

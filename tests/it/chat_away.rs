@@ -213,7 +213,7 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
         .await;
     assert_eq!(ran.code, 75, "{ran:?}");
     let ran = world
-        .shanty(&["run", "--on", "role=web", "--", "true"])
+        .shanty(&["run", "--on", "role=web", "--yes", "--", "true"])
         .await;
     assert_eq!(ran.code, 75, "{ran:?}");
     assert!(
@@ -259,7 +259,7 @@ async fn nothing_waits_for_a_host_that_was_removed() {
         .await;
 
     for host in ["web-01", "web-02"] {
-        let ran = world.shanty(&["hosts", "remove", host]).await;
+        let ran = world.shanty(&["hosts", "remove", host, "--yes"]).await;
         assert_eq!(ran.code, 0, "{ran:?}");
     }
     operator

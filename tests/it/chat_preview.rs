@@ -305,7 +305,7 @@ async fn a_host_that_was_removed_meanwhile_stops_all_of_it() {
     let operator = world.operator();
     let asked = operator.run("all", "true").await;
     preview(&operator, &asked).await;
-    let ran = world.shanty(&["hosts", "remove", "web-02"]).await;
+    let ran = world.shanty(&["hosts", "remove", "web-02", "--yes"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let pressed = operator.confirms(&asked, "go").await;
     let told = operator.answer(&pressed).await.text();

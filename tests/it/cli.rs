@@ -36,11 +36,15 @@ async fn run_gives_the_code_of_one_host_and_a_verdict_on_several() {
             .await;
         assert_eq!(ran.code, code, "{command}: {ran:?}");
     }
-    let ran = world.shanty(&["run", "--on", "all", "--", "true"]).await;
+    let ran = world
+        .shanty(&["run", "--on", "all", "--yes", "--", "true"])
+        .await;
     assert_eq!(ran.code, 0, "{ran:?}");
     // A directory can be made once: one host fails.
     let once = format!("mkdir {}", world.dir.path().join("once").display());
-    let ran = world.shanty(&["run", "--on", "all", "--", &once]).await;
+    let ran = world
+        .shanty(&["run", "--on", "all", "--yes", "--", &once])
+        .await;
     assert_eq!(ran.code, 1, "{ran:?}");
     let args = [
         "run",
@@ -52,12 +56,19 @@ async fn run_gives_the_code_of_one_host_and_a_verdict_on_several() {
         "sleep 1000",
     ];
     let ran = world.shanty(&args).await;
-    assert_eq!(ran.code, 143, "{ran:?}");
+    assert_eq!(ran.code, 124, "{ran:?}");
     assert!(ran.err.contains("timed out"), "{ran:?}");
+    // What ends well because it was stopped did not end well.
+    let polite = "trap 'exit 0' TERM; sleep 1000 & wait";
+    let args = ["run", "--on", "web-01", "--timeout", "1s", "--", polite];
+    let ran = world.shanty(&args).await;
+    assert_eq!(ran.code, 124, "{ran:?}");
 
     world.host("web-02").stop().await;
     world.is_online("web-02", false).await;
-    let ran = world.shanty(&["run", "--on", "all", "--", "true"]).await;
+    let ran = world
+        .shanty(&["run", "--on", "all", "--yes", "--", "true"])
+        .await;
     assert_eq!(ran.code, 75, "{ran:?}");
     assert!(ran.err.contains("web-02: not started"), "{ran:?}");
     let ran = world.shanty(&["run", "--on", "web-02", "--", "true"]).await;
@@ -99,7 +110,9 @@ async fn output_of_several_hosts_is_told_apart_and_kept_apart_from_errors() {
         (0, "out\ntail", "err\n")
     );
 
-    let ran = world.shanty(&["run", "--on", "all", "--", command]).await;
+    let ran = world
+        .shanty(&["run", "--on", "all", "--yes", "--", command])
+        .await;
     let sorted = |text: &str| {
         let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
         lines.sort();
@@ -117,7 +130,7 @@ async fn output_of_several_hosts_is_told_apart_and_kept_apart_from_errors() {
     }
 
     let ran = world
-        .shanty(&["run", "--on", "all", "--json", "--", command])
+        .shanty(&["run", "--on", "all", "--yes", "--json", "--", command])
         .await;
     let events = events(&ran.out);
     let written = |host: &str, stream: &str| -> String {
@@ -477,7 +490,7 @@ async fn what_is_refused_has_a_code_for_scripts_and_a_sentence_for_people() {
             64,
             "E_OPTION",
         ),
-        (&["hosts", "remove", "db-01"], 65, "E_NOT_FOUND"),
+        (&["hosts", "remove", "db-01", "--yes"], 65, "E_NOT_FOUND"),
         (&["hosts", "show", "db-01"], 64, "E_SELECTOR"),
         (&["run", "--on", "db-01", "--", "true"], 64, "E_SELECTOR"),
         (&["run", "--on", "", "--", "true"], 64, "E_SELECTOR"),
@@ -532,7 +545,9 @@ async fn without_a_controller_or_with_a_wrong_call_nothing_is_tried() {
         &["runs", "list", "--admin", &admin],
         &["token", "list", "--admin", &admin],
         &["hold", "on", "db move", "--admin", &admin],
-        &["run", "--on", "all", "--admin", &admin, "--", "true"],
+        &[
+            "run", "--on", "all", "--yes", "--admin", &admin, "--", "true",
+        ],
     ] {
         let ran = ran(args).await;
         assert_eq!(ran.code, 75, "{args:?}: {ran:?}");

@@ -68,7 +68,7 @@ async fn a_pipe_is_given_to_the_command_on_every_host() {
     let content = world.shanty(&["runs", "input", &number]).await;
     assert_eq!(content.out, "exit 4\n");
 
-    let all = ["run", "--on", "all", "--", "cat; echo"];
+    let all = ["run", "--on", "all", "--yes", "--", "cat; echo"];
     let ran = fed(&world, &all, file_of("né\n".as_bytes())).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     for line in ["web-01: né\n", "web-02: né\n"] {
@@ -96,7 +96,7 @@ async fn fifty_mebibytes_arrive_whole_on_two_hosts_and_what_never_ends_runs_noth
         .output()
         .unwrap();
     let digest = String::from_utf8(digest.stdout).unwrap();
-    let sum = ["run", "--on", "all", "--", "sha256sum"];
+    let sum = ["run", "--on", "all", "--yes", "--", "sha256sum"];
     let ran = fed(&world, &sum, file_of(&large)).await;
     assert_eq!(ran.out.matches(digest.trim()).count(), 2, "{ran:?}");
     let before = newest(&world).await["number"].clone();

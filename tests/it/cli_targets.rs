@@ -166,6 +166,24 @@ async fn a_shell_completes_selectors_from_the_fleet() {
             );
         }
     }
+    // Saved groups, users and past runs too.
+    let number = world.detach("web-01", "echo of a run").await;
+    world.run_ends(&number).await;
+    let user = world.shanty(&["hosts", "web-01", "--json"]).await.json();
+    let user = user["facts"]["run_as"].as_str().unwrap().to_owned();
+    for (line, wanted) in [
+        ("shanty groups remove fr", "front"),
+        ("shanty run web-01 --as ", user.as_str()),
+        ("shanty run web-", "web-01"),
+        ("shanty runs show ", number.as_str()),
+        ("shanty runs cancel ", number.as_str()),
+    ] {
+        let answers = bash(&world, line).await;
+        assert!(
+            answers.iter().any(|answer| answer == wanted),
+            "{line}: {answers:?}"
+        );
+    }
     // Where no selector stands, the command line itself is completed.
     assert!(
         bash(&world, "shanty hosts rem")

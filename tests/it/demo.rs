@@ -124,7 +124,7 @@ async fn the_demo_goes_on_without_hosts_that_die_or_are_removed() {
         line,
         "db-01 is gone (signal: 9 (SIGKILL)): try /hosts and /run on:all. Back with `shanty demo start db-01`"
     );
-    let ran = demo.shanty(&["hosts", "remove", "web-02"]).await;
+    let ran = demo.shanty(&["hosts", "remove", "web-02", "--yes"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let line = says(&mut demo, "web-02").await;
     assert!(line.starts_with("web-02 was removed: "), "{line}");

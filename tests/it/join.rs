@@ -331,7 +331,7 @@ async fn a_copied_identity_on_another_machine_is_refused_while_the_first_lives()
 #[tokio::test]
 async fn a_removed_host_stops_and_never_comes_back() {
     let mut world = world(&WEB).await;
-    let ran = world.shanty(&["hosts", "remove", "web-01"]).await;
+    let ran = world.shanty(&["hosts", "remove", "web-01", "--yes"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let mut agent = world.host("web-01").take_agent();
     assert_eq!(agent.ended().await, 77);

@@ -53,7 +53,11 @@ pub fn call(program: &PathBuf, args: &[&str]) -> Command {
     command
         .env_remove("SHANTY_ADMIN")
         .env_remove("SHANTY_TOKEN")
-        .env_remove("SHANTY_LOG");
+        .env_remove("SHANTY_LOG")
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR")
+        .env_remove("COLUMNS")
+        .env("TERM", "xterm-256color");
     command
 }
 

@@ -11,7 +11,9 @@ impl World {
     /// # Panics
     /// When it is refused.
     pub async fn detach(&self, on: &str, command: &str) -> String {
-        let args = ["run", "--on", on, "--detach", "--json", "--", command];
+        let args = [
+            "run", "--on", on, "--yes", "--detach", "--json", "--", command,
+        ];
         let ran = self.shanty(&args).await;
         assert_eq!(ran.code, 0, "{ran:?}");
         ran.json()["number"].to_string()

@@ -5,9 +5,9 @@ use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hold::HoldAnswer;
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
-use shanty_core::run::{Group, How, Loosely, Offline, Phase, Progress, Run};
+use shanty_core::run::{Execution, Group, How, Loosely, Offline, Phase, Progress, Run};
 use shanty_core::selector::fold::fold;
-use shanty_core::view::{HostRow, Trouble};
+use shanty_core::view::{AwayRow, HostRow, Preview, Trouble};
 use shanty_proto::convert::{input_to_wire, labels_to_wire, outcome_to_wire, principal_to_wire};
 use shanty_proto::v1;
 use shanty_proto::v1::{execution_info, host_info, run_info};
@@ -103,19 +103,7 @@ fn metrics(metrics: &Metrics) -> v1::Metrics {
 pub(super) fn run(run: &Run) -> v1::RunInfo {
     let mut executions: Vec<v1::ExecutionInfo> = run
         .executions()
-        .map(|(agent, execution)| v1::ExecutionInfo {
-            agent: agent.to_string(),
-            name: execution.name.to_string(),
-            state: execution_state(&execution.progress).into(),
-            outcome: match &execution.progress {
-                Progress::Done(outcome) | Progress::Ending(outcome) => {
-                    Some(outcome_to_wire(outcome))
-                }
-                Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => None,
-            },
-            online: execution.online && execution.outcome().is_none(),
-            skipped: run.is_skipped(execution),
-        })
+        .map(|(agent, execution)| self::execution(run, agent, execution))
         .collect();
     executions.sort_by(|a, b| a.name.cmp(&b.name));
     let (closed_ms, expired) = match &run.phase {
@@ -136,11 +124,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         executions,
         expired,
         state: run_state(run).into(),
-        offline: match run.spec.strategy.offline {
-            Offline::Fail => run_info::Offline::Fail.into(),
-            Offline::Skip => run_info::Offline::Skip.into(),
-            Offline::Queue { .. } => run_info::Offline::Queue.into(),
-        },
+        offline: offline(run.spec.strategy.offline).into(),
         queued_until_ms: run.queued_until_ms().unwrap_or(0),
         color: run.spec.options.colours.kept(),
         input: run.spec.input.as_ref().map(input_to_wire),
@@ -156,7 +140,54 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
     }
 }
 
-fn end_group(group: &Group) -> v1::EndGroup {
+pub(super) fn plan(preview: &Preview) -> v1::PlanReply {
+    let spec = &preview.spec;
+    let away = |row: &AwayRow| v1::AwayHost {
+        name: row.name.to_string(),
+        why: row.away.as_str().to_owned(),
+        since_ms: row.since_ms,
+    };
+    v1::PlanReply {
+        command: spec.what.text().into_owned(),
+        hosts: fold(spec.targets.iter().map(|target| target.name.as_str())),
+        count: u32::try_from(spec.targets.len()).unwrap_or(u32::MAX),
+        cautions: preview.cautions.iter().map(|c| c.text()).collect(),
+        away: preview.away.iter().map(away).collect(),
+        excluded: fold(preview.excluded.iter().map(HostName::as_str)),
+        absent: fold(preview.absent.iter().map(String::as_str)),
+        run_as: match &spec.options.run_as {
+            Some(user) => vec![user.clone()],
+            None => preview.run_as.clone(),
+        },
+        timeout_ms: spec.options.timeout_ms,
+        offline: offline(spec.strategy.offline).into(),
+        seen: hex::encode(spec.digest),
+    }
+}
+
+const fn offline(offline: Offline) -> run_info::Offline {
+    match offline {
+        Offline::Fail => run_info::Offline::Fail,
+        Offline::Skip => run_info::Offline::Skip,
+        Offline::Queue { .. } => run_info::Offline::Queue,
+    }
+}
+
+pub(super) fn execution(run: &Run, agent: AgentId, execution: &Execution) -> v1::ExecutionInfo {
+    v1::ExecutionInfo {
+        agent: agent.to_string(),
+        name: execution.name.to_string(),
+        state: execution_state(&execution.progress).into(),
+        outcome: match &execution.progress {
+            Progress::Done(outcome) | Progress::Ending(outcome) => Some(outcome_to_wire(outcome)),
+            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => None,
+        },
+        online: execution.online && execution.outcome().is_none(),
+        skipped: run.is_skipped(execution),
+    }
+}
+
+pub(super) fn end_group(group: &Group) -> v1::EndGroup {
     v1::EndGroup {
         rank: group.rank.as_str().to_owned(),
         text: group.how.to_string(),
@@ -164,10 +195,12 @@ fn end_group(group: &Group) -> v1::EndGroup {
         hosts: fold(group.names()),
         count: u32::try_from(group.hosts.len()).unwrap_or(u32::MAX),
         duration_ms: group.duration_ms,
+        first: group.names().next().unwrap_or_default().to_owned(),
+        outputs: u32::try_from(group.outputs).unwrap_or(u32::MAX),
     }
 }
 
-fn run_state(run: &Run) -> run_info::State {
+pub(super) fn run_state(run: &Run) -> run_info::State {
     match &run.phase {
         Phase::Accepted => run_info::State::Accepted,
         Phase::Expired(_) => run_info::State::Expired,

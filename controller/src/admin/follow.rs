@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
+use shanty_core::output::same_but::SameBut;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Run;
 use shanty_core::spool::Record;
 use shanty_core::text::{count, duration, size};
 use shanty_proto::v1;
-use shanty_proto::v1::execution_info;
+use shanty_proto::v1::{execution_info, run_info};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::convert;
+use super::{compare, convert};
 use crate::status::status;
 use crate::store::{Deleted, Deletion, Output, Records, StoreError, Stored, Unreadable};
 use crate::supervise::Spawner;
@@ -31,11 +32,20 @@ const DAY_MS: u64 = 86_400_000;
 
 type Tx<T> = mpsc::Sender<Result<T, Status>>;
 
+/// What of a run is told.
+pub(super) enum What {
+    /// All that it prints, and how it stands.
+    Everything,
+    /// How it stands; at the end its hosts are in the groups of its card.
+    Standing(SameBut),
+}
+
 /// Everything of a run from its beginning until it is over and all of it was sent.
 pub(super) fn follow(
     spawner: &Spawner,
     output: Output,
     watch: watch::Receiver<Arc<Snapshot>>,
+    what: What,
     shutdown: CancellationToken,
 ) -> ReceiverStream<Result<v1::FollowEvent, Status>> {
     let (tx, rx) = mpsc::channel(EVENTS_MAX);
@@ -44,7 +54,7 @@ pub(super) fn follow(
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = tx.closed() => {}
-            () = follow_run(&readers, &output, watch, &tx) => {}
+            () = follow_run(&readers, &output, watch, what, &tx) => {}
         }
     });
     ReceiverStream::new(rx)
@@ -54,52 +64,65 @@ async fn follow_run(
     spawner: &Spawner,
     output: &Output,
     mut watch: watch::Receiver<Arc<Snapshot>>,
+    what: What,
     tx: &Tx<v1::FollowEvent>,
 ) {
-    let run = watch.borrow().run.clone();
+    let run = watch.borrow_and_update().run.clone();
+    let mut told = Standing::of(&run);
+    let first = v1::follow_event::Kind::Run(convert::run(&run));
+    if tx.send(Ok(event(first))).await.is_err() {
+        return;
+    }
     let (chunks_tx, mut chunks) = mpsc::channel(EVENTS_MAX);
-    for (agent, execution) in run.executions() {
-        let of = (run.spec.id, run.number, agent);
-        let reader = Reader::new(output, of, execution.name.to_string());
-        let (watch, tx) = (watch.clone(), chunks_tx.clone());
-        spawner.spawn(async move { reader.follow(watch, &tx).await });
+    if matches!(what, What::Everything) {
+        for (agent, execution) in run.executions() {
+            let of = (run.spec.id, run.number, agent);
+            let reader = Reader::new(output, of, execution.name.to_string());
+            let (watch, tx) = (watch.clone(), chunks_tx.clone());
+            spawner.spawn(async move { reader.follow(watch, &tx).await });
+        }
     }
     drop(chunks_tx);
-    let mut told = None;
-    let mut over = false;
+    let mut over = run.is_over();
+    let mut all_out = false;
     // Told last: one host's damaged output takes nothing from the others.
     let mut unreadable = None;
-    loop {
+    while !(over && all_out) {
         let kind = tokio::select! {
-            chunk = chunks.recv() => match chunk {
+            chunk = chunks.recv(), if !all_out => match chunk {
                 Some(Ok(chunk)) => v1::follow_event::Kind::Output(chunk),
                 Some(Err(status)) => {
                     unreadable.get_or_insert(status);
                     continue;
                 }
-                None if over => break,
                 None => {
-                    // All output is out; only the end is missing.
-                    watch.wait_for(|snapshot| snapshot.run.is_over()).await.ok(); // the hub has stopped
-                    break;
+                    all_out = true;
+                    continue;
                 }
             },
             changed = watch.changed(), if !over => {
                 let run = watch.borrow_and_update().run.clone();
                 over = run.is_over() || changed.is_err();
-                let standing = Some(Standing::of(&run));
-                if standing == told || over {
+                let standing = Standing::of(&run);
+                if over || standing == told {
                     continue;
                 }
+                let change = standing.since(&told, &run);
                 told = standing;
-                v1::follow_event::Kind::Run(convert::run(&run))
+                v1::follow_event::Kind::Change(change)
             }
         };
         if tx.send(Ok(event(kind))).await.is_err() {
             return;
         }
     }
-    let last = v1::follow_event::Kind::Run(convert::run(&watch.borrow().run));
+    let run = watch.borrow().run.clone();
+    let mut last = convert::run(&run);
+    if let What::Standing(same_but) = what {
+        let groups = compare::groups(output, &run, same_but).await;
+        last.groups = groups.iter().map(convert::end_group).collect();
+    }
+    let last = v1::follow_event::Kind::Run(last);
     tx.send(Ok(event(last))).await.ok(); // it left
     if let Some(status) = unreadable {
         tx.send(Err(status)).await.ok(); // it left
@@ -113,7 +136,7 @@ const fn event(kind: v1::follow_event::Kind) -> v1::FollowEvent {
 /// What of a run is worth telling when it changes.
 #[derive(PartialEq, Eq)]
 struct Standing {
-    cancelled: bool,
+    run: run_info::State,
     /// A run in waves starts on no further host.
     rests: bool,
     /// Where each execution stands, and whether its host has a link.
@@ -127,9 +150,21 @@ impl Standing {
             (state, execution.online)
         });
         Self {
-            cancelled: run.cancel.is_some(),
+            run: convert::run_state(run),
             rests: run.rests(),
             executions: executions.collect(),
+        }
+    }
+
+    fn since(&self, before: &Self, run: &Run) -> v1::RunChange {
+        let stands = self.executions.iter().zip(&before.executions);
+        let changed = run.executions().zip(stands);
+        let changed = changed.filter(|(_, (now, before))| now != before);
+        v1::RunChange {
+            state: self.run.into(),
+            executions: changed
+                .map(|((agent, execution), _)| convert::execution(run, agent, execution))
+                .collect(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What commands are given: taken from the command line before a run of it is asked for, and shown to it afterwards.
 
+use shanty_core::ask::{RunRequest, Typed};
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Input, InputKind, Run};
 use shanty_proto::convert::{input_from_wire, input_to_wire};
@@ -129,4 +130,27 @@ pub(super) async fn send(
 
 fn refused(error: &InputError) -> Status {
     status(&error.refusal())
+}
+
+/// A run as it was typed, with what it is given.
+pub(super) async fn asked(
+    inputs: &Inputs,
+    request: v1::StartRunRequest,
+) -> Result<RunRequest, Status> {
+    Ok(RunRequest {
+        on: request.selector,
+        command: request.command,
+        typed: Typed::from_names(request.options).map_err(|name| unknown_option(&name))?,
+        like: None,
+        input: given(inputs, request.input.as_ref()).await?,
+    })
+}
+
+/// An option of a newer command line: left out, it would silently not be done.
+fn unknown_option(name: &str) -> Status {
+    status(&Refusal::new(
+        Code::BadOption,
+        format!("This controller does not know the option `{name}`. Nothing was run."),
+        "Leave it out, or use the command line of the controller's own version.",
+    ))
 }

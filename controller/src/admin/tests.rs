@@ -40,6 +40,7 @@ impl Service {
                 address: "controller:4000".to_owned(),
                 pin: rig.ca.pin(),
             },
+            same_but: SameBut::default(),
             spawner: supervisor.spawner(),
             shutdown: supervisor.shutdown(),
         };

@@ -17,6 +17,9 @@ use crate::status::{CODE_KEY, NEXT_KEY};
 /// The code of an answer that has none: it does not come from the controller's own decisions.
 const NO_CODE: &str = "E_CONTROLLER";
 
+/// Nothing listens on the socket.
+const NO_CONTROLLER: &str = "E_NO_CONTROLLER";
+
 /// Why a subcommand failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -39,6 +42,11 @@ impl Failure {
             next: next.into(),
             exit,
         }
+    }
+
+    /// True when it says nothing but that the controller is not there now.
+    pub(super) fn is_gone(&self) -> bool {
+        [NO_CODE, NO_CONTROLLER, Code::Stopping.as_str()].contains(&self.code.as_str())
     }
 
     /// Something that the caller typed wrongly.
@@ -134,7 +142,7 @@ impl Client {
             .map_err(|error| {
                 let why = innermost(&error);
                 Failure::new(
-                    "E_NO_CONTROLLER",
+                    NO_CONTROLLER,
                     exit::TRY_AGAIN,
                     format!("no controller answers on {}: {why}", args.admin.display()),
                     "Is `shanty serve` running? Name its socket with --admin or SHANTY_ADMIN.",
@@ -195,7 +203,7 @@ mod tests {
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
         1: E_AGENT
         64: E_SELECTOR E_EMPTY_COMMAND E_MASKED E_TOO_LONG E_BAD_CHAR E_DURATION E_OPTION E_RUN_AS E_TOKEN E_NAME_TAKEN E_NAME_CONFUSABLE E_NAME E_LABEL E_CSR E_UNSUPPORTED
-        65: E_NOT_FOUND E_CLOSED E_STALE E_DAMAGED E_DELETED
+        65: E_NOT_FOUND E_CLOSED E_STALE E_DAMAGED E_DELETED E_MAX_FAIL E_PAUSED
         75: E_ALL_OFFLINE E_STORAGE E_OFFLINE E_DRAINING E_EXPIRED E_CONTROLLER_RESTART E_ACK_FAILED E_RATE E_STOPPING
         77: E_DENIED E_GUILD E_GUILD_ONLY E_HOLD
         ");

@@ -3,15 +3,21 @@
 //! `source <(SHANTY_COMPLETE=bash shanty)` (or `zsh`, `fish`) registers it. A controller that does not answer at once completes nothing: a shell
 //! must not hang on a key.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::future::Future;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Command, CommandFactory};
+use clap::{Command, CommandFactory, ValueHint};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{self, CompleteEnv, EnvCompleter, Shells};
+use shanty_core::view::terminal::{cut, one_line};
 use shanty_proto::v1;
+use shanty_proto::v1::admin_client::AdminClient;
+use tonic::transport::Channel;
+use tonic::{Response, Status};
 
 use super::AdminArgs;
 use super::client::Client;
@@ -19,13 +25,19 @@ use super::client::Client;
 /// A key in a shell waits this long at most.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Runs that are offered.
+const OFFERED_MAX: u32 = 20;
+
+/// Columns of what is said beside an offer.
+const HELP_COLUMNS: usize = 60;
+
 /// Answers a shell that asks for completions, or for what registers them; false when none asks.
 ///
 /// # Errors
 /// The shell is not one of those that are known.
 pub(super) fn answer<C: CommandFactory>(args: &[OsString]) -> Result<bool, clap::Error> {
     let shells: [&dyn EnvCompleter; 3] = [&Bash, &env::Zsh, &env::Fish];
-    CompleteEnv::with_factory(C::command)
+    CompleteEnv::with_factory(|| with_numbers(C::command()))
         .var("SHANTY_COMPLETE")
         .shells(Shells(&shells))
         .try_complete(args, None)
@@ -71,6 +83,85 @@ impl EnvCompleter for Bash {
     }
 }
 
+/// Every verb of `shanty runs` that takes the number of a run completes it.
+fn with_numbers(command: Command) -> Command {
+    command.mut_subcommand("runs", |runs| {
+        runs.mut_subcommands(|verb| {
+            verb.mut_args(|arg| match arg.get_id() == "number" {
+                true => arg.add(numbers()).value_hint(ValueHint::Other),
+                false => arg,
+            })
+        })
+    })
+}
+
+/// Completes the number of a run.
+fn numbers() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let request = v1::RunsRequest {
+            limit: OFFERED_MAX,
+            wanted: None,
+        };
+        let reply = ask(|mut api| async move { api.runs(request).await });
+        let runs = reply.map(|reply| reply.runs).unwrap_or_default();
+        let row = |run: v1::RunInfo| {
+            let help = one_line(&format!("{} on {}", run.command, run.hosts));
+            (run.number.to_string(), cut(&help, HELP_COLUMNS))
+        };
+        candidates(typed, runs.into_iter().map(row))
+    })
+}
+
+/// Completes the name of a saved group.
+pub(super) fn groups() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let reply = ask(|mut api| async move { api.groups(v1::Empty {}).await });
+        let groups = reply.map(|reply| reply.groups).unwrap_or_default();
+        let row = |group: v1::GroupInfo| {
+            let help = cut(&one_line(&group.selector), HELP_COLUMNS);
+            (group.name, help)
+        };
+        candidates(typed, groups.into_iter().map(row))
+    })
+}
+
+/// Completes a user to run as: one that agents run as, or that somebody named before.
+pub(super) fn users() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let request = v1::HostsRequest::default();
+        let hosts = ask(|mut api| async move { api.hosts(request).await });
+        let request = v1::RunsRequest {
+            limit: OFFERED_MAX,
+            wanted: None,
+        };
+        let runs = ask(|mut api| async move { api.runs(request).await });
+        let hosts = hosts.map(|reply| reply.hosts).unwrap_or_default();
+        let runs = runs.map(|reply| reply.runs).unwrap_or_default();
+        let of_hosts = hosts
+            .into_iter()
+            .filter_map(|host| Some(host.facts?.run_as));
+        let of_runs = runs.into_iter().map(|run| run.run_as);
+        let users: BTreeSet<String> = of_hosts.chain(of_runs).collect();
+        candidates(typed, users.into_iter().map(|user| (user, String::new())))
+    })
+}
+
+/// What goes on from what is typed; a name that could do more than stand for itself is not offered.
+fn candidates(
+    typed: &OsStr,
+    rows: impl Iterator<Item = (String, String)>,
+) -> Vec<CompletionCandidate> {
+    let typed = typed.to_str().unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    rows.filter(|(value, _)| !value.is_empty() && value.starts_with(typed))
+        .filter(|(value, _)| value.chars().all(plain))
+        .map(|(value, help)| {
+            let help = (!help.is_empty()).then(|| help.into());
+            CompletionCandidate::new(value).help(help)
+        })
+        .collect()
+}
+
 /// Completes a selector.
 pub(super) fn completer() -> ArgValueCompleter {
     ArgValueCompleter::new(selectors)
@@ -80,7 +171,11 @@ fn selectors(typed: &OsStr) -> Vec<CompletionCandidate> {
     let Some(typed) = typed.to_str() else {
         return Vec::new();
     };
-    let rows = ask(typed.to_owned());
+    let request = v1::CompleteRequest {
+        typed: typed.to_owned(),
+    };
+    let reply = ask(|mut api| async move { api.complete(request).await });
+    let rows = reply.map(|reply| reply.choices).unwrap_or_default();
     let candidate =
         |choice: v1::Choice| CompletionCandidate::new(choice.value).help(Some(choice.label.into()));
     rows.into_iter()
@@ -90,30 +185,26 @@ fn selectors(typed: &OsStr) -> Vec<CompletionCandidate> {
         .collect()
 }
 
-fn ask(typed: String) -> Vec<v1::Choice> {
+/// Asks the controller, which has little time.
+fn ask<T, F, R>(call: F) -> Option<T>
+where
+    F: FnOnce(AdminClient<Channel>) -> R,
+    R: Future<Output = Result<Response<T>, Status>>,
+{
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let Ok(runtime) = runtime else {
-        return Vec::new();
-    };
+    let runtime = runtime.ok()?;
     let args = AdminArgs {
         admin: socket(),
         json: false,
     };
-    let request = v1::CompleteRequest { typed };
     let asked = async {
         let client = Client::connect(&args).await.ok()?;
-        let reply = client
-            .call(|mut api| async move { api.complete(request).await })
-            .await;
-        reply.ok()
+        client.call(call).await.ok()
     };
     let answered = runtime.block_on(async { tokio::time::timeout(PATIENCE, asked).await });
-    answered
-        .ok()
-        .flatten()
-        .map_or_else(Vec::new, |reply| reply.choices)
+    answered.ok().flatten()
 }
 
 /// The socket as the flag would have it: `--admin` on the line that is typed, else the environment, else the default.

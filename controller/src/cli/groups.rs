@@ -2,12 +2,13 @@
 
 use clap::{Args, Subcommand, ValueHint};
 use shanty_core::text::count;
+use shanty_core::view::terminal::{Align, Cell, Column, Table, one_line};
 use shanty_proto::convert::principal_from_wire;
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
-use super::complete::completer;
-use super::{AdminArgs, exit};
+use super::complete::{self, completer};
+use super::{AdminArgs, exit, out};
 
 #[derive(Args, Debug)]
 pub(super) struct GroupsArgs {
@@ -32,6 +33,7 @@ enum GroupsCommand {
     /// Remove a saved group
     Remove {
         /// Its name
+        #[arg(add = complete::groups(), value_hint = ValueHint::Other)]
         name: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -61,13 +63,14 @@ pub(super) async fn groups(args: GroupsArgs) -> Result<u8, Failure> {
                 .call(|mut api| async move { api.group_save(request).await })
                 .await?;
             if admin.json {
-                println!("{}", json("group_saved", &saved));
+                out::line(json("group_saved", &saved))?;
             } else {
                 let hosts = hosts(&saved);
-                println!(
+                out::line(format_args!(
                     "@{} stands for {}: {hosts} now.",
-                    saved.name, saved.selector
-                );
+                    one_line(&saved.name),
+                    one_line(&saved.selector)
+                ))?;
             }
             Ok(exit::OK)
         }
@@ -77,12 +80,10 @@ pub(super) async fn groups(args: GroupsArgs) -> Result<u8, Failure> {
                 .call(|mut api| async move { api.group_remove(request).await })
                 .await?;
             if admin.json {
-                println!(
-                    "{}",
-                    serde_json::json!({"event": "group_removed", "name": name})
-                );
+                out::line(serde_json::json!({"event": "group_removed", "name": name}))?;
             } else {
-                println!("@{} was removed.", name.trim_start_matches('@'));
+                let name = one_line(name.trim_start_matches('@'));
+                out::line(format_args!("@{name} was removed."))?;
             }
             Ok(exit::OK)
         }
@@ -93,24 +94,32 @@ async fn list(client: &Client, admin: &AdminArgs) -> Result<u8, Failure> {
     let reply = client
         .call(|mut api| async move { api.groups(v1::Empty {}).await })
         .await?;
-    if reply.groups.is_empty() && !admin.json {
-        println!("No group was saved yet. `shanty groups save web 'role=web'` saves one.");
-    }
-    let width = reply
-        .groups
-        .iter()
-        .map(|group| group.name.len())
-        .max()
-        .unwrap_or(0);
-    for group in &reply.groups {
-        if admin.json {
-            println!("{}", json("group", group));
-        } else {
-            let hosts = hosts(group);
-            println!("@{:width$}  {hosts:>10}  {}", group.name, group.selector);
+    if admin.json {
+        for group in &reply.groups {
+            out::line(json("group", group))?;
         }
+    } else if reply.groups.is_empty() {
+        out::line("No group was saved yet. `shanty groups save web 'role=web'` saves one.")?;
+    } else {
+        out::table(&table(&reply.groups))?;
     }
     Ok(exit::OK)
+}
+
+fn table(groups: &[v1::GroupInfo]) -> Table {
+    let mut table = Table::new(vec![
+        Column::new("GROUP", Align::Left, 8),
+        Column::new("HOSTS", Align::Right, 7),
+        Column::new("SELECTOR", Align::Left, 8),
+    ]);
+    for group in groups {
+        table.push(vec![
+            Cell::new(&format!("@{}", group.name)),
+            Cell::new(&hosts(group)),
+            Cell::new(&group.selector),
+        ]);
+    }
+    table
 }
 
 fn hosts(group: &v1::GroupInfo) -> String {
@@ -128,4 +137,36 @@ fn json(event: &str, group: &v1::GroupInfo) -> serde_json::Value {
         "event": event, "name": group.name, "selector": group.selector, "hosts": group.hosts,
         "by": by.map(|by| by.to_string()), "saved_ms": group.saved_ms,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shanty_core::view::terminal::Look;
+
+    #[test]
+    fn groups_are_told_with_how_many_they_stand_for() {
+        let group = |name: &str, selector: &str, hosts| v1::GroupInfo {
+            name: name.to_owned(),
+            selector: selector.to_owned(),
+            hosts,
+            ..v1::GroupInfo::default()
+        };
+        let groups = [
+            group("web", "role=web", Some(1_200)),
+            group("edge-europe", "role=edge region~^eu- !is:draining", Some(1)),
+            group("deep", "@web & @edge-europe", None),
+        ];
+        let look = |width| Look {
+            width,
+            colours: false,
+        };
+        let table = table(&groups);
+        let shown = format!(
+            "{}\n{}",
+            table.render(look(None)),
+            table.render(look(Some(20)))
+        );
+        insta::assert_snapshot!(shown);
+    }
 }

@@ -2,11 +2,12 @@
 
 use clap::Args;
 use shanty_core::hold::Held;
+use shanty_core::view::terminal::one_line;
 use shanty_proto::convert::principal_from_wire;
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
-use super::{AdminArgs, exit};
+use super::{AdminArgs, exit, out};
 use crate::clock::now_ms;
 
 #[derive(Args, Debug)]
@@ -44,9 +45,9 @@ pub(super) async fn hold(args: HoldArgs) -> Result<u8, Failure> {
         reason: reply.reason.clone(),
     });
     if args.admin.json {
-        println!("{}", json(held.as_ref()));
+        out::line(json(held.as_ref()))?;
     } else {
-        println!("{}", told(held.as_ref(), reply.changed, now_ms()));
+        out::line(one_line(&told(held.as_ref(), reply.changed, now_ms())))?;
     }
     Ok(exit::OK)
 }

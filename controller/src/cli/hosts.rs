@@ -2,13 +2,14 @@
 
 use clap::{Args, Subcommand, ValueHint};
 use shanty_core::text::{count, duration, size};
+use shanty_core::view::terminal::{Align, Cell, Column, Table, Tone, one_line};
 use shanty_proto::convert::{labels_from_wire, principal_from_wire};
 use shanty_proto::v1;
 use shanty_proto::v1::host_info::Trouble;
 
 use super::client::{Client, Failure};
 use super::complete::completer;
-use super::{AdminArgs, exit, words};
+use super::{AdminArgs, exit, out, plan, words};
 use crate::clock::now_ms;
 
 #[derive(Args, Debug)]
@@ -71,7 +72,11 @@ enum HostsCommand {
     /// Remove a host for good: its identity is refused from now on
     Remove {
         /// Its name
+        #[arg(add = completer(), value_hint = ValueHint::Other)]
         name: String,
+        /// Remove it without being asked
+        #[arg(long, short)]
+        yes: bool,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -93,6 +98,11 @@ impl HostsArgs {
 }
 
 pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
+    if args.command.is_some() && (args.list.selector.is_some() || args.list.names) {
+        return Err(Failure::usage(
+            "a selector and --names are for the list; a subcommand of `shanty hosts` has its own after it",
+        ));
+    }
     let client = Client::connect(args.admin()).await?;
     match args.command {
         None => list(&client, args.list).await,
@@ -108,7 +118,14 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
         Some(HostsCommand::Undrain { selector, admin }) => {
             drain(&client, selector, false, &admin).await
         }
-        Some(HostsCommand::Remove { name, admin }) => {
+        Some(HostsCommand::Remove { name, yes, admin }) => {
+            if !yes {
+                let shown = one_line(&name);
+                let why = format!("removing {shown} cannot be taken back");
+                let what =
+                    format!("{shown} is refused from now on, and its agent is told to stop.\n");
+                plan::ask(&what, &why, "Remove it for good?")?;
+            }
             let request = v1::HostRemoveRequest { name: name.clone() };
             client
                 .call(|mut api| async move { api.host_remove(request).await })
@@ -118,7 +135,7 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
                 "removed",
                 &name,
                 "was removed; its agent is told to stop",
-            );
+            )?;
             Ok(exit::OK)
         }
     }
@@ -132,67 +149,78 @@ async fn list(client: &Client, args: ListArgs) -> Result<u8, Failure> {
         .call(|mut api| async move { api.hosts(request).await })
         .await?;
     if args.names {
-        for host in &reply.hosts {
-            println!("{}", host.name);
-        }
+        let names = reply.hosts.iter().map(|host| one_line(&host.name) + "\n");
+        out::text(&names.collect::<String>())?;
     } else if args.admin.json {
-        for host in &reply.hosts {
-            println!("{}", json(host));
-        }
+        let lines = reply.hosts.iter().map(|host| format!("{}\n", json(host)));
+        out::text(&lines.collect::<String>())?;
     } else if reply.hosts.is_empty() {
-        println!("No host has joined yet. `shanty token create` makes a token for one.");
+        out::line("No host has joined yet. `shanty token create` makes a token for one.")?;
     } else {
-        for line in table(&reply.hosts) {
-            println!("{line}");
-        }
+        // Its header is there for programs too: it always was.
+        let look = out::Terminal::of_stdout().look();
+        out::text(&table(&reply.hosts, now_ms()).render(look))?;
         let online = reply.hosts.iter().filter(|host| host.online).count();
-        eprintln!("{}, {online} online", count(reply.hosts.len(), "host"));
+        let hosts = count(reply.hosts.len(), "host");
+        out::note(format_args!("{hosts}, {online} online"));
     }
     Ok(exit::OK)
 }
 
-fn table(hosts: &[v1::HostInfo]) -> Vec<String> {
-    let width = hosts
-        .iter()
-        .map(|host| host.name.len())
-        .max()
-        .unwrap_or(0)
-        .max(4);
-    let mut lines = vec![format!(
-        "{:width$}  {:8}  {:>4}  {:>5}  {:>4}  {:>8}  {:24}  LABELS",
-        "NAME", "STATE", "CPUS", "LOAD", "MEM", "UP", "SYSTEM"
-    )];
+fn table(hosts: &[v1::HostInfo], now_ms: u64) -> Table {
+    let mut table = Table::new(vec![
+        Column::new("NAME", Align::Left, 10),
+        Column::new("STATE", Align::Left, 8),
+        Column::new("CPUS", Align::Right, 4),
+        Column::new("LOAD", Align::Right, 5),
+        Column::new("MEM", Align::Right, 4),
+        Column::new("UP", Align::Right, 8),
+        Column::new("SYSTEM", Align::Left, 12),
+        Column::new("LABELS", Align::Left, 12),
+    ]);
     for host in hosts {
-        let state = state(host);
-        let (cpus, load, memory, up, system) = match (&host.facts, &host.metrics) {
-            (Some(facts), Some(metrics)) => (
+        let mut row = vec![
+            Cell::new(&host.name),
+            Cell::toned(tone(host.trouble()), &state(host, now_ms)),
+        ];
+        let known = host.facts.as_ref().zip(host.metrics.as_ref());
+        row.extend(match known {
+            Some((facts, metrics)) => [
                 facts.cpus.to_string(),
                 format!("{:.2}", metrics.load1),
                 percent(metrics.memory_used_bytes, facts.memory_bytes),
                 duration(metrics.uptime_s.saturating_mul(1_000)),
-                facts.os.chars().take(24).collect(),
-            ),
-            _ => (
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-                "-".to_owned(),
-            ),
-        };
-        lines.push(format!(
-            "{:width$}  {state:8}  {cpus:>4}  {load:>5}  {memory:>4}  {up:>8}  {system:24}  {}",
-            host.name,
-            labels(host)
-        ));
+                system(&facts.os).to_owned(),
+            ]
+            .map(|text| Cell::new(&text)),
+            None => ["-"; 5].map(|text| Cell::toned(Tone::Dim, text)),
+        });
+        row.push(Cell::new(&labels(host)));
+        table.push(row);
     }
-    lines
+    table
+}
+
+/// What tells systems apart: that all are Linux does not.
+fn system(os: &str) -> &str {
+    os.strip_prefix("Linux (")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .unwrap_or(os)
+}
+
+const fn tone(trouble: Trouble) -> Tone {
+    match trouble {
+        Trouble::None => Tone::Good,
+        Trouble::Offline => Tone::Bad,
+        Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => Tone::Warn,
+        Trouble::Unspecified => Tone::Dim,
+    }
 }
 
 /// In at most eight characters while something is known: what chat shows too, the worst that is wrong with it.
-fn state(host: &v1::HostInfo) -> String {
+fn state(host: &v1::HostInfo, now_ms: u64) -> String {
     match host.trouble() {
-        Trouble::Offline => away(host),
+        Trouble::Offline => away(host, now_ms),
         trouble @ (Trouble::Unspecified
         | Trouble::None
         | Trouble::Stale
@@ -202,10 +230,10 @@ fn state(host: &v1::HostInfo) -> String {
     }
 }
 
-fn away(host: &v1::HostInfo) -> String {
+fn away(host: &v1::HostInfo, now_ms: u64) -> String {
     match host.seen_ms {
         0 => words::host(Trouble::Offline).to_owned(),
-        seen => format!("off {}", duration(now_ms().saturating_sub(seen))),
+        seen => format!("off {}", duration(now_ms.saturating_sub(seen))),
     }
 }
 
@@ -228,47 +256,50 @@ async fn show(client: &Client, name: String, admin: &AdminArgs) -> Result<u8, Fa
         .await?;
     for host in &reply.hosts {
         if admin.json {
-            println!("{}", json(host));
-            continue;
-        }
-        println!("{}  {}", host.name, state(host));
-        if let Some(Ok(by)) = host.draining_by.as_ref().map(principal_from_wire) {
-            let since = duration(now_ms().saturating_sub(host.draining_since_ms));
-            println!("  draining     for {since}, asked by {by}");
-        }
-        println!("  labels       {}", labels(host));
-        println!("  agent        {} {}", host.agent, host.version);
-        if let Some(facts) = &host.facts {
-            println!(
-                "  system       {} · {} · {}",
-                facts.os, facts.kernel, facts.arch
-            );
-            println!("  host name    {}", facts.hostname);
-            println!("  CPUs         {}", facts.cpus);
-            println!("  memory       {}", size(facts.memory_bytes));
-            println!(
-                "  runs as      {} (contained by {})",
-                facts.run_as, facts.containment
-            );
-        }
-        if let Some(metrics) = &host.metrics {
-            println!("  load         {:.2}", metrics.load1);
-            println!("  memory used  {}", size(metrics.memory_used_bytes));
-            println!(
-                "  up           {}",
-                duration(metrics.uptime_s.saturating_mul(1_000))
-            );
-            for disk in &metrics.disks {
-                let free = size(disk.available_bytes);
-                println!(
-                    "  disk         {} · {free} free of {}",
-                    disk.mount,
-                    size(disk.total_bytes)
-                );
-            }
+            out::line(json(host))?;
+        } else {
+            out::text(&detail(host, now_ms()))?;
         }
     }
     Ok(exit::OK)
+}
+
+/// All that is known of a host, each thing on a line.
+fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
+    let mut text = format!("{}  {}\n", one_line(&host.name), state(host, now_ms));
+    let mut line = |name: &str, what: &str| {
+        text.push_str(&format!("  {name:<12} {}\n", one_line(what)));
+    };
+    if let Some(Ok(by)) = host.draining_by.as_ref().map(principal_from_wire) {
+        let since = duration(now_ms.saturating_sub(host.draining_since_ms));
+        line("draining", &format!("for {since}, asked by {by}"));
+    }
+    line("labels", &labels(host));
+    line("agent", &format!("{} {}", host.agent, host.version));
+    if let Some(facts) = &host.facts {
+        let v1::Facts {
+            os, kernel, arch, ..
+        } = facts;
+        line("system", &format!("{os} · {kernel} · {arch}"));
+        line("host name", &facts.hostname);
+        line("CPUs", &facts.cpus.to_string());
+        line("memory", &size(facts.memory_bytes));
+        line(
+            "runs as",
+            &format!("{} (contained by {})", facts.run_as, facts.containment),
+        );
+    }
+    if let Some(metrics) = &host.metrics {
+        line("load", &format!("{:.2}", metrics.load1));
+        line("memory used", &size(metrics.memory_used_bytes));
+        line("up", &duration(metrics.uptime_s.saturating_mul(1_000)));
+        for disk in &metrics.disks {
+            let free = size(disk.available_bytes);
+            let all = size(disk.total_bytes);
+            line("disk", &format!("{} · {free} free of {all}", disk.mount));
+        }
+    }
+    text
 }
 
 async fn label(
@@ -287,9 +318,10 @@ async fn label(
             let event = serde_json::json!({
                 "event": "labelled", "name": host.name, "labels": host.labels,
             });
-            println!("{event}");
+            out::line(event)?;
         } else {
-            println!("{} has the labels: {labels}", host.name);
+            let (name, labels) = (one_line(&host.name), one_line(&labels.to_string()));
+            out::line(format_args!("{name} has the labels: {labels}"))?;
         }
     }
     Ok(exit::OK)
@@ -310,19 +342,19 @@ async fn drain(
         false => ("undrained", "takes new runs again"),
     };
     for name in &reply.names {
-        said(admin, event, name, text);
+        said(admin, event, name, text)?;
     }
     if reply.names.is_empty() && !admin.json {
-        println!("Nothing changes: they are so already.");
+        out::line("Nothing changes: they are so already.")?;
     }
     Ok(exit::OK)
 }
 
-fn said(admin: &AdminArgs, event: &str, name: &str, text: &str) {
+fn said(admin: &AdminArgs, event: &str, name: &str, text: &str) -> Result<(), Failure> {
     if admin.json {
-        println!("{}", serde_json::json!({"event": event, "name": name}));
+        out::line(serde_json::json!({"event": event, "name": name}))
     } else {
-        println!("{name} {text}.");
+        out::line(format_args!("{} {text}.", one_line(name)))
     }
 }
 
@@ -353,4 +385,59 @@ fn json(host: &v1::HostInfo) -> serde_json::Value {
         "draining_since_ms": host.draining_since_ms,
         "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use shanty_core::view::terminal::Look;
+
+    use super::*;
+
+    fn host(name: &str, trouble: Trouble, labels: &[(&str, &str)], os: &str) -> v1::HostInfo {
+        let labels = labels.iter().map(|(k, v)| ((*k).into(), (*v).into()));
+        v1::HostInfo {
+            name: name.to_owned(),
+            labels: labels.collect(),
+            trouble: trouble.into(),
+            online: trouble != Trouble::Offline,
+            seen_ms: 1_000,
+            facts: (!os.is_empty()).then(|| v1::Facts {
+                os: os.to_owned(),
+                cpus: 8,
+                memory_bytes: 16 << 30,
+                ..v1::Facts::default()
+            }),
+            metrics: (!os.is_empty()).then(|| v1::Metrics {
+                load1: 0.25,
+                memory_used_bytes: 4 << 30,
+                uptime_s: 90_000,
+                disks: vec![],
+            }),
+            ..v1::HostInfo::default()
+        }
+    }
+
+    #[test]
+    fn hosts_are_told_apart_on_terminals_of_any_width() {
+        let web = [("role", "web"), ("env", "prod")];
+        let hosts = [
+            host("web-01", Trouble::None, &web, "Linux (Debian GNU/Linux 12)"),
+            host("web-02", Trouble::Offline, &web, ""),
+            host(
+                "a-rather-long-name-01",
+                Trouble::Draining,
+                &[],
+                "Linux (\u{1b}[2Jevil\n)",
+            ),
+        ];
+        let table = table(&hosts, 61_000);
+        let widths = [None, Some(100), Some(80), Some(40), Some(20)];
+        let shown = widths.map(|width| {
+            let colours = false;
+            format!("{width:?}\n{}", table.render(Look { width, colours }))
+        });
+        insta::assert_snapshot!(shown.join("\n"));
+        assert!(!shown.concat().contains('\u{1b}'));
+        assert!(detail(&hosts[2], 0).contains("␛[2Jevil⏎"));
+    }
 }

@@ -1,35 +1,64 @@
 //! `shanty run`: the command line's `/run`.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueHint};
 use shanty_core::ask::{RunOption, YES};
 use shanty_core::run::Streams;
-use shanty_core::text::duration;
-use shanty_proto::convert::outcome_from_wire;
+use shanty_core::text::parse_duration;
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
-use super::complete::completer;
-use super::{AdminArgs, exit, input, words};
+use super::complete::{self, completer};
+pub(super) use super::ends::json_run;
+use super::follow::{self, Shown, Wanted};
+use super::out::Terminal;
+use super::printer::Style;
+pub(super) use super::printer::{hole, json_dropped};
+use super::{AdminArgs, exit, input, out, plan};
+use crate::clock::now_ms;
+
+/// How long a controller that went away is waited for unless somebody says otherwise.
+const PATIENCE: &str = "60s";
+
+/// What is where, and what comes back.
+pub(super) const HELP: &str = "\
+On a terminal, several hosts show one line of progress while they run, and then each output once with all the hosts that printed it, what
+failed first. One host, --stream, a pipe and --json show output as it comes; lines of several hosts begin with the name of theirs.
+
+Exit codes: one host gives its command's own code; 124 its time was up, 130 somebody stopped it, 75 it did not run or nobody knows.
+Several hosts give 0 when all of them did, else the first of these that is true of one: 130, 75, 1 (a command failed), 124.
+69 the controller went away and the run goes on; 64 typed wrongly, or --yes is needed because nobody sits at a terminal.
+
+  shanty run web-01 -- uptime
+  shanty run 'role=web !web-03' --timeout 10m -- apt-get -y upgrade
+  shanty run all --dry-run -- systemctl restart nginx";
 
 #[derive(Args, Debug)]
 pub(super) struct RunArgs {
     /// Which hosts, for example: 'role=web !web-03'
+    #[arg(value_name = "SELECTOR", add = completer(), value_hint = ValueHint::Other)]
+    words: Vec<String>,
+    /// The same, as an option
     #[arg(long, value_name = "SELECTOR", add = completer(), value_hint = ValueHint::Other)]
-    on: String,
+    on: Option<String>,
+    /// Run it without being asked, also on all hosts, on many, and where some are away
+    #[arg(long, short)]
+    yes: bool,
+    /// Show on which hosts it would run, and run nothing
+    #[arg(long, conflicts_with_all = ["yes", "detach"])]
+    dry_run: bool,
     /// Time before it is stopped, such as 90s or 10m [default: 300s]
     #[arg(long, value_name = "DURATION")]
     timeout: Option<String>,
     /// The user to run as, one that the agents allow
-    #[arg(long = "as", value_name = "USER")]
+    #[arg(long = "as", value_name = "USER", add = complete::users(), value_hint = ValueHint::Other)]
     run_as: Option<String>,
-    /// What becomes of hosts that are away: fail, skip, queue or queue:2h [default: fail]
+    /// What becomes of hosts that are away: fail, skip, queue or queue:2h [default: fail, once you said yes]
     #[arg(long, value_name = "WHAT")]
     offline: Option<String>,
     /// Output and errors: one, in the order written, or apart [default: one where both go to the same place]
@@ -68,71 +97,225 @@ pub(super) struct RunArgs {
     /// Start it, print its number, and leave
     #[arg(long)]
     detach: bool,
+    /// Print lines as they come, behind the name of their host; as without a terminal
+    #[arg(long)]
+    stream: bool,
+    /// Show what odd hosts printed as the difference to what most did
+    #[arg(long, conflicts_with_all = ["stream", "raw", "detach"])]
+    diff: bool,
+    /// Print the bytes that the command wrote, on a terminal too
+    #[arg(long)]
+    raw: bool,
+    /// How long a controller that went away is waited for
+    #[arg(long, value_name = "DURATION", default_value = PATIENCE)]
+    reconnect: String,
     #[command(flatten)]
     pub(super) admin: AdminArgs,
     /// The command; several words are joined by spaces for /bin/sh
-    #[arg(
-        last = true,
-        required_unless_present = "script",
-        value_name = "COMMAND"
-    )]
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
+    let patience = patience(&args.reconnect)?;
+    let mut request = args.request()?;
     let client = Client::connect(&args.admin).await?;
-    let input = input::give(&client, args.script.as_deref(), args.no_stdin).await?;
-    // On a terminal they are one in any case.
-    let usual = match args.tty {
-        true => Streams::One,
-        false => usual_streams(&args.admin, args.detach),
-    };
-    let usual = usual.word().to_owned();
-    let yes = |set: bool| set.then(|| YES.to_owned());
-    let typed = [
-        (RunOption::Timeout, args.timeout),
-        (RunOption::As, args.run_as),
-        (RunOption::Offline, args.offline),
-        (RunOption::Streams, Some(args.streams.unwrap_or(usual))),
-        (RunOption::Batch, args.batch),
-        (RunOption::Parallel, args.parallel),
-        (RunOption::MaxFail, args.max_fail),
-        (RunOption::Pause, args.pause),
-        (RunOption::Exact, yes(args.exact)),
-        (RunOption::Color, yes(args.color)),
-        (RunOption::Tty, yes(args.tty)),
-        (RunOption::Leave, yes(args.leave)),
-    ];
-    let options = typed.into_iter();
-    let request = v1::StartRunRequest {
-        selector: args.on,
-        command: match args.script {
-            Some(_) => input::quoted(&args.command),
-            None => args.command.join(" "),
-        },
-        options: options
-            .filter_map(|(option, text)| Some((option.name().to_owned(), text?)))
-            .collect(),
-        input,
-    };
+    if args.script.is_some() {
+        request.input = input::give(&client, args.script.as_deref(), args.no_stdin).await?;
+    }
+    if args.yes {
+        see(&mut request, YES);
+    } else {
+        let planned = request.clone();
+        let plan = client
+            .call(|mut api| async move { api.plan_run(planned).await })
+            .await?;
+        if args.dry_run {
+            match args.admin.json {
+                true => out::line(plan::json(&plan))?,
+                false => out::text(&plan::text(&plan, now_ms()))?,
+            }
+            return Ok(exit::OK);
+        }
+        if !plan.cautions.is_empty() {
+            let why = format!("You are asked first: {}", plan.cautions.join(", "));
+            let what = format!("{}{why}.\n", plan::text(&plan, now_ms()));
+            plan::ask(&what, &why, "Run it?")?;
+            see(&mut request, &plan.seen);
+        }
+    }
+    // Nothing is read of what may never end before it is sure that it runs.
+    if args.script.is_none() {
+        request.input = input::give(&client, None, args.no_stdin).await?;
+    }
     let run = client
         .call(|mut api| async move { api.start_run(request).await })
         .await?;
     if args.detach {
         if args.admin.json {
-            println!("{}", json_run(&run));
+            out::line(json_run(&run))?;
         } else {
-            println!(
+            out::line(format_args!(
                 "#{} runs on {}. See it with `shanty runs follow {}`.",
                 run.number, run.hosts, run.number
-            );
+            ))?;
         }
         return Ok(exit::OK);
     }
-    if !args.admin.json && run.executions.len() > 1 {
-        eprintln!("#{} on {}", run.number, run.hosts);
+    let several = run.executions.len() > 1;
+    if !args.admin.json && several {
+        out::note(format_args!("#{} on {}", run.number, run.hosts));
     }
-    follow(&client, run.number, args.admin.json).await
+    let wanted = Wanted {
+        number: run.number,
+        shown: args.shown(several),
+        patience,
+    };
+    follow::follow(&client, wanted).await
+}
+
+impl RunArgs {
+    fn request(&self) -> Result<v1::StartRunRequest, Failure> {
+        // On a terminal they are one in any case.
+        let usual = || match self.tty {
+            true => Streams::One.word().to_owned(),
+            false => usual_streams(&self.admin, self.detach).word().to_owned(),
+        };
+        let yes = |set: bool| set.then(|| YES.to_owned());
+        let typed = [
+            (RunOption::Timeout, self.timeout.clone()),
+            (RunOption::As, self.run_as.clone()),
+            (RunOption::Offline, self.offline.clone()),
+            (
+                RunOption::Streams,
+                Some(self.streams.clone().unwrap_or_else(usual)),
+            ),
+            (RunOption::Batch, self.batch.clone()),
+            (RunOption::Parallel, self.parallel.clone()),
+            (RunOption::MaxFail, self.max_fail.clone()),
+            (RunOption::Pause, self.pause.clone()),
+            (RunOption::Exact, yes(self.exact)),
+            (RunOption::Color, yes(self.color)),
+            (RunOption::Tty, yes(self.tty)),
+            (RunOption::Leave, yes(self.leave)),
+        ];
+        let options = typed.into_iter();
+        Ok(v1::StartRunRequest {
+            selector: self.selector()?,
+            command: match self.script {
+                Some(_) => input::quoted(&self.command),
+                None => self.command.join(" "),
+            },
+            options: options
+                .filter_map(|(option, text)| Some((option.name().to_owned(), text?)))
+                .collect(),
+            input: None,
+        })
+    }
+
+    /// Where it runs: said once, and nothing of the command is taken for a host.
+    fn selector(&self) -> Result<String, Failure> {
+        let usage =
+            |what: &str, next: String| Err(Failure::new("E_USAGE", exit::USAGE, what, next));
+        let command = |words: &[String]| match words.is_empty() {
+            true => "COMMAND".to_owned(),
+            false => input::quoted(words),
+        };
+        let nothing = self.command.is_empty() && self.script.is_none();
+        match (&self.on, &self.words[..]) {
+            (None, []) => usage(
+                "no hosts are named",
+                format!("Type: shanty run SELECTOR -- {}", command(&self.command)),
+            ),
+            (Some(on), []) if nothing => usage(
+                "no command is given",
+                format!(
+                    "Type: shanty run {} -- COMMAND",
+                    input::quoted(std::slice::from_ref(on))
+                ),
+            ),
+            (None, [on]) if nothing => usage(
+                "no command is given",
+                format!(
+                    "Type: shanty run {} -- COMMAND",
+                    input::quoted(std::slice::from_ref(on))
+                ),
+            ),
+            (Some(on), []) | (None, [on]) => Ok(on.clone()),
+            (Some(on), words) if self.command.is_empty() => usage(
+                "the command stands after `--`; nothing was run",
+                format!(
+                    "Type: shanty run {} -- {}",
+                    input::quoted(std::slice::from_ref(on)),
+                    input::quoted(words)
+                ),
+            ),
+            (None, [on, words @ ..]) if self.command.is_empty() => usage(
+                "the command stands after `--`; nothing was run",
+                format!(
+                    "Type: shanty run {} -- {}",
+                    input::quoted(std::slice::from_ref(on)),
+                    input::quoted(words)
+                ),
+            ),
+            (Some(_), _) => usage(
+                "hosts are named twice, with --on and before `--`; nothing was run",
+                "Name them once; several words of one selector stand in quotes.".to_owned(),
+            ),
+            (None, words) => usage(
+                "one SELECTOR stands before `--`; nothing was run",
+                format!(
+                    "If these words are one selector, quote them: shanty run '{}' -- {}",
+                    words.join(" "),
+                    command(&self.command)
+                ),
+            ),
+        }
+    }
+
+    /// Folded for people who look at several hosts, as it comes for everybody else.
+    fn shown(&self, several: bool) -> Shown {
+        let people = Terminal::of_stdout().is_terminal && !self.admin.json;
+        let folds = several && !self.stream && !self.raw && (people || self.diff);
+        if folds && !self.admin.json {
+            return Shown::Folded { diff: self.diff };
+        }
+        Shown::Streamed(Style {
+            json: self.admin.json,
+            raw: self.raw,
+            colours: self.color,
+        })
+    }
+}
+
+fn see(request: &mut v1::StartRunRequest, seen: &str) {
+    let name = RunOption::Seen.name().to_owned();
+    request.options.insert(name, seen.to_owned());
+}
+
+/// Prints everything of a run as it comes, until it is over, and gives the exit code for scripts.
+pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u8, Failure> {
+    let style = Style {
+        json,
+        raw: false,
+        colours: true,
+    };
+    let wanted = Wanted {
+        number,
+        shown: Shown::Streamed(style),
+        patience: patience(PATIENCE)?,
+    };
+    follow::follow(client, wanted).await
+}
+
+/// How long a controller that went away is waited for.
+pub(super) fn patience(typed: &str) -> Result<Duration, Failure> {
+    let parsed = parse_duration(typed).map(Duration::from_millis);
+    parsed.ok_or_else(|| {
+        Failure::usage(format!(
+            "`{typed}` is not a duration: write a whole number and s, m, h or d"
+        ))
+    })
 }
 
 /// Together where they come to the same place, as on a terminal; apart for scripts, so that `$(…)` and `2>` get what they always got.
@@ -151,255 +334,50 @@ fn usual_streams(admin: &AdminArgs, detach: bool) -> Streams {
     }
 }
 
-/// Prints everything of a run until it is over, and gives the exit code for scripts. Ctrl-C leaves; the run goes on.
-pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u8, Failure> {
-    let request = v1::FollowRequest { number };
-    let mut events = client
-        .call(|mut api| async move { api.follow(request).await })
-        .await?;
-    let mut printer = Printer {
-        json,
-        several: false,
-        within_line: false,
-        partial: HashMap::new(),
-    };
-    let mut last: Option<v1::RunInfo> = None;
-    loop {
-        let event = tokio::select! {
-            event = events.message() => event?,
-            _ = tokio::signal::ctrl_c() => {
-                printer.flush();
-                eprintln!("#{number} goes on. Stop it with `shanty runs cancel {number}`.");
-                return Ok(130);
-            }
-        };
-        match event.and_then(|event| event.kind) {
-            Some(v1::follow_event::Kind::Output(chunk)) => printer.output(&chunk),
-            Some(v1::follow_event::Kind::Run(run)) => {
-                printer.several = run.executions.len() > 1;
-                if json {
-                    println!("{}", json_run(&run));
-                } else if was_paused(&run, last.as_ref()) {
-                    eprintln!(
-                        "#{number} is paused. Go on with `shanty runs continue {number}`, or stop it with `shanty runs cancel {number}`."
-                    );
-                }
-                last = Some(run);
-            }
-            None => break,
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: RunArgs,
+    }
+
+    fn selector(words: &[&str]) -> Result<String, String> {
+        let words = ["shanty run"].iter().chain(words);
+        let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
+        line.run
+            .selector()
+            .map_err(|failure| format!("{}. {}", failure.text, failure.next))
+    }
+
+    #[test]
+    fn hosts_and_command_are_told_apart_or_it_is_said_how_to_type_it() {
+        for words in [
+            &["web-01", "--", "uptime"][..],
+            &["--on", "web-01", "--", "uptime"],
+            &["web-01", "--timeout", "5s", "--", "ls", "-la"],
+            &["--timeout", "5s", "web-01", "--", "web-02"],
+        ] {
+            assert_eq!(selector(words), Ok("web-01".to_owned()), "{words:?}");
         }
-    }
-    printer.flush();
-    let run = last
-        .filter(|run| words::is_over(run.state()))
-        .ok_or_else(|| {
-            Failure::new(
-                "E_STOPPING",
-                exit::TRY_AGAIN,
-                format!("the controller left before #{number} was over"),
-                "",
-            )
-        })?;
-    if !json {
-        ends(&run);
-    }
-    Ok(exit_code(&run))
-}
-
-/// True when a run in waves has come to rest since it was seen last.
-fn was_paused(run: &v1::RunInfo, before: Option<&v1::RunInfo>) -> bool {
-    let rests = |run: &v1::RunInfo| run.state() == v1::run_info::State::Paused;
-    rests(run) && !before.is_some_and(rests)
-}
-
-/// What scripts get: one host gives its own code, several give 0, 1, or 75 when a host did not run. What was left out on purpose counts
-/// for nothing.
-pub(super) fn exit_code(run: &v1::RunInfo) -> u8 {
-    let several = run.executions.len() > 1;
-    let outcomes: Vec<Option<i32>> = run
-        .executions
+        let mistakes: Vec<String> = [
+            &[][..],
+            &["--", "uptime"],
+            &["web-01"],
+            &["--on", "role=web !web-03"],
+            &["web-01", "uptime"],
+            &["web-01", "echo", "it's"],
+            &["--on", "web-01", "uptime"],
+            &["--on", "web-01", "web-02", "--", "uptime"],
+            &["role=web", "!web-03", "--", "uptime"],
+        ]
         .iter()
-        .filter(|execution| !execution.skipped)
-        .map(|execution| {
-            let outcome = execution.outcome.as_ref()?;
-            outcome_from_wire(outcome).ok()?.how.exit_code()
-        })
+        .map(|words| format!("{}\n  {}\n", words.join(" "), selector(words).unwrap_err()))
         .collect();
-    match &outcomes[..] {
-        _ if !run.expired.is_empty() => exit::TRY_AGAIN,
-        [Some(code)] if !several => u8::try_from(*code).unwrap_or(u8::MAX),
-        all if all.iter().any(Option::is_none) => exit::TRY_AGAIN,
-        all if all.iter().all(|code| *code == Some(0)) => exit::OK,
-        _ => exit::FAILED,
-    }
-}
-
-/// How each host ended, unless one host simply did what was asked.
-fn ends(run: &v1::RunInfo) {
-    if !run.expired.is_empty() {
-        eprintln!("#{} was not started: {}", run.number, run.expired);
-        return;
-    }
-    for execution in &run.executions {
-        let Some(Ok(outcome)) = execution.outcome.as_ref().map(outcome_from_wire) else {
-            continue;
-        };
-        let alone = run.executions.len() == 1;
-        if alone
-            && outcome.is_ok()
-            && outcome.left_words().is_none()
-            && outcome.dropped_bytes == 0
-            && outcome.masked == 0
-        {
-            continue;
-        }
-        let ran = outcome.how.exit_code().is_some();
-        let took = if ran {
-            format!(" · {}", duration(outcome.duration_ms))
-        } else {
-            String::new()
-        };
-        let left = words::left(&outcome);
-        let dropped = match outcome.dropped_bytes {
-            0 => String::new(),
-            dropped => format!(" · {} of output not kept", shanty_core::text::size(dropped)),
-        };
-        let masked = words::masked(outcome.masked);
-        eprintln!(
-            "{}: {}{took}{left}{dropped}{masked}",
-            execution.name, outcome.how
-        );
-    }
-}
-
-pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
-    let executions = run.executions.iter().map(|execution| {
-        let outcome = execution
-            .outcome
-            .as_ref()
-            .and_then(|outcome| outcome_from_wire(outcome).ok());
-        serde_json::json!({
-            "host": execution.name, "agent": execution.agent,
-            "state": words::execution(execution.state()),
-            // It is about what is still to come.
-            "online": outcome.is_none().then_some(execution.online), "skipped": execution.skipped,
-            "exit_code": outcome.as_ref().and_then(|outcome| outcome.how.exit_code()),
-            "text": outcome.as_ref().map(|outcome| outcome.how.to_string()),
-            "duration_ms": outcome.as_ref().map(|outcome| outcome.duration_ms),
-            "output_bytes": outcome.as_ref().map(|outcome| outcome.output_bytes),
-            "dropped_bytes": outcome.as_ref().map(|outcome| outcome.dropped_bytes),
-            "left_over": outcome.as_ref().map(|outcome| outcome.left_over),
-            "left": outcome.as_ref().map(words::json_left),
-            "shell": outcome.as_ref().and_then(|outcome| outcome.shell.clone()),
-            "masked": outcome.as_ref().map(|outcome| outcome.masked),
-        })
-    });
-    let groups = run.groups.iter().map(|group| {
-        serde_json::json!({
-            "rank": group.rank, "hosts": group.hosts, "count": group.count,
-            "exit_code": group.exit_code, "text": group.text, "duration_ms": group.duration_ms,
-        })
-    });
-    serde_json::json!({
-        "event": "run", "number": run.number, "run": run.run, "state": words::run(run.state()),
-        "selector": run.selector, "command": run.command, "hosts": run.hosts,
-        "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
-        "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
-        "color": run.color, "tty": run.terminal, "input": run.input.as_ref().map(input::json), "leave": run.leave,
-        "executions": executions.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
-    })
-}
-
-/// Prints output: as it is from one host, by line and with the host's name from several.
-struct Printer {
-    json: bool,
-    several: bool,
-    /// What was printed last did not end its line.
-    within_line: bool,
-    partial: HashMap<(String, bool), Vec<u8>>,
-}
-
-impl Printer {
-    fn output(&mut self, chunk: &v1::OutputChunk) {
-        if chunk.dropped > 0 {
-            self.dropped(chunk);
-        } else if self.json {
-            let stream = if chunk.err { "err" } else { "out" };
-            let text = String::from_utf8_lossy(&chunk.bytes);
-            println!(
-                "{}",
-                serde_json::json!({"event": "output", "host": chunk.host, "stream": stream, "text": text})
-            );
-        } else if self.several {
-            let held = self
-                .partial
-                .entry((chunk.host.clone(), chunk.err))
-                .or_default();
-            held.extend_from_slice(&chunk.bytes);
-            let whole = held
-                .iter()
-                .rposition(|byte| *byte == b'\n')
-                .map_or(0, |at| at + 1);
-            let lines: Vec<u8> = held.drain(..whole).collect();
-            print_lines(&chunk.host, chunk.err, &lines);
-        } else {
-            print_raw(chunk.err, &chunk.bytes);
-            if let Some(last) = chunk.bytes.last() {
-                self.within_line = *last != b'\n';
-            }
-        }
-    }
-
-    /// Marks a hole: on standard error, since standard output is the command's own.
-    fn dropped(&mut self, chunk: &v1::OutputChunk) {
-        if self.json {
-            println!("{}", json_dropped(chunk));
-            return;
-        }
-        self.flush();
-        let newline = if std::mem::take(&mut self.within_line) {
-            "\n"
-        } else {
-            ""
-        };
-        eprintln!("{newline}{}: {}", chunk.host, hole(chunk.dropped));
-    }
-
-    /// Prints lines that never got their end.
-    fn flush(&mut self) {
-        for ((host, err), mut held) in self.partial.drain() {
-            if !held.is_empty() {
-                held.push(b'\n');
-                print_lines(&host, err, &held);
-            }
-        }
-    }
-}
-
-/// What stands where output is missing.
-pub(super) fn hole(dropped: u64) -> String {
-    let dropped = shanty_core::text::size(dropped);
-    format!("[{dropped} of output not kept here: over the limit]")
-}
-
-pub(super) fn json_dropped(chunk: &v1::OutputChunk) -> serde_json::Value {
-    serde_json::json!({"event": "dropped", "host": chunk.host, "bytes": chunk.dropped})
-}
-
-fn print_lines(host: &str, err: bool, lines: &[u8]) {
-    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        let mut text = format!("{host}: ").into_bytes();
-        text.extend_from_slice(line);
-        print_raw(err, &text);
-    }
-}
-
-/// A closed pipe ends the program's interest, not the run.
-fn print_raw(err: bool, bytes: &[u8]) {
-    if err {
-        std::io::stderr().write_all(bytes).ok(); // nobody reads it
-    } else {
-        let mut out = std::io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush()).ok(); // nobody reads it
+        insta::assert_snapshot!(mistakes.concat());
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::exit;
+use super::{exit, out};
 use crate::app::{self, AppError};
 use crate::config::Config;
 
@@ -25,18 +25,22 @@ pub(super) fn serve(args: &ServeArgs) -> ExitCode {
     let text = match std::fs::read_to_string(&args.config) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("shanty: the configuration {file} cannot be read: {error}");
+            out::note(format_args!(
+                "shanty: the configuration {file} cannot be read: {error}"
+            ));
             return ExitCode::from(exit::CONFIG);
         }
     };
     let config = match Config::parse(&file, &text) {
         Ok(config) => config,
         Err(errors) => {
-            eprintln!("{errors}");
+            out::note(errors);
             return ExitCode::from(exit::CONFIG);
         }
     };
-    let ready = |ready: &app::Ready| println!("{}", ready.to_json());
+    let ready = |ready: &app::Ready| {
+        out::line(ready.to_json()).ok(); // nobody waits for it
+    };
     match app::main(config, args.exit_with_stdin, ready) {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {
@@ -46,7 +50,7 @@ pub(super) fn serve(args: &ServeArgs) -> ExitCode {
                 AppError::Data(_) => exit::DATA,
                 AppError::Failed(_) => exit::FAILED,
             };
-            eprintln!("shanty: {error:#}");
+            out::note(format_args!("shanty: {error:#}"));
             ExitCode::from(code)
         }
     }

@@ -4,7 +4,7 @@ use shanty_core::text::count;
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
-use super::{AdminArgs, exit};
+use super::{AdminArgs, exit, out};
 
 /// Lets a run in waves rest, or go on.
 pub(super) async fn steer(
@@ -23,21 +23,23 @@ pub(super) async fn steer(
         let event = serde_json::json!({
             "event": event, "number": number, "left": reply.left, "running": reply.running,
         });
-        println!("{event}");
+        out::line(event)?;
         return Ok(exit::OK);
     }
     let hosts = |n: u32| count(n as usize, "host");
     let left = hosts(reply.left);
     if !pause {
-        println!("#{number} goes on: {left} to go. See it with `shanty runs follow {number}`.");
+        out::line(format_args!(
+            "#{number} goes on: {left} to go. See it with `shanty runs follow {number}`."
+        ))?;
         return Ok(exit::OK);
     }
     let running = match reply.running {
         0 => String::new(),
         n => format!(", {} still running", hosts(n)),
     };
-    println!(
+    out::line(format_args!(
         "#{number} is paused: {left} not started{running}. Go on with `shanty runs continue {number}`, or stop it with `shanty runs cancel {number}`."
-    );
+    ))?;
     Ok(exit::OK)
 }

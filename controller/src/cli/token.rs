@@ -3,11 +3,12 @@
 use clap::{Args, Subcommand};
 use shanty_core::ids::Labels;
 use shanty_core::text::{duration, parse_duration};
+use shanty_core::view::terminal::{Align, Cell, Column, Table, Tone, one_line};
 use shanty_proto::convert::{labels_from_wire, labels_to_wire};
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
-use super::{AdminArgs, exit};
+use super::{AdminArgs, exit, out};
 use crate::clock::now_ms;
 
 #[derive(Args, Debug)]
@@ -73,9 +74,9 @@ pub(super) async fn token(args: TokenArgs) -> Result<u8, Failure> {
                 .call(|mut api| async move { api.token_revoke(request).await })
                 .await?;
             if admin.json {
-                println!("{}", serde_json::json!({"event": "revoked", "id": id}));
+                out::line(serde_json::json!({"event": "revoked", "id": id}))?;
             } else {
-                println!("{id} is void.");
+                out::line(format_args!("{} is void.", one_line(&id)))?;
             }
             Ok(exit::OK)
         }
@@ -103,22 +104,22 @@ async fn create(labels: &str, uses: u32, ttl: &str, admin: &AdminArgs) -> Result
             "event": "token", "token": reply.token, "id": reply.id, "join": reply.join,
             "expires_ms": reply.expires_ms,
         });
-        println!("{event}");
+        out::line(event)?;
         return Ok(exit::OK);
     }
-    println!("{}", reply.token);
-    eprintln!("On the server, as the user that the agent is for:");
-    eprintln!(
+    out::line(reply.token)?;
+    out::note("On the server, as the user that the agent is for:");
+    out::note(format_args!(
         "  SHANTY_TOKEN=<the line above> shanty-agent join --server {}",
         reply.join
-    );
-    eprintln!("  shanty-agent run");
+    ));
+    out::note("  shanty-agent run");
     let uses = if uses == 1 {
         "one host".to_owned()
     } else {
         format!("{uses} hosts")
     };
-    eprintln!("It is good for {uses} and {ttl}.");
+    out::note(format_args!("It is good for {uses} and {ttl}."));
     Ok(exit::OK)
 }
 
@@ -128,32 +129,72 @@ async fn list(admin: &AdminArgs) -> Result<u8, Failure> {
     let reply = client
         .call(|mut api| async move { api.token_list(request).await })
         .await?;
-    if reply.tokens.is_empty() && !admin.json {
-        println!("There are no tokens.");
-    }
-    for token in &reply.tokens {
-        if admin.json {
-            let event = serde_json::json!({
+    if admin.json {
+        for token in &reply.tokens {
+            out::line(serde_json::json!({
                 "id": token.id, "labels": token.labels, "uses": token.uses, "uses_max": token.uses_max,
                 "expires_ms": token.expires_ms, "revoked": token.revoked,
-            });
-            println!("{event}");
-            continue;
+            }))?;
         }
-        let left = token.expires_ms.saturating_sub(now_ms());
+    } else if reply.tokens.is_empty() {
+        out::line("There are no tokens.")?;
+    } else {
+        out::table(&table(&reply.tokens, now_ms()))?;
+    }
+    Ok(exit::OK)
+}
+
+fn table(tokens: &[v1::TokenInfo], now_ms: u64) -> Table {
+    let mut table = Table::new(vec![
+        Column::new("ID", Align::Left, 8),
+        Column::new("USED", Align::Right, 4),
+        Column::new("STATE", Align::Left, 8),
+        Column::new("LABELS", Align::Left, 8),
+    ]);
+    for token in tokens {
+        let left = token.expires_ms.saturating_sub(now_ms);
         let state = match (token.revoked, left, token.uses >= token.uses_max) {
-            (true, _, _) => "revoked".to_owned(),
-            (false, _, true) => "used up".to_owned(),
-            (false, 0, false) => "expired".to_owned(),
-            (false, left, false) => format!("good for {}", duration(left)),
+            (true, _, _) => Cell::toned(Tone::Dim, "revoked"),
+            (false, _, true) => Cell::toned(Tone::Dim, "used up"),
+            (false, 0, false) => Cell::toned(Tone::Dim, "expired"),
+            (false, left, false) => {
+                Cell::toned(Tone::Good, &format!("good for {}", duration(left)))
+            }
         };
         let labels = labels_from_wire(&token.labels)
             .map(|l| l.to_string())
             .unwrap_or_default();
-        println!(
-            "{}  {}/{} used  {state}  {labels}",
-            token.id, token.uses, token.uses_max
-        );
+        table.push(vec![
+            Cell::new(&token.id),
+            Cell::new(&format!("{}/{} used", token.uses, token.uses_max)),
+            state,
+            Cell::new(&labels),
+        ]);
     }
-    Ok(exit::OK)
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shanty_core::view::terminal::Look;
+
+    #[test]
+    fn tokens_are_told_by_what_they_are_good_for() {
+        let token = |id: &str, uses, expires_ms, revoked| v1::TokenInfo {
+            id: id.to_owned(),
+            labels: [("role".to_owned(), "web".to_owned())].into(),
+            uses,
+            uses_max: 10,
+            expires_ms,
+            revoked,
+        };
+        let tokens = [
+            token("a1b2c3d4", 0, 1_801_000, false),
+            token("b2c3d4e5", 10, 1_801_000, false),
+            token("c3d4e5f6", 1, 500, false),
+            token("d4e5f6a7", 1, 1_801_000, true),
+        ];
+        insta::assert_snapshot!(table(&tokens, 1_000).render(Look::default()));
+    }
 }

@@ -15,12 +15,12 @@ use crate::selector::complete::{self as completion, Choice, Recent};
 use crate::selector::{Evaluator, Group, Selector, SelectorError, is_outdated};
 use crate::view::HostRow;
 
-use super::Context;
 use super::caller::{Caller, authenticate, require};
 use super::hosts::{
     bad_selector, covers_run, hosts, known, seen_run, sees_all, sight, visible, with_scope,
 };
 use super::rights::rights;
+use super::{Context, seen};
 
 /// Runs offered while a selector is typed: each is asked for rights on every one of its hosts.
 const RUNS_OFFERED_MAX: usize = 20;
@@ -67,6 +67,7 @@ pub(super) fn answer(
         Question::RunOf { id } | Question::Edit { id } => Answer::Run(run_of(ctx, caller, *id)?),
         Question::History { wanted } => Answer::History(Box::new(query(ctx, caller, wanted)?)),
         Question::Commands => Answer::History(Box::new(query(ctx, caller, &Wanted::default())?)),
+        Question::Plan(request) => Answer::Previewed(Box::new(seen::look(ctx, caller, request)?)),
         Question::Groups => Answer::Groups(group_rows(ctx, caller)),
         Question::Hold => Answer::Hold(HoldAnswer::Stands(ctx.state.hold.clone())),
         Question::Tokens => Answer::Tokens(tokens(ctx)),

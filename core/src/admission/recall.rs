@@ -27,7 +27,10 @@ impl Ask {
             Self::Look(Question::Hosts { on } | Question::Complete { typed: on }) => {
                 on.contains(['#', '@'])
             }
-            Self::Run(RunRequest { on, like, .. }) => like.is_some() || on.contains(['#', '@']),
+            Self::Run(RunRequest { on, like, .. })
+            | Self::Look(Question::Plan(RunRequest { on, like, .. })) => {
+                like.is_some() || on.contains(['#', '@'])
+            }
             Self::Inventory(ask) => ask.names().contains(['#', '@']),
             Self::Look(Question::History { wanted }) => {
                 wanted.on.iter().any(|on| on.contains(['#', '@']))
@@ -91,7 +94,8 @@ pub(crate) fn recall(
             )
         }
         Ask::Look(Question::Hosts { on }) => of_selector(ctx, on)?,
-        Ask::Run(RunRequest { on, like, .. }) => {
+        Ask::Run(RunRequest { on, like, .. })
+        | Ask::Look(Question::Plan(RunRequest { on, like, .. })) => {
             let mut past = of_selector(ctx, on)?;
             past.extend(like.iter().flat_map(|id| of_id(ctx, *id)));
             past

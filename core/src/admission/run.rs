@@ -17,6 +17,7 @@ use crate::text::count;
 use super::caller::Caller;
 use super::hold::not_on_hold;
 use super::hosts::{Named, as_host, folded, known, named, permit_run};
+use super::seen::was_seen;
 use super::stop::not_found;
 use super::{Change, Context, characters, check, rollout};
 
@@ -44,8 +45,22 @@ pub enum Caution {
     Away,
 }
 
-/// Asks for a run.
+/// Asks for a run. Whoever asks on the socket looked at it before, where that is needed, and says so.
 pub(super) fn admit(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    request: &RunRequest,
+) -> Result<Plan, Refusal> {
+    let mut plan = wanted(ctx, caller, request)?;
+    if let Caller::Socket { .. } = caller {
+        was_seen(&plan, request.typed.get(RunOption::Seen))?;
+        plan.cautions.clear();
+    }
+    Ok(plan)
+}
+
+/// What somebody wants, with why they should see it first.
+pub(super) fn wanted(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
     request: &RunRequest,
@@ -94,6 +109,7 @@ pub(super) fn again(
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx, caller)?;
     let run = ctx.run_of(id).ok_or_else(not_found)?;
+    let socket = matches!(caller, Caller::Socket { .. });
     let wanted = Wanted {
         what: run.spec.what.clone(),
         input: run.spec.input.clone(),
@@ -106,7 +122,11 @@ pub(super) fn again(
         },
         rollout: run.spec.strategy.rollout.clone(),
     };
-    plan(ctx, caller, &part.selector(run.number), wanted)
+    let mut plan = plan(ctx, caller, &part.selector(run.number), wanted)?;
+    if socket {
+        plan.cautions.clear();
+    }
+    Ok(plan)
 }
 
 /// What is wanted besides the hosts.
@@ -149,10 +169,7 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
     let excluded = hosts
         .iter()
         .filter(|host| resolution.excluded.binary_search(&host.id).is_ok());
-    let cautions = match caller {
-        Caller::Socket { .. } => Vec::new(),
-        Caller::Person { .. } => cautions(ctx, resolution.every, &targets, offline),
-    };
+    let cautions = cautions(ctx, resolution.every, &targets, offline);
     Ok(Plan {
         cautions,
         excluded: excluded.map(|host| host.name.clone()).collect(),

@@ -4,6 +4,7 @@ use super::hosts::covers_run;
 use super::*;
 use crate::ask::{
     Confirm, InventoryAnswer, InventoryAsk, Question, Right, RunOption, RunRequest, Typed, Which,
+    YES,
 };
 use crate::fleet::{Fleet, Link};
 use crate::hold::Hold;
@@ -216,6 +217,12 @@ fn run(on: &str, command: &str) -> RunRequest {
     }
 }
 
+/// Somebody on the socket who has looked at it, or need not.
+fn seen(mut request: RunRequest) -> RunRequest {
+    request.typed = request.typed.with(RunOption::Seen, YES);
+    request
+}
+
 fn code(result: Result<Plan, Refusal>) -> &'static str {
     result
         .map(|plan| panic!("{plan:?}"))
@@ -265,8 +272,8 @@ fn a_grant_gives_exactly_what_it_says() {
         "threads inherit their channel"
     );
     let longest = "x".repeat(limits::COMMAND_BYTES_MAX);
-    assert!(ask(&local(), &run("all", &longest)).is_ok());
-    let plan = ask(&local(), &run("all", "uptime")).unwrap();
+    assert!(ask(&local(), &seen(run("all", &longest))).is_ok());
+    let plan = ask(&local(), &seen(run("all", "uptime"))).unwrap();
     assert_eq!(plan.spec.seed, None, "nothing was drawn");
     let drawn = ask(&local(), &run("role=web pick:1", "uptime")).unwrap();
     let seed = u64::from_be_bytes([7; 8]);

@@ -36,11 +36,14 @@ pub enum RunOption {
     Tty,
     /// What the command leaves running lives on: `yes`.
     Leave,
+    /// Whoever asks on the socket has seen what would run: the digits of its set, or `yes` without looking. Nobody types it in chat, where
+    /// a press says so.
+    Seen,
 }
 
 impl RunOption {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Timeout,
         Self::As,
         Self::Offline,
@@ -53,6 +56,7 @@ impl RunOption {
         Self::Color,
         Self::Tty,
         Self::Leave,
+        Self::Seen,
     ];
 
     /// As it is typed.
@@ -71,6 +75,7 @@ impl RunOption {
             Self::Color => "color",
             Self::Tty => "tty",
             Self::Leave => "leave",
+            Self::Seen => "seen",
         }
     }
 

@@ -9,9 +9,8 @@ use crate::journal::{Kind, Needs, Proposal, Recalled};
 use crate::limits;
 use crate::principal::{Actor, Asker};
 use crate::refusal::Refusal;
-use crate::run::{Away, CancelRequest, Event, Spec, Target};
+use crate::run::{CancelRequest, Event, Spec};
 use crate::time::Now;
-use crate::view::{AwayRow, Preview};
 
 use super::{Effect, Hub, Reply, Ticket};
 
@@ -84,48 +83,16 @@ impl Hub {
 
     /// The person sees first what would run.
     fn proposed(&self, ticket: Ticket, plan: Plan, now: Now) -> (Vec<Kind>, Reply) {
-        let spec = plan.spec;
-        let away = spec
-            .targets
-            .iter()
-            .filter_map(|target| self.away_row(target));
-        let agents = spec.targets.iter().map(|target| target.agent);
-        let preview = Preview {
-            at_ms: now.wall_ms,
-            cautions: plan.cautions,
-            away: away.collect(),
-            excluded: plan.excluded,
-            absent: plan.absent,
-            run_as: self.known.fleet.users_on(agents),
-            spec: spec.clone(),
-        };
+        let known = &self.known;
+        let preview = admission::preview(&known.state, &known.fleet, plan, now.wall_ms);
         let proposal = Proposal {
-            spec,
+            spec: preview.spec.clone(),
             needs: Needs::OwnWord,
             until_ms: now.wall_ms.saturating_add(limits::PREVIEW_MS),
         };
         let answer = Answer::Previewed(Box::new(preview));
         let reply = Reply::Answer(ticket, Box::new(answer));
         (vec![Kind::Proposed(proposal)], reply)
-    }
-
-    fn away_row(&self, target: &Target) -> Option<AwayRow> {
-        let away = target.away?;
-        let since_ms = match away {
-            Away::Offline => self.known.fleet.get(target.agent).map(|p| p.heard_ms),
-            Away::Draining => self
-                .known
-                .state
-                .hosts
-                .get(&target.agent)
-                .and_then(|host| host.draining.as_ref())
-                .map(|draining| draining.since_ms),
-        };
-        Some(AwayRow {
-            name: target.name.clone(),
-            away,
-            since_ms: since_ms.unwrap_or(0),
-        })
     }
 
     /// Acts first: the records follow.

@@ -2,7 +2,7 @@
 
 use shanty_core::admission::Fresh;
 use shanty_core::ask::{
-    Ask, Confirm, InventoryAsk, One, RunOption, RunRequest, Steer, Typed, Which,
+    Ask, Confirm, InventoryAsk, One, RunOption, RunRequest, Steer, Typed, Which, YES,
 };
 use shanty_core::hold::Hold;
 use shanty_core::hub::{Event, Ticket};
@@ -71,7 +71,7 @@ impl World {
         let request = RunRequest {
             on,
             command: "true".to_owned(),
-            typed: self.way(typed),
+            typed: self.way(typed).with(RunOption::Seen, YES),
             like: None,
             input: None,
         };

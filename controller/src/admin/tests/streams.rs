@@ -20,7 +20,10 @@ async fn all<T>(stream: Events<T>) -> (Vec<T>, Option<Status>) {
 }
 
 async fn follow(service: &Service, number: u64) -> Events<v1::FollowEvent> {
-    let request = asked(v1::FollowRequest { number });
+    let request = asked(v1::FollowRequest {
+        number,
+        quiet: false,
+    });
     let followed = within("an answer", service.admin.follow(request)).await;
     followed.unwrap().into_inner()
 }
@@ -46,6 +49,7 @@ fn followed(events: Vec<v1::FollowEvent>) -> (Vec<String>, v1::RunInfo) {
         match event.kind.expect("an event says something") {
             follow_event::Kind::Output(chunk) => texts.push(text(&chunk)),
             follow_event::Kind::Run(run) => last = Some(run),
+            follow_event::Kind::Change(_) => {}
         }
     }
     (texts, last.expect("the run is told"))

@@ -207,5 +207,7 @@ fn run_option(option: RunOption) -> Option<CommandOption> {
         ),
         // Who is refused because of characters is offered to run it as it is.
         RunOption::Exact => return None,
+        // Whoever is shown a run presses a button.
+        RunOption::Seen => return None,
     })
 }

@@ -7,7 +7,10 @@ use crate::run::{How, Offline, Options, Outcome, Reason, Spec, What};
 /// A run of three hosts: `web-01` failed, `web-02` printed something else than most, `db-01` was away.
 fn world() -> (World, RunId) {
     let mut world = World::new();
-    let spec = world.plan(&local(), &run("all", "true")).unwrap().spec;
+    let spec = world
+        .plan(&local(), &seen(run("all", "true")))
+        .unwrap()
+        .spec;
     let spec = Spec {
         id: RunId::from_bytes([1; 16]),
         what: What::Argv(vec!["ls".into(), "a b".into()]),

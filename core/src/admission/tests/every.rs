@@ -69,6 +69,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             wanted: crate::history::Wanted::default(),
         },
         Question::Commands,
+        Question::Plan(super::run("web-01", "true")),
         Question::Groups,
         Question::Hold,
         Question::Tokens,
@@ -86,6 +87,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Question::Edit { .. }
             | Question::History { .. }
             | Question::Commands
+            | Question::Plan(_)
             | Question::Groups
             | Question::Hold
             | Question::Tokens

@@ -89,9 +89,55 @@ fn people_are_asked_for_all_for_many_and_for_hosts_that_are_away() {
         world.ask("@every web-01", None).unwrap().cautions,
         [Caution::Every]
     );
-    // The command line is for scripts.
-    let plan = world.plan(&local(), &run("all", "true"));
-    assert_eq!(plan.unwrap().cautions, []);
+}
+
+#[test]
+fn the_command_line_says_that_it_was_seen_or_is_refused_what_chat_would_ask_about() {
+    let mut world = fleet();
+    let asked = |world: &World, request: &RunRequest| world.plan(&local(), request);
+    let all = run("all", "true");
+    let refusal = asked(&world, &all).unwrap_err();
+    assert_eq!(refusal.code, Code::BadOption);
+    assert!(refusal.what.contains("`all` was named"), "{refusal:?}");
+    assert_eq!(asked(&world, &seen(all.clone())).unwrap().cautions, []);
+    assert_eq!(asked(&world, &run("web-01", "true")).unwrap().cautions, []);
+
+    // It may look at it first; nothing comes of that.
+    let shown_to = |world: &World, asker: &Asker| {
+        let question = Question::Plan(all.clone());
+        match look(&world.context(), asker, &question) {
+            Ok(Answer::Previewed(preview)) => *preview,
+            other => panic!("{other:?}"),
+        }
+    };
+    let preview = shown_to(&world, &local());
+    assert_eq!(
+        preview.cautions,
+        [Caution::Every, Caution::Many(2), Caution::Away]
+    );
+    assert_eq!(preview.away.len(), 1);
+    assert_eq!(shown_to(&world, &operator()).cautions[0], Caution::Every);
+
+    // What was seen is what runs.
+    let mut shown = all.clone();
+    let set = hex::encode(preview.spec.digest);
+    shown.typed = shown.typed.with(RunOption::Seen, set);
+    assert_eq!(
+        asked(&world, &shown).unwrap().spec.digest,
+        preview.spec.digest
+    );
+    world.record(
+        1,
+        Kind::HostChanged {
+            agent: preview.spec.targets[0].agent,
+            change: HostChange::Revoked,
+        },
+    );
+    assert_eq!(asked(&world, &shown).unwrap_err().code, Code::Stale);
+
+    // In chat nobody gets around a preview so.
+    let plan = world.plan(&operator(), &seen(run("all", "true")));
+    assert_eq!(plan.unwrap().cautions[0], Caution::Every);
 }
 
 #[test]
