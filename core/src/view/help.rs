@@ -89,7 +89,7 @@ fn in_short(rights: &Rights) -> String {
     let may: Vec<&str> = Verb::ALL
         .into_iter()
         .filter(|verb| rights.may(*verb))
-        .map(short)
+        .map(Verb::deed)
         .collect();
     if let Some((last, first)) = may.split_last() {
         let list = match first.is_empty() {
@@ -105,17 +105,6 @@ fn in_short(rights: &Rights) -> String {
     }
     lines.extend(elsewhere(rights));
     lines.join("\n")
-}
-
-const fn short(verb: Verb) -> &'static str {
-    match verb {
-        Verb::View => "see hosts and runs",
-        Verb::Run => "run commands",
-        Verb::Cancel => "stop runs",
-        Verb::Hold => "put new runs on hold",
-        Verb::Leave => "leave processes running",
-        Verb::Manage => "label, group and drain hosts",
-    }
 }
 
 fn example(rights: &Rights) -> (&str, Option<&str>) {
@@ -244,7 +233,7 @@ pub fn whoami_card(rights: &Rights) -> Card {
 /// What some grants give, and that they do.
 fn because(verbs: &[&VerbRights]) -> Option<String> {
     let first = verbs.first()?;
-    let what: Vec<&str> = verbs.iter().map(|verb| short(verb.verb)).collect();
+    let what: Vec<&str> = verbs.iter().map(|verb| verb.verb.deed()).collect();
     let mut lines = vec![format!(
         "✅ **{}** · {}",
         what.join(", "),
@@ -277,8 +266,8 @@ fn not_given(rights: &Rights) -> Vec<String> {
     for verb in rights.verbs.iter().filter(|verb| verb.by.is_empty()) {
         let who = who_may(verb);
         match lines.iter_mut().find(|(known, _)| *known == who) {
-            Some((_, verbs)) => verbs.push(short(verb.verb)),
-            None => lines.push((who, vec![short(verb.verb)])),
+            Some((_, verbs)) => verbs.push(verb.verb.deed()),
+            None => lines.push((who, vec![verb.verb.deed()])),
         }
     }
     let line = |(who, verbs): (Option<String>, Vec<&str>)| {

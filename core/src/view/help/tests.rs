@@ -74,7 +74,7 @@ fn the_help_is_by_what_somebody_may_do() {
     insta::assert_snapshot!("help_nothing", shown(&help_card(Topic::Start, &nothing())));
     let all = shown(&help_card(Topic::Start, &Rights::default()));
     for told in [
-        "see hosts and runs, run commands, stop runs",
+        "look at hosts and runs, run commands, stop runs",
         "/run on:web-01",
     ] {
         assert!(all.contains(told), "{told}: {all}");
@@ -123,7 +123,7 @@ fn a_person_with_many_grants_is_told_as_many_as_fit() {
     let card = whoami_card(&rights);
     let text = card.texts.concat();
     assert!(text.contains("and 86 more grants"), "{text}");
-    assert!(text.contains(short(Verb::Manage)), "{text}");
+    assert!(text.contains(Verb::Manage.deed()), "{text}");
     assert!(crate::text::units(&text) <= crate::limits::CARD_CHARS_MAX);
 }
 
