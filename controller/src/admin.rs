@@ -7,6 +7,7 @@ mod follow;
 mod history;
 mod inputs;
 mod peer;
+mod tokens;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -14,12 +15,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use shanty_certs::token::{JoinToken, RootPin};
-use shanty_core::ask::{
-    Answer, Ask, InventoryAnswer, InventoryAsk, One, Question, Steer, TokenRequest, Which,
-};
+use shanty_certs::token::RootPin;
+use shanty_core::ask::{Answer, Ask, InventoryAnswer, InventoryAsk, One, Question, Steer, Which};
 use shanty_core::hold::Hold;
-use shanty_core::ids::{Labels, RunNumber};
+use shanty_core::ids::RunNumber;
 use shanty_core::limits;
 use shanty_core::output::same_but::SameBut;
 use shanty_core::principal::Asker;
@@ -421,41 +420,11 @@ impl v1::admin_server::Admin for Admin {
         request: Request<v1::TokenCreateRequest>,
     ) -> Answered<v1::TokenCreateReply> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        let or = |asked: u64, usual: u64| if asked == 0 { usual } else { asked };
-        let token = JoinToken::generate(self.join.pin).map_err(|_| {
-            let what = "The system gave no random numbers. No token was made.";
-            status(&Refusal::new(Code::Token, what, "Try again."))
-        })?;
-        let ask = Ask::CreateToken(TokenRequest {
-            id: token.id(),
-            secret_sha256: token.secret_sha256(),
-            labels: labels(&request.labels)?,
-            uses_max: request.uses_max.max(1),
-            ttl_ms: or(request.ttl_ms, limits::TOKEN_MS.0),
-        });
-        match self.ask(asker, ask).await? {
-            // The only time that its secret is seen.
-            Answer::TokenCreated { expires_ms } => Ok(Response::new(v1::TokenCreateReply {
-                token: token.reveal().to_string(),
-                id: token.id(),
-                expires_ms,
-                join: self.join.address.clone(),
-            })),
-            other => Err(odd(&other)),
-        }
+        self.new_token(asker, request.into_inner()).await
     }
 
     async fn token_list(&self, request: Request<v1::Empty>) -> Answered<v1::TokenListReply> {
-        match self
-            .ask(asker(&request)?, Ask::Look(Question::Tokens))
-            .await?
-        {
-            Answer::Tokens(rows) => Ok(Response::new(v1::TokenListReply {
-                tokens: rows.iter().map(convert::token).collect(),
-            })),
-            other => Err(odd(&other)),
-        }
+        self.tokens(asker(&request)?).await
     }
 
     async fn token_revoke(&self, request: Request<v1::TokenRevokeRequest>) -> Answered<v1::Empty> {
@@ -512,18 +481,6 @@ impl Admin {
 fn odd(answer: &Answer) -> Status {
     tracing::error!(?answer, "an answer of another kind than what was asked");
     Status::internal("the controller gave an answer of another kind")
-}
-
-fn labels(map: &std::collections::HashMap<String, String>) -> Result<Labels, Status> {
-    shanty_proto::convert::labels_from_wire(map).map_err(|error| {
-        let why = std::error::Error::source(&error)
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        status(&Refusal::new(
-            Code::Label,
-            why,
-            "Write for example `role=web`.",
-        ))
-    })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ async fn says(world: &World, text: &str) {
     wait::until(&format!("the bot to say {text:?}"), || async {
         let (_, client) = operator.act("client", &body).await;
         let said = client["bot_activities"][0]["state"].clone();
-        if said == Value::from(text) {
+        if said.as_str() == Some(text) {
             Ok(())
         } else {
             Err(said)

@@ -58,7 +58,7 @@ async fn what_cannot_be_recorded_is_refused_and_nothing_is_ordered() {
     assert_eq!(rig.ask_run("web-01").await.unwrap_err().code, Code::Storage);
     let hold = within("an answer", asking(&rig, Ask::Hold(Hold::on("db move")))).await;
     assert_eq!(code(hold), Code::Storage);
-    assert!(!rig.hub.known().await.unwrap().state.hold.is_some());
+    assert!(rig.hub.known().await.unwrap().state.hold.is_none());
     assert_eq!(*rig.hub.accepted().borrow(), RunNumber(0));
 
     rig.journal.commit(Commits::AtOnce);

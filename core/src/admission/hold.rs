@@ -9,7 +9,7 @@ use crate::refusal::{Code, Refusal};
 use super::caller::{Caller, who_may};
 use super::{Change, Context};
 
-/// Begins a hold, says it anew for another reason, or ends it. What ends nothing changes nothing.
+/// Begins a hold, says it anew for another reason, or ends it.
 pub(super) fn admit(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
@@ -25,11 +25,8 @@ pub(super) fn admit(
             };
             (Hold::On { reason }, HoldAnswer::Began(held))
         }
-        Hold::Off if ctx.state.hold.is_none() => {
-            let answer = Answer::Hold(HoldAnswer::Stands(None));
-            let kinds = Vec::new();
-            return Ok(Change { kinds, answer });
-        }
+        // It is recorded all the same: one that begins may be on its way to the journal.
+        Hold::Off if ctx.state.hold.is_none() => (Hold::Off, HoldAnswer::Stands(None)),
         Hold::Off => (Hold::Off, HoldAnswer::Ended),
     };
     Ok(Change::one(Kind::Hold(kind), Answer::Hold(answer)))

@@ -31,7 +31,7 @@ async fn what_was_not_committed_never_was() {
     assert!(is_unanswered(&rig, &mut hold).await);
     let rig = rig.restart().await;
     assert_eq!(code(within("an answer", hold).await), Code::Stopping);
-    assert!(!rig.hub.known().await.unwrap().state.hold.is_some());
+    assert!(rig.hub.known().await.unwrap().state.hold.is_none());
     assert_eq!(rig.kinds(), []);
 }
 

@@ -220,7 +220,7 @@ async fn a_run_that_changed_is_found_as_it_is_and_read_again() {
 
 #[tokio::test]
 async fn old_runs_are_forgotten_with_all_their_words() {
-    let world = World::with((1..=9).map(|n| entry(n, &[n as u8], "mast")).collect()).await;
+    let world = World::with((1..=9_u8).map(|n| entry(n.into(), &[n], "mast")).collect()).await;
     let texts = vec![printed(&[3], "barnacles")];
     world.search.put_printed(RunNumber(3), texts).await.unwrap();
     let gone = world.search.forget_before(5_000).await.unwrap();
