@@ -148,7 +148,7 @@ async fn groups_are_saved_used_completed_and_removed() {
     let ran = world.shanty(&["groups"]).await;
     assert_eq!(
         ran.out,
-        "@all-front     2 hosts  @front,db-01\n@front          1 host  role=web !web-02\n"
+        "@all-front  2 hosts  @front,db-01\n@front       1 host  role=web !web-02\n"
     );
 
     for name in ["all-front", "@front"] {

@@ -1,6 +1,6 @@
 //! What the operators' channel is told of hosts, and what the bot says of itself.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use shanty_tests::{Message, Options, World, wait};
 
 use crate::programs;

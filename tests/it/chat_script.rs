@@ -11,12 +11,12 @@ async fn world() -> World {
     World::with_hosts(&programs(), Options::default(), &HOSTS).await
 }
 
-/// `/run` with a file; gives the interaction's id.
+/// `/script` with a file; gives the interaction's id.
 async fn runs_file(person: &Person, options: &[(&str, &str)], name: &str, text: &[u8]) -> String {
-    let mut body = person.command("run", options);
+    let mut body = person.command("script", options);
     let content = std::str::from_utf8(text).unwrap();
     let file = json!({"filename": name, "content": content});
-    let option = json!({"name": "script", "type": 11, "value": file});
+    let option = json!({"name": "file", "type": 11, "value": file});
     body["options"].as_array_mut().unwrap().push(option);
     let (status, answer) = person.act("slash", &body).await;
     assert_eq!(status, 200, "{answer}");
@@ -46,7 +46,7 @@ async fn an_attached_script_runs_shows_its_beginning_and_is_run_again_as_it_was(
     let world = world().await;
     let operator = world.operator();
     let text = b"#!/bin/bash\r\necho \"args: $*\"\r\necho ``` @everyone\r\n";
-    let options = [("on", "web-01"), ("command", "--fast 'a b'")];
+    let options = [("on", "web-01"), ("args", "--fast 'a b'")];
     let asked = runs_file(&operator, &options, "de ploy.sh", text).await;
     let card = over(&operator, &asked, "again").await;
     let shown = card.text();
@@ -127,10 +127,10 @@ fn kept(world: &World) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn without_a_command_a_form_with_several_lines_opens_and_keeps_what_was_typed() {
+async fn without_a_file_a_form_with_several_lines_opens_and_keeps_what_was_typed() {
     let world = world().await;
     let operator = world.operator();
-    let mut body = operator.command("run", &[("on", "db-01"), ("timeout", "90s")]);
+    let mut body = operator.command("script", &[("on", "db-01"), ("timeout", "90s")]);
     let tty = json!({"name": "tty", "type": 5, "value": true});
     body["options"].as_array_mut().unwrap().push(tty);
     let (status, answer) = operator.act("slash", &body).await;

@@ -16,7 +16,9 @@ async fn printed(world: &World, args: &[&str]) -> String {
 }
 
 async fn run(world: &World, on: &str, command: &str) -> i32 {
-    let ran = world.shanty(&["run", "--on", on, "--", command]).await;
+    let ran = world
+        .shanty(&["run", "--yes", "--on", on, "--", command])
+        .await;
     ran.code
 }
 

@@ -21,8 +21,9 @@ mod options;
 mod run;
 
 /// Every word that stands after `/`.
-static WORDS: [Word; 8] = [
+static WORDS: [Word; 9] = [
     run::RUN,
+    run::SCRIPT,
     run::RUNS,
     hosts::HOSTS,
     hosts::HOST,
@@ -217,7 +218,8 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "/run on command? script? timeout? as? offline? streams? batch? parallel? max_fail? pause? color? tty? leave?",
+                "/run on command timeout? as? offline? streams? batch? parallel? max_fail? pause? color? tty? leave?",
+                "/script on file? args? timeout? as? offline? streams? batch? parallel? max_fail? pause? color? tty? leave?",
                 "/runs who? on? since? state? text? diff?",
                 "/hosts on?",
                 "/host drain on",

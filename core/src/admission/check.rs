@@ -24,7 +24,7 @@ pub(super) fn command(command: &str) -> Result<String, Refusal> {
                 command.len(),
                 limits::COMMAND_BYTES_MAX
             ),
-            "Give it as a script: `/run script:` with a file, or `shanty run --script FILE`.",
+            "Give it as a script: `/script` with a file, or `shanty run --script FILE`.",
         ));
     }
     if let Some(at) = command.chars().position(|c| c == '\0') {

@@ -266,16 +266,19 @@ fn command(data: CommandData, application: u64) -> Option<Asked> {
     match data.kind {
         CommandType::ChatInput => {
             let word = Word::find(&WORDS, &data.name)?;
-            let script = attached(&data, run::SCRIPT);
-            let says = |name| data.options.iter().any(|option| option.name == name);
-            let (named, written) = (says(run::SCRIPT), says(run::COMMAND));
+            let is_script = word.name == run::SCRIPT.name;
+            let file = attached(&data, run::FILE);
+            let named = data.options.iter().any(|option| option.name == run::FILE);
             let asked = word.ask(Options::new(data.options))?;
-            Some(match (asked, script) {
-                (Asked::Ask(Ask::Run(request)), Some(script)) => Asked::Script(request, script),
+            let Asked::Ask(Ask::Run(request)) = asked else {
+                return Some(asked);
+            };
+            Some(match file {
+                _ if !is_script => Asked::Ask(Ask::Run(request)),
+                Some(file) => Asked::Script(request, file),
                 // A file that Discord says nothing of: what is given to it is no command.
-                (Asked::Ask(Ask::Run(_)), None) if named => Asked::Unknown,
-                (Asked::Ask(Ask::Run(request)), None) if !written => Asked::Write(request),
-                (asked, _) => asked,
+                None if named => Asked::Unknown,
+                None => Asked::Write(request),
             })
         }
         CommandType::Message if data.name == RUN_AGAIN => {

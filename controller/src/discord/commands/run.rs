@@ -1,4 +1,4 @@
-//! `/run`, `/runs` and `/hold`: what runs, ran, or may run.
+//! `/run`, `/script`, `/runs` and `/hold`: what runs, ran, or may run.
 
 use shanty_core::ask::{Ask, Question, RunOption, RunRequest};
 use shanty_core::history::{Stand, Wanted};
@@ -9,10 +9,12 @@ use twilight_model::application::command::{CommandOption, CommandOptionType};
 use super::options::{ON, OPTION_CHARS_MAX, choice, person, selector, string, switch};
 use super::{Asked, Leads, Word};
 
-/// What runs, or what is given to a script.
+/// What runs.
 pub(super) const COMMAND: &str = "command";
 /// A file that is run.
-pub(super) const SCRIPT: &str = "script";
+pub(super) const FILE: &str = "file";
+/// What is given to a file that is run.
+const ARGS: &str = "args";
 const WHO: &str = "who";
 const SINCE: &str = "since";
 const STATE: &str = "state";
@@ -28,8 +30,24 @@ pub(super) const RUN: Word = Word {
         ask: |options| {
             Some(Ask::Run(RunRequest {
                 on: options.take(ON)?,
-                // Without one, there is a script, or a form is filled in.
-                command: options.take_or_empty(COMMAND)?,
+                command: options.take(COMMAND)?,
+                typed: options.typed(),
+                like: None,
+                input: None,
+            }))
+        },
+    },
+};
+
+pub(super) const SCRIPT: Word = Word {
+    name: "script",
+    description: "Run a file on hosts, or a command of several lines that you write now",
+    leads: Leads::Ask {
+        options: script_options,
+        ask: |options| {
+            Some(Ask::Run(RunRequest {
+                on: options.take(ON)?,
+                command: options.take_or_empty(ARGS)?,
                 typed: options.typed(),
                 like: None,
                 input: None,
@@ -120,26 +138,39 @@ pub(super) const HOLD: Word = Word {
 };
 
 fn run_options() -> Vec<CommandOption> {
-    let on = selector(
-        ON,
-        "Hosts: names, globs, ranges and labels, such as web[01-03] or role=web",
-    );
     let text = CommandOption {
         autocomplete: Some(true),
+        required: Some(true),
         max_length: Some(OPTION_CHARS_MAX),
-        ..string(
-            COMMAND,
-            "What to run there, given to /bin/sh; without it a form with several lines opens",
-        )
+        ..string(COMMAND, "What to run there, given to /bin/sh")
     };
-    let script = CommandOption {
+    with_options(vec![hosts(), text])
+}
+
+fn script_options() -> Vec<CommandOption> {
+    let file = CommandOption {
         kind: CommandOptionType::Attachment,
         ..string(
-            SCRIPT,
-            "A file to run there as a script; command: is then what is given to it",
+            FILE,
+            "What to run; without it a form with several lines opens",
         )
     };
-    let mut all = vec![on, text, script];
+    let args = CommandOption {
+        max_length: Some(OPTION_CHARS_MAX),
+        ..string(ARGS, "What is given to the file, such as --fast 'a b'")
+    };
+    with_options(vec![hosts(), file, args])
+}
+
+/// The hosts that something runs on.
+fn hosts() -> CommandOption {
+    selector(
+        ON,
+        "Hosts: names, globs, ranges and labels, such as web[01-03] or role=web",
+    )
+}
+
+fn with_options(mut all: Vec<CommandOption>) -> Vec<CommandOption> {
     all.extend(RunOption::ALL.into_iter().filter_map(run_option));
     all
 }

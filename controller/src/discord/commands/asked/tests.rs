@@ -361,14 +361,16 @@ fn a_run_is_a_command_a_file_or_what_is_still_to_be_written() {
         command: command.to_owned(),
         ..RunRequest::default()
     };
-    let only_on = slash("run", json!([option("on", "all")]));
-    assert_eq!(heard(only_on).asked, Asked::Write(request("")));
+    let only_on = json!([option("on", "all")]);
+    let asked = heard(slash("script", only_on.clone())).asked;
+    assert_eq!(asked, Asked::Write(request("")));
+    assert_eq!(heard(slash("run", only_on)).asked, Asked::Unknown);
     let empty = json!([option("on", "all"), option("command", "")]);
     let asked = heard(slash("run", empty)).asked;
     assert_eq!(asked, Asked::Ask(Ask::Run(request(""))));
-    let script = json!({"name": "script", "type": 11, "value": "7"});
-    let options = json!([option("on", "all"), option("command", "-x"), script]);
-    let mut with_file = slash("run", options);
+    let script = json!({"name": "file", "type": 11, "value": "7"});
+    let options = json!([option("on", "all"), option("args", "-x"), script]);
+    let mut with_file = slash("script", options);
     let address = "https://cdn.discordapp.com/ephemeral-attachments/1/7/x.sh";
     with_file["data"]["resolved"] = json!({"attachments": {"7": {
         "id": "7", "filename": "x.sh", "size": 12, "url": address, "proxy_url": address,
