@@ -123,12 +123,14 @@ fn running(rights: &Rights) -> String {
         format!("/run on:{host} command:id as:postgres"),
         "/run on:all command:uname -r offline:queue:1h".to_owned(),
         format!("/run on:{label} command:apt-get -qy upgrade batch:1,10%,100%"),
+        format!("/script on:{host}"),
     ];
     format!(
         "### Running a command\n{}\n\
          The command is given to `/bin/sh -c` on each host. It is stopped after `timeout:`, which is five minutes unless you say more.\n\
          `as:` names another user, where the hosts allow it. `offline:` says what becomes of hosts that are away: you are asked when you leave it out.\n\
          `batch:` starts in waves, first on one host here, and stops at the first failure.\n\
+         `/script` runs an attached file, or several lines that you write in a form.\n\
          On many hosts, or when some cannot take it, you see them first, and what you saw is what runs.",
         code_block(&typed.join("\n"), "")
     )
@@ -173,6 +175,7 @@ const NAMING: &str = "### Naming hosts\n\
 
 const HISTORY: &str = "### What was run before\n\
     `/runs` lists the latest runs that you may see. Each has a number, a card in its channel, and a thread with what was printed.\n\
+    `/runs text:` finds words of commands and of what was printed; `who:`, `on:`, `since:7d` and `state:failed` narrow it.\n\
     `/run on:#142:failed command:…` runs on the hosts where run 142 failed; `#142` alone is all of its hosts.\n\
     In the menu of a card's message, under *Apps*, *Run again* runs the same once more.\n\
     Output is deleted after a time; who ran what, where and when is kept.";
@@ -185,6 +188,7 @@ const BUTTONS: &str = "### What the buttons do\n\
     **Edit…** changes it in a form before it runs\n\
     **Copy** the command, to paste it\n\
     **All output ⬇** everything as files, for you alone\n\
+    **⏸ Pause**, **▶ Continue** a run in waves: no further host starts, until it goes on\n\
     **■ Cancel** stops it on every host; pressed again, it kills\n\
     Each is decided by what *you* may do when you press it, also on a card of last year.";
 
