@@ -63,12 +63,16 @@ pub(super) fn page(
             more,
         ),
     };
+    let texts = texts(connection, query, &taken)?;
     let mut runs = Vec::with_capacity(taken.len());
     for (number, slot) in taken {
         let Some(entry) = rows::entry(connection, number)? else {
             continue;
         };
-        let hit = hit(connection, query, number, slot)?;
+        let hit = match texts.get(&row_of(number, slot)) {
+            Some(text) => hit(connection, query, number, slot, text)?,
+            None => None,
+        };
         runs.push(Found { entry, hit });
     }
     Ok(Page {
@@ -279,31 +283,58 @@ fn printers(connection: &Connection, number: i64, slot: i64) -> Result<Vec<Agent
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// The text around the words; nothing when they stand in the command.
+/// The texts around the words, by the row in which they stand; none of commands. All of a page are looked up in one go: to find every word
+/// that begins like those that are looked for is what takes time.
+fn texts(
+    connection: &Connection,
+    query: &Query,
+    taken: &[(i64, i64)],
+) -> Result<HashMap<i64, String>, StoreError> {
+    let printed = taken.iter().filter(|(_, slot)| *slot > 0);
+    let rows: Vec<i64> = printed
+        .map(|(number, slot)| row_of(*number, *slot))
+        .collect();
+    let (Some(words), Some(first), Some(last)) =
+        (&query.words, rows.iter().min(), rows.iter().max())
+    else {
+        return Ok(HashMap::new());
+    };
+    let marks = vec!["?"; rows.len()].join(", ");
+    // The sum keeps SQLite from asking anew for each of them.
+    let sql = format!(
+        "SELECT rowid, snippet(word, 0, '', '', '…', {AROUND}) FROM word \
+         WHERE word MATCH ? AND rowid >= ? AND rowid <= ? AND rowid + 0 IN ({marks})"
+    );
+    let mut values = vec![
+        Value::Text(words.expression()),
+        Value::Integer(*first),
+        Value::Integer(*last),
+    ];
+    values.extend(rows.iter().copied().map(Value::Integer));
+    let mut find = connection.prepare_cached(&sql)?;
+    let found = find.query_map(params_from_iter(values), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+const fn row_of(number: i64, slot: i64) -> i64 {
+    number * SLOTS + slot
+}
+
+/// A text around the words, and a host that printed it.
 fn hit(
     connection: &Connection,
     query: &Query,
     number: i64,
     slot: i64,
+    text: &str,
 ) -> Result<Option<Hit>, StoreError> {
-    let Some(words) = query.words.as_ref().filter(|_| slot > 0) else {
-        return Ok(None);
-    };
-    let sql =
-        "SELECT snippet(word, 0, '', '', '…', ?3) FROM word WHERE word MATCH ?1 AND rowid = ?2";
-    let mut find = connection.prepare_cached(sql)?;
-    let at = number * SLOTS + slot;
-    let text: Option<String> = find
-        .query_row(params![words.expression(), at, AROUND], |row| row.get(0))
-        .optional()?;
     let on = |agent: &AgentId| query.on.as_ref().is_none_or(|on| on.contains(agent));
     let agent = printers(connection, number, slot)?.into_iter().find(on);
-    Ok(text.zip(agent).map(|(text, agent)| {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Hit {
-            agent,
-            host: String::new(),
-            text,
-        }
+    Ok(agent.map(|agent| Hit {
+        agent,
+        host: String::new(),
+        text: text.split_whitespace().collect::<Vec<_>>().join(" "),
     }))
 }
