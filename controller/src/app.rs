@@ -229,7 +229,11 @@ pub async fn run(
                 .await
                 .map_err(AppError::Config)?
         }
-        None => tokio::sync::watch::channel(ChatState::Off).1,
+        None => {
+            // Nobody else holds the stores when they are closed.
+            drop((handle, shown, inputs_shown, history));
+            tokio::sync::watch::channel(ChatState::Off).1
+        }
     };
     http::start(&mut supervisor, sockets.http, chat.clone());
     let waiting = supervisor.shutdown();

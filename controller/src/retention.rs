@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shanty_core::ids::{AgentId, RunId};
+use shanty_core::limits;
 use shanty_core::run::{Progress, Run};
 use tokio_util::sync::CancellationToken;
 
@@ -88,7 +89,10 @@ impl Keeper {
     /// What commands were given goes as output does.
     async fn pass_inputs(&self) {
         let Some(inputs) = &self.inputs else { return };
-        match inputs.delete_unused(self.limits.output_ms).await {
+        // Not before the last host of a run that waits for hosts, or rests between waves, has had it.
+        let needed_ms = limits::QUEUE_MS.2 + 7 * limits::PAUSE_MS;
+        let after_ms = self.limits.output_ms.max(needed_ms);
+        match inputs.delete_unused(after_ms).await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "old inputs of runs were deleted"),
             Err(error) => tracing::error!(
@@ -118,11 +122,22 @@ impl Keeper {
                 };
                 if self.has_ended(old, &mut seen, now_ms).await {
                     self.output.delete(old, deletion, now_ms).await?;
-                    self.search.forget_printed(old.run, old.agent).await?;
+                    self.forget_words(old).await;
                     total = total.saturating_sub(old.bytes);
                     deleted += 1;
                 }
             }
+        }
+    }
+
+    /// What is deleted is not found any more. An index that cannot be written is in nobody's way: it is made again from what there is.
+    async fn forget_words(&self, old: &OldOutput) {
+        if let Err(error) = self.search.forget_printed(old.run, old.agent).await {
+            tracing::error!(
+                run = %old.run,
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "words of an output that was deleted stay in the index: delete search.db while the controller is stopped"
+            );
         }
     }
 

@@ -192,6 +192,19 @@ async fn a_script_runs_with_its_words_and_stands_in_the_records() {
     let content = world.shanty(&["runs", "input", &number]).await;
     assert_eq!(content.code, 65, "{content:?}");
 
+    // Hosts on one machine share where scripts lie: none takes or removes another's.
+    std::fs::write(&path, "echo fine on $SHANTY_HOST\n").unwrap();
+    let both = [
+        "run", "--yes", "--on", "role=web", "--script", script, "--json",
+    ];
+    for _ in 0..3 {
+        let ran = fed(&world, &both, Stdio::null()).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        for host in ["web-01", "web-02"] {
+            assert!(ran.out.contains(&format!("fine on {host}")), "{ran:?}");
+        }
+    }
+
     std::fs::write(&path, "#!/usr/bin/no-such-fish\n").unwrap();
     let ran = world
         .shanty(&["run", "--on", "web-01", "--script", script])

@@ -58,7 +58,7 @@ pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Fo
     if !other_boot {
         sweep(run);
     }
-    remove_script(run);
+    remove_script(run, agent);
     let header = Header {
         version: VERSION,
         run,

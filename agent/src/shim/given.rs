@@ -7,7 +7,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
-use shanty_core::ids::RunId;
+use shanty_core::ids::{AgentId, RunId};
 use shanty_core::order::Order;
 use shanty_core::run::{Input, InputKind};
 
@@ -32,7 +32,7 @@ pub(super) struct Given {
 /// A script that lies where its user can run it, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Script {
-    run: RunId,
+    folder: PathBuf,
     /// The interpreter, what is given to it, and the script.
     pub(super) words: Vec<String>,
 }
@@ -60,8 +60,8 @@ impl Given {
             }),
             InputKind::Script => {
                 let mut words = interpreter(&first_line(file).map_err(cannot)?, input, path)?;
-                let placed = place(dir, order.run, input, account).map_err(|error| {
-                    remove(order.run);
+                let folder = folder(order.run, order.agent);
+                let placed = place(dir, &folder, input, account).map_err(|error| {
                     let folder = std::env::temp_dir();
                     let folder = folder.display();
                     CannotStart::refused(&format!(
@@ -69,10 +69,9 @@ impl Given {
                     ))
                 })?;
                 words.push(placed);
-                let run = order.run;
                 Ok(Self {
                     stdin: None,
-                    script: Some(Script { run, words }),
+                    script: Some(Script { folder, words }),
                 })
             }
         }
@@ -81,24 +80,30 @@ impl Given {
 
 impl Drop for Script {
     fn drop(&mut self) {
-        remove(self.run);
+        fs::remove_dir_all(&self.folder).ok(); // The next agent's recovery has another try.
     }
 }
 
-/// Removes the script of a run, wherever its shim ended.
-pub(crate) fn remove(run: RunId) {
-    fs::remove_dir_all(folder(run)).ok(); // Usually there is none.
+/// Removes the script of an execution, wherever its shim ended.
+pub(crate) fn remove(run: RunId, agent: AgentId) {
+    fs::remove_dir_all(folder(run, agent)).ok(); // Usually there is none.
 }
 
-/// Named by the run, so that it is found again when its shim was killed.
-fn folder(run: RunId) -> PathBuf {
-    std::env::temp_dir().join(format!("shanty-{run}"))
+/// Named by the execution, so that it is found again when its shim was killed, and is not that of another agent on this machine.
+fn folder(run: RunId, agent: AgentId) -> PathBuf {
+    std::env::temp_dir().join(format!("shanty-{run}-{agent}"))
 }
 
 /// The data directory is closed to the user, so the script lies in one that nobody else can write to.
-fn place(dir: &Path, run: RunId, input: &Input, account: &Account) -> io::Result<String> {
-    let folder = folder(run);
-    DirBuilder::new().mode(0o700).create(&folder)?;
+fn place(dir: &Path, folder: &Path, input: &Input, account: &Account) -> io::Result<String> {
+    // One that is there already is not ours.
+    DirBuilder::new().mode(0o700).create(folder)?;
+    fill(dir, folder, input, account).inspect_err(|_| {
+        fs::remove_dir_all(folder).ok();
+    })
+}
+
+fn fill(dir: &Path, folder: &Path, input: &Input, account: &Account) -> io::Result<String> {
     let path = folder.join(&input.name);
     let mut script = OpenOptions::new()
         .write(true)
@@ -112,7 +117,7 @@ fn place(dir: &Path, run: RunId, input: &Input, account: &Account) -> io::Result
         fchown(&script, Some(account.uid()), Some(account.gid()))?;
     }
     // Open to pass through only now: nobody saw it half written.
-    fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
+    fs::set_permissions(folder, Permissions::from_mode(0o711))?;
     path.into_os_string()
         .into_string()
         .map_err(|_| io::ErrorKind::InvalidFilename.into())

@@ -82,8 +82,9 @@ async fn refused(world: &World, run: RunId) -> String {
     }
 }
 
-fn placed(run: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("shanty-{run}"))
+fn placed(order: &v1::ExecutionOrder) -> PathBuf {
+    let (run, agent) = (&order.run, &order.agent);
+    std::env::temp_dir().join(format!("shanty-{run}-{agent}"))
 }
 
 #[tokio::test]
@@ -185,7 +186,7 @@ async fn a_script_runs_as_its_first_line_says_and_is_gone_afterwards() {
         "{out}"
     );
     assert_eq!(words[2..], ["a b", "2", "end", "500"]);
-    assert!(!placed(&order.run).exists());
+    assert!(!placed(&order).exists());
 
     let ended = run_script(&world, "plain", "echo $0 | grep -c shanty-; exit 3").await;
     assert_eq!((ended.text().trim(), ended.exit.how), ("1", How::Code(3)));
@@ -213,7 +214,7 @@ async fn a_script_of_a_shim_that_was_killed_is_removed_too() {
     give(&wanted, text.as_bytes()).await;
     drop(wanted);
     world.wrote(run, "begun\n").await;
-    let folder = placed(&order.run);
+    let folder = placed(&order);
     let mode = fs::metadata(&folder).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o711);
     nix::sys::signal::kill(world.shim(run), nix::sys::signal::Signal::SIGKILL).unwrap();

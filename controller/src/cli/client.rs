@@ -74,6 +74,11 @@ impl From<Status> for Failure {
             None if status.code() == tonic::Code::PermissionDenied => exit::REFUSED,
             None => exit::TRY_AGAIN,
         };
+        if code.is_none() && is_cut_off(&status) {
+            let text = "the controller went away before it answered";
+            let next = "Whether it did what was asked is not known: `shanty runs list` shows it when it is back.";
+            return Self::new(NO_CODE, exit::TRY_AGAIN, text, next);
+        }
         Self {
             code: code.unwrap_or(NO_CODE).to_owned(),
             text: status.message().to_owned(),
@@ -81,6 +86,18 @@ impl From<Status> for Failure {
             exit,
         }
     }
+}
+
+/// Whether a connection ended, rather than that somebody answered.
+fn is_cut_off(status: &Status) -> bool {
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        if error.is::<tonic::transport::Error>() || error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// What scripts get for a refusal.

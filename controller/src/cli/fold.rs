@@ -45,7 +45,8 @@ pub(super) async fn print(client: &Client, run: &v1::RunInfo, diff: bool) -> Res
         match (&most, own) {
             (Some(most), Some(own)) => {
                 let (lines, units) = DIFF_MAX;
-                out::text(&coloured(&changes(most, &own, lines, units), terminal))?;
+                let changes = changes(most, &own, lines, units);
+                out::text(&coloured(&changes, terminal))?;
             }
             _ => print_output(client, run, group, terminal).await?,
         }
@@ -113,7 +114,7 @@ fn coloured(diff: &str, terminal: Terminal) -> String {
             Some(b'+') => Tone::Good,
             _ => Tone::Plain,
         };
-        terminal.paint(tone, line) + "\n"
+        format!("{MARGIN}{}\n", terminal.paint(tone, line))
     };
     diff.lines().map(line).collect()
 }
@@ -162,6 +163,8 @@ async fn print_output(
 ) -> Result<(), Failure> {
     let mut chunks = chunks(client, run, group).await?;
     let mut shown = Shown::new(run.color && terminal.look().colours);
+    // Only what this program says begins at the edge.
+    shown.margin = if run.executions.len() > 1 { MARGIN } else { "" };
     loop {
         match chunks.message().await {
             Ok(Some(chunk)) => out::text(&shown.take(&chunk))?,
@@ -176,13 +179,18 @@ async fn print_output(
     }
     out::text(&shown.finish())?;
     if shown.is_empty {
-        out::line(terminal.paint(Tone::Dim, "(no output)"))?;
+        let none = format!("{}(no output)", shown.margin);
+        out::line(terminal.paint(Tone::Dim, &none))?;
     }
     Ok(())
 }
 
+/// Stands before each line of output where there are several hosts: no host prints what looks like the heading of another one.
+const MARGIN: &str = "  ";
+
 /// Output as text that is safe to read, whole lines.
 struct Shown {
+    margin: &'static str,
     sanitiser: Sanitiser,
     within_line: bool,
     is_empty: bool,
@@ -191,6 +199,7 @@ struct Shown {
 impl Shown {
     fn new(colours: bool) -> Self {
         Self {
+            margin: "",
             sanitiser: match colours {
                 true => Sanitiser::coloured(),
                 false => Sanitiser::new(),
@@ -207,7 +216,9 @@ impl Shown {
             text.push_str(&format!("{}\n", hole(chunk.dropped)));
         }
         let stream = if chunk.err { Stream::Err } else { Stream::Out };
-        self.sanitiser.push_from(stream, &chunk.bytes, &mut text);
+        let mut more = String::new();
+        self.sanitiser.push_from(stream, &chunk.bytes, &mut more);
+        text.push_str(&self.with_margin(&more));
         self.note(&text);
         text
     }
@@ -216,11 +227,24 @@ impl Shown {
     fn finish(&mut self) -> String {
         let mut text = String::new();
         self.sanitiser.finish(&mut text);
+        text = self.with_margin(&text);
         self.note(&text);
         if std::mem::take(&mut self.within_line) {
             text.push('\n');
         }
         text
+    }
+
+    fn with_margin(&self, text: &str) -> String {
+        let mut within = self.within_line;
+        let mut lines = String::with_capacity(text.len());
+        for line in text.split_inclusive('\n') {
+            if !std::mem::replace(&mut within, !line.ends_with('\n')) {
+                lines.push_str(self.margin);
+            }
+            lines.push_str(line);
+        }
+        lines
     }
 
     fn note(&mut self, text: &str) {
@@ -234,6 +258,22 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_host_prints_is_never_at_the_edge_where_there_are_several() {
+        let chunk = |text: &str| v1::OutputChunk {
+            bytes: text.as_bytes().to_vec(),
+            ..v1::OutputChunk::default()
+        };
+        let mut shown = Shown::new(false);
+        shown.margin = MARGIN;
+        let mut text = String::new();
+        for part in ["x\n\n✓ db-01 · exi", "t 0\n6 ok\nhalf"] {
+            text.push_str(&shown.take(&chunk(part)));
+        }
+        text.push_str(&shown.finish());
+        assert_eq!(text, "  x\n  \n  ✓ db-01 · exit 0\n  6 ok\n  half\n");
+    }
 
     fn group(rank: &str, hosts: &str, count: u32, text: &str, code: Option<i32>) -> v1::EndGroup {
         v1::EndGroup {

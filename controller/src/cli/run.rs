@@ -199,6 +199,15 @@ impl RunArgs {
             (RunOption::Tty, yes(self.tty)),
             (RunOption::Leave, yes(self.leave)),
         ];
+        // A variable of a script that was not set must not become the usual.
+        let empty =
+            |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
+        if let Some((option, _)) = typed.iter().find(|(_, text)| empty(text)) {
+            let name = option.name().replace('_', "-");
+            return Err(Failure::usage(format!(
+                "--{name} is empty: say what it is, or leave it out"
+            )));
+        }
         let options = typed.into_iter();
         Ok(v1::StartRunRequest {
             selector: self.selector()?,

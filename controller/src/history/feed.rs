@@ -8,6 +8,7 @@ use std::time::Duration;
 use shanty_core::history::Entry;
 use shanty_core::hub::Known;
 use shanty_core::ids::{AgentId, RunNumber};
+use shanty_core::refusal::Code;
 use shanty_core::run::Run;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -157,6 +158,11 @@ async fn pass(
     let Ok(known) = parts.hub.known().await else {
         return Ok(Next::Later); // it stops
     };
+    if pruned.is_none_or(|at| at.elapsed() >= REST) {
+        prune(parts).await?;
+        *pruned = Some(tokio::time::Instant::now());
+    }
+    let unread = parts.search.unread(PRINTED_STEP).await?;
     let (backlog, open) = {
         let mut progress = history.feed.0.lock().await;
         progress.catch_up(parts, &known).await?;
@@ -164,19 +170,14 @@ async fn pass(
         (progress.backlog.split_off(at), !progress.open.is_empty())
     };
     drop(known);
-    if pruned.is_none_or(|at| at.elapsed() >= REST) {
-        prune(parts).await?;
-        *pruned = Some(tokio::time::Instant::now());
-    }
-    let unread = parts.search.unread(PRINTED_STEP).await?;
-    let more = !backlog.is_empty() || !unread.is_empty();
+    let mut more = !backlog.is_empty();
     if let Err(error) = read_again(parts, &backlog).await {
         // The next pass takes them again.
         history.feed.0.lock().await.backlog.extend(backlog);
         return Err(error);
     }
     for number in unread {
-        read_printed(parts, number).await?;
+        more |= read_printed(parts, number).await?;
     }
     Ok(match (more, open) {
         (true, _) => Next::Now,
@@ -205,11 +206,18 @@ async fn read_again(parts: &Parts, numbers: &[RunNumber]) -> Result<(), StoreErr
     parts.search.put(entries).await
 }
 
-/// Takes the beginning of what the hosts of a run printed. Those that printed the same are read once.
-async fn read_printed(parts: &Parts, number: RunNumber) -> Result<(), StoreError> {
-    let run = parts.hub.recorded(number).await.ok().flatten();
+/// Takes the beginning of what the hosts of a run printed. Those that printed the same are read once. False when it cannot be read now: a later
+/// pass takes it again.
+async fn read_printed(parts: &Parts, number: RunNumber) -> Result<bool, StoreError> {
+    let run = match parts.hub.recorded(number).await {
+        Ok(run) => run,
+        // It never can; the hub has said so.
+        Err(refusal) if refusal.code == Code::Damaged => None,
+        Err(_) => return Ok(false),
+    };
     let Some(run) = run else {
-        return parts.search.put_printed(number, Vec::new()).await;
+        parts.search.put_printed(number, Vec::new()).await?;
+        return Ok(true);
     };
     let id = run.spec.id;
     let mut printed = Vec::new();
@@ -228,7 +236,7 @@ async fn read_printed(parts: &Parts, number: RunNumber) -> Result<(), StoreError
             parts.search.forget_printed(id, agent).await?;
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The hosts that printed something, those together that printed the same.

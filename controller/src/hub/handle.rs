@@ -260,7 +260,16 @@ impl Handle {
     pub async fn input_of(&self, agent: AgentId, run: RunId) -> Result<Option<Input>, Refusal> {
         let known = self.known().await?;
         let run = known.state.run_of(run);
-        let own = run.filter(|run| run.execution(agent).is_some());
+        let removed = known
+            .state
+            .hosts
+            .get(&agent)
+            .is_none_or(|host| host.revoked);
+        let wants = |run: &&Run| {
+            let execution = run.execution(agent);
+            !removed && execution.is_some_and(|one| one.outcome().is_none())
+        };
+        let own = run.filter(wants);
         Ok(own.and_then(|run| run.spec.input.clone()))
     }
 

@@ -85,6 +85,9 @@ impl Search {
     /// # Errors
     /// The file cannot be written.
     pub async fn put(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(()); // Nobody waits for whoever writes.
+        }
         self.write(move |connection| {
             entries
                 .iter()

@@ -110,6 +110,8 @@ pub struct UnderWay {
     pub accepted: BTreeSet<RunId>,
     /// Runs and proposals that are being given up.
     pub given_up: BTreeSet<RunId>,
+    /// Runs in waves that are about to rest, or to go on.
+    pub rests: BTreeMap<RunId, bool>,
     /// Hosts that are about to change, as they will be.
     pub hosts: BTreeMap<AgentId, HostEntry>,
 }
@@ -125,6 +127,10 @@ impl UnderWay {
                 under_way.accepted.insert(spec.id);
             } else if let Kind::Expired { run, .. } = &record.kind {
                 under_way.given_up.insert(*run);
+            } else if let Kind::Paused { run } = &record.kind {
+                under_way.rests.insert(*run, true);
+            } else if let Kind::Continued { run, .. } = &record.kind {
+                under_way.rests.insert(*run, false);
             } else if let Kind::HostChanged { agent, change } = &record.kind
                 && let Some(host) = under_way.host(state, *agent)
             {

@@ -16,7 +16,7 @@ use crate::text::count;
 
 use super::caller::Caller;
 use super::hold::not_on_hold;
-use super::hosts::{Named, as_host, folded, known, named, permit_run};
+use super::hosts::{Named, as_host, covers_run, folded, known, named, permit_run};
 use super::seen::was_seen;
 use super::stop::not_found;
 use super::{Change, Context, characters, check, rollout};
@@ -74,6 +74,8 @@ pub(super) fn wanted(
     }
     if let Some(like) = request.like {
         let like = ctx.run_of(like).ok_or_else(not_found)?;
+        // What it was given comes along: only for who may see it.
+        covers_run(ctx, caller, Verb::View, &like.spec.targets).map_err(|_| not_found())?;
         typed = typed.over(like.spec.typed());
         input = input.or_else(|| like.spec.input.clone());
     }

@@ -46,7 +46,9 @@ pub(super) fn admit(
     let Some(waves) = run.waves().filter(|_| left > 0) else {
         return Err(nothing_left(run));
     };
-    let kind = match (to, run.rests()) {
+    // What was asked last holds, also while it is being recorded.
+    let about_to = ctx.under_way.rests.get(&id).copied();
+    let kind = match (to, about_to.unwrap_or_else(|| run.rests())) {
         (Steer::Pause, false) => Kind::Paused { run: id },
         (Steer::Continue, true) => Kind::Continued {
             run: id,

@@ -189,13 +189,18 @@ impl Words {
         &self.0
     }
 
-    /// The same as an expression of SQLite's FTS5: strings that begin so, all of them.
+    /// The same as an expression of SQLite's FTS5: strings that begin so, all of them. Short ones stand for themselves: most words of an
+    /// index begin with some letter, and all of those would be gathered first.
     #[must_use]
     pub fn expression(&self) -> String {
-        let quoted = self
-            .0
-            .iter()
-            .map(|word| format!("\"{}\"*", word.replace('"', "\"\"")));
+        let quoted = self.0.iter().map(|word| {
+            let begins = if word.chars().filter(|c| c.is_alphanumeric()).count() < 3 {
+                ""
+            } else {
+                "*"
+            };
+            format!("\"{}\"{begins}", word.replace('"', "\"\""))
+        });
         quoted.collect::<Vec<_>>().join(" AND ")
     }
 }

@@ -121,11 +121,11 @@ fn words_are_words_whatever_they_hold() {
     assert_eq!(expression("disk full").unwrap(), "\"disk\"* AND \"full\"*");
     assert_eq!(
         expression("a\" OR \"b -- NOT x*").unwrap(),
-        "\"a\"\"\"* AND \"OR\"* AND \"\"\"b\"* AND \"NOT\"* AND \"x*\"*"
+        "\"a\"\"\" AND \"OR\" AND \"\"\"b\" AND \"NOT\"* AND \"x*\""
     );
     assert_eq!(
         expression("text:near(1) ^x {y}").unwrap(),
-        "\"text:near(1)\"* AND \"^x\"* AND \"{y}\"*"
+        "\"text:near(1)\"* AND \"^x\" AND \"{y}\""
     );
     let refused = |text: &str| Words::parse(text).unwrap_err().to_string();
     for empty in ["", "  ", "-- * \" ()", "\0"] {

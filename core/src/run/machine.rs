@@ -174,6 +174,13 @@ impl Run {
             if self.waves().is_none() && self.executions.get(&agent).is_some_and(may) {
                 self.move_to(agent, Progress::Ordered(None));
             }
+            // Who is left out stands in no line: nothing else would come to them.
+            let left_out = |e: &Execution| {
+                self.is_skipped(e) && e.progress == Progress::Waiting(Waiting::Begin)
+            };
+            if self.waves().is_some() && self.executions.get(&agent).is_some_and(left_out) {
+                self.look(agent, Gate::Offline, Moment::Changed, now, out);
+            }
         }
         self.close_when_done(out);
     }

@@ -187,6 +187,26 @@ fn what_is_run_otherwise_keeps_the_options_that_are_not_typed_anew() {
     };
     let plan = world.plan(&local(), &edited).unwrap();
     assert_eq!(plan.spec.options, expected);
+    // What it was given comes along, so only who may see it may ask for something like it.
+    let seen = RunRequest {
+        typed: Typed::default().with(RunOption::Seen, "yes"),
+        ..run("all", "true")
+    };
+    let of_all = world.plan(&local(), &seen).unwrap().spec;
+    world.record(
+        5,
+        Kind::Accepted(Spec {
+            id: RunId::from_bytes([6; 16]),
+            ..of_all
+        }),
+    );
+    let like_all = RunRequest {
+        like: Some(RunId::from_bytes([6; 16])),
+        ..edited.clone()
+    };
+    let operator = person(OPERATOR, &[9]);
+    assert_eq!(code(world.plan(&operator, &like_all)), "E_NOT_FOUND");
+    assert!(world.plan(&local(), &like_all).is_ok());
     let unknown = RunRequest {
         like: Some(RunId::from_bytes([8; 16])),
         ..edited

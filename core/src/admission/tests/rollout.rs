@@ -105,6 +105,11 @@ fn whoever_may_stop_it_lets_it_rest_and_go_on_once() {
     assert!(steer(&world, &guest, id, Steer::Continue).is_err());
     let on = steer(&world, &local(), id, Steer::Continue);
     assert_eq!(on, Ok(Kind::Continued { run: id, waves: 0 }));
+    // What is asked last holds, also while what was asked before is being recorded.
+    world.under_way.rests.insert(id, false);
+    let again = steer(&world, &operator, id, Steer::Pause);
+    assert_eq!(again, Ok(Kind::Paused { run: id }));
+    world.under_way.rests.clear();
     world.record_by(5, local().actor(), Kind::Continued { run: id, waves: 0 });
     let twice = steer(&world, &local(), id, Steer::Continue);
     assert_eq!(twice, Err("#1 is not paused: it goes on.".to_owned()));

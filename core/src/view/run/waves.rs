@@ -137,7 +137,7 @@ fn counts(run: &Run, all: usize) -> String {
         ("✅", ok),
         ("❌", ended - ok - kept),
         ("▶", all - ended - waiting),
-        ("⏸", waiting),
+        ("⚪", waiting),
     ] {
         if n > 0 {
             words.push(format!("{mark} {}", thousands(n as u64)));
@@ -170,14 +170,18 @@ fn table(run: &Run, list: &[Wave]) -> Vec<String> {
     let current = run.waves().map_or(0, |waves| waves.current());
     let all = list.len();
     let shown = shown(current, all);
-    let digits = all.to_string().len();
-    let column = |names: &str| format!("{names:<COLUMN$}");
-    let mut rows = vec![format!(
-        "{:<w$} {}   ok  fail",
-        "wave",
-        column("hosts"),
-        w = (2 * digits + 1).max(4)
-    )];
+    let first = (2 * all.to_string().len() + 1).max("wave".len());
+    let hosts_of = |wave: &Wave| {
+        let hosts = wave.hosts.iter().filter_map(|agent| run.execution(*agent));
+        cut(&fold(hosts.map(|e| e.name.as_str())), COLUMN)
+    };
+    let waves = list.iter().enumerate();
+    let waves = waves.take(shown.end).skip(shown.start);
+    let waves: Vec<(usize, &Wave, String)> =
+        waves.map(|(at, wave)| (at, wave, hosts_of(wave))).collect();
+    let longest = waves.iter().map(|(_, _, hosts)| hosts.chars().count());
+    let second = longest.max().unwrap_or(0).max("hosts".len());
+    let mut rows = vec![format!("{:<first$} {:<second$}  ok fail", "wave", "hosts")];
     let more = |waves: &[Wave]| -> Option<String> {
         let hosts = waves.iter().map(|wave| wave.hosts.len()).sum();
         (!waves.is_empty()).then(|| {
@@ -186,21 +190,14 @@ fn table(run: &Run, list: &[Wave]) -> Vec<String> {
         })
     };
     rows.extend(more(list.get(..shown.start).unwrap_or_default()));
-    for (at, wave) in list.iter().enumerate().take(shown.end).skip(shown.start) {
-        let hosts = wave.hosts.iter().filter_map(|agent| run.execution(*agent));
-        let hosts = cut(&fold(hosts.map(|e| e.name.as_str())), COLUMN);
-        let now = if at == current && wave.open() > 0 {
-            "  <- now"
-        } else {
-            ""
-        };
+    for (at, wave, hosts) in waves {
+        let is_now = at == current && wave.open() > 0;
         rows.push(format!(
-            "{:<w$} {} {:>4}  {:>4}{now}",
+            "{:<first$} {hosts:<second$} {:>3} {:>4}{}",
             format!("{}/{all}", at + 1),
-            column(&hosts),
             wave.ok,
             wave.failed,
-            w = (2 * digits + 1).max(4)
+            if is_now { " <" } else { "" }
         ));
     }
     rows.extend(more(list.get(shown.end..).unwrap_or_default()));

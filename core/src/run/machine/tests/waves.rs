@@ -385,6 +385,18 @@ fn what_is_left_out_is_no_failure_and_in_no_wave() {
 }
 
 #[test]
+fn what_is_left_out_ends_also_when_the_controller_ended_before_that_was_recorded() {
+    let mut rig = Rig::new(2, Offline::Skip, rollout("", "1", "", ""));
+    rig.spec.targets[0].away = Some(Away::Offline);
+    rig.gates.insert(1, Gate::Offline);
+    rig.run = Run::new(RunNumber(1), rig.spec.clone(), NOW);
+    rig.run.phase = Phase::Running;
+    rig.restarts();
+    rig.writes_all();
+    assert_eq!(rig.why(1), "not started: skipped: the host was offline");
+}
+
+#[test]
 fn it_rests_after_the_first_wave_until_somebody_says_that_it_goes_on() {
     let mut rig = Rig::new(4, Offline::Fail, rollout("1", "", "", "first")).begins();
     assert!(!rig.run.rests());
