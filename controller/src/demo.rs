@@ -117,6 +117,17 @@ pub(crate) fn main(args: &DemoArgs) -> ExitCode {
     }
 }
 
+/// The hosts of the demo that runs and how each is; none when there is none to tell.
+pub(crate) fn hosts(data_dir: Option<&Path>) -> Vec<(String, String)> {
+    let told = control::tell(data_dir, &Order::List);
+    let said = told.map_or_else(|_| Vec::new(), |answer| answer.said);
+    let host = |line: &String| {
+        let (name, how) = line.split_once("  ")?;
+        Some((name.to_owned(), how.to_owned()))
+    };
+    said.iter().filter_map(host).collect()
+}
+
 fn start(args: &DemoArgs) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()

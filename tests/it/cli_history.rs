@@ -220,16 +220,26 @@ async fn a_table_holds_every_run_and_a_full_disk_is_told() {
         .write(true)
         .open("/dev/full")
         .unwrap();
-    let (code, told) = to(&world, &["runs", "export"], full).await;
-    assert_eq!(code, 74, "{told}");
-    assert!(
-        told.contains("cannot write: No space left on device"),
-        "{told}"
-    );
+    for args in [
+        &["runs", "export"][..],
+        &["runs", "show", "1"],
+        &["runs", "output", "3"],
+    ] {
+        let (code, told) = to(&world, args, full.try_clone().unwrap()).await;
+        assert_eq!(code, 74, "{args:?}: {told}");
+        let said = "standard output cannot be written: No space left";
+        assert!(told.contains(said), "{args:?}: {told}");
+    }
     for args in [
         &["runs", "export"][..],
         &["runs", "list"],
         &["runs", "search", "true"],
+        &["runs", "show", "1"],
+        &["runs", "show", "1", "--json"],
+        &["runs", "output", "3"],
+        &["runs", "output", "3", "--raw"],
+        &["runs", "output", "3", "--json"],
+        &["runs", "cancel", "--all"],
     ] {
         let (reader, closed) = std::io::pipe().unwrap();
         drop(reader);

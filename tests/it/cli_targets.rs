@@ -177,6 +177,8 @@ async fn a_shell_completes_selectors_from_the_fleet() {
         ("shanty run web-", "web-01"),
         ("shanty runs show ", number.as_str()),
         ("shanty runs cancel ", number.as_str()),
+        ("shanty runs diff ", number.as_str()),
+        ("shanty runs diff 7 ", number.as_str()),
     ] {
         let answers = bash(&world, line).await;
         assert!(

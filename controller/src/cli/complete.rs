@@ -37,7 +37,7 @@ const HELP_COLUMNS: usize = 60;
 /// The shell is not one of those that are known.
 pub(super) fn answer<C: CommandFactory>(args: &[OsString]) -> Result<bool, clap::Error> {
     let shells: [&dyn EnvCompleter; 3] = [&Bash, &env::Zsh, &env::Fish];
-    CompleteEnv::with_factory(|| with_numbers(C::command()))
+    CompleteEnv::with_factory(|| with_values(C::command()))
         .var("SHANTY_COMPLETE")
         .shells(Shells(&shells))
         .try_complete(args, None)
@@ -83,15 +83,38 @@ impl EnvCompleter for Bash {
     }
 }
 
-/// Every verb of `shanty runs` that takes the number of a run completes it.
-fn with_numbers(command: Command) -> Command {
-    command.mut_subcommand("runs", |runs| {
-        runs.mut_subcommands(|verb| {
-            verb.mut_args(|arg| match arg.get_id() == "number" {
-                true => arg.add(numbers()).value_hint(ValueHint::Other),
+/// Every verb of `shanty runs` that takes numbers of runs completes them, and every one of `shanty demo` that takes hosts completes those.
+fn with_values(command: Command) -> Command {
+    let command = with(command, "runs", &["number", "from", "to"], numbers);
+    with(command, "demo", &["hosts"], demo_hosts)
+}
+
+/// These arguments of all verbs below a subcommand, completed so.
+fn with(
+    command: Command,
+    below: &'static str,
+    named: &[&str],
+    completes: fn() -> ArgValueCompleter,
+) -> Command {
+    command.mut_subcommand(below, |below| {
+        below.mut_subcommands(|verb| {
+            verb.mut_args(|arg| match named.contains(&arg.get_id().as_str()) {
+                true => arg.add(completes()).value_hint(ValueHint::Other),
                 false => arg,
             })
         })
+    })
+}
+
+/// Completes a host of the demo that runs. It may be about to do something else: it is not waited for.
+fn demo_hosts() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let dir = flag("--data-dir");
+        let (tx, rx) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tx.send(crate::demo::hosts(dir.as_deref())));
+        let hosts = rx.recv_timeout(PATIENCE).unwrap_or_default();
+        let all = (!hosts.is_empty()).then(|| ("all".to_owned(), "all of them".to_owned()));
+        candidates(typed, hosts.into_iter().chain(all))
     })
 }
 
@@ -209,15 +232,51 @@ where
 
 /// The socket as the flag would have it: `--admin` on the line that is typed, else the environment, else the default.
 fn socket() -> PathBuf {
+    flag("--admin")
+        .or_else(|| std::env::var_os("SHANTY_ADMIN").map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from(super::ADMIN_DEFAULT))
+}
+
+/// A path that stands behind a flag on the line that is typed.
+fn flag(name: &str) -> Option<PathBuf> {
     let words: Vec<_> = std::env::args_os().collect();
-    let flag = words.iter().enumerate().find_map(|(at, word)| {
+    words.iter().enumerate().find_map(|(at, word)| {
         let word = word.to_str()?;
-        match word.strip_prefix("--admin") {
+        match word.strip_prefix(name) {
             Some("") => words.get(at + 1).map(PathBuf::from),
             Some(value) => value.strip_prefix('=').map(PathBuf::from),
             None => None,
         }
-    });
-    flag.or_else(|| std::env::var_os("SHANTY_ADMIN").map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(super::ADMIN_DEFAULT))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Arg;
+
+    use super::*;
+
+    /// Words that are looked for, which nobody can offer.
+    const FREE: [&str; 1] = ["text"];
+
+    #[test]
+    fn every_run_and_every_host_of_the_demo_that_can_be_typed_is_completed() {
+        let command = with_values(super::super::Cli::command());
+        let mut completed = Vec::new();
+        for below in ["runs", "demo"] {
+            let below = command.find_subcommand(below).unwrap();
+            for verb in below.get_subcommands() {
+                let typed = verb.get_positionals().map(Arg::get_id);
+                for id in typed.filter(|id| !FREE.contains(&id.as_str())) {
+                    let arg = verb.get_arguments().find(|arg| arg.get_id() == id).unwrap();
+                    let offers = arg.get::<ArgValueCompleter>().is_some();
+                    assert!(offers, "{} {id}", verb.get_name());
+                    completed.push(format!("{} {id}", verb.get_name()));
+                }
+            }
+        }
+        for one in ["diff from", "diff to", "show number", "stop hosts"] {
+            assert!(completed.iter().any(|other| other == one), "{completed:?}");
+        }
+    }
 }

@@ -16,7 +16,6 @@ mod export;
 mod lines;
 mod list;
 mod output;
-mod print;
 mod rerun;
 mod search;
 mod show;

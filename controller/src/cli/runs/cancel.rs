@@ -4,7 +4,7 @@ use shanty_core::text::count;
 use shanty_proto::v1;
 
 use crate::cli::client::{Client, Failure};
-use crate::cli::{AdminArgs, exit};
+use crate::cli::{AdminArgs, exit, out};
 
 pub(super) async fn cancel(
     client: &Client,
@@ -18,11 +18,11 @@ pub(super) async fn cancel(
         let event = serde_json::json!({
             "event": "cancelled", "numbers": reply.numbers, "told": reply.told, "away": reply.away,
         });
-        println!("{event}");
+        out::line(event)?;
         return Ok(exit::OK);
     }
     if reply.numbers.is_empty() {
-        println!("No run is under way.");
+        out::line("No run is under way.")?;
         return Ok(exit::OK);
     }
     let numbers: Vec<String> = reply
@@ -31,20 +31,19 @@ pub(super) async fn cancel(
         .map(|number| format!("#{number}"))
         .collect();
     if reply.told.is_empty() && reply.away.is_empty() {
-        println!("{} is off. No host had begun it.", numbers.join(" "));
+        let numbers = numbers.join(" ");
+        out::line(format_args!("{numbers} is off. No host had begun it."))?;
         return Ok(exit::OK);
     }
-    println!(
+    out::line(format_args!(
         "{} told to stop {}: {}",
         count(reply.told.len(), "host"),
         numbers.join(" "),
         reply.told.join(" ")
-    );
+    ))?;
     if !reply.away.is_empty() {
-        println!(
-            "Not reached, told when they return: {}",
-            reply.away.join(" ")
-        );
+        let away = reply.away.join(" ");
+        out::line(format_args!("Not reached, told when they return: {away}"))?;
     }
     Ok(exit::OK)
 }

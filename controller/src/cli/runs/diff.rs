@@ -3,10 +3,9 @@
 use shanty_core::text::count;
 use shanty_proto::v1;
 
-use super::print::print;
 use super::{one_line, show};
-use crate::cli::AdminArgs;
 use crate::cli::client::{Client, Failure};
+use crate::cli::{AdminArgs, exit, out};
 
 pub(super) async fn diff(
     client: &Client,
@@ -16,12 +15,13 @@ pub(super) async fn diff(
     let reply = client
         .call(|mut api| async move { api.between(request).await })
         .await?;
-    let text = if admin.json {
+    let text: String = if admin.json {
         reply.changes.iter().map(json).collect()
     } else {
         shown(&reply)
     };
-    print(&text)
+    out::text(&text)?;
+    Ok(exit::OK)
 }
 
 fn shown(reply: &v1::BetweenReply) -> String {

@@ -6,11 +6,10 @@ use shanty_proto::v1;
 use shanty_proto::v1::run_info::State;
 
 use super::one_line;
-use super::print::print;
 use super::show::by;
 use crate::cli::client::{Client, Failure};
 use crate::cli::run::json_run;
-use crate::cli::{AdminArgs, words};
+use crate::cli::{AdminArgs, exit, out, words};
 use crate::clock::now_ms;
 
 pub(super) async fn list(
@@ -37,7 +36,8 @@ pub(super) async fn list(
         };
         text.push_str(&format!("{line}\n"));
     }
-    print(&text)
+    out::text(&text)?;
+    Ok(exit::OK)
 }
 
 fn line(run: &v1::RunInfo) -> String {

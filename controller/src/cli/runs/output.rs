@@ -1,7 +1,5 @@
 //! `shanty runs output`: what a run printed.
 
-use std::io::Write as _;
-
 use shanty_core::output::sanitise::Sanitiser;
 use shanty_core::spool::Stream;
 use shanty_proto::v1;
@@ -9,7 +7,7 @@ use shanty_proto::v1;
 use super::lines::{Lines, LinesArgs};
 use crate::cli::client::{Client, Failure};
 use crate::cli::run::{hole, json_dropped};
-use crate::cli::{AdminArgs, exit};
+use crate::cli::{AdminArgs, exit, out};
 
 pub(super) async fn output(
     client: &Client,
@@ -27,7 +25,6 @@ pub(super) async fn output(
         .call(|mut api| async move { api.output(request).await })
         .await?;
     let mut shown = Shown::of(!one, lines);
-    let mut out = std::io::stdout().lock();
     let mut within_line = false;
     let ended = loop {
         let chunk = match chunks.message().await {
@@ -38,13 +35,16 @@ pub(super) async fn output(
         let bytes = if admin.json {
             json_line(&chunk)
         } else if raw && chunk.dropped > 0 {
-            out.flush().ok(); // nobody reads it
             let newline = if std::mem::take(&mut within_line) {
                 "\n"
             } else {
                 ""
             };
-            eprintln!("{newline}{}: {}", chunk.host, hole(chunk.dropped));
+            out::note(format_args!(
+                "{newline}{}: {}",
+                chunk.host,
+                hole(chunk.dropped)
+            ));
             continue;
         } else if raw {
             within_line = chunk.bytes.last().map_or(within_line, |b| *b != b'\n');
@@ -52,12 +52,10 @@ pub(super) async fn output(
         } else {
             shown.take(&chunk).into_bytes()
         };
-        out.write_all(&bytes).ok(); // nobody reads it
+        out::bytes(&bytes)?;
     };
     // What came before an error is shown to its last line.
-    out.write_all(shown.finish().as_bytes())
-        .and_then(|()| out.flush())
-        .ok(); // nobody reads it
+    out::text(&shown.finish())?;
     Ok(ended?)
 }
 

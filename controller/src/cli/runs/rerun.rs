@@ -3,10 +3,9 @@
 use shanty_proto::v1;
 use shanty_proto::v1::rerun_request::Part;
 
-use super::print::print;
-use crate::cli::AdminArgs;
 use crate::cli::client::{Client, Failure};
 use crate::cli::run::{follow, json_run};
+use crate::cli::{AdminArgs, exit, out};
 
 /// The hosts that are meant.
 pub(super) const fn part(failed: bool, odd: bool, missed: bool) -> Part {
@@ -32,16 +31,18 @@ pub(super) async fn rerun(
         .await?;
     let number = run.number;
     if detach && admin.json {
-        return print(&format!("{}\n", json_run(&run)));
+        out::line(json_run(&run))?;
+        return Ok(exit::OK);
     }
     if detach {
-        return print(&format!(
-            "#{number} runs on {}. See it with `shanty runs follow {number}`.\n",
+        out::line(format_args!(
+            "#{number} runs on {}. See it with `shanty runs follow {number}`.",
             run.hosts
-        ));
+        ))?;
+        return Ok(exit::OK);
     }
     if !admin.json {
-        eprintln!("#{number} on {}", run.hosts);
+        out::note(format_args!("#{number} on {}", run.hosts));
     }
     follow(client, number, admin.json).await
 }

@@ -5,9 +5,8 @@ use shanty_proto::convert::principal_from_wire;
 use shanty_proto::v1;
 
 use super::one_line;
-use super::print::print;
-use crate::cli::AdminArgs;
 use crate::cli::client::{Client, Failure};
+use crate::cli::{AdminArgs, exit, out};
 use crate::clock::now_ms;
 
 pub(super) async fn search(
@@ -35,7 +34,8 @@ pub(super) async fn search(
     if !admin.json {
         text.push_str(&end(&reply));
     }
-    print(&text)
+    out::text(&text)?;
+    Ok(exit::OK)
 }
 
 /// A run, and below it where the words were found in what it printed.

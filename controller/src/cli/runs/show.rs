@@ -1,14 +1,14 @@
 //! `shanty runs show`: one run, and how it stands on each host.
 
 use shanty_core::principal::Principal;
-use shanty_core::text::{count, duration};
+use shanty_core::text::{count, duration, size};
 use shanty_proto::convert::{input_from_wire, outcome_from_wire, principal_from_wire};
 use shanty_proto::v1;
 
 use super::one_line;
 use crate::cli::client::{Client, Failure};
 use crate::cli::run::json_run;
-use crate::cli::{AdminArgs, exit, words};
+use crate::cli::{AdminArgs, exit, out, words};
 use crate::clock::now_ms;
 
 /// Hosts that each have a row.
@@ -20,42 +20,61 @@ pub(super) async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Res
         .call(|mut api| async move { api.show_run(request).await })
         .await?;
     if admin.json {
-        println!("{}", json_run(&run));
-        return Ok(exit::OK);
+        out::line(json_run(&run))?;
+    } else {
+        out::text(&detail(&run, now_ms()))?;
     }
-    let by = by(&run);
+    Ok(exit::OK)
+}
+
+/// All that is known of a run, each thing on a line.
+fn detail(run: &v1::RunInfo, now_ms: u64) -> String {
+    let by = by(run);
     let state = words::run(run.state());
-    println!("#{} {state} · {} · by {by}", run.number, run.hosts);
-    println!("  command   {}", one_line(&run.command));
-    println!("  selector  {} · set {}", run.selector, run.set);
-    println!("  {}", origin(&run));
+    let mut text = format!("#{} {state} · {} · by {by}\n", run.number, run.hosts);
+    let mut line = |name: &str, what: &str| {
+        text.push_str(&format!("  {name:<9} {}\n", one_line(what)));
+    };
+    line("command", &run.command);
+    line("selector", &format!("{} · set {}", run.selector, run.set));
+    line("asked", &origin(run, now_ms));
     if let Some(Ok(input)) = run.input.as_ref().map(input_from_wire) {
-        println!("  given     {}", input.line());
-        for line in input.about.head.lines() {
-            println!("            {}", one_line(line));
+        line("given", &input.line());
+        for head in input.about.head.lines() {
+            line("", head);
         }
-        println!("            sha256 {}", input.digest());
+        line("", &format!("sha256 {}", input.digest()));
     }
     if run.terminal {
-        println!("  tty       a terminal");
+        line("tty", "a terminal");
     }
     if run.color {
-        println!("  color     asked for");
+        line("color", "asked for");
     }
     if run.leave {
-        println!("  leave     what the command leaves running lives on");
+        line("leave", "what the command leaves running lives on");
     }
     if run.queued_until_ms > 0 && run.closed_ms == 0 {
-        let left = duration(run.queued_until_ms.saturating_sub(now_ms()));
-        println!("  offline   hosts that are away are waited for, {left} more");
+        let left = duration(run.queued_until_ms.saturating_sub(now_ms));
+        let waits = format!("hosts that are away are waited for, {left} more");
+        line("offline", &waits);
     }
     if !run.expired.is_empty() {
-        println!("  not run   {}", run.expired);
+        line("not run", &run.expired);
     }
     if !run.link.is_empty() {
-        println!("  thread    {}", run.link);
+        line("thread", &run.link);
     }
-    // Many hosts are shown by how they ended; each of them is in `--json`.
+    text.push_str(&hosts(run));
+    text
+}
+
+/// How each host stands. Many are shown by how they ended; each of them is in `--json`.
+fn hosts(run: &v1::RunInfo) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, what: &str| {
+        text.push_str(&format!("  {}  {}\n", one_line(name), one_line(what)));
+    };
     let grouped = run.executions.len() > HOST_ROWS_MAX && !run.groups.is_empty();
     for group in run.groups.iter().filter(|_| grouped) {
         let hosts = count(usize::try_from(group.count).unwrap_or(usize::MAX), "host");
@@ -64,27 +83,27 @@ pub(super) async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Res
         } else {
             ""
         };
-        println!("  {}  {hosts} · {}{odd}", group.hosts, group.text);
+        line(&group.hosts, &format!("{hosts} · {}{odd}", group.text));
     }
     let left = |execution: &&v1::ExecutionInfo| !grouped || execution.outcome.is_none();
     for execution in run.executions.iter().filter(left) {
         let Some(Ok(outcome)) = execution.outcome.as_ref().map(outcome_from_wire) else {
             let away = if execution.online { "" } else { ", host away" };
             let state = words::execution(execution.state());
-            println!("  {}  {state}{away}", execution.name);
+            line(&execution.name, &format!("{state}{away}"));
             continue;
         };
-        let size = shanty_core::text::size(outcome.output_bytes);
-        println!(
-            "  {}  {} · {} · {size}{}{}",
-            execution.name,
+        let what = format!(
+            "{} · {} · {}{}{}",
             outcome.how,
             duration(outcome.duration_ms),
+            size(outcome.output_bytes),
             words::left(&outcome),
             words::masked(outcome.masked)
         );
+        line(&execution.name, &what);
     }
-    Ok(exit::OK)
+    text
 }
 
 /// Who asked, by what they are called.
@@ -101,12 +120,12 @@ pub(super) fn by(run: &v1::RunInfo) -> String {
 }
 
 /// Where and when it was asked for, as whom it runs and for how long.
-fn origin(run: &v1::RunInfo) -> String {
+fn origin(run: &v1::RunInfo, now_ms: u64) -> String {
     let place = match run.channel {
         0 => "command line".to_owned(),
         channel => format!("channel {channel}"),
     };
-    let ago = duration(now_ms().saturating_sub(run.accepted_ms));
+    let ago = duration(now_ms.saturating_sub(run.accepted_ms));
     let user = match run.run_as.as_str() {
         "" => "the agent's own user",
         user => user,
@@ -115,5 +134,5 @@ fn origin(run: &v1::RunInfo) -> String {
         0 => "no timeout".to_owned(),
         ms => format!("timeout {}", duration(ms)),
     };
-    format!("asked     {ago} ago · {place} · as {user} · {timeout}")
+    format!("{ago} ago · {place} · as {user} · {timeout}")
 }
