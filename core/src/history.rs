@@ -71,13 +71,16 @@ impl Stand {
         Self::ALL.into_iter().find(|stand| stand.as_str() == word)
     }
 
-    fn of(run: &Run, counted: usize, ok: usize) -> Self {
+    /// Where a run stands.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
         if matches!(run.phase, Phase::Expired(_)) {
             return Self::NotStarted;
         }
         if !run.is_over() && !run.all_ended() {
             return Self::Running;
         }
+        let (counted, ok) = counted(run);
         let hows = || run.executions().filter_map(|(_, execution)| how(execution));
         if run.cancel.is_some() && ok < counted {
             Self::Stopped
@@ -91,6 +94,13 @@ impl Stand {
             Self::Failed
         }
     }
+}
+
+/// Hosts that count, and those of them where it went well.
+fn counted(run: &Run) -> (usize, usize) {
+    let counts = || run.executions().filter(|(_, e)| !run.is_skipped(e));
+    let ok = counts().filter(|(_, e)| e.outcome().is_some_and(Outcome::is_ok));
+    (counts().count(), ok.count())
 }
 
 fn how(execution: &Execution) -> Option<&How> {
@@ -142,11 +152,7 @@ impl Entry {
     /// What is known of a run. Whoever may read its command gives it as that person may.
     #[must_use]
     pub fn of(run: &Run, command: String) -> Self {
-        let counts = |(_, execution): &(AgentId, &Execution)| !run.is_skipped(execution);
-        let counted = run.executions().filter(counts).count();
-        let ok = run.executions().filter(counts);
-        let ok = ok.filter(|(_, e)| e.outcome().is_some_and(Outcome::is_ok));
-        let ok = ok.count();
+        let (counted, ok) = counted(run);
         let ran = run
             .executions()
             .filter_map(|(_, execution)| execution.outcome());
@@ -177,7 +183,7 @@ impl Entry {
             counted: counted as u64,
             ok: ok as u64,
             took_ms: ran.map(|outcome| outcome.duration_ms).max(),
-            stand: Stand::of(run, counted, ok),
+            stand: Stand::of(run),
             summary: run_summary(run),
             settled: run.is_over() && run.unsettled().next().is_none(),
         }

@@ -24,6 +24,23 @@ impl fmt::Display for Principal {
     }
 }
 
+impl Principal {
+    /// What terminals call somebody: in Discord by the name that is known, unless it is none or passes for somebody else's.
+    #[must_use]
+    pub fn called(&self, name: &str) -> String {
+        let known = match self {
+            Self::Discord(user) => {
+                !name.is_empty() && name != user.to_string() && name.parse::<Self>().is_err()
+            }
+            Self::Local(_) => false,
+        };
+        if known {
+            return name.to_owned();
+        }
+        self.to_string()
+    }
+}
+
 impl FromStr for Principal {
     type Err = NoPrincipal;
 
@@ -156,6 +173,27 @@ impl Asker {
                 }),
             },
             Self::Local { user } => Actor::Socket { user: user.clone() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_called_as_somebody_else_is() {
+        let (ann, root) = (Principal::Discord(3001), Principal::Local("root".into()));
+        for (who, name, called) in [
+            (&ann, "ann", "ann"),
+            (&ann, "root", "root"),
+            (&ann, "", "discord:3001"),
+            (&ann, "3001", "discord:3001"),
+            (&ann, "local:root", "discord:3001"),
+            (&ann, "discord:1", "discord:3001"),
+            (&root, "root", "local:root"),
+        ] {
+            assert_eq!(who.called(name), called, "{name}");
         }
     }
 }

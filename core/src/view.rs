@@ -30,7 +30,8 @@ pub use preview::{AwayRow, Preview, preview_card, taken_back_card};
 pub use refusal::{name_card, plain_card, refusal_card};
 pub use run::{
     Opened, Picked, Scene, between_card, by_host_card, card_is_whole, copy_card, diff_card,
-    diff_shown, groups, moved_card, open_card, run_card, run_summary, thread_name, thread_of,
+    diff_shown, groups, moved_card, open_card, rollout_words, run_card, run_result, run_summary,
+    thread_name, thread_of,
 };
 pub use runs::{Looked, history_card, star_card};
 pub use text::{escape_markdown, escape_markdown_cut, inline_code, mention};

@@ -193,7 +193,7 @@ async fn a_thread_that_may_not_be_made_is_said_on_the_card_and_the_command_runs(
     assert!(ran.out.ends_with(&expected), "{ran:?}");
     let show = world.shanty(&["runs", "show", "1"]).await.out;
     assert!(
-        show.starts_with("#1 closed · web-01 · by operator"),
+        show.starts_with("#1 · 1 ok · web-01 · by operator"),
         "{show}"
     );
     world.end().await;

@@ -191,10 +191,10 @@ async fn a_detached_run_can_be_followed_from_its_beginning_and_listed() {
         ran.err
     );
     let list = world.shanty(&["runs", "list"]).await.out;
-    assert!(list.contains("0/1 ok"), "{list}");
+    assert!(list.contains("  1 failed  local:"), "{list}");
     let show = world.shanty(&["runs", "show", "1"]).await.out;
     for part in [
-        "#1 closed · web-01 · by local:",
+        "#1 · 1 failed · web-01 · by local:",
         "web-01  exit 4",
         "selector  web-01",
     ] {

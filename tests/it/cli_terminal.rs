@@ -128,8 +128,17 @@ async fn a_question_without_an_end_of_line_is_seen_while_it_waits() {
 async fn tables_fit_terminals_and_have_colours_where_those_are_shown() {
     let world = World::with_three(&programs()).await;
     world.shanty(&["groups", "save", "web", "role=web"]).await;
+    world
+        .shanty(&["run", "web-01", "--", "echo barnacles"])
+        .await;
     for columns in [20_u16, 80] {
-        for args in [&["hosts"][..], &["groups"], &["token", "list"]] {
+        for args in [
+            &["hosts"][..],
+            &["groups"],
+            &["token", "list"],
+            &["runs", "list"],
+            &["runs", "search", "barnacles"],
+        ] {
             let (code, seen) = at(&world, columns, args).end().await;
             assert_eq!(code, 0, "{seen}");
             let wide = |line: &&str| line.chars().count() > usize::from(columns);

@@ -2,12 +2,13 @@
 
 use shanty_core::ask::{GroupRow, HostsView, SavedGroup, TokenRow};
 use shanty_core::facts::{Facts, Metrics};
+use shanty_core::history::Stand;
 use shanty_core::hold::HoldAnswer;
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
 use shanty_core::run::{Execution, Group, How, Loosely, Offline, Phase, Progress, Run};
 use shanty_core::selector::fold::fold;
-use shanty_core::view::{AwayRow, HostRow, Preview, Trouble};
+use shanty_core::view::{AwayRow, HostRow, Preview, Trouble, rollout_words};
 use shanty_proto::convert::{input_to_wire, labels_to_wire, outcome_to_wire, principal_to_wire};
 use shanty_proto::v1;
 use shanty_proto::v1::{execution_info, host_info, run_info};
@@ -111,6 +112,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         Phase::Expired(reason) => (0, reason.clone()),
         Phase::Closed { at_ms } => (*at_ms, String::new()),
     };
+    let rollout = run.spec.strategy.rollout.as_ref();
     v1::RunInfo {
         number: run.number.0,
         run: run.spec.id.to_string(),
@@ -137,6 +139,11 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         channel: run.spec.origin.place().map_or(0, |place| place.channel),
         link: String::new(),
         timeout_ms: run.spec.options.timeout_ms,
+        result: String::new(),
+        stand: Stand::of(run).as_str().to_owned(),
+        stopped_by: String::new(),
+        stopped_ms: 0,
+        rollout: rollout.map(rollout_words).unwrap_or_default(),
     }
 }
 

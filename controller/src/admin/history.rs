@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask, Part};
-use shanty_core::history::{Counted, Found, Turn, Wanted, csv_line};
+use shanty_core::history::{Counted, Found, Stand, Turn, Wanted, csv_line};
 use shanty_core::ids::RunNumber;
 use shanty_core::principal::Asker;
 use shanty_core::run::Run;
 use shanty_core::selector::fold::fold;
+use shanty_core::view::run_result;
 use shanty_proto::convert::principal_to_wire;
 use shanty_proto::v1;
 use tokio::sync::mpsc;
@@ -46,10 +47,25 @@ impl Admin {
     /// A run with what its people are called and the way to it.
     pub(super) async fn run_info(&self, run: &Run) -> v1::RunInfo {
         let shown = self.history.shown(run.spec.id).await;
+        let stopper = self.stopper(run).await;
+        // Whoever came when all was done stopped nothing.
+        let stopped = matches!(Stand::of(run), Stand::Stopped | Stand::Running);
+        let cancel = run.cancel.as_ref().filter(|_| stopped);
         v1::RunInfo {
             by_name: self.history.name(&run.spec.origin.principal()).await,
             link: shown.and_then(link).unwrap_or_default(),
+            result: run_result(run, &stopper),
+            stopped_ms: cancel.map_or(0, |cancel| cancel.at_ms),
+            stopped_by: cancel.map_or_else(String::new, |_| stopper),
             ..convert::run(run)
+        }
+    }
+
+    /// What they are called who asked to stop a run; nothing when nobody did.
+    async fn stopper(&self, run: &Run) -> String {
+        match &run.cancel {
+            Some(cancel) => cancel.by.called(&self.history.name(&cancel.by).await),
+            None => String::new(),
         }
     }
 
@@ -61,8 +77,10 @@ impl Admin {
         let wanted = self.wanted(request.wanted.unwrap_or_default()).await?;
         let limit = request.limit.clamp(1, RUNS_MAX) as usize;
         let sought = (limit, Total::Counted);
-        let page = self.history.page(asker, wanted, Turn::Newest, sought).await;
-        let page = page.map_err(|refusal| status(&refusal))?;
+        let page = self
+            .history
+            .page(asker.clone(), wanted, Turn::Newest, sought);
+        let page = page.await.map_err(|refusal| status(&refusal))?;
         let (total, counted) = page.total.unwrap_or((0, Counted::More));
         let mut reply = v1::HistoryReply {
             runs: Vec::with_capacity(page.runs.len()),
@@ -71,7 +89,15 @@ impl Admin {
         };
         for found in page.runs {
             let name = self.history.name(&found.entry.by).await;
-            reply.runs.push(history_run(found, name));
+            let result = match self.run(asker.clone(), found.entry.number.0).await {
+                Ok(run) => run_result(&run, &self.stopper(&run).await),
+                // What the history knows is said all the same.
+                Err(_) => String::new(),
+            };
+            reply.runs.push(v1::HistoryRun {
+                result,
+                ..history_run(found, name)
+            });
         }
         Ok(Response::new(reply))
     }
@@ -212,6 +238,7 @@ fn history_run(found: Found, name: String) -> v1::HistoryRun {
         hit_host,
         hit_text,
         csv: String::new(),
+        result: String::new(),
     }
 }
 

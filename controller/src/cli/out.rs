@@ -54,11 +54,16 @@ pub(super) fn err(bytes: &[u8]) {
 
 /// Prints a table: with headers on a terminal, without for programs.
 pub(super) fn table(table: &Table) -> Result<(), Failure> {
+    text(&rendered(table))
+}
+
+/// The lines of a table, as they are printed.
+pub(super) fn rendered(table: &Table) -> String {
     let terminal = Terminal::of_stdout();
-    text(&match terminal.is_terminal {
+    match terminal.is_terminal {
         true => table.render(terminal.look()),
         false => table.rows(terminal.look()),
-    })
+    }
 }
 
 /// What stands behind one of the two streams.

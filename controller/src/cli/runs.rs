@@ -17,6 +17,7 @@ mod lines;
 mod list;
 mod output;
 mod rerun;
+mod rows;
 mod search;
 mod show;
 mod wanted;

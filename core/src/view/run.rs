@@ -14,6 +14,8 @@ pub use buttons::thread_of;
 pub use by_host::{by_host_card, copy_card};
 pub use diff::{diff_card, diff_shown};
 pub use open::{Opened, Picked, open_card};
+pub use result::run_result;
+pub use waves::words as rollout_words;
 
 mod between;
 mod buttons;
@@ -24,6 +26,7 @@ mod hint;
 mod notes;
 mod open;
 mod progress;
+mod result;
 mod verdict;
 pub(super) mod waves;
 

@@ -3,7 +3,8 @@
 use shanty_core::text::count;
 use shanty_proto::v1;
 
-use super::{one_line, show};
+use super::one_line;
+use super::rows::by;
 use crate::cli::client::{Client, Failure};
 use crate::cli::{AdminArgs, exit, out};
 
@@ -28,7 +29,8 @@ fn shown(reply: &v1::BetweenReply) -> String {
     let mut text = String::new();
     for (mark, run) in [("-", &reply.from), ("+", &reply.to)] {
         if let Some(run) = run {
-            let (by, command) = (show::by(run), one_line(&run.command));
+            let by = by(run.by.as_ref(), &run.by_name);
+            let command = one_line(&run.command);
             text.push_str(&format!(
                 "{mark} #{} · {} · by {by} · {command}\n",
                 run.number, run.hosts

@@ -1,10 +1,12 @@
 //! `shanty runs search`: runs by words of their command or of what they printed.
 
-use shanty_core::text::{cut, duration, thousands};
+use shanty_core::text::thousands;
+use shanty_core::view::terminal::{Look, Tone};
 use shanty_proto::convert::principal_from_wire;
 use shanty_proto::v1;
 
 use super::one_line;
+use super::rows::{Row, table};
 use crate::cli::client::{Client, Failure};
 use crate::cli::{AdminArgs, exit, out};
 use crate::clock::now_ms;
@@ -22,61 +24,55 @@ pub(super) async fn search(
     let reply = client
         .call(|mut api| async move { api.history(request).await })
         .await?;
-    let mut text = String::new();
-    for run in &reply.runs {
-        let shown = if admin.json {
-            format!("{}\n", json(run))
-        } else {
-            lines(run)
-        };
-        text.push_str(&shown);
+    if admin.json {
+        let lines = reply.runs.iter().map(|run| format!("{}\n", json(run)));
+        out::text(&lines.collect::<String>())?;
+        return Ok(exit::OK);
     }
-    if !admin.json {
-        text.push_str(&end(&reply));
+    if !reply.runs.is_empty() {
+        let table = table(reply.runs.iter().map(Row::of_history), now_ms());
+        let rows = out::rendered(&table);
+        out::text(&with_hits(
+            &rows,
+            &reply.runs,
+            out::Terminal::of_stdout().look(),
+        ))?;
     }
-    out::text(&text)?;
+    end(&reply)?;
     Ok(exit::OK)
 }
 
-/// A run, and below it where the words were found in what it printed.
-fn lines(run: &v1::HistoryRun) -> String {
-    let ago = duration(now_ms().saturating_sub(run.accepted_ms));
-    let command = cut(&one_line(&run.command), 51);
-    let hosts = cut(&run.hosts, 40);
-    let mut text = format!(
-        "#{:<5} {ago:>10} ago  {:10}  {}  {hosts}  {command}\n",
-        run.number,
-        result(run),
-        run.name,
-    );
-    if !run.hit_text.is_empty() {
-        let hit = one_line(&run.hit_text);
-        text.push_str(&format!("        {}: {hit}\n", run.hit_host));
+/// Rows of a table, and below each where the words were found in what was printed. Headers have nothing below them.
+fn with_hits(rows: &str, runs: &[v1::HistoryRun], look: Look) -> String {
+    let headers = rows.lines().count().saturating_sub(runs.len());
+    let mut text = String::new();
+    for (at, row) in rows.lines().enumerate() {
+        text.push_str(&format!("{row}\n"));
+        let run = at.checked_sub(headers).and_then(|at| runs.get(at));
+        let Some(run) = run.filter(|run| !run.hit_text.is_empty()) else {
+            continue;
+        };
+        let hit = one_line(&format!("{}: {}", run.hit_host, run.hit_text));
+        let hit = look.fit(&format!("      {hit}"));
+        text.push_str(&format!("{}\n", look.paint(Tone::Dim, &hit)));
     }
     text
 }
 
-/// How it went, in a word or as a count.
-fn result(run: &v1::HistoryRun) -> String {
-    match run.state.as_str() {
-        "ok" | "failed" => format!("{}/{} ok", run.ok, run.counted),
-        other => other.to_owned(),
-    }
-}
-
-fn end(reply: &v1::HistoryReply) -> String {
+fn end(reply: &v1::HistoryReply) -> Result<(), Failure> {
     let shown = reply.runs.len() as u64;
     match (reply.total, reply.more) {
-        (0, false) => "Nothing was found.\n".to_owned(),
-        (total, false) if total <= shown => String::new(),
+        (0, false) => out::line("Nothing was found.")?,
+        (total, false) if total <= shown => {}
         (total, more) => {
             let more = if more { "more than " } else { "" };
-            format!(
-                "{shown} of {more}{}; --limit shows more.\n",
-                thousands(total)
-            )
+            let total = thousands(total);
+            out::note(format_args!(
+                "{shown} of {more}{total}; --limit shows more."
+            ));
         }
     }
+    Ok(())
 }
 
 /// What the history knows of a run.
@@ -96,4 +92,35 @@ pub(super) fn json(run: &v1::HistoryRun) -> serde_json::Value {
         "command": run.command,
         "hit": text(&run.hit_text).map(|text| serde_json::json!({"host": run.hit_host, "text": text})),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hit_stands_below_its_run_and_fits_the_terminal() {
+        let run = |hit_host: &str, hit_text: &str| v1::HistoryRun {
+            hit_host: hit_host.to_owned(),
+            hit_text: hit_text.to_owned(),
+            ..v1::HistoryRun::default()
+        };
+        let runs = [
+            run("", ""),
+            run("db-01", "no space\tleft on device"),
+            run("", ""),
+        ];
+        let look = |width| Look {
+            width,
+            colours: false,
+        };
+        assert_eq!(
+            with_hits("#3\n#2\n#1\n", &runs, look(None)),
+            "#3\n#2\n      db-01: no space␉left on device\n#1\n"
+        );
+        assert_eq!(
+            with_hits("RUN\n#3\n#2\n#1\n", &runs, look(Some(20))),
+            "RUN\n#3\n#2\n      db-01: no spa…\n#1\n"
+        );
+    }
 }

@@ -1,11 +1,11 @@
 //! `shanty runs show`: one run, and how it stands on each host.
 
-use shanty_core::principal::Principal;
 use shanty_core::text::{count, duration, size};
-use shanty_proto::convert::{input_from_wire, outcome_from_wire, principal_from_wire};
+use shanty_proto::convert::{input_from_wire, outcome_from_wire};
 use shanty_proto::v1;
 
 use super::one_line;
+use super::rows::{by, result};
 use crate::cli::client::{Client, Failure};
 use crate::cli::run::json_run;
 use crate::cli::{AdminArgs, exit, out, words};
@@ -29,15 +29,22 @@ pub(super) async fn show(client: &Client, number: u64, admin: &AdminArgs) -> Res
 
 /// All that is known of a run, each thing on a line.
 fn detail(run: &v1::RunInfo, now_ms: u64) -> String {
-    let by = by(run);
-    let state = words::run(run.state());
-    let mut text = format!("#{} {state} · {} · by {by}\n", run.number, run.hosts);
+    let by = by(run.by.as_ref(), &run.by_name);
+    let (number, result, hosts) = (run.number, result(run), one_line(&run.hosts));
+    let mut text = format!("#{number} · {result} · {hosts} · by {by}\n");
     let mut line = |name: &str, what: &str| {
         text.push_str(&format!("  {name:<9} {}\n", one_line(what)));
     };
     line("command", &run.command);
     line("selector", &format!("{} · set {}", run.selector, run.set));
     line("asked", &origin(run, now_ms));
+    if !run.rollout.is_empty() {
+        line("rollout", &run.rollout);
+    }
+    if !run.stopped_by.is_empty() {
+        let after = duration(run.stopped_ms.saturating_sub(run.accepted_ms));
+        line("stopped", &format!("by {} after {after}", run.stopped_by));
+    }
     if let Some(Ok(input)) = run.input.as_ref().map(input_from_wire) {
         line("given", &input.line());
         for head in input.about.head.lines() {
@@ -65,12 +72,12 @@ fn detail(run: &v1::RunInfo, now_ms: u64) -> String {
     if !run.link.is_empty() {
         line("thread", &run.link);
     }
-    text.push_str(&hosts(run));
+    text.push_str(&each(run));
     text
 }
 
 /// How each host stands. Many are shown by how they ended; each of them is in `--json`.
-fn hosts(run: &v1::RunInfo) -> String {
+fn each(run: &v1::RunInfo) -> String {
     let mut text = String::new();
     let mut line = |name: &str, what: &str| {
         text.push_str(&format!("  {}  {}\n", one_line(name), one_line(what)));
@@ -106,19 +113,6 @@ fn hosts(run: &v1::RunInfo) -> String {
     text
 }
 
-/// Who asked, by what they are called.
-pub(super) fn by(run: &v1::RunInfo) -> String {
-    let by = run.by.as_ref().and_then(|by| principal_from_wire(by).ok());
-    match by {
-        Some(Principal::Discord(user)) if run.by_name == user.to_string() => {
-            Principal::Discord(user).to_string()
-        }
-        Some(Principal::Discord(_)) if !run.by_name.is_empty() => run.by_name.clone(),
-        Some(by) => by.to_string(),
-        None => "unknown".to_owned(),
-    }
-}
-
 /// Where and when it was asked for, as whom it runs and for how long.
 fn origin(run: &v1::RunInfo, now_ms: u64) -> String {
     let place = match run.channel {
@@ -135,4 +129,49 @@ fn origin(run: &v1::RunInfo, now_ms: u64) -> String {
         ms => format!("timeout {}", duration(ms)),
     };
     format!("{ago} ago · {place} · as {user} · {timeout}")
+}
+
+#[cfg(test)]
+mod tests {
+    use shanty_core::principal::Principal;
+    use shanty_core::run::{How, Outcome};
+    use shanty_proto::convert::{outcome_to_wire, principal_to_wire};
+
+    use super::*;
+
+    #[test]
+    fn a_run_says_how_it_ended_who_stopped_it_and_in_which_waves() {
+        let execution = |name: &str, how| v1::ExecutionInfo {
+            name: name.to_owned(),
+            outcome: Some(outcome_to_wire(&Outcome::without_output(how))),
+            ..v1::ExecutionInfo::default()
+        };
+        let mut run = v1::RunInfo {
+            number: 7,
+            by: Some(principal_to_wire(&Principal::Local("root".to_owned()))),
+            by_name: "root".to_owned(),
+            selector: "role=web".to_owned(),
+            set: "0a0b0c0d".to_owned(),
+            hosts: "web-[01-02]".to_owned(),
+            command: "apt-get -y upgrade".to_owned(),
+            accepted_ms: 1_000,
+            closed_ms: 30_000,
+            timeout_ms: 300_000,
+            state: v1::run_info::State::Closed.into(),
+            result: "stopped by ann · 1 ok · 1 stopped".to_owned(),
+            stopped_by: "ann".to_owned(),
+            stopped_ms: 13_000,
+            rollout: "waves of 1, 100%, the first failure stops it".to_owned(),
+            executions: vec![
+                execution("web-01", How::Exited(0)),
+                execution("web-02", How::Cancelled(143)),
+            ],
+            ..v1::RunInfo::default()
+        };
+        let stopped = detail(&run, 61_000);
+        run.result = "1 ok · 1 failed".to_owned();
+        run.stopped_by.clear();
+        run.rollout.clear();
+        insta::assert_snapshot!(format!("{stopped}{}", detail(&run, 61_000)));
+    }
 }

@@ -367,3 +367,40 @@ fn the_shell_is_told_when_it_is_no_usual_one_and_words_of_bash_are_explained() {
     assert!(text.contains("-# shell: /bin/bash on web-01"), "{text}");
     assert!(!text.contains(hint), "its own shell did not say so: {text}");
 }
+
+#[test]
+fn a_terminal_is_told_how_it_stands_and_who_stopped_it() {
+    let told = |run: &Run| run_result(run, "ann");
+    let mut one = run_on(&["web-01"]);
+    assert_eq!(told(&one), "running");
+    let mut stopped = one.clone();
+    end(&mut one, 1, How::TimedOut(143), 1_000);
+    assert_eq!(told(&one), "1 timed out");
+    stopped.cancel = Some(CancelRequest {
+        by: Principal::Discord(8),
+        force: false,
+        at_ms: 1_795_341_006_700,
+    });
+    assert_eq!(told(&stopped), "being stopped by ann");
+    // It was too late.
+    let mut late = stopped.clone();
+    end(&mut late, 1, How::Exited(0), 1_000);
+    assert_eq!(told(&late), "1 ok");
+    end(&mut stopped, 1, How::Cancelled(143), 1_000);
+    assert_eq!(told(&stopped), "stopped by ann");
+
+    let mut three = run_on(&["web-01", "web-02", "db-01"]);
+    end(&mut three, 1, How::Exited(0), 1_000);
+    assert_eq!(told(&three), "running · 1/3");
+    let mut stopped = three.clone();
+    end(&mut three, 2, How::Exited(0), 1_000);
+    end(&mut three, 3, How::Exited(4), 1_000);
+    assert_eq!(told(&three), "2 ok · 1 failed");
+    stopped.cancel = late.cancel;
+    end(&mut stopped, 2, How::Cancelled(137), 1_000);
+    end(&mut stopped, 3, How::Cancelled(137), 1_000);
+    assert_eq!(told(&stopped), "stopped by ann · 1 ok · 2 stopped");
+
+    one.phase = Phase::Expired("too late".into());
+    assert_eq!(told(&one), "not started");
+}

@@ -90,7 +90,7 @@ impl Verdict {
             }
             // That who was stopped was stopped is said already.
             _ if stopped.is_some() && run.executions().all(|(_, e)| was_stopped(e)) => {}
-            _ => words.push(counts(run)),
+            _ => words.push(counts(run).join(", ")),
         }
         let left = notes::left_over(run);
         if left > 0 {
@@ -118,7 +118,7 @@ impl Verdict {
 }
 
 /// Why some hosts never began though nobody stopped the run: too many failed, or it was paused for too long.
-fn kept_words(executions: &[&Execution]) -> Option<String> {
+pub(super) fn kept_words(executions: &[&Execution]) -> Option<String> {
     let kept = |how: &How| {
         if let How::NotStarted(reason) = how
             && is_kept(how)
@@ -134,8 +134,8 @@ fn was_stopped(execution: &Execution) -> bool {
     matches!(how(execution), Some(How::Cancelled(_)))
 }
 
-/// `11 ok, 1 failed, 4 offline`: what is zero is not said.
-fn counts(run: &Run) -> String {
+/// `11 ok`, `1 failed`, `4 not started`: what is zero is not said.
+pub(super) fn counts(run: &Run) -> Vec<String> {
     let groups = run.groups(&Loosely::new());
     let of = |ranks: &[Rank]| -> u64 {
         let groups = groups.iter().filter(|group| ranks.contains(&group.rank));
@@ -149,7 +149,7 @@ fn counts(run: &Run) -> String {
     let kept = groups.iter().filter(|group| is_kept(&group.how));
     let kept: u64 = kept.map(|group| group.hosts.len() as u64).sum();
     let kept = if run.cancel.is_some() { 0 } else { kept };
-    let counts = [
+    let told = [
         (of(&[Rank::Most, Rank::Odd]), "ok"),
         (of(&[Rank::Failed]), "failed"),
         (of(&[Rank::TimedOut]), "timed out"),
@@ -160,10 +160,7 @@ fn counts(run: &Run) -> String {
         (of(&[Rank::NotStarted]) - kept, never),
         (of(&[Rank::LeftOut]), "left out"),
     ];
-    let said: Vec<String> = counts
-        .into_iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, word)| format!("{} {word}", thousands(n)))
-        .collect();
-    said.join(", ")
+    let said = told.into_iter().filter(|(n, _)| *n > 0);
+    said.map(|(n, word)| format!("{} {word}", thousands(n)))
+        .collect()
 }

@@ -26,7 +26,8 @@ const NAMES_MAX: usize = 120;
 const SIZES_MAX: usize = 6;
 
 /// How a run goes through its hosts, for the line of what was asked for.
-pub(in crate::view) fn words(rollout: &Rollout) -> String {
+#[must_use]
+pub fn words(rollout: &Rollout) -> String {
     let mut words = Vec::new();
     if !rollout.batch.is_empty() {
         let sizes: Vec<String> = rollout.batch.iter().map(Amount::to_string).collect();
