@@ -1,6 +1,7 @@
 //! Who asks: let in or not, before anything else is looked at.
 
-use crate::ask::Right;
+use crate::ask::{Right, RunOption};
+use crate::ids::RunNumber;
 use crate::policy::{Verb, Who};
 use crate::principal::{Asker, Place, Principal};
 use crate::refusal::{Code, Refusal};
@@ -32,6 +33,26 @@ impl Caller<'_> {
         match self {
             Self::Socket { user } => Principal::Local((*user).to_owned()),
             Self::Person { who, .. } => Principal::Discord(who.user),
+        }
+    }
+
+    /// An option of a run as whoever asks types it: `batch:1,100%` in chat, `--batch 1,100%` in a shell. Without a value its name.
+    pub(super) fn typed(&self, option: RunOption, value: &str) -> String {
+        let name = option.name();
+        match self {
+            Self::Socket { .. } => {
+                let typed = format!("--{} {value}", name.replace('_', "-"));
+                format!("`{}`", typed.trim_end())
+            }
+            Self::Person { .. } => format!("`{name}:{value}`"),
+        }
+    }
+
+    /// Where whoever asks sees how a run is, to begin a sentence with.
+    pub(super) fn shows(&self, run: RunNumber) -> String {
+        match self {
+            Self::Socket { .. } => format!("`shanty runs show {}` shows", run.0),
+            Self::Person { .. } => "Its card shows".to_owned(),
         }
     }
 }

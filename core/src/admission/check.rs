@@ -1,4 +1,4 @@
-//! What is typed beside a selector: the command, its time and its user. Nothing here depends on who asks.
+//! What is typed beside a selector: the command, its time and its user. Nothing but the words depends on who asks.
 
 use crate::ask::{RunOption, Typed, YES};
 use crate::limits;
@@ -6,14 +6,20 @@ use crate::refusal::{Code, Refusal};
 use crate::run::{BadInput, Colours, Input, Offline, Options, Streams, Terminal};
 use crate::text;
 
-pub(super) fn command(command: &str) -> Result<String, Refusal> {
+use super::caller::Caller;
+
+pub(super) fn command(caller: &Caller<'_>, command: &str) -> Result<String, Refusal> {
     let invisible =
         |c: char| c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{feff}');
     if command.chars().all(invisible) {
+        let typed = match caller {
+            Caller::Socket { .. } => "`-- uptime`",
+            Caller::Person { .. } => "`command:uptime`",
+        };
         return Err(Refusal::new(
             Code::EmptyCommand,
             "The command is empty. Nothing was run.",
-            "Say what to run, for example `command:uptime`.",
+            format!("Say what to run, for example {typed}."),
         ));
     }
     if command.len() > limits::COMMAND_BYTES_MAX {
@@ -65,18 +71,19 @@ pub(super) fn input(input: &Input, command: &str) -> Result<(), Refusal> {
 }
 
 /// How each host runs it, by what is typed.
-pub(super) fn options(typed: &Typed) -> Result<Options, Refusal> {
+pub(super) fn options(caller: &Caller<'_>, typed: &Typed) -> Result<Options, Refusal> {
     let terminal = Terminal::asked(switch(typed, RunOption::Tty)?);
     let streams = streams(typed.get(RunOption::Streams))?;
     if terminal.is_own() && streams == Streams::Apart {
-        return Err(Refusal::new(
-            Code::BadOption,
-            "On a terminal output and errors are one, and `streams:apart` tells them apart. Nothing was run.",
-            "Leave one of the two out.",
-        ));
+        let apart = caller.typed(RunOption::Streams, "apart");
+        let what = format!(
+            "On a terminal output and errors are one, and {apart} tells them apart. Nothing was run."
+        );
+        let next = "Leave one of the two out.";
+        return Err(Refusal::new(Code::BadOption, what, next));
     }
     Ok(Options {
-        run_as: run_as(typed.get(RunOption::As))?,
+        run_as: run_as(caller, typed.get(RunOption::As))?,
         timeout_ms: timeout(typed.get(RunOption::Timeout))?,
         streams,
         colours: Colours::asked(switch(typed, RunOption::Color)?),
@@ -165,7 +172,7 @@ fn streams(typed: Option<&str>) -> Result<Streams, Refusal> {
 }
 
 /// Names of users as they are found: as `useradd` allows them, and `first.last` as directories have them. Numbers are refused, since `#-1` and the like have become root elsewhere.
-fn run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
+fn run_as(caller: &Caller<'_>, run_as: Option<&str>) -> Result<Option<String>, Refusal> {
     let Some(name) = run_as else { return Ok(None) };
     let first = |c: char| c.is_ascii_lowercase() || c == '_';
     let rest = |c: char| first(c) || c.is_ascii_digit() || matches!(c, '-' | '.');
@@ -174,10 +181,11 @@ fn run_as(run_as: Option<&str>) -> Result<Option<String>, Refusal> {
         Ok(Some(name.to_owned()))
     } else {
         let shown = text::shown(name, 40);
+        let option = caller.typed(RunOption::As, "");
         Err(Refusal::new(
             Code::RunAs,
             format!("`{shown}` is not the name of a user. Nothing was run."),
-            "Name a user that the agents allow, or leave `as:` out.",
+            format!("Name a user that the agents allow, or leave {option} out."),
         ))
     }
 }

@@ -5,8 +5,10 @@ use crate::refusal::{Code, Refusal};
 use crate::run::{BadRollout, Rollout};
 use crate::text::count;
 
+use super::caller::Caller;
+
 /// The way through the hosts; nothing when all may start at once.
-pub(super) fn rollout(typed: &Typed) -> Result<Option<Rollout>, Refusal> {
+pub(super) fn rollout(caller: &Caller<'_>, typed: &Typed) -> Result<Option<Rollout>, Refusal> {
     let [batch, parallel, max_fail, pause] = [
         RunOption::Batch,
         RunOption::Parallel,
@@ -17,15 +19,29 @@ pub(super) fn rollout(typed: &Typed) -> Result<Option<Rollout>, Refusal> {
     Rollout::parse(batch, parallel, max_fail, pause).map_err(|bad| {
         let next = match bad {
             BadRollout::MaxFailAtOnce | BadRollout::PauseWithoutWaves => {
-                "Add waves, such as `batch:1,10%,100%`, or leave it out."
+                let batch = caller.typed(RunOption::Batch, "1,10%,100%");
+                format!("Add waves, such as {batch}, or leave it out.")
             }
-            BadRollout::NobodyAtOnce => "Write a number of hosts, such as `parallel:20`.",
-            BadRollout::NoPause(_) => "Write `pause:first` or `pause:every`.",
+            BadRollout::NobodyAtOnce => {
+                let parallel = caller.typed(RunOption::Parallel, "20");
+                format!("Write a number of hosts, such as {parallel}.")
+            }
+            BadRollout::NoPause(_) => {
+                let [first, every] =
+                    ["first", "every"].map(|when| caller.typed(RunOption::Pause, when));
+                format!("Write {first} or {every}.")
+            }
             BadRollout::NoAmount(_)
             | BadRollout::NoHosts(_)
             | BadRollout::OverAll(_)
             | BadRollout::TooMany => {
-                "Write numbers of hosts, or parts of all from 1% to 100%: `batch:1,10%,100%`, `parallel:20`, `max_fail:2%`."
+                let [batch, parallel, max_fail] = [
+                    (RunOption::Batch, "1,10%,100%"),
+                    (RunOption::Parallel, "20"),
+                    (RunOption::MaxFail, "2%"),
+                ]
+                .map(|(option, value)| caller.typed(option, value));
+                format!("Write numbers of hosts, or parts of all from 1% to 100%: {batch}, {parallel}, {max_fail}.")
             }
         };
         Refusal::new(Code::BadOption, format!("{} Nothing was run.", sentence(&bad)), next)

@@ -79,7 +79,7 @@ pub(super) fn wanted(
         typed = typed.over(like.spec.typed());
         input = input.or_else(|| like.spec.input.clone());
     }
-    let command = check::command(&command)?;
+    let command = check::command(caller, &command)?;
     if let Some(input) = &input {
         check::input(input, &command)?;
     }
@@ -90,8 +90,8 @@ pub(super) fn wanted(
         what: What::Shell(command),
         input,
         offline: check::offline(typed.get(RunOption::Offline))?,
-        rollout: rollout::rollout(&typed)?,
-        options: check::options(&typed)?,
+        rollout: rollout::rollout(caller, &typed)?,
+        options: check::options(caller, &typed)?,
     };
     let plan = plan(ctx, caller, &request.on, wanted)?;
     // What an earlier run had is cut to what there is.
@@ -166,7 +166,7 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
         .collect();
     targets.sort_by_key(|target| target.agent);
     if !matches!(offline, Some(Offline::Queue { .. })) {
-        some_ready(&named)?;
+        some_ready(caller, &named)?;
     }
     let excluded = hosts
         .iter()
@@ -261,7 +261,7 @@ pub(super) fn confirm(
         .map(|(host, _)| host)
         .collect();
     if !matches!(offline, Offline::Queue { .. }) {
-        some_ready(&counted)?;
+        some_ready(caller, &counted)?;
     }
     Ok(Spec {
         origin,
@@ -382,7 +382,7 @@ fn new_enough(
 }
 
 /// Refuses when no host can take an order.
-fn some_ready(hosts: &[&Host<'_>]) -> Result<(), Refusal> {
+fn some_ready(caller: &Caller<'_>, hosts: &[&Host<'_>]) -> Result<(), Refusal> {
     if hosts.iter().any(|host| away(host).is_none()) {
         return Ok(());
     }
@@ -402,11 +402,13 @@ fn some_ready(hosts: &[&Host<'_>]) -> Result<(), Refusal> {
         let names = folded(&draining);
         format!("None of the hosts takes new runs: {names} {are} draining{also}. Nothing was run.")
     };
-    Err(Refusal::new(
-        Code::AllOffline,
-        what,
-        "Look with /hosts how they are, or wait for them with `offline:queue:24h`.",
-    ))
+    let look = match caller {
+        Caller::Socket { .. } => "`shanty hosts`",
+        Caller::Person { .. } => "/hosts",
+    };
+    let wait = caller.typed(RunOption::Offline, "queue:24h");
+    let next = format!("Look with {look} how they are, or wait for them with {wait}.");
+    Err(Refusal::new(Code::AllOffline, what, next))
 }
 
 impl Caution {

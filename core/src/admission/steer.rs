@@ -1,6 +1,6 @@
 //! Asking that a run in waves rests, or goes on: for whoever may stop it.
 
-use crate::ask::{Answer, One, Steer, Steered};
+use crate::ask::{Answer, One, RunOption, Steer, Steered};
 use crate::journal::Kind;
 use crate::policy::Verb;
 use crate::principal::Principal;
@@ -31,20 +31,17 @@ pub(super) fn admit(
     let number = run.number;
     if run.is_over() || run.all_ended() {
         let what = format!("{number} is over.");
-        return Err(Refusal::new(
-            Code::Closed,
-            what,
-            "Its card shows how it ended.",
-        ));
+        let next = format!("{} how it ended.", caller.shows(number));
+        return Err(Refusal::new(Code::Closed, what, next));
     }
     if run.cancel.is_some() {
         let what = format!("{number} is being stopped: no further host starts.");
-        let next = "Its card shows which hosts are still stopping.";
+        let next = format!("{} which hosts are still stopping.", caller.shows(number));
         return Err(Refusal::new(Code::Closed, what, next));
     }
     let left = run.executions().filter(|(_, e)| e.has_not_begun()).count();
     let Some(waves) = run.waves().filter(|_| left > 0) else {
-        return Err(nothing_left(run));
+        return Err(nothing_left(caller, run));
     };
     // What was asked last holds, also while it is being recorded.
     let about_to = ctx.under_way.rests.get(&id).copied();
@@ -61,12 +58,19 @@ pub(super) fn admit(
                 |by| format!("by {}", named(caller, by)),
             );
             let what = format!("{number} is paused already, {by}.");
-            let next = "Press Continue, or `shanty runs continue` with its number.";
+            let next = match caller {
+                Caller::Socket { .. } => {
+                    format!("`shanty runs continue {}` lets it go on.", number.0)
+                }
+                Caller::Person { .. } => {
+                    "Press Continue, or `shanty runs continue` with its number.".to_owned()
+                }
+            };
             return Err(Refusal::new(Code::Paused, what, next));
         }
         (Steer::Continue, false) => {
             let what = format!("{number} is not paused: it goes on.");
-            let next = "Its card shows which hosts are next.";
+            let next = format!("{} which hosts are next.", caller.shows(number));
             return Err(Refusal::new(Code::Closed, what, next));
         }
     };
@@ -84,7 +88,7 @@ fn is_under_way(execution: &Execution) -> bool {
     execution.outcome().is_none() && !execution.has_not_begun()
 }
 
-fn nothing_left(run: &Run) -> Refusal {
+fn nothing_left(caller: &Caller<'_>, run: &Run) -> Refusal {
     let number = run.number;
     let hosts = count(run.spec.targets.len(), "host");
     let what = match run.waves() {
@@ -93,7 +97,14 @@ fn nothing_left(run: &Run) -> Refusal {
             "{number} has no waves: its {hosts} were all to start at once, and there is nothing left to pause."
         ),
     };
-    let next = "Stop it with Cancel; to pause between hosts, run it with `batch:` or `parallel:`.";
+    let stop = match caller {
+        Caller::Socket { .. } => format!("`shanty runs cancel {}`", number.0),
+        Caller::Person { .. } => "Cancel".to_owned(),
+    };
+    let [batch, parallel] =
+        [RunOption::Batch, RunOption::Parallel].map(|option| caller.typed(option, ""));
+    let next =
+        format!("Stop it with {stop}; to pause between hosts, run it with {batch} or {parallel}.");
     Refusal::new(Code::Closed, what, next)
 }
 

@@ -32,12 +32,10 @@ pub(super) fn admit(
     }
     let open = found.iter().filter(|run| !run.is_over());
     let open: Vec<RunId> = open.map(|run| run.spec.id).collect();
-    if open.is_empty() && one {
-        return Err(Refusal::new(
-            Code::Closed,
-            "The run is over. There is nothing to stop.",
-            "Its card shows how it ended.",
-        ));
+    if let (Some(run), true, true) = (found.first(), open.is_empty(), one) {
+        let what = "The run is over. There is nothing to stop.";
+        let next = format!("{} how it ended.", caller.shows(run.number));
+        return Err(Refusal::new(Code::Closed, what, next));
     }
     Ok(open)
 }

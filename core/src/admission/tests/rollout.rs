@@ -152,3 +152,27 @@ fn where_nothing_is_left_to_start_there_is_nothing_to_pause() {
     let none = steer(&world, &local(), RunId::from_bytes([3; 16]), Steer::Pause);
     assert_eq!(none, Err("There is no such run.".to_owned()));
 }
+
+#[test]
+fn what_to_do_next_is_said_as_whoever_asks_types_it() {
+    let mut world = World::new();
+    let next = |world: &World, asker: &Asker, request: &RunRequest| {
+        world.plan(asker, request).unwrap_err().next
+    };
+    world.online(&[]);
+    let offline = run("role=web", "true");
+    let chat = "Look with /hosts how they are, or wait for them with `offline:queue:24h`.";
+    assert_eq!(next(&world, &person(OPERATOR, &[9]), &offline), chat);
+    let shell =
+        "Look with `shanty hosts` how they are, or wait for them with `--offline queue:24h`.";
+    assert_eq!(next(&world, &local(), &offline), shell);
+    world.online(&[1, 2, 3]);
+    let alone = typed(&[(RunOption::MaxFail, "1")]);
+    let chat = "Add waves, such as `batch:1,10%,100%`, or leave it out.";
+    assert_eq!(next(&world, &person(OPERATOR, &[9]), &alone), chat);
+    let shell = "Add waves, such as `--batch 1,10%,100%`, or leave it out.";
+    assert_eq!(next(&world, &local(), &alone), shell);
+    let user = typed(&[(RunOption::As, "#-1")]);
+    let shell = "Name a user that the agents allow, or leave `--as` out.";
+    assert_eq!(next(&world, &local(), &user), shell);
+}
