@@ -129,6 +129,15 @@ pub(crate) fn hosts(data_dir: Option<&Path>) -> Vec<(String, String)> {
 }
 
 fn start(args: &DemoArgs) -> ExitCode {
+    if !args.listen.ip().is_loopback() {
+        complain(&format!(
+            "shanty: {} can be reached by others, and whoever reaches the demo can run commands on this machine: \
+             listen on 127.0.0.1, such as --listen 127.0.0.1:{}",
+            args.listen,
+            args.listen.port()
+        ));
+        return ExitCode::from(exit::USAGE);
+    }
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -167,6 +176,10 @@ fn tell(which: &WhichArgs, order: &Order) -> ExitCode {
 }
 
 async fn demo(args: &DemoArgs) -> anyhow::Result<()> {
+    // Before anything is written: the directory stays as it was.
+    if let Some(busy) = busy::why(args.listen) {
+        return Err(busy.into());
+    }
     let temporary = match &args.data_dir {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix(control::PREFIX).tempdir()?),
@@ -237,8 +250,12 @@ async fn run(args: &DemoArgs, crew: &mut Crew, voice: Voice) -> anyhow::Result<(
     } else {
         voice.say(&tour);
     }
+    let posting = guild::post_tour(&ready.web, &ready.bot_token);
+    tokio::pin!(posting);
+    let mut posted = false;
     loop {
         let told = tokio::select! {
+            done = &mut posting, if !posted => Told::Posted(done),
             ended = crew.ended() => Told::Ended(ended),
             asked = control.next() => Told::Asked(asked),
             key = keys::next(&mut keys) => Told::Key(key),
@@ -252,6 +269,12 @@ async fn run(args: &DemoArgs, crew: &mut Crew, voice: Voice) -> anyhow::Result<(
                     voice.say_all(&answer);
                 }
                 asked.answer(&answer).await;
+            }
+            Told::Posted(done) => {
+                posted = true;
+                if let Err(error) = done {
+                    voice.say(&format!("The tour could not be posted in chat: {error:#}"));
+                }
             }
             Told::Key(Key::Quit) => return Ok(()),
             Told::Key(Key::Tour) => voice.say(&tour),
@@ -269,6 +292,7 @@ async fn run(args: &DemoArgs, crew: &mut Crew, voice: Voice) -> anyhow::Result<(
 
 /// Something happened.
 enum Told {
+    Posted(anyhow::Result<()>),
     Ended(Ended),
     Asked(control::Asked),
     Key(Key),

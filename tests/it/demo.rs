@@ -238,6 +238,26 @@ async fn a_busy_port_is_told_with_who_has_it() {
 }
 
 #[tokio::test]
+async fn a_demo_that_cannot_listen_leaves_its_directory_as_it_was() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path().join("d");
+    let refused = [
+        (taken.as_str(), 73, "is taken by "),
+        ("0.0.0.0:0", 64, "can be reached by others"),
+    ];
+    for (address, code, why) in refused {
+        let mut command = process::call(&programs().shanty, &["demo", "--listen", address]);
+        let ran = process::run(command.arg("--data-dir").arg(&dir)).await;
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.err.contains(why), "{ran:?}");
+        assert!(!ran.err.contains("--allow-nonloopback"), "{ran:?}");
+        assert!(!dir.exists(), "{address}");
+    }
+}
+
+#[tokio::test]
 async fn without_its_controller_the_demo_ends_with_the_last_words() {
     let mut demo = Demo::start(&programs(), 1).await;
     let serve = left::with_argument(&demo.data().to_string_lossy());

@@ -193,6 +193,14 @@ async fn every_step_of_the_tour_shows_what_it_promises() {
         message.0["pinned"] == true && message.text().contains("A tour of five minutes")
     };
     tourist.operator.sees("the tour", pinned).await;
+    // The newest is first.
+    let said = tourist.operator.view().await;
+    let place = |text: &str| {
+        said.iter()
+            .position(|message| message.text().contains(text))
+    };
+    let (tour, joined) = (place("A tour of five minutes"), place("hosts joined"));
+    assert!(joined.is_some() && tour < joined, "{tour:?} {joined:?}");
     for step in &STEPS {
         let before = tourist.runs().await;
         tourist.play(step).await;

@@ -52,6 +52,7 @@ struct Harbour {
 /// What is known when all are there.
 pub(super) struct Ready {
     pub(super) web: String,
+    pub(super) bot_token: String,
     pub(super) admin: String,
     /// The controller's ready line.
     pub(super) controller: Value,
@@ -89,9 +90,6 @@ impl Crew {
         let sandbox = self.spawn_core("sandbox", &args).await?;
         let web = text(&sandbox, "web")?;
         let bot_token = text(&sandbox, "bot_token")?;
-        guild::post_tour(&web, &bot_token)
-            .await
-            .context("post the tour")?;
         let config = guild::write_config(&self.dir, &web, &bot_token)?;
         let config = config.to_string_lossy().into_owned();
         let args = ["serve", "--config", &config];
@@ -111,6 +109,7 @@ impl Crew {
         });
         Ok(Ready {
             web,
+            bot_token,
             admin,
             controller,
         })

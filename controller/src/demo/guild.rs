@@ -5,9 +5,11 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{http, tour};
 
@@ -18,6 +20,12 @@ const VIEWERS: &str = "1300000000000000003";
 /// The first channel: where everybody starts.
 const OPS: &str = "1300000000000000004";
 const WEB: &str = "1300000000000000005";
+
+/// Messages that the controller posts at the start: the welcome, and which hosts joined.
+const BY_ITSELF: usize = 2;
+/// How long the tour waits for them at most, and between two looks.
+const TOUR_AFTER: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Writes what the sandbox begins with.
 pub(super) fn write_seed(dir: &Path) -> anyhow::Result<PathBuf> {
@@ -133,11 +141,26 @@ hosts = "role=web"
     Ok(path)
 }
 
-/// Posts the tour into the first channel and pins it, so that the first page is not empty.
+/// Posts the tour into the first channel and pins it, below what comes there by itself: whoever opens the page sees the end of it.
 pub(super) async fn post_tour(web: &str, bot_token: &str) -> anyhow::Result<()> {
     let path = format!("api/v10/channels/{OPS}/messages");
+    let until = Instant::now() + TOUR_AFTER;
+    while Instant::now() < until {
+        let page = http::get(web, &path, bot_token).await;
+        // One that does not come is not worth the tour.
+        if page.is_ok_and(|page| said(&page) >= BY_ITSELF) {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
     let body = json!({"content": tour::message()});
     let posted = http::post(web, &path, bot_token, &body).await?;
     let id = posted["id"].as_str().context("the id of what was posted")?;
     http::put(web, &format!("{path}/pins/{id}"), bot_token).await
+}
+
+/// How many messages of a page somebody wrote: that one was pinned is a message as well.
+fn said(page: &Value) -> usize {
+    let all = page.as_array().into_iter().flatten();
+    all.filter(|message| message["type"] == 0).count()
 }

@@ -19,6 +19,12 @@ pub(super) async fn post(
     serde_json::from_slice(&answer).with_context(|| format!("read what {path} answered"))
 }
 
+/// Gets JSON as the bot from a path below the sandbox's address.
+pub(super) async fn get(web: &str, path: &str, bot_token: &str) -> anyhow::Result<Value> {
+    let answer = send(web, path, Method::GET, bot_token, String::new()).await?;
+    serde_json::from_slice(&answer).with_context(|| format!("read what {path} answered"))
+}
+
 /// Puts nothing as the bot to a path below the sandbox's address, and expects nothing.
 pub(super) async fn put(web: &str, path: &str, bot_token: &str) -> anyhow::Result<()> {
     send(web, path, Method::PUT, bot_token, String::new())
