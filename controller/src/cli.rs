@@ -1,10 +1,6 @@
 //! The command line of `shanty`: what it takes, and where each subcommand goes.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the command line is what prints"
-)]
+#![expect(clippy::print_stderr, reason = "the command line is what prints")]
 
 mod client;
 mod complete;
