@@ -86,7 +86,9 @@ impl EnvCompleter for Bash {
 /// Every verb of `shanty runs` that takes numbers of runs completes them, and every one of `shanty demo` that takes hosts completes those.
 fn with_values(command: Command) -> Command {
     let command = with(command, "runs", &["number", "from", "to"], numbers);
-    with(command, "demo", &["hosts"], demo_hosts)
+    #[cfg(feature = "demo")]
+    let command = with(command, "demo", &["hosts"], demo_hosts);
+    command
 }
 
 /// These arguments of all verbs below a subcommand, completed so.
@@ -107,6 +109,7 @@ fn with(
 }
 
 /// Completes a host of the demo that runs. It may be about to do something else: it is not waited for.
+#[cfg(feature = "demo")]
 fn demo_hosts() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let dir = flag("--data-dir");
