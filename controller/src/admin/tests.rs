@@ -140,7 +140,7 @@ async fn refusals_have_a_status_our_code_and_what_to_do_next() {
     assert!(none_online.message().contains("web-01"), "{none_online}");
     let next = none_online.metadata().get_bin(NEXT_KEY).unwrap();
     let next = next.to_bytes().unwrap();
-    assert!(next.starts_with(b"Look with /hosts"), "{next:?}");
+    assert!(next.starts_with(b"Look with `shanty hosts`"), "{next:?}");
 
     let _web = service.rig.link(1).await;
     let selector = service.start_run("nobody").await.unwrap_err();
