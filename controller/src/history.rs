@@ -1,7 +1,7 @@
 //! The history, as every edge asks for it: who may look for what is decided by the hub, what is found comes from the index, and where it was
 //! shown and what people are called from what is kept.
 //!
-//! [`feed`] fills the index beside the hub. What changed since it last looked is taken before an answer, so that what was just done is there.
+//! `feed` fills the index beside the hub. What changed since it last looked is taken before an answer, so that what was just done is there.
 
 mod between;
 mod feed;
