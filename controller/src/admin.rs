@@ -264,15 +264,7 @@ impl v1::admin_server::Admin for Admin {
     async fn start_run(&self, request: Request<v1::StartRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
         let run = inputs::asked(&self.inputs, request.into_inner()).await?;
-        match self.ask(asker, Ask::Run(run)).await? {
-            // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
-            Answer::Accepted(snapshot) => {
-                self.hub.taken(snapshot.run.spec.id).await;
-                Ok(Response::new(convert::run(&snapshot.run)))
-            }
-            // The command line is never shown a preview: see `core::admission`.
-            other => Err(odd(&other)),
-        }
+        self.begun(asker, Ask::Run(run)).await
     }
 
     async fn plan_run(&self, request: Request<v1::StartRunRequest>) -> Answered<v1::PlanReply> {
@@ -456,6 +448,19 @@ impl Admin {
     }
 
     /// Asks for something of which nobody needs to be told more than that it is done.
+    /// A run that is asked for, and begins.
+    async fn begun(&self, asker: Asker, ask: Ask) -> Answered<v1::RunInfo> {
+        match self.ask(asker, ask).await? {
+            // Whoever asked has the answer in the same moment: nothing stands between it and `Go`.
+            Answer::Accepted(snapshot) => {
+                self.hub.taken(snapshot.run.spec.id).await;
+                Ok(Response::new(convert::run(&snapshot.run)))
+            }
+            // The command line is never shown a preview: see `core::admission`.
+            other => Err(odd(&other)),
+        }
+    }
+
     async fn done(&self, asker: Asker, ask: Ask) -> Answered<v1::Empty> {
         self.ask(asker, ask).await?;
         Ok(Response::new(v1::Empty {}))

@@ -89,9 +89,7 @@ impl Keeper {
     /// What commands were given goes as output does.
     async fn pass_inputs(&self) {
         let Some(inputs) = &self.inputs else { return };
-        // Not before the last host of a run that waits for hosts, or rests between waves, has had it.
-        let needed_ms = limits::QUEUE_MS.2 + 7 * limits::PAUSE_MS;
-        let after_ms = self.limits.output_ms.max(needed_ms);
+        let after_ms = self.limits.output_ms.max(limits::INPUT_KEPT_MS);
         match inputs.delete_unused(after_ms).await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "old inputs of runs were deleted"),

@@ -80,6 +80,9 @@ pub const QUEUE_MS: (u64, u64, u64) = (60_000, 24 * 3_600_000, 7 * 24 * 3_600_00
 /// A run that is paused goes on within this time, milliseconds, or ends: nobody remembers next week what half of it has done.
 pub const PAUSE_MS: u64 = 24 * 3_600_000;
 
+/// What a run was given stays at least so long, milliseconds, whatever is said of its output: hosts may be waited for, and waves may rest.
+pub const INPUT_KEPT_MS: u64 = QUEUE_MS.2 + 7 * PAUSE_MS;
+
 /// After a restart of the controller a host that is away may just not have dialled yet: a run in waves waits so long for it, milliseconds. It
 /// is longer than the longest wait of [`RECONNECT_MS`].
 pub const BACK_MS: u64 = 90_000;

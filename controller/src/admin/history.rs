@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use shanty_core::ask::{Answer, Ask, Part};
+use shanty_core::ask::{Ask, Part};
 use shanty_core::history::{Counted, Found, Stand, Turn, Wanted, csv_line};
 use shanty_core::ids::RunNumber;
 use shanty_core::principal::Asker;
+use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Run;
 use shanty_core::selector::fold::fold;
 use shanty_core::view::run_result;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status};
 
-use super::{Admin, Answered, Events, RUNS_MAX, convert, odd};
+use super::{Admin, Answered, Events, RUNS_MAX, convert};
 use crate::history::Total;
 use crate::status::status;
 use crate::store::Shown;
@@ -183,14 +184,7 @@ impl Admin {
             Asked::Missed => Part::Missed,
         };
         let run = self.run(asker.clone(), request.number).await?.spec.id;
-        match self.ask(asker, Ask::Again { run, part }).await? {
-            // As a run that was typed: nothing stands between the answer and `Go`.
-            Answer::Accepted(snapshot) => {
-                self.hub.taken(snapshot.run.spec.id).await;
-                Ok(Response::new(convert::run(&snapshot.run)))
-            }
-            other => Err(odd(&other)),
-        }
+        self.begun(asker, Ask::Again { run, part }).await
     }
 
     /// What was typed, with those that a name may mean.
@@ -198,8 +192,10 @@ impl Admin {
         let some = |text: String| (!text.is_empty()).then_some(text);
         let who = match some(wanted.by) {
             Some(name) => self.history.names().named(&name).await.map_err(|error| {
-                tracing::error!(%error, "names cannot be read");
-                Status::unavailable("names cannot be read")
+                tracing::error!(%error, "what people are called cannot be read");
+                let what = "What people are called cannot be read. Nothing was looked for.";
+                let next = "Give the id instead of the name, such as discord:3001; the controller's log says why.";
+                status(&Refusal::new(Code::Storage, what, next))
             })?,
             None => Vec::new(),
         };
