@@ -53,8 +53,15 @@ enum Beginning {
     Resumed,
 }
 
-/// Between two layouts, milliseconds: nobody reads faster, and Discord takes no more.
-const LAY_OUT_MS: u64 = 50;
+/// At least and at most between two layouts, milliseconds: nobody reads faster, and Discord takes no more.
+const LAY_OUT_MS: (u64, u64) = (10, 50);
+
+/// Between two layouts of a run on so many hosts, milliseconds: laying out takes longer with each host, and the first
+/// line of one host shall not wait for that.
+fn lay_out_every_ms(hosts: usize) -> u64 {
+    let (least, most) = LAY_OUT_MS;
+    u64::try_from(hosts).unwrap_or(most).clamp(least, most)
+}
 
 /// One run on its way into the channel.
 struct Publisher {
@@ -164,11 +171,13 @@ impl Publisher {
         let mut watching = true;
         let shutdown = self.edge.shutdown.clone();
         let mut kept = self.cursor();
+        let every_ms = lay_out_every_ms(self.readers.len());
         loop {
             let now = now_ms();
             // How it stands may have changed before that is heard below, where any of several is heard first.
             self.dirty |= !self.is_laid_out();
-            if self.dirty && self.laid_out_ms.saturating_add(LAY_OUT_MS) <= now {
+            let next_ms = self.laid_out_ms.saturating_add(every_ms);
+            if self.dirty && next_ms <= now {
                 self.lay_out(now);
             }
             self.read_files().await?;
@@ -181,7 +190,9 @@ impl Publisher {
                 // The channel is gone, or closed to the bot, or every card was deleted.
                 return Ok(());
             }
-            let lay_out = self.dirty.then(|| self.laid_out_ms + LAY_OUT_MS);
+            let lay_out = self
+                .dirty
+                .then(|| self.laid_out_ms.saturating_add(every_ms));
             let wake = channel_next.into_iter().chain(thread_next).chain(lay_out);
             let wake = wake.min().map_or(Duration::from_secs(3_600), |at| {
                 Duration::from_millis(at.saturating_sub(now).max(1))
