@@ -211,7 +211,7 @@ mod tests {
             let data = tempfile::tempdir().unwrap();
             let (agent, run) = (AgentId::from_bytes([1; 16]), RunId::from_bytes([2; 16]));
             let own = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap();
-            // A shim that is gone at once: its execution is lost, and so it is over.
+            // A shim that is gone at once: nothing of its execution began, and so it is over.
             let config = executor::Config::new(
                 data.path().to_owned(),
                 agent,
@@ -233,7 +233,7 @@ mod tests {
             let killed = async {
                 kill_all(&executor).await;
                 let status = executor.watch().borrow().get(&run).cloned();
-                assert_eq!(status.unwrap().state, State::Ended);
+                assert!(matches!(status.unwrap().state, State::Refused(_)));
             };
             let later = async {
                 let mut seen = executor.watch();

@@ -13,6 +13,7 @@ pub(crate) mod descendants;
 mod clients;
 mod given;
 mod keeper;
+mod mark;
 mod memory;
 mod recorder;
 mod ring;
@@ -55,6 +56,7 @@ use self::memory::Watch;
 use self::recorder::Recorder;
 
 pub(crate) use self::given::{INPUT, remove as remove_script};
+pub(crate) use self::mark::Mark;
 
 /// Names the user that commands run as, in the shim's own environment; absent means the shim's own user.
 pub(crate) const RUN_AS_VARIABLE: &str = "SHANTY_RUN_AS";

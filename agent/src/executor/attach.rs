@@ -50,6 +50,8 @@ pub(super) enum Event {
     Grew { len: u64, full: bool },
     /// The spool is complete.
     Ended { len: u64 },
+    /// Nothing of it ever ran.
+    NotBegun,
 }
 
 /// A shim that was spawned, and our end of the socket that is its standard input.
@@ -118,6 +120,10 @@ impl Follower {
             match self.settle().await {
                 Ok(Found::Ended { len }) => {
                     self.tell(Event::Ended { len }).await;
+                    break;
+                }
+                Ok(Found::NotBegun) => {
+                    self.tell(Event::NotBegun).await;
                     break;
                 }
                 Ok(Found::Alive { .. }) => socket = self.connect().await.ok(),

@@ -5,8 +5,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use shanty_core::ids::RunId;
 use shanty_core::limits::ORDER_MEMORY_MS;
@@ -14,10 +15,14 @@ use shanty_core::limits::ORDER_MEMORY_MS;
 use super::OpenError;
 use super::reserve::{Reserve, is_full};
 use crate::clock::wall_ms;
+use crate::facts;
 use crate::shim::INPUT;
 
 /// Longest `released` file, bytes, that is read: it holds one number.
 const RELEASED_BYTES_MAX: usize = 20;
+
+/// A link to the id of the boot in which the order was accepted: it takes no block of a full disk, and is there whole or not at all.
+const BOOT: &str = "boot";
 
 /// What a command is given, while it comes.
 const COMING: &str = "input.coming";
@@ -107,6 +112,10 @@ impl Folders {
         let waits = folder.join(INPUT).exists() && !folder.join("order").exists();
         if !waits {
             DirBuilder::new().mode(0o700).create(&folder)?;
+        }
+        if let Ok(boot_id) = facts::boot_id() {
+            // Where none can be made, or it is there from a first try, what is known of the boot stays what it was.
+            symlink(hex::encode(boot_id), folder.join(BOOT)).ok();
         }
         write_durably(&folder.join("order"), order)?;
         sync(&folder)?;
@@ -203,6 +212,21 @@ impl Folders {
     }
 }
 
+/// The boot in which the order in this folder of an execution was accepted, where that is known.
+pub(super) fn accepted_in(folder: &Path) -> Option<[u8; 16]> {
+    let target = fs::read_link(folder.join(BOOT)).ok()?;
+    let mut boot_id = [0; 16];
+    hex::decode_to_slice(target.to_str()?, &mut boot_id).ok()?;
+    Some(boot_id)
+}
+
+/// When the order in this folder of an execution was accepted, by the host's clock, milliseconds since the Unix epoch.
+pub(super) fn accepted_ms(folder: &Path) -> Option<u64> {
+    let modified = fs::metadata(folder.join("order")).ok()?.modified().ok()?;
+    let since = modified.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
 /// The time to forget a run that is released or refused now. Orders are valid for at most [`ORDER_MEMORY_MS`] when they are accepted
 /// and have to be remembered as long again.
 pub(super) fn forget_at_ms() -> u64 {
@@ -259,6 +283,23 @@ mod tests {
             b"order"
         );
         assert_eq!(folders.executions().unwrap(), [RUN]);
+    }
+
+    #[test]
+    fn when_an_order_was_accepted_is_known_and_nonsense_is_not_believed() {
+        let data = tempfile::tempdir().unwrap();
+        let folders = Folders::open(data.path()).unwrap();
+        folders.accept(RUN, b"order").unwrap();
+        let folder = folders.execution(RUN);
+        assert_eq!(accepted_in(&folder), facts::boot_id().ok());
+        assert!(accepted_ms(&folder).unwrap().abs_diff(wall_ms()) < 600_000);
+        for other in ["", "..", "00", "zz", &"0".repeat(34), "/etc/passwd"] {
+            fs::remove_file(folder.join(BOOT)).ok(); // There is none after the first.
+            symlink(other, folder.join(BOOT)).ok(); // An empty one cannot be made.
+            assert_eq!(accepted_in(&folder), None, "{other}");
+        }
+        assert_eq!(accepted_in(data.path()), None);
+        assert_eq!(accepted_ms(data.path()), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The executor's own loop: the one owner of what is held here. It waits for nothing but the next thing to do; disks and shims have
 //! tasks of their own, which die with it.
 
+mod found;
 mod given;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use super::attach::{Cancel, Desired, Event, Follower, Shim};
 use super::check;
 use super::folder::{Folders, forget_at_ms};
 use super::input::Inputs;
-use super::recover::{Found, settle};
+use super::recover::settle;
 use super::{ClockOffset, Config, OpenError, ReadError, Refusal, Request, Started, State, Status};
 use crate::clock::wall_ms;
 
@@ -278,39 +279,8 @@ impl Owner {
                 self.show(|shown| {
                     shown.remove(&run);
                 });
-                let folders = self.folders.clone();
-                self.work.spawn_blocking(move || {
-                    if let Err(error) = folders.release(run) {
-                        tracing::warn!(run.id = %run, %error, "An execution cannot be deleted.");
-                    }
-                    None
-                });
+                self.let_go(run);
             }
-        }
-    }
-
-    /// Takes up an execution that an earlier agent left.
-    fn take_up(&mut self, run: RunId, found: std::io::Result<Found>) {
-        let (spool_len, state) = match found {
-            Ok(Found::Ended { len }) => (len, State::Ended),
-            Ok(Found::Alive { len }) => (len, State::Running),
-            Err(error) => {
-                tracing::warn!(run.id = %run, %error, "An execution cannot be looked at.");
-                (0, State::Running)
-            }
-        };
-        let running = state == State::Running;
-        let status = Status {
-            spool_len,
-            state,
-            spool_full: false,
-        };
-        self.show(|shown| {
-            shown.insert(run, status);
-        });
-        if running {
-            let desired = self.hold(run, None);
-            self.follow(run, desired, None);
         }
     }
 
@@ -398,6 +368,7 @@ impl Owner {
                 self.held.remove(&run);
                 (len, State::Ended)
             }
+            Event::NotBegun => return self.not_begun(run),
         };
         let spool_full = self.is_full(run);
         self.show(|shown| {

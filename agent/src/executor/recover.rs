@@ -1,6 +1,9 @@
-//! What became of an execution that nobody watched: alive, ended, or `lost`.
+//! What became of an execution that nobody watched: alive, ended, never begun, or `lost`.
 //!
 //! The lock on the spool says whether a shim is there, the last record whether it got to the end. Nothing here starts anything.
+//!
+//! Nothing runs before the spool has its header, and what is written to a file is there for as long as its kernel runs. So without a
+//! header in the boot that accepted the order it is certain that nothing began; in a later boot the header may just have been lost.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -11,13 +14,11 @@ use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits::CHUNK_BYTES_MAX;
 use shanty_core::spool::{Decoder, Exit, Header, Record, Restart, VERSION, Writer};
 
+use super::folder::{accepted_in, accepted_ms};
 use super::sweep::sweep;
 use crate::clock::wall_ms;
 use crate::facts;
 use crate::shim::remove_script;
-
-/// Kernels tell when they began by the second.
-const SECOND_MS: u64 = 1_000;
 
 /// How an execution was found; `len` counts bytes of whole records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +27,12 @@ pub(super) enum Found {
     Alive { len: u64 },
     /// Its spool ends with an exit, perhaps since now.
     Ended { len: u64 },
+    /// Nothing of it ever ran, and nothing will: a shim that comes late finds the spool taken.
+    NotBegun,
 }
 
-/// Looks at the spool in `folder`. Without a shim and without an exit it is lost: the torn tail is cut, what is left of the command is
-/// killed, and the exit says so. Blocks.
+/// Looks at the spool in `folder`. Without a shim and without an exit it is lost, but where it is certain that it never began: the torn
+/// tail is cut, what is left of the command is killed, and the exit says so. Blocks.
 pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Found> {
     let mut file = fs::OpenOptions::new()
         .create(true)
@@ -51,23 +54,36 @@ pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Fo
         Ok(()) => {}
     }
     let boot_id = facts::boot_id()?;
-    let other_boot = scan
-        .header
-        .as_ref()
-        .is_some_and(|header| header.boot_id != boot_id);
-    if !other_boot {
-        sweep(run);
-    }
-    remove_script(run, agent);
     let header = Header {
         version: VERSION,
         run,
         agent,
         boot_id,
-        wall_ms: wall_ms(),
+        wall_ms: accepted_ms(folder).unwrap_or_else(wall_ms),
     };
-    let len = append_lost(&mut file, &scan, &header)?;
+    let began = scan.header.as_ref();
+    let began_in = began.map(|began| began.boot_id);
+    let began_in = began_in.or_else(|| accepted_in(folder));
+    if began.is_none() && began_in == Some(boot_id) && is_torn_header(&file, &header)? {
+        // Takes no block, so that it works on a disk that is full too.
+        file.set_len(1)?;
+        remove_script(run, agent);
+        return Ok(Found::NotBegun);
+    }
+    let restarted = began_in.is_some_and(|began_in| began_in != boot_id);
+    if !restarted {
+        sweep(run, agent);
+    }
+    remove_script(run, agent);
+    let len = append_lost(&mut file, &scan, &header, restarted)?;
     Ok(Found::Ended { len })
+}
+
+/// True for a spool that is shorter than its header would be; a longer one without any is damaged, and says nothing.
+fn is_torn_header(file: &File, header: &Header) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    Writer::new().header(header, &mut bytes);
+    Ok(file.metadata()?.len() < bytes.len() as u64)
 }
 
 /// What the whole records of a spool say.
@@ -104,7 +120,7 @@ fn scan(file: &mut File) -> io::Result<Scan> {
 }
 
 /// Cuts the torn tail and writes the exit; also the header when even that is missing. Returns the new length.
-fn append_lost(file: &mut File, scan: &Scan, header: &Header) -> io::Result<u64> {
+fn append_lost(file: &mut File, scan: &Scan, header: &Header, restarted: bool) -> io::Result<u64> {
     file.set_len(scan.len)?;
     file.rewind()?;
     let mut writer = Writer::new();
@@ -122,7 +138,7 @@ fn append_lost(file: &mut File, scan: &Scan, header: &Header) -> io::Result<u64>
     }
     let began = scan.header.as_ref().unwrap_or(header);
     let exit = Exit {
-        restart: restart(began, header.boot_id),
+        restart: restarted.then(restart),
         ..Exit::lost(began.wall_ms)
     };
     writer.exit(&exit, &mut tail);
@@ -131,14 +147,13 @@ fn append_lost(file: &mut File, scan: &Scan, header: &Header) -> io::Result<u64>
     Ok(writer.len())
 }
 
-/// The restart that took an execution of this header with it. A kernel that is older than the execution is another machine's.
-fn restart(began: &Header, boot_id: [u8; 16]) -> Option<Restart> {
-    let booted_ms = facts::booted_ms();
-    let later = booted_ms.saturating_add(SECOND_MS) >= began.wall_ms;
-    (began.boot_id != boot_id && later && booted_ms > 0).then(|| Restart {
-        booted_ms,
+/// The restart that took an execution with it, by the clock as it is now: whoever reads it judges whether its times can be.
+fn restart() -> Restart {
+    Restart {
+        // Zero would be no restart at all.
+        booted_ms: facts::booted_ms().max(1),
         back_ms: wall_ms(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -217,6 +232,53 @@ mod tests {
         check_lost(Some(b"no spool at all, but forty bytes of text"), 0);
         check_lost(Some(b""), 0);
         check_lost(None, 0);
+    }
+
+    /// A folder whose order was accepted in this boot.
+    fn accepted(boot_id: [u8; 16], spool: Option<&[u8]>) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(hex::encode(boot_id), folder.path().join("boot")).unwrap();
+        if let Some(bytes) = spool {
+            fs::write(folder.path().join("spool"), bytes).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn without_a_header_in_the_boot_that_accepted_it_nothing_began() {
+        let boot_id = facts::boot_id().unwrap();
+        for spool in [None, Some(&b""[..]), Some(&begun()[..30])] {
+            let folder = accepted(boot_id, spool);
+            for _ in 0..2 {
+                let found = settle(folder.path(), RUN, AGENT).unwrap();
+                assert_eq!(found, Found::NotBegun);
+            }
+            // What a shim that comes late looks at.
+            let len = fs::metadata(folder.path().join("spool")).unwrap().len();
+            assert!(len > 0);
+        }
+        // More than a header without one is damage, and then nobody knows.
+        let folder = accepted(boot_id, Some(&[0xee; 100]));
+        let found = settle(folder.path(), RUN, AGENT).unwrap();
+        assert!(matches!(found, Found::Ended { .. }));
+    }
+
+    #[test]
+    fn in_a_later_boot_it_may_have_begun_and_the_restart_is_told() {
+        for spool in [None, Some(&begun()[..30])] {
+            let folder = accepted([9; 16], spool);
+            let found = settle(folder.path(), RUN, AGENT).unwrap();
+            assert!(matches!(found, Found::Ended { .. }));
+            let mut decoder = Decoder::new();
+            decoder.push(&fs::read(folder.path().join("spool")).unwrap());
+            let mut restart = None;
+            while let Some((record, _)) = decoder.next_record().unwrap() {
+                if let Record::Exit(exit) = record {
+                    restart = exit.restart;
+                }
+            }
+            assert_eq!(restart.unwrap().booted_ms, facts::booted_ms());
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ use shanty_core::spool::plain;
 use thiserror::Error;
 
 use super::given::Script;
+use super::mark::{AGENT_VARIABLE, Mark, RUN_VARIABLE};
 use super::{system, terminal};
 use crate::surroundings::{Surroundings, USUAL_SHELL};
 
@@ -168,7 +169,8 @@ pub(super) fn spawn(
     };
     let pipes = pipes.map_err(|error| CannotStart::refused(&error))?;
     let cwd = working_directory(order, account)?;
-    enter(&mut command, account, cwd, surroundings)
+    let mark = Mark::of(order.run, order.agent);
+    enter(&mut command, account, cwd, surroundings, mark)
         .map_err(|error| CannotStart::refused(&error))?;
     let running = pipes
         .spawn(command)
@@ -244,7 +246,8 @@ fn environment(
         .env("USER", &account.name)
         .env("LOGNAME", &account.name)
         .env("SHELL", &account.shell)
-        .env("SHANTY_RUN", order.run.to_string());
+        .env(RUN_VARIABLE, order.run.to_string())
+        .env(AGENT_VARIABLE, order.agent.to_string());
     if let Some(names) = &order.names {
         command
             .env("SHANTY_HOST", names.host().as_str())
@@ -271,13 +274,14 @@ fn working_directory(order: &Order, account: &Account) -> Result<PathBuf, Cannot
     Err(CannotStart::refused(&text))
 }
 
-/// Makes the command take signals again, which the shim holds back, change to the user and then to the directory, which must be open to
+/// Makes the command carry its mark, take signals again, which the shim holds back, change to the user and then to the directory, which must be open to
 /// that user.
 fn enter(
     command: &mut Command,
     account: &Account,
     cwd: PathBuf,
     surroundings: &Surroundings,
+    mark: Mark,
 ) -> io::Result<()> {
     let other = if Uid::effective() == account.uid {
         None
@@ -291,6 +295,7 @@ fn enter(
     let enter = move || {
         SigSet::empty().thread_set_mask()?;
         umask(mode);
+        mark.put().ok(); // Some sandboxes forbid it: the environment must do.
         system::be_nice(nice)?;
         if let Some((groups, gid, uid)) = &other {
             setgroups(groups)?;

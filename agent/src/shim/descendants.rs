@@ -93,8 +93,13 @@ fn of(ancestor: Pid) -> Vec<Process> {
     found
 }
 
+/// Every live process that `/proc` shows; zombies are not alive.
+pub(crate) fn living() -> impl Iterator<Item = Pid> {
+    pids().filter_map(look).map(|process| process.pid)
+}
+
 /// Every process that `/proc` shows.
-pub(crate) fn pids() -> impl Iterator<Item = Pid> {
+fn pids() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| Some(Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)))
 }

@@ -61,7 +61,8 @@ async fn every_line_of_what_it_finds_is_so() {
             .replace("<home>", &home)
             .replace("<user>", &own.name)
             .replace("<shell>", &own.shell.to_string_lossy())
-            .replace("<run>", &order.run);
+            .replace("<run>", &order.run)
+            .replace("<agent>", &order.agent);
         assert_eq!(found, said, "{}", row[0]);
     }
 }

@@ -186,7 +186,11 @@ async fn a_script_runs_as_its_first_line_says_and_is_gone_afterwards() {
         "{out}"
     );
     assert_eq!(words[2..], ["a b", "2", "end", "500"]);
-    assert!(!placed(&order).exists());
+    wait(|| {
+        placed(&order)
+            .exists()
+            .then(|| "the script lies there".to_owned())
+    });
 
     let ended = run_script(&world, "plain", "echo $0 | grep -c shanty-; exit 3").await;
     assert_eq!((ended.text().trim(), ended.exit.how), ("1", How::Code(3)));

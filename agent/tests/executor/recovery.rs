@@ -3,16 +3,22 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use prost::Message as _;
-use shanty_agent::executor::{Started, State};
-use shanty_core::ids::RunId;
+use shanty_agent::executor::{Started, State, Status};
+use shanty_core::ids::{AgentId, RunId};
+use shanty_core::refusal::Code;
 use shanty_core::spool::{Cause, Decoder, How, Record, encode};
 
 use crate::disk::SmallDisk;
 use crate::world::{World, commands, order, wait};
+
+/// Another agent on this machine.
+const OTHER: AgentId = AgentId::from_bytes([0xb7; 16]);
 
 const LOST: (How, Cause, u32) = (How::Unknown, Cause::Lost, 0);
 
@@ -154,6 +160,114 @@ async fn an_order_whose_shim_never_began_is_lost_and_never_starts() {
 }
 
 #[tokio::test]
+async fn an_order_whose_shim_never_began_in_this_boot_is_known_not_to_have_run() {
+    let mut world = World::new().await;
+    let count = world.path("count");
+    let order = order(&format!("echo x >> {}", count.display()));
+    let run: RunId = order.run.parse().unwrap();
+    world.stop().await;
+    // What an agent leaves that is killed between the two.
+    let folder = world.execution(run);
+    fs::create_dir(&folder).unwrap();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    symlink(boot.trim().replace('-', ""), folder.join("boot")).unwrap();
+    fs::write(folder.join("order"), order.encode_to_vec()).unwrap();
+    world.open().await;
+    let code = refused_with(&world, run).await;
+    assert_eq!(code, Code::Stopping);
+    wait(|| folder.exists().then(|| "it is there".to_owned()));
+    let late = std::process::Command::new(&world.config.shim[0])
+        .arg("shim")
+        .arg(&folder)
+        .status()
+        .unwrap();
+    assert_eq!(late.code(), Some(73));
+    // It is remembered by the next agent too.
+    world.reopen().await;
+    assert!(world.try_start(&order).await.is_err());
+    assert!(!count.exists());
+}
+
+#[tokio::test]
+async fn on_a_disk_without_room_for_a_spool_it_is_known_that_nothing_ran() {
+    let Some(disk) = SmallDisk::mounted(8) else {
+        return;
+    };
+    let (data_dir, count) = (disk.0.path().join("data"), disk.0.path().join("count"));
+    let mut world = World::with(|config| config.data_dir = data_dir).await;
+    let mut fills = fs::File::create(disk.0.path().join("fills")).unwrap();
+    std::io::copy(&mut std::io::repeat(7), &mut fills).unwrap_err();
+    // Room for the order, and for nothing more.
+    let full = fills.metadata().unwrap().len();
+    fills.set_len(full - 4_096).unwrap();
+    let order = order(&format!(": > {}", count.display()));
+    let run = world.start(&order).await;
+    assert_eq!(refused_with(&world, run).await, Code::Storage);
+    world.reopen().await;
+    assert_eq!(refused_with(&world, run).await, Code::Storage);
+    assert!(!count.exists());
+    fills.set_len(0).unwrap();
+    assert_eq!(
+        world.run(&crate::world::order("echo on")).await.text(),
+        "on\n"
+    );
+}
+
+async fn refused_with(world: &World, run: RunId) -> Code {
+    let refused = |status: &Status| matches!(status.state, State::Refused(_));
+    match world.until(run, refused).await.state {
+        State::Refused(refusal) => refusal.code,
+        State::Running | State::Ended => unreachable!("it was waited for"),
+    }
+}
+
+/// The first line that a command wrote: a process id.
+async fn first_pid(world: &World, run: RunId) -> Pid {
+    let len = world.until(run, |status| status.spool_len > 67).await;
+    let bytes = world.handle.read(run, 0, usize::MAX).await.unwrap();
+    let mut decoder = Decoder::new();
+    decoder.push(&bytes);
+    while let Some((record, _)) = decoder.next_record().unwrap() {
+        if let Record::Out { bytes, .. } = record {
+            let text = String::from_utf8_lossy(&bytes);
+            return Pid::from_raw(text.trim().parse().unwrap());
+        }
+    }
+    panic!("nothing was written: {len:?}")
+}
+
+fn lives(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.contains(") S ")
+}
+
+#[tokio::test]
+async fn a_killed_shim_takes_all_of_its_execution_along_and_nothing_of_another_agents() {
+    let (one, other) = (
+        World::new().await,
+        World::with(|config| config.agent = OTHER).await,
+    );
+    // Neither its environment nor its session says whose it is.
+    let command = "env -i setsid sleep 1000 & echo $!; wait";
+    let mut order = order(command);
+    let run = one.start(&order).await;
+    order.agent = OTHER.to_string();
+    other.start(&order).await;
+    let (hidden, others) = (first_pid(&one, run).await, first_pid(&other, run).await);
+    wait(|| (!lives(hidden) || !lives(others)).then(|| "one has not begun".to_owned()));
+    kill(one.shim(run), Signal::SIGKILL).unwrap();
+    assert_eq!(one.ended(run).await.end(), LOST);
+    assert!(!lives(hidden), "it lives on");
+    // The same run on another agent of this machine is another execution.
+    assert!(lives(others), "it is gone");
+    assert_eq!(other.status(run).await.unwrap().state, State::Running);
+    other.handle.cancel(run, true).await;
+    let ended = other.ended(run).await;
+    assert_eq!(ended.end(), (How::Signal(9), Cause::Cancelled, 0));
+    assert!(!lives(others));
+}
+
+#[tokio::test]
 async fn broken_folders_are_lost_and_do_not_stop_the_others() {
     let mut world = World::new().await;
     let good = world.start(&order("echo fine")).await;
@@ -200,8 +314,11 @@ async fn after_a_crash_of_the_host_executions_are_lost() {
     world.open().await;
     let ended = world.ended(run).await;
     assert_eq!((ended.end(), ended.text().as_str()), (LOST, "ready\n"));
-    // This kernel is older than the execution: it did not restart meanwhile.
-    assert_eq!(ended.exit.restart, None);
+    // This kernel is older than the execution, which people are told without a time.
+    assert!(ended.exit.restart.is_some());
+    let why = shanty_core::run::why_lost(&ended.exit);
+    let said = "the host restarted while it ran, back since ";
+    assert!(why.starts_with(said), "{why}");
     let others = commands(&run.to_string());
     assert_eq!(others.len(), 2);
     for pid in others {

@@ -20,7 +20,8 @@ async fn the_environment_is_made_from_nothing() {
     });
     let ended = world.run(&order).await;
     // PWD is the shell's own, `_` is some shells'.
-    let names = "GREETING HOME LANG LOGNAME PATH PWD PYTHONUNBUFFERED SHANTY_RUN SHELL USER";
+    let names =
+        "GREETING HOME LANG LOGNAME PATH PWD PYTHONUNBUFFERED SHANTY_AGENT SHANTY_RUN SHELL USER";
     let lines: Vec<_> = ended.text().lines().map(str::to_owned).collect();
     let (seen, values) = lines.split_at(lines.len() - 4);
     let seen: Vec<_> = seen
@@ -45,13 +46,13 @@ async fn a_command_knows_its_run_by_the_words_of_people() {
     let world = World::new().await;
     let command = "echo $SHANTY_HOST $SHANTY_NUMBER $SHANTY_BY; env | grep -c ^SHANTY_";
     let mut order = order(command);
-    assert_eq!(world.run(&order).await.text(), "\n1\n");
+    assert_eq!(world.run(&order).await.text(), "\n2\n");
     order.run = crate::world::order("").run;
     order.host = "web-01".to_owned();
     order.number = 142;
     order.by = "local:ann".to_owned();
     let ended = world.run(&order).await;
-    assert_eq!(ended.text(), "web-01 142 local:ann\n4\n");
+    assert_eq!(ended.text(), "web-01 142 local:ann\n5\n");
     assert_eq!(ended.exit.shell, None);
 }
 

@@ -316,7 +316,8 @@ impl Run {
             }
             Told::Refused(reason) => {
                 if execution.outcome().is_none() {
-                    self.end(agent, Outcome::without_output(How::Refused(reason)), out);
+                    let how = How::not_taken(reason);
+                    self.end(agent, Outcome::without_output(how), out);
                 }
             }
         }

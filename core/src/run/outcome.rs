@@ -31,6 +31,9 @@ pub struct Outcome {
     pub content_sha256: Option<[u8; 32]>,
 }
 
+/// Kernels tell when they began by the second.
+const BOOTED_WITHIN_MS: u64 = 1_000;
+
 /// The exit code of what the kernel killed: 128 + KILL.
 const KILLED: i32 = 137;
 
@@ -152,6 +155,12 @@ pub fn why_lost(exit: &Exit) -> String {
     let Some(restart) = exit.restart else {
         return "the host lost track of it".to_owned();
     };
+    // A clock that was set meanwhile, or a kernel that ran elsewhere before: then only that it restarted is known.
+    if restart.booted_ms.saturating_add(BOOTED_WITHIN_MS) < exit.started_ms {
+        let back = (restart.back_ms >= exit.started_ms).then(|| utc(restart.back_ms));
+        let back = back.map_or_else(String::new, |back| format!(", back since {back} (UTC)"));
+        return format!("the host restarted while it ran{back}");
+    }
     let (booted, back) = (utc(restart.booted_ms), utc(restart.back_ms));
     let (day, at) = booted.split_once(' ').unwrap_or(("", &booted));
     let back = back
@@ -184,6 +193,17 @@ impl How {
                 (_, spool::How::Code(_) | spool::How::Unknown) => Self::Exited(code),
             },
         })
+    }
+
+    /// What it is when an agent says that it will not start: refused, but where only something happened to the agent, not started.
+    #[must_use]
+    pub fn not_taken(reason: Reason) -> Self {
+        let happened = [Code::Stopping, Code::Storage].map(Code::as_str);
+        if happened.contains(&reason.code.as_str()) {
+            Self::NotStarted(reason)
+        } else {
+            Self::Refused(reason)
+        }
     }
 
     /// The state that it is, in one word of the design.
@@ -405,6 +425,16 @@ mod tests {
     }
 
     #[test]
+    fn what_only_happened_to_an_agent_is_no_refusal() {
+        for code in Code::ALL {
+            let how = How::not_taken(Reason::new(code, "why"));
+            let happened = matches!(code, Code::Stopping | Code::Storage);
+            assert_eq!(matches!(how, How::NotStarted(_)), happened, "{code}");
+            assert!(how.did_not_run());
+        }
+    }
+
+    #[test]
     fn a_restart_is_why_it_is_lost() {
         use crate::spool::Restart;
         let lost = |restart| {
@@ -424,6 +454,24 @@ mod tests {
             lost(back(booted_ms + 24 * 60 * minute)),
             "the host restarted on 2026-11-30 at 10:14, back since 2026-12-01 10:14 (UTC)"
         );
+        // By the host's clock the kernel is older than what it took along.
+        let begun = |started_ms, back_ms| {
+            why_lost(&Exit {
+                restart: back(back_ms),
+                ..Exit::lost(started_ms)
+            })
+        };
+        let later = booted_ms + 3 * minute;
+        assert_eq!(
+            begun(later, booted_ms + 4 * minute),
+            "the host restarted while it ran, back since 2026-11-30 10:18 (UTC)"
+        );
+        assert_eq!(
+            begun(later, booted_ms + minute),
+            "the host restarted while it ran"
+        );
+        let within = begun(booted_ms + BOOTED_WITHIN_MS, later);
+        assert!(within.starts_with("the host restarted on 2026-11-30 at 10:14"));
     }
 
     #[test]

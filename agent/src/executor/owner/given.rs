@@ -48,7 +48,7 @@ impl Owner {
     /// An earlier agent ended while it fetched: nothing ran, and that is known.
     pub(super) fn refuse_cut_off(&self, run: RunId) {
         let text = "The agent ended before what the command is given had come. Nothing was run.";
-        self.show_state(run, State::Refused(Refusal::new(Code::Agent, text)));
+        self.show_state(run, State::Refused(Refusal::new(Code::Stopping, text)));
     }
 }
 

@@ -1,0 +1,78 @@
+//! What was found of an execution that nobody watched: at the start of an agent, and when a shim is gone.
+
+use nix::sys::statvfs::statvfs;
+use shanty_core::ids::RunId;
+use shanty_core::refusal::Code;
+
+use super::Owner;
+use crate::executor::folder::forget_at_ms;
+use crate::executor::recover::Found;
+use crate::executor::{Refusal, State, Status};
+
+/// With less than this left on the disk a shim cannot record that its command begins.
+const FULL_BYTES: u64 = 64 * 1024;
+
+impl Owner {
+    /// Takes up an execution that an earlier agent left.
+    pub(super) fn take_up(&mut self, run: RunId, found: std::io::Result<Found>) {
+        let (spool_len, state) = match found {
+            Ok(Found::Ended { len }) => (len, State::Ended),
+            Ok(Found::Alive { len }) => (len, State::Running),
+            Ok(Found::NotBegun) => return self.not_begun(run),
+            Err(error) => {
+                tracing::warn!(run.id = %run, %error, "An execution cannot be looked at.");
+                (0, State::Running)
+            }
+        };
+        let running = state == State::Running;
+        let status = Status {
+            spool_len,
+            state,
+            spool_full: false,
+        };
+        self.show(|shown| {
+            shown.insert(run, status);
+        });
+        if running {
+            let desired = self.hold(run, None);
+            self.follow(run, desired, None);
+        }
+    }
+
+    /// Nothing of an accepted order ever ran, and that is known: it is told like an order that was refused, and remembered like one.
+    pub(super) fn not_begun(&mut self, run: RunId) {
+        self.held.remove(&run);
+        self.remembered.insert(run, forget_at_ms());
+        let refusal = never_began(&self.config.data_dir);
+        tracing::warn!(run.id = %run, "{}", refusal.text);
+        self.show_state(run, State::Refused(refusal));
+        self.let_go(run);
+    }
+
+    /// Deletes what there is of an execution, and remembers it on the disk.
+    pub(super) fn let_go(&mut self, run: RunId) {
+        let folders = self.folders.clone();
+        self.work.spawn_blocking(move || {
+            if let Err(error) = folders.release(run) {
+                tracing::warn!(run.id = %run, %error, "An execution cannot be deleted.");
+            }
+            None
+        });
+    }
+}
+
+/// Why an accepted order did not begin.
+fn never_began(data_dir: &std::path::Path) -> Refusal {
+    let left = statvfs(data_dir).map_or(u64::MAX, |disk| {
+        disk.blocks_available().saturating_mul(disk.fragment_size())
+    });
+    if left < FULL_BYTES {
+        let text = format!(
+            "the disk that holds {} is full, and nothing was run: make room there",
+            data_dir.display()
+        );
+        return Refusal::new(Code::Storage, text);
+    }
+    let text = "the agent, or its shim, was ended before the command began: nothing was run";
+    Refusal::new(Code::Stopping, text)
+}
