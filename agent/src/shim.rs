@@ -111,12 +111,13 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     own_process()?;
     let order = read_order(dir)?;
     let spool = claim_spool(dir)?;
+    // Whatever can fail comes before the header: with one, the command was tried.
+    let clients = listen(dir)?;
     let header = header(&order)?;
     let started_ms = header.wall_ms;
     let masks = masks();
     let known = masks.as_ref().cloned().unwrap_or_default();
     let recorder = Recorder::open(spool, &header, order.output_bytes_max, &known)?;
-    let clients = listen(dir)?;
     let limits = Limits::of(&order);
     let run_as = std::env::var(RUN_AS_VARIABLE).ok();
     let memory = Watch::begin(Path::new("/proc"), Path::new("/sys/fs/cgroup"));

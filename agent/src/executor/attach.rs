@@ -50,8 +50,8 @@ pub(super) enum Event {
     Grew { len: u64, full: bool },
     /// The spool is complete.
     Ended { len: u64 },
-    /// Nothing of it ever ran.
-    NotBegun,
+    /// Nothing of it ever ran; `full` when there is no room on the disk for it.
+    NotBegun { full: bool },
 }
 
 /// A shim that was spawned, and our end of the socket that is its standard input.
@@ -122,8 +122,8 @@ impl Follower {
                     self.tell(Event::Ended { len }).await;
                     break;
                 }
-                Ok(Found::NotBegun) => {
-                    self.tell(Event::NotBegun).await;
+                Ok(Found::NotBegun { full }) => {
+                    self.tell(Event::NotBegun { full }).await;
                     break;
                 }
                 Ok(Found::Alive { .. }) => socket = self.connect().await.ok(),

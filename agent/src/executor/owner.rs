@@ -368,7 +368,7 @@ impl Owner {
                 self.held.remove(&run);
                 (len, State::Ended)
             }
-            Event::NotBegun => return self.not_begun(run),
+            Event::NotBegun { full } => return self.not_begun(run, full),
         };
         let spool_full = self.is_full(run);
         self.show(|shown| {

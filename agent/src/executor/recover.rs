@@ -10,6 +10,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use nix::sys::statvfs::statvfs;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits::CHUNK_BYTES_MAX;
 use shanty_core::spool::{Decoder, Exit, Header, Record, Restart, VERSION, Writer};
@@ -20,6 +21,9 @@ use crate::clock::wall_ms;
 use crate::facts;
 use crate::shim::remove_script;
 
+/// With less than this left on the disk a shim may find no room for its first bytes.
+const FULL_BYTES: u64 = 64 * 1024;
+
 /// How an execution was found; `len` counts bytes of whole records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -28,7 +32,10 @@ pub(super) enum Found {
     /// Its spool ends with an exit, perhaps since now.
     Ended { len: u64 },
     /// Nothing of it ever ran, and nothing will: a shim that comes late finds the spool taken.
-    NotBegun,
+    NotBegun {
+        /// There is no room on the disk for a shim to record that one begins.
+        full: bool,
+    },
 }
 
 /// Looks at the spool in `folder`. Without a shim and without an exit it is lost, but where it is certain that it never began: the torn
@@ -68,7 +75,8 @@ pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Fo
         // Takes no block, so that it works on a disk that is full too.
         file.set_len(1)?;
         remove_script(run, agent);
-        return Ok(Found::NotBegun);
+        let full = has_no_room(folder);
+        return Ok(Found::NotBegun { full });
     }
     let restarted = began_in.is_some_and(|began_in| began_in != boot_id);
     if !restarted {
@@ -77,6 +85,13 @@ pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Fo
     remove_script(run, agent);
     let len = append_lost(&mut file, &scan, &header, restarted)?;
     Ok(Found::Ended { len })
+}
+
+fn has_no_room(folder: &Path) -> bool {
+    statvfs(folder).is_ok_and(|disk| {
+        let left = disk.blocks_available().saturating_mul(disk.fragment_size());
+        left < FULL_BYTES
+    })
 }
 
 /// True for a spool that is shorter than its header would be; a longer one without any is damaged, and says nothing.
@@ -251,7 +266,7 @@ mod tests {
             let folder = accepted(boot_id, spool);
             for _ in 0..2 {
                 let found = settle(folder.path(), RUN, AGENT).unwrap();
-                assert_eq!(found, Found::NotBegun);
+                assert!(matches!(found, Found::NotBegun { .. }));
             }
             // What a shim that comes late looks at.
             let len = fs::metadata(folder.path().join("spool")).unwrap().len();

@@ -101,7 +101,7 @@ mod tests {
             own,
             number(RunId::from_bytes([2; 16]), AgentId::from_bytes([1; 16]))
         );
-        assert!(own >= LARGE && own < 1 << 62);
+        assert!((LARGE..1 << 62).contains(&own));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What was found of an execution that nobody watched: at the start of an agent, and when a shim is gone.
 
-use nix::sys::statvfs::statvfs;
+use std::path::Path;
+
 use shanty_core::ids::RunId;
 use shanty_core::refusal::Code;
 
@@ -9,16 +10,13 @@ use crate::executor::folder::forget_at_ms;
 use crate::executor::recover::Found;
 use crate::executor::{Refusal, State, Status};
 
-/// With less than this left on the disk a shim cannot record that its command begins.
-const FULL_BYTES: u64 = 64 * 1024;
-
 impl Owner {
     /// Takes up an execution that an earlier agent left.
     pub(super) fn take_up(&mut self, run: RunId, found: std::io::Result<Found>) {
         let (spool_len, state) = match found {
             Ok(Found::Ended { len }) => (len, State::Ended),
             Ok(Found::Alive { len }) => (len, State::Running),
-            Ok(Found::NotBegun) => return self.not_begun(run),
+            Ok(Found::NotBegun { full }) => return self.not_begun(run, full),
             Err(error) => {
                 tracing::warn!(run.id = %run, %error, "An execution cannot be looked at.");
                 (0, State::Running)
@@ -40,10 +38,10 @@ impl Owner {
     }
 
     /// Nothing of an accepted order ever ran, and that is known: it is told like an order that was refused, and remembered like one.
-    pub(super) fn not_begun(&mut self, run: RunId) {
+    pub(super) fn not_begun(&mut self, run: RunId, full: bool) {
         self.held.remove(&run);
         self.remembered.insert(run, forget_at_ms());
-        let refusal = never_began(&self.config.data_dir);
+        let refusal = never_began(&self.config.data_dir, full);
         tracing::warn!(run.id = %run, "{}", refusal.text);
         self.show_state(run, State::Refused(refusal));
         self.let_go(run);
@@ -62,11 +60,8 @@ impl Owner {
 }
 
 /// Why an accepted order did not begin.
-fn never_began(data_dir: &std::path::Path) -> Refusal {
-    let left = statvfs(data_dir).map_or(u64::MAX, |disk| {
-        disk.blocks_available().saturating_mul(disk.fragment_size())
-    });
-    if left < FULL_BYTES {
+fn never_began(data_dir: &Path, full: bool) -> Refusal {
+    if full {
         let text = format!(
             "the disk that holds {} is full, and nothing was run: make room there",
             data_dir.display()
