@@ -53,6 +53,7 @@ async fn what_is_left_behind_is_stopped_and_said_everywhere() {
     world.end().await;
 }
 
+/// Holds: `leave:yes` takes the verb `leave` in the grant that gives `run`.
 #[tokio::test]
 async fn who_may_lets_a_daemon_live_and_it_is_named() {
     let options = Options {
@@ -129,6 +130,7 @@ async fn a_command_knows_its_run_and_words_of_bash_are_explained() {
     world.end().await;
 }
 
+/// Holds: The card names the shell when it is not `/bin/sh`.
 #[tokio::test]
 async fn a_host_with_a_shell_of_its_own_is_told_of() {
     let mut world = World::start(&programs(), Options::default()).await;

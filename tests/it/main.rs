@@ -48,6 +48,8 @@ mod cli_input;
 mod cli_rollout;
 mod cli_targets;
 mod cli_terminal;
+mod commands;
+mod commands_end;
 mod config;
 mod demo;
 mod demo_tour;

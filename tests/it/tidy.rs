@@ -310,3 +310,57 @@ mod tests {
     assert!(mentions("use crate::linked;", "crate::link"));
     assert!(!mentions("use my_crate::link;", "crate::link"));
 }
+
+/// docs/COMMANDS.md says what people build on: each of its numbered lines stands word for word above a test, and there is no other prose.
+#[test]
+fn every_line_about_commands_is_held_by_a_test() {
+    let doc = include_str!("../../docs/COMMANDS.md");
+    let numbered = |line: &str| {
+        let (number, words) = line.split_once(". ")?;
+        Some((number.parse::<usize>().ok()?, words.to_owned()))
+    };
+    let lines: Vec<_> = doc.lines().filter_map(numbered).collect();
+    let numbers: Vec<usize> = lines.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (1..=lines.len()).collect::<Vec<_>>());
+
+    let mut held = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for (name, text) in sources() {
+        let all: Vec<&str> = text.lines().map(str::trim_start).collect();
+        for (at, line) in all.iter().enumerate() {
+            let Some(words) = line.strip_prefix("/// Holds: ") else {
+                continue;
+            };
+            let next = all[at..].iter().find(|line| !line.starts_with("///"));
+            let tests = ["#[test]", "#[tokio::test"];
+            if !next.is_some_and(|next| tests.iter().any(|test| next.starts_with(test))) {
+                wrong.push(format!("{name}:{}: no test", at + 1));
+            }
+            held.insert(words.to_owned());
+        }
+    }
+    let said: BTreeSet<String> = lines.into_iter().map(|(_, words)| words).collect();
+    wrong.extend(
+        said.difference(&held)
+            .map(|line| format!("no test holds: {line}")),
+    );
+    wrong.extend(
+        held.difference(&said)
+            .map(|line| format!("nobody says: {line}")),
+    );
+
+    let prose = doc.split("```").step_by(2).flat_map(str::lines);
+    let known = [
+        "#",
+        "| ",
+        "|-",
+        "Every line of this page ",
+        "No test holds this: ",
+    ];
+    let bare = prose.filter(|line| {
+        let known = line.is_empty() || known.iter().any(|begin| line.starts_with(begin));
+        !known && !line.ends_with(':') && numbered(line).is_none()
+    });
+    wrong.extend(bare.map(|line| format!("neither a table nor numbered: {line}")));
+    check("docs/COMMANDS.md", &wrong);
+}

@@ -35,6 +35,7 @@ fn mount(words: &[&str], folder: &TempDir) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
+/// Holds: On a full disk a command that makes room still runs.
 #[tokio::test]
 async fn on_a_full_disk_the_command_that_makes_room_still_runs() {
     // The agent takes nothing of a disk that has little left: this one has enough at first.

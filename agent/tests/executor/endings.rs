@@ -256,6 +256,7 @@ async fn a_person_may_stop_a_shim() {
     );
 }
 
+/// Holds: TERM to the shim stops the command also while it is only beginning.
 #[tokio::test]
 async fn a_shim_that_is_told_to_stop_while_its_command_begins_stops_it() {
     let world = World::new().await;

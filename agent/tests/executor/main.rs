@@ -8,7 +8,6 @@
 )]
 
 mod accepting;
-mod commands;
 mod disk;
 mod endings;
 mod inputs;

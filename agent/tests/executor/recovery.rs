@@ -12,6 +12,7 @@ use prost::Message as _;
 use shanty_agent::executor::{Started, State, Status};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::refusal::Code;
+use shanty_core::run::why_lost;
 use shanty_core::spool::{Cause, Decoder, How, Record, encode};
 
 use crate::disk::SmallDisk;
@@ -159,6 +160,7 @@ async fn an_order_whose_shim_never_began_is_lost_and_never_starts() {
     assert!(!count.exists());
 }
 
+/// Holds: What was accepted and never began, because the agent was killed or its disk had no room, is `not started`, and never runs.
 #[tokio::test]
 async fn an_order_whose_shim_never_began_in_this_boot_is_known_not_to_have_run() {
     let mut world = World::new().await;
@@ -188,6 +190,7 @@ async fn an_order_whose_shim_never_began_in_this_boot_is_known_not_to_have_run()
     assert!(!count.exists());
 }
 
+/// Holds: What was accepted and never began, because the agent was killed or its disk had no room, is `not started`, and never runs.
 #[tokio::test]
 async fn on_a_disk_without_room_for_a_spool_it_is_known_that_nothing_ran() {
     let Some(disk) = SmallDisk::mounted(8) else {
@@ -291,8 +294,25 @@ async fn broken_folders_are_lost_and_do_not_stop_the_others() {
     assert!(!world.execution(empty).exists(), "it was never accepted");
 }
 
+/// Holds: When the host restarts the outcome is unknown, and is told with when: `the host restarted on … at …, back since …`.
+/// Holds: Where the clock of the host makes no sense of that, it is told without: `the host restarted while it ran`.
 #[tokio::test]
-async fn after_a_crash_of_the_host_executions_are_lost() {
+async fn after_a_crash_of_the_host_executions_are_lost_and_the_restart_is_told() {
+    // A kernel that began later, as it should be; one that is older than what it took along, as after a clock was set.
+    for (began_ms, said) in [
+        (Some(1_000), "the host restarted on "),
+        (None, "the host restarted while it ran, back since "),
+    ] {
+        let why = lost_with_its_host(began_ms).await;
+        assert!(
+            why.starts_with(said) && why.contains(", back since "),
+            "{why}"
+        );
+    }
+}
+
+/// What is told of a command that began then, or really when it did, and whose host has restarted since.
+async fn lost_with_its_host(began_ms: Option<u64>) -> String {
     let mut world = World::new().await;
     let run = world.start(&order("echo ready; sleep 1000")).await;
     world.wrote(run, "ready\n").await;
@@ -307,6 +327,7 @@ async fn after_a_crash_of_the_host_executions_are_lost() {
     while let Some((mut record, _)) = decoder.next_record().unwrap() {
         if let Record::Header(header) = &mut record {
             header.boot_id = [0; 16];
+            header.wall_ms = began_ms.unwrap_or(header.wall_ms);
         }
         encode(&record, &mut bytes).unwrap();
     }
@@ -314,16 +335,12 @@ async fn after_a_crash_of_the_host_executions_are_lost() {
     world.open().await;
     let ended = world.ended(run).await;
     assert_eq!((ended.end(), ended.text().as_str()), (LOST, "ready\n"));
-    // This kernel is older than the execution, which people are told without a time.
-    assert!(ended.exit.restart.is_some());
-    let why = shanty_core::run::why_lost(&ended.exit);
-    let said = "the host restarted while it ran, back since ";
-    assert!(why.starts_with(said), "{why}");
     let others = commands(&run.to_string());
     assert_eq!(others.len(), 2);
     for pid in others {
         kill(pid, Signal::SIGKILL).unwrap();
     }
+    why_lost(&ended.exit)
 }
 
 #[tokio::test]

@@ -212,6 +212,7 @@ async fn a_host_says_what_its_commands_find() {
     assert!(world.run(&order).await.text().contains("\nnone C\n"));
 }
 
+/// Holds: A shell that went away since the agent started is told, with exit 127.
 #[tokio::test]
 async fn a_shell_that_went_away_is_told() {
     let world = World::with(|config| {
@@ -227,6 +228,7 @@ async fn a_shell_that_went_away_is_told() {
     );
 }
 
+/// Holds: With `as:` it has user, group and groups of that user and no others, and a folder that is closed to that user stays closed.
 #[tokio::test]
 async fn as_root_the_command_runs_as_its_user_and_no_more() {
     if !Uid::effective().is_root() {

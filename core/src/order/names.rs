@@ -74,6 +74,7 @@ impl Names {
 mod tests {
     use super::*;
 
+    /// Holds: `SHANTY_BY` is one line of visible characters, whoever asked.
     #[test]
     fn who_asked_is_one_bounded_line_whoever_it_is() {
         let host: HostName = "web-01".parse().unwrap();
