@@ -138,7 +138,7 @@ pub struct Entry {
     pub counted: u64,
     /// Of those, where it went well.
     pub ok: u64,
-    /// The longest of their times, milliseconds; nothing while none ran to its end.
+    /// How long it took, milliseconds: see [`Run::took_ms`].
     pub took_ms: Option<u64>,
     /// Where it stands.
     pub stand: Stand,
@@ -153,10 +153,6 @@ impl Entry {
     #[must_use]
     pub fn of(run: &Run, command: String) -> Self {
         let (counted, ok) = counted(run);
-        let ran = run
-            .executions()
-            .filter_map(|(_, execution)| execution.outcome());
-        let ran = ran.filter(|outcome| outcome.how.exit_code().is_some());
         let names = run
             .executions()
             .map(|(_, execution)| execution.name.as_str());
@@ -182,7 +178,7 @@ impl Entry {
             hosts: crate::text::cut(&fold(names), HOSTS_CHARS_MAX),
             counted: counted as u64,
             ok: ok as u64,
-            took_ms: ran.map(|outcome| outcome.duration_ms).max(),
+            took_ms: run.took_ms(),
             stand: Stand::of(run),
             summary: run_summary(run),
             settled: run.is_over() && run.unsettled().next().is_none(),

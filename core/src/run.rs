@@ -452,6 +452,22 @@ impl Run {
         matches!(self.phase, Phase::Closed { .. } | Phase::Expired(_))
     }
 
+    /// How long it took, milliseconds. Where all hosts begin at once that is the longest command, once there is one; where some wait for
+    /// others it is the time from its beginning to its end, once that is recorded.
+    #[must_use]
+    pub fn took_ms(&self) -> Option<u64> {
+        let outcomes = self.executions.values().filter_map(Execution::outcome);
+        let ran = outcomes.filter(|outcome| outcome.how.exit_code().is_some());
+        let longest = ran.map(|outcome| outcome.duration_ms).max()?;
+        if self.waves.is_none() {
+            return Some(longest);
+        }
+        match self.phase {
+            Phase::Closed { at_ms } => Some(at_ms.saturating_sub(self.accepted_ms)),
+            Phase::Accepted | Phase::Running | Phase::Expired(_) => None,
+        }
+    }
+
     /// True when every execution has an outcome.
     #[must_use]
     pub fn all_ended(&self) -> bool {

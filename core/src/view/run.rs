@@ -138,10 +138,6 @@ fn how(execution: &Execution) -> Option<&How> {
     execution.outcome().map(|outcome| &outcome.how)
 }
 
-fn how_ran(execution: &Execution) -> bool {
-    how(execution).is_some_and(|how| how.exit_code().is_some())
-}
-
 /// `web-01`, or `12 hosts`.
 fn target(run: &Run) -> String {
     match &run.spec.targets[..] {

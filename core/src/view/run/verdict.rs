@@ -5,7 +5,7 @@ use crate::text::{duration, thousands};
 use crate::view::{Accent, mention};
 
 use super::groups::how_words;
-use super::{how, how_ran, notes, waves};
+use super::{how, notes, waves};
 
 /// How a run stands or ended.
 pub(super) struct Verdict {
@@ -13,7 +13,7 @@ pub(super) struct Verdict {
     pub(super) accent: Accent,
     /// What came of it so far; empty while there is nothing to say.
     pub(super) words: String,
-    /// How long the longest command took, once all have ended.
+    /// How long it took, once all have ended: see [`Run::took_ms`].
     pub(super) took: Option<String>,
 }
 
@@ -96,12 +96,6 @@ impl Verdict {
         if left > 0 {
             words.push(left_over_words(left));
         }
-        let took = executions
-            .iter()
-            .filter(|e| how_ran(e))
-            .filter_map(|e| e.outcome())
-            .map(|outcome| outcome.duration_ms)
-            .max();
         let (mark, accent) = match stopped {
             Some(_) => ("⏹", Accent::Grey),
             // What was left out was not done, however well the rest went.
@@ -111,7 +105,7 @@ impl Verdict {
             None => ("⚠", Accent::Amber),
         };
         Self {
-            took: took.filter(|_| stopped.is_none()).map(duration),
+            took: run.took_ms().filter(|_| stopped.is_none()).map(duration),
             ..Self::new(mark, accent, words.join(" · "))
         }
     }
