@@ -335,6 +335,7 @@ pub(crate) fn local() -> Asker {
 pub(crate) fn person(interaction: u64) -> Asker {
     Asker::Discord {
         user: ANN,
+        name: "ann".to_owned(),
         bot: false,
         guild: Some(GUILD),
         channel: OPS,

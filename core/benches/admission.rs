@@ -125,6 +125,7 @@ fn main() {
     let (mut state, fleet) = (state(), fleet());
     let asker = Asker::Discord {
         user: 1,
+        name: "ann".to_owned(),
         bot: false,
         guild: Some(1),
         channel: 5,

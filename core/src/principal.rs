@@ -118,6 +118,8 @@ pub enum Asker {
     Discord {
         /// The user's id.
         user: u64,
+        /// What they are called. Everybody chooses that, and nothing is decided by it.
+        name: String,
         /// True for an application's account.
         bot: bool,
         /// Nothing in a direct message.

@@ -115,6 +115,8 @@ pub enum Origin {
     Chat {
         /// The user.
         user: u64,
+        /// What they were called; empty from an earlier version. Nothing is decided by it.
+        name: String,
         /// Where.
         place: Place,
         /// The id of the grant that allows it on every host of the run.
@@ -134,6 +136,15 @@ impl Origin {
         match self {
             Self::Chat { user, .. } => Principal::Discord(*user),
             Self::Socket { user } => Principal::Local(user.clone()),
+        }
+    }
+
+    /// What who asked was called; empty when nobody knows.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Chat { name, .. } => name,
+            Self::Socket { user } => user,
         }
     }
 

@@ -161,6 +161,7 @@ impl Shown {
         };
         let asker = Asker::Discord {
             user: 1,
+            name: "ann".to_owned(),
             bot: false,
             guild: Some(1),
             channel: 5,

@@ -203,6 +203,7 @@ fn run_records(n: u64) -> Vec<Record> {
         id,
         origin: Origin::Chat {
             user,
+            name: format!("person-{}", n % 9),
             place,
             grant: "operators".to_owned(),
         },

@@ -111,10 +111,11 @@ async fn who_may_lets_a_daemon_live_and_it_is_named() {
 async fn a_command_knows_its_run_and_words_of_bash_are_explained() {
     let world = World::with_hosts(&programs(), Options::default(), &[WEB]).await;
     let operator = world.operator();
-    let command = "echo $SHANTY_HOST $SHANTY_NUMBER $SHANTY_BY $PYTHONUNBUFFERED $(umask)";
+    let command =
+        "echo $SHANTY_HOST $SHANTY_NUMBER $SHANTY_BY $SHANTY_BY_ID $PYTHONUNBUFFERED $(umask)";
     let asked = operator.run("web-01", command).await;
     let user = world.defaults["user_id"].as_str().unwrap();
-    let expected = format!("```\nweb-01 1 {user} 1 0022\n```");
+    let expected = format!("```\nweb-01 1 operator {user} 1 0022\n```");
     operator.card_end(&asked, &expected).await;
     let typed = world
         .shanty(&["run", "--on", "web-01", "--", "echo $SHANTY_BY"])

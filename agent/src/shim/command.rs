@@ -253,6 +253,9 @@ fn environment(
             .env("SHANTY_HOST", names.host().as_str())
             .env("SHANTY_NUMBER", names.number().0.to_string())
             .env("SHANTY_BY", names.by());
+        if let Some(id) = names.by_id() {
+            command.env("SHANTY_BY_ID", id.to_string());
+        }
     }
 }
 

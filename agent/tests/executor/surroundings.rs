@@ -54,6 +54,13 @@ async fn a_command_knows_its_run_by_the_words_of_people() {
     let ended = world.run(&order).await;
     assert_eq!(ended.text(), "web-01 142 local:ann\n5\n");
     assert_eq!(ended.exit.shell, None);
+
+    let mut order = crate::world::order("echo $SHANTY_BY $SHANTY_BY_ID");
+    order.host = "web-01".to_owned();
+    order.number = 143;
+    order.by = "ann".to_owned();
+    order.by_id = 3_001;
+    assert_eq!(world.run(&order).await.text(), "ann 3001\n");
 }
 
 #[tokio::test]

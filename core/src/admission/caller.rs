@@ -23,6 +23,8 @@ pub(super) enum Caller<'a> {
     Person {
         /// As grants look at them.
         who: Who<'a>,
+        /// What they are called.
+        name: &'a str,
         /// Where.
         place: Place,
     },
@@ -58,10 +60,11 @@ impl Caller<'_> {
 }
 
 pub(super) fn authenticate<'a>(ctx: &Context<'_>, asker: &'a Asker) -> Result<Caller<'a>, Refusal> {
-    let (user, bot, guild, channel, parent, roles, interaction) = match asker {
+    let (user, name, bot, guild, channel, parent, roles, interaction) = match asker {
         Asker::Local { user } => return Ok(Caller::Socket { user }),
         Asker::Discord {
             user,
+            name,
             bot,
             guild,
             channel,
@@ -70,6 +73,7 @@ pub(super) fn authenticate<'a>(ctx: &Context<'_>, asker: &'a Asker) -> Result<Ca
             interaction,
         } => (
             *user,
+            name,
             *bot,
             *guild,
             *channel,
@@ -107,7 +111,7 @@ pub(super) fn authenticate<'a>(ctx: &Context<'_>, asker: &'a Asker) -> Result<Ca
         channel,
         interaction,
     };
-    Ok(Caller::Person { who, place })
+    Ok(Caller::Person { who, name, place })
 }
 
 /// Whoever lacks it learns nothing else.

@@ -245,18 +245,19 @@ pub(super) fn permit(
     verb: Verb,
     hosts: &[&Host<'_>],
 ) -> Result<Origin, Refusal> {
-    let (who, place) = match caller {
+    let (who, name, place) = match caller {
         Caller::Socket { user } => {
             let user = (*user).to_owned();
             return Ok(Origin::Socket { user });
         }
-        Caller::Person { who, place } => (*who, *place),
+        Caller::Person { who, name, place } => (*who, *name, *place),
     };
     let policy = &ctx.settings.policy;
     let outside = match policy.grant_for(who, verb, hosts) {
         Ok(grant) => {
             return Ok(Origin::Chat {
                 user: who.user,
+                name: name.to_owned(),
                 place,
                 grant: grant.id.clone(),
             });
@@ -307,7 +308,7 @@ pub(super) fn permit_run(
     hosts: &[&Host<'_>],
 ) -> Result<Origin, Refusal> {
     let origin = permit(ctx, caller, Verb::Run, hosts)?;
-    let (Caller::Person { who, place }, true) = (caller, options.leave) else {
+    let (Caller::Person { who, name, place }, true) = (caller, options.leave) else {
         return Ok(origin);
     };
     let policy = &ctx.settings.policy;
@@ -322,6 +323,7 @@ pub(super) fn permit_run(
     })?;
     Ok(Origin::Chat {
         user: who.user,
+        name: (*name).to_owned(),
         place: *place,
         grant: grant.id.clone(),
     })

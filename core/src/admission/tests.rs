@@ -196,6 +196,7 @@ fn policy() -> Policy {
 fn person(user: u64, roles: &[u64]) -> Asker {
     Asker::Discord {
         user,
+        name: "ann".to_owned(),
         bot: false,
         guild: Some(GUILD),
         channel: OPS,
@@ -233,10 +234,17 @@ fn code(result: Result<Plan, Refusal>) -> &'static str {
 #[test]
 fn a_grant_gives_exactly_what_it_says() {
     let plan = ask(&person(OPERATOR, &[9]), &run("role=web", "uptime")).unwrap();
-    let Origin::Chat { grant, user, place } = &plan.spec.origin else {
+    let Origin::Chat {
+        grant,
+        user,
+        name,
+        place,
+    } = &plan.spec.origin
+    else {
         panic!("{plan:?}");
     };
     assert_eq!((grant.as_str(), *user), ("web", OPERATOR));
+    assert_eq!(name, "ann");
     assert_eq!((place.guild, place.channel), (GUILD, OPS));
     let names: Vec<_> = plan
         .spec
@@ -249,6 +257,7 @@ fn a_grant_gives_exactly_what_it_says() {
 
     let Asker::Discord {
         user,
+        name,
         bot,
         guild,
         roles,
@@ -260,6 +269,7 @@ fn a_grant_gives_exactly_what_it_says() {
     };
     let thread = Asker::Discord {
         user,
+        name,
         bot,
         guild,
         channel: THREAD,

@@ -162,8 +162,7 @@ impl Hub {
     fn order(&self, run: &Run, agent: AgentId, not_after: LinkTime) -> Order {
         let spec = &run.spec;
         let execution = run.execution(agent);
-        let names =
-            execution.map(|to| Names::new(to.name.clone(), run.number, &spec.origin.principal()));
+        let names = execution.map(|to| Names::new(to.name.clone(), run.number, &spec.origin));
         Order {
             names,
             run: spec.id,

@@ -168,6 +168,7 @@ impl Rig {
         self.interactions += 1;
         Asker::Discord {
             user: 30,
+            name: "ann".to_owned(),
             bot: false,
             guild: Some(GUILD),
             channel: OPS,

@@ -38,6 +38,7 @@ fn run_on(hosts: u8, online: &[u8], offline: Offline) -> Run {
         id: RunId::from_bytes([0xab; 16]),
         origin: Origin::Chat {
             user: 7,
+            name: "ann".into(),
             place: Place {
                 guild: 1,
                 channel: 2,

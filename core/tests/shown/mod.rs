@@ -40,6 +40,7 @@ impl Shown {
             id: RunId::from_bytes([0xab; 16]),
             origin: Origin::Chat {
                 user: 7,
+                name: "ann".into(),
                 place: Place {
                     guild: 1,
                     channel: 2,

@@ -31,6 +31,7 @@ impl World {
         self.tickets += 1;
         Asker::Discord {
             user: 30,
+            name: "ann".to_owned(),
             bot: false,
             guild: Some(1),
             channel: 5,

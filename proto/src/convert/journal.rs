@@ -298,6 +298,7 @@ mod tests {
             id: run,
             origin: Origin::Chat {
                 user: 7,
+                name: "ann".into(),
                 place,
                 grant: "ops".into(),
             },

@@ -59,6 +59,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
             .unwrap_or_default(),
         number: names.map_or(0, |names| names.number().0),
         by: names.map(|names| names.by().to_owned()).unwrap_or_default(),
+        by_id: names.and_then(Names::by_id).unwrap_or(0),
     }
 }
 
@@ -115,7 +116,7 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
         stdin: wire.stdin,
         names: match wire.host.as_str() {
             "" => None,
-            host => Some(Names::read(host, wire.number, wire.by)?),
+            host => Some(Names::read(host, wire.number, (wire.by, wire.by_id))?),
         },
     };
     order.check()?;
@@ -172,7 +173,7 @@ mod tests {
             output_bytes_max: 8,
             grace_ms: 9,
             stdin: true,
-            names: Some(Names::read("web-01", 142, "local:ann".to_owned()).unwrap()),
+            names: Some(Names::read("web-01", 142, ("ann".to_owned(), 3_001)).unwrap()),
             ..order(What::Argv(vec!["/bin/echo".to_owned(), String::new()]))
         };
         let fed = Order {

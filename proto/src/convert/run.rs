@@ -83,8 +83,14 @@ pub(super) const fn streams(apart: bool) -> Streams {
 fn origin_to_wire(origin: &Origin) -> v1::Origin {
     use v1::origin::Kind as Wire;
     let kind = match origin {
-        Origin::Chat { user, place, grant } => Wire::Chat(v1::ChatOrigin {
+        Origin::Chat {
+            user,
+            name,
+            place,
+            grant,
+        } => Wire::Chat(v1::ChatOrigin {
             user: *user,
+            name: name.clone(),
             place: Some(place_to_wire(place)),
             grant: grant.clone(),
         }),
@@ -101,6 +107,7 @@ fn origin_from_wire(wire: Option<&v1::Origin>) -> Result<Origin, ConvertError> {
             let place = chat.place.as_ref();
             Ok(Origin::Chat {
                 user: chat.user,
+                name: chat.name.clone(),
                 place: place_from_wire(place.ok_or(ConvertError::Missing("origin.place"))?),
                 grant: chat.grant.clone(),
             })

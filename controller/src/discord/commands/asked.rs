@@ -157,6 +157,7 @@ impl Invocation {
     pub fn asker(&self) -> Asker {
         Asker::Discord {
             user: self.user,
+            name: self.name.clone(),
             bot: self.bot,
             guild: self.guild,
             channel: self.channel,

@@ -203,6 +203,7 @@ fn bot() -> Asker {
     match ops() {
         Asker::Discord {
             user,
+            name,
             guild,
             channel,
             roles,
@@ -210,6 +211,7 @@ fn bot() -> Asker {
             ..
         } => Asker::Discord {
             user,
+            name,
             bot: true,
             guild,
             channel,
@@ -225,6 +227,7 @@ fn in_guild(other: Option<u64>) -> Asker {
     match ops() {
         Asker::Discord {
             user,
+            name,
             bot,
             channel,
             roles,
@@ -232,6 +235,7 @@ fn in_guild(other: Option<u64>) -> Asker {
             ..
         } => Asker::Discord {
             user,
+            name,
             bot,
             guild: other,
             channel,

@@ -249,12 +249,14 @@ fn whoever_may_not_ask_makes_nobody_read() {
     let stranger = match rig.operator() {
         Asker::Discord {
             user,
+            name,
             guild,
             channel,
             interaction,
             ..
         } => Asker::Discord {
             user,
+            name,
             bot: false,
             guild,
             channel,

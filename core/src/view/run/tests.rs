@@ -36,6 +36,7 @@ fn run_on(names: &[&str]) -> Run {
         id: RunId::from_bytes([0xab; 16]),
         origin: Origin::Chat {
             user: 7,
+            name: "ann".into(),
             place: Place {
                 guild: 1,
                 channel: 2,
