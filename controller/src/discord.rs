@@ -153,6 +153,7 @@ pub async fn start(
         shutdown: supervisor.shutdown(),
     });
 
+    let deeds = edge.hub.deeds();
     let shutdown = supervisor.shutdown();
     let config = GatewayConfig::new(parts.token, saved);
     supervisor.start("gateway", async move {
@@ -186,7 +187,7 @@ pub async fn start(
         hear(Arc::clone(&edge), interactions, shutdown),
     );
     supervisor.start("publishers", publish::publishers(Arc::clone(&edge)));
-    supervisor.start("news", news::tell(Arc::clone(&edge), attendance_tx));
+    supervisor.start("news", news::tell(Arc::clone(&edge), attendance_tx, deeds));
     supervisor.start(
         "spoken",
         spoken::answer(Arc::clone(&edge), parts.guilds.clone(), spoken),

@@ -20,10 +20,11 @@ use shanty_core::ask::{Answer, Snapshot};
 use shanty_core::hub::{AppendId, Effect, Event, Hub, Joined, Ticket};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::Record;
+use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
 use shanty_core::refusal::Refusal;
 use shanty_core::time::{LinkTime, Now};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{link_ms, now_ms};
@@ -36,6 +37,9 @@ use message::{AtHand, Reply};
 
 /// Messages that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const MESSAGES_MAX: usize = 4_096;
+
+/// Deeds that wait to be told: a person types each.
+const DEEDS_MAX: usize = 256;
 
 /// Events after which people see the newest states, however busy the hub is.
 const PUBLISH_EVENTS: u32 = 64;
@@ -79,6 +83,8 @@ pub struct Shell {
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
     /// The newest run: whoever shows runs goes by it.
     accepted: watch::Sender<RunNumber>,
+    /// What was done on this machine, for whoever tells operators; who does not keep up misses the oldest.
+    deeds: broadcast::Sender<Deed>,
     ticks: u32,
     last_seen: watch::Sender<last_seen::Note>,
     masks: Masks,
@@ -102,9 +108,11 @@ impl Shell {
         let fleet = last_seen::load(&parts.kept).await?;
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
         let accepted = watch::Sender::new(state.runs.newest());
+        let deeds = broadcast::Sender::new(DEEDS_MAX);
         let handle = Handle::new(
             tx,
             accepted.subscribe(),
+            deeds.clone(),
             parts.journal.reader(),
             parts.masks.clone(),
         );
@@ -121,6 +129,7 @@ impl Shell {
             links: links::Links::default(),
             snapshots: HashMap::new(),
             accepted,
+            deeds,
             ticks: 0,
             last_seen: watch::Sender::default(),
             masks: parts.masks,
@@ -259,6 +268,11 @@ impl Shell {
 
     /// Gives an event to the machine and does what it asks for.
     fn take(&mut self, event: Event) {
+        if let Event::Recorded { records, .. } = &event
+            && let Some(deed) = Deed::of(&self.machine.known().state, records)
+        {
+            self.deeds.send(deed).ok(); // nobody tells operators
+        }
         let mut effects = Vec::new();
         self.machine.handle(event, now(), &mut effects);
         self.carry_out_all(effects);

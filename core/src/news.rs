@@ -5,9 +5,13 @@
 //! bulletin is changed instead of followed by another, and a host that comes and goes is told a few times an hour. After a restart what was
 //! told before is known ([`News::noted`]), and hosts have time to come back before anything is said of them.
 
+mod deed;
+
 use std::collections::BTreeMap;
 
 use crate::ids::AgentId;
+
+pub use deed::{Deed, Did};
 
 /// A host is gone when it was away for so long, milliseconds, unless something else is configured. After a start nobody is gone for twice
 /// as long: agents come back within a growing wait.

@@ -4,6 +4,7 @@ use crate::limits;
 use crate::text::units;
 
 mod answer;
+mod deeds;
 mod fleet;
 mod form;
 mod help;
@@ -20,6 +21,7 @@ pub mod terminal;
 mod text;
 
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
+pub use deeds::deeds_card;
 pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card};
 pub use form::{Field, FieldName, Form, Sheet, edit_sheet, write_sheet};
 pub use help::{direct_card, help_card, mention_card, welcome_card, whoami_card};

@@ -122,7 +122,7 @@ async fn a_restart_of_the_controller_is_no_news_of_hosts() {
         .await
         .iter()
         .filter_map(|m| m.text().lines().next().map(str::to_owned))
-        .filter(|heading| heading.contains("host"))
+        .filter(|heading| heading.starts_with("### ") && heading.contains("host"))
         .collect();
     assert_eq!(
         headings,
@@ -134,5 +134,37 @@ async fn a_restart_of_the_controller_is_no_news_of_hosts() {
         ],
         "newest first"
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_is_done_on_the_machine_is_told_where_nobody_sees_a_terminal() {
+    let hosts = [("web-01", "role=web"), ("web-02", "role=web")];
+    let world = World::with_hosts(&programs(), options("60s"), &hosts).await;
+    let operator = world.operator();
+    let done = async |args: &[&str]| {
+        let ran = world.shanty(args).await;
+        assert_eq!(ran.code, 0, "{args:?} {ran:?}");
+    };
+    done(&["hold", "on", "db move"]).await;
+    operator
+        .sees("the hold", |m| {
+            about(m, "New runs are on hold", "\"db move\" · local:")
+        })
+        .await;
+    done(&["hold", "off"]).await;
+    operator
+        .sees("its end", |m| {
+            about(m, "New runs are allowed again", "local:")
+        })
+        .await;
+    done(&["hosts", "label", "role=web", "rack=k1"]).await;
+    let told = operator
+        .sees("the labels", |m| {
+            about(m, "changed the labels of", "**web-[01-02]**")
+        })
+        .await;
+    assert!(!told.is_ephemeral());
+    assert_eq!(told.0["mentions"], json!([]));
     world.end().await;
 }

@@ -21,9 +21,9 @@ const VIEWERS: &str = "1300000000000000003";
 const OPS: &str = "1300000000000000004";
 const WEB: &str = "1300000000000000005";
 
-/// Messages that the controller posts at the start: the welcome, and which hosts joined.
-const BY_ITSELF: usize = 2;
-/// How long the tour waits for them at most, and between two looks.
+/// The last that the controller posts at the start says who joined: `12 hosts joined`.
+const JOINED: [&str; 2] = [" hosts joined", " host joined"];
+/// How long the tour waits for it at most, and between two looks.
 const TOUR_AFTER: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -148,7 +148,7 @@ pub(super) async fn post_tour(web: &str, bot_token: &str) -> anyhow::Result<()> 
     while Instant::now() < until {
         let page = http::get(web, &path, bot_token).await;
         // One that does not come is not worth the tour.
-        if page.is_ok_and(|page| said(&page) >= BY_ITSELF) {
+        if page.is_ok_and(|page| says_who_joined(&page)) {
             break;
         }
         tokio::time::sleep(LOOK).await;
@@ -159,8 +159,8 @@ pub(super) async fn post_tour(web: &str, bot_token: &str) -> anyhow::Result<()> 
     http::put(web, &format!("{path}/pins/{id}"), bot_token).await
 }
 
-/// How many messages of a page somebody wrote: that one was pinned is a message as well.
-fn said(page: &Value) -> usize {
-    let all = page.as_array().into_iter().flatten();
-    all.filter(|message| message["type"] == 0).count()
+/// Whether a message of a page says which hosts joined.
+fn says_who_joined(page: &Value) -> bool {
+    let text = page.to_string();
+    JOINED.iter().any(|joined| text.contains(joined))
 }

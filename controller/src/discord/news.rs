@@ -1,5 +1,5 @@
-//! Tells the operators' channel of hosts that join, go and come back, and the bot's profile how many are there. What is news is decided in
-//! `core::news`; here somebody looks every two seconds, and messages are posted and edited.
+//! Tells the operators' channel of hosts that join, go and come back, and of what is done on the controller's machine, and the bot's profile how
+//! many are there. What is news is decided in `core::news`; here somebody looks every two seconds, and messages are posted and edited.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use shanty_core::causes::chain;
 use shanty_core::hub::Known;
 use shanty_core::ids::AgentId;
-use shanty_core::news::{AWAY_MS, About, Bulletin, News, Noted, Sighting, YOUNG_MS};
+use shanty_core::news::{AWAY_MS, About, Bulletin, Deed, Did, News, Noted, Sighting, YOUNG_MS};
 use shanty_core::view;
+use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -23,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// After Discord did not take a message, the next is tried so much later.
 const AGAIN: Duration = Duration::from_secs(10);
+
+/// Deeds that are told later; past it the oldest are in the journal only.
+const UNTOLD_MAX: usize = 100;
 
 /// Where it is kept what was told.
 const KEPT: &str = "news";
@@ -45,6 +49,9 @@ struct Teller {
     pending: BTreeMap<u64, Bulletin>,
     /// Where the young ones are, and since when.
     messages: BTreeMap<u64, (u64, u64)>,
+    /// What was done on the controller's machine, and what of it is to be told yet.
+    deeds: broadcast::Receiver<Deed>,
+    untold: Vec<Deed>,
     not_before: Instant,
 }
 
@@ -52,6 +59,7 @@ struct Teller {
 pub(super) async fn tell(
     edge: Arc<Edge>,
     attendance: watch::Sender<Option<String>>,
+    deeds: broadcast::Receiver<Deed>,
 ) -> anyhow::Result<()> {
     let noted = noted(&edge).await;
     let mut teller = Teller {
@@ -60,6 +68,8 @@ pub(super) async fn tell(
         kept: noted,
         pending: BTreeMap::new(),
         messages: BTreeMap::new(),
+        deeds,
+        untold: Vec::new(),
         not_before: Instant::now(),
         edge,
     };
@@ -80,6 +90,10 @@ pub(super) async fn tell(
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = teller.show() => {}
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = teller.tell_deeds() => {}
         }
         teller.keep().await;
     }
@@ -166,6 +180,61 @@ impl Teller {
                     }
                     self.not_before = Instant::now() + AGAIN;
                 }
+            }
+        }
+    }
+
+    /// Tells what was done meanwhile on the controller's machine, in one message. What Discord did not take, and may take later, stays.
+    async fn tell_deeds(&mut self) {
+        loop {
+            match self.deeds.try_recv() {
+                Ok(deed) => self.untold.push(deed),
+                Err(TryRecvError::Lagged(missed)) => {
+                    tracing::warn!(missed, "operators are not told of all that was done");
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let too_many = self.untold.len().saturating_sub(UNTOLD_MAX);
+        self.untold.drain(..too_many);
+        let Some(channel) = self.edge.news_channel() else {
+            return self.untold.clear();
+        };
+        let Some(last) = self
+            .untold
+            .last()
+            .filter(|_| Instant::now() >= self.not_before)
+        else {
+            return;
+        };
+        let is_hold = |deed: &Deed| matches!(deed.did, Did::Hold(_) | Did::EndHold);
+        let call = self.edge.requests.create_message(
+            channel,
+            &NewMessage {
+                content: Content::Card(&view::deeds_card(&self.untold)),
+                nonce: Nonce::named(&format!("deeds {} {}", self.started_ms, last.at_ms)),
+                sound: match self.untold.iter().any(is_hold) {
+                    true => Sound::Loud,
+                    false => Sound::Quiet,
+                },
+                mention: None,
+            },
+        );
+        let told = match call {
+            Ok(call) => self.edge.sender.call(&call).await.map(drop),
+            Err(error) => {
+                tracing::error!("what was done could not be formed: {}", chain(&error));
+                Ok(())
+            }
+        };
+        match told {
+            Ok(()) => self.untold.clear(),
+            Err(error) => {
+                tracing::warn!("what was done did not reach Discord: {}", chain(&error));
+                if error.is_final() {
+                    self.untold.clear();
+                }
+                self.not_before = Instant::now() + AGAIN;
             }
         }
     }

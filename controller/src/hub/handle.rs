@@ -7,12 +7,13 @@ use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::Known;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
+use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Input, Run, Told};
 use shanty_proto::v1;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::fresh;
 use super::message::{AtHand, Identity, JoinRequest, Message, NewLink, Watch};
@@ -24,6 +25,7 @@ use crate::store::Reader;
 pub struct Handle {
     tx: mpsc::Sender<Message>,
     accepted: watch::Receiver<RunNumber>,
+    deeds: broadcast::Sender<Deed>,
     journal: Reader,
     masks: Masks,
 }
@@ -32,12 +34,14 @@ impl Handle {
     pub(super) const fn new(
         tx: mpsc::Sender<Message>,
         accepted: watch::Receiver<RunNumber>,
+        deeds: broadcast::Sender<Deed>,
         journal: Reader,
         masks: Masks,
     ) -> Self {
         Self {
             tx,
             accepted,
+            deeds,
             journal,
             masks,
         }
@@ -48,6 +52,18 @@ impl Handle {
     #[must_use]
     pub fn accepted(&self) -> watch::Receiver<RunNumber> {
         self.accepted.clone()
+    }
+
+    /// A text as everybody may read it.
+    #[must_use]
+    pub fn readable(&self, text: &str) -> String {
+        self.masks.text(text)
+    }
+
+    /// What is done on the controller's machine from now on.
+    #[must_use]
+    pub fn deeds(&self) -> broadcast::Receiver<Deed> {
+        self.deeds.subscribe()
     }
 
     /// Asks for anything: the only door. A question is answered here, from what the hub knows at this moment; the rest is decided and

@@ -125,7 +125,7 @@ pub fn one_host_card(view: &HostsView, back: Option<Listing>, now_ms: u64) -> Ca
 }
 
 /// What became of a hold, and who sees it: what changed nothing is for who asked.
-fn hold_card(answer: &HoldAnswer, by: &Principal, now_ms: u64) -> (Card, Audience) {
+pub(super) fn hold_card(answer: &HoldAnswer, by: &Principal, now_ms: u64) -> (Card, Audience) {
     let goes_on = "What is running goes on; nothing else starts before `/hold off`.";
     let (accent, text, to_whom) = match answer {
         HoldAnswer::Began(held) => {
