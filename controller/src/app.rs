@@ -145,6 +145,7 @@ pub async fn run(
         journal: store.journal.clone(),
         output: store.output.clone(),
         kept: store.kept.clone(),
+        inputs: store.inputs.clone(),
         ca: Arc::clone(&ca),
         revoked: Revoked::default(),
         settings: Settings {

@@ -28,7 +28,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{link_ms, now_ms};
-use crate::store::{Journal, Kept, Output, StoreError};
+use crate::store::{Inputs, Journal, Kept, Output, StoreError};
 
 pub use handle::Handle;
 pub use message::{Holds, Identity, JoinRequest, Message, NewLink};
@@ -55,6 +55,8 @@ pub struct Parts {
     pub output: Output,
     /// When hosts were last seen.
     pub kept: Kept,
+    /// What commands are given: what an earlier run was given may be gone.
+    pub inputs: Inputs,
     /// Signs certificates of agents.
     pub ca: Arc<Ca>,
     /// Checked in every handshake.
@@ -114,6 +116,7 @@ impl Shell {
             accepted.subscribe(),
             deeds.clone(),
             parts.journal.reader(),
+            parts.inputs,
             parts.masks.clone(),
         );
         let mut hub = Self {

@@ -138,6 +138,7 @@ impl Rig {
             journal: Journal::Memory(journal.clone()),
             output: store.output.clone(),
             kept: store.kept.clone(),
+            inputs: inputs.clone(),
             ca: Arc::clone(&ca),
             revoked: revoked.clone(),
             settings: settings(),

@@ -95,7 +95,8 @@ pub(super) async fn open(inputs: &Inputs, run: &Run) -> Result<InputReader, Stat
             "{} was given neither a script nor standard input.",
             run.number
         );
-        return Err(status(&Refusal::new(Code::NotFound, what, "")));
+        let next = format!("`shanty runs show {}` shows its command.", run.number.0);
+        return Err(status(&Refusal::new(Code::NotFound, what, next)));
     };
     let reader = inputs.read(input.sha256).await;
     reader.map_err(|error| refused(&error))?.ok_or_else(|| {

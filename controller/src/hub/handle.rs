@@ -18,7 +18,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use super::fresh;
 use super::message::{AtHand, Identity, JoinRequest, Message, NewLink, Watch};
 use crate::clock::now_ms;
-use crate::store::Reader;
+use crate::store::{Inputs, Reader};
 
 /// The hub, for any number of edges.
 #[derive(Clone)]
@@ -27,6 +27,7 @@ pub struct Handle {
     accepted: watch::Receiver<RunNumber>,
     deeds: broadcast::Sender<Deed>,
     journal: Reader,
+    inputs: Inputs,
     masks: Masks,
 }
 
@@ -36,6 +37,7 @@ impl Handle {
         accepted: watch::Receiver<RunNumber>,
         deeds: broadcast::Sender<Deed>,
         journal: Reader,
+        inputs: Inputs,
         masks: Masks,
     ) -> Self {
         Self {
@@ -43,6 +45,7 @@ impl Handle {
             accepted,
             deeds,
             journal,
+            inputs,
             masks,
         }
     }
@@ -126,12 +129,20 @@ impl Handle {
         loop {
             let past = known.recall(asker, ask, &recalled, now_ms())?;
             if past.is_empty() {
-                return Ok(recalled);
+                break;
             }
             for run in past {
                 recalled.insert(self.recall(run).await?);
             }
         }
+        if let Some(input) = known.given_again(ask, &recalled) {
+            match self.inputs.gone(input.sha256).await {
+                Ok(Some(deleted_ms)) => recalled.input_gone(input.sha256, deleted_ms),
+                Ok(None) => {}
+                Err(error) => return Err(error.refusal()),
+            }
+        }
+        Ok(recalled)
     }
 
     async fn recall(&self, past: PastRun) -> Result<Arc<Run>, Refusal> {

@@ -24,6 +24,12 @@ const HEAD_BYTES: usize = 2_048;
 /// What a file is called while it comes.
 const COMING: &str = "coming-";
 
+/// What stands where an input was deleted, with its digest: empty, and as old as that.
+const DELETED: &str = "deleted-";
+
+/// When an input was deleted is known for so long.
+const DELETED_KNOWN: Duration = Duration::from_secs(2 * 366 * 24 * 60 * 60);
+
 /// Why an input is not kept, or not had.
 #[derive(Debug, Error)]
 pub enum InputError {
@@ -234,7 +240,29 @@ impl Inputs {
         .await
     }
 
-    /// Deletes what was not used for so long; how many that were.
+    /// Whether what is under a digest is not here any more, and when it was deleted, if that is known, milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn gone(&self, sha256: [u8; 32]) -> Result<Option<Option<u64>>, InputError> {
+        let (path, mark) = (self.path(sha256), self.mark(&hex::encode(sha256)));
+        blocking(move || {
+            if path.try_exists()? {
+                return Ok(None);
+            }
+            let deleted = match fs::metadata(mark) {
+                Ok(mark) => mark.modified()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(None)),
+                Err(error) => return Err(error.into()),
+            };
+            let since = deleted.duration_since(SystemTime::UNIX_EPOCH);
+            let at_ms = since.ok().map(|since| since.as_millis());
+            Ok(Some(at_ms.and_then(|ms| u64::try_from(ms).ok())))
+        })
+        .await
+    }
+
+    /// Deletes what was not used for so long; how many that were. When that was stays known.
     ///
     /// # Errors
     /// The disk.
@@ -246,7 +274,17 @@ impl Inputs {
                 let entry = entry?;
                 let used = entry.metadata()?.modified()?;
                 let unused = used.elapsed().unwrap_or_default();
-                if unused >= Duration::from_millis(for_ms) {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                if name.starts_with(DELETED) {
+                    if unused >= DELETED_KNOWN {
+                        fs::remove_file(entry.path())?;
+                    }
+                } else if unused >= Duration::from_millis(for_ms) {
+                    // One that is half there has no digest.
+                    if !name.starts_with(COMING) {
+                        File::create(own.mark(&name))?.set_modified(SystemTime::now())?;
+                    }
                     fs::remove_file(entry.path())?;
                     deleted += 1;
                 }
@@ -258,6 +296,10 @@ impl Inputs {
 
     fn path(&self, sha256: [u8; 32]) -> PathBuf {
         self.folder.join(hex::encode(sha256))
+    }
+
+    fn mark(&self, digest: &str) -> PathBuf {
+        self.folder.join(format!("{DELETED}{digest}"))
     }
 
     fn total(&self) -> io::Result<u64> {
@@ -508,7 +550,16 @@ mod tests {
         fs::write(inputs.path(stdin.sha256), "other").unwrap();
         let found = inputs.find(InputKind::Stdin, "", stdin.sha256).await;
         assert_eq!(found.unwrap(), None);
+        assert_eq!(inputs.gone(stdin.sha256).await.unwrap(), None);
+        assert_eq!(inputs.gone([0; 32]).await.unwrap(), Some(None));
         assert_eq!(inputs.delete_unused(0).await.unwrap(), 1);
         assert_eq!(all(&inputs, stdin.sha256).await, None);
+        let Some(Some(deleted_ms)) = inputs.gone(stdin.sha256).await.unwrap() else {
+            panic!("it was deleted, and when is known")
+        };
+        assert!(deleted_ms > 0);
+        assert_eq!(inputs.delete_unused(0).await.unwrap(), 0, "it is no input");
+        let again = kept(&inputs, InputKind::Stdin, &[text]).await.unwrap();
+        assert_eq!(inputs.gone(again.sha256).await.unwrap(), None);
     }
 }

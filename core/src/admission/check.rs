@@ -3,9 +3,10 @@
 use crate::ask::{RunOption, Typed, YES};
 use crate::limits;
 use crate::refusal::{Code, Refusal};
-use crate::run::{BadInput, Colours, Input, Offline, Options, Streams, Terminal};
+use crate::run::{BadInput, Colours, Input, InputKind, Offline, Options, Streams, Terminal};
 use crate::text;
 
+use super::Context;
 use super::caller::Caller;
 
 pub(super) fn command(caller: &Caller<'_>, command: &str) -> Result<String, Refusal> {
@@ -68,6 +69,43 @@ pub(super) fn input(input: &Input, command: &str) -> Result<(), Refusal> {
             "Keep the name of the script in front, or type another `/run`.",
         ),
     })
+}
+
+/// Refuses what an earlier run was given when that is deleted: its hosts would.
+pub(super) fn is_kept(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    input: Option<&Input>,
+) -> Result<(), Refusal> {
+    let gone = input.and_then(|input| Some((input, ctx.recalled.gone(input.sha256)?)));
+    let Some((input, deleted_ms)) = gone else {
+        return Ok(());
+    };
+    let at = deleted_ms.map(|ms| match caller {
+        Caller::Socket { .. } => format!(" on {}", text::utc(ms)),
+        Caller::Person { .. } => format!(" on <t:{}:f>", ms / 1_000),
+    });
+    let at = at.unwrap_or_default();
+    let (what, next) = match (input.kind, caller) {
+        (InputKind::Script, Caller::Socket { .. }) => (
+            format!("The script {} was deleted{at}", input.name),
+            "Give it again: `shanty run SELECTOR --script FILE`.",
+        ),
+        (InputKind::Script, Caller::Person { .. }) => (
+            format!("The script `{}` was deleted{at}", input.name),
+            "Attach it again with `/script`.",
+        ),
+        (InputKind::Stdin, Caller::Socket { .. }) => (
+            format!("What this command was given as standard input was deleted{at}"),
+            "Give it again: `shanty run SELECTOR -- COMMAND < FILE`.",
+        ),
+        (InputKind::Stdin, Caller::Person { .. }) => (
+            format!("What this command was given as standard input was deleted{at}"),
+            "Give it again with `shanty run` on the controller's machine.",
+        ),
+    };
+    let what = format!("{what}, as old output is. Nothing was run.");
+    Err(Refusal::new(Code::Deleted, what, next))
 }
 
 /// How each host runs it, by what is typed.

@@ -32,6 +32,7 @@ pub(super) fn rollout(caller: &Caller<'_>, typed: &Typed) -> Result<Option<Rollo
                 format!("Write {first} or {every}.")
             }
             BadRollout::NoAmount(_)
+            | BadRollout::Empty
             | BadRollout::NoHosts(_)
             | BadRollout::OverAll(_)
             | BadRollout::TooMany => {

@@ -94,6 +94,7 @@ pub(super) fn wanted(
         options: check::options(caller, &typed)?,
     };
     let plan = plan(ctx, caller, &request.on, wanted)?;
+    check::is_kept(ctx, caller, plan.spec.input.as_ref())?;
     // What an earlier run had is cut to what there is.
     if request.typed.get(RunOption::Batch).is_some() {
         let strategy = &plan.spec.strategy;
@@ -125,6 +126,7 @@ pub(super) fn again(
         rollout: run.spec.strategy.rollout.clone(),
     };
     let mut plan = plan(ctx, caller, &part.selector(run.number), wanted)?;
+    check::is_kept(ctx, caller, plan.spec.input.as_ref())?;
     if socket {
         plan.cautions.clear();
     }
@@ -246,6 +248,7 @@ pub(super) fn confirm(
     }
     let all: Vec<&Host<'_>> = hosts.iter().collect();
     let origin = permit_run(ctx, caller, &shown.options, &all)?;
+    check::is_kept(ctx, caller, shown.input.as_ref())?;
     let offline = match choice {
         Confirm::AsAsked => shown.strategy.offline,
         Confirm::OnlineOnly => Offline::Skip,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::admission::{self, Context, Fresh, Settings, UnderWay};
-use crate::ask::{Answer, Ask, Question, Snapshot};
+use crate::admission::{self, Admitted, Context, Fresh, Settings, UnderWay};
+use crate::ask::{Answer, Ask, Question, RunRequest, Snapshot};
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId};
 use crate::journal::{PastRun, Recalled, State};
 use crate::principal::Asker;
 use crate::refusal::Refusal;
-use crate::run::Run;
+use crate::run::{Input, Run};
 
 /// The fold of the journal, who has a link, and the configuration.
 #[derive(Clone, Debug)]
@@ -77,6 +77,35 @@ impl Known {
             .into_iter()
             .filter_map(|number| past.numbered(number));
         Ok(past.collect())
+    }
+
+    /// What something would be given that an earlier run was given: whoever keeps that knows whether it is still there.
+    #[must_use]
+    pub fn given_again(&self, ask: &Ask, recalled: &Recalled) -> Option<Input> {
+        let of_run = |id: RunId| {
+            let number = self.state.runs.number_of(id)?;
+            let whole = self.state.runs.numbered(number);
+            whole.or_else(|| recalled.numbered(number)).map(Arc::as_ref)
+        };
+        match ask {
+            Ask::Again { run, .. } => of_run(*run)?.spec.input.clone(),
+            Ask::Run(RunRequest {
+                like: Some(run),
+                input: None,
+                ..
+            }) => of_run(*run)?.spec.input.clone(),
+            Ask::Confirm { run, .. } => self.state.proposals.get(run)?.spec.input.clone(),
+            Ask::Run(_)
+            | Ask::TakeBack { .. }
+            | Ask::Cancel { .. }
+            | Ask::Steer { .. }
+            | Ask::Hold(_)
+            | Ask::Inventory(_)
+            | Ask::RemoveHost { .. }
+            | Ask::CreateToken(_)
+            | Ask::RevokeToken { .. }
+            | Ask::Look(_) => None,
+        }
     }
 
     /// Whether a run was for this host: nobody else's output is taken.

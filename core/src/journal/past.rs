@@ -101,20 +101,36 @@ impl Past {
     }
 }
 
-/// Past runs that were read again, for one who asks about them.
+/// What was looked up beside the hub for one who asks: past runs that were read again, and what earlier runs were given that is not kept
+/// any more.
 #[derive(Clone, Debug, Default)]
-pub struct Recalled(BTreeMap<RunNumber, Arc<Run>>);
+pub struct Recalled {
+    runs: BTreeMap<RunNumber, Arc<Run>>,
+    gone: BTreeMap<[u8; 32], Option<u64>>,
+}
 
 impl Recalled {
     /// Takes one.
     pub fn insert(&mut self, run: Arc<Run>) {
-        self.0.insert(run.number, run);
+        self.runs.insert(run.number, run);
     }
 
     /// The run with this number.
     #[must_use]
     pub fn numbered(&self, number: RunNumber) -> Option<&Arc<Run>> {
-        self.0.get(&number)
+        self.runs.get(&number)
+    }
+
+    /// Takes that what a run was given, by its digest, is not kept any more; when it was deleted, if that is known, milliseconds since the
+    /// Unix epoch.
+    pub fn input_gone(&mut self, sha256: [u8; 32], deleted_ms: Option<u64>) {
+        self.gone.insert(sha256, deleted_ms);
+    }
+
+    /// Whether what a run was given is not kept any more, and when it was deleted, if that is known.
+    #[must_use]
+    pub fn gone(&self, sha256: [u8; 32]) -> Option<Option<u64>> {
+        self.gone.get(&sha256).copied()
     }
 }
 

@@ -48,6 +48,9 @@ pub enum BadRollout {
     /// No number and no percentage.
     #[error("{0} is neither a number of hosts nor a percentage")]
     NoAmount(String),
+    /// Nothing where a number should be.
+    #[error("a wave is empty: nothing stands beside a comma")]
+    Empty,
     /// A wave of nobody.
     #[error("a wave of {0} is nobody")]
     NoHosts(Amount),
@@ -166,6 +169,9 @@ impl Amount {
     /// When it is neither, or more than all.
     pub fn parse(typed: &str) -> Result<Self, BadRollout> {
         let text = typed.trim();
+        if text.is_empty() {
+            return Err(BadRollout::Empty);
+        }
         let number = |digits: &str| {
             let plain = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
             let number = plain.then(|| digits.parse().ok()).flatten();
@@ -300,7 +306,7 @@ mod tests {
             (["101%", "", "", ""], "101% is more than all hosts"),
             (
                 ["1,", "", "", ""],
-                "`` is neither a number of hosts nor a percentage",
+                "a wave is empty: nothing stands beside a comma",
             ),
             (
                 ["-1", "", "", ""],
