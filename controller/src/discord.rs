@@ -36,7 +36,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use shanty_core::causes::chain;
 use shanty_core::thread::Style;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use twilight_model::application::interaction::Interaction;
 
@@ -101,6 +101,7 @@ struct Edge {
     requests: Requests,
     spawner: Spawner,
     ops_channel: Option<u64>,
+    ops_guild: OnceCell<u64>,
     style: Style,
     gone_ms: Option<u64>,
     /// Where files are written that are attached; they have no names.
@@ -112,6 +113,25 @@ struct Edge {
 }
 
 impl Edge {
+    /// The guild of the operators' channel, which only Discord knows: it is asked once. Nothing when it does not say.
+    async fn ops_guild(&self) -> Option<u64> {
+        let channel = self.ops_channel?;
+        let asked = self.ops_guild.get_or_try_init(|| async {
+            let answer = self.sender.call(&requests::read_channel(channel)).await?;
+            answer.guild_of_channel()
+        });
+        match asked.await {
+            Ok(guild) => Some(*guild),
+            Err(error) => {
+                tracing::warn!(
+                    "the operators' channel could not be read: {}",
+                    chain(&error)
+                );
+                None
+            }
+        }
+    }
+
     /// Where operators are told what they did not ask for; nothing when they want none of it.
     fn news_channel(&self) -> Option<u64> {
         self.ops_channel.filter(|_| self.gone_ms.is_some())
@@ -144,6 +164,7 @@ pub async fn start(
         requests: Requests::new(),
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
+        ops_guild: OnceCell::new(),
         style: parts.style,
         gone_ms: parts.gone_ms,
         spool_dir: parts.spool_dir,

@@ -1,7 +1,7 @@
 //! What a command that runs well or badly looks like to the people in the channel, from the first second to the end.
 
 use shanty_tests::host::own_user;
-use shanty_tests::{Gate, Grant, Options, World};
+use shanty_tests::{Gate, Grant, Message, Options, World};
 
 use crate::programs;
 
@@ -326,7 +326,16 @@ async fn a_run_of_the_command_line_is_shown_in_the_channel_for_operators() {
     let text = card.text();
     assert!(text.starts_with("### ❌ #1 · web-01 · exit 4 · "), "{text}");
     assert!(text.contains(&format!("local:{}", own_user())), "{text}");
-    let thread = operator.in_channel(&card.thread().unwrap());
+    // Whoever reads it there is led to the thread, as from a card that was asked for in chat.
+    let thread = card.thread().unwrap();
+    let link = format!("/channels/{}/{thread}", operator.guild);
+    let has_link = |card: &Message| card.0["components"].to_string().contains(&link);
+    operator
+        .sees("the way to the thread", |card| {
+            card.is_over() && has_link(card)
+        })
+        .await;
+    let thread = operator.in_channel(&thread);
     thread
         .sees("the output", |page| {
             page.text().contains("```\nfrom the terminal\n```") && page.text().contains("exit 4")

@@ -93,6 +93,19 @@ impl Answer {
         Ok(self.json::<Callback>()?.resource.message)
     }
 
+    /// The guild of a channel that was read.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it is in none.
+    pub fn guild_of_channel(&self) -> Result<u64, SendError> {
+        #[derive(Deserialize)]
+        struct Channel {
+            #[serde(deserialize_with = "snowflake")]
+            guild_id: u64,
+        }
+        Ok(self.json::<Channel>()?.guild_id)
+    }
+
     /// The message among those of a list that answers an interaction.
     ///
     /// # Errors

@@ -85,6 +85,18 @@ impl Route {
         Self::token("DELETE webhooks/messages/@original", token)
     }
 
+    /// Posts a further message with an interaction's token.
+    #[must_use]
+    pub fn follow_up(token: &str) -> Self {
+        Self::token("POST webhooks", token)
+    }
+
+    /// Reads a channel.
+    #[must_use]
+    pub const fn read_channel(channel: u64) -> Self {
+        Self::bot("GET channels", Major::Channel(channel))
+    }
+
     /// Posts a message in a channel or thread.
     #[must_use]
     pub const fn create_message(channel: u64) -> Self {

@@ -137,6 +137,10 @@ impl Publisher {
         if let Err(Stopped) = self.card().await {
             return Ok(());
         }
+        if self.guild.is_none() {
+            // It was asked for in no guild, and is shown with the operators: links to its thread name the guild.
+            self.guild = self.edge.ops_guild().await;
+        }
         let shown = self.show().await;
         // At shutdown the next process goes on.
         if !self.edge.shutdown.is_cancelled() {

@@ -441,6 +441,17 @@ pub fn read_gateway() -> Call {
     read(Route::GATEWAY, &Path::GetGatewayBot)
 }
 
+/// Reads a channel: it tells its guild.
+#[must_use]
+pub fn read_channel(channel: u64) -> Call {
+    read(
+        Route::read_channel(channel),
+        &Path::GetChannel {
+            channel_id: channel,
+        },
+    )
+}
+
 fn read(route: Route, path: &Path<'_>) -> Call {
     let path = Request::from_route(path).path().to_owned();
     Call::new(route, Method::GET, path, Body::None, Repeat::Safe)

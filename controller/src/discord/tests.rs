@@ -61,6 +61,7 @@ impl Stage {
             requests: Requests::new(),
             spawner: supervisor.spawner(),
             ops_channel,
+            ops_guild: OnceCell::new(),
             style: Style {
                 same_but: SameBut {
                     host: true,
@@ -250,6 +251,8 @@ fn done(seen: &Seen) -> Reply {
             json!({"id": id})
         }
         ("GET", ["channels", _, "messages", ..]) => json!([]),
+        ("GET", ["channels", id]) => json!({"id": id, "guild_id": GUILD.to_string()}),
+        ("POST", ["webhooks", _, _, "with_components=true"]) => message("89", &OPS.to_string()),
         ("PUT", ["applications", _, "guilds", _, "commands"]) => json!([]),
         _ => panic!("no such call: {line}"),
     };
