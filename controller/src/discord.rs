@@ -30,11 +30,12 @@ mod fake;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use shanty_core::causes::chain;
+use shanty_core::manners::Manners;
 use shanty_core::thread::Style;
 use tokio::sync::{OnceCell, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -108,6 +109,8 @@ struct Edge {
     spool_dir: PathBuf,
     previews: interaction::Previews,
     reads: interaction::Reads,
+    /// How often people may have others asked for something.
+    asks: Mutex<Manners>,
     callbacks: publish::Callbacks,
     shutdown: CancellationToken,
 }
@@ -170,6 +173,7 @@ pub async fn start(
         spool_dir: parts.spool_dir,
         previews: interaction::Previews::default(),
         reads: interaction::Reads::default(),
+        asks: Mutex::default(),
         callbacks: publish::Callbacks::default(),
         shutdown: supervisor.shutdown(),
     });

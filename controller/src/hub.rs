@@ -216,6 +216,15 @@ impl Shell {
                     fresh,
                 });
             }
+            Message::Refused {
+                asker,
+                ask,
+                refusal,
+            } => self.take(Event::Refused {
+                asker,
+                ask,
+                refusal,
+            }),
             Message::Known { reply } => drop(reply.send(self.machine.known().clone())),
             Message::IsTarget { agent, run, reply } => {
                 let is_target =

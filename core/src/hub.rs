@@ -26,7 +26,7 @@ use crate::run::{Held, Outcome, Told};
 use crate::time::Now;
 
 pub use enrol::{Join, Joined};
-pub use known::Known;
+pub use known::{Known, Would};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -43,6 +43,15 @@ pub enum Event {
         recalled: Recalled,
         /// Drawn for it.
         fresh: Fresh,
+    },
+    /// Somebody was told that what they want to ask for would be refused: see [`Known::would`].
+    Refused {
+        /// Who.
+        asker: Asker,
+        /// What.
+        ask: Ask,
+        /// Why.
+        refusal: Refusal,
     },
     /// The answer was taken where a run was asked for: it may begin.
     Taken {
@@ -335,6 +344,11 @@ impl Hub {
                 recalled,
                 fresh,
             } => self.asked(ticket, &asker, &ask, (fresh, &recalled), now, out),
+            Event::Refused {
+                asker,
+                ask,
+                refusal,
+            } => self.denied(&asker, &ask, &refusal, now, out),
             Event::Taken { run } => self.taken(run, now, out),
             Event::NotTaken { run, reason } => self.expire(run, reason, now, out),
             Event::Joining {

@@ -121,6 +121,49 @@ impl Code {
         Self::Stopping,
     ];
 
+    /// True where something else has to be typed: with a change it may be done.
+    #[must_use]
+    pub const fn is_of_what_was_typed(self) -> bool {
+        match self {
+            Self::Selector
+            | Self::AllOffline
+            | Self::EmptyCommand
+            | Self::Masked
+            | Self::TooLong
+            | Self::BadChar
+            | Self::Duration
+            | Self::BadOption
+            | Self::RunAs
+            | Self::Unsupported => true,
+            Self::Denied
+            | Self::Guild
+            | Self::GuildOnly
+            | Self::Hold
+            | Self::NotFound
+            | Self::Closed
+            | Self::Stale
+            | Self::Storage
+            | Self::Damaged
+            | Self::Deleted
+            | Self::Offline
+            | Self::Draining
+            | Self::Expired
+            | Self::MaxFail
+            | Self::Paused
+            | Self::ControllerRestart
+            | Self::AckFailed
+            | Self::Token
+            | Self::NameTaken
+            | Self::NameConfusable
+            | Self::Name
+            | Self::Label
+            | Self::Csr
+            | Self::Agent
+            | Self::Rate
+            | Self::Stopping => false,
+        }
+    }
+
     /// The code as scripts see it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -198,7 +241,7 @@ pub struct Refusal {
     pub meant: Option<Box<Meant>>,
 }
 
-/// What somebody probably meant.
+/// What somebody probably meant, or can ask for instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meant {
     /// Another host, where the name that was typed is the only thing that is wrong.
@@ -217,6 +260,11 @@ pub enum Meant {
         /// That command.
         shown: String,
     },
+    /// That somebody else does it, who may.
+    Others {
+        /// Those who may, as mentions.
+        who: String,
+    },
 }
 
 impl Refusal {
@@ -228,6 +276,13 @@ impl Refusal {
             next: next.into(),
             meant: None,
         }
+    }
+
+    /// The same where others may do it, as mentions; nothing when nobody may.
+    #[must_use]
+    pub fn but_others_may(mut self, who: Option<String>) -> Self {
+        self.meant = who.map(|who| Box::new(Meant::Others { who }));
+        self
     }
 }
 

@@ -23,13 +23,13 @@ mod text;
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
 pub use deeds::deeds_card;
 pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card};
-pub use form::{Field, FieldName, Form, Sheet, edit_sheet, write_sheet};
+pub use form::{Field, FieldName, Filled, Form, Sheet, change_sheet, edit_sheet, write_sheet};
 pub use help::{direct_card, help_card, mention_card, welcome_card, whoami_card};
 pub use host::{HostDetail, host_card};
 pub use news::{attendance_text, news_card};
 pub use press::{HistoryPage, Listed, Listing, NoPress, Press, Try, key_of};
 pub use preview::{AwayRow, Preview, preview_card, taken_back_card};
-pub use refusal::{name_card, plain_card, refusal_card};
+pub use refusal::{ask_card, name_card, plain_card, refusal_card, with_ask, with_edit};
 pub use run::{
     Opened, Picked, Scene, between_card, by_host_card, card_is_whole, copy_card, diff_card,
     diff_shown, groups, moved_card, open_card, rollout_words, run_card, run_result, run_summary,

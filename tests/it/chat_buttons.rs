@@ -316,9 +316,10 @@ async fn characters_that_only_look_like_plain_ones_are_named_before_anything_run
     }
     assert!(world.runs().await.is_empty());
     let buttons = refusal.buttons();
-    let [plain, as_typed] = &buttons[..] else {
+    let [plain, as_typed, edit] = &buttons[..] else {
         panic!("{buttons:?}")
     };
+    assert!(edit.starts_with("v1:change:"), "{edit}");
     let pressed = operator.click(&refusal, as_typed).await;
     operator.card_end(&pressed, "<“a><b”><–c>").await;
     // It was said once that it is meant.
@@ -344,7 +345,7 @@ async fn characters_that_only_look_like_plain_ones_are_named_before_anything_run
     // Two presses at the same moment are one too, and who is refused may press again.
     let asked = operator.run("web-01", "echo “once”").await;
     let twice = operator.answer(&asked).await;
-    let [plain, _] = &twice.buttons()[..] else {
+    let [plain, ..] = &twice.buttons()[..] else {
         panic!("{twice:?}")
     };
     let held = world.shanty(&["hold", "on", "db move"]).await;

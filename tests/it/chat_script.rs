@@ -105,10 +105,22 @@ async fn what_is_refused_is_not_even_fetched() {
     assert!(kept(&world).is_empty(), "{:?}", kept(&world));
     assert!(world.runs().await.is_empty());
 
+    // What was typed is changed in a form, and the file stays attached.
+    let typed = [("on", "web-1"), ("args", "--fast"), ("timeout", "50s")];
+    let asked = runs_file(&operator, &typed, "x.sh", b"echo ran $*\n").await;
+    let refused = operator.answer(&asked).await;
+    operator.presses(&refused, "change").await;
+    operator.form().await;
+    let fields = json!({"command": "--slow", "on": "web-01", "timeout": "50s"});
+    let pressed = operator.fills_in(&fields).await;
+    let card = operator.card_end(&pressed, "ran --slow").await;
+    assert!(card.text().contains("script x.sh"), "{card:?}");
+    assert_eq!(kept(&world).len(), 1);
+
     let asked = runs_file(&operator, &one, "x.fish", b"#!/usr/bin/no-such-fish\n").await;
     let said = "/usr/bin/no-such-fish, which x.fish is for, is not on this host";
     operator.card_end(&asked, said).await;
-    assert_eq!(kept(&world).len(), 1);
+    assert_eq!(kept(&world).len(), 2);
     world.end().await;
 }
 

@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::api::Api;
@@ -48,6 +48,8 @@ impl Nobody {
 pub(crate) enum Reply {
     Answer(u16, Vec<(&'static str, String)>, String),
     Hang,
+    /// The same as an answer, once this is so.
+    Once(watch::Receiver<bool>, String),
     /// Closes the connection without a word.
     Cut,
     /// Closes it within the body.
@@ -117,6 +119,12 @@ async fn converse(mut stream: TcpStream, log: Arc<Mutex<Vec<Seen>>>, script: Arc
                 stream.write_all(text.as_bytes()).await.unwrap();
             }
             Reply::Hang => std::future::pending().await,
+            Reply::Once(mut so, body) => {
+                so.wait_for(|so| *so).await.unwrap();
+                let length = body.len();
+                let text = format!("HTTP/1.1 200 X\r\ncontent-length: {length}\r\n\r\n{body}");
+                stream.write_all(text.as_bytes()).await.unwrap();
+            }
             Reply::Cut => return,
             Reply::CutInBody => {
                 let text = "HTTP/1.1 200 X\r\ncontent-length: 100\r\n\r\n{";

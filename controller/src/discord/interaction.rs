@@ -22,6 +22,7 @@ mod history;
 mod list;
 mod meant;
 mod open;
+mod promised;
 mod reads;
 mod run;
 mod script;
@@ -47,7 +48,9 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::Ask(ask) => {
             asked(&edge, &invocation, ask).await;
         }
-        Asked::Script(request, file) => script::run(&edge, &invocation, request, file).await,
+        Asked::Script(request, file) => {
+            script::run(&edge, &invocation, &request, &file).await;
+        }
         Asked::Write(request) => script::write(&edge, &invocation, &request).await,
         Asked::Instead(question) => instead(&edge, &invocation, question).await,
         Asked::Page { listing, turns } => list::page(&edge, &invocation, listing, turns).await,
@@ -78,6 +81,9 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::Commands(typed) => history::commands(&edge, &invocation, &typed).await,
         Asked::Star(run) => history::star(&edge, &invocation, run).await,
         Asked::Meant(key) => meant::run(&edge, &invocation, &key).await,
+        Asked::AskOthers(key) => meant::ask_others(&edge, &invocation, &key).await,
+        Asked::Change(key) => meant::change(&edge, &invocation, &key).await,
+        Asked::Changed(key, request) => meant::changed(&edge, &invocation, &key, request).await,
         Asked::NoRun => {
             let refusal = Refusal::new(
                 Code::NotFound,
@@ -210,8 +216,15 @@ async fn change(edge: &Edge, invocation: &Invocation, card: &Card) {
     send(edge, call, "a change of a card").await;
 }
 
-/// Answers with a card.
+/// Answers with a card, also where the answer was promised.
 async fn show(edge: &Edge, invocation: &Invocation, card: &Card, to_whom: Audience) {
+    if let Some(promised) = invocation.promised {
+        let filled = promised::fill(edge, invocation, promised, card, to_whom).await;
+        if let Err(why) = filled {
+            tracing::warn!("a promised answer did not reach Discord: {why}");
+        }
+        return;
+    }
     let call = edge.requests.respond(invocation.reply_to(), card, to_whom);
     send(edge, call, "an answer").await;
 }

@@ -31,6 +31,7 @@ use content::{check_text, path_safe};
 mod body;
 mod content;
 mod form;
+mod later;
 
 /// Messages that one call lists (Discord).
 const LIST_MAX: u16 = 100;
@@ -115,45 +116,6 @@ impl Requests {
         self.callback(to, InteractionResponseType::DeferredUpdateMessage, None)
     }
 
-    /// Promises an answer that only the person sees (type 5): what fills it may come within 15 min.
-    ///
-    /// # Errors
-    /// When the interaction cannot be named.
-    pub fn defer(&self, to: ReplyTo<'_>) -> Result<Call, RequestError> {
-        let data = InteractionResponseData {
-            flags: Some(MessageFlags::EPHEMERAL),
-            ..InteractionResponseData::default()
-        };
-        let kind = InteractionResponseType::DeferredChannelMessageWithSource;
-        self.callback(to, kind, Some(data))
-    }
-
-    /// Fills a promised answer with a text and files.
-    ///
-    /// # Errors
-    /// When the text or the files break a limit.
-    pub fn fill_with_files(
-        &self,
-        to: ReplyTo<'_>,
-        text: &str,
-        files: &[File],
-    ) -> Result<Call, RequestError> {
-        check_text(text, files)?;
-        let client = self.client.interaction(id(to.application)?);
-        let token = path_safe(to.token)?;
-        let update = client.update_response(token);
-        let request = build(update.content(Some(text)))?;
-        let json = body::edit(&request, Mentions::Nobody, files)?;
-        let body = form::encode(&json, files).map_err(RequestError::Random)?;
-        Ok(Call::new(
-            Route::edit_original(token),
-            Method::PATCH,
-            request.path().to_owned(),
-            body,
-            Repeat::Safe,
-        ))
-    }
-
     /// Answers a press by changing the card it was made on (type 7).
     ///
     /// # Errors
@@ -194,49 +156,6 @@ impl Requests {
             InteractionResponseType::ApplicationCommandAutocompleteResult,
             Some(data),
         )
-    }
-
-    /// Reads the message that answered an interaction: was the callback taken?
-    ///
-    /// # Errors
-    /// When the interaction cannot be named.
-    pub fn read_original(&self, to: ReplyTo<'_>) -> Result<Call, RequestError> {
-        let client = self.client.interaction(id(to.application)?);
-        let token = path_safe(to.token)?;
-        let request = build(client.response(token))?;
-        body::call(
-            Route::read_original(token),
-            &request,
-            Place::Nowhere,
-            Repeat::Safe,
-        )
-    }
-
-    /// Shows another card in the message that answered an interaction, or fills a promised answer with one, within 15 min of it.
-    ///
-    /// # Errors
-    /// When the card breaks a limit, or the interaction cannot be named.
-    pub fn edit_original(&self, to: ReplyTo<'_>, card: &Card) -> Result<Call, RequestError> {
-        let components = cards::components(card).map_err(RequestError::Card)?;
-        let client = self.client.interaction(id(to.application)?);
-        let token = path_safe(to.token)?;
-        let edit = client.update_response(token);
-        let edit = edit.flags(MessageFlags::IS_COMPONENTS_V2);
-        let request = build(edit.components(Some(&components)))?;
-        let place = Place::Message(Mentions::Nobody);
-        body::call(Route::edit_original(token), &request, place, Repeat::Safe)
-    }
-
-    /// Deletes the message that answered an interaction, within 15 min of it.
-    ///
-    /// # Errors
-    /// When the interaction cannot be named.
-    pub fn delete_original(&self, to: ReplyTo<'_>) -> Result<Call, RequestError> {
-        let client = self.client.interaction(id(to.application)?);
-        let token = path_safe(to.token)?;
-        let request = build(client.delete_response(token))?;
-        let route = Route::delete_original(token);
-        body::call(route, &request, Place::Nowhere, Repeat::Safe)
     }
 
     /// Answers with a form (type 9).
@@ -462,15 +381,18 @@ fn build(builder: impl TryIntoRequest) -> Result<Request, RequestError> {
 }
 
 fn card_data(card: &Card, to_whom: Audience) -> Result<InteractionResponseData, RequestError> {
-    let private = match to_whom {
-        Audience::Channel => MessageFlags::empty(),
-        Audience::Asker => MessageFlags::EPHEMERAL,
-    };
     Ok(InteractionResponseData {
         components: Some(cards::components(card).map_err(RequestError::Card)?),
-        flags: Some(MessageFlags::IS_COMPONENTS_V2 | private),
+        flags: Some(MessageFlags::IS_COMPONENTS_V2 | private(to_whom)),
         ..InteractionResponseData::default()
     })
+}
+
+const fn private(to_whom: Audience) -> MessageFlags {
+    match to_whom {
+        Audience::Channel => MessageFlags::empty(),
+        Audience::Asker => MessageFlags::EPHEMERAL,
+    }
 }
 
 fn id<T>(id: u64) -> Result<Id<T>, RequestError> {

@@ -17,6 +17,7 @@ use crate::testing::{ANN, GUILD, OPS, ROLE, Rig, agent, let_others_go_on, spool,
 mod interactions;
 mod opens;
 mod presses;
+mod scripts;
 mod shown;
 mod starts;
 
@@ -73,6 +74,7 @@ impl Stage {
             spool_dir: std::env::temp_dir(),
             previews: interaction::Previews::default(),
             reads: interaction::Reads::default(),
+            asks: Mutex::default(),
             callbacks: publish::Callbacks::default(),
             shutdown: supervisor.shutdown(),
         });

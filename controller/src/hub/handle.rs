@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask};
 use shanty_core::facts::{Facts, Metrics};
-use shanty_core::hub::Known;
+use shanty_core::hub::{Known, Would};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::news::Deed;
@@ -81,17 +81,25 @@ impl Handle {
         }
     }
 
-    /// Whether something would be done if it was asked now: before somebody is made to wait, or something is kept, for what is refused in
-    /// any case.
+    /// What would come of it if something was asked now: before somebody is made to wait, or something is kept, for what is refused in any
+    /// case. A refusal is recorded as if it had been asked.
     ///
     /// # Errors
     /// The refusal to show.
-    pub async fn would(&self, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
+    pub async fn would(&self, asker: &Asker, ask: &Ask) -> Result<Would, Refusal> {
         let known = self.known().await?;
         let would = match self.recall_for(&known, asker, ask).await {
             Ok(recalled) => known.would(asker, ask, &recalled, fresh(), now_ms()),
             Err(refusal) => Err(refusal),
         };
+        if let Err(refusal) = &would {
+            self.tell(Message::Refused {
+                asker: asker.clone(),
+                ask: ask.clone(),
+                refusal: refusal.clone(),
+            })
+            .await;
+        }
         would.map_err(|refusal| refusal.masked(&self.masks))
     }
 
@@ -118,7 +126,7 @@ impl Handle {
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
-    /// Reads the past runs again that something is about.
+    /// Reads the past runs again that something is about, and looks whether what they were given is still there.
     async fn recall_for(
         &self,
         known: &Known,

@@ -32,6 +32,11 @@ pub enum Message {
         recalled: Recalled,
         reply: Reply<Answer>,
     },
+    Refused {
+        asker: Asker,
+        ask: Ask,
+        refusal: Refusal,
+    },
     Known {
         reply: oneshot::Sender<Known>,
     },

@@ -143,15 +143,18 @@ pub(super) fn denied(ctx: &Context<'_>, who: Who<'_>, verb: Verb) -> Refusal {
     let what = format!("You may not {} here. Nothing was {done}.", verb.deed());
     let own = ctx.settings.policy.channels_for(who, verb);
     let own = listed(own.iter().map(|channel| format!("<#{channel}>")));
-    let next = match (own, who_may(ctx, who.channel, verb, &[])) {
-        (Some(channels), _) => format!("You may in {channels}."),
+    let others = who_may(ctx, who.channel, verb, &[]);
+    let next = match (own, &others) {
+        (Some(channels), _) => {
+            return Refusal::new(Code::Denied, what, format!("You may in {channels}."));
+        }
         (None, Some(names)) => format!("{names} may."),
         (None, None) => {
             "Nobody may: whoever runs the controller can write a grant for it in its configuration."
                 .to_owned()
         }
     };
-    Refusal::new(Code::Denied, what, next)
+    Refusal::new(Code::Denied, what, next).but_others_may(others)
 }
 
 /// Those who may, as mentions, which ping nobody; nothing when nobody may.

@@ -283,21 +283,20 @@ pub(super) fn permit(
         _ => "Leave them out",
     };
     let to = to(verb);
-    let (what, next) = if viewable.len() == outside.len() {
-        let next = match who_may(ctx, who.channel, verb, &viewable) {
-            Some(names) => format!("{leave}, or ask {names}, who may."),
-            None => format!("{leave}: nobody may here."),
-        };
-        let names = folded(&viewable);
-        (format!("You may not {to} {names}. Nothing was done."), next)
-    } else {
+    if viewable.len() < outside.len() {
         let n = outside.len();
-        (
-            format!("You may not {to} {n} of these hosts. Nothing was done."),
-            "Name only hosts that `/hosts` shows you.".to_owned(),
-        )
+        let what = format!("You may not {to} {n} of these hosts. Nothing was done.");
+        let next = "Name only hosts that `/hosts` shows you.";
+        return Err(Refusal::new(Code::Denied, what, next));
+    }
+    let next = match who_may(ctx, who.channel, verb, &viewable) {
+        Some(names) => format!("{leave}, or ask {names}, who may."),
+        None => format!("{leave}: nobody may here."),
     };
-    Err(Refusal::new(Code::Denied, what, next))
+    let what = format!("You may not {to} {}. Nothing was done.", folded(&viewable));
+    // Whoever does it instead must be allowed all of it.
+    let others = who_may(ctx, who.channel, verb, hosts);
+    Err(Refusal::new(Code::Denied, what, next).but_others_may(others))
 }
 
 /// What allows a run with these options on hosts that may be run on: one grant that gives all of it.
@@ -314,12 +313,13 @@ pub(super) fn permit_run(
     let policy = &ctx.settings.policy;
     let grant = policy.grant_with(*who, to_run(options), hosts);
     let grant = grant.ok_or_else(|| {
-        let next = match who_may(ctx, who.channel, Verb::Leave, hosts) {
+        let others = who_may(ctx, who.channel, Verb::Leave, hosts);
+        let next = match &others {
             Some(names) => format!("Leave `leave:` out, or ask {names}, who may."),
             None => "Leave `leave:` out: nobody may here.".to_owned(),
         };
         let what = "You may run this here, but not leave processes running. Nothing was run.";
-        Refusal::new(Code::Denied, what, next)
+        Refusal::new(Code::Denied, what, next).but_others_may(others)
     })?;
     Ok(Origin::Chat {
         user: who.user,

@@ -65,6 +65,20 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        self.denied(asker, ask, &refusal, now, out);
+        let answer = Err(refusal);
+        out.push(Effect::Answer { ticket, answer });
+    }
+
+    /// What somebody may not change is recorded.
+    pub(super) fn denied(
+        &mut self,
+        asker: &Asker,
+        ask: &Ask,
+        refusal: &Refusal,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         let verb = match ask.right() {
             Right::Grant(verb) => verb.to_string(),
             Right::Operator => "operate".to_owned(),
@@ -77,8 +91,6 @@ impl Hub {
             text: line.chars().take(200).collect(),
         };
         self.append(&asker.actor(), [denied], Reply::Nobody, now, out);
-        let answer = Err(refusal);
-        out.push(Effect::Answer { ticket, answer });
     }
 
     /// The person sees first what would run.

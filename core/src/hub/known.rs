@@ -22,6 +22,15 @@ pub struct Known {
     pub settings: Arc<Settings>,
 }
 
+/// What would come of something that is not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Would {
+    /// It would be done.
+    BeDone,
+    /// It would be shown first to who asks.
+    BeShown,
+}
+
 impl Known {
     /// Answers a question.
     ///
@@ -40,7 +49,7 @@ impl Known {
         admission::look(&ctx, asker, question)
     }
 
-    /// Whether something would be done if it was asked now. Nothing is done, and when it is asked it is decided anew.
+    /// What would come of it if something was asked now. Nothing is done, and when it is asked it is decided anew.
     ///
     /// # Errors
     /// The refusal to show.
@@ -51,10 +60,17 @@ impl Known {
         recalled: &Recalled,
         fresh: Fresh,
         now_ms: u64,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Would, Refusal> {
         let under_way = UnderWay::default();
         let ctx = self.context(&under_way, recalled, fresh, now_ms);
-        admission::admit(&ctx, asker, ask).map(drop)
+        Ok(match admission::admit(&ctx, asker, ask)? {
+            Admitted::Run(plan) if !plan.cautions.is_empty() => Would::BeShown,
+            Admitted::Run(_)
+            | Admitted::Confirmed(_)
+            | Admitted::Cancel { .. }
+            | Admitted::Change(_)
+            | Admitted::Seen(_) => Would::BeDone,
+        })
     }
 
     /// The past runs to read again before this can be answered or decided; none when all that it is about is at hand. Reading some can make

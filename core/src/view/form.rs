@@ -6,12 +6,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::NoPress;
+use super::press::is_key;
 use crate::ask::{Ask, RunOption, RunRequest, Typed};
 use crate::ids::RunId;
 use crate::limits::{FORM_CHARS_MAX, NAME_CHARS_MAX};
 use crate::output::mask::MASKED;
 use crate::refusal::{Code, Refusal};
-use crate::run::{Run, What};
+use crate::run::{Input, InputKind, Run, What};
 use crate::text::{thousands, typed_duration, units};
 
 /// What filling in something does.
@@ -21,6 +22,17 @@ pub enum Form {
     Edit(RunId),
     /// Runs a command, with these options where the form has none.
     Write(Typed),
+    /// Runs what was refused, changed: what the form has not is kept under this key.
+    Change(String),
+}
+
+/// What is asked by filling in a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// This.
+    Ask(Ask),
+    /// This run, with what is kept under this key where the form has nothing.
+    Change(String, RunRequest),
 }
 
 /// A field of a form.
@@ -107,6 +119,33 @@ pub fn write_sheet(request: &RunRequest) -> Result<Sheet, Refusal> {
     })
 }
 
+/// What was typed and refused, to be changed, where the form can hold it: it is kept under this key. For a script that was attached, or is kept
+/// already, the command is what is given to it.
+#[must_use]
+pub fn change_sheet(key: &str, request: &RunRequest, attached: bool) -> Option<Sheet> {
+    let is_script = |input: &Input| input.kind == InputKind::Script;
+    let script = attached || request.input.as_ref().is_some_and(is_script);
+    let typed = |option| request.typed.get(option).unwrap_or_default().to_owned();
+    let (timeout, run_as) = (typed(RunOption::Timeout), typed(RunOption::As));
+    let all = [&request.command, &request.on, &timeout, &run_as];
+    if all.iter().any(|text| units(text) > FORM_CHARS_MAX) {
+        return None;
+    }
+    let command_and_hosts = (request.command.clone(), request.on.clone());
+    let mut fields = fields(command_and_hosts, timeout, run_as);
+    for field in &mut fields {
+        if script && field.name == FieldName::Command {
+            field.label = "What is given to the script";
+            field.required = false;
+        }
+    }
+    Some(Sheet {
+        form: Form::Change(key.to_owned()),
+        title: "Edit and run".to_owned(),
+        fields,
+    })
+}
+
 /// Command and selector, time and user.
 fn fields((command, on): (String, String), timeout: String, run_as: String) -> Vec<Field> {
     let field = |name, label, value, required| Field {
@@ -178,7 +217,7 @@ pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
 impl Form {
     /// What is asked by filling it in: each field's id and what stands in it. Nothing when that is not what was shown.
     #[must_use]
-    pub fn ask(&self, fields: &[(String, String)]) -> Option<Ask> {
+    pub fn filled(&self, fields: &[(String, String)]) -> Option<Filled> {
         let known = |id: &str| FieldName::ALL.iter().any(|name| name.as_str() == id);
         if !fields.iter().all(|(id, _)| known(id)) {
             return None;
@@ -192,17 +231,24 @@ impl Form {
         let typed = Typed::default()
             .with(RunOption::Timeout, filled(FieldName::Timeout))
             .with(RunOption::As, filled(FieldName::As));
-        let (typed, like) = match self {
-            Self::Edit(run) => (typed, Some(*run)),
-            Self::Write(own) => (typed.over(own.clone()), None),
-        };
-        Some(Ask::Run(RunRequest {
+        let request = RunRequest {
             on: filled(FieldName::On),
             command: filled(FieldName::Command),
             typed,
-            like,
+            like: None,
             input: None,
-        }))
+        };
+        Some(match self {
+            Self::Edit(run) => Filled::Ask(Ask::Run(RunRequest {
+                like: Some(*run),
+                ..request
+            })),
+            Self::Write(own) => Filled::Ask(Ask::Run(RunRequest {
+                typed: request.typed.over(own.clone()),
+                ..request
+            })),
+            Self::Change(key) => Filled::Change(key.clone(), request),
+        })
     }
 }
 
@@ -217,6 +263,7 @@ impl fmt::Display for Form {
                     .collect();
                 write!(f, "v1:write:{}", pairs.join(","))
             }
+            Self::Change(key) => write!(f, "v1:change:{key}"),
         }
     }
 }
@@ -233,6 +280,9 @@ impl FromStr for Form {
                 .collect();
             let typed = Typed::from_names(pairs.ok_or(NoPress)?);
             return typed.map(Self::Write).map_err(|_| NoPress);
+        }
+        if let Some(key) = id.strip_prefix("v1:change:").filter(|key| is_key(key)) {
+            return Ok(Self::Change(key.to_owned()));
         }
         let run = id.strip_prefix("v1:edit:").ok_or(NoPress)?;
         run.parse().map(Self::Edit).map_err(|_| NoPress)
@@ -306,7 +356,10 @@ mod tests {
             typed: request.typed.clone().with(RunOption::As, ""),
             ..request.clone()
         };
-        assert_eq!(sheet.form.ask(&fields), Some(Ask::Run(expected)));
+        assert_eq!(
+            sheet.form.filled(&fields),
+            Some(Filled::Ask(Ask::Run(expected)))
+        );
         let long = RunRequest {
             typed: request
                 .typed
@@ -318,9 +371,48 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_is_changed_and_the_rest_of_it_stays_where_it_is_kept() {
+        let key = crate::view::key_of("x");
+        let request = RunRequest {
+            on: "wbe".to_owned(),
+            command: "--fast".to_owned(),
+            typed: Typed::default()
+                .with(RunOption::Timeout, "5")
+                .with(RunOption::Batch, "1,100%"),
+            ..RunRequest::default()
+        };
+        let sheet = change_sheet(&key, &request, true).unwrap();
+        assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form.clone()));
+        let command = &sheet.fields[0];
+        assert!(!command.required && command.label.contains("script"));
+        let mut fields = filled(&sheet);
+        assert_eq!(fields[0].1, "--fast");
+        fields[1].1 = "web".to_owned();
+        let changed = RunRequest {
+            on: "web".to_owned(),
+            typed: Typed::default()
+                .with(RunOption::Timeout, "5")
+                .with(RunOption::As, ""),
+            ..request.clone()
+        };
+        let asked = sheet.form.filled(&fields);
+        assert_eq!(asked, Some(Filled::Change(key.clone(), changed)));
+        let sheet = change_sheet(&key, &request, false).unwrap();
+        assert!(sheet.fields[0].required);
+        let long = RunRequest {
+            command: "x".repeat(FORM_CHARS_MAX + 1),
+            ..request
+        };
+        assert_eq!(change_sheet(&key, &long, false), None);
+        for forged in ["v1:change:", "v1:change:x", "v1:change:../../kept"] {
+            assert!(forged.parse::<Form>().is_err(), "{forged}");
+        }
+    }
+
+    #[test]
     fn a_form_that_is_not_changed_asks_for_what_was_run() {
         let sheet = edit_sheet(&shell("uptime\nid")).unwrap();
-        let asked = sheet.form.ask(&filled(&sheet));
+        let asked = sheet.form.filled(&filled(&sheet));
         let expected = RunRequest {
             on: "role=web".to_owned(),
             command: "uptime\nid".to_owned(),
@@ -330,7 +422,7 @@ mod tests {
             like: Some(RunId::from_bytes([9; 16])),
             input: None,
         };
-        assert_eq!(asked, Some(Ask::Run(expected)));
+        assert_eq!(asked, Some(Filled::Ask(Ask::Run(expected))));
         assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form.clone()));
         assert!(sheet.fields.iter().all(|field| units(field.label) <= 45));
         let words = What::Argv(vec!["echo".into(), "it's $HOME".into()]);
@@ -342,17 +434,17 @@ mod tests {
     fn what_is_emptied_is_not_said_and_what_is_forged_is_nothing() {
         let field = |id: &str, value: &str| (id.to_owned(), value.to_owned());
         let form = Form::Edit(RunId::from_bytes([7; 16]));
-        let asked = form.ask(&[
+        let asked = form.filled(&[
             field("command", "id"),
             field("on", "web-01"),
             field("as", " "),
         ]);
-        let Some(Ask::Run(request)) = asked else {
+        let Some(Filled::Ask(Ask::Run(request))) = asked else {
             panic!("{asked:?}")
         };
         let typed = [RunOption::Timeout, RunOption::As].map(|option| request.typed.get(option));
         assert_eq!(typed, [None, None]);
-        assert_eq!(form.ask(&[field("offline", "skip")]), None);
+        assert_eq!(form.filled(&[field("offline", "skip")]), None);
         for bad in [
             "",
             "v1:edit:",

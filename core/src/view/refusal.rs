@@ -1,11 +1,15 @@
 //! A refusal as a card that only the person who asked can see.
 
 use super::text::code_block;
-use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code};
+use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code, mention};
+use crate::principal::Principal;
 use crate::refusal::Refusal;
 
 /// Characters of the plain command that are shown.
 const PLAIN_CHARS_MAX: usize = 600;
+
+/// Characters of a command, and of a selector, that others are asked for.
+const ASKED_CHARS_MAX: usize = 600;
 
 /// The card of a refusal: what happened, to which hosts, what to do next; its code is for scripts and logs. Lines after the first are set in a code block, so that a
 /// caret stands under the column that it marks.
@@ -22,6 +26,44 @@ pub fn refusal_card(refusal: &Refusal) -> Card {
         text.push_str(&cut(&refusal.next, 400));
     }
     Card::new(Accent::Red, vec![text])
+}
+
+/// The same card with a button that tells those who may, in the channel: the request is kept under this key.
+#[must_use]
+pub fn with_ask(mut card: Card, key: String) -> Card {
+    card.buttons.push(Button {
+        label: "Ask for it".to_owned(),
+        target: ButtonTarget::Press(Press::Ask(key)),
+        style: ButtonStyle::Secondary,
+    });
+    card
+}
+
+/// What somebody asks those for who may do it: what they would type, as people may read it. Nobody is notified.
+#[must_use]
+pub fn ask_card(by: &Principal, command: &str, on: &str, script: Option<&str>, who: &str) -> Card {
+    let (what, word) = match script {
+        Some(script) => (format!("{script} {command}"), "script"),
+        None => (command.to_owned(), "run"),
+    };
+    let text = format!(
+        "### 🙋 {} asks for a run\n{}\non {}\n{who} may, with `/{word}`.",
+        mention(by),
+        inline_code(what.trim_end(), ASKED_CHARS_MAX),
+        inline_code(on, ASKED_CHARS_MAX),
+    );
+    Card::new(Accent::Blue, vec![text])
+}
+
+/// The same card with a button that opens the form with what was typed, which is kept under this key.
+#[must_use]
+pub fn with_edit(mut card: Card, key: String) -> Card {
+    card.buttons.push(Button {
+        label: "Edit…".to_owned(),
+        target: ButtonTarget::Press(Press::Change(key)),
+        style: ButtonStyle::Secondary,
+    });
+    card
 }
 
 /// The card of a refusal where one name is wrong, with a button for the one that was probably meant: the request is kept under this key.
@@ -96,6 +138,28 @@ mod tests {
             "Nearest: web-01.",
         );
         insta::assert_snapshot!(refusal_card(&refusal).texts[0]);
+    }
+
+    #[test]
+    fn others_are_shown_what_is_asked_for_and_it_cannot_look_like_something_else() {
+        let by = Principal::Discord(50);
+        let card = ask_card(&by, "uptime", "role=web", None, "<@&9>");
+        assert_eq!(
+            card.texts,
+            ["### 🙋 <@50> asks for a run\n`uptime`\non `role=web`\n<@&9> may, with `/run`."]
+        );
+        assert!(card.buttons.is_empty(), "who may reads it and types it");
+        let hostile = "id` @everyone\n### all well \u{202e}".repeat(90);
+        let card = ask_card(&by, &hostile, &hostile, Some("x.sh"), "<@&9>");
+        let [text] = &card.texts[..] else {
+            panic!("{card:?}")
+        };
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(
+            text.contains("x.sh id") && text.ends_with("with `/script`."),
+            "{text}"
+        );
+        assert!(text.chars().count() < 3_000, "{text}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use shanty_core::ask::{Ask, Confirm, One, Part, Question, RunRequest, Steer, Whi
 use shanty_core::history::Wanted;
 use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::principal::Asker;
-use shanty_core::view::{self, Form, HistoryPage, Listing, Picked, Press, Try};
+use shanty_core::view::{self, Audience, Filled, Form, HistoryPage, Listing, Picked, Press, Try};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
@@ -108,6 +108,12 @@ pub enum Asked {
     Star(RunId),
     /// What was meant where something else was typed: kept under this key.
     Meant(String),
+    /// Asking those who may for what was refused: kept under this key.
+    AskOthers(String),
+    /// A form with what was refused: kept under this key.
+    Change(String),
+    /// What was refused, as it was changed in that form.
+    Changed(String, RunRequest),
     /// Running again what a message shows, which is no run.
     NoRun,
     /// Anything else: another version's command or button, a form, a forged id.
@@ -139,6 +145,8 @@ pub struct Invocation {
     pub token: Secret,
     /// Our application.
     pub application: u64,
+    /// Who sees the answer that Discord was promised, once it was.
+    pub promised: Option<Audience>,
 }
 
 impl Invocation {
@@ -251,6 +259,7 @@ fn invocation(interaction: &Interaction) -> Result<Invocation, HearError> {
         interaction: interaction.id.get(),
         token: Secret::new(interaction.token.clone()),
         application: interaction.application_id.get(),
+        promised: None,
     })
 }
 
@@ -347,7 +356,10 @@ fn submit(data: ModalInteractionData) -> Option<Asked> {
             _ => None,
         })
         .collect();
-    form.ask(&fields?).map(Asked::Ask)
+    Some(match form.filled(&fields?)? {
+        Filled::Ask(ask) => Asked::Ask(ask),
+        Filled::Change(key, request) => Asked::Changed(key, request),
+    })
 }
 
 fn typing(data: CommandData) -> Option<Asked> {
@@ -425,6 +437,8 @@ fn press(
         Press::Whole(run, agent) => Asked::Whole(run, agent),
         Press::Files(run) => Asked::Files(run),
         Press::Meant(key) => Asked::Meant(key),
+        Press::Change(key) => Asked::Change(key),
+        Press::Ask(key) => Asked::AskOthers(key),
         Press::History(page) => Asked::Turn(page),
         Press::Table(key) => Asked::Table(key),
         Press::See => Asked::See(data.values.first()?.parse().ok()?),

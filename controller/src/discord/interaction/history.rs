@@ -13,7 +13,8 @@ use shanty_core::text::thousands;
 use shanty_core::view::{self, Audience, Card, HistoryPage, Looked, key_of};
 
 use super::list::{kept_at, try_keep};
-use super::open::{deliver, in_time, promise, show as fill};
+use super::open::{deliver, in_time, show as fill};
+use super::promised::promise;
 use super::{card, change, refuse, show, suggest};
 use crate::discord::Edge;
 use crate::discord::commands::Invocation;
@@ -161,7 +162,7 @@ pub(super) async fn table(edge: &Edge, invocation: &Invocation, key: Option<Stri
         );
         return refuse(edge, invocation, &refusal).await;
     };
-    if !promise(edge, invocation).await {
+    if !promise(edge, invocation, Audience::Asker).await {
         return;
     }
     in_time(async {
@@ -232,7 +233,7 @@ pub(super) async fn between(edge: &Edge, invocation: &Invocation, typed: &str) {
         Ok(two) => two,
         Err(refusal) => return refuse(edge, invocation, &refusal).await,
     };
-    if !promise(edge, invocation).await {
+    if !promise(edge, invocation, Audience::Asker).await {
         return;
     }
     in_time(async {

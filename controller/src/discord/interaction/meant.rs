@@ -1,8 +1,9 @@
-//! A run that was refused where something near was probably meant: another name, or plain characters. One press runs that. What is asked
-//! then is kept under a key that stands in the button, and decided anew for whoever presses it.
+//! A run that was refused because of what was typed. Where something near was probably meant, another name or plain characters, one press
+//! runs that; another opens the form with all that was typed. What is asked then is kept under a key that stands in the button, and decided
+//! anew for whoever presses it. A file that was attached is fetched again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
@@ -11,10 +12,10 @@ use shanty_core::refusal::{Code, Meant, Refusal};
 use shanty_core::run::{About, Input, InputKind};
 use shanty_core::view::{self, Audience, Card};
 
-use super::{asked, list, show};
+use super::{asked, list, script, send, show};
 use crate::clock::now_ms;
 use crate::discord::Edge;
-use crate::discord::commands::Invocation;
+use crate::discord::commands::{Attached, Invocation};
 use crate::store::StoreError;
 
 /// Where requests are kept for the buttons of refusals.
@@ -34,6 +35,36 @@ struct Request {
     like: Option<String>,
     #[serde(default)]
     input: Option<Given>,
+    #[serde(default)]
+    file: Option<File>,
+}
+
+/// A file that was attached, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct File {
+    url: String,
+    name: String,
+    bytes: u64,
+}
+
+impl From<&Attached> for File {
+    fn from(file: &Attached) -> Self {
+        Self {
+            url: file.url.clone(),
+            name: file.name.clone(),
+            bytes: file.bytes,
+        }
+    }
+}
+
+impl From<File> for Attached {
+    fn from(file: File) -> Self {
+        Self {
+            url: file.url,
+            name: file.name,
+            bytes: file.bytes,
+        }
+    }
 }
 
 /// What a command is given, as it is kept.
@@ -85,7 +116,7 @@ impl From<Given> for Input {
 }
 
 impl Request {
-    fn of(request: &RunRequest) -> Self {
+    fn of(request: &RunRequest, file: Option<&Attached>) -> Self {
         let typed = request.typed.iter();
         Self {
             on: request.on.clone(),
@@ -95,12 +126,13 @@ impl Request {
                 .collect(),
             like: request.like.map(|run| run.to_string()),
             input: request.input.as_ref().map(Given::from),
+            file: file.map(File::from),
         }
     }
 
-    /// What it asks; nothing when a newer version kept what this one cannot do.
-    fn ask(self) -> Option<Ask> {
-        Some(Ask::Run(RunRequest {
+    /// What it asks, and the file of it; nothing when a newer version kept what this one cannot do.
+    fn asked(self) -> Option<(RunRequest, Option<Attached>)> {
+        let request = RunRequest {
             on: self.on,
             command: self.command,
             typed: Typed::from_names(self.typed).ok()?,
@@ -109,40 +141,57 @@ impl Request {
                 None => None,
             },
             input: self.input.map(Input::from),
-        }))
+        };
+        Some((request, self.file.map(Attached::from)))
     }
 }
 
 /// Tells somebody why not, and offers what was probably meant.
 pub(super) async fn refuse(edge: &Edge, invocation: &Invocation, ask: &Ask, refusal: &Refusal) {
-    let (Ask::Run(request), Some(meant)) = (ask, &refusal.meant) else {
-        return super::refuse(edge, invocation, refusal).await;
-    };
-    match offer(edge, invocation, refusal, Request::of(request), meant).await {
-        Ok(card) => show(edge, invocation, &card, Audience::Asker).await,
-        Err(error) => {
-            tracing::warn!(%error, "a request could not be kept for the button of its refusal");
-            super::refuse(edge, invocation, refusal).await;
-        }
+    if let Ask::Run(request) = ask {
+        refuse_run(edge, invocation, request, None, refusal).await;
+    } else {
+        super::refuse(edge, invocation, refusal).await;
     }
 }
 
-/// The card with what was probably meant, once that is kept.
+/// The same for a run, with the file that was attached for it.
+pub(super) async fn refuse_run(
+    edge: &Edge,
+    invocation: &Invocation,
+    request: &RunRequest,
+    file: Option<&Attached>,
+    refusal: &Refusal,
+) {
+    let card = match offer(edge, invocation, refusal, request, file).await {
+        Ok(card) => card,
+        Err(error) => {
+            tracing::warn!(%error, "a request could not be kept for the buttons of its refusal");
+            view::refusal_card(refusal)
+        }
+    };
+    show(edge, invocation, &card, Audience::Asker).await;
+}
+
+/// The card with all that can be done next, once what that needs is kept.
 async fn offer(
     edge: &Edge,
     invocation: &Invocation,
     refusal: &Refusal,
-    request: Request,
-    meant: &Meant,
+    request: &RunRequest,
+    file: Option<&Attached>,
 ) -> Result<Card, StoreError> {
-    match meant {
-        Meant::Name { typed, name, on } => {
+    let wanted = Request::of(request, file);
+    let card = match refusal.meant.as_deref() {
+        None => view::refusal_card(refusal),
+        Some(Meant::Name { typed, name, on }) => {
             let on = on.clone();
-            let key = keep(edge, invocation, Request { on, ..request }).await?;
-            Ok(view::name_card(typed, name, key))
+            let wanted = wanted.clone();
+            let key = keep(edge, invocation, Request { on, ..wanted }).await?;
+            view::name_card(typed, name, key)
         }
-        Meant::Plain { kind, shown } => {
-            let mut exact = request;
+        Some(Meant::Plain { kind, shown }) => {
+            let mut exact = wanted.clone();
             let name = RunOption::Exact.name().to_owned();
             exact.typed.insert(name, YES.to_owned());
             let as_typed = keep(edge, invocation, exact.clone()).await?;
@@ -151,9 +200,19 @@ async fn offer(
                 ..exact
             };
             let plain = keep(edge, invocation, plain).await?;
-            Ok(view::plain_card(refusal, kind, shown, plain, as_typed))
+            view::plain_card(refusal, kind, shown, plain, as_typed)
         }
+        Some(Meant::Others { .. }) => {
+            let key = keep(edge, invocation, wanted.clone()).await?;
+            view::with_ask(view::refusal_card(refusal), key)
+        }
+    };
+    let fits = view::change_sheet("", request, file.is_some()).is_some();
+    if !refusal.code.is_of_what_was_typed() || !fits {
+        return Ok(card);
     }
+    let key = keep(edge, invocation, wanted).await?;
+    Ok(view::with_edit(card, key))
 }
 
 /// Keeps a request for a button of the answer to this interaction. Where it is kept already it stays as it is: after a restart Discord
@@ -173,29 +232,131 @@ async fn keep(
 
 /// Runs what was meant: once, however often it is pressed. Who is refused may press again.
 pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
-    let place = format!("{KEPT}{key}");
-    let pressed: Kept = (now_ms(), None);
-    let kept = edge.kept.exchange(&place, &pressed).await;
-    let kept = kept.unwrap_or_else(|error| {
-        tracing::warn!(%error, "what the button of a refusal runs could not be read");
-        None
-    });
-    let request = kept.and_then(|(_, request)| request);
-    let Some((ask, request)) = request.and_then(|kept| Some((kept.clone().ask()?, kept))) else {
-        let refusal = Refusal::new(
-            Code::Stale,
-            "This was pressed already, or is too old. Nothing was run now.",
-            "Type the command again.",
-        );
-        return super::refuse(edge, invocation, &refusal).await;
+    let kept = take(edge, key).await;
+    let Some((asked, kept)) = kept.and_then(|kept| Some((kept.clone().asked()?, kept))) else {
+        return gone(edge, invocation).await;
     };
-    let admitted = Box::pin(asked(edge, invocation, ask)).await;
-    if !admitted {
-        let again = list::try_keep(&edge.kept, KEPT, key, &Some(request)).await;
+    let (request, file) = asked;
+    if !start(edge, invocation, request, file).await {
+        let again = list::try_keep(&edge.kept, KEPT, key, &Some(kept)).await;
         if let Err(error) = again {
             tracing::warn!(%error, "a request could not be kept again for the button of its refusal");
         }
     }
+}
+
+/// Tells those who may do it what somebody asks for, in the channel where it was refused: once. Whoever may by now does it.
+pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
+    let Some((request, file)) = take(edge, key).await.and_then(Request::asked) else {
+        return gone(edge, invocation).await;
+    };
+    let ask = match &file {
+        Some(file) => script::announced(&request, file),
+        None => Ask::Run(request.clone()),
+    };
+    let refusal = match edge.hub.would(&invocation.asker(), &ask).await {
+        Ok(_) => {
+            start(edge, invocation, request, file).await;
+            return;
+        }
+        Err(refusal) => refusal,
+    };
+    let Some(Meant::Others { who }) = refusal.meant.as_deref() else {
+        return super::refuse(edge, invocation, &refusal).await;
+    };
+    let (channel, person) = (invocation.channel, invocation.user);
+    let may = {
+        let mut asks = edge.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.answers(channel, person, now_ms())
+    };
+    if !may {
+        let refusal = Refusal::new(
+            Code::Rate,
+            "Others were asked for something a moment ago, and are not asked again so soon.",
+            "Type the command again in a minute.",
+        );
+        return super::refuse(edge, invocation, &refusal).await;
+    }
+    let name = file.as_ref().map(|file| file.name.as_str());
+    let input = request.input.as_ref().map(|input| input.name.as_str());
+    let readable = |text: &str| edge.hub.readable(text);
+    let card = view::ask_card(
+        &invocation.asker().principal(),
+        &readable(&request.command),
+        &readable(&request.on),
+        name.or(input).filter(|name| !name.is_empty()),
+        who,
+    );
+    show(edge, invocation, &card, Audience::Channel).await;
+}
+
+/// What is kept for a button that is pressed once.
+async fn take(edge: &Edge, key: &str) -> Option<Request> {
+    let place = format!("{KEPT}{key}");
+    let pressed: Kept = (now_ms(), None);
+    let kept = edge.kept.exchange(&place, &pressed).await;
+    let kept = kept.unwrap_or_else(|error| {
+        tracing::warn!(%error, "what the button of a refusal is about could not be read");
+        None
+    });
+    kept.and_then(|(_, request)| request)
+}
+
+/// Opens the form with what was typed.
+pub(super) async fn change(edge: &Edge, invocation: &Invocation, key: &str) {
+    let kept = kept(edge, key).await;
+    let sheet = kept.and_then(|(request, file)| view::change_sheet(key, &request, file.is_some()));
+    let Some(sheet) = sheet else {
+        return gone(edge, invocation).await;
+    };
+    let call = edge.requests.open_form(invocation.reply_to(), &sheet);
+    send(edge, call, "a form").await;
+}
+
+/// Runs what was typed, changed in its form: what the form has not is as it was.
+pub(super) async fn changed(
+    edge: &Arc<Edge>,
+    invocation: &Invocation,
+    key: &str,
+    request: RunRequest,
+) {
+    let Some((before, file)) = kept(edge, key).await else {
+        return gone(edge, invocation).await;
+    };
+    let request = RunRequest {
+        typed: request.typed.over(before.typed),
+        like: before.like,
+        input: before.input,
+        ..request
+    };
+    start(edge, invocation, request, file).await;
+}
+
+async fn start(
+    edge: &Arc<Edge>,
+    invocation: &Invocation,
+    request: RunRequest,
+    file: Option<Attached>,
+) -> bool {
+    match file {
+        Some(file) => script::run(edge, invocation, &request, &file).await,
+        None => Box::pin(asked(edge, invocation, Ask::Run(request))).await,
+    }
+}
+
+/// What is kept for a form, however often it is opened.
+async fn kept(edge: &Edge, key: &str) -> Option<(RunRequest, Option<Attached>)> {
+    let kept: Option<Request> = list::kept_at(&edge.kept, KEPT, key).await?;
+    kept?.asked()
+}
+
+async fn gone(edge: &Edge, invocation: &Invocation) {
+    let refusal = Refusal::new(
+        Code::Stale,
+        "This was pressed already, or is too old. Nothing was run now.",
+        "Type the command again.",
+    );
+    super::refuse(edge, invocation, &refusal).await;
 }
 
 #[cfg(test)]
@@ -220,11 +381,16 @@ mod tests {
                 about: About::default(),
             }),
         };
-        let kept = serde_json::to_string(&Request::of(&request)).unwrap();
+        let file = Attached {
+            url: "https://cdn.discordapp.com/a/1/x.sh?ex=1".to_owned(),
+            name: "x.sh".to_owned(),
+            bytes: 5,
+        };
+        let kept = serde_json::to_string(&Request::of(&request, Some(&file))).unwrap();
         let read: Request = serde_json::from_str(&kept).unwrap();
-        assert_eq!(read.ask(), Some(Ask::Run(request)));
+        assert_eq!(read.asked(), Some((request, Some(file))));
         let newer = kept.replace("color", "priority");
         let read: Request = serde_json::from_str(&newer).unwrap();
-        assert_eq!(read.ask(), None);
+        assert_eq!(read.asked(), None);
     }
 }

@@ -14,24 +14,20 @@ use shanty_core::ids::{AgentId, RunId};
 use shanty_core::output::same_but::SameBut;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Run, Target};
-use shanty_core::view::{self, Card, Opened, Picked};
+use shanty_core::view::{self, Audience, Card, Opened, Picked};
 
 use super::card::look;
 use super::compare::{compare, differences};
+use super::promised::{promise, sent};
 use super::refuse;
 use crate::discord::Edge;
 use crate::discord::call::Call;
 use crate::discord::commands::Invocation;
-use crate::discord::publish::{
-    Delivered, FilesError, again_ms, deliver_all, deliver_one, read_one,
-};
+use crate::discord::publish::{Delivered, FilesError, deliver_all, deliver_one, read_one};
 use crate::discord::requests::RequestError;
 
 /// For so long a promised answer can be filled. Discord takes it for 15 min.
 const ANSWER_TIME: Duration = Duration::from_secs(14 * 60);
-
-/// Times that the answer is sent, when Discord cannot be reached.
-const TRIES: u32 = 4;
 
 /// Shows what was picked.
 pub(super) async fn open(
@@ -44,7 +40,7 @@ pub(super) async fn open(
     let Some((run, target)) = seen(edge, invocation, id, picked.agent()).await else {
         return;
     };
-    if !promise(edge, invocation).await {
+    if !promise(edge, invocation, Audience::Asker).await {
         return;
     }
     in_time(async {
@@ -94,7 +90,7 @@ async fn give(
         );
         return refuse(edge, invocation, &refusal).await;
     };
-    if !promise(edge, invocation).await {
+    if !promise(edge, invocation, Audience::Asker).await {
         return;
     }
     in_time(async {
@@ -118,7 +114,7 @@ pub(super) async fn diff(edge: &Edge, invocation: &Invocation, id: RunId) {
         Ok(run) => run,
         Err(refusal) => return refuse(edge, invocation, &refusal).await,
     };
-    if !promise(edge, invocation).await {
+    if !promise(edge, invocation, Audience::Asker).await {
         return;
     }
     in_time(async {
@@ -205,25 +201,6 @@ fn unread(run: &Run, error: &dyn std::error::Error) -> Refusal {
     )
 }
 
-/// Promises an answer; true when Discord took that.
-pub(super) async fn promise(edge: &Edge, invocation: &Invocation) -> bool {
-    let call = match edge.requests.defer(invocation.reply_to()) {
-        Ok(call) => call,
-        Err(error) => {
-            tracing::error!("an answer could not be promised: {}", chain(&error));
-            return false;
-        }
-    };
-    let promised = edge.sender.call(&call).await;
-    if let Err(error) = &promised {
-        tracing::warn!(
-            "the promise of an answer did not reach Discord: {}",
-            chain(error)
-        );
-    }
-    promised.is_ok()
-}
-
 /// Fills a promised answer with a card; where Discord does not take it, with why.
 pub(super) async fn show(edge: &Edge, invocation: &Invocation, card: &Card) {
     let to = invocation.reply_to();
@@ -265,26 +242,5 @@ pub(super) async fn deliver(
 
 /// Fills the promised answer; gives why that cannot be.
 async fn fill(edge: &Edge, call: &Result<Call, RequestError>) -> Option<String> {
-    let call = match call {
-        Ok(call) => call,
-        Err(error) => {
-            tracing::error!("an answer could not be formed: {}", chain(error));
-            return Some(chain(error));
-        }
-    };
-    let mut tries = 0;
-    loop {
-        let Err(error) = edge.sender.call(call).await else {
-            return None;
-        };
-        tries += 1;
-        tracing::warn!("an answer did not reach Discord: {}", chain(&error));
-        if error.is_final() || tries == TRIES {
-            return Some(chain(&error));
-        }
-        tokio::select! {
-            () = edge.shutdown.cancelled() => return Some(chain(&error)),
-            () = tokio::time::sleep(Duration::from_millis(again_ms(&error))) => {}
-        }
-    }
+    sent(edge, call).await.err()
 }

@@ -10,6 +10,7 @@ use shanty_core::ids::RunId;
 use shanty_core::thread::Look;
 use shanty_core::view::{self, Audience, Card, Scene};
 
+use super::promised::{self, Filled};
 use super::send;
 use crate::discord::Edge;
 use crate::discord::answers::MessageRef;
@@ -73,13 +74,24 @@ async fn post_card(
         ..Scene::default()
     };
     let card = view::run_card(&snapshot.run, &scene);
-    let message = answer_with(edge, invocation, &card).await?;
+    let posted = match invocation.promised {
+        None => Filled {
+            at: answer_with(edge, invocation, &card).await?,
+            is_answer: true,
+        },
+        Some(promised) => {
+            let filled = promised::fill(edge, invocation, promised, &card, Audience::Channel);
+            let late = |_| Err("Discord did not take the answer in time".to_owned());
+            let filled = tokio::time::timeout(LOOK_UP, filled).await;
+            filled.unwrap_or_else(late)?
+        }
+    };
     Ok(Posted {
-        channel: message.channel,
-        message: message.message,
+        channel: posted.at.channel,
+        message: posted.at.message,
         digest: Look::Card(card).digest(),
         thread,
-        by_token: Some(ByToken::of(invocation)),
+        by_token: posted.is_answer.then(|| ByToken::of(invocation)),
     })
 }
 

@@ -2,38 +2,94 @@
 //!
 //! The file is fetched when it is known that the run would be admitted, kept, and then asked for: nothing runs with other bytes than those.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use shanty_core::ask::{Ask, RunRequest};
 use shanty_core::causes::chain;
+use shanty_core::hub::Would;
 use shanty_core::limits;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{About, Input, InputKind, script_name};
-use shanty_core::view;
+use shanty_core::view::{self, Audience};
 
-use super::{asked, refuse, send};
+use super::promised::promise;
+use super::{asked, meant, refuse, send};
 use crate::discord::Edge;
 use crate::discord::commands::{Attached, Invocation};
+use crate::discord::sender::FetchError;
 use crate::store::InputError;
 
-/// The file must be here by then: the answer to its interaction must be at Discord within three seconds.
-const FETCH: Duration = Duration::from_millis(1_200);
+/// A file that is here by then is answered at once: the answer to its interaction must be at Discord within three seconds.
+const SOON: Duration = Duration::from_millis(1_200);
+/// One that is not here by then, after the answer was promised, does not come: nobody expects a run to begin long after it was asked for.
+const LATE: Duration = Duration::from_secs(30);
 
-/// Runs an attached file.
+/// What is asked with a file, as that is announced: whether it may be is known before it is fetched.
+pub(super) fn announced(request: &RunRequest, file: &Attached) -> Ask {
+    let input = Input {
+        kind: InputKind::Script,
+        name: script_name(&file.name),
+        bytes: file.bytes,
+        sha256: [0; 32],
+        about: About::default(),
+    };
+    Ask::Run(RunRequest {
+        input: Some(input),
+        ..request.clone()
+    })
+}
+
+/// Runs an attached file; false when it was refused, or did not come.
 pub(super) async fn run(
     edge: &Arc<Edge>,
     invocation: &Invocation,
-    request: RunRequest,
-    file: Attached,
-) {
-    match given(edge, invocation, &request, &file).await {
+    request: &RunRequest,
+    file: &Attached,
+) -> bool {
+    let ask = announced(request, file);
+    let would = match edge.hub.would(&invocation.asker(), &ask).await {
+        Ok(would) => would,
+        Err(refusal) => {
+            meant::refuse_run(edge, invocation, request, Some(file), &refusal).await;
+            return false;
+        }
+    };
+    let bytes_max = usize::try_from(limits::SCRIPT_BYTES_MAX).unwrap_or(usize::MAX);
+    let mut invocation = invocation.clone();
+    let mut fetch = pin!(edge.sender.fetch(&file.url, bytes_max));
+    let fetched = match tokio::time::timeout(SOON, &mut fetch).await {
+        Ok(fetched) => Some(fetched),
+        Err(_) => {
+            // Who will see the answer is said with the promise.
+            let to_whom = match would {
+                Would::BeDone => Audience::Channel,
+                Would::BeShown => Audience::Asker,
+            };
+            if !promise(edge, &invocation, to_whom).await {
+                return false;
+            }
+            invocation.promised = Some(to_whom);
+            tokio::time::timeout(LATE, fetch).await.ok()
+        }
+    };
+    let given = match fetched {
+        Some(Ok(script)) => keep(edge, file, &script).await,
+        Some(Err(error)) => return not_fetched(edge, &invocation, Some(&error)).await,
+        None => return not_fetched(edge, &invocation, None).await,
+    };
+    match given {
         Ok(input) => {
             let input = Some(input);
-            let request = RunRequest { input, ..request };
-            Box::pin(asked(edge, invocation, Ask::Run(request))).await;
+            let request = request.clone();
+            let ask = Ask::Run(RunRequest { input, ..request });
+            Box::pin(asked(edge, &invocation, ask)).await
         }
-        Err(refusal) => refuse(edge, invocation, &refusal).await,
+        Err(error) => {
+            refuse(edge, &invocation, &error.refusal()).await;
+            false
+        }
     }
 }
 
@@ -44,8 +100,10 @@ pub(super) async fn write(edge: &Edge, invocation: &Invocation, request: &RunReq
         command: "true".to_owned(),
         ..request.clone()
     });
-    let would = edge.hub.would(&invocation.asker(), &ask).await;
-    match would.and_then(|()| view::write_sheet(request)) {
+    if let Err(refusal) = edge.hub.would(&invocation.asker(), &ask).await {
+        return meant::refuse_run(edge, invocation, request, None, &refusal).await;
+    }
+    match view::write_sheet(request) {
         Ok(sheet) => {
             let call = edge.requests.open_form(invocation.reply_to(), &sheet);
             send(edge, call, "a form").await;
@@ -54,47 +112,22 @@ pub(super) async fn write(edge: &Edge, invocation: &Invocation, request: &RunReq
     }
 }
 
-async fn given(
-    edge: &Edge,
-    invocation: &Invocation,
-    request: &RunRequest,
-    file: &Attached,
-) -> Result<Input, Refusal> {
-    // As it is announced: who may not, and what is too long, costs nothing.
-    let announced = Input {
-        kind: InputKind::Script,
-        name: script_name(&file.name),
-        bytes: file.bytes,
-        sha256: [0; 32],
-        about: About::default(),
-    };
-    let ask = Ask::Run(RunRequest {
-        input: Some(announced),
-        ..request.clone()
-    });
-    edge.hub.would(&invocation.asker(), &ask).await?;
-    let bytes_max = usize::try_from(limits::SCRIPT_BYTES_MAX).unwrap_or(usize::MAX);
-    let fetched = tokio::time::timeout(FETCH, edge.sender.fetch(&file.url, bytes_max)).await;
-    let script = match fetched {
-        Ok(Ok(script)) => script,
-        Ok(Err(error)) => {
-            tracing::warn!("an attached script could not be fetched: {}", chain(&error));
-            return Err(Refusal::new(
-                Code::Storage,
-                "Discord did not give the script to the controller. Nothing was run.",
-                "Try again; its log says more.",
-            ));
+/// Says that a file did not come.
+async fn not_fetched(edge: &Edge, invocation: &Invocation, error: Option<&FetchError>) -> bool {
+    let what = match error {
+        Some(error) => {
+            tracing::warn!("an attached script could not be fetched: {}", chain(error));
+            "Discord did not give the script to the controller. Nothing was run."
         }
-        Err(_) => {
-            return Err(Refusal::new(
-                Code::Storage,
-                "The script did not come from Discord in time. Nothing was run.",
-                "Try again, or run it with `shanty run --script FILE` on the controller's machine.",
-            ));
-        }
+        None => "The script did not come from Discord in time. Nothing was run.",
     };
-    let kept = keep(edge, file, &script).await;
-    kept.map_err(|error| error.refusal())
+    let refusal = Refusal::new(
+        Code::Storage,
+        what,
+        "Attach it again with /script, or run it with `shanty run --script FILE` on the controller's machine.",
+    );
+    refuse(edge, invocation, &refusal).await;
+    false
 }
 
 async fn keep(edge: &Edge, file: &Attached, script: &[u8]) -> Result<Input, InputError> {

@@ -100,6 +100,7 @@ async fn every_text_that_is_sent_says_who_may_be_notified() {
         requests.edit_text(5, 6, "@everyone"),
         requests.edit_card(5, 6, &card),
         requests.edit_original(to, &card),
+        requests.follow_up(to, &card, Audience::Asker),
         requests.fill_with_files(to, "@everyone", &file),
         requests.fill_with_files(to, "@everyone", &[]),
     ];
@@ -119,7 +120,9 @@ async fn every_text_that_is_sent_says_who_may_be_notified() {
     }
     let without_text = [
         requests.defer_update(to),
-        requests.defer(to),
+        requests.defer(to, Audience::Asker),
+        requests.defer(to, Audience::Channel),
+        Ok(read_channel(5)),
         requests.suggest(to, [("@everyone", "x")]),
         requests.read_original(to),
         requests.create_thread(5, 6, "@everyone"),
@@ -212,10 +215,12 @@ async fn suggestions_are_cut_to_what_discord_shows() {
 }
 
 #[tokio::test]
-async fn a_promised_answer_is_for_one_person_and_is_filled_by_its_token() {
+async fn a_promised_answer_is_for_whom_it_says_and_is_filled_by_its_token() {
     let (requests, token) = (requests(), token());
     let to = to(&token);
-    let promised = requests.defer(to).unwrap();
+    let for_all = requests.defer(to, Audience::Channel).unwrap();
+    assert_eq!(json_of(&for_all), json!({"type": 5, "data": {"flags": 0}}));
+    let promised = requests.defer(to, Audience::Asker).unwrap();
     assert_eq!(
         json_of(&promised),
         json!({"type": 5, "data": {"flags": 64}})
@@ -225,6 +230,26 @@ async fn a_promised_answer_is_for_one_person_and_is_filled_by_its_token() {
         name: "output.log".to_owned(),
         content: Piece::Bytes(Bytes::from_static(b"x")),
     }];
+    for (to_whom, flags) in [
+        (Audience::Channel, 1 << 15),
+        (Audience::Asker, 1 << 15 | 64),
+    ] {
+        let further = requests.follow_up(to, &card(), to_whom).unwrap();
+        assert_eq!(
+            (further.method(), further.path()),
+            (
+                &Method::POST,
+                "webhooks/100/aW50.tok_en-1?with_components=true"
+            )
+        );
+        assert_eq!(
+            further.repeat(),
+            Repeat::Never,
+            "twice would be two messages"
+        );
+        assert!(!further.is_authorised_by_bot());
+        assert_eq!(json_of(&further)["flags"], flags);
+    }
     let filled = [
         (requests.edit_original(to, &card()), 1 << 15),
         (requests.fill_with_files(to, "all of it", &file), 0),

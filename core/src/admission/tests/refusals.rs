@@ -1,12 +1,11 @@
 //! What everybody is told who is refused: what happened, and what to do next, in words that they know.
 
-use std::fmt::Write as _;
-
 use super::*;
-use crate::ask::TokenRequest;
+use crate::ask::{One, Part, Steer, TokenRequest};
+use crate::history::Wanted;
 use crate::hold::{Held, HoldAnswer};
 use crate::refusal::Meant;
-use crate::run::Spec;
+use crate::run::{Input, InputKind, Spec};
 use crate::view::refusal_card;
 
 /// Ops may do everything on web hosts in #ops; `see` may only see them; `dba` may run on db-01, and see web hosts.
@@ -284,22 +283,28 @@ fn check(what: &str, asker: &Asker, refusal: &Refusal) -> String {
     shown
 }
 
+/// What somebody is told who asks this, and is refused.
+fn told(world: &World, what: &str, asker: &Asker, ask: &Ask) -> String {
+    let refused = match ask {
+        Ask::Look(question) => look(&world.context(), asker, question).err(),
+        ask => world.admit(asker, ask).err(),
+    };
+    let refusal = refused.unwrap_or_else(|| panic!("{what} is not refused"));
+    let shown = check(what, asker, &refusal);
+    let meant = match refusal.meant.as_deref() {
+        Some(Meant::Name { name, .. }) => format!("\n[{name}]"),
+        Some(Meant::Plain { kind, .. }) => format!("\n[plain {kind}]"),
+        Some(Meant::Others { who }) => format!("\n[ask {who}]"),
+        None => String::new(),
+    };
+    format!("{what}\n{shown}{meant}\n\n")
+}
+
 #[test]
 fn whoever_is_refused_is_told_what_to_do_next_in_plain_words() {
     let mut all = String::new();
     let mut note = |world: &World, what: &str, asker: &Asker, ask: &Ask| {
-        let refused = match ask {
-            Ask::Look(question) => look(&world.context(), asker, question).err(),
-            ask => world.admit(asker, ask).err(),
-        };
-        let refusal = refused.unwrap_or_else(|| panic!("{what} is not refused"));
-        let shown = check(what, asker, &refusal);
-        let meant = match refusal.meant.as_deref() {
-            Some(Meant::Name { name, .. }) => format!("\n[{name}]"),
-            Some(Meant::Plain { kind, .. }) => format!("\n[plain {kind}]"),
-            None => String::new(),
-        };
-        writeln!(all, "{what}\n{shown}{meant}\n").unwrap();
+        all.push_str(&told(world, what, asker, ask));
     };
     let mut world = world();
     for (what, asker, ask) in mistakes() {
@@ -342,6 +347,208 @@ fn whoever_is_refused_is_told_what_to_do_next_in_plain_words() {
         changes: "a=b".into(),
     };
     note(&world, "late", &ops(), &Ask::Inventory(label));
+    insta::assert_snapshot!(all);
+}
+
+/// A run with these options typed.
+fn with(options: &[(RunOption, &str)]) -> Ask {
+    let typed = options.iter();
+    Ask::Run(RunRequest {
+        typed: typed
+            .map(|(option, text)| (*option, (*text).to_owned()))
+            .collect(),
+        ..run("role=web", "true")
+    })
+}
+
+#[test]
+fn words_of_roll_outs() {
+    use RunOption::{Batch, MaxFail, Parallel, Pause};
+    let mut world = world();
+    let mut all = String::new();
+    let very_many = vec!["1"; 80].join(",");
+    for (what, options) in [
+        ("no wave", &[(Batch, "0")][..]),
+        ("a wave over all", &[(Batch, "101%")]),
+        ("a wave that is none", &[(Batch, "1,some")]),
+        ("a wave of more than there are", &[(Batch, "3")]),
+        ("a wave of nothing", &[(Batch, "1,,5")]),
+        ("very many waves", &[(Batch, very_many.as_str())]),
+        ("nobody at once", &[(Parallel, "0")]),
+        ("some at once", &[(Parallel, "some")]),
+        ("failures of all at once", &[(MaxFail, "2%")]),
+        ("failures over all", &[(Batch, "1,100%"), (MaxFail, "101%")]),
+        ("a pause without waves", &[(Pause, "first")]),
+        (
+            "a pause that is none",
+            &[(Batch, "1,100%"), (Pause, "often")],
+        ),
+    ] {
+        for (who, asker) in [("in chat", ops()), ("on the machine", local())] {
+            let what = format!("{what}, {who}");
+            all.push_str(&told(&world, &what, &asker, &with(options)));
+        }
+    }
+    let spec = world
+        .plan(&local(), &seen(run("role=web", "true")))
+        .unwrap();
+    let id = spec.spec.id;
+    let steer = |to| Ask::Steer {
+        which: One::Id(id),
+        to,
+    };
+    world.record(10, Kind::Accepted(spec.spec));
+    world.record(11, Kind::Go(id));
+    let viewer = person(50, &[8]);
+    for (what, asker, to) in [
+        ("a pause of one without waves", ops(), Steer::Pause),
+        ("going on with it", ops(), Steer::Continue),
+        ("a pause of others", viewer.clone(), Steer::Pause),
+        ("going on with others", viewer, Steer::Continue),
+    ] {
+        all.push_str(&told(&world, what, &asker, &steer(to)));
+    }
+    world.record(12, Kind::Closed(id));
+    all.push_str(&told(
+        &world,
+        "a pause of what is over",
+        &ops(),
+        &steer(Steer::Pause),
+    ));
+    let none = Ask::Steer {
+        which: One::Number(RunNumber(99)),
+        to: Steer::Pause,
+    };
+    all.push_str(&told(&world, "a pause of none", &ops(), &none));
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn words_of_inputs() {
+    let mut world = world();
+    let mut all = String::new();
+    let script = Input::example();
+    let stdin = Input {
+        kind: InputKind::Stdin,
+        name: String::new(),
+        ..script.clone()
+    };
+    let fed = |command: &str, input: &Input| {
+        Ask::Run(RunRequest {
+            input: Some(input.clone()),
+            ..run("web-01", command)
+        })
+    };
+    let long = |input: &Input| Input {
+        bytes: input.kind.bytes_max() + (1 << 20),
+        ..input.clone()
+    };
+    world.online(&[1, 2, 3]);
+    for (what, ask) in [
+        ("a long script", fed("", &long(&script))),
+        ("long standard input", fed("sh", &long(&stdin))),
+        ("an old agent", fed("", &script)),
+    ] {
+        all.push_str(&told(&world, what, &ops(), &ask));
+    }
+    for agent in [1, 2, 3].map(agent) {
+        world.fleet.entry(agent).takes_input = true;
+    }
+    for (n, input) in [script, stdin].into_iter().enumerate() {
+        let id = RunId::from_bytes([20 + u8::try_from(n).unwrap(); 16]);
+        let plan = world.plan(&local(), &seen(run("web-01", &input.command("sh"))));
+        let spec = Spec {
+            id,
+            input: Some(input.clone()),
+            ..plan.unwrap().spec
+        };
+        world.record(10, Kind::Accepted(spec));
+        world.record(11, Kind::Closed(id));
+        let again = Ask::Again {
+            run: id,
+            part: Part::All,
+        };
+        let like = Ask::Run(RunRequest {
+            like: Some(id),
+            ..run("web-01", &input.command("other"))
+        });
+        assert!(world.admit(&ops(), &again).is_ok(), "it is there");
+        for deleted_ms in [None, Some(1_795_341_000_000)] {
+            world.recalled.input_gone(input.sha256, deleted_ms);
+            for asker in [ops(), local()] {
+                let what = format!("a deleted {}", input.kind.as_str());
+                all.push_str(&told(&world, &what, &asker, &again));
+                let code = world.admit(&asker, &like).unwrap_err().code;
+                assert_eq!(code, Code::Deleted, "edited");
+            }
+        }
+        let stranger = world.admit(&person(50, &[]), &again).unwrap_err();
+        assert_eq!(
+            stranger.code,
+            Code::Denied,
+            "whoever may not learns nothing"
+        );
+        world.recalled = Recalled::default();
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn words_of_searches() {
+    let world = world();
+    let mut all = String::new();
+    let text = |text: &str| Some(text.to_owned());
+    let nothing = Wanted::default;
+    let wanted = [
+        (
+            "a state",
+            Wanted {
+                state: text("broken"),
+                ..nothing()
+            },
+        ),
+        (
+            "a time",
+            Wanted {
+                since: text("yesterday"),
+                ..nothing()
+            },
+        ),
+        (
+            "no word",
+            Wanted {
+                text: text("\"()\""),
+                ..nothing()
+            },
+        ),
+        (
+            "a long search",
+            Wanted {
+                text: text(&"x".repeat(6_000)),
+                ..nothing()
+            },
+        ),
+        (
+            "many words",
+            Wanted {
+                text: text(&"x ".repeat(50)),
+                ..nothing()
+            },
+        ),
+        (
+            "no such host",
+            Wanted {
+                on: text("wbe-01"),
+                ..nothing()
+            },
+        ),
+    ];
+    for (what, wanted) in wanted {
+        let ask = Ask::Look(Question::History { wanted });
+        all.push_str(&told(&world, what, &ops(), &ask));
+    }
+    let ask = Ask::Look(Question::History { wanted: nothing() });
+    all.push_str(&told(&world, "nobody looks back", &person(50, &[]), &ask));
     insta::assert_snapshot!(all);
 }
 

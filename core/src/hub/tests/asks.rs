@@ -49,13 +49,26 @@ fn a_refusal_is_said_at_once_and_recorded() {
     assert!(!text.contains('\n'), "{text}");
     assert_eq!(rig.written[0].actor, operator.actor());
 
+    // The same where somebody was told before it was asked.
+    let ask = run("db-01");
+    let known = rig.hub.known();
+    let would = known.would(&operator, &ask, &Recalled::default(), Fresh::default(), AT);
+    let told = rig.give(Event::Refused {
+        asker: operator.clone(),
+        ask,
+        refusal: would.unwrap_err(),
+    });
+    assert!(told.is_empty(), "{told:?}");
+    rig.commit();
+    assert_eq!(rig.written[1], rig.written[0]);
+
     let name = "web-01".to_owned();
     let effects = rig.ask(&operator, Ask::RemoveHost { name });
     assert!(
         refused(&effects).starts_with("E_DENIED This is done on the controller's machine only.")
     );
     rig.commit();
-    assert!(matches!(rig.kinds()[1], Kind::Denied { verb, .. } if verb == "operate"));
+    assert!(matches!(rig.kinds()[2], Kind::Denied { verb, .. } if verb == "operate"));
 }
 
 #[test]

@@ -250,6 +250,7 @@ fn the_asker_is_who_discord_says() {
         interaction: 1_300_000_000_000_000_000,
         token: Secret::new("tok".to_owned()),
         application: 100,
+        promised: None,
     };
     assert_eq!(asker, expected);
     assert!(!format!("{asker:?}").contains("tok\""));

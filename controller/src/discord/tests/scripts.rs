@@ -1,0 +1,221 @@
+//! Scripts that are attached: what is refused is recorded and can be mended without attaching again, and one that is slow to come is answered
+//! all the same.
+
+use super::*;
+
+/// `/script` on these hosts, with a file that this Discord has.
+fn script(stage: &Stage, on: &str, args: &str) -> Value {
+    let file = json!({"name": "file", "type": 11, "value": "7"});
+    let mut asked = slash(
+        "script",
+        json!([option("on", on), file, option("args", args)]),
+    );
+    let url = format!("{}/files/deploy.sh", stage.rest.api);
+    asked["data"]["resolved"] = json!({"attachments": {"7": {
+        "id": "7", "filename": "deploy.sh", "size": 20, "url": url, "proxy_url": url,
+    }}});
+    asked
+}
+
+fn is_file(seen: &Seen) -> bool {
+    seen.line.contains("/files/deploy.sh")
+}
+
+/// Discord has the file at once.
+async fn stage() -> Stage {
+    Stage::scripted(|seen| {
+        is_file(seen).then(|| Reply::Answer(200, vec![], "echo hi; echo there\n".to_owned()))
+    })
+    .await
+}
+
+/// Discord has the file when that is said.
+async fn slow() -> (Stage, watch::Sender<bool>) {
+    let (there, is_there) = watch::channel(false);
+    let stage = Stage::scripted(move |seen| {
+        is_file(seen).then(|| Reply::Once(is_there.clone(), "echo hi; echo there\n".to_owned()))
+    })
+    .await;
+    (stage, there)
+}
+
+/// How often the file was fetched.
+fn fetched(stage: &Stage) -> usize {
+    stage
+        .rest
+        .seen()
+        .iter()
+        .filter(|seen| is_file(seen))
+        .count()
+}
+
+/// The key in a button of a body.
+fn key(body: &Value, verb: &str) -> String {
+    let text = body.to_string();
+    let (_, rest) = text.split_once(&format!("v1:{verb}:")).expect("the button");
+    rest.split('"').next().unwrap().to_owned()
+}
+
+fn denied(stage: &Stage) -> Vec<String> {
+    let kinds = stage.rig.kinds().into_iter();
+    let codes = kinds.filter_map(|kind| match kind {
+        Kind::Denied { code, .. } => Some(code),
+        _ => None,
+    });
+    codes.collect()
+}
+
+/// Somebody types it, and the file is let through once the answer was promised to them.
+async fn late(stage: &Stage, there: &watch::Sender<bool>, asked: &Value, flags: u64) {
+    let promised = async {
+        stage
+            .called("a promise", |calls| {
+                calls.iter().any(|(line, _)| *line == callback(asked))
+            })
+            .await;
+        let promise = stage.bodies(&callback(asked));
+        assert_eq!(promise, [json!({"type": 5, "data": {"flags": flags}})]);
+        assert!(
+            !stage
+                .rig
+                .kinds()
+                .iter()
+                .any(|kind| matches!(kind, Kind::Accepted(_)))
+        );
+        there.send_replace(true);
+    };
+    tokio::join!(stage.interact(asked.clone()), promised);
+}
+
+#[tokio::test]
+async fn a_refused_script_is_recorded_and_its_file_is_fetched_when_the_refusal_is_mended() {
+    let stage = stage().await;
+    let mut web = stage.rig.link(1).await;
+    let asked = script(&stage, "web-1", "--fast");
+    stage.interact(asked.clone()).await;
+    assert_eq!(denied(&stage), ["E_SELECTOR"]);
+    assert_eq!(fetched(&stage), 0);
+    let refused = &stage.bodies(&callback_with_message(&asked))[0];
+    assert!(is_private(refused), "{refused}");
+    assert!(
+        refused.to_string().contains("Did you mean **web-01**?"),
+        "{refused}"
+    );
+
+    // The form has what was typed, and keeps the file.
+    let change = key(refused, "change");
+    let pressed = press(&format!("v1:change:{change}"));
+    stage.interact(pressed.clone()).await;
+    let form = &stage.bodies(&callback(&pressed))[0];
+    assert_eq!(
+        (form["type"].as_u64(), key(form, "change")),
+        (Some(9), change)
+    );
+    assert!(form.to_string().contains("--fast"), "{form}");
+
+    let pressed = press(&format!("v1:meant:{}", key(refused, "meant")));
+    stage.interact(pressed).await;
+    let order = web.order().await;
+    assert_eq!(fetched(&stage), 1);
+    let input = order.input.expect("the script");
+    assert_eq!((input.name.as_str(), input.bytes), ("deploy.sh", 20));
+    assert_eq!(denied(&stage), ["E_SELECTOR"]);
+}
+
+#[tokio::test]
+async fn whoever_may_not_run_a_script_is_told_so_and_cannot_mend_it() {
+    let stage = stage().await;
+    let _web = stage.rig.link(1).await;
+    let mut asked = script(&stage, "web-01", "");
+    asked["member"]["roles"] = json!([]);
+    stage.interact(asked.clone()).await;
+    assert_eq!(denied(&stage), ["E_DENIED"]);
+    let refused = &stage.bodies(&callback_with_message(&asked))[0];
+    assert!(!refused.to_string().contains("v1:change:"), "{refused}");
+
+    // They can have those asked who may: once, in the channel, and nobody is notified.
+    for (time, public) in [(1, true), (2, false)] {
+        let mut pressed = press(&format!("v1:ask:{}", key(refused, "ask")));
+        pressed["member"]["roles"] = json!([]);
+        stage.interact(pressed.clone()).await;
+        let told = &stage.bodies(&callback_with_message(&pressed))[0];
+        assert_eq!(is_private(told), !public, "{time}: {told}");
+        assert_eq!(told["data"]["allowed_mentions"], json!({"parse": []}));
+        let text = told.to_string();
+        let shown = format!("<@{ANN}> asks for a run\\n`deploy.sh`\\non `web-01`\\n<@&{ROLE}> may");
+        assert_eq!(text.contains(&shown), public, "{time}: {told}");
+    }
+    assert_eq!(fetched(&stage), 0);
+    assert!(
+        !stage
+            .rig
+            .kinds()
+            .iter()
+            .any(|kind| matches!(kind, Kind::Accepted(_)))
+    );
+}
+
+#[tokio::test]
+async fn a_script_that_is_slow_to_come_is_answered_with_its_card_in_what_was_promised() {
+    let (stage, there) = slow().await;
+    let mut web = stage.rig.link(1).await;
+    let asked = script(&stage, "web-01", "");
+    late(&stage, &there, &asked, 0).await;
+    let order = web.order().await;
+    assert_eq!(order.run, stage.run().to_string());
+    let card = &stage.bodies(&original("PATCH", &asked))[0];
+    assert!(card.to_string().contains("deploy.sh"), "{card}");
+    assert_eq!(
+        stage.bodies(&callback_with_message(&asked)),
+        [Value::Null; 0]
+    );
+}
+
+#[tokio::test]
+async fn a_late_preview_is_for_who_asked_and_a_late_refusal_is_not_for_everybody() {
+    let (stage, there) = slow().await;
+    let _web = stage.rig.link(1).await;
+    // One of two hosts is away: it is shown first.
+    let asked = script(&stage, "role=web", "");
+    late(&stage, &there, &asked, 64).await;
+    let preview = &stage.bodies(&original("PATCH", &asked))[0];
+    assert!(preview.to_string().contains("v1:online:"), "{preview}");
+
+    there.send_replace(false);
+    let asked = script(&stage, "web-01", "");
+    let hold = async {
+        stage
+            .called("a promise", |calls| {
+                calls.iter().any(|(line, _)| *line == callback(&asked))
+            })
+            .await;
+        stage.interact(slash("hold", hold_on())).await;
+        there.send_replace(true);
+    };
+    tokio::join!(stage.interact(asked.clone()), hold);
+    assert_eq!(stage.bodies(&original("DELETE", &asked)), [Value::Null]);
+    let id = asked["id"].as_str().unwrap();
+    let refused = stage.bodies(&format!("POST webhooks/100/tok{id}?with_components=true"));
+    let [refused] = &refused[..] else {
+        panic!("one answer: {refused:?}")
+    };
+    assert_eq!(refused["flags"], 1 << 15 | 64, "{refused}");
+    assert!(refused.to_string().contains("On hold"), "{refused}");
+    assert_eq!(denied(&stage), ["E_HOLD"]);
+}
+
+#[tokio::test]
+async fn a_slow_script_whose_promise_discord_does_not_take_runs_nothing() {
+    let (_there, is_there) = watch::channel(false);
+    let stage = Stage::scripted(move |seen| {
+        if is_file(seen) {
+            return Some(Reply::Once(is_there.clone(), "id".to_owned()));
+        }
+        is_callback(seen).then(|| refusal(404, 10_062, "Unknown interaction"))
+    })
+    .await;
+    let _web = stage.rig.link(1).await;
+    stage.interact(script(&stage, "web-01", "")).await;
+    assert_eq!(stage.rig.kinds(), []);
+    assert_eq!(stage.calls().len(), 2, "{:?}", stage.calls());
+}
