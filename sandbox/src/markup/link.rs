@@ -96,6 +96,31 @@ fn shown(page: &mut Page<'_>, address: &str, state: State) {
 
 /// Writes a link to a channel or message of this server that the reader sees.
 fn jump(page: &mut Page<'_>, address: &str) -> Option<()> {
+    let place = place(page, address)?;
+    page.open_jump(&place.href, place.channel, place.message);
+    page.text(&named(&place.name));
+    if place.message.is_some() {
+        page.text(" › 💬");
+    }
+    page.close_link();
+    Some(())
+}
+
+/// What a channel is called in a text. The name of a thread may begin with the sign itself.
+pub(super) fn named(name: &str) -> String {
+    let sign = if name.starts_with('#') { "" } else { "#" };
+    format!("{sign}{name}")
+}
+
+/// A channel or message of this server that the reader sees.
+struct Place<'a> {
+    href: String,
+    channel: &'a str,
+    message: Option<&'a str>,
+    name: String,
+}
+
+fn place<'a>(page: &Page<'_>, address: &'a str) -> Option<Place<'a>> {
     let host = authority(address)?;
     if !DISCORD.contains(&host) && !page.names.is_home(host) {
         return None;
@@ -122,13 +147,12 @@ fn jump(page: &mut Page<'_>, address: &str) -> Option<()> {
         href.push('/');
         href.push_str(message);
     }
-    page.open_jump(&href, channel, message);
-    page.text(&format!("#{name}"));
-    if message.is_some() {
-        page.text(" › 💬");
-    }
-    page.close_link();
-    Some(())
+    Some(Place {
+        href,
+        channel,
+        message,
+        name,
+    })
 }
 
 /// Writes the words with an address behind them that begin at `at`; their length.
@@ -153,7 +177,11 @@ pub(super) fn masked(
         in_link: true,
         ..state
     };
-    page.open_link(address, Some(address));
+    // Words that lead to a place of this server lead there, as Discord's own clients have it.
+    match place(page, address) {
+        Some(place) => page.open_jump(&place.href, place.channel, place.message),
+        None => page.open_link(address, Some(address)),
+    }
     inline::range(page, source, at + 1, close, inside);
     page.close_link();
     Some(close + 2 + length - at)

@@ -1,7 +1,7 @@
 //! Reads and writes what Discord puts between angle brackets, and `@everyone`: mentions, commands, emoji, times.
 
 use super::write::Page;
-use super::{Named, when};
+use super::{Named, link, when};
 use crate::snowflake::Snowflake;
 
 /// Bytes between the brackets: a command's name has up to 32 characters in each of three parts.
@@ -66,7 +66,7 @@ fn channel(page: &mut Page<'_>, id: Snowflake) {
         return page.span(&[("class", "mention")], "#unknown");
     };
     let attributes = [("class", "mention"), ("data-channel", &id.to_string())];
-    page.span(&attributes, &format!("#{name}"));
+    page.span(&attributes, &link::named(&name));
 }
 
 fn command(page: &mut Page<'_>, body: &str) -> Option<()> {

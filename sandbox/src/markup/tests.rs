@@ -29,7 +29,11 @@ impl Names for Few {
     }
 
     fn channel(&self, id: Snowflake) -> Option<String> {
-        (id.to_string() == "21").then(|| "general".to_owned())
+        match id.to_string().as_str() {
+            "21" => Some("general".to_owned()),
+            "24" => Some("#142 uptime".to_owned()),
+            _ => None,
+        }
     }
 
     fn everyone(&self) -> bool {
@@ -318,6 +322,23 @@ fn jump_links_stay_inside() {
             "http://127.0.0.1:7470/channels/@me/21",
             "<a class=\"mention\" href=\"http://127.0.0.1:7470/channels/@me/21\" data-channel=\"21\">#general</a>",
         ),
+        (
+            "[#142](https://discord.com/channels/9/24) · x",
+            "<a class=\"mention\" href=\"http://127.0.0.1:7470/channels/9/24\" data-channel=\"24\">#142</a> · x",
+        ),
+        (
+            "[#9](https://discord.com/channels/9/21/5)",
+            "<a class=\"mention\" href=\"http://127.0.0.1:7470/channels/9/21/5\" data-channel=\"21\" data-message=\"5\">#9</a>",
+        ),
+        // The name of a thread that begins with the sign has it once.
+        (
+            "https://discord.com/channels/9/24",
+            "<a class=\"mention\" href=\"http://127.0.0.1:7470/channels/9/24\" data-channel=\"24\">#142 uptime</a>",
+        ),
+        (
+            "<#24>",
+            "<span class=\"mention\" data-channel=\"24\">#142 uptime</span>",
+        ),
     ]);
     for outside in [
         "https://discord.com/channels/9/22/5",
@@ -325,6 +346,8 @@ fn jump_links_stay_inside() {
         "https://discord.com@evil.example/channels/9/21/5",
         "https://discord.com/channels/9/21/5/6",
         "https://discord.com/channels/9/21/x",
+        "[#9](https://discord.com/channels/9/22)",
+        "[#9](https://evil.example/channels/9/21)",
     ] {
         assert!(!sound(outside).contains("data-channel"), "{outside}");
     }
