@@ -3,11 +3,14 @@
 //! Nothing is stored here. Whoever keeps the history keeps an [`Entry`] of each run and the beginning of what it printed, and answers a
 //! [`Query`] from them; a query holds who may see what, so that no answer can go past it.
 
+mod around;
 mod between;
 mod cells;
 mod look;
 mod query;
 mod recent;
+
+use std::collections::BTreeSet;
 
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::principal::Principal;
@@ -15,6 +18,7 @@ use crate::run::{Execution, How, Outcome, Phase, Run};
 use crate::selector::fold::fold;
 use crate::view::run_summary;
 
+pub use around::around;
 pub use between::{Between, Change, Side};
 pub use cells::{CSV_HEAD, cell, csv_line};
 pub use look::Sight;
@@ -228,6 +232,38 @@ pub struct Page {
     pub older: Option<RunNumber>,
     /// Where newer ones are.
     pub newer: Option<RunNumber>,
+    /// Why there may be more than was found.
+    pub short: BTreeSet<Short>,
+}
+
+/// Why there may be more than was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Short {
+    /// It took too long and was stopped.
+    Stopped,
+    /// What happened in the last moments is not there to be found yet.
+    Newest,
+    /// Nor is what those runs printed that ended last.
+    Printed,
+    /// Nor are runs of long ago.
+    Past,
+}
+
+impl Short {
+    /// Says so, and what to do about it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Stopped => {
+                "Looking took too long and was stopped: there may be more. Look for fewer or longer words, or ask again in a moment."
+            }
+            Self::Newest => {
+                "Runs of the last moments may be missing: they are still being indexed. Look again in a moment."
+            }
+            Self::Printed => "Newer output is still being indexed. Look again in a moment.",
+            Self::Past => "Older runs are still being indexed: there may be more.",
+        }
+    }
 }
 
 /// How far something was counted.

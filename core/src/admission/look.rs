@@ -145,7 +145,7 @@ fn seen_runs<'a>(
 /// What of the history the caller may look for.
 fn query(ctx: &Context<'_>, caller: &Caller<'_>, wanted: &Wanted) -> Result<Query, Refusal> {
     let query = wanted.checked(sight(ctx, caller), ctx.now_ms)?;
-    let Some(on) = wanted.on.as_deref().filter(|on| !on.trim().is_empty()) else {
+    let Some(on) = wanted.on.as_deref() else {
         return Ok(query);
     };
     let visible = visible(ctx, caller, hosts(ctx));

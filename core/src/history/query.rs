@@ -43,6 +43,13 @@ impl Wanted {
         let since = self.since.as_deref().map(|text| since_ms(text, now_ms));
         let stand = self.state.as_deref().map(stand);
         let words = self.text.as_deref().map(Words::parse);
+        if self.on.as_deref().is_some_and(|on| on.trim().is_empty()) {
+            return Err(Refusal::new(
+                Code::Selector,
+                "No hosts are named. Nothing was looked for.",
+                "Name some, such as `role=web`, or leave `on` out for runs on any hosts.",
+            ));
+        }
         Ok(Query {
             sight,
             who: self.who.clone(),
@@ -158,9 +165,11 @@ impl Words {
         }
         // What has no letter and no digit stands nowhere in an index of words.
         let says = |word: &&str| word.chars().any(char::is_alphanumeric);
+        // One that is typed twice is looked for once.
+        let mut seen = BTreeSet::new();
         let words: Vec<String> = text
             .split(|c: char| c.is_whitespace() || c == '\0')
-            .filter(says)
+            .filter(|word| says(word) && seen.insert(*word))
             .map(str::to_owned)
             .collect();
         if words.is_empty() {
@@ -193,14 +202,16 @@ impl Words {
     /// index begin with some letter, and all of those would be gathered first.
     #[must_use]
     pub fn expression(&self) -> String {
-        let quoted = self.0.iter().map(|word| {
-            let begins = if word.chars().filter(|c| c.is_alphanumeric()).count() < 3 {
-                ""
-            } else {
-                "*"
-            };
+        let quoted = self.each().map(|(word, begins)| {
+            let begins = if begins { "*" } else { "" };
             format!("\"{}\"{begins}", word.replace('"', "\"\""))
         });
         quoted.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// Each word, and whether it may be the beginning of one.
+    pub(super) fn each(&self) -> impl Iterator<Item = (&str, bool)> {
+        let begins = |word: &str| word.chars().filter(|c| c.is_alphanumeric()).count() >= 3;
+        self.0.iter().map(move |word| (word.as_str(), begins(word)))
     }
 }

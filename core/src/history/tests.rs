@@ -132,7 +132,12 @@ fn words_are_words_whatever_they_hold() {
         assert!(refused(empty).contains("no word to look for"), "{empty:?}");
     }
     assert!(refused(&"x".repeat(6_000)).contains("6,000 characters, and 200 is the limit"));
-    assert!(refused(&"x ".repeat(17)).contains("17 words"));
+    let many = |n: u32| (0..n).map(|n| format!("w{n} ")).collect::<String>();
+    assert!(refused(&many(17)).contains("17 words"));
+    assert!(Words::parse(&many(16)).is_ok());
+    // Each costs time, so that one which is typed again and again is looked for once.
+    let again = expression(&"disk full ".repeat(20)).unwrap();
+    assert_eq!(again, "\"disk\"* AND \"full\"*");
     assert!(Words::parse(&"é".repeat(200)).is_ok());
 }
 

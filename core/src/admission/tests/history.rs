@@ -95,6 +95,9 @@ fn what_is_typed_is_checked_and_names_only_hosts_that_are_seen() {
     assert!(matches!(found.sight, Sight::Under(grants) if grants.len() == 1));
     for (wrong, code) in [
         (typed(Some("db-01"), "1d", "ok", "x"), Code::Selector),
+        (typed(Some(" "), "1d", "ok", "x"), Code::Selector),
+        (typed(None, "", "ok", "x"), Code::Duration),
+        (typed(None, "1d", "", "x"), Code::BadOption),
         (typed(None, "soon", "ok", "x"), Code::Duration),
         (typed(None, "1d", "good", "x"), Code::BadOption),
         (typed(None, "1d", "ok", ""), Code::BadOption),
