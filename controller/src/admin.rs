@@ -300,14 +300,17 @@ impl v1::admin_server::Admin for Admin {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let limit = request.limit.clamp(1, RUNS_MAX) as usize;
-        let runs = match request.wanted {
+        let (runs, short) = match request.wanted {
             Some(wanted) => self.runs_wanted(asker, wanted, limit).await?,
             None => match self.ask(asker, Ask::Look(Question::Runs { limit })).await? {
-                Answer::Runs(runs) => runs,
+                Answer::Runs(runs) => (runs, Vec::new()),
                 other => return Err(odd(&other)),
             },
         };
-        let mut reply = v1::RunsReply::default();
+        let mut reply = v1::RunsReply {
+            short,
+            ..v1::RunsReply::default()
+        };
         for run in runs {
             reply.runs.push(self.run_info(&run).await);
         }

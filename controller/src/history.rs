@@ -8,15 +8,19 @@ mod feed;
 mod printed;
 mod recent;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shanty_core::ask::{Answer, Ask, Question};
-use shanty_core::history::{Found, Page, Query, Turn, Wanted};
+use shanty_core::history::{Found, Page, Query, Short, Turn, Wanted};
 use shanty_core::hub::Known;
 use shanty_core::ids::RunId;
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::{Asker, Principal};
 use shanty_core::refusal::{Code, Refusal};
+
+use tokio::time::Instant;
 
 use crate::hub::Handle;
 use crate::store::{Kept, Names, Output, Search, Shown, StoreError};
@@ -33,6 +37,12 @@ pub const PAGE: usize = 10;
 
 /// Runs that are read at a time for a table.
 const TABLE_STEP: usize = 500;
+
+/// Whoever types a command waits so long for those of the last moments to be among what is offered.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// A step of a table takes at most so long, and what comes before it.
+const TABLE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the history is made of.
 #[derive(Clone)]
@@ -59,6 +69,41 @@ pub struct History {
     parts: Parts,
     names: Names,
     feed: Arc<Feed>,
+}
+
+/// How much of what is looked for is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// So many runs.
+    pub limit: usize,
+    /// Whether it is said how many there are.
+    pub total: Total,
+    /// So long the index may take to take what happened last.
+    pub catch_up: Duration,
+    /// So long a look may take: what was found until then is the answer.
+    pub patience: Duration,
+}
+
+impl Extent {
+    /// A page for chat, whose answers are late after three seconds.
+    pub const CHAT: Self = Self {
+        limit: PAGE,
+        total: Total::Counted,
+        catch_up: Duration::from_millis(300),
+        patience: Duration::from_millis(1_500),
+    };
+
+    /// So many runs for somebody who waits longer.
+    #[must_use]
+    pub const fn of(limit: usize, total: Total) -> Self {
+        let patience = Duration::from_secs(10);
+        Self {
+            limit,
+            total,
+            catch_up: patience,
+            patience,
+        }
+    }
 }
 
 /// How a look back is to be answered.
@@ -108,19 +153,29 @@ impl History {
         asker: Asker,
         wanted: Wanted,
         turn: Turn,
-        (limit, total): (usize, Total),
+        extent: Extent,
     ) -> Result<Page, Refusal> {
         let query = self.query(asker, Question::History { wanted }).await?;
-        let known = self.catch_up().await;
-        let mut page = self.find(&query, turn, limit).await?;
-        if matches!(turn, Turn::After(_)) && page.newer.is_none() {
+        let (known, short) = self.catch_up(extent.catch_up).await;
+        let until = Instant::now() + extent.patience;
+        let find = async |turn| {
+            let found = self
+                .parts
+                .search
+                .find(query.clone(), turn, extent.limit, until);
+            found.await.map_err(|error| unreadable(&error))
+        };
+        let mut page = find(turn).await?;
+        let is_first = matches!(turn, Turn::After(_)) && page.newer.is_none();
+        if is_first && !page.short.contains(&Short::Stopped) {
             // The first page is a whole one.
-            page = self.find(&query, Turn::Newest, limit).await?;
+            page = find(Turn::Newest).await?;
         }
-        if total == Total::Counted {
-            let counted = self.parts.search.count(query).await;
+        if extent.total == Total::Counted {
+            let counted = self.parts.search.count(query.clone(), until).await;
             page.total = Some(counted.map_err(|error| unreadable(&error))?);
         }
+        page.short.extend(short);
         let hosts = known.as_ref().map(|known| &known.state.hosts);
         for hit in page.runs.iter_mut().filter_map(|found| found.hit.as_mut()) {
             let host = hosts.and_then(|hosts| hosts.get(&hit.agent));
@@ -135,11 +190,12 @@ impl History {
     /// The refusal to show.
     pub async fn table(&self, asker: Asker, wanted: Wanted) -> Result<Table, Refusal> {
         let query = self.query(asker, Question::History { wanted }).await?;
-        self.catch_up().await;
+        let (_, short) = self.catch_up(TABLE_PATIENCE).await;
         Ok(Table {
             history: self.clone(),
             query,
             turn: Some(Turn::Newest),
+            short: short.into_iter().collect(),
         })
     }
 
@@ -179,16 +235,21 @@ impl History {
         }
     }
 
-    async fn find(&self, query: &Query, turn: Turn, limit: usize) -> Result<Page, Refusal> {
-        let found = self.parts.search.find(query.clone(), turn, limit).await;
-        found.map_err(|error| unreadable(&error))
-    }
-
-    /// Takes what happened since the index was last fed: what cannot be written is fed later.
-    async fn catch_up(&self) -> Option<Known> {
-        let known = self.parts.hub.known().await.ok()?;
-        self.feed.catch_up(&self.parts, &known).await;
-        Some(known)
+    /// Takes what happened since the index was last fed, as far as it is taken until then: what is not, is fed later. Says what is not there.
+    async fn catch_up(&self, patience: Duration) -> (Option<Known>, Vec<Short>) {
+        let Ok(known) = self.parts.hub.known().await else {
+            return (None, Vec::new());
+        };
+        let taken = self.feed.catch_up(&self.parts, &known);
+        let taken = tokio::time::timeout(patience, taken).await;
+        let mut short = Vec::new();
+        if !taken.unwrap_or(false) {
+            short.push(Short::Newest);
+        }
+        if self.feed.is_behind() {
+            short.push(Short::Past);
+        }
+        (Some(known), short)
     }
 }
 
@@ -198,6 +259,7 @@ pub struct Table {
     query: Query,
     /// Nothing at its end.
     turn: Option<Turn>,
+    short: BTreeSet<Short>,
 }
 
 impl Table {
@@ -208,8 +270,16 @@ impl Table {
     pub async fn next(&mut self) -> Result<Vec<(Found, String)>, Refusal> {
         let mut step = Vec::new();
         while let Some(turn) = self.turn {
-            let page = self.history.find(&self.query, turn, TABLE_STEP).await?;
+            let until = Instant::now() + TABLE_PATIENCE;
+            let search = &self.history.parts.search;
+            let page = search.step(self.query.clone(), turn, TABLE_STEP, until);
+            let mut page = page.await.map_err(|error| unreadable(&error))?;
+            // What was stopped is gone on with, unless it came nowhere.
+            if page.short.remove(&Short::Stopped) && page.older.is_none() {
+                return Err(too_long());
+            }
             self.turn = page.older.map(Turn::Before);
+            self.short.append(&mut page.short);
             for found in page.runs {
                 let name = self.history.name(&found.entry.by).await;
                 step.push((found, name));
@@ -220,6 +290,20 @@ impl Table {
         }
         Ok(step)
     }
+
+    /// Why there may be more than it holds.
+    #[must_use]
+    pub const fn short(&self) -> &BTreeSet<Short> {
+        &self.short
+    }
+}
+
+fn too_long() -> Refusal {
+    Refusal::new(
+        Code::Rate,
+        "Looking took too long and was stopped: the table is not whole.",
+        "Look for fewer or longer words, or ask again in a moment.",
+    )
 }
 
 fn unreadable(error: &StoreError) -> Refusal {
@@ -233,3 +317,6 @@ fn unreadable(error: &StoreError) -> Refusal {
         "Look at the controller's log and its disk. `search.db` can be deleted while the controller is stopped: it is made again.",
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,9 +27,15 @@ async fn runs_until(
     card
 }
 
+/// The same as soon as nothing of the last moments is missing.
 async fn runs(person: &Person, options: &[(&str, u64, &str)]) -> Message {
-    runs_until(person, options, "to be there", |card| {
-        !card.text().is_empty()
+    wait::until("what happened last to be indexed", || async {
+        let is_there = |card: &Message| !card.text().is_empty();
+        let card = runs_until(person, options, "to be there", is_there).await;
+        match card.text().contains("last moments may be missing") {
+            true => Err(card.text()),
+            false => Ok(card),
+        }
     })
     .await
 }
@@ -53,8 +59,8 @@ async fn offered(person: &Person, typed: &str) -> Vec<(String, String)> {
 fn numbers(card: &Message) -> Vec<u64> {
     let text = card.text();
     let number = |line: &str| {
-        let (_, rest) = line.split_once(" #")?;
-        rest.split(' ').next()?.parse().ok()
+        let (_, rest) = line.split_once('#')?;
+        rest.split([' ', ']']).next()?.parse().ok()
     };
     text.lines()
         .filter(|line| line.contains(" · <t:"))
@@ -90,7 +96,11 @@ async fn runs_are_found_by_who_where_how_and_what_and_linked() {
     );
     let linked = wait::until("the thread to be linked", || async {
         let text = runs(&operator, &[]).await.text();
-        if text.contains(&format!("<#{thread}>")) {
+        let way = format!(
+            "[#2](https://discord.com/channels/{}/{thread})",
+            operator.guild
+        );
+        if text.contains(&way) {
             Ok(text)
         } else {
             Err(text)
@@ -148,6 +158,7 @@ async fn runs_are_found_by_who_where_how_and_what_and_linked() {
             "no time to look back to",
         ),
         (("on", TEXT, "nobody".to_owned()), "nobody"),
+        (("on", TEXT, "  ".to_owned()), "No hosts are named"),
         (("diff", TEXT, "1".to_owned()), "two runs"),
         (("diff", TEXT, "1 99".to_owned()), "no such run"),
     ] {

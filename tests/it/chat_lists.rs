@@ -50,12 +50,20 @@ async fn hosts_and_runs_are_listed_only_to_who_asked() {
         let asked = operator.run(host, "true").await;
         operator.card_end(&asked, "exit 0").await;
     }
-    let asked = operator.slash("runs", &[]).await;
-    let list = operator.answer(&asked).await;
-    assert!(list.is_ephemeral());
-    for run in ["✅ #1 · db-01 · exit 0", "✅ #2 · web-01 · exit 0"] {
-        assert!(list.text().contains(run), "{}", list.text());
-    }
+    wait::until("both runs to be listed, each once", || async {
+        let asked = operator.slash("runs", &[]).await;
+        let list = operator.answer(&asked).await;
+        assert!(list.is_ephemeral());
+        let all = list.text();
+        let listed = |number: &str, rest: &str| {
+            let mut lines = all.lines();
+            let line = lines.find(|line| line.starts_with(&format!("✅ [#{number}](https://")));
+            line.is_some_and(|line| line.contains(rest) && !line.contains("<#"))
+        };
+        let is_there = listed("1", ") · db-01 · exit 0") && listed("2", ") · web-01 · exit 0");
+        if is_there { Ok(()) } else { Err(all) }
+    })
+    .await;
     let others = world.guest().view().await;
     assert!(
         others.iter().all(|message| !message.is_ephemeral()),

@@ -68,11 +68,17 @@ async fn runs_are_listed_by_who_where_when_and_how() {
     for (wrong, said) in [
         (&["--since", "soon"][..], "no time to look back to"),
         (&["--on", "nobody"], "nobody"),
+        (&["--on", ""], "No hosts are named"),
+        (&["--by="], "Nobody is named"),
+        (&["--by", " "], "Nobody is named"),
+        (&["--since", ""], "no time to look back to"),
     ] {
-        let all = [&["runs", "list"][..], wrong].concat();
-        let ran = world.shanty(&all).await;
-        assert_eq!(ran.code, 64, "{ran:?}");
-        assert!(ran.err.contains(said), "{ran:?}");
+        for verb in ["list", "export"] {
+            let all = [&["runs", verb][..], wrong].concat();
+            let ran = world.shanty(&all).await;
+            assert_eq!((ran.code, ran.out.contains("#1")), (64, false), "{ran:?}");
+            assert!(ran.err.contains(said), "{ran:?}");
+        }
     }
     world.end().await;
 }
@@ -109,6 +115,12 @@ async fn what_was_printed_is_found_compared_and_run_again() {
     })
     .await;
     assert_eq!((found.len(), &found[0]["number"]), (1, &Value::from(3)));
+    wait::until("all output to be searched", || async {
+        let ran = world.shanty(&["runs", "search", "before"]).await;
+        let all = ran.out.lines().count() == 4 && ran.err.is_empty();
+        if all { Ok(()) } else { Err(ran) }
+    })
+    .await;
     let text = printed(&world, &["runs", "search", "6.1.0-33"]).await;
     assert!(
         text.starts_with("#1 ") && text.lines().count() == 2,
@@ -230,6 +242,7 @@ async fn a_table_holds_every_run_and_a_full_disk_is_told() {
         let said = "standard output cannot be written: No space left";
         assert!(told.contains(said), "{args:?}: {told}");
     }
+    half_a_table(&world).await;
     for args in [
         &["runs", "export"][..],
         &["runs", "list"],
@@ -247,6 +260,31 @@ async fn a_table_holds_every_run_and_a_full_disk_is_told() {
         assert_eq!((code, told.as_str()), (141, ""), "{args:?}");
     }
     world.end().await;
+}
+
+/// A disk that is full in the middle leaves half a table, and that is said.
+async fn half_a_table(world: &World) {
+    run(world, "web-01", &format!("true {}", "x".repeat(4_000))).await;
+    for kind in ["--csv", "--ndjson"] {
+        let whole = printed(world, &["runs", "export", kind]).await;
+        let file = world.dir.path().join(format!("half{kind}"));
+        // Some hundred bytes may be written to a file.
+        let script = "trap '' XFSZ; ulimit -f 2; exec \"$0\" runs export $2 > \"$1\"";
+        let mut call = tokio::process::Command::new("sh");
+        call.args(["-c", script]);
+        call.arg(&world.programs().shanty).arg(&file).arg(kind);
+        call.env("SHANTY_ADMIN", world.admin());
+        call.stdin(Stdio::null()).kill_on_drop(true);
+        let ended = tokio::time::timeout(BOUND, call.output()).await;
+        let ended = ended.expect("it ends in time").unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(74), "{told}");
+        assert!(told.contains("cannot be written: File too large"), "{told}");
+        assert!(told.contains("The table is not whole"), "{told}");
+        let half = std::fs::read_to_string(&file).unwrap();
+        assert!(!half.is_empty() && half.len() < whole.len(), "{half}");
+        assert!(whole.starts_with(&half), "{half}");
+    }
 }
 
 /// What comes of a call whose output goes there: its exit code, and what it says of that.

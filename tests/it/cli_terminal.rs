@@ -133,6 +133,11 @@ async fn tables_fit_terminals_and_have_colours_where_those_are_shown() {
     world
         .shanty(&["run", "web-01", "--", "echo barnacles"])
         .await;
+    shanty_tests::wait::until("its output to be searched", || async {
+        let ran = world.shanty(&["runs", "search", "barnacles"]).await;
+        if ran.err.is_empty() { Ok(()) } else { Err(ran) }
+    })
+    .await;
     for columns in [20_u16, 80] {
         for args in [
             &["hosts"][..],

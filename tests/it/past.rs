@@ -102,9 +102,13 @@ async fn a_run_of_last_year_is_found_named_and_shown() {
         world.is_online("web-01", true).await;
         world.is_online("web-02", true).await;
 
-        let listed = world.operator().slash("runs", &[]).await;
-        let listed = world.operator().answer(&listed).await.text();
-        assert!(listed.contains(&format!("#{newest} · web-01")), "{listed}");
+        shanty_tests::wait::until("the newest run to be listed", || async {
+            let listed = world.operator().slash("runs", &[]).await;
+            let listed = world.operator().answer(&listed).await.text();
+            let is_there = listed.contains(&format!("#{newest} · web-01"));
+            if is_there { Ok(()) } else { Err(listed) }
+        })
+        .await;
         let again = world.shanty(&["runs", "show", "1"]).await.out;
         assert_eq!(without_age(&again), shown);
         let output = world.shanty(&["runs", "output", "1"]).await.out;

@@ -1,9 +1,10 @@
 //! What the command line asks of the history.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shanty_core::ask::{Ask, Part};
-use shanty_core::history::{Counted, Found, Stand, Turn, Wanted, csv_line};
+use shanty_core::history::{Counted, Found, Short, Stand, Turn, Wanted, csv_line};
 use shanty_core::ids::RunNumber;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
@@ -17,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status};
 
 use super::{Admin, Answered, Events, RUNS_MAX, convert};
-use crate::history::Total;
+use crate::history::{Extent, Total};
 use crate::status::status;
 use crate::store::Shown;
 
@@ -25,24 +26,24 @@ use crate::store::Shown;
 const TABLE_MAX: usize = 64;
 
 impl Admin {
-    /// The runs that are looked for, whole.
+    /// The runs that are looked for, whole, and why there may be more.
     pub(super) async fn runs_wanted(
         &self,
         asker: Asker,
         wanted: v1::Wanted,
         limit: usize,
-    ) -> Result<Vec<Arc<Run>>, Status> {
+    ) -> Result<(Vec<Arc<Run>>, Vec<String>), Status> {
         let wanted = self.wanted(wanted).await?;
-        let sought = (limit, Total::Unknown);
+        let extent = Extent::of(limit, Total::Unknown);
         let page = self
             .history
-            .page(asker.clone(), wanted, Turn::Newest, sought);
+            .page(asker.clone(), wanted, Turn::Newest, extent);
         let page = page.await.map_err(|refusal| status(&refusal))?;
         let mut runs = Vec::with_capacity(page.runs.len());
         for found in page.runs {
             runs.push(self.run(asker.clone(), found.entry.number.0).await?);
         }
-        Ok(runs)
+        Ok((runs, told(&page.short)))
     }
 
     /// A run with what its people are called and the way to it.
@@ -77,16 +78,17 @@ impl Admin {
     ) -> Answered<v1::HistoryReply> {
         let wanted = self.wanted(request.wanted.unwrap_or_default()).await?;
         let limit = request.limit.clamp(1, RUNS_MAX) as usize;
-        let sought = (limit, Total::Counted);
+        let extent = Extent::of(limit, Total::Counted);
         let page = self
             .history
-            .page(asker.clone(), wanted, Turn::Newest, sought);
+            .page(asker.clone(), wanted, Turn::Newest, extent);
         let page = page.await.map_err(|refusal| status(&refusal))?;
         let (total, counted) = page.total.unwrap_or((0, Counted::More));
         let mut reply = v1::HistoryReply {
             runs: Vec::with_capacity(page.runs.len()),
             total,
             more: counted == Counted::More,
+            short: told(&page.short),
         };
         for found in page.runs {
             let name = self.history.name(&found.entry.by).await;
@@ -117,7 +119,15 @@ impl Admin {
         let send = async move {
             loop {
                 let step = match table.next().await {
-                    Ok(step) if step.is_empty() => return,
+                    Ok(step) if step.is_empty() => {
+                        let end = v1::HistoryRun {
+                            last: true,
+                            short: told(table.short()),
+                            ..v1::HistoryRun::default()
+                        };
+                        tx.send(Ok(end)).await.ok(); // it left
+                        return;
+                    }
                     Ok(step) => step,
                     Err(refusal) => {
                         tx.send(Err(status(&refusal))).await.ok(); // it left
@@ -189,8 +199,12 @@ impl Admin {
 
     /// What was typed, with those that a name may mean.
     async fn wanted(&self, wanted: v1::Wanted) -> Result<Wanted, Status> {
-        let some = |text: String| (!text.is_empty()).then_some(text);
-        let who = match some(wanted.by) {
+        let who = match wanted.by {
+            Some(name) if name.trim().is_empty() => {
+                let what = "Nobody is named. Nothing was looked for.";
+                let next = "Name somebody, such as ann or local:root, or leave `--by` out for runs of anybody.";
+                return Err(status(&Refusal::new(Code::BadOption, what, next)));
+            }
             Some(name) => self.history.names().named(&name).await.map_err(|error| {
                 tracing::error!(%error, "what people are called cannot be read");
                 let what = "What people are called cannot be read. Nothing was looked for.";
@@ -201,12 +215,16 @@ impl Admin {
         };
         Ok(Wanted {
             who,
-            on: some(wanted.selector),
-            since: some(wanted.since),
-            state: some(wanted.state),
+            on: wanted.selector,
+            since: wanted.since,
+            state: wanted.state,
             text: wanted.text,
         })
     }
+}
+
+fn told(short: &BTreeSet<Short>) -> Vec<String> {
+    short.iter().map(|short| short.text().to_owned()).collect()
 }
 
 fn history_run(found: Found, name: String) -> v1::HistoryRun {
@@ -235,6 +253,8 @@ fn history_run(found: Found, name: String) -> v1::HistoryRun {
         hit_text,
         csv: String::new(),
         result: String::new(),
+        last: false,
+        short: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing waits for it. What cannot be read or written is tried again; an index that was lost is filled again from the newest run on.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shanty_core::history::Entry;
@@ -28,7 +29,11 @@ const PRINTED_STEP: u32 = 8;
 
 /// How far the index is fed.
 #[derive(Default)]
-pub(super) struct Feed(Mutex<Progress>);
+pub(super) struct Feed {
+    progress: Mutex<Progress>,
+    /// Runs of long ago are still to be read again.
+    behind: AtomicBool,
+}
 
 #[derive(Default)]
 struct Progress {
@@ -39,15 +44,33 @@ struct Progress {
     open: BTreeMap<RunNumber, Option<Entry>>,
     /// Runs of long ago that are to be read again; the newest is the last.
     backlog: Vec<RunNumber>,
+    /// Some of them are read now.
+    reading: bool,
 }
 
 impl Feed {
-    /// Takes what is at hand of what happened since then.
-    pub(super) async fn catch_up(&self, parts: &Parts, known: &Known) {
-        let mut progress = self.0.lock().await;
-        if let Err(error) = progress.catch_up(parts, known).await {
-            failed(&error);
+    /// Takes what is at hand of what happened since then; false when it cannot now. Who gives up waiting leaves all as it was, or as it is then.
+    pub(super) async fn catch_up(&self, parts: &Parts, known: &Known) -> bool {
+        let mut progress = self.progress.lock().await;
+        let taken = progress.catch_up(parts, known).await;
+        self.tell(&progress);
+        match taken {
+            Ok(()) => true,
+            Err(error) => {
+                failed(&error);
+                false
+            }
         }
+    }
+
+    /// Whether runs of long ago are still to be read again.
+    pub(super) fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, progress: &Progress) {
+        let behind = !progress.backlog.is_empty() || progress.reading;
+        self.behind.store(behind, Ordering::Relaxed);
     }
 }
 
@@ -162,21 +185,30 @@ async fn pass(
         prune(parts).await?;
         *pruned = Some(tokio::time::Instant::now());
     }
-    let unread = parts.search.unread(PRINTED_STEP).await?;
+    let feed = &history.feed;
     let (backlog, open) = {
-        let mut progress = history.feed.0.lock().await;
+        let mut progress = feed.progress.lock().await;
         progress.catch_up(parts, &known).await?;
         let at = progress.backlog.len().saturating_sub(BACKLOG_STEP);
-        (progress.backlog.split_off(at), !progress.open.is_empty())
+        let backlog = progress.backlog.split_off(at);
+        progress.reading = !backlog.is_empty();
+        feed.tell(&progress);
+        (backlog, !progress.open.is_empty())
     };
     drop(known);
     let mut more = !backlog.is_empty();
-    if let Err(error) = read_again(parts, &backlog).await {
+    let read = read_again(parts, &backlog).await;
+    let mut progress = feed.progress.lock().await;
+    progress.reading = false;
+    if let Err(error) = read {
         // The next pass takes them again.
-        history.feed.0.lock().await.backlog.extend(backlog);
+        progress.backlog.extend(backlog);
         return Err(error);
     }
-    for number in unread {
+    feed.tell(&progress);
+    drop(progress);
+    // Those that were only taken now are among them: the next pass may be a minute away.
+    for number in parts.search.unread(PRINTED_STEP).await? {
         more |= read_printed(parts, number).await?;
     }
     Ok(match (more, open) {
@@ -209,6 +241,7 @@ async fn read_again(parts: &Parts, numbers: &[RunNumber]) -> Result<(), StoreErr
 /// Takes the beginning of what the hosts of a run printed. Those that printed the same are read once. False when it cannot be read now: a later
 /// pass takes it again.
 async fn read_printed(parts: &Parts, number: RunNumber) -> Result<bool, StoreError> {
+    parts.search.reading(number).await?;
     let run = match parts.hub.recorded(number).await {
         Ok(run) => run,
         // It never can; the hub has said so.

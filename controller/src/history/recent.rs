@@ -8,7 +8,7 @@ use shanty_core::principal::{Asker, Principal};
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::selector::complete::Choice;
 
-use super::{History, unreadable};
+use super::{CATCH_UP, History, unreadable};
 
 /// Where the favourites of people are kept.
 const KEPT: &str = "stars:";
@@ -31,7 +31,7 @@ impl History {
         let Ok(query) = self.query(asker.clone(), Question::Commands).await else {
             return Vec::new();
         };
-        self.catch_up().await;
+        self.catch_up(CATCH_UP).await;
         let by = asker.principal();
         let channel = asker.place().map(|place| place.channel);
         let ran = self.parts.search.commands(by.clone(), channel).await;

@@ -5,24 +5,34 @@
 //! is masked before it comes here, and again when it is read.
 
 mod find;
+mod lanes;
 mod rows;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, TransactionBehavior};
-use shanty_core::history::{Counted, Entry, Found, Page, Query, Turn};
+use shanty_core::history::{Counted, Entry, Page, Query, Short, Turn};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::Principal;
 
+use tokio::time::Instant;
+
 use super::{StoreError, sqlite};
+use find::Bounds;
+use lanes::{Lane, Reader};
 
 /// Bytes of text that are searched of each output: its beginning.
 pub const PRINTED_BYTES_MAX: usize = 64 * 1024;
 
 /// Different outputs of one run that are searched.
 pub const PRINTED_MAX: usize = 256;
+
+/// Looks at a time: each keeps a processor busy.
+const LOOKS: usize = 4;
+
+/// Runs that are put in together.
+const PUT_MAX: usize = 100;
 
 /// What some hosts of a run printed, all of them the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +57,13 @@ pub struct Ran {
 /// The index, for any number of users.
 #[derive(Clone)]
 pub struct Search {
-    writer: Arc<Mutex<Connection>>,
-    reader: Arc<Mutex<Connection>>,
+    writer: Lane<Connection>,
+    /// For people who look for something.
+    looks: Lane<Reader>,
+    /// For tables: however long one takes, nobody who looks waits for it.
+    tables: Lane<Reader>,
+    /// For what takes no time: what is offered while somebody types.
+    quick: Lane<Reader>,
     masks: Masks,
 }
 
@@ -66,10 +81,15 @@ impl Search {
                 open(path)?
             }
         };
-        let reader = sqlite::open_reader(path)?;
+        let readers = |many: usize| -> Result<Lane<Reader>, StoreError> {
+            let open = (0..many).map(|_| Reader::new(sqlite::open_reader(path)?, lanes::STEPS));
+            Ok(Lane::new(open.collect::<Result<_, _>>()?))
+        };
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
-            reader: Arc::new(Mutex::new(reader)),
+            writer: Lane::new(vec![writer]),
+            looks: readers(LOOKS)?,
+            tables: readers(1)?,
+            quick: readers(1)?,
             masks: Masks::none(),
         })
     }
@@ -85,18 +105,28 @@ impl Search {
     /// # Errors
     /// The file cannot be written.
     pub async fn put(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        if entries.is_empty() {
-            return Ok(()); // Nobody waits for whoever writes.
+        let mut entries = entries.into_iter().peekable();
+        // Nobody waits for whoever writes when there is nothing to write, nor for all of many.
+        while entries.peek().is_some() {
+            let some: Vec<Entry> = entries.by_ref().take(PUT_MAX).collect();
+            self.write(move |connection| {
+                some.iter().try_for_each(|one| rows::put(connection, one))
+            })
+            .await?;
         }
-        self.write(move |connection| {
-            entries
-                .iter()
-                .try_for_each(|entry| rows::put(connection, entry))
-        })
-        .await
+        Ok(())
     }
 
-    /// Takes all that is searched of what the hosts of a run printed, in the place of what was there.
+    /// What the hosts of a run printed is about to be read: when the run changes before that was put in, it is to be read again.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn reading(&self, number: RunNumber) -> Result<(), StoreError> {
+        self.write(move |connection| rows::reading(connection, number))
+            .await
+    }
+
+    /// Takes all that is searched of what the hosts of a run printed, in the place of what was there: in slices, so that others can write in between.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -105,7 +135,16 @@ impl Search {
         number: RunNumber,
         printed: Vec<Printed>,
     ) -> Result<(), StoreError> {
-        self.write(move |connection| rows::put_printed(connection, number, &printed))
+        let forget = move |connection: &_| rows::forget_some_printed(connection, number);
+        while !self.write(forget).await? {}
+        let mut slot = 1;
+        for slice in slices(printed) {
+            let next = slot + i64::try_from(slice.len()).unwrap_or(i64::MAX);
+            self.write(move |connection| rows::put_printed(connection, number, slot, &slice))
+                .await?;
+            slot = next;
+        }
+        self.write(move |connection| rows::was_read(connection, number))
             .await
     }
 
@@ -126,11 +165,11 @@ impl Search {
         let mut all = Vec::new();
         loop {
             let forget = move |connection: &_| rows::forget_before(connection, accepted_ms);
-            let some = self.write(forget).await?;
-            if some.is_empty() {
+            let (some, done) = self.write(forget).await?;
+            all.extend(some);
+            if done {
                 return Ok(all);
             }
-            all.extend(some);
         }
     }
 
@@ -151,27 +190,69 @@ impl Search {
             .await
     }
 
-    /// Some of what is looked for.
+    /// Some of what is looked for: what was found until then.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub async fn find(&self, query: Query, turn: Turn, limit: usize) -> Result<Page, StoreError> {
-        let mut page = self
-            .read(move |connection| find::page(connection, &query, turn, limit))
-            .await?;
-        for found in &mut page.runs {
-            self.mask(found);
+    pub async fn find(
+        &self,
+        query: Query,
+        turn: Turn,
+        limit: usize,
+        until: Instant,
+    ) -> Result<Page, StoreError> {
+        self.page(&self.looks, (query, turn, limit), until).await
+    }
+
+    /// The same for a table, which takes no time from those who look.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn step(
+        &self,
+        query: Query,
+        turn: Turn,
+        limit: usize,
+        until: Instant,
+    ) -> Result<Page, StoreError> {
+        self.page(&self.tables, (query, turn, limit), until).await
+    }
+
+    async fn page(
+        &self,
+        lane: &Lane<Reader>,
+        (query, turn, limit): (Query, Turn, usize),
+        until: Instant,
+    ) -> Result<Page, StoreError> {
+        let masks = self.masks.clone();
+        let bounds = Bounds::until(until);
+        let page = lane.work_before(until, move |reader| {
+            look(reader, |reader| {
+                find::page(reader, &query, (turn, limit), &bounds, &masks)
+            })
+        });
+        let mut page = page.await?.unwrap_or_else(|| Page {
+            short: [Short::Stopped].into(),
+            ..Page::default()
+        });
+        if !self.masks.is_empty() {
+            for found in &mut page.runs {
+                found.entry.command = self.masks.text(&found.entry.command);
+            }
         }
         Ok(page)
     }
 
-    /// How many there are of what is looked for.
+    /// How many there are of what is looked for, as far as they were counted until then.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub async fn count(&self, query: Query) -> Result<(u64, Counted), StoreError> {
-        self.read(move |connection| find::count(connection, &query))
-            .await
+    pub async fn count(&self, query: Query, until: Instant) -> Result<(u64, Counted), StoreError> {
+        let bounds = Bounds::until(until);
+        let counted = self.looks.work_before(until, move |reader| {
+            look(reader, |reader| find::count(reader, &query, &bounds))
+        });
+        Ok(counted.await?.unwrap_or((0, Counted::More)))
     }
 
     /// The last commands that somebody ran, and those that were run in a channel, each newest first. None that holds something masked.
@@ -199,60 +280,69 @@ impl Search {
         Ok((own, here))
     }
 
-    fn mask(&self, found: &mut Found) {
-        if self.masks.is_empty() {
-            return;
-        }
-        found.entry.command = self.masks.text(&found.entry.command);
-        if let Some(hit) = &mut found.hit {
-            hit.text = self.masks.text(&hit.text);
-        }
+    /// Lets nobody write.
+    #[cfg(test)]
+    pub(crate) async fn hold_writer(&self) -> tokio::sync::OwnedSemaphorePermit {
+        self.writer.hold_all().await
     }
 
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let connection = Arc::clone(&self.reader);
-        blocking(move || {
-            let connection = connection.lock().map_err(|_| StoreError::Stopped)?;
-            // What several statements say must have been true at one moment.
-            let _moment = connection.unchecked_transaction()?;
-            read(&connection)
-        })
-        .await
+        self.quick
+            .work(move |reader| look(reader, |reader| read(&reader.connection)))
+            .await
     }
 
     async fn write<T: Send + 'static>(
         &self,
         write: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let connection = Arc::clone(&self.writer);
-        blocking(move || {
-            let mut connection = connection.lock().map_err(|_| StoreError::Stopped)?;
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let written = write(&transaction)?;
-            transaction.commit()?;
-            Ok(written)
-        })
-        .await
+        self.writer
+            .work(move |connection| {
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                let written = write(&transaction)?;
+                transaction.commit()?;
+                Ok(written)
+            })
+            .await
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+/// What several statements say must have been true at one moment.
+fn look<T>(
+    reader: &Reader,
+    read: impl FnOnce(&Reader) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| StoreError::Stopped)?
+    let _moment = reader.connection.unchecked_transaction()?;
+    read(reader)
+}
+
+/// So many texts together as are put in at once.
+fn slices(printed: Vec<Printed>) -> Vec<Vec<Printed>> {
+    let mut slices: Vec<Vec<Printed>> = Vec::new();
+    let mut room = 0;
+    for one in printed {
+        let bytes = one.text.len();
+        match slices.last_mut() {
+            Some(slice) if bytes <= room => slice.push(one),
+            Some(_) | None => {
+                slices.push(vec![one]);
+                room = rows::SLICE_BYTES;
+            }
+        }
+        room = room.saturating_sub(bytes);
+    }
+    slices
 }
 
 fn open(path: &Path) -> Result<Connection, StoreError> {
     let connection = sqlite::open(&sqlite::File {
         path,
         schema: include_str!("search/search.sql"),
-        check: "SELECT iif(version = 1, 'ok', 'it is of another version') FROM folded",
+        check: "SELECT iif(version = 2, 'ok', 'it is of another version') FROM folded",
     })?;
     // What is lost with the power is folded again.
     connection.execute_batch("PRAGMA synchronous = NORMAL;")?;
@@ -267,5 +357,7 @@ fn remove(path: &Path) {
     }
 }
 
+#[cfg(test)]
+mod pages;
 #[cfg(test)]
 mod tests;

@@ -27,8 +27,8 @@ pub struct Looked<'a> {
     pub page: &'a Page,
     /// What those are called who asked for them, in their order.
     pub names: &'a [String],
-    /// Their threads, or the address of their cards, in their order.
-    pub threads: &'a [Option<String>],
+    /// Where their threads are, or their cards, in their order.
+    pub links: &'a [Option<String>],
     /// What was looked for.
     pub wanted: &'a Wanted,
     /// The key under which that is kept; nothing when it is everything.
@@ -45,9 +45,11 @@ pub fn history_card(looked: &Looked<'_>) -> Card {
     }
     for (at, found) in page.runs.iter().enumerate() {
         let name = looked.names.get(at).map(String::as_str);
-        let thread = looked.threads.get(at).and_then(Option::as_deref);
-        texts.add(Some(line(found, name, thread)));
+        let link = looked.links.get(at).and_then(Option::as_deref);
+        texts.add(Some(line(found, name, link)));
     }
+    let short: Vec<&str> = page.short.iter().map(|short| short.text()).collect();
+    texts.add((!short.is_empty()).then(|| format!("-# ⏳ {}", short.join(" "))));
     Card {
         buttons: buttons(looked),
         menu: menu(&page.runs),
@@ -85,6 +87,7 @@ fn nothing(looked: &Looked<'_>) -> String {
             "None among those that were looked through. [Older ▶] looks through older ones."
                 .to_owned()
         }
+        (_, None) if !looked.page.short.is_empty() => "Nothing was found so far.".to_owned(),
         (None, None) => "Nothing was run yet. Try `/run on:all command:uptime`.".to_owned(),
         (Some(_), None) => {
             "Nothing was found that you may see here. Look for less, or further back.".to_owned()
@@ -92,26 +95,20 @@ fn nothing(looked: &Looked<'_>) -> String {
     }
 }
 
-/// A run with as much beside it as there is room for.
-fn line(found: &Found, name: Option<&str>, thread: Option<&str>) -> String {
+/// A run with as much beside it as there is room for. Its number leads to it: the name of its thread would say number and command again.
+fn line(found: &Found, name: Option<&str>, link: Option<&str>) -> String {
     let entry = &found.entry;
-    let summary = prefix(&entry.summary, SUMMARY_MAX).to_owned();
+    let summary = linked(
+        prefix(&entry.summary, SUMMARY_MAX),
+        &entry.number.to_string(),
+        link,
+    );
     let when = format!("<t:{}:R>", entry.accepted_ms / 1_000);
-    let command = Some(inline_code(&entry.command, COMMAND_MAX));
+    let command = inline_code(&entry.command, COMMAND_MAX);
     let name = name.map(|name| escape_markdown_cut(name, NAME_MAX));
-    let thread = thread.map(str::to_owned);
-    let words = |all: [Option<String>; 5]| -> String {
-        let all: Vec<String> = all.into_iter().flatten().collect();
-        all.join(" · ")
-    };
-    let least = words([
-        Some(summary.clone()),
-        None,
-        None,
-        Some(when.clone()),
-        thread.clone(),
-    ]);
-    let line = words([Some(summary), command, name, Some(when), thread]);
+    let least = format!("{summary} · {when}");
+    let words = [Some(summary), Some(command), name, Some(when)];
+    let line = words.into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let hit = found.hit.as_ref().map(|hit| {
         let host = escape_markdown_cut(&hit.host, NAME_MAX);
         format!("{line}\n-# {host}: {}", inline_code(&hit.text, HIT_MAX))
@@ -119,6 +116,15 @@ fn line(found: &Found, name: Option<&str>, thread: Option<&str>) -> String {
     let fits = |text: &String| units(text) <= LINE_MAX;
     let all = hit.into_iter().chain([line]).find(fits);
     all.unwrap_or(least)
+}
+
+/// How a run went, with its number as the way to it.
+fn linked(summary: &str, number: &str, link: Option<&str>) -> String {
+    match (link, summary.split_once(number)) {
+        (Some(link), Some((before, after))) => format!("{before}[{number}]({link}){after}"),
+        (Some(link), None) => format!("{summary} · [{number}]({link})"),
+        (None, _) => summary.to_owned(),
+    }
 }
 
 fn buttons(looked: &Looked<'_>) -> Vec<Button> {
@@ -186,7 +192,7 @@ pub fn star_card(command: &str, set: bool) -> Card {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Entry, Hit, Stand};
+    use crate::history::{Entry, Hit, Short, Stand};
     use crate::ids::{AgentId, RunId, RunNumber};
     use crate::principal::Principal;
 
@@ -229,6 +235,7 @@ mod tests {
             total: Some((42, Counted::All)),
             older: Some(RunNumber(142)),
             newer: Some(RunNumber(143)),
+            short: [Short::Stopped, Short::Printed].into(),
         };
         let wanted = Wanted {
             who: vec![Principal::Discord(3_001)],
@@ -238,11 +245,11 @@ mod tests {
             text: Some("sda1".to_owned()),
         };
         let names = ["ann".to_owned(), "a*b".to_owned()];
-        let threads = [Some("<#77>".to_owned()), None];
+        let links = [Some("https://discord.com/channels/1/77".to_owned()), None];
         let looked = Looked {
             page: &page,
             names: &names,
-            threads: &threads,
+            links: &links,
             wanted: &wanted,
             key: Some("0123456789abcdef01234567"),
         };
@@ -265,14 +272,28 @@ mod tests {
             let looked = Looked {
                 page: &empty,
                 names: &[],
-                threads: &[],
+                links: &[],
                 wanted: &everything,
                 key,
             };
             history_card(&looked).texts.concat()
         };
         assert!(none(None).contains("Nothing was run yet"));
-        assert!(none(Some("k")).contains("Nothing was found"));
+        assert!(none(Some("k")).contains("Nothing was found that you may see"));
+        let unread = Page {
+            short: [Short::Printed].into(),
+            ..Page::default()
+        };
+        let looked = Looked {
+            page: &unread,
+            names: &[],
+            links: &[],
+            wanted: &everything,
+            key: Some("k"),
+        };
+        let said = history_card(&looked).texts.concat();
+        assert!(said.contains("Nothing was found so far."), "{said}");
+        assert!(said.contains("still being indexed"), "{said}");
     }
 
     #[test]
@@ -286,10 +307,11 @@ mod tests {
         let page = Page {
             runs: vec![long; 10],
             total: Some((1_000, Counted::More)),
+            short: [Short::Stopped, Short::Newest, Short::Printed, Short::Past].into(),
             ..Page::default()
         };
         let names = vec!["*".repeat(64); 10];
-        let threads = vec![Some("https://discord.com/channels/1300000000000000000/1300000000000000000/1300000000000000000".to_owned()); 10];
+        let links = vec![Some("https://discord.com/channels/1300000000000000000/1300000000000000000/1300000000000000000".to_owned()); 10];
         let wanted = Wanted {
             who: vec![Principal::Discord(u64::MAX)],
             on: Some("*".repeat(6_000)),
@@ -300,12 +322,12 @@ mod tests {
         let looked = Looked {
             page: &page,
             names: &names,
-            threads: &threads,
+            links: &links,
             wanted: &wanted,
             key: None,
         };
         let card = history_card(&looked);
-        assert_eq!(card.texts.len(), 11, "none is left out");
+        assert_eq!(card.texts.len(), 12, "none is left out");
         let all: usize = card.texts.iter().map(|text| units(text)).sum();
         assert!(all <= crate::limits::CARD_CHARS_MAX, "{all}");
         for (_, label) in card.menu.unwrap().options {

@@ -28,5 +28,6 @@ pub(super) async fn list(
     } else {
         out::table(&table(reply.runs.iter().map(Row::of_run), now_ms()))?;
     }
+    reply.short.iter().for_each(out::note);
     Ok(exit::OK)
 }

@@ -27,6 +27,7 @@ pub(super) async fn search(
     if admin.json {
         let lines = reply.runs.iter().map(|run| format!("{}\n", json(run)));
         out::text(&lines.collect::<String>())?;
+        reply.short.iter().for_each(out::note);
         return Ok(exit::OK);
     }
     if !reply.runs.is_empty() {
@@ -39,6 +40,7 @@ pub(super) async fn search(
         ))?;
     }
     end(&reply)?;
+    reply.short.iter().for_each(out::note);
     Ok(exit::OK)
 }
 
@@ -62,7 +64,7 @@ fn with_hits(rows: &str, runs: &[v1::HistoryRun], look: Look) -> String {
 fn end(reply: &v1::HistoryReply) -> Result<(), Failure> {
     let shown = reply.runs.len() as u64;
     match (reply.total, reply.more) {
-        (0, false) => out::line("Nothing was found.")?,
+        (0, _) if shown == 0 => out::line("Nothing was found.")?,
         (total, false) if total <= shown => {}
         (total, more) => {
             let more = if more { "more than " } else { "" };

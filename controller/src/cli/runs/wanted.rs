@@ -29,10 +29,10 @@ impl WantedArgs {
 
     pub(super) fn with_text(self, text: Option<String>) -> v1::Wanted {
         v1::Wanted {
-            by: self.by.unwrap_or_default(),
-            selector: self.on.unwrap_or_default(),
-            since: self.since.unwrap_or_default(),
-            state: self.state.unwrap_or_default(),
+            by: self.by,
+            selector: self.on,
+            since: self.since,
+            state: self.state,
             text,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! What was looked for is kept where it does not fit an id; whose it may be shown to is decided anew at each press.
 
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write};
 
 use serde::{Deserialize, Serialize};
 use shanty_core::history::{CSV_HEAD, Page, Turn, Wanted, csv_line};
@@ -21,7 +21,7 @@ use crate::discord::commands::Invocation;
 use crate::discord::publish::Delivered;
 use crate::discord::requests::File;
 use crate::discord::upload::Piece;
-use crate::history::{PAGE, Star, Total};
+use crate::history::{Extent, Star};
 use crate::store::Shown;
 
 /// Where it is kept what was looked for.
@@ -108,37 +108,34 @@ async fn looked(
     wanted: &Wanted,
     (turn, key): (Turn, Option<&str>),
 ) -> Result<Card, Refusal> {
-    let sought = (PAGE, Total::Counted);
     let page: Page = edge
         .history
-        .page(invocation.asker(), wanted.clone(), turn, sought)
+        .page(invocation.asker(), wanted.clone(), turn, Extent::CHAT)
         .await?;
-    let (mut names, mut threads) = (Vec::new(), Vec::new());
+    let (mut names, mut links) = (Vec::new(), Vec::new());
     for found in &page.runs {
         names.push(edge.history.name(&found.entry.by).await);
-        threads.push(edge.history.shown(found.entry.id).await.and_then(way));
+        let shown = edge.history.shown(found.entry.id).await;
+        links.push(shown.and_then(|shown| way(shown, found.entry.place)));
     }
     Ok(view::history_card(&Looked {
         page: &page,
         names: &names,
-        threads: &threads,
+        links: &links,
         wanted,
         key,
     }))
 }
 
-/// The way to the thread of a run, or to its card where it has none.
-fn way(shown: Shown) -> Option<String> {
-    match (shown.thread, shown.guild, shown.message) {
-        (Some(thread), _, _) => Some(format!("<#{thread}>")),
-        (None, Some(guild), Some(message)) => {
-            let channel = shown.channel;
-            Some(format!(
-                "https://discord.com/channels/{guild}/{channel}/{message}"
-            ))
-        }
-        (None, _, _) => None,
-    }
+/// The way to the thread of a run, or to its card where it has none. It was shown where it was asked for, when nothing else is known.
+fn way(shown: Shown, asked: Option<(u64, u64)>) -> Option<String> {
+    let guild = shown.guild.or(asked.map(|(guild, _)| guild))?;
+    let place = match (shown.thread, shown.message) {
+        (Some(thread), _) => thread.to_string(),
+        (None, Some(message)) => format!("{}/{message}", shown.channel),
+        (None, None) => return None,
+    };
+    Some(format!("https://discord.com/channels/{guild}/{place}"))
 }
 
 /// Shows a run of a page that was picked.
@@ -180,45 +177,76 @@ async fn written(
     wanted: Wanted,
 ) -> Result<Delivered, Refusal> {
     let mut table = edge.history.table(invocation.asker(), wanted).await?;
-    let mut file = tempfile::tempfile_in(&edge.spool_dir).map_err(|error| no_room(&error))?;
-    let (mut runs, mut bytes, mut whole) = (0_u64, 0, true);
-    let mut text = CSV_HEAD.to_owned();
+    let file = tempfile::tempfile_in(&edge.spool_dir).map_err(|error| no_room(&error))?;
+    let sheet = Sheet::begin(BufWriter::new(file), TABLE_BYTES_MAX);
+    let mut sheet = sheet.map_err(|error| no_room(&error))?;
     loop {
         let step = table.next().await?;
-        let last = step.is_empty();
-        for (found, name) in step {
-            let line = csv_line(&found.entry, &name);
-            if bytes + text.len() + line.len() > TABLE_BYTES_MAX {
-                whole = false;
-                break;
-            }
-            text.push_str(&line);
-            runs += 1;
-        }
-        bytes += text.len();
-        file.write_all(text.as_bytes())
-            .map_err(|error| no_room(&error))?;
-        text.clear();
-        if last || !whole {
+        let is_last = step.is_empty();
+        let lines = step.into_iter();
+        let lines = lines.map(|(found, name)| csv_line(&found.entry, &name));
+        sheet.take(lines).map_err(|error| no_room(&error))?;
+        if is_last || !sheet.whole {
             break;
         }
     }
+    let Sheet {
+        out, runs, whole, ..
+    } = sheet;
+    let file = out.into_inner().map_err(|error| no_room(error.error()))?;
     let content = Piece::spooled(file).map_err(|error| no_room(&error))?;
-    let cut = if whole {
-        ""
-    } else {
-        "\nThere are more, and no room for them: look for less, or use `shanty runs export`."
-    };
+    let mut text = format!("**{} runs**, newest first", thousands(runs));
+    if !whole {
+        text.push_str("\nThis is a part: there are more, and no room for them. Look for less, or use `shanty runs export`.");
+    }
+    for short in table.short() {
+        text.push_str(&format!("\n-# ⏳ {}", short.text()));
+    }
+    let name = if whole { "runs.csv" } else { "runs-part.csv" };
     Ok(Delivered {
-        text: format!("**{} runs**, newest first{cut}", thousands(runs)),
+        text,
         files: vec![File {
-            name: "runs.csv".to_owned(),
+            name: name.to_owned(),
             content,
         }],
     })
 }
 
-fn no_room(error: &std::io::Error) -> Refusal {
+/// A table as it is written, as far as there is room for its lines.
+struct Sheet<W> {
+    out: W,
+    room: usize,
+    runs: u64,
+    whole: bool,
+}
+
+impl<W: Write> Sheet<W> {
+    fn begin(mut out: W, room: usize) -> io::Result<Self> {
+        out.write_all(CSV_HEAD.as_bytes())?;
+        Ok(Self {
+            out,
+            room: room.saturating_sub(CSV_HEAD.len()),
+            runs: 0,
+            whole: true,
+        })
+    }
+
+    /// Takes lines up to the one for which there is no room.
+    fn take(&mut self, lines: impl Iterator<Item = String>) -> io::Result<()> {
+        for line in lines {
+            let Some(room) = self.room.checked_sub(line.len()) else {
+                self.whole = false;
+                break;
+            };
+            self.out.write_all(line.as_bytes())?;
+            self.room = room;
+            self.runs += 1;
+        }
+        Ok(())
+    }
+}
+
+fn no_room(error: &io::Error) -> Refusal {
     tracing::error!(%error, "a table cannot be written to the disk");
     Refusal::new(
         Code::Storage,
@@ -329,6 +357,63 @@ mod tests {
         for typed in ["", "141", "141 x", "1 2 3", "x 1 2", "-1 2"] {
             assert_eq!(numbers(typed), None, "{typed}");
         }
+    }
+
+    #[test]
+    fn a_table_ends_with_a_whole_line_where_its_room_ends() {
+        let lines = || (1..=9).map(|n| format!("{n},some run\r\n"));
+        let room = CSV_HEAD.len() + 3 * "1,some run\r\n".len();
+        for (room, runs, whole) in [
+            (room, 3, false),
+            (room + 11, 3, false),
+            (usize::MAX, 9, true),
+        ] {
+            let mut sheet = Sheet::begin(Vec::new(), room).unwrap();
+            sheet.take(lines()).unwrap();
+            let text = String::from_utf8(sheet.out).unwrap();
+            assert_eq!((sheet.runs, sheet.whole), (runs, whole), "{text}");
+            assert_eq!(text.lines().count() as u64, 1 + runs);
+            assert!(
+                text.len() <= room && text.ends_with("some run\r\n"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_in_the_middle_of_a_table_is_an_error() {
+        let disk = &mut [0; 300][..];
+        let mut sheet = Sheet::begin(disk, usize::MAX).unwrap();
+        let lines = (1..=99).map(|n| format!("{n},some run\r\n"));
+        let full = sheet.take(lines).unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::WriteZero);
+        assert!(sheet.runs > 0, "it was in the middle");
+        let refusal = no_room(&full);
+        assert!(refusal.what.contains("could not be written"), "{refusal:?}");
+    }
+
+    #[test]
+    fn a_line_leads_to_the_thread_or_else_to_the_card() {
+        let shown = Shown {
+            guild: None,
+            channel: 5,
+            message: Some(6),
+            thread: Some(7),
+        };
+        let at = |path: &str| Some(format!("https://discord.com/channels/{path}"));
+        assert_eq!(way(shown, Some((1, 5))), at("1/7"));
+        let guild = Some(2);
+        // A run of the command line was asked for nowhere, and shown all the same.
+        assert_eq!(way(Shown { guild, ..shown }, None), at("2/7"));
+        let card = Shown {
+            thread: None,
+            guild,
+            ..shown
+        };
+        assert_eq!(way(card, None), at("2/5/6"));
+        assert_eq!(way(shown, None), None);
+        let message = None;
+        assert_eq!(way(Shown { message, ..card }, None), None);
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! Finds runs: goes through what may be looked for, from the newest, and takes what whoever asks may see.
 //!
 //! A look goes through a bounded number of rows, so that somebody who may see little, or a word that stands everywhere, does not keep the
-//! index busy; the next page goes on where it ended.
+//! index busy, and for a bounded time; the next page goes on where it ended.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params, params_from_iter};
-use shanty_core::history::{Counted, Found, Hit, Page, Query, Turn};
+use shanty_core::history::{Counted, Found, Hit, Page, Query, Short, Turn, around};
 use shanty_core::ids::{AgentId, RunNumber};
+use shanty_core::output::mask::Masks;
+use tokio::time::Instant;
 
+use super::lanes::{Reader, was_stopped};
 use super::rows::{self, SLOTS, agents_of, signed, unsigned};
 use crate::store::StoreError;
 
@@ -20,19 +23,40 @@ const LOOKED_AT_MAX: usize = 20_000;
 /// Runs that are counted.
 const COUNTED_MAX: u64 = 1_000;
 
-/// Words around a hit.
-const AROUND: u32 = 12;
+/// How far a look goes.
+pub(super) struct Bounds<S> {
+    /// Rows; those of one run are looked at together.
+    pub(super) rows: usize,
+    /// Says that it is to be stopped.
+    pub(super) stop: S,
+}
+
+impl Bounds<()> {
+    /// Until then.
+    pub(super) fn until(until: Instant) -> Bounds<impl Stop> {
+        Bounds {
+            rows: LOOKED_AT_MAX,
+            stop: move || Instant::now() >= until,
+        }
+    }
+}
+
+/// Says when a look is to be stopped.
+pub(super) trait Stop: Fn() -> bool + Clone + Send + 'static {}
+
+impl<S: Fn() -> bool + Clone + Send + 'static> Stop for S {}
 
 /// One page.
 pub(super) fn page(
-    connection: &Connection,
+    reader: &Reader,
     query: &Query,
-    turn: Turn,
-    limit: usize,
+    (turn, limit): (Turn, usize),
+    bounds: &Bounds<impl Stop>,
+    masks: &Masks,
 ) -> Result<Page, StoreError> {
     let mut taken: Vec<(i64, i64)> = Vec::new();
     let mut more = None;
-    let walk = walk(connection, query, turn, |number, slot| {
+    let walk = walk(reader, query, turn, bounds, |number, slot| {
         if taken.len() == limit {
             more = taken.last().map(|(number, _)| *number);
             return ControlFlow::Break(());
@@ -41,17 +65,13 @@ pub(super) fn page(
         ControlFlow::Continue(())
     })?;
     // What was not looked at may hold more.
-    let more = more
-        .or(walk.cut_at)
-        .map(|number| RunNumber(unsigned(number)));
-    let newest_first = !matches!(turn, Turn::After(_));
-    if !newest_first {
+    let more = more.or(walk.goes_on_at());
+    let more = more.map(|number| RunNumber(unsigned(number)));
+    if matches!(turn, Turn::After(_)) {
         taken.reverse();
     }
-    let first = taken
-        .first()
-        .map(|(number, _)| RunNumber(unsigned(*number)));
-    let last = taken.last().map(|(number, _)| RunNumber(unsigned(*number)));
+    let first = taken.first().map(|(n, _)| RunNumber(unsigned(*n)));
+    let last = taken.last().map(|(n, _)| RunNumber(unsigned(*n)));
     let (older, newer) = match turn {
         Turn::Newest => (more, None),
         Turn::Before(before) => (
@@ -63,95 +83,157 @@ pub(super) fn page(
             more,
         ),
     };
-    let texts = texts(connection, query, &taken)?;
+    let connection = &reader.connection;
+    let mut short = BTreeSet::new();
+    if walk.end == End::Stopped {
+        short.insert(Short::Stopped);
+    }
+    if query.words.is_some() && rows::is_unread(connection)? {
+        short.insert(Short::Printed);
+    }
+    let mut hits = hits(reader, query, &taken, bounds, masks)?;
     let mut runs = Vec::with_capacity(taken.len());
-    for (number, slot) in taken {
-        let Some(entry) = rows::entry(connection, number)? else {
-            continue;
-        };
-        let hit = match texts.get(&row_of(number, slot)) {
-            Some(text) => hit(connection, query, number, slot, text)?,
-            None => None,
-        };
-        runs.push(Found { entry, hit });
+    for (number, _) in taken {
+        if let Some(entry) = rows::entry(connection, number)? {
+            let hit = hits.remove(&number);
+            runs.push(Found { entry, hit });
+        }
     }
     Ok(Page {
         runs,
         total: None,
         older,
         newer,
+        short,
     })
 }
 
 /// How many there are.
-pub(super) fn count(connection: &Connection, query: &Query) -> Result<(u64, Counted), StoreError> {
+pub(super) fn count(
+    reader: &Reader,
+    query: &Query,
+    bounds: &Bounds<impl Stop>,
+) -> Result<(u64, Counted), StoreError> {
     let mut counted = 0;
-    let walk = walk(connection, query, Turn::Newest, |_, _| {
+    let walk = walk(reader, query, Turn::Newest, bounds, |_, _| {
         if counted == COUNTED_MAX {
             return ControlFlow::Break(());
         }
         counted += 1;
         ControlFlow::Continue(())
     })?;
-    let end = if walk.broken || walk.cut_at.is_some() {
-        Counted::More
-    } else {
-        Counted::All
+    let end = match walk.end {
+        End::Whole => Counted::All,
+        End::Told | End::Rows | End::Stopped => Counted::More,
     };
     Ok((counted, end))
 }
 
-/// How a look ended.
+/// How far a look came.
+#[derive(Default)]
 struct Walk {
-    /// It was told to end.
-    broken: bool,
-    /// The run at which it ended because it had looked at enough.
-    cut_at: Option<i64>,
+    end: End,
+    /// The last run of which all was looked at, or which was taken.
+    done: Option<i64>,
+}
+
+/// Why a look ended.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum End {
+    /// There is nothing more.
+    #[default]
+    Whole,
+    /// It was told to.
+    Told,
+    /// It had looked at enough.
+    Rows,
+    /// Its time was over.
+    Stopped,
+}
+
+impl Walk {
+    /// The run behind which the next look goes on; nothing when there is nothing more, or this one came nowhere.
+    fn goes_on_at(&self) -> Option<i64> {
+        match self.end {
+            End::Rows | End::Stopped => self.done,
+            End::Whole | End::Told => None,
+        }
+    }
 }
 
 /// Goes through the runs that are looked for, each once: its number, and where the words stand.
 fn walk(
-    connection: &Connection,
+    reader: &Reader,
     query: &Query,
     turn: Turn,
-    mut take: impl FnMut(i64, i64) -> ControlFlow<()>,
+    bounds: &Bounds<impl Stop>,
+    take: impl FnMut(i64, i64) -> ControlFlow<()>,
 ) -> Result<Walk, StoreError> {
-    let (sql, values) = statement(connection, query, turn)?;
-    let mut find = connection.prepare_cached(&sql)?;
-    let mut rows = find.query(params_from_iter(values))?;
-    let mut judge = Judge {
-        connection,
-        query,
-        sets: HashMap::new(),
-        last: None,
-    };
-    let mut walk = Walk {
-        broken: false,
-        cut_at: None,
-    };
-    let mut taken = None;
-    let mut looked = 0;
-    while let Some(row) = rows.next()? {
-        let at: i64 = row.get(0)?;
-        let (number, slot) = match query.words {
-            Some(_) => (at / SLOTS, at % SLOTS),
-            None => (at, 0),
-        };
-        looked += 1;
-        if looked > LOOKED_AT_MAX {
-            walk.cut_at = Some(judge.last.map_or(number, |(last, _)| last));
-            break;
-        }
-        if taken == Some(number) || !judge.takes(number, slot)? {
-            continue;
-        }
-        taken = Some(number);
-        if take(number, slot).is_break() {
-            walk.broken = true;
-            break;
-        }
+    let mut walk = Walk::default();
+    if (bounds.stop)() {
+        walk.end = End::Stopped;
+        return Ok(walk);
     }
-    Ok(walk)
+    let gone = reader.until(bounds.stop.clone(), |connection| {
+        walk.go(connection, query, turn, bounds.rows, take)
+    });
+    match gone {
+        Ok(()) => Ok(walk),
+        Err(error) if was_stopped(&error) => {
+            walk.end = End::Stopped;
+            Ok(walk)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Walk {
+    fn go(
+        &mut self,
+        connection: &Connection,
+        query: &Query,
+        turn: Turn,
+        rows_max: usize,
+        mut take: impl FnMut(i64, i64) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (sql, values) = statement(connection, query, turn)?;
+        let mut find = connection.prepare_cached(&sql)?;
+        let mut rows = find.query(params_from_iter(values))?;
+        let mut judge = Judge {
+            connection,
+            query,
+            sets: HashMap::new(),
+            last: None,
+        };
+        let (mut current, mut looked) = (None, 0);
+        while let Some(row) = rows.next()? {
+            let at: i64 = row.get(0)?;
+            let (number, slot) = match query.words {
+                Some(_) => (at / SLOTS, at % SLOTS),
+                None => (at, 0),
+            };
+            if current != Some(number) {
+                self.done = current.or(self.done);
+                // Between two runs: what follows of one that was begun would be looked at by nobody.
+                if looked >= rows_max {
+                    self.end = End::Rows;
+                    break;
+                }
+                current = Some(number);
+            }
+            looked += 1;
+            let is_taken = self.done == Some(number);
+            if is_taken || !judge.takes(number, slot)? {
+                continue;
+            }
+            self.done = Some(number);
+            if take(number, slot).is_break() {
+                self.end = End::Told;
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What goes through the rows in which what is looked for may be, in their order.
@@ -283,58 +365,44 @@ fn printers(connection: &Connection, number: i64, slot: i64) -> Result<Vec<Agent
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// The texts around the words, by the row in which they stand; none of commands. All of a page are looked up in one go: to find every word
-/// that begins like those that are looked for is what takes time.
-fn texts(
-    connection: &Connection,
+/// Where the words stand in what was printed, by the number of the run, as far as there was time to look; none of commands.
+fn hits(
+    reader: &Reader,
     query: &Query,
     taken: &[(i64, i64)],
-) -> Result<HashMap<i64, String>, StoreError> {
-    let printed = taken.iter().filter(|(_, slot)| *slot > 0);
-    let rows: Vec<i64> = printed
-        .map(|(number, slot)| row_of(*number, *slot))
-        .collect();
-    let (Some(words), Some(first), Some(last)) =
-        (&query.words, rows.iter().min(), rows.iter().max())
-    else {
-        return Ok(HashMap::new());
+    bounds: &Bounds<impl Stop>,
+    masks: &Masks,
+) -> Result<HashMap<i64, Hit>, StoreError> {
+    let mut hits = HashMap::new();
+    let Some(words) = &query.words else {
+        return Ok(hits);
     };
-    let marks = vec!["?"; rows.len()].join(", ");
-    // The sum keeps SQLite from asking anew for each of them.
-    let sql = format!(
-        "SELECT rowid, snippet(word, 0, '', '', '…', {AROUND}) FROM word \
-         WHERE word MATCH ? AND rowid >= ? AND rowid <= ? AND rowid + 0 IN ({marks})"
-    );
-    let mut values = vec![
-        Value::Text(words.expression()),
-        Value::Integer(*first),
-        Value::Integer(*last),
-    ];
-    values.extend(rows.iter().copied().map(Value::Integer));
-    let mut find = connection.prepare_cached(&sql)?;
-    let found = find.query_map(params_from_iter(values), |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
-    Ok(found.collect::<Result<_, _>>()?)
-}
-
-const fn row_of(number: i64, slot: i64) -> i64 {
-    number * SLOTS + slot
-}
-
-/// A text around the words, and a host that printed it.
-fn hit(
-    connection: &Connection,
-    query: &Query,
-    number: i64,
-    slot: i64,
-    text: &str,
-) -> Result<Option<Hit>, StoreError> {
-    let on = |agent: &AgentId| query.on.as_ref().is_none_or(|on| on.contains(agent));
-    let agent = printers(connection, number, slot)?.into_iter().find(on);
-    Ok(agent.map(|agent| Hit {
-        agent,
-        host: String::new(),
-        text: text.split_whitespace().collect::<Vec<_>>().join(" "),
-    }))
+    let looked = reader.until(bounds.stop.clone(), |connection| {
+        let mut find = connection.prepare_cached("SELECT text FROM word WHERE rowid = ?1")?;
+        let printed = taken.iter().filter(|(_, slot)| *slot > 0);
+        for (number, slot) in printed {
+            if (bounds.stop)() {
+                break;
+            }
+            let text = find.query_row([number * SLOTS + slot], |row| row.get::<_, String>(0));
+            let Some(text) = text.optional()? else {
+                continue;
+            };
+            let on = |agent: &AgentId| query.on.as_ref().is_none_or(|on| on.contains(agent));
+            let agents = printers(connection, *number, *slot)?;
+            if let Some(agent) = agents.into_iter().find(on) {
+                let hit = Hit {
+                    agent,
+                    host: String::new(),
+                    text: around(&masks.text(&text), words),
+                };
+                hits.insert(*number, hit);
+            }
+        }
+        Ok(())
+    });
+    match looked {
+        Err(error) if !was_stopped(&error) => Err(error),
+        Ok(()) | Err(_) => Ok(hits),
+    }
 }

@@ -15,6 +15,9 @@ const COMMANDS_MAX: u32 = 500;
 /// Runs that are forgotten in one transaction.
 const FORGOTTEN_MAX: u32 = 500;
 
+/// Bytes of text that are put in or forgotten in one transaction, or one text that has more: some tens of milliseconds, for which others wait.
+pub(super) const SLICE_BYTES: usize = 512 * 1024;
+
 /// The words of a run stand at its number times this, and behind it.
 pub(super) const SLOTS: i64 = 1 << 16;
 
@@ -95,14 +98,31 @@ fn put_words(connection: &Connection, at: i64, text: &str) -> Result<(), StoreEr
     Ok(())
 }
 
+/// What a run printed is read from now on: whether it changes until that was put in is known by this.
+pub(super) fn reading(connection: &Connection, number: RunNumber) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE run SET read = 2 WHERE number = ?1")?
+        .execute([signed(number.0)])?;
+    Ok(())
+}
+
+/// All that a run printed is searched, as it was when its reading began.
+pub(super) fn was_read(connection: &Connection, number: RunNumber) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE run SET read = 1 WHERE number = ?1 AND read = 2")?
+        .execute([signed(number.0)])?;
+    Ok(())
+}
+
+/// Takes some of what a run printed, the first of it in this slot.
 pub(super) fn put_printed(
     connection: &Connection,
     number: RunNumber,
+    first_slot: i64,
     printed: &[Printed],
 ) -> Result<(), StoreError> {
     let number = signed(number.0);
-    forget_all_printed(connection, number)?;
-    for (slot, printed) in (1..SLOTS).zip(printed) {
+    for (slot, printed) in (first_slot..SLOTS).zip(printed) {
         put_words(connection, number * SLOTS + slot, &printed.text)?;
         let mut put = connection.prepare_cached(
             "INSERT OR REPLACE INTO printed (number, agent, slot) VALUES (?1, ?2, ?3)",
@@ -111,20 +131,56 @@ pub(super) fn put_printed(
             put.execute(params![number, agent.as_bytes(), slot])?;
         }
     }
-    connection
-        .prepare_cached("UPDATE run SET read = 1 WHERE number = ?1")?
-        .execute([number])?;
     Ok(())
 }
 
-fn forget_all_printed(connection: &Connection, number: i64) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("DELETE FROM word WHERE rowid > ?1 AND rowid < ?2")?
-        .execute([number * SLOTS, (number + 1) * SLOTS])?;
+/// Forgets some of what a run printed; true when nothing is left of it.
+pub(super) fn forget_some_printed(
+    connection: &Connection,
+    number: RunNumber,
+) -> Result<bool, StoreError> {
+    let mut room = SLICE_BYTES;
+    forget_all_printed(connection, signed(number.0), &mut room)
+}
+
+fn forget_all_printed(
+    connection: &Connection,
+    number: i64,
+    room: &mut usize,
+) -> Result<bool, StoreError> {
+    let (from, to) = (number * SLOTS + 1, (number + 1) * SLOTS);
+    if !forget_words(connection, (from, to), room)? {
+        return Ok(false);
+    }
     connection
         .prepare_cached("DELETE FROM printed WHERE number = ?1")?
         .execute([number])?;
-    Ok(())
+    Ok(true)
+}
+
+/// Forgets the words from one row on and before another, as far as there is room for their bytes; true when none is left. To forget them takes
+/// as long as to put them in.
+fn forget_words(
+    connection: &Connection,
+    (from, to): (i64, i64),
+    room: &mut usize,
+) -> Result<bool, StoreError> {
+    let find =
+        "SELECT rowid, octet_length(text) FROM word WHERE rowid >= ?1 AND rowid < ?2 LIMIT 1";
+    let mut find = connection.prepare_cached(find)?;
+    let mut forget = connection.prepare_cached("DELETE FROM word WHERE rowid = ?1")?;
+    while *room > 0 {
+        let next: Option<(i64, i64)> = find
+            .query_row([from, to], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((at, bytes)) = next else {
+            return Ok(true);
+        };
+        forget.execute([at])?;
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        *room = room.saturating_sub(bytes.max(1));
+    }
+    Ok(false)
 }
 
 pub(super) fn forget_printed(
@@ -159,11 +215,11 @@ pub(super) fn forget_printed(
     Ok(())
 }
 
-/// Forgets some, and gives their ids; none when there are no more.
+/// Forgets some runs, and gives their ids; true when there are no more.
 pub(super) fn forget_before(
     connection: &Connection,
     accepted_ms: u64,
-) -> Result<Vec<RunId>, StoreError> {
+) -> Result<(Vec<RunId>, bool), StoreError> {
     let find = "SELECT number, run FROM run WHERE accepted_ms < ?1 ORDER BY accepted_ms LIMIT ?2";
     let mut find = connection.prepare_cached(find)?;
     let old: Vec<(i64, RunId)> = find
@@ -171,23 +227,28 @@ pub(super) fn forget_before(
             Ok((row.get(0)?, RunId::from_bytes(row.get(1)?)))
         })?
         .collect::<Result<_, _>>()?;
-    for (number, _) in &old {
-        forget_all_printed(connection, *number)?;
-        connection
-            .prepare_cached("DELETE FROM word WHERE rowid = ?1")?
-            .execute([number * SLOTS])?;
+    let mut room = SLICE_BYTES;
+    let mut gone = Vec::new();
+    for (number, run) in &old {
+        let words = (*number * SLOTS, *number * SLOTS + 1);
+        let all = forget_all_printed(connection, *number, &mut room)?
+            && forget_words(connection, words, &mut room)?;
+        if !all {
+            break;
+        }
         connection
             .prepare_cached("DELETE FROM run WHERE number = ?1")?
             .execute([number])?;
+        gone.push(*run);
     }
     if old.is_empty() {
-        return Ok(Vec::new());
+        return Ok((gone, true));
     }
     connection.execute(
         "DELETE FROM hosts WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.hosts = hosts.id)",
         [],
     )?;
-    Ok(old.into_iter().map(|(_, run)| run).collect())
+    Ok((gone, false))
 }
 
 pub(super) fn settled(connection: &Connection) -> Result<Vec<RunNumber>, StoreError> {
@@ -199,9 +260,14 @@ pub(super) fn settled(connection: &Connection) -> Result<Vec<RunNumber>, StoreEr
 }
 
 pub(super) fn unread(connection: &Connection, limit: u32) -> Result<Vec<RunNumber>, StoreError> {
-    let find = "SELECT number FROM run WHERE read = 0 AND stand <> 'running'
+    let find = "SELECT number FROM run WHERE read <> 1 AND stand <> 'running'
          ORDER BY number DESC LIMIT ?1";
     numbers(connection, find, limit)
+}
+
+/// Whether there are such runs.
+pub(super) fn is_unread(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(!unread(connection, 1)?.is_empty())
 }
 
 fn numbers(connection: &Connection, sql: &str, limit: u32) -> Result<Vec<RunNumber>, StoreError> {

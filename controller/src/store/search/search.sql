@@ -3,7 +3,7 @@ CREATE TABLE folded (
     version INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO folded (version) VALUES (1);
+INSERT INTO folded (version) VALUES (2);
 
 -- Sets of hosts: many runs are on the same.
 CREATE TABLE hosts (
@@ -37,7 +37,7 @@ CREATE TABLE run (
     summary     TEXT NOT NULL,
     -- 1 when nothing more can become known of it.
     settled     INTEGER NOT NULL,
-    -- 1 when what it printed is searched too.
+    -- 1 when what it printed is searched too, 2 while that is read.
     read        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
@@ -46,7 +46,7 @@ CREATE INDEX run_stand ON run (stand, number);
 CREATE INDEX run_channel ON run (channel, number);
 CREATE INDEX run_accepted ON run (accepted_ms, number);
 CREATE INDEX run_hosts ON run (hosts);
-CREATE INDEX run_unread ON run (number) WHERE read = 0 AND stand <> 'running';
+CREATE INDEX run_unread ON run (number) WHERE read <> 1 AND stand <> 'running';
 
 -- Which text a host of a run printed: those that printed the same have one.
 CREATE TABLE printed (

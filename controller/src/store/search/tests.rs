@@ -1,6 +1,7 @@
 //! What is put in is found again by everything that can be looked for, by those who may see it, and is gone when it should be.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use shanty_core::history::{Sight, Stand, Words};
 
@@ -62,6 +63,11 @@ fn printed(hosts: &[u8], text: &str) -> Printed {
     }
 }
 
+/// Nobody waits so long here.
+fn late() -> Instant {
+    Instant::now() + Duration::from_secs(600)
+}
+
 struct World {
     dir: tempfile::TempDir,
     search: Search,
@@ -80,10 +86,20 @@ impl World {
         world
     }
 
+    async fn find(&self, query: Query, turn: Turn, limit: usize) -> Page {
+        let found = self.search.find(query, turn, limit, late());
+        found.await.unwrap()
+    }
+
+    async fn printed(&self, number: u64, texts: Vec<Printed>) {
+        self.search.reading(RunNumber(number)).await.unwrap();
+        let put = self.search.put_printed(RunNumber(number), texts);
+        put.await.unwrap();
+    }
+
     async fn numbers(&self, query: &Query) -> Vec<u64> {
-        let page = self.search.find(query.clone(), Turn::Newest, 100).await;
-        let runs = page.unwrap().runs;
-        let count = self.search.count(query.clone()).await.unwrap();
+        let runs = self.find(query.clone(), Turn::Newest, 100).await.runs;
+        let count = self.search.count(query.clone(), late()).await.unwrap();
         assert_eq!(count, (runs.len() as u64, Counted::All));
         runs.iter().map(|found| found.entry.number.0).collect()
     }
@@ -133,7 +149,7 @@ async fn runs_are_found_by_who_where_when_how_and_what() {
     };
     assert_eq!(world.numbers(&both).await, [0_u64; 0], "it was another");
 
-    let page = world.search.find(stand, Turn::Newest, 10).await.unwrap();
+    let page = world.find(stand, Turn::Newest, 10).await;
     assert_eq!(page.runs[0].entry, failed);
 }
 
@@ -145,13 +161,9 @@ async fn output_is_searched_where_it_was_printed_and_where_it_may_be_seen() {
         printed(&[3], "/dev/sda1 97%\nNo space left on device\n"),
     ];
     assert_eq!(world.search.unread(9).await.unwrap().len(), 2);
-    world.search.put_printed(RunNumber(7), texts).await.unwrap();
+    world.printed(7, texts).await;
     let secret = vec![printed(&[9], "No space left on the moon\n")];
-    world
-        .search
-        .put_printed(RunNumber(8), secret)
-        .await
-        .unwrap();
+    world.printed(8, secret).await;
     assert_eq!(world.search.unread(9).await.unwrap(), []);
 
     let space = words("space LEFT");
@@ -173,24 +185,24 @@ async fn output_is_searched_where_it_was_printed_and_where_it_may_be_seen() {
         "db-01 printed it"
     );
 
-    let found = world.search.find(seen(&space), Turn::Newest, 10).await;
-    let hit = found.unwrap().runs[0].hit.clone().unwrap();
+    let found = world.find(seen(&space), Turn::Newest, 10).await;
+    let hit = found.runs[0].hit.clone().unwrap();
     assert_eq!(hit.agent, agent(3));
     assert!(hit.text.contains("No space left on device"), "{}", hit.text);
     assert!(!hit.text.contains('\n'));
-    let both = world.search.find(words("df"), Turn::Newest, 10).await;
-    assert!(both.unwrap().runs.iter().all(|found| found.hit.is_none()));
+    let both = world.find(words("df"), Turn::Newest, 10).await;
+    assert!(both.runs.iter().all(|found| found.hit.is_none()));
 }
 
 #[tokio::test]
 async fn deleted_output_is_not_found_any_more_but_by_those_who_printed_the_same() {
     let world = World::with(vec![entry(7, &[1, 2], "x")]).await;
     let texts = vec![printed(&[1, 2], "panic in the engine room")];
-    world.search.put_printed(RunNumber(7), texts).await.unwrap();
+    world.printed(7, texts).await;
     let id = entry(7, &[], "").id;
     world.search.forget_printed(id, agent(1)).await.unwrap();
-    let page = world.search.find(words("panic"), Turn::Newest, 9).await;
-    assert_eq!(page.unwrap().runs[0].hit.clone().unwrap().agent, agent(2));
+    let page = world.find(words("panic"), Turn::Newest, 9).await;
+    assert_eq!(page.runs[0].hit.clone().unwrap().agent, agent(2));
     world.search.forget_printed(id, agent(2)).await.unwrap();
     world.search.forget_printed(id, agent(2)).await.unwrap();
     assert_eq!(world.numbers(&words("panic")).await, [0_u64; 0]);
@@ -222,7 +234,7 @@ async fn a_run_that_changed_is_found_as_it_is_and_read_again() {
 async fn old_runs_are_forgotten_with_all_their_words() {
     let world = World::with((1..=9_u8).map(|n| entry(n.into(), &[n], "mast")).collect()).await;
     let texts = vec![printed(&[3], "barnacles")];
-    world.search.put_printed(RunNumber(3), texts).await.unwrap();
+    world.printed(3, texts).await;
     let gone = world.search.forget_before(5_000).await.unwrap();
     assert_eq!(gone.len(), 4);
     assert_eq!(world.numbers(&everything()).await, [9, 8, 7, 6, 5]);
@@ -234,7 +246,7 @@ async fn old_runs_are_forgotten_with_all_their_words() {
 async fn pages_lead_to_older_and_newer_ones_and_lose_none() {
     let world = World::with((1..=25).map(|n| entry(n, &[1], "x")).collect()).await;
     let page = async |turn| {
-        let page = world.search.find(everything(), turn, 10).await.unwrap();
+        let page = world.find(everything(), turn, 10).await;
         let numbers: Vec<u64> = page.runs.iter().map(|found| found.entry.number.0).collect();
         (numbers, page.older.map(|n| n.0), page.newer.map(|n| n.0))
     };
@@ -266,16 +278,12 @@ async fn a_look_that_goes_through_too_much_goes_on_with_the_next() {
             ..seen
         },
     ] {
-        let first = world
-            .search
-            .find(query.clone(), Turn::Newest, 10)
-            .await
-            .unwrap();
+        let first = world.find(query.clone(), Turn::Newest, 10).await;
         assert!(first.runs.is_empty());
         let next = Turn::Before(first.older.unwrap());
-        let (_, counted) = world.search.count(query.clone()).await.unwrap();
+        let (_, counted) = world.search.count(query.clone(), late()).await.unwrap();
         assert_eq!(counted, Counted::More);
-        let second = world.search.find(query, next, 10).await.unwrap();
+        let second = world.find(query, next, 10).await;
         assert_eq!(second.runs[0].entry.number, RunNumber(1));
         assert_eq!(second.older, None);
     }
@@ -330,11 +338,11 @@ async fn what_is_masked_later_is_masked_when_it_is_read() {
     use shanty_core::output::mask::Secret;
     let world = World::with(vec![entry(1, &[1], "login s3cret-value now")]).await;
     let texts = vec![printed(&[1], "token s3cret-value accepted")];
-    world.search.put_printed(RunNumber(1), texts).await.unwrap();
+    world.printed(1, texts).await;
     let masks = Masks::new(&[Secret::new(b"s3cret-value").unwrap()], false);
     let search = world.search.clone().masked(masks);
     let page = search
-        .find(words("accepted"), Turn::Newest, 9)
+        .find(words("accepted"), Turn::Newest, 9, late())
         .await
         .unwrap();
     assert_eq!(page.runs[0].entry.command, "login [masked] now");
@@ -347,4 +355,132 @@ async fn what_is_masked_later_is_masked_when_it_is_read() {
         .await
         .unwrap();
     assert_eq!((own, here), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_look_whose_time_is_over_says_so_and_keeps_nobody_waiting() {
+    let world = World::with((1..=300).map(|n| entry(n, &[1], "x")).collect()).await;
+    let over = Instant::now();
+    let all_words: Vec<String> = (0..16).map(|n| format!("word{n}")).collect();
+    for query in [
+        everything(),
+        words("x"),
+        words(&all_words.join(" ")),
+        words("a\" OR \"b* NEAR(x) {y}: ^z"),
+    ] {
+        let page = world
+            .search
+            .find(query.clone(), Turn::Newest, 10, over)
+            .await;
+        let page = page.unwrap();
+        assert_eq!((page.runs.len(), page.older), (0, None));
+        assert!(page.short.contains(&Short::Stopped), "{query:?}");
+        let counted = world.search.count(query.clone(), over).await.unwrap();
+        assert_eq!(counted, (0, Counted::More));
+        let page = world.find(query, Turn::Newest, 10).await;
+        assert!(!page.short.contains(&Short::Stopped));
+    }
+}
+
+#[tokio::test]
+async fn others_look_while_one_takes_its_time() {
+    let world = World::with(vec![entry(1, &[1], "x")]).await;
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    let slow = world.search.looks.work(move |_| {
+        wait.lock().unwrap().recv().ok(); // until others have looked
+        Ok(())
+    });
+    let quick = async {
+        assert_eq!(world.numbers(&everything()).await, [1]);
+        let table = world.search.step(everything(), Turn::Newest, 10, late());
+        assert_eq!(table.await.unwrap().runs.len(), 1);
+        drop(go);
+    };
+    let (slow, ()) = tokio::join!(slow, quick);
+    slow.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_finds_all_of_them_busy_is_told_and_leaves_nothing_behind() {
+    let world = World::with(vec![entry(1, &[1], "x")]).await;
+    let held = world.search.looks.hold_all().await;
+    let now = Instant::now();
+    let page = world.search.find(everything(), Turn::Newest, 10, now).await;
+    assert!(page.unwrap().short.contains(&Short::Stopped));
+    drop(held);
+    assert_eq!(world.numbers(&everything()).await, [1]);
+}
+
+#[tokio::test]
+async fn a_reader_is_given_back_by_work_that_panicked() {
+    let world = World::with(vec![entry(1, &[1], "x")]).await;
+    for _ in 0..2 {
+        let panicked: Result<(), StoreError> = world
+            .search
+            .quick
+            .work(|_| panic!("the work of a test"))
+            .await;
+        assert!(matches!(panicked, Err(StoreError::Stopped)));
+    }
+    assert_eq!(world.search.settled().await.unwrap(), [RunNumber(1)]);
+}
+
+#[tokio::test]
+async fn large_outputs_are_put_in_and_forgotten_in_slices_between_which_others_write() {
+    let world = World::with(vec![entry(7, &[1], "big"), entry(8, &[1], "small")]).await;
+    let text = "barnacle ".repeat(PRINTED_BYTES_MAX / 9);
+    let texts: Vec<Printed> = (0..20).map(|n| printed(&[n], &text)).collect();
+    let parts = slices(texts.clone());
+    let bytes = |slice: &Vec<Printed>| slice.iter().map(|one| one.text.len()).sum::<usize>();
+    assert!(
+        parts
+            .iter()
+            .map(bytes)
+            .all(|bytes| bytes <= rows::SLICE_BYTES)
+    );
+    assert_eq!(parts.concat(), texts);
+    assert!(parts.len() > 2);
+    assert_eq!(slices(vec![printed(&[1], &"x".repeat(9_000_000))]).len(), 1);
+
+    world.printed(7, texts.clone()).await;
+    let found = world.find(words("barnacle"), Turn::Newest, 9).await;
+    assert_eq!(found.runs[0].entry.number, RunNumber(7));
+    // Again in the place of what was there, and then not at all.
+    world.printed(7, texts[..1].to_vec()).await;
+    let rows = |world: &World| {
+        let path = world.dir.path().join("search.db");
+        let count = "SELECT (SELECT count(*) FROM word), (SELECT count(*) FROM printed)";
+        let rows = Connection::open(path).unwrap();
+        rows.query_row(count, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+    };
+    assert_eq!(rows(&world), (3, 1));
+    world.printed(7, texts).await;
+    assert_eq!(rows(&world), (22, 20));
+    assert_eq!(world.search.forget_before(8_000).await.unwrap().len(), 1);
+    assert_eq!(rows(&world), (1, 0));
+}
+
+#[tokio::test]
+async fn a_run_that_changes_while_its_output_is_read_is_read_again() {
+    let world = World::with(vec![entry(7, &[1, 2], "x")]).await;
+    world.search.reading(RunNumber(7)).await.unwrap();
+    world
+        .search
+        .put(vec![entry(7, &[1, 2], "x")])
+        .await
+        .unwrap();
+    let texts = vec![printed(&[1], "first")];
+    world.search.put_printed(RunNumber(7), texts).await.unwrap();
+    assert_eq!(world.search.unread(9).await.unwrap(), [RunNumber(7)]);
+    let page = world.find(words("first"), Turn::Newest, 9).await;
+    assert_eq!(page.short, [Short::Printed].into(), "more may come");
+    world.printed(7, vec![printed(&[1], "first")]).await;
+    assert_eq!(world.search.unread(9).await.unwrap(), []);
+    let page = world.find(words("first"), Turn::Newest, 9).await;
+    assert_eq!(page.short, [].into());
+    // Nor is one lost whose reading was never finished.
+    world.search.reading(RunNumber(7)).await.unwrap();
+    assert_eq!(world.search.unread(9).await.unwrap(), [RunNumber(7)]);
 }
