@@ -1,7 +1,5 @@
 //! The command line of `shanty`: what it takes, and where each subcommand goes.
 
-#![expect(clippy::print_stderr, reason = "the command line is what prints")]
-
 mod client;
 mod complete;
 mod ends;

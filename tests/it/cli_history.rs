@@ -186,12 +186,15 @@ async fn lines_of_an_output_are_chosen_for_each_host() {
         let world = &world;
         async move { printed(world, &all).await }
     };
-    let both = |text: &str| format!("── web-01 ──\n{text}── web-02 ──\n{text}");
-    assert_eq!(output(&["--head", "2"]).await, both("1\n2\n"));
-    assert_eq!(output(&["--tail", "2"]).await, both("29\n30\n"));
+    let both = |lines: [u8; 2]| {
+        let line = |host| lines.map(|line| format!("{host}: {line}\n")).concat();
+        ["web-01", "web-02"].map(line).concat()
+    };
+    assert_eq!(output(&["--head", "2"]).await, both([1, 2]));
+    assert_eq!(output(&["--tail", "2"]).await, both([29, 30]));
     assert_eq!(
         output(&["--grep", "3", "--tail", "2"]).await,
-        both("23\n30\n")
+        both([23, 30])
     );
     assert_eq!(output(&["--grep", "nothing"]).await, "");
     assert_eq!(output(&["--host", "web-02", "--head", "1"]).await, "1\n");

@@ -1,16 +1,14 @@
 //! A run that is over, as a person reads it on a terminal: the hosts that did the same once, what failed first.
 
 use shanty_core::output::diff::changes;
-use shanty_core::output::sanitise::Sanitiser;
 use shanty_core::run::Rank;
-use shanty_core::spool::Stream;
 use shanty_core::text::{count, duration};
 use shanty_core::view::terminal::{Tone, one_line};
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
 use super::out::{self, Terminal};
-use super::printer::hole;
+use super::printer::SafeText;
 
 /// Lines and characters of a difference.
 const DIFF_MAX: (usize, usize) = (200, 20_000);
@@ -140,7 +138,7 @@ async fn text_of(
     group: &v1::EndGroup,
 ) -> Result<Option<String>, Failure> {
     let mut chunks = chunks(client, run, group).await?;
-    let mut shown = Shown::new(false);
+    let mut shown = SafeText::new("", false);
     let mut text = String::new();
     loop {
         match chunks.message().await {
@@ -162,9 +160,9 @@ async fn print_output(
     terminal: Terminal,
 ) -> Result<(), Failure> {
     let mut chunks = chunks(client, run, group).await?;
-    let mut shown = Shown::new(run.color && terminal.look().colours);
     // Only what this program says begins at the edge.
-    shown.margin = if run.executions.len() > 1 { MARGIN } else { "" };
+    let margin = if run.executions.len() > 1 { MARGIN } else { "" };
+    let mut shown = SafeText::new(margin, run.color && terminal.look().colours);
     loop {
         match chunks.message().await {
             Ok(Some(chunk)) => out::text(&shown.take(&chunk))?,
@@ -178,8 +176,8 @@ async fn print_output(
         }
     }
     out::text(&shown.finish())?;
-    if shown.is_empty {
-        let none = format!("{}(no output)", shown.margin);
+    if shown.is_empty() {
+        let none = format!("{margin}(no output)");
         out::line(terminal.paint(Tone::Dim, &none))?;
     }
     Ok(())
@@ -188,92 +186,9 @@ async fn print_output(
 /// Stands before each line of output where there are several hosts: no host prints what looks like the heading of another one.
 const MARGIN: &str = "  ";
 
-/// Output as text that is safe to read, whole lines.
-struct Shown {
-    margin: &'static str,
-    sanitiser: Sanitiser,
-    within_line: bool,
-    is_empty: bool,
-}
-
-impl Shown {
-    fn new(colours: bool) -> Self {
-        Self {
-            margin: "",
-            sanitiser: match colours {
-                true => Sanitiser::coloured(),
-                false => Sanitiser::new(),
-            },
-            within_line: false,
-            is_empty: true,
-        }
-    }
-
-    fn take(&mut self, chunk: &v1::OutputChunk) -> String {
-        let mut text = String::new();
-        if chunk.dropped > 0 {
-            text = self.finish();
-            text.push_str(&format!("{}\n", hole(chunk.dropped)));
-        }
-        let stream = if chunk.err { Stream::Err } else { Stream::Out };
-        let mut more = String::new();
-        self.sanitiser.push_from(stream, &chunk.bytes, &mut more);
-        text.push_str(&self.with_margin(&more));
-        self.note(&text);
-        text
-    }
-
-    /// What is left, with the end of its line.
-    fn finish(&mut self) -> String {
-        let mut text = String::new();
-        self.sanitiser.finish(&mut text);
-        text = self.with_margin(&text);
-        self.note(&text);
-        if std::mem::take(&mut self.within_line) {
-            text.push('\n');
-        }
-        text
-    }
-
-    fn with_margin(&self, text: &str) -> String {
-        let mut within = self.within_line;
-        let mut lines = String::with_capacity(text.len());
-        for line in text.split_inclusive('\n') {
-            if !std::mem::replace(&mut within, !line.ends_with('\n')) {
-                lines.push_str(self.margin);
-            }
-            lines.push_str(line);
-        }
-        lines
-    }
-
-    fn note(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.within_line = !text.ends_with('\n');
-            self.is_empty = false;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_host_prints_is_never_at_the_edge_where_there_are_several() {
-        let chunk = |text: &str| v1::OutputChunk {
-            bytes: text.as_bytes().to_vec(),
-            ..v1::OutputChunk::default()
-        };
-        let mut shown = Shown::new(false);
-        shown.margin = MARGIN;
-        let mut text = String::new();
-        for part in ["x\n\n✓ db-01 · exi", "t 0\n6 ok\nhalf"] {
-            text.push_str(&shown.take(&chunk(part)));
-        }
-        text.push_str(&shown.finish());
-        assert_eq!(text, "  x\n  \n  ✓ db-01 · exit 0\n  6 ok\n  half\n");
-    }
 
     fn group(rank: &str, hosts: &str, count: u32, text: &str, code: Option<i32>) -> v1::EndGroup {
         v1::EndGroup {
@@ -321,25 +236,5 @@ mod tests {
         - web-09 · left out: the host is draining
         · web-10 · beamed
         ");
-    }
-
-    #[test]
-    fn output_ends_its_last_line_and_marks_its_holes() {
-        let chunk = |text: &str, dropped| v1::OutputChunk {
-            host: "web-01".to_owned(),
-            err: false,
-            bytes: text.as_bytes().to_vec(),
-            dropped,
-        };
-        let mut shown = Shown::new(false);
-        let mut text = shown.take(&chunk("a\x1b[2J", 0));
-        text += &shown.take(&chunk("", 1 << 20));
-        text += &shown.take(&chunk("b", 0));
-        text += &shown.finish();
-        assert_eq!(
-            text,
-            "a\n[1.0 MiB of output not kept here: over the limit]\nb\n"
-        );
-        assert!(!shown.is_empty && Shown::new(false).is_empty);
     }
 }

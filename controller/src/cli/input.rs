@@ -1,7 +1,7 @@
 //! What `shanty run` gives to a command: its own standard input, or a script. It goes to the controller before anything is run.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use shanty_core::limits;
-use shanty_core::output::sanitise::Sanitiser;
 use shanty_core::run::InputKind;
 use shanty_core::text::size;
 use shanty_proto::v1;
@@ -17,7 +16,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::client::{Client, Failure};
-use super::exit;
+use super::printer::{LinesArgs, Stored, Style};
+use super::{exit, out};
 
 /// Slices that wait for the controller: whoever fills the pipe waits too.
 const SLICES_MAX: usize = 4;
@@ -50,28 +50,14 @@ pub(super) async fn content(client: &Client, number: u64) -> Result<u8, Failure>
     let mut slices = client
         .call(|mut api| async move { api.input_content(request).await })
         .await?;
-    let mut out = io::stdout().lock();
-    let mut sanitiser = out.is_terminal().then(Sanitiser::new);
+    let mut stored = Stored::new(Style::default(), false, LinesArgs::default());
     while let Some(slice) = slices.message().await? {
-        let bytes = match &mut sanitiser {
-            Some(sanitiser) => {
-                let mut text = String::new();
-                sanitiser.push(&slice.bytes, &mut text);
-                text.into_bytes()
-            }
-            None => slice.bytes,
-        };
-        if out.write_all(&bytes).is_err() {
-            return Ok(exit::OK); // Nobody reads it.
-        }
+        stored.output(&v1::OutputChunk {
+            bytes: slice.bytes,
+            ..v1::OutputChunk::default()
+        })?;
     }
-    let mut rest = String::new();
-    if let Some(mut sanitiser) = sanitiser {
-        sanitiser.finish(&mut rest);
-    }
-    out.write_all(rest.as_bytes())
-        .and_then(|()| out.flush())
-        .ok(); // Nobody reads it.
+    stored.finish()?;
     Ok(exit::OK)
 }
 
@@ -117,8 +103,8 @@ async fn stdin(client: &Client, file: File) -> Result<Option<v1::Input>, Failure
         ..v1::InputBegin::default()
     };
     let waiting = || {
-        eprintln!(
-            "Reading standard input to its end; nothing runs before. Ctrl-C ends this, and --no-stdin leaves it out."
+        out::note(
+            "Reading standard input to its end; nothing runs before. Ctrl-C ends this, and --no-stdin leaves it out.",
         );
     };
     let input = send(client, begin, file, waiting).await?;

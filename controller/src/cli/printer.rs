@@ -1,11 +1,16 @@
 //! Every byte that a host printed goes through here. On a terminal it becomes text that is safe to read; for a program it is what the
-//! command wrote, and `--raw` wants that on a terminal too. Lines of several hosts stand behind the name of theirs.
+//! command wrote, and `--raw` wants that on a terminal too. Lines of several hosts stand behind the name of theirs, whoever reads them.
+//!
+//! [`Printer`] prints what comes, of all hosts at once; [`Stored`] what is kept, one host after the other; [`SafeText`] is for a page
+//! that says more than that.
+
+mod event;
+mod lines;
+mod safe;
+mod stored;
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use serde_json::{Value, json};
 use shanty_core::output::sanitise::Sanitiser;
 use shanty_core::text::size;
 use shanty_core::view::terminal::columns;
@@ -13,9 +18,15 @@ use shanty_proto::v1;
 
 use super::client::Failure;
 use super::out::{self, Terminal};
+pub(super) use lines::LinesArgs;
+pub(super) use safe::SafeText;
+pub(super) use stored::Stored;
 
 /// Bytes of a line without an end that can still be redrawn.
 const PARTIAL_MAX: usize = 64 * 1024;
+
+/// Bytes for standard error, or for standard output, in their order.
+type Texts = Vec<(bool, Vec<u8>)>;
 
 /// How output is printed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +46,8 @@ pub(super) struct Printer {
     pub(super) several: bool,
     /// Standard output and standard error.
     terminals: [Terminal; 2],
+    /// What was written to standard error goes there.
+    apart: bool,
     /// What has no end yet, by host and stream.
     held: HashMap<(String, bool), Vec<u8>>,
     /// What of it a terminal shows already; of one host only.
@@ -52,11 +65,21 @@ impl Printer {
         Self::on(style, terminals)
     }
 
+    /// One that prints for programs, all of it to standard output.
+    fn as_written(style: Style, several: bool) -> Self {
+        Self {
+            several,
+            apart: false,
+            ..Self::on(style, [Terminal::default(); 2])
+        }
+    }
+
     fn on(style: Style, terminals: [Terminal; 2]) -> Self {
         Self {
             style,
             several: false,
             terminals,
+            apart: true,
             held: HashMap::new(),
             shown: String::new(),
             within_line: false,
@@ -98,7 +121,7 @@ impl Printer {
         })
     }
 
-    fn take(&mut self, chunk: &v1::OutputChunk) -> Vec<(bool, Vec<u8>)> {
+    fn take(&mut self, chunk: &v1::OutputChunk) -> Texts {
         if chunk.dropped > 0 {
             return self.dropped(chunk);
         }
@@ -108,7 +131,7 @@ impl Printer {
         let terminal = self.terminal(chunk.err);
         if !self.several && !terminal.is_terminal {
             self.within_line = chunk.bytes.last().map_or(self.within_line, |b| *b != b'\n');
-            return vec![(chunk.err, chunk.bytes.clone())];
+            return vec![(self.to_err(chunk.err), chunk.bytes.clone())];
         }
         let key = (chunk.host.clone(), chunk.err);
         let mut held = self.held.remove(&key).unwrap_or_default();
@@ -128,16 +151,13 @@ impl Printer {
         } else if !rest.is_empty() {
             self.held.insert(key.clone(), rest);
         }
-        vec![(key.1, printed)]
+        vec![(self.to_err(key.1), printed)]
     }
 
     /// A line with its end, as it is printed.
     fn line(&mut self, (host, err): &(String, bool), line: &[u8]) -> Vec<u8> {
         let terminal = self.terminal(*err);
-        let label = match self.several {
-            true => format!("{host}: "),
-            false => String::new(),
-        };
+        let label = label(self.several, host);
         if !terminal.is_terminal {
             return [label.as_bytes(), line].concat();
         }
@@ -162,27 +182,27 @@ impl Printer {
         shown.into_bytes()
     }
 
-    fn partial(&mut self) -> Vec<(bool, Vec<u8>)> {
+    fn partial(&mut self) -> Texts {
         if !self.is_behind() {
             return Vec::new();
         }
         let held = self.held.clone().into_iter();
-        held.map(|(key, bytes)| (key.1, self.unended(&key, &bytes)))
+        held.map(|(key, bytes)| (self.to_err(key.1), self.unended(&key, &bytes)))
             .collect()
     }
 
-    fn rest(&mut self) -> Vec<(bool, Vec<u8>)> {
+    fn rest(&mut self) -> Texts {
         let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
         held.sort();
         let mut printed = Vec::new();
         for (key, mut bytes) in held.into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
             if self.style.json {
-                printed.push((false, json_line(&json_output(&key.0, key.1, &bytes))));
+                printed.push((false, event::output(&key.0, key.1, &bytes)));
             } else if self.several {
                 bytes.push(b'\n');
-                printed.push((key.1, self.line(&key, &bytes)));
+                printed.push((self.to_err(key.1), self.line(&key, &bytes)));
             } else {
-                printed.push((key.1, self.unended(&key, &bytes)));
+                printed.push((self.to_err(key.1), self.unended(&key, &bytes)));
                 self.shown.clear();
             }
         }
@@ -190,10 +210,10 @@ impl Printer {
     }
 
     /// Marks a hole: on standard error, since standard output is the command's own.
-    fn dropped(&mut self, chunk: &v1::OutputChunk) -> Vec<(bool, Vec<u8>)> {
+    fn dropped(&mut self, chunk: &v1::OutputChunk) -> Texts {
         let mut printed = self.rest();
         if self.style.json {
-            printed.push((false, json_line(&json_dropped(chunk))));
+            printed.push((false, event::dropped(chunk)));
             return printed;
         }
         let newline = if std::mem::take(&mut self.within_line) {
@@ -207,7 +227,7 @@ impl Printer {
     }
 
     /// Text as text, also when a character was cut in two; what is not text as base64 too.
-    fn json(&mut self, chunk: &v1::OutputChunk) -> Vec<(bool, Vec<u8>)> {
+    fn json(&mut self, chunk: &v1::OutputChunk) -> Texts {
         let key = (chunk.host.clone(), chunk.err);
         let mut bytes = self.held.remove(&key).unwrap_or_default();
         bytes.extend_from_slice(&chunk.bytes);
@@ -221,10 +241,7 @@ impl Printer {
         }
         match bytes.is_empty() {
             true => Vec::new(),
-            false => vec![(
-                false,
-                json_line(&json_output(&chunk.host, chunk.err, &bytes)),
-            )],
+            false => vec![(false, event::output(&chunk.host, chunk.err, &bytes))],
         }
     }
 
@@ -237,6 +254,10 @@ impl Printer {
         sanitiser.push(bytes, &mut text);
         sanitiser.finish(&mut text);
         text
+    }
+
+    const fn to_err(&self, err: bool) -> bool {
+        err && self.apart
     }
 
     fn terminal(&self, err: bool) -> Terminal {
@@ -258,7 +279,7 @@ fn onwards(terminal: Terminal, shown: &str, text: &str) -> String {
     }
 }
 
-fn write(texts: Vec<(bool, Vec<u8>)>) -> Result<(), Failure> {
+fn write(texts: Texts) -> Result<(), Failure> {
     for (err, bytes) in texts.into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
         match err {
             true => out::err(&bytes),
@@ -268,28 +289,16 @@ fn write(texts: Vec<(bool, Vec<u8>)>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn json_line(event: &Value) -> Vec<u8> {
-    format!("{event}\n").into_bytes()
-}
-
-pub(super) fn json_dropped(chunk: &v1::OutputChunk) -> Value {
-    json!({"event": "dropped", "host": chunk.host, "bytes": chunk.dropped})
-}
-
-/// What a host printed: always as text, and as base64 where that is not all of it.
-fn json_output(host: &str, err: bool, bytes: &[u8]) -> Value {
-    let stream = if err { "err" } else { "out" };
-    match std::str::from_utf8(bytes) {
-        Ok(text) => json!({"event": "output", "host": host, "stream": stream, "text": text}),
-        Err(_) => json!({
-            "event": "output", "host": host, "stream": stream,
-            "text": String::from_utf8_lossy(bytes), "base64": BASE64_STANDARD.encode(bytes),
-        }),
+/// What stands before each line of a host.
+fn label(several: bool, host: &str) -> String {
+    match several {
+        true => format!("{host}: "),
+        false => String::new(),
     }
 }
 
 /// What stands where output is missing.
-pub(super) fn hole(dropped: u64) -> String {
+fn hole(dropped: u64) -> String {
     let dropped = size(dropped);
     format!("[{dropped} of output not kept here: over the limit]")
 }

@@ -18,7 +18,6 @@ pub(super) use super::ends::json_run;
 use super::follow::{self, Shown, Wanted};
 use super::out::Terminal;
 use super::printer::Style;
-pub(super) use super::printer::{hole, json_dropped};
 use super::{AdminArgs, exit, input, out, plan};
 use crate::clock::now_ms;
 

@@ -5,15 +5,14 @@ use shanty_core::output::sanitise::push_visible;
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
+use super::printer::{LinesArgs, Style};
 use super::run::follow;
 use super::{AdminArgs, input, steer};
-use lines::LinesArgs;
 use wanted::WantedArgs;
 
 mod cancel;
 mod diff;
 mod export;
-mod lines;
 mod list;
 mod output;
 mod rerun;
@@ -108,7 +107,7 @@ enum RunsCommand {
         /// Of this host only
         #[arg(long)]
         host: Option<String>,
-        /// The bytes as the command wrote them, standard output and error in their order
+        /// The bytes as the command wrote them and nothing else, also on a terminal and of several hosts
         #[arg(long)]
         raw: bool,
         #[command(flatten)]
@@ -239,7 +238,12 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
                 number: parse(&number)?,
                 host: host.unwrap_or_default(),
             };
-            output::output(&client, request, (raw, lines), &admin).await
+            let style = Style {
+                json: admin.json,
+                raw,
+                colours: false,
+            };
+            output::output(&client, request, style, lines).await
         }
         RunsCommand::Follow { number, admin } => follow(&client, parse(&number)?, admin.json).await,
         RunsCommand::Pause { number, admin } => {

@@ -1,5 +1,7 @@
 //! What people and programs get of what hosts print.
 
+use serde_json::Value;
+
 use super::*;
 
 fn chunk(host: &str, bytes: &[u8]) -> v1::OutputChunk {
@@ -21,7 +23,7 @@ fn printer(style: Style, several: bool, terminal: Terminal) -> Printer {
     printer
 }
 
-fn text(printed: Vec<(bool, Vec<u8>)>) -> String {
+fn text(printed: Texts) -> String {
     let bytes: Vec<u8> = printed.into_iter().flat_map(|(_, bytes)| bytes).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
