@@ -1,12 +1,14 @@
 //! The command line: arguments, environment, signals and standard streams, which nothing else of the crate touches.
 
+mod out;
+
 use std::ffi::{OsStr, OsString};
-use std::io::{IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +36,12 @@ enum Command {
     Join(JoinArgs),
     /// Keep the link to the controller and run what it orders.
     Run(RunArgs),
+    /// Write a manual page for each subcommand into a directory.
+    #[command(hide = true)]
+    Man {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Own one execution; started by the agent itself.
     #[command(hide = true)]
     Shim {
@@ -110,19 +118,20 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     {
         return shim::main(dir);
     }
-    match Cli::try_parse_from(args) {
+    match Cli::try_parse_from(&args) {
         Ok(cli) => dispatch(cli.command),
-        Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { 0 };
-            error.print().ok(); // Nobody to tell.
-            ExitCode::from(code)
+        Err(error) if error.use_stderr() => {
+            out::mistake(&error, Cli::try_parse_from(out::seen(&args)).err());
+            ExitCode::from(exit::USAGE)
         }
+        Err(help) => finish(out::help(&help), false),
     }
 }
 
 fn dispatch(command: Command) -> ExitCode {
     match command {
         Command::Shim { dir } => shim::main(dir.as_os_str()),
+        Command::Man { dir } => finish(man(&dir), false),
         Command::Join(args) => {
             let json = args.json;
             finish(join_main(args), json)
@@ -138,14 +147,26 @@ fn finish(ended: Result<(), Failure>, json: bool) -> ExitCode {
     let Err(failure) = ended else {
         return ExitCode::SUCCESS;
     };
-    if json {
-        print_line(&serde_json::json!({
-            "event": "error", "code": failure.code, "text": failure.text,
-        }));
+    // Nobody reads it.
+    if failure.code == out::CLOSED {
+        return ExitCode::from(failure.exit);
     }
-    let text = format!("shanty-agent: {failure} ({})\n", failure.code);
-    std::io::stderr().write_all(text.as_bytes()).ok(); // Nobody to tell.
+    if json {
+        let event = serde_json::json!({
+            "event": "error", "code": failure.code, "text": failure.text,
+        });
+        out::line(&event).ok(); // It is said below too.
+    }
+    out::note(&format!("shanty-agent: {failure} ({})", failure.code));
     ExitCode::from(failure.exit)
+}
+
+fn man(dir: &Path) -> Result<(), Failure> {
+    clap_mangen::generate_to(Cli::command(), dir).map_err(|error| {
+        let dir = dir.display();
+        let text = format!("manual pages cannot be written to {dir}: {error}");
+        Failure::new("E_OUTPUT", exit::CREATE, text)
+    })
 }
 
 fn join_main(args: JoinArgs) -> Result<(), Failure> {
@@ -161,15 +182,16 @@ fn join_main(args: JoinArgs) -> Result<(), Failure> {
     };
     let joined = runtime()?.block_on(join::join(options))?;
     let (agent, name, link) = (joined.agent, joined.name, joined.link);
+    // What was done is done: that it cannot be said is told.
     if args.json {
-        print_line(&serde_json::json!({
+        out::line(&serde_json::json!({
             "event": "joined", "agent": agent.to_string(), "name": name.as_str(), "link": link.to_string(),
-        }));
+        }))
     } else {
-        let text = format!("Joined as {name}. Start the agent with `shanty-agent run`.\n");
-        std::io::stdout().write_all(text.as_bytes()).ok(); // Nobody to tell.
+        out::line(&format_args!(
+            "Joined as {name}. Start the agent with `shanty-agent run`."
+        ))
     }
-    Ok(())
 }
 
 fn run_main(args: RunArgs) -> Result<(), Failure> {
@@ -210,9 +232,15 @@ async fn until_stopped(options: agent::Options, stop: CancellationToken) -> Resu
 }
 
 fn announce(ready: &Ready) {
-    print_line(&serde_json::json!({
+    let event = serde_json::json!({
         "event": "ready", "agent": ready.agent.to_string(), "name": ready.name.as_str(),
-    }));
+    });
+    match out::line(&event) {
+        Ok(()) => {}
+        // Nobody waits for it.
+        Err(failure) if failure.code == out::CLOSED => {}
+        Err(failure) => out::note(&format!("shanty-agent: {failure} ({})", failure.code)),
+    }
 }
 
 /// SIGTERM and SIGINT.
@@ -286,15 +314,8 @@ fn start_log() {
     log.try_init().ok(); // A program around this one has its own.
 }
 
-fn print_line(line: &serde_json::Value) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).ok(); // Nobody to tell.
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -314,6 +335,15 @@ mod tests {
                 .to_string();
             insta::assert_snapshot!(name, help);
         }
+    }
+
+    #[test]
+    fn what_was_typed_wrongly_is_said_again_in_what_can_be_seen_of_it() {
+        let typed = ["shanty-agent", "a\u{1b}[2J\u{9b}1m\r\nb"].map(OsString::from);
+        let seen = out::seen(&typed);
+        assert_eq!(seen, ["shanty-agent", "a␛[2J⟨U+009B⟩1m␍⏎b"]);
+        let said = Cli::try_parse_from(seen).unwrap_err().to_string();
+        assert!(said.contains("'a␛[2J⟨U+009B⟩1m␍⏎b'"), "{said}");
     }
 
     #[test]

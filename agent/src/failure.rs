@@ -11,8 +11,12 @@ pub(crate) mod exit {
     pub(crate) const FAILED: u8 = 1;
     /// The command line, or a token, is not well-formed.
     pub(crate) const USAGE: u8 = 64;
-    /// What was to be created is there already.
-    pub(crate) const EXISTS: u8 = 73;
+    /// What was to be created cannot be, such as because it is there already.
+    pub(crate) const CREATE: u8 = 73;
+    /// What is to be printed cannot be written: a full disk.
+    pub(crate) const IO: u8 = 74;
+    /// Nobody reads what is printed any more, as a shell says it of SIGPIPE.
+    pub(crate) const PIPE: u8 = 141;
     /// It may work later.
     pub(crate) const TRY_AGAIN: u8 = 75;
     /// The controller said no.

@@ -119,7 +119,7 @@ pub(crate) enum JoinError {
 impl From<JoinError> for Failure {
     fn from(error: JoinError) -> Self {
         let (code, exit) = match &error {
-            JoinError::Enrolled { .. } => ("E_ENROLLED", exit::EXISTS),
+            JoinError::Enrolled { .. } => ("E_ENROLLED", exit::CREATE),
             JoinError::DataDir(ConfigError::InUse(_)) => ("E_IN_USE", exit::TRY_AGAIN),
             JoinError::DataDir(ConfigError::File(_)) | JoinError::File(_) => {
                 ("E_PERM", exit::CONFIG)

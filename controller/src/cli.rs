@@ -112,21 +112,18 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         return code;
     }
     // A shell that asks for completions gets them and nothing else happens.
-    match complete::answer::<Cli>(&args) {
+    match out::completed(complete::answer::<Cli>(&args)) {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,
-        Err(error) => {
-            error.print().ok(); // nobody reads it: nothing to tell
-            return ExitCode::from(exit::USAGE);
-        }
+        Err(failure) => return report(false, Err(failure)),
     }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => {
-            let usage = error.use_stderr();
-            error.print().ok(); // nobody reads it: nothing to tell
-            return ExitCode::from(if usage { exit::USAGE } else { exit::OK });
+        Err(error) if error.use_stderr() => {
+            out::mistake(&error, Cli::try_parse_from(out::seen(&args)).err());
+            return ExitCode::from(exit::USAGE);
         }
+        Err(help) => return report(false, out::help(&help).map(|()| exit::OK)),
     };
     match cli.command {
         Command::Serve(args) => serve::serve(&args),
@@ -161,12 +158,11 @@ fn report(json: bool, result: Result<u8, Failure>) -> ExitCode {
         // Nobody reads it.
         Err(failure) if failure.code == out::CLOSED => ExitCode::from(failure.exit),
         Err(failure) => {
-            if json {
-                let event = serde_json::json!({
-                    "event": "error", "code": failure.code, "text": failure.text, "next": failure.next,
-                });
-                out::line(event).ok(); // nobody reads it
-            } else {
+            let event = serde_json::json!({
+                "event": "error", "code": failure.code, "text": failure.text, "next": failure.next,
+            });
+            // Who cannot be told as they wanted is told all the same.
+            if !json || out::line(event).is_err_and(|error| error.code != out::CLOSED) {
                 out::note(format_args!("shanty: {}", failure.text));
                 if !failure.next.is_empty() {
                     out::note(&failure.next);

@@ -18,7 +18,7 @@ mod words;
 pub mod tour;
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use shanty_core::view::terminal::lines;
 
 use control::{Answer, Control, Order};
 use crew::{Crew, Ended, Ready};
@@ -36,6 +37,8 @@ mod exit {
     pub(super) const USAGE: u8 = 64;
     pub(super) const DATA: u8 = 65;
     pub(super) const CREATE: u8 = 73;
+    pub(super) const IO: u8 = 74;
+    pub(super) const PIPE: u8 = 141;
     pub(super) const TRY_AGAIN: u8 = 75;
 }
 
@@ -167,7 +170,9 @@ fn tell(which: &WhichArgs, order: &Order) -> ExitCode {
     let told = control::tell(which.data_dir.as_deref(), order);
     let Answer { said, error, exit } = told.unwrap_or_else(|nobody| nobody);
     for line in said {
-        print(&line);
+        if let Err(code) = print(&line) {
+            return ExitCode::from(code);
+        }
     }
     if let Some(error) = error {
         complain(&format!("shanty: {error}"));
@@ -246,7 +251,7 @@ async fn run(args: &DemoArgs, crew: &mut Crew, voice: Voice) -> anyhow::Result<(
     let mut keys = if args.json { None } else { Keys::open() };
     let tour = welcome(&ready, args.agents, keys.is_some())?;
     if args.json {
-        print(&ready_line(&ready));
+        print(&ready_line(&ready)).ok(); // whoever waits for it is told why it does not come
     } else {
         voice.say(&tour);
     }
@@ -357,12 +362,24 @@ impl Voice {
     }
 }
 
-fn print(line: &str) {
-    writeln!(std::io::stdout(), "{line}").ok(); // nobody listens
+/// Prints a line, made safe to look at. The error is the exit code of a program that cannot.
+fn print(line: &str) -> Result<(), u8> {
+    match writeln!(std::io::stdout(), "{}", lines(line)) {
+        Ok(()) => Ok(()),
+        // Nobody listens.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(exit::PIPE),
+        Err(error) => {
+            complain(&format!(
+                "shanty: standard output cannot be written: {error}"
+            ));
+            Err(exit::IO)
+        }
+    }
 }
 
-fn complain(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok(); // nobody listens
+/// Says something, made safe to look at: it may hold what was typed.
+fn complain(text: &str) {
+    writeln!(std::io::stderr(), "{}", lines(text)).ok(); // nobody listens
 }
 
 fn text(json: &Value, field: &str) -> anyhow::Result<String> {

@@ -111,6 +111,46 @@ async fn lines_are_streamed_where_somebody_wants_them() {
 }
 
 #[tokio::test]
+async fn what_was_typed_does_nothing_to_the_terminal_when_it_is_said_again() {
+    let programs = programs();
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = dir
+        .path()
+        .join("\u{1b}]0;x\u{7}")
+        .to_string_lossy()
+        .into_owned();
+    let evil = "\u{1b}[2J\u{9b}31m\rshanty: all is well";
+    for (program, args) in [
+        (&programs.shanty, &[evil][..]),
+        (&programs.shanty, &["runs", "list", "--limit", evil]),
+        (
+            &programs.shanty,
+            &["runs", "show", evil, "--admin", &nowhere],
+        ),
+        (&programs.shanty, &["run", "web-01", evil]),
+        (&programs.shanty, &["hosts", "--admin", &nowhere]),
+        (&programs.shanty, &["man", &nowhere]),
+        (&programs.shanty, &["serve", "--config", &nowhere]),
+        (
+            &programs.shanty,
+            &["demo", "stop", evil, "--data-dir", &nowhere],
+        ),
+        (&programs.agent, &[evil]),
+        (&programs.agent, &["man", &nowhere]),
+        (&programs.agent, &["run", "--data-dir", &nowhere]),
+        (&programs.agent, &["join", "--server", evil]),
+    ] {
+        let mut call = shanty_tests::process::call(program, args);
+        call.env("NO_COLOR", "1").env("RUST_LOG", "off");
+        let (code, seen) = Terminal::start(call, 80).end().await;
+        assert_ne!(code, 0, "{args:?}: {seen:?}");
+        assert!(seen.contains('␛'), "it is shown: {args:?}: {seen:?}");
+        let moves = |c: char| c != '\n' && c.is_control();
+        assert_eq!(seen.find(moves), None, "{args:?}: {seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_question_without_an_end_of_line_is_seen_while_it_waits() {
     let world = World::with_hosts(&programs(), Options::default(), &TWO).await;
     let mut gate = Gate::new(world.dir.path(), "gate");

@@ -3,11 +3,12 @@
 //! Nobody reads what is written to a closed pipe: that ends the subcommand without a word, with the code of a program that SIGPIPE ended,
 //! as coreutils and `gh` do. What cannot be written for another reason, such as a full disk, is told.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::os::fd::AsFd;
 
-use shanty_core::view::terminal::{Look, Table, Tone};
+use shanty_core::view::terminal::{Look, Table, Tone, lines, one_line};
 
 use super::client::Failure;
 use super::exit;
@@ -30,21 +31,70 @@ pub(super) fn text(text: &str) -> Result<(), Failure> {
 
 /// Writes bytes as they are.
 pub(super) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(bytes)
-        .and_then(|()| out.flush())
-        .map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Failure::new(CLOSED, exit::PIPE, "", ""),
-            _ => {
-                let text = format!("standard output cannot be written: {error}");
-                Failure::new("E_OUTPUT", exit::IO, text, "")
-            }
-        })
+    written(std::io::stdout().write_all(bytes).and_then(|()| flush()))
 }
 
-/// Writes a line to standard error, where nobody need read it.
+/// Prints help or a version, with what clap knows of colours.
+pub(super) fn help(help: &clap::Error) -> Result<(), Failure> {
+    written(help.print().and_then(|()| flush()))
+}
+
+/// What was typed, as it can be said again.
+pub(super) fn seen(args: &[OsString]) -> Vec<OsString> {
+    let seen = args.iter().map(|arg| one_line(&arg.to_string_lossy()));
+    seen.map(OsString::from).collect()
+}
+
+/// Says what was typed wrongly. clap says again what that was: `seen` is the same mistake in what can be seen of it.
+pub(super) fn mistake(error: &clap::Error, seen: Option<clap::Error>) {
+    match seen.filter(|seen| seen.use_stderr()) {
+        Some(seen) => {
+            seen.print().ok(); // nobody reads it
+        }
+        None => note(error.to_string().trim_end()),
+    }
+}
+
+/// What was completed was printed by clap: to its last line, or why not.
+pub(super) fn completed(printed: Result<bool, clap::Error>) -> Result<bool, Failure> {
+    let written_by_clap = |error: clap::Error| {
+        let said = error.to_string();
+        let said = said.trim_start_matches("error: ").trim_end();
+        let closed = std::io::Error::from(rustix::io::Errno::PIPE);
+        // What the system says of a write ends so; all else is a shell that is not known.
+        match said.contains("(os error ") {
+            true if said.contains(&closed.to_string()) => unwritten(&closed),
+            true => unwritten(&std::io::Error::other(said.to_owned())),
+            false => Failure::usage(said),
+        }
+    };
+    let done = printed.map_err(written_by_clap)?;
+    written(flush())?;
+    Ok(done)
+}
+
+fn flush() -> std::io::Result<()> {
+    std::io::stdout().flush()
+}
+
+fn written(done: std::io::Result<()>) -> Result<(), Failure> {
+    done.map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Failure::new(CLOSED, exit::PIPE, "", ""),
+        _ => {
+            let text = format!("standard output cannot be written: {error}");
+            Failure::new("E_OUTPUT", exit::IO, text, "")
+        }
+    }
+}
+
+/// Says something on standard error, where nobody need read it. Names, paths and what was typed may be in it: nothing of that moves the
+/// cursor or does anything else but be seen.
 pub(super) fn note(text: impl Display) {
-    err(format!("{text}\n").as_bytes());
+    err(format!("{}\n", lines(&text.to_string())).as_bytes());
 }
 
 /// Writes bytes to standard error.

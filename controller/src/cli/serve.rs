@@ -39,7 +39,12 @@ pub(super) fn serve(args: &ServeArgs) -> ExitCode {
         }
     };
     let ready = |ready: &app::Ready| {
-        out::line(ready.to_json()).ok(); // nobody waits for it
+        match out::line(ready.to_json()) {
+            Ok(()) => {}
+            // Nobody waits for it.
+            Err(failure) if failure.code == out::CLOSED => {}
+            Err(failure) => out::note(format_args!("shanty: {}", failure.text)),
+        }
     };
     match app::main(config, args.exit_with_stdin, ready) {
         Ok(()) => ExitCode::from(exit::OK),

@@ -78,6 +78,13 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// A text of several lines, each as [`one_line`] has it: what somebody typed, and says again, moves no cursor either.
+#[must_use]
+pub fn lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(one_line).collect();
+    lines.join("\n")
+}
+
 /// Columns that a text takes.
 #[must_use]
 pub fn columns(text: &str) -> usize {
@@ -137,6 +144,10 @@ mod tests {
             "De␛[2Jbian␍⏎12⟨U+202E⟩"
         );
         assert_eq!(one_line("日本"), "日本");
+        assert_eq!(
+            lines("a\u{1b}[2J\r\n\n  b\u{9b}1m\n"),
+            "a␛[2J␍\n\n  b⟨U+009B⟩1m\n"
+        );
     }
 
     #[test]
