@@ -337,6 +337,11 @@ impl v1::admin_server::Admin for Admin {
         self.again(asker, request.into_inner()).await
     }
 
+    async fn plan_rerun(&self, request: Request<v1::RerunRequest>) -> Answered<v1::PlanReply> {
+        let asker = asker(&request)?;
+        self.plan_again(asker, request.into_inner()).await
+    }
+
     async fn show_run(&self, request: Request<v1::ShowRunRequest>) -> Answered<v1::RunInfo> {
         let asker = asker(&request)?;
         let run = self.run(asker, request.into_inner().number).await?;

@@ -81,12 +81,32 @@ impl Change {
 /// # Errors
 /// The refusal to show, which says what to do next.
 pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refusal> {
+    decide(ctx, asker, ask).map_err(|refusal| match ask {
+        Ask::Steer { to, .. } => steer::in_its_words(*to, refusal),
+        Ask::Run(_)
+        | Ask::Again { .. }
+        | Ask::Confirm { .. }
+        | Ask::TakeBack { .. }
+        | Ask::Cancel { .. }
+        | Ask::Hold(_)
+        | Ask::Inventory(_)
+        | Ask::RemoveHost { .. }
+        | Ask::CreateToken(_)
+        | Ask::RevokeToken { .. }
+        | Ask::Look(_) => refusal,
+    })
+}
+
+fn decide(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refusal> {
     let caller = &authenticate(ctx, asker)?;
     require(ctx, caller, ask.right())?;
     is_new(ctx, asker, ask)?;
     Ok(match ask {
         Ask::Run(request) => Admitted::Run(Box::new(run::admit(ctx, caller, request)?)),
-        Ask::Again { run, part } => Admitted::Run(Box::new(run::again(ctx, caller, *run, part)?)),
+        Ask::Again { run, part, seen } => {
+            let plan = run::again(ctx, caller, *run, part, seen.as_deref())?;
+            Admitted::Run(Box::new(plan))
+        }
         Ask::Confirm { run, choice } => {
             Admitted::Confirmed(Box::new(run::confirm(ctx, caller, *run, *choice)?))
         }

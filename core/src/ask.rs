@@ -35,6 +35,8 @@ pub enum Ask {
         run: RunId,
         /// Its hosts.
         part: Part,
+        /// The word of whoever asks on the socket that it was seen, as with [`RunOption::Seen`].
+        seen: Option<String>,
     },
     /// Confirm a run that was shown.
     Confirm {
@@ -124,6 +126,13 @@ pub enum Question {
     Commands,
     /// What a run would do, without running it.
     Plan(RunRequest),
+    /// The same of what was run before.
+    PlanAgain {
+        /// The run.
+        run: RunId,
+        /// Its hosts.
+        part: Part,
+    },
     /// Saved groups.
     Groups,
     /// Whether new runs are refused, by whom, since when and why.
@@ -196,7 +205,9 @@ impl Question {
             | Self::History { .. }
             | Self::Groups
             | Self::Hold => Right::Grant(Verb::View),
-            Self::Edit { .. } | Self::Commands | Self::Plan(_) => Right::Grant(Verb::Run),
+            Self::Edit { .. } | Self::Commands | Self::Plan(_) | Self::PlanAgain { .. } => {
+                Right::Grant(Verb::Run)
+            }
             Self::Welcome => Right::Grant(Verb::Manage),
             Self::Tokens => Right::Operator,
             Self::Help(_) | Self::Whoami => Right::Anybody,

@@ -134,8 +134,46 @@ async fn a_mistake_in_typing_runs_nothing_anywhere() {
 }
 
 #[tokio::test]
+async fn what_runs_again_is_shown_first_as_what_is_typed() {
+    let mut world = World::with_three(&programs()).await;
+    let args = ["run", "role=web", "--", "echo out"];
+    assert_eq!(world.shanty(&args).await.code, 0);
+    let dry = world.shanty(&["runs", "rerun", "1", "--dry-run"]).await;
+    let shown = "2 hosts: web-[01-02]\n  command   echo out\n";
+    assert!(dry.code == 0 && dry.out.starts_with(shown), "{dry:?}");
+    world.host("web-02").stop().await;
+    world.is_online("web-02", false).await;
+    let ran = world.shanty(&["runs", "rerun", "1"]).await;
+    assert_eq!(ran.code, 64, "{ran:?}");
+    for part in ["some hosts cannot take it now", "--yes"] {
+        assert!(ran.err.contains(part), "{part}: {ran:?}");
+    }
+    let mut asked = Terminal::start(world.shanty_call(&["runs", "rerun", "1"]), 100);
+    asked.shows("2 hosts: web-[01-02]\n").await;
+    asked.shows("Run it? [y/N] ").await;
+    asked.types("n").await;
+    assert_eq!(asked.end().await.0, 1);
+    assert_eq!(runs(&world).await, 1, "nothing ran");
+    let none = world.shanty(&["runs", "rerun", "9"]).await;
+    assert_eq!(none.code, 65, "{none:?}");
+    let ran = world.shanty(&["runs", "rerun", "1", "--yes"]).await;
+    assert_eq!(ran.code, 75, "one of them was away: {ran:?}");
+    assert_eq!(runs(&world).await, 2);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_host_is_removed_when_somebody_says_yes() {
     let mut world = World::with_three(&programs()).await;
+    // Nobody is asked about what is not there, at a terminal or not.
+    for name in ["nope", "web*", "role=web", "\u{1b}[2J"] {
+        let ran = world.shanty(&["hosts", "remove", name]).await;
+        assert_eq!(ran.code, 65, "{name:?}: {ran:?}");
+        assert!(ran.err.contains("There is no host named"), "{ran:?}");
+    }
+    let call = world.shanty_call(&["hosts", "remove", "nope"]);
+    let (code, seen) = Terminal::start(call, 80).end().await;
+    assert!(code == 65 && !seen.contains("[y/N]"), "{seen}");
     let ran = world.shanty(&["hosts", "remove", "db-01"]).await;
     assert_eq!(ran.code, 64, "{ran:?}");
     assert!(ran.err.contains("--yes"), "{ran:?}");

@@ -1,5 +1,6 @@
 //! How `shanty` ends when something around it does: its reader, its controller.
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
 
 use nix::sys::signal::Signal;
@@ -66,6 +67,48 @@ async fn a_closed_pipe_ends_every_subcommand_without_a_word() {
 }
 
 #[tokio::test]
+async fn help_that_cannot_be_written_is_told() {
+    let programs = programs();
+    let calls = [
+        (&programs.shanty, &["help"][..], ""),
+        (&programs.shanty, &["runs", "--help"], ""),
+        (&programs.shanty, &["--version"], ""),
+        (&programs.shanty, &[], "bash"),
+        (&programs.shanty, &["--", "shanty", "ho"], "bash"),
+        (&programs.agent, &["--help"], ""),
+        (&programs.agent, &["--version"], ""),
+    ];
+    for (program, args, shell) in calls {
+        let ended = async |stdout: Stdio| {
+            let mut call = process::call(program, args);
+            if !shell.is_empty() {
+                call.env("SHANTY_COMPLETE", shell);
+                call.env("_CLAP_COMPLETE_INDEX", "1");
+            }
+            call.stdin(Stdio::null()).stdout(stdout);
+            call.stderr(Stdio::piped());
+            let ended = call.spawn().unwrap().wait_with_output();
+            let ended = tokio::time::timeout(wait::BOUND, ended).await;
+            let ended = ended.expect("it ends in time").unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            (ended.status.code(), said)
+        };
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let (code, said) = ended(full.unwrap().into()).await;
+        assert_eq!(code, Some(74), "{args:?}: {said}");
+        let why = "standard output cannot be written: No space left on device";
+        assert!(
+            said.contains(why) && said.lines().count() == 1,
+            "{args:?}: {said}"
+        );
+        let (reader, closed) = std::io::pipe().unwrap();
+        drop(reader);
+        let closed = ended(closed.into()).await;
+        assert_eq!(closed, (Some(141), String::new()), "{args:?}");
+    }
+}
+
+#[tokio::test]
 async fn json_tells_a_run_once_and_then_what_changes() {
     let world = world(&TWO).await;
     let args = [
@@ -97,6 +140,11 @@ async fn json_tells_a_run_once_and_then_what_changes() {
     assert_eq!((runs[0], runs[1]), (&events[0], &events[events.len() - 1]));
     assert_eq!(runs[1]["state"], "closed");
     assert_eq!(runs[1]["executions"][0]["exit_code"], 3);
+    assert_eq!(
+        (&runs[0]["result"], &runs[1]["result"]),
+        (&Value::Null, &"failed".into())
+    );
+    assert!(runs[1]["stopped_by"].is_null(), "{}", runs[1]);
     for event in of("host") {
         assert!(
             event["host"].is_string() && event["state"].is_string(),
@@ -182,6 +230,69 @@ async fn what_somebody_else_stopped_is_never_0() {
     let ran = call.end().await;
     assert_eq!(ran.code, 130, "{ran:?}");
     assert!(ran.err.contains("web-01: stopped, exit 0"), "{ran:?}");
+    // Whoever follows and whoever looks later is told by whom.
+    let run = world.show("1").await;
+    let stopper = run["stopped_by"].as_str().unwrap_or_default();
+    assert!(stopper.starts_with("local:"), "{run}");
+    let ran = world.shanty(&["runs", "follow", "1", "--json"]).await;
+    let last = ran.out.lines().last().unwrap_or_default();
+    let last: Value = serde_json::from_str(last).unwrap();
+    for field in ["result", "stopped_by", "by"] {
+        assert_eq!(last[field], run[field], "{field}: {last}");
+    }
+    assert_eq!(
+        (&run["result"], &run["executions"][0]["result"]),
+        (&"stopped".into(), &"stopped".into())
+    );
+    world.end().await;
+}
+
+/// The fields that a table of docs/COMMAND-LINE.md names, which stands below this line of it.
+fn documented(table: &str) -> BTreeSet<String> {
+    let docs = include_str!("../../docs/COMMAND-LINE.md");
+    let (_, below) = docs.split_once(table).expect("the table is there");
+    let rows = below.lines().skip_while(|line| line.is_empty());
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.split('|').nth(1));
+    let quoted = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    quoted.map(str::to_owned).collect()
+}
+
+fn fields(value: &Value) -> BTreeSet<String> {
+    let fields = value.as_object().expect("it has fields");
+    fields.keys().cloned().collect()
+}
+
+#[tokio::test]
+async fn every_field_of_a_run_is_documented() {
+    let world = world(&TWO).await;
+    let ran = world
+        .shanty(&["run", "role=web", "--json", "--", "echo out"])
+        .await;
+    let lines = ran.out.lines();
+    let events: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let last = events.last().expect("it says how it ended");
+    let of_a_run = "Fields of a run:";
+    let of_a_host = "Fields of each of its `executions`:";
+    assert_eq!(fields(last), documented(of_a_run), "{last}");
+    assert_eq!(fields(&world.show("1").await), documented(of_a_run));
+    let hosts = last["executions"].as_array().unwrap();
+    assert_eq!(fields(&hosts[0]), documented(of_a_host), "{last}");
+    let groups = last["groups"].as_array().unwrap();
+    assert_eq!(
+        fields(&groups[0]),
+        documented("Fields of each of its `groups`:")
+    );
+    let mut changed = 0;
+    for event in events.iter().filter(|event| event["event"] == "host") {
+        let more = ["event", "number"].map(str::to_owned);
+        let all: BTreeSet<_> = documented(of_a_host).into_iter().chain(more).collect();
+        assert_eq!(fields(event), all, "{event}");
+        changed += 1;
+    }
+    assert!(changed > 0, "hosts that changed were told: {}", ran.out);
     world.end().await;
 }
 
@@ -200,12 +311,25 @@ async fn where_to_look_and_how_to_print_may_stand_anywhere() {
         assert_eq!(ran.json()["name"], "web-01", "{args:?}");
     }
     let pages = world.dir.path().to_string_lossy().into_owned();
-    let ran = world.shanty(&["man", &pages]).await;
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let page = std::fs::read_to_string(world.dir.path().join("shanty-run.1")).unwrap();
-    assert!(page.contains("dry\\-run"), "{page}");
-    let ran = world.shanty(&["man", "/nonexistent"]).await;
-    assert_eq!(ran.code, 73, "{ran:?}");
+    for (program, page, part) in [
+        (&world.programs().shanty, "shanty-run.1", "dry\\-run"),
+        (
+            &world.programs().agent,
+            "shanty-agent-join.1",
+            "token\\-file",
+        ),
+    ] {
+        let ran = process::run(&mut process::call(program, &["man", &pages])).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let page = std::fs::read_to_string(world.dir.path().join(page)).unwrap();
+        assert!(page.contains(part), "{page}");
+        let ran = process::run(&mut process::call(program, &["man", "/nonexistent"])).await;
+        assert_eq!(ran.code, 73, "{ran:?}");
+        assert!(
+            ran.err.contains("manual pages cannot be written"),
+            "{ran:?}"
+        );
+    }
     let ran = world.shanty(&["help"]).await;
     assert!(
         ran.code == 0 && ran.out.contains("Usage: shanty"),

@@ -6,7 +6,9 @@ use shanty_core::history::Stand;
 use shanty_core::hold::HoldAnswer;
 use shanty_core::ids::{AgentId, HostName, Labels};
 use shanty_core::principal::Principal;
-use shanty_core::run::{Execution, Group, How, Loosely, Offline, Phase, Progress, Run};
+use shanty_core::run::{
+    CancelRequest, Execution, Group, How, Loosely, Offline, Phase, Progress, Run,
+};
 use shanty_core::selector::fold::fold;
 use shanty_core::view::{AwayRow, HostRow, Preview, Trouble, rollout_words};
 use shanty_proto::convert::{input_to_wire, labels_to_wire, outcome_to_wire, principal_to_wire};
@@ -144,7 +146,14 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         stopped_by: String::new(),
         stopped_ms: 0,
         rollout: rollout.map(rollout_words).unwrap_or_default(),
+        stopper: stopped(run).map(|cancel| principal_to_wire(&cancel.by)),
     }
+}
+
+/// Who asked to stop a run, and when. Whoever came when all was done stopped nothing.
+pub(super) fn stopped(run: &Run) -> Option<&CancelRequest> {
+    let stopped = matches!(Stand::of(run), Stand::Stopped | Stand::Running);
+    run.cancel.as_ref().filter(|_| stopped)
 }
 
 pub(super) fn plan(preview: &Preview) -> v1::PlanReply {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use shanty_core::ask::{Ask, Part};
+use shanty_core::ask::{Answer, Ask, Part, Question};
 use shanty_core::history::{Counted, Found, Short, Stand, Turn, Wanted, csv_line};
 use shanty_core::ids::RunNumber;
 use shanty_core::principal::Asker;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status};
 
-use super::{Admin, Answered, Events, RUNS_MAX, convert};
+use super::{Admin, Answered, Events, RUNS_MAX, convert, odd};
 use crate::history::{Extent, Total};
 use crate::status::status;
 use crate::store::Shown;
@@ -50,9 +50,7 @@ impl Admin {
     pub(super) async fn run_info(&self, run: &Run) -> v1::RunInfo {
         let shown = self.history.shown(run.spec.id).await;
         let stopper = self.stopper(run).await;
-        // Whoever came when all was done stopped nothing.
-        let stopped = matches!(Stand::of(run), Stand::Stopped | Stand::Running);
-        let cancel = run.cancel.as_ref().filter(|_| stopped);
+        let cancel = convert::stopped(run);
         v1::RunInfo {
             by_name: self.history.name(&run.spec.origin.principal()).await,
             link: shown.and_then(link).unwrap_or_default(),
@@ -186,15 +184,24 @@ impl Admin {
         asker: Asker,
         request: v1::RerunRequest,
     ) -> Answered<v1::RunInfo> {
-        use v1::rerun_request::Part as Asked;
-        let part = match request.part() {
-            Asked::Unspecified | Asked::All => Part::All,
-            Asked::Failed => Part::Failed,
-            Asked::Odd => Part::Odd,
-            Asked::Missed => Part::Missed,
-        };
+        let part = part(request.part());
         let run = self.run(asker.clone(), request.number).await?.spec.id;
-        self.begun(asker, Ask::Again { run, part }).await
+        let seen = (!request.seen.is_empty()).then_some(request.seen);
+        self.begun(asker, Ask::Again { run, part, seen }).await
+    }
+
+    pub(super) async fn plan_again(
+        &self,
+        asker: Asker,
+        request: v1::RerunRequest,
+    ) -> Answered<v1::PlanReply> {
+        let part = part(request.part());
+        let run = self.run(asker.clone(), request.number).await?.spec.id;
+        let question = Question::PlanAgain { run, part };
+        match self.ask(asker, Ask::Look(question)).await? {
+            Answer::Previewed(preview) => Ok(Response::new(convert::plan(&preview))),
+            other => Err(odd(&other)),
+        }
     }
 
     /// What was typed, with those that a name may mean.
@@ -225,6 +232,16 @@ impl Admin {
 
 fn told(short: &BTreeSet<Short>) -> Vec<String> {
     short.iter().map(|short| short.text().to_owned()).collect()
+}
+
+const fn part(asked: v1::rerun_request::Part) -> Part {
+    use v1::rerun_request::Part as Asked;
+    match asked {
+        Asked::Unspecified | Asked::All => Part::All,
+        Asked::Failed => Part::Failed,
+        Asked::Odd => Part::Odd,
+        Asked::Missed => Part::Missed,
+    }
 }
 
 fn history_run(found: Found, name: String) -> v1::HistoryRun {

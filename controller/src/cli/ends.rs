@@ -1,9 +1,10 @@
 //! How runs ended: for scripts as an exit code, for people as words.
 
+use shanty_core::history::Stand;
 use shanty_core::run::{How, Outcome, Rank};
 use shanty_core::text::{duration, size};
 use shanty_core::view::terminal::one_line;
-use shanty_proto::convert::outcome_from_wire;
+use shanty_proto::convert::{outcome_from_wire, principal_from_wire};
 use shanty_proto::v1;
 
 use super::{exit, input, out, words};
@@ -149,6 +150,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
     serde_json::json!({
         "event": "run", "number": run.number, "run": run.run, "state": words::run(run.state()),
         "selector": run.selector, "command": run.command, "hosts": run.hosts,
+        "result": result(run), "by": run.by.as_ref().and_then(who), "stopped_by": run.stopper.as_ref().and_then(who),
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
         "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
         "color": run.color, "tty": run.terminal, "input": run.input.as_ref().map(input::json),
@@ -157,13 +159,45 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
     })
 }
 
+/// Who they are, as everywhere in JSON.
+fn who(principal: &v1::Principal) -> Option<String> {
+    Some(principal_from_wire(principal).ok()?.to_string())
+}
+
+/// What came of a host; nothing while it has not ended.
+fn result_of(execution: &v1::ExecutionInfo) -> Option<&'static str> {
+    let outcome = outcome(execution)?;
+    Some(words::result(Rank::of(&outcome.how, execution.skipped)))
+}
+
+/// What came of a run, as the history has it; nothing while it goes on. Where it went wrong in one way, that is said.
+fn result(run: &v1::RunInfo) -> Option<&'static str> {
+    let counted = run.executions.iter().filter(|one| !one.skipped);
+    let mut wrong: Vec<&str> = counted
+        .filter_map(result_of)
+        .filter(|result| *result != words::result(Rank::Most))
+        .collect();
+    wrong.dedup();
+    match Stand::named(&run.stand)? {
+        Stand::Running => None,
+        Stand::Ok => Some(words::result(Rank::Most)),
+        Stand::Stopped => Some(words::result(Rank::Stopped)),
+        Stand::Unknown => Some(words::result(Rank::Lost)),
+        Stand::NotStarted => Some(words::result(Rank::NotStarted)),
+        Stand::Failed => match wrong[..] {
+            [way] => Some(way),
+            _ => Some(words::result(Rank::Failed)),
+        },
+    }
+}
+
 /// How a host stands or ended, as a part of its run.
 fn json_execution(execution: &v1::ExecutionInfo) -> serde_json::Value {
     let outcome = outcome(execution);
     let outcome = outcome.as_ref();
     serde_json::json!({
         "host": execution.name, "agent": execution.agent,
-        "state": words::execution(execution.state()),
+        "state": words::execution(execution.state()), "result": result_of(execution),
         // Nobody asks it of a host that has ended.
         "online": outcome.is_none().then_some(execution.online), "skipped": execution.skipped,
         "exit_code": outcome.and_then(|outcome| outcome.how.exit_code()),
@@ -190,9 +224,10 @@ pub(super) fn json_change(number: u64, execution: &v1::ExecutionInfo) -> serde_j
 
 #[cfg(test)]
 mod tests {
+    use shanty_core::principal::Principal;
     use shanty_core::refusal::Code;
     use shanty_core::run::Reason;
-    use shanty_proto::convert::outcome_to_wire;
+    use shanty_proto::convert::{outcome_to_wire, principal_to_wire};
 
     use super::*;
 
@@ -284,6 +319,53 @@ mod tests {
             summary(&run(&ends)),
             "1 unknown · 1 refused · 1 not started · 1 stopped · 1 left out · 10 s"
         );
+    }
+
+    #[test]
+    fn a_result_is_one_of_few_words() {
+        let (ok, late) = ((How::Exited(0), false), (How::TimedOut(143), false));
+        let hosts = [
+            (&ok, "succeeded"),
+            (&late, "timed_out"),
+            (&(How::Signaled(9), false), "failed"),
+            (&(How::Cancelled(143), false), "stopped"),
+            (&(How::Lost(reason()), false), "lost"),
+            (&(How::Refused(reason()), false), "refused"),
+            (&(How::NotStarted(reason()), false), "not_started"),
+            (&(How::NotStarted(reason()), true), "left_out"),
+        ];
+        for (end, word) in hosts {
+            let run = run(std::slice::from_ref(end));
+            let host = json_change(1, &run.executions[0]);
+            assert_eq!(host["result"], word, "{host}");
+        }
+        let left_out = (How::NotStarted(reason()), true);
+        let failed = (How::Exited(1), false);
+        let told = |stand: &str, ends: &[&(How, bool)]| {
+            let ends: Vec<_> = ends.iter().map(|end| (*end).clone()).collect();
+            let stand = stand.to_owned();
+            json_run(&v1::RunInfo {
+                stand,
+                ..run(&ends)
+            })["result"]
+                .clone()
+        };
+        assert_eq!(told("running", &[&ok]), serde_json::Value::Null);
+        assert_eq!(told("ok", &[&ok, &left_out]), "succeeded");
+        assert_eq!(told("failed", &[&ok, &late, &left_out]), "timed_out");
+        assert_eq!(told("failed", &[&failed, &late, &failed]), "failed");
+        assert_eq!(told("stopped", &[&ok]), "stopped");
+        assert_eq!(told("unknown", &[&failed]), "lost");
+        assert_eq!(told("not_started", &[]), "not_started");
+    }
+
+    #[test]
+    fn who_stopped_a_run_is_told() {
+        let mut run = run(&[(How::Cancelled(143), false)]);
+        assert!(json_run(&run)["stopped_by"].is_null());
+        let root = Principal::Local("root".to_owned());
+        run.stopper = Some(principal_to_wire(&root));
+        assert_eq!(json_run(&run)["stopped_by"], "local:root");
     }
 
     #[test]

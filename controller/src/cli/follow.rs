@@ -21,7 +21,7 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// How a run is shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Shown {
+pub(super) enum Showing {
     /// As it comes.
     Streamed(Style),
     /// When it is over: hosts that did the same once.
@@ -33,21 +33,21 @@ pub(super) enum Shown {
 
 /// What is followed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted {
+pub(super) struct Followed {
     pub(super) number: u64,
-    pub(super) shown: Shown,
+    pub(super) showing: Showing,
     /// How long a controller that went away is waited for.
     pub(super) patience: Duration,
 }
 
 /// Prints everything of a run until it is over, and gives the exit code for scripts. Ctrl-C leaves; the run goes on.
-pub(super) async fn follow(client: &Client, wanted: Wanted) -> Result<u8, Failure> {
-    let mut following = Following::new(wanted);
+pub(super) async fn follow(client: &Client, followed: Followed) -> Result<u8, Failure> {
+    let mut following = Following::new(followed);
     let run = tokio::select! {
         run = following.until_over(client) => run?,
         _ = tokio::signal::ctrl_c() => {
             following.leave()?;
-            let number = wanted.number;
+            let number = followed.number;
             out::note(format_args!(
                 "#{number} goes on. Stop it with `shanty runs cancel {number}`."
             ));
@@ -55,13 +55,13 @@ pub(super) async fn follow(client: &Client, wanted: Wanted) -> Result<u8, Failur
         }
     };
     following.leave()?;
-    match wanted.shown {
-        Shown::Streamed(style) if style.json => {}
-        Shown::Streamed(_) => ends::each(&run),
-        Shown::Folded { diff } if run.expired.is_empty() => {
+    match followed.showing {
+        Showing::Streamed(style) if style.json => {}
+        Showing::Streamed(_) => ends::each(&run),
+        Showing::Folded { diff } if run.expired.is_empty() => {
             fold::print(client, &run, diff).await?;
         }
-        Shown::Folded { .. } => ends::each(&run),
+        Showing::Folded { .. } => ends::each(&run),
     }
     if !following.is_json() && run.executions.len() > 1 && run.expired.is_empty() {
         out::note(ends::summary(&run));
@@ -70,7 +70,7 @@ pub(super) async fn follow(client: &Client, wanted: Wanted) -> Result<u8, Failur
 }
 
 struct Following {
-    wanted: Wanted,
+    followed: Followed,
     printer: Printer,
     progress: Progress,
     run: Option<v1::RunInfo>,
@@ -89,13 +89,13 @@ struct Counts {
 }
 
 impl Following {
-    fn new(wanted: Wanted) -> Self {
-        let style = match wanted.shown {
-            Shown::Streamed(style) => style,
-            Shown::Folded { .. } => Style::default(),
+    fn new(followed: Followed) -> Self {
+        let style = match followed.showing {
+            Showing::Streamed(style) => style,
+            Showing::Folded { .. } => Style::default(),
         };
         Self {
-            wanted,
+            followed,
             printer: Printer::new(style),
             progress: Progress::new(),
             run: None,
@@ -106,11 +106,11 @@ impl Following {
     }
 
     const fn is_json(&self) -> bool {
-        self.wanted.shown.is_json()
+        self.followed.showing.is_json()
     }
 
     const fn is_folded(&self) -> bool {
-        matches!(self.wanted.shown, Shown::Folded { .. })
+        matches!(self.followed.showing, Showing::Folded { .. })
     }
 
     async fn until_over(&mut self, client: &Client) -> Result<v1::RunInfo, Failure> {
@@ -122,8 +122,8 @@ impl Following {
                 Err(failure) if failure.is_gone() => {}
                 Err(failure) => return Err(failure),
             }
-            let number = self.wanted.number;
-            let Some(wait) = away.wait(Instant::now(), self.wanted.patience) else {
+            let number = self.followed.number;
+            let Some(wait) = away.wait(Instant::now(), self.followed.patience) else {
                 self.leave()?;
                 let what = format!("the controller went away; run #{number} goes on");
                 let next = format!("Follow it again: `shanty runs follow {number}`");
@@ -146,7 +146,7 @@ impl Following {
         away: &mut Away,
     ) -> Result<Option<v1::RunInfo>, Failure> {
         let request = v1::FollowRequest {
-            number: self.wanted.number,
+            number: self.followed.number,
             quiet: self.is_folded(),
         };
         let mut events = client
@@ -231,7 +231,7 @@ impl Following {
         let number = run.number;
         let is_new = run.state() != state;
         run.set_state(state);
-        if self.wanted.shown.is_json() {
+        if self.followed.showing.is_json() {
             if is_new {
                 let state = words::run(state);
                 out::line(json!({"event": "state", "number": number, "state": state}))?;
@@ -241,7 +241,7 @@ impl Following {
             }
         }
         let paused = is_new && state == v1::run_info::State::Paused;
-        if paused && !self.wanted.shown.is_json() && !self.is_folded() {
+        if paused && !self.followed.showing.is_json() && !self.is_folded() {
             self.leave()?;
             out::note(format_args!(
                 "#{number} is paused. Go on with `shanty runs continue {number}`, or stop it with `shanty runs cancel {number}`."
@@ -274,7 +274,7 @@ impl Following {
     }
 }
 
-impl Shown {
+impl Showing {
     const fn is_json(self) -> bool {
         matches!(self, Self::Streamed(Style { json: true, .. }))
     }
@@ -342,9 +342,9 @@ mod tests {
             raw: true,
             ..Style::default()
         };
-        let mut following = Following::new(Wanted {
+        let mut following = Following::new(Followed {
             number: 1,
-            shown: Shown::Streamed(style),
+            showing: Showing::Streamed(style),
             patience: Duration::ZERO,
         });
         let chunk = |text: &str, dropped| v1::OutputChunk {

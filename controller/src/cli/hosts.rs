@@ -1,6 +1,8 @@
 //! `shanty hosts`: who is there.
 
 use clap::{Args, Subcommand, ValueHint};
+use shanty_core::ids::HostName;
+use shanty_core::refusal::Code;
 use shanty_core::text::{count, duration, size};
 use shanty_core::view::terminal::{Align, Cell, Column, Table, Tone, one_line};
 use shanty_proto::convert::{labels_from_wire, principal_from_wire};
@@ -121,6 +123,11 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
         Some(HostsCommand::Remove { name, yes, admin }) => {
             if !yes {
                 let shown = one_line(&name);
+                if !is_there(&client, &name).await? {
+                    let what = format!("There is no host named {shown}. Nothing was removed.");
+                    let (code, next) = (Code::NotFound.as_str(), "`shanty hosts` shows all.");
+                    return Err(Failure::new(code, exit::DATA, what, next));
+                }
                 let why = format!("removing {shown} cannot be taken back");
                 let what =
                     format!("{shown} is refused from now on, and its agent is told to stop.\n");
@@ -138,6 +145,25 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
             )?;
             Ok(exit::OK)
         }
+    }
+}
+
+/// Whether a host of this very name can be removed: nobody is asked about what is not there.
+async fn is_there(client: &Client, name: &str) -> Result<bool, Failure> {
+    if name.parse::<HostName>().is_err() {
+        return Ok(false);
+    }
+    let request = v1::HostsRequest {
+        selector: name.to_owned(),
+    };
+    let named = client
+        .call(|mut api| async move { api.hosts(request).await })
+        .await;
+    match named {
+        Ok(reply) => Ok(reply.hosts.iter().any(|host| host.name == name)),
+        // No host has it.
+        Err(failure) if failure.code == Code::Selector.as_str() => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -3,15 +3,16 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use shanty_core::text::{count, duration};
-use shanty_core::view::terminal::one_line;
+use shanty_core::view::terminal::{lines, one_line};
 use shanty_proto::v1;
 use shanty_proto::v1::run_info::Offline;
 
 use super::client::Failure;
 use super::{exit, out, words};
+use crate::clock::now_ms;
 
 /// What would run, for people.
-pub(super) fn text(plan: &v1::PlanReply, now_ms: u64) -> String {
+fn text(plan: &v1::PlanReply, now_ms: u64) -> String {
     let hosts = count(plan.count as usize, "host");
     let mut text = format!("{hosts}: {}\n", plan.hosts);
     let mut line = |name: &str, what: &str| {
@@ -52,7 +53,7 @@ pub(super) fn text(plan: &v1::PlanReply, now_ms: u64) -> String {
 }
 
 /// The same for scripts.
-pub(super) fn json(plan: &v1::PlanReply) -> serde_json::Value {
+fn json(plan: &v1::PlanReply) -> serde_json::Value {
     let away = plan.away.iter().map(
         |host| serde_json::json!({"host": host.name, "why": host.why, "since_ms": host.since_ms}),
     );
@@ -62,6 +63,25 @@ pub(super) fn json(plan: &v1::PlanReply) -> serde_json::Value {
         "absent": plan.absent, "run_as": plan.run_as, "timeout_ms": plan.timeout_ms,
         "offline": words::offline(plan.offline()),
     })
+}
+
+/// Prints what would run, the way that was asked for.
+pub(super) fn show(plan: &v1::PlanReply, as_json: bool) -> Result<(), Failure> {
+    match as_json {
+        true => out::line(json(plan)),
+        false => out::text(&text(plan, now_ms())),
+    }
+}
+
+/// Asks about a run that somebody should see first, and gives the word that it was seen; nothing where none is needed.
+pub(super) fn seen(plan: &v1::PlanReply) -> Result<Option<String>, Failure> {
+    if plan.cautions.is_empty() {
+        return Ok(None);
+    }
+    let why = format!("You are asked first: {}", plan.cautions.join(", "));
+    let what = format!("{}{why}.\n", text(plan, now_ms()));
+    ask(&what, &why, "Run it?")?;
+    Ok(Some(plan.seen.clone()))
 }
 
 /// Asks somebody at a terminal; where nobody sits, it is refused and said what to type.
@@ -74,7 +94,7 @@ pub(super) fn ask(what: &str, why: &str, question: &str) -> Result<(), Failure> 
             "Nothing was done. Add --yes when it is meant so.",
         ));
     }
-    out::err(format!("{what}{question} [y/N] ").as_bytes());
+    out::err(format!("{}{question} [y/N] ", lines(what)).as_bytes());
     std::io::stderr().flush().ok(); // nobody reads it
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok(); // no answer is no

@@ -15,11 +15,10 @@ use shanty_proto::v1;
 use super::client::{Client, Failure};
 use super::complete::{self, completer};
 pub(super) use super::ends::json_run;
-use super::follow::{self, Shown, Wanted};
+use super::follow::{self, Followed, Showing};
 use super::out::Terminal;
 use super::printer::Style;
 use super::{AdminArgs, exit, input, out, plan};
-use crate::clock::now_ms;
 
 /// How long a controller that went away is waited for unless somebody says otherwise.
 const PATIENCE: &str = "60s";
@@ -130,17 +129,11 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
             .call(|mut api| async move { api.plan_run(planned).await })
             .await?;
         if args.dry_run {
-            match args.admin.json {
-                true => out::line(plan::json(&plan))?,
-                false => out::text(&plan::text(&plan, now_ms()))?,
-            }
+            plan::show(&plan, args.admin.json)?;
             return Ok(exit::OK);
         }
-        if !plan.cautions.is_empty() {
-            let why = format!("You are asked first: {}", plan.cautions.join(", "));
-            let what = format!("{}{why}.\n", plan::text(&plan, now_ms()));
-            plan::ask(&what, &why, "Run it?")?;
-            see(&mut request, &plan.seen);
+        if let Some(seen) = plan::seen(&plan)? {
+            see(&mut request, &seen);
         }
     }
     // Nothing is read of what may never end before it is sure that it runs.
@@ -165,12 +158,12 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     if !args.admin.json && several {
         out::note(format_args!("#{} on {}", run.number, run.hosts));
     }
-    let wanted = Wanted {
+    let followed = Followed {
         number: run.number,
-        shown: args.shown(several),
+        showing: args.showing(several),
         patience,
     };
-    follow::follow(&client, wanted).await
+    follow::follow(&client, followed).await
 }
 
 impl RunArgs {
@@ -282,13 +275,13 @@ impl RunArgs {
     }
 
     /// Folded for people who look at several hosts, as it comes for everybody else.
-    fn shown(&self, several: bool) -> Shown {
+    fn showing(&self, several: bool) -> Showing {
         let people = Terminal::of_stdout().is_terminal && !self.admin.json;
         let folds = several && !self.stream && !self.raw && (people || self.diff);
         if folds && !self.admin.json {
-            return Shown::Folded { diff: self.diff };
+            return Showing::Folded { diff: self.diff };
         }
-        Shown::Streamed(Style {
+        Showing::Streamed(Style {
             json: self.admin.json,
             raw: self.raw,
             colours: self.color,
@@ -302,18 +295,13 @@ fn see(request: &mut v1::StartRunRequest, seen: &str) {
 }
 
 /// Prints everything of a run as it comes, until it is over, and gives the exit code for scripts.
-pub(super) async fn follow(client: &Client, number: u64, json: bool) -> Result<u8, Failure> {
-    let style = Style {
-        json,
-        raw: false,
-        colours: true,
-    };
-    let wanted = Wanted {
+pub(super) async fn follow(client: &Client, number: u64, style: Style) -> Result<u8, Failure> {
+    let followed = Followed {
         number,
-        shown: Shown::Streamed(style),
+        showing: Showing::Streamed(style),
         patience: patience(PATIENCE)?,
     };
-    follow::follow(client, wanted).await
+    follow::follow(client, followed).await
 }
 
 /// How long a controller that went away is waited for.

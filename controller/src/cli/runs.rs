@@ -8,6 +8,7 @@ use super::client::{Client, Failure};
 use super::printer::{LinesArgs, Style};
 use super::run::follow;
 use super::{AdminArgs, input, steer};
+use rerun::Way;
 use wanted::WantedArgs;
 
 mod cancel;
@@ -87,6 +88,12 @@ enum RunsCommand {
         /// On the hosts on which it never began
         #[arg(long)]
         missed: bool,
+        /// Run it without being asked, also on all hosts, on many, and where some are away
+        #[arg(long, short)]
+        yes: bool,
+        /// Show on which hosts it would run, and run nothing
+        #[arg(long, conflicts_with_all = ["yes", "detach"])]
+        dry_run: bool,
         /// Start it, print its number, and leave
         #[arg(long)]
         detach: bool,
@@ -126,6 +133,9 @@ enum RunsCommand {
     Follow {
         /// Its number
         number: String,
+        /// Print the bytes that the command wrote, on a terminal too
+        #[arg(long)]
+        raw: bool,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -218,14 +228,22 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
             failed,
             odd,
             missed,
+            yes,
+            dry_run,
             detach,
             admin,
         } => {
             let request = v1::RerunRequest {
                 number: parse(&number)?,
                 part: rerun::part(failed, odd, missed).into(),
+                seen: String::new(),
             };
-            rerun::rerun(&client, request, detach, &admin).await
+            let way = match (dry_run, yes) {
+                (true, _) => Way::Show,
+                (false, true) => Way::Run,
+                (false, false) => Way::Ask,
+            };
+            rerun::rerun(&client, request, way, detach, &admin).await
         }
         RunsCommand::Output {
             number,
@@ -245,7 +263,14 @@ pub(super) async fn runs(args: RunsArgs) -> Result<u8, Failure> {
             };
             output::output(&client, request, style, lines).await
         }
-        RunsCommand::Follow { number, admin } => follow(&client, parse(&number)?, admin.json).await,
+        RunsCommand::Follow { number, raw, admin } => {
+            let style = Style {
+                json: admin.json,
+                raw,
+                colours: true,
+            };
+            follow(&client, parse(&number)?, style).await
+        }
         RunsCommand::Pause { number, admin } => {
             steer::steer(&client, parse(&number)?, true, &admin).await
         }

@@ -1,6 +1,6 @@
 //! The words for what crosses the socket as a number: terminals print them, and scripts rely on them.
 
-use shanty_core::run::Outcome;
+use shanty_core::run::{Outcome, Rank};
 use shanty_core::text::count;
 use shanty_proto::v1::{execution_info, host_info, run_info};
 
@@ -75,6 +75,20 @@ pub(super) const fn offline(offline: run_info::Offline) -> &'static str {
         run_info::Offline::Fail => "fail",
         run_info::Offline::Skip => "skip",
         run_info::Offline::Queue => "queue",
+    }
+}
+
+/// What came of a host, or of a run: scripts compare these words.
+pub(super) const fn result(rank: Rank) -> &'static str {
+    match rank {
+        Rank::Odd | Rank::Most => "succeeded",
+        Rank::Failed
+        | Rank::TimedOut
+        | Rank::Lost
+        | Rank::Refused
+        | Rank::NotStarted
+        | Rank::Stopped
+        | Rank::LeftOut => rank.as_str(),
     }
 }
 

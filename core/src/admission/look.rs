@@ -68,6 +68,9 @@ pub(super) fn answer(
         Question::History { wanted } => Answer::History(Box::new(query(ctx, caller, wanted)?)),
         Question::Commands => Answer::History(Box::new(query(ctx, caller, &Wanted::default())?)),
         Question::Plan(request) => Answer::Previewed(Box::new(seen::look(ctx, caller, request)?)),
+        Question::PlanAgain { run, part } => {
+            Answer::Previewed(Box::new(seen::look_again(ctx, caller, *run, part)?))
+        }
         Question::Groups => Answer::Groups(group_rows(ctx, caller)),
         Question::Hold => Answer::Hold(HoldAnswer::Stands(ctx.state.hold.clone())),
         Question::Tokens => Answer::Tokens(tokens(ctx)),

@@ -39,7 +39,8 @@ impl Ask {
                 Question::Runs { .. }
                 | Question::Run { .. }
                 | Question::RunOf { .. }
-                | Question::Edit { .. },
+                | Question::Edit { .. }
+                | Question::PlanAgain { .. },
             )
             | Self::Again { .. }
             | Self::Confirm { .. }
@@ -113,9 +114,10 @@ pub(crate) fn recall(
             One::Id(id) => of_id(ctx, *id),
             One::Number(number) => of_numbers(ctx, [*number]),
         },
-        Ask::Again { run, .. } | Ask::Confirm { run, .. } | Ask::TakeBack { run } => {
-            of_id(ctx, *run)
-        }
+        Ask::Again { run, .. }
+        | Ask::Confirm { run, .. }
+        | Ask::TakeBack { run }
+        | Ask::Look(Question::PlanAgain { run, .. }) => of_id(ctx, *run),
         Ask::Hold(_)
         | Ask::RemoveHost { .. }
         | Ask::CreateToken(_)

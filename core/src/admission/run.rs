@@ -103,8 +103,24 @@ pub(super) fn wanted(
     Ok(plan)
 }
 
-/// Asks for what was run before: exactly that, under the rights of who asks now, as if they had typed it.
+/// Asks for what was run before. Whoever asks on the socket looked at it before, as with [`admit`].
 pub(super) fn again(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    id: RunId,
+    part: &Part,
+    seen: Option<&str>,
+) -> Result<Plan, Refusal> {
+    let mut plan = wanted_again(ctx, caller, id, part)?;
+    if let Caller::Socket { .. } = caller {
+        was_seen(&plan, seen)?;
+        plan.cautions.clear();
+    }
+    Ok(plan)
+}
+
+/// What was run before: exactly that, under the rights of who asks now, as if they had typed it.
+pub(super) fn wanted_again(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
     id: RunId,
@@ -112,7 +128,6 @@ pub(super) fn again(
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx, caller)?;
     let run = ctx.run_of(id).ok_or_else(not_found)?;
-    let socket = matches!(caller, Caller::Socket { .. });
     let wanted = Wanted {
         what: run.spec.what.clone(),
         input: run.spec.input.clone(),
@@ -125,11 +140,8 @@ pub(super) fn again(
         },
         rollout: run.spec.strategy.rollout.clone(),
     };
-    let mut plan = plan(ctx, caller, &part.selector(run.number), wanted)?;
+    let plan = plan(ctx, caller, &part.selector(run.number), wanted)?;
     check::is_kept(ctx, caller, plan.spec.input.as_ref())?;
-    if socket {
-        plan.cautions.clear();
-    }
     Ok(plan)
 }
 

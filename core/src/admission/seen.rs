@@ -1,7 +1,8 @@
 //! A run as people are shown it before it runs, and the word of whoever asks on the socket that it was seen.
 
-use crate::ask::{RunRequest, YES};
+use crate::ask::{Part, RunRequest, YES};
 use crate::fleet::Fleet;
+use crate::ids::RunId;
 use crate::journal::State;
 use crate::refusal::{Code, Refusal};
 use crate::run::{Away, Target};
@@ -17,12 +18,19 @@ pub(super) fn look(
     caller: &Caller<'_>,
     request: &RunRequest,
 ) -> Result<Preview, Refusal> {
-    Ok(preview(
-        ctx.state,
-        ctx.fleet,
-        run::wanted(ctx, caller, request)?,
-        ctx.now_ms,
-    ))
+    let plan = run::wanted(ctx, caller, request)?;
+    Ok(preview(ctx.state, ctx.fleet, plan, ctx.now_ms))
+}
+
+/// What would run again, and nothing does.
+pub(super) fn look_again(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    run: RunId,
+    part: &Part,
+) -> Result<Preview, Refusal> {
+    let plan = run::wanted_again(ctx, caller, run, part)?;
+    Ok(preview(ctx.state, ctx.fleet, plan, ctx.now_ms))
 }
 
 /// Refuses what was not looked at though it should be, and what is not any more what was looked at.

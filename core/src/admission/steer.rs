@@ -41,7 +41,7 @@ pub(super) fn admit(
     }
     let left = run.executions().filter(|(_, e)| e.has_not_begun()).count();
     let Some(waves) = run.waves().filter(|_| left > 0) else {
-        return Err(nothing_left(caller, run));
+        return Err(nothing_left(caller, run, to));
     };
     // What was asked last holds, also while it is being recorded.
     let about_to = ctx.under_way.rests.get(&id).copied();
@@ -88,13 +88,32 @@ fn is_under_way(execution: &Execution) -> bool {
     execution.outcome().is_none() && !execution.has_not_begun()
 }
 
-fn nothing_left(caller: &Caller<'_>, run: &Run) -> Refusal {
+/// The right to stop runs is what lets somebody pause one: who lacks it is told what they asked for.
+pub(super) fn in_its_words(to: Steer, refusal: Refusal) -> Refusal {
+    if refusal.code != Code::Denied {
+        return refusal;
+    }
+    let deed = format!("{} runs", word(to));
+    let what = refusal.what.replace(Verb::Cancel.deed(), &deed);
+    let what = what.replace("may not cancel on ", &format!("may not {deed} on "));
+    Refusal { what, ..refusal }
+}
+
+const fn word(to: Steer) -> &'static str {
+    match to {
+        Steer::Pause => "pause",
+        Steer::Continue => "continue",
+    }
+}
+
+fn nothing_left(caller: &Caller<'_>, run: &Run, to: Steer) -> Refusal {
     let number = run.number;
+    let to = word(to);
     let hosts = count(run.spec.targets.len(), "host");
     let what = match run.waves() {
-        Some(_) => format!("All hosts of {number} have started: there is nothing left to pause."),
+        Some(_) => format!("All hosts of {number} have started: there is nothing left to {to}."),
         None => format!(
-            "{number} has no waves: its {hosts} were all to start at once, and there is nothing left to pause."
+            "{number} has no waves: its {hosts} were all to start at once, and there is nothing left to {to}."
         ),
     };
     let stop = match caller {

@@ -18,7 +18,7 @@ pub(in crate::cli) struct Stored {
 }
 
 enum Form {
-    Safe(SafeText),
+    Safe(Box<SafeText>),
     AsWritten(Printer, Option<Lines>),
 }
 
@@ -31,7 +31,7 @@ impl Stored {
         // Bytes that were asked for are nothing but those: they say of no line whose it is.
         let several = several && !style.raw;
         let form = match terminal.is_terminal && !style.raw && !style.json {
-            true => Form::Safe(SafeText::new("", false)),
+            true => Form::Safe(Box::new(SafeText::new("", false))),
             false => Form::AsWritten(Printer::as_written(style, several), None),
         };
         Self {
@@ -89,7 +89,7 @@ impl Stored {
         host.clone_into(&mut self.host);
         match &mut self.form {
             Form::Safe(text) => {
-                *text = SafeText::new(label(self.several, host), false).choosing(&self.args);
+                **text = SafeText::new(label(self.several, host), false).choosing(&self.args);
             }
             Form::AsWritten(_, lines) => *lines = Lines::new(&self.args),
         }

@@ -294,7 +294,13 @@ fn command(data: CommandData, application: u64) -> Option<Asked> {
         CommandType::Message if data.name == RUN_AGAIN => {
             let run = run_of_message(&data, application);
             let part = Part::All;
-            Some(run.map_or(Asked::NoRun, |run| Asked::Ask(Ask::Again { run, part })))
+            Some(run.map_or(Asked::NoRun, |run| {
+                Asked::Ask(Ask::Again {
+                    run,
+                    part,
+                    seen: None,
+                })
+            }))
         }
         CommandType::Message if data.name == STAR => {
             let run = run_of_message(&data, application);
@@ -419,7 +425,11 @@ fn press(
         Press::Online(run) => confirm(run, Confirm::OnlineOnly),
         Press::Queue(run) => confirm(run, Confirm::Queue),
         Press::Drop(run) => Asked::Ask(Ask::TakeBack { run }),
-        Press::Again(run, part) => Asked::Ask(Ask::Again { run, part }),
+        Press::Again(run, part) => Asked::Ask(Ask::Again {
+            run,
+            part,
+            seen: None,
+        }),
         Press::Edit(run) => Asked::Edit(run),
         Press::Copy(run) => Asked::Copy(run),
         Press::ByHost(run, page) => Asked::ByHost {

@@ -1,7 +1,7 @@
 //! Running again what was run: as if it were typed, by whoever asks now.
 
 use super::*;
-use crate::ask::Part;
+use crate::ask::{Part, YES};
 use crate::run::{How, Offline, Options, Outcome, Reason, Spec, What};
 
 /// A run of three hosts: `web-01` failed, `web-02` printed something else than most, `db-01` was away.
@@ -46,7 +46,18 @@ fn world() -> (World, RunId) {
 }
 
 fn again(world: &World, asker: &Asker, run: RunId, part: Part) -> Result<Plan, Refusal> {
-    match world.admit(asker, &Ask::Again { run, part })? {
+    again_seen(world, asker, run, part, Some(YES))
+}
+
+fn again_seen(
+    world: &World,
+    asker: &Asker,
+    run: RunId,
+    part: Part,
+    seen: Option<&str>,
+) -> Result<Plan, Refusal> {
+    let seen = seen.map(str::to_owned);
+    match world.admit(asker, &Ask::Again { run, part, seen })? {
         Admitted::Run(plan) => Ok(*plan),
         other => panic!("{other:?}"),
     }
@@ -93,6 +104,28 @@ fn it_is_what_was_run_on_the_hosts_that_are_named() {
     }
     let none = again(&world, &local(), id, Part::These("web-03".into())).unwrap_err();
     assert_eq!(none.code, Code::Selector, "only hosts of that run: {none}");
+}
+
+#[test]
+fn the_command_line_says_that_it_was_seen_as_with_what_is_typed() {
+    let (world, id) = world();
+    let asked = |part, seen: Option<&str>| again_seen(&world, &local(), id, part, seen);
+    let unseen = asked(Part::All, None).unwrap_err();
+    assert_eq!(unseen.code, Code::BadOption, "some are away: {unseen}");
+    let question = Question::PlanAgain {
+        run: id,
+        part: Part::All,
+    };
+    let shown = match look(&world.context(), &local(), &question) {
+        Ok(Answer::Previewed(preview)) => *preview,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(shown.cautions, [Caution::Away]);
+    let seen = hex::encode(shown.spec.digest);
+    assert_eq!(asked(Part::All, Some(&seen)).unwrap().cautions, []);
+    let other = asked(Part::Odd, Some(&seen)).unwrap_err();
+    assert_eq!(other.code, Code::Stale, "other hosts: {other}");
+    assert!(asked(Part::Odd, None).is_ok(), "there is nothing to ask");
 }
 
 #[test]

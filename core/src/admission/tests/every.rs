@@ -14,6 +14,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         Ask::Again {
             run: RunId::from_bytes([1; 16]),
             part: Part::All,
+            seen: None,
         },
         Ask::Confirm {
             run,
@@ -70,6 +71,10 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         },
         Question::Commands,
         Question::Plan(super::run("web-01", "true")),
+        Question::PlanAgain {
+            run: RunId::from_bytes([1; 16]),
+            part: Part::All,
+        },
         Question::Groups,
         Question::Hold,
         Question::Tokens,
@@ -88,6 +93,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Question::History { .. }
             | Question::Commands
             | Question::Plan(_)
+            | Question::PlanAgain { .. }
             | Question::Groups
             | Question::Hold
             | Question::Tokens

@@ -1,7 +1,7 @@
 //! Runs in waves: what is typed of them, and who lets them rest and go on.
 
 use super::*;
-use crate::ask::{One, Part, RunOption, Steer, Typed};
+use crate::ask::{One, Part, RunOption, Steer, Typed, YES};
 use crate::run::{Amount, How, Outcome, Pauses};
 
 fn typed(options: &[(RunOption, &str)]) -> RunRequest {
@@ -46,7 +46,14 @@ fn what_is_typed_is_what_is_recorded_and_like_it_what_is_run_again() {
     assert_eq!(rollout.max_fail, Some(Amount::Percent(10)));
     assert_eq!((rollout.parallel, rollout.pause), (Some(5), Pauses::Every));
     let part = Part::All;
-    let again = match world.admit(&local(), &Ask::Again { run: id, part }) {
+    let again = match world.admit(
+        &local(),
+        &Ask::Again {
+            run: id,
+            part,
+            seen: Some(YES.to_owned()),
+        },
+    ) {
         Ok(Admitted::Run(plan)) => plan.spec.strategy.rollout,
         other => panic!("{other:?}"),
     };
@@ -77,7 +84,14 @@ fn a_wave_of_more_than_there_are_is_refused_where_it_is_typed_only() {
         },
     );
     let part = Part::Failed;
-    let again = world.admit(&local(), &Ask::Again { run: id, part });
+    let again = world.admit(
+        &local(),
+        &Ask::Again {
+            run: id,
+            part,
+            seen: Some(YES.to_owned()),
+        },
+    );
     assert!(matches!(again, Ok(Admitted::Run(_))), "{again:?}");
 }
 
@@ -86,7 +100,18 @@ fn whoever_may_stop_it_lets_it_rest_and_go_on_once() {
     let (mut world, id) = in_waves(&[(RunOption::Batch, "1")]);
     let operator = person(OPERATOR, &[9]);
     let guest = person(GUEST, &[]);
-    assert!(steer(&world, &guest, id, Steer::Pause).is_err());
+    for (to, told) in [
+        (
+            Steer::Pause,
+            "You may not pause runs here. Nothing was done.",
+        ),
+        (
+            Steer::Continue,
+            "You may not continue runs here. Nothing was done.",
+        ),
+    ] {
+        assert_eq!(steer(&world, &guest, id, to), Err(told.to_owned()));
+    }
     let on = steer(&world, &operator, id, Steer::Continue);
     assert_eq!(on, Err("#1 is not paused: it goes on.".to_owned()));
     let paused = steer(&world, &operator, id, Steer::Pause);

@@ -136,11 +136,19 @@ fn a_past_run_is_read_again_for_whatever_names_it() {
             Ask::Again {
                 run: first,
                 part: Part::Missed,
+                seen: None,
             },
             vec![1],
         ),
         (Ask::Look(Question::RunOf { id: first }), vec![1]),
         (Ask::Look(Question::Edit { id: first }), vec![1]),
+        (
+            Ask::Look(Question::PlanAgain {
+                run: first,
+                part: Part::All,
+            }),
+            vec![1],
+        ),
         (
             Ask::Cancel {
                 which: Which::Number(number),

@@ -455,6 +455,7 @@ fn the_menu_of_a_message_runs_again_what_its_card_shows() {
     let again = Asked::Ask(Ask::Again {
         run: run_id(),
         part: Part::All,
+        seen: None,
     });
     for verb in ["cancel", "again", "retry", "copy"] {
         assert_eq!(
@@ -531,7 +532,14 @@ fn presses_on_the_card_of_a_run_are_read() {
             Part::These("web[01-02]".to_owned()),
         ),
     ] {
-        assert_eq!(asked(&id), Asked::Ask(Ask::Again { run, part }));
+        assert_eq!(
+            asked(&id),
+            Asked::Ask(Ask::Again {
+                run,
+                part,
+                seen: None
+            })
+        );
     }
     assert_eq!(asked(&format!("edit:{RUN}")), Asked::Edit(run));
     assert_eq!(asked(&format!("copy:{RUN}")), Asked::Copy(run));
