@@ -254,12 +254,9 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
         Some(file) => script::announced(&request, file),
         None => Ask::Run(request.clone()),
     };
-    let refusal = match edge.hub.would(&invocation.asker(), &ask).await {
-        Ok(_) => {
-            start(edge, invocation, request, file).await;
-            return;
-        }
-        Err(refusal) => refusal,
+    let Err(refusal) = edge.hub.would(&invocation.asker(), &ask).await else {
+        start(edge, invocation, request, file).await;
+        return;
     };
     let Some(Meant::Others { who }) = refusal.meant.as_deref() else {
         return super::refuse(edge, invocation, &refusal).await;
