@@ -104,8 +104,9 @@ impl Known {
             whole.or_else(|| recalled.numbered(number)).map(Arc::as_ref)
         };
         match ask {
-            Ask::Again { run, .. } => of_run(*run)?.spec.input.clone(),
-            Ask::Run(RunRequest {
+            Ask::Again { run, .. }
+            | Ask::Look(Question::PlanAgain { run, .. })
+            | Ask::Run(RunRequest {
                 like: Some(run),
                 input: None,
                 ..

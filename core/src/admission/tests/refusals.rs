@@ -467,6 +467,7 @@ fn words_of_inputs() {
         let again = Ask::Again {
             run: id,
             part: Part::All,
+            seen: Some(YES.to_owned()),
         };
         let like = Ask::Run(RunRequest {
             like: Some(id),
