@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask, Part, Question};
-use shanty_core::history::{Counted, Found, Short, Stand, Turn, Wanted, csv_line};
+use shanty_core::history::{Counted, Found, Short, Turn, Wanted, csv_line};
 use shanty_core::ids::RunNumber;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
