@@ -264,17 +264,17 @@ async fn commands_that_were_run_are_offered_and_favourites_come_first() {
     let mut last = String::new();
     for command in ["df -h", "uptime", "sudo -n true || df -i"] {
         last = operator.run("web-01", command).await;
-        operator
-            .sees_end(&format!("#{}", world.runs().await.len()))
-            .await;
+        operator.card_end(&last, "web-01").await;
     }
     let values = |choices: Vec<(String, String)>| -> Vec<String> {
         choices.into_iter().map(|(_, value)| value).collect()
     };
-    assert_eq!(
-        values(offered(&operator, "").await),
-        ["sudo -n true || df -i", "uptime", "df -h"]
-    );
+    wait::until("the last command to be offered", || async {
+        let values = values(offered(&operator, "").await);
+        let all = values == ["sudo -n true || df -i", "uptime", "df -h"];
+        if all { Ok(()) } else { Err(values) }
+    })
+    .await;
     assert_eq!(
         values(offered(&operator, "df").await),
         ["df -h", "sudo -n true || df -i"]

@@ -361,11 +361,16 @@ mod tests {
 
     #[test]
     fn a_table_ends_with_a_whole_line_where_its_room_ends() {
-        let lines = || (1..=9).map(|n| format!("{n},some run\r\n"));
-        let room = CSV_HEAD.len() + 3 * "1,some run\r\n".len();
+        // Behind the one for which there is no room there are shorter ones.
+        let line = |n| match n {
+            4 => "4,some longer run\r\n".to_owned(),
+            n => format!("{n},some run\r\n"),
+        };
+        let lines = || (1..=9).map(line);
+        let room = CSV_HEAD.len() + 3 * line(1).len();
         for (room, runs, whole) in [
             (room, 3, false),
-            (room + 11, 3, false),
+            (room + 13, 3, false),
             (usize::MAX, 9, true),
         ] {
             let mut sheet = Sheet::begin(Vec::new(), room).unwrap();
