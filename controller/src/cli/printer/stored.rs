@@ -19,7 +19,7 @@ pub(in crate::cli) struct Stored {
 
 enum Form {
     Safe(Box<SafeText>),
-    AsWritten(Printer, Option<Lines>),
+    AsWritten(Box<Printer>, Option<Lines>),
 }
 
 impl Stored {
@@ -32,7 +32,7 @@ impl Stored {
         let several = several && !style.raw;
         let form = match terminal.is_terminal && !style.raw && !style.json {
             true => Form::Safe(Box::new(SafeText::new("", false))),
-            false => Form::AsWritten(Printer::as_written(style, several), None),
+            false => Form::AsWritten(Box::new(Printer::as_written(style, several)), None),
         };
         Self {
             several,
