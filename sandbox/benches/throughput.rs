@@ -225,6 +225,7 @@ async fn main() {
     let shutdown = CancellationToken::new();
     let (tell, told) = oneshot::channel();
     let options = Options {
+        open: true,
         limits: false,
         ..Options::default()
     };

@@ -45,6 +45,9 @@ struct Cli {
     #[arg(long, value_name = "N", default_value_t = Options::default().connections_max,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     connections: u32,
+    /// Let every user and program of this machine do what people do, by the bare address: for tests of other bots
+    #[arg(long)]
+    open: bool,
     /// Stop when standard input ends
     #[arg(long)]
     exit_with_stdin: bool,
@@ -122,6 +125,7 @@ async fn run(cli: Cli, seed: Seed) -> ExitCode {
         cancel_at_end_of_stdin(shutdown.clone());
     }
     let options = Options {
+        open: cli.open,
         limits: cli.limits == Switch::On,
         connections_max: cli.connections.min(connections_possible()),
         seed,
@@ -146,10 +150,10 @@ async fn run(cli: Cli, seed: Seed) -> ExitCode {
 
 /// Says that the sandbox is ready, and what a script needs; a reader that is gone does not matter.
 fn write_ready(ready: &Ready) {
-    let address = ready.address;
+    let Ready { address, web, .. } = ready;
     let line = json!({
-        "event": "ready", "web": format!("http://{address}/"), "api": format!("http://{address}/api/v10"),
-        "gateway": format!("ws://{address}/gateway"), "sandbox": format!("http://{address}/sandbox"),
+        "event": "ready", "web": web, "api": format!("http://{address}/api/v10"),
+        "gateway": format!("ws://{address}/gateway"), "sandbox": format!("{web}sandbox"),
         "bot_token": ready.bot_token, "application_id": ready.application_id,
     });
     let mut stdout = std::io::stdout().lock();

@@ -14,6 +14,7 @@ mod server;
 mod gateway;
 mod guard;
 mod intake;
+mod key;
 mod live;
 mod markup;
 mod people;

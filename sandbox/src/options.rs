@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How the sandbox behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// Whether whoever reaches the address may do what people do; otherwise only who was given the key that stands in it.
+    pub open: bool,
     /// Whether rate limits are enforced; switched off, the headers tell of limits that nobody reaches.
     pub limits: bool,
     /// The heartbeat interval that clients are told, in milliseconds; one and a half of it without a heartbeat and the
@@ -42,6 +44,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            open: false,
             limits: true,
             heartbeat_interval_ms: HEARTBEAT_MS,
             connections_max: CONNECTIONS_MAX,

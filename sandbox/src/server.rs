@@ -6,13 +6,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{FromRef, FromRequestParts, Path, Request, State};
-use axum::http::Method;
+use axum::http::header::{HeaderValue, LOCATION};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Contexts;
+use crate::key::{Given, Key};
 use crate::options::Options;
 use crate::sandbox::Sandbox;
 use crate::{gateway, guard, live, people, rest, web};
@@ -39,8 +43,10 @@ pub enum ServeError {
 /// What a client needs to reach a sandbox that is ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// The listener's address: web client, REST, gateway and script actions.
+    /// The listener's address: REST and gateway, which ask for the bot's token.
     pub address: SocketAddr,
+    /// The address of the web client, with a slash at its end; whoever knows it may do what people do, also by script.
+    pub web: String,
     /// The token that the bot logs in with.
     pub bot_token: String,
     /// The id of the bot and of its application.
@@ -75,11 +81,14 @@ pub async fn serve_with(
         patience: options.patience,
     };
     let sandbox = Sandbox::new(address, options, shutdown.clone());
-    let router = router(sandbox.clone());
+    let key = (!sandbox.options.open).then(Key::new);
+    let path = key.as_ref().map_or("/".to_owned(), Key::path);
+    let router = router(sandbox.clone(), key);
     ready({
         let world = sandbox.world();
         Ready {
             address,
+            web: format!("http://{address}{path}"),
             bot_token: world.application.token.clone(),
             application_id: world.application.id.to_string(),
         }
@@ -109,18 +118,82 @@ impl FromRef<Shared> for Sandbox {
     }
 }
 
-fn router(sandbox: Sandbox) -> Router {
+fn router(sandbox: Sandbox, key: Option<Key>) -> Router {
     let contexts = Contexts::default();
-    Router::new()
+    let shared = Shared { sandbox, contexts };
+    let inside = bot_routes()
         .route("/", any(front))
-        .route("/gateway", any(gateway_only))
-        .route("/gateway/", any(gateway_only))
-        .route("/api/{*rest}", any(api))
         .route("/sandbox/live", any(live_socket))
         .route("/sandbox/{action}", post(action).fallback(not_post))
         .route("/attachments/{channel}/{id}/{name}", any(attachment))
         .fallback(any(asset))
-        .with_state(Shared { sandbox, contexts })
+        .with_state(shared.clone());
+    let Some(key) = key else {
+        return inside;
+    };
+    let outside = bot_routes()
+        .route("/", any(front_outside))
+        .route("/attachments/{channel}/{id}/{name}", any(given_attachment))
+        .fallback(any(no_key))
+        .with_state(shared);
+    let doors = Doors {
+        key,
+        inside,
+        outside,
+    };
+    Router::new().fallback(any(enter)).with_state(doors)
+}
+
+/// What asks for the bot's token itself.
+fn bot_routes() -> Router<Shared> {
+    Router::new()
+        .route("/gateway", any(gateway_only))
+        .route("/gateway/", any(gateway_only))
+        .route("/api/{*rest}", any(api))
+}
+
+/// What is there for who was given the address, and what for everybody on this machine.
+#[derive(Clone)]
+struct Doors {
+    key: Key,
+    inside: Router,
+    outside: Router,
+}
+
+/// Takes the key off the path, so that nothing behind it sees or notes it.
+async fn enter(State(doors): State<Doors>, mut request: Request) -> Response {
+    let router = match doors.key.given(request.uri()) {
+        Given::Right(asked) => {
+            *request.uri_mut() = asked;
+            doors.inside
+        }
+        Given::Bare => return moved(&doors.key.path()),
+        Given::Not => doors.outside,
+    };
+    let answered = TowerToHyperService::new(router).call(request).await;
+    answered.into_response()
+}
+
+fn moved(path: &str) -> Response {
+    let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
+    if let Ok(path) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(LOCATION, path);
+    }
+    response
+}
+
+async fn no_key() -> Response {
+    let text = "this sandbox is open to whoever has the address that it printed when it was started: \
+        http://HOST:PORT/k/KEY/, and sandbox/ACTION behind that";
+    people::refusal(403, text, None)
+}
+
+/// `/` is the gateway for some clients, and nothing else without the key.
+async fn front_outside(State(shared): State<Shared>, request: Request) -> Response {
+    if request.headers().contains_key("sec-websocket-key") {
+        return open_gateway(shared, request).await;
+    }
+    no_key().await
 }
 
 /// `/` is the web client, and for some clients the gateway.
@@ -178,6 +251,11 @@ async fn not_post() -> Response {
 
 async fn attachment(State(sandbox): State<Sandbox>, request: Request) -> Response {
     web::attachment(&sandbox, &request)
+}
+
+/// The same for who was given the file's own address, as the bot is.
+async fn given_attachment(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    web::given_attachment(&sandbox, &request)
 }
 
 async fn asset(State(sandbox): State<Sandbox>, request: Request) -> Response {

@@ -25,6 +25,20 @@ pub(crate) fn bearer() -> String {
 
 /// An id of a gateway session.
 pub(crate) fn session() -> String {
+    hex()
+}
+
+/// What stands in the address of one start, as a part of a path.
+pub(crate) fn key() -> String {
+    hex()
+}
+
+/// What stands in the address of one file, as a value of a query.
+pub(crate) fn sign() -> String {
+    hex()
+}
+
+fn hex() -> String {
     let mut bytes = [0; 16];
     fill(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -13,7 +13,9 @@ use axum::http::{HeaderName, Method};
 use axum::response::Response;
 use bytes::Bytes;
 
+use crate::key::is_same;
 use crate::sandbox::Sandbox;
+use crate::snowflake::Snowflake;
 use crate::{guard, people, rest};
 
 /// Only `html.js` may turn text into nodes: it holds the one policy for trusted types.
@@ -62,16 +64,29 @@ pub(crate) fn asset(path: &str) -> Option<Response> {
     Some(file(kind, POLICY, Bytes::from_static(text.as_bytes())))
 }
 
+/// The file behind an attachment's address, for who knows its sign, which stands there too.
+pub(crate) fn given_attachment(sandbox: &Sandbox, request: &Request) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let given = query.split('&').find_map(|pair| pair.strip_prefix("hm="));
+    let right = named(request).and_then(|id| Some(sandbox.world().files.find(id)?.sign.clone()));
+    match (given, right) {
+        (Some(given), Some(right)) if is_same(given, &right) => attachment(sandbox, request),
+        (Some(_) | None, Some(_) | None) => rest::not_found(),
+    }
+}
+
+fn named(request: &Request) -> Option<Snowflake> {
+    request.uri().path().split('/').nth(3)?.parse().ok()
+}
+
 /// The file behind an attachment's address, as a download.
 pub(crate) fn attachment(sandbox: &Sandbox, request: &Request) -> Response {
     let address = sandbox.world().address;
     if let Err(turned) = guard::check(request.uri(), request.headers(), address) {
         return people::refusal(turned.status(), &turned.to_string(), None);
     }
-    let id = request.uri().path().split('/').nth(3);
-    let id = id.and_then(|id| id.parse().ok());
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    let found = id
+    let found = named(request)
         .filter(|_| reading)
         .and_then(|id| sandbox.world().files.find(id).cloned());
     let Some(found) = found else {

@@ -100,7 +100,7 @@ async fn the_page_comes_back_when_the_sandbox_does() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let mut alone = Alone::start(&programs()).await;
+    let mut alone = Alone::start_open(&programs()).await;
     enter_alone(&browser, &alone.web).await;
     alone.post(&json!({"content": "of the first start"})).await;
     browser
@@ -120,6 +120,24 @@ async fn the_page_comes_back_when_the_sandbox_does() {
         .keys(&format!("hello{}", shanty_tests::browser::key::ENTER))
         .await;
     browser.reads("#main-log article", "hello").await;
+    browser.end().await;
+    alone.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_an_earlier_start_says_where_the_sandbox_is() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut alone = Alone::start(&programs()).await;
+    enter_alone(&browser, &alone.web).await;
+    let before = alone.web.clone();
+    alone.restart().await;
+    assert_ne!(alone.web, before, "each start has a key of its own");
+    browser
+        .reads("#banner:not([hidden])", "open the one that it printed")
+        .await;
+    enter_alone(&browser, &alone.web).await;
     browser.end().await;
     alone.stop().await;
 }

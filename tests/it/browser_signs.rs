@@ -41,7 +41,7 @@ async fn marks_are_drawn_without_a_font_and_copied_as_characters() {
     gives(&browser, SIGNS, &expected).await;
     // The picture is there, and as wide as the marks that it has.
     let drawn = "new Promise((done) => { const image = new Image(); image.onload = () => done(image.naturalWidth / image.naturalHeight); \
-        image.onerror = () => done(0); image.src = '/signs.svg'; })";
+        image.onerror = () => done(0); image.src = 'signs.svg'; })";
     assert_eq!(browser.awaited(drawn, &json!([])).await, 21);
     let copied = "(() => { const text = document.querySelector('#main-log article .text'); getSelection().selectAllChildren(text); \
         return getSelection().toString().trim(); })()";

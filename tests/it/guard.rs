@@ -10,10 +10,10 @@ use shanty_tests::{Options, World};
 
 use crate::programs;
 
-const JSON: (&str, &str) = ("content-type", "application/json");
+pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 
 /// Posts with exactly these headers; gives the status and the answer.
-async fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> (u16, String) {
+pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &Value) -> (u16, String) {
     let mut request = Request::post(url);
     for (name, value) in headers {
         request = request.header(*name, *value);

@@ -144,7 +144,8 @@ fn layers_know_only_what_is_below_them() {
 #[test]
 fn the_sandbox_has_layers() {
     let edges = [
-        "sandbox", "server", "cli", "rest", "gateway", "people", "web", "live", "guard", "intake",
+        "sandbox", "server", "cli", "rest", "gateway", "people", "web", "live", "guard", "key",
+        "intake",
     ];
     let mut imports = BTreeMap::<String, BTreeSet<String>>::new();
     let mut wrong = Vec::new();

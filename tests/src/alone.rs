@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::http::Http;
+use crate::http::{Http, origin};
 use crate::process::{self, Process, Programs};
 
 /// A sandbox, and a bot that is nobody.
@@ -12,6 +12,7 @@ pub struct Alone {
     programs: Programs,
     dir: TempDir,
     process: Option<Process>,
+    open: bool,
     /// Its address, with a slash at its end.
     pub web: String,
     /// Answers of its `defaults`.
@@ -25,11 +26,24 @@ impl Alone {
     /// # Panics
     /// When it does not start.
     pub async fn start(programs: &Programs) -> Self {
+        Self::start_as(programs, false).await
+    }
+
+    /// The same, open to whoever reaches it, so that its address is the same after a restart.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_open(programs: &Programs) -> Self {
+        Self::start_as(programs, true).await
+    }
+
+    async fn start_as(programs: &Programs, open: bool) -> Self {
         let dir = TempDir::with_prefix("shanty-test-").expect("a directory can be made");
         let mut alone = Self {
             programs: programs.clone(),
             dir,
             process: None,
+            open,
             web: "http://127.0.0.1:0/".to_owned(),
             defaults: Value::Null,
             http: Http::new(""),
@@ -58,8 +72,11 @@ impl Alone {
     }
 
     async fn begin(&mut self) {
-        let address = self.web.trim_start_matches("http://").trim_end_matches('/');
-        let args = ["--listen", address, "--limits", "off"];
+        let address = origin(&self.web).trim_start_matches("http://");
+        let mut args = vec!["--listen", address, "--limits", "off"];
+        if self.open {
+            args.push("--open");
+        }
         let log = self.dir.path().join("sandbox.log");
         let call = process::call(&self.programs.sandbox, &args);
         let (process, ready) = Process::start("sandbox", call, log).await;

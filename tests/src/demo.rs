@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::call::Call;
-use crate::http::Http;
+use crate::http::{Http, origin};
 use crate::person::Person;
 use crate::process::{self, Programs, Ran};
 use crate::{judged, left, wait};
@@ -151,7 +151,7 @@ impl Demo {
     #[must_use]
     pub fn address(&self) -> &str {
         let web = self.ready["web"].as_str().unwrap_or_default();
-        web.trim_start_matches("http://").trim_end_matches('/')
+        origin(web).trim_start_matches("http://")
     }
 
     /// The directory of the demo's data, below [`Demo::temporary`].

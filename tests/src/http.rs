@@ -8,6 +8,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+/// Scheme, host and port of an address.
+pub(crate) fn origin(web: &str) -> &str {
+    let path = web.match_indices('/').nth(2);
+    path.map_or(web, |(at, _)| &web[..at])
+}
+
 /// A client that keeps its connections.
 #[derive(Clone)]
 pub(crate) struct Http {

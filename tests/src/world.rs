@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::host::Host;
-use crate::http::Http;
+use crate::http::{Http, origin};
 use crate::person::{Person, THREAD_STARTER};
 use crate::process::{self, Process, Programs, Ran};
 use crate::{judged, left, wait};
@@ -410,7 +410,7 @@ hosts = "role=web"
 "#,
             data = self.dir.path().join("controller"),
             guild = text("guild_id"),
-            api = self.web.trim_end_matches('/'),
+            api = origin(&self.web),
             admin = self.admin(),
             operator = text("user_id"),
             viewer = text("user2_id"),

@@ -90,7 +90,10 @@ impl Crew {
         let sandbox = self.spawn_core("sandbox", &args).await?;
         let web = text(&sandbox, "web")?;
         let bot_token = text(&sandbox, "bot_token")?;
-        let config = guild::write_config(&self.dir, &web, &bot_token)?;
+        // Without the key that stands in the page's address: the controller is a bot like any other.
+        let api = text(&sandbox, "api")?;
+        let api = api.trim_end_matches("/api/v10");
+        let config = guild::write_config(&self.dir, api, &bot_token)?;
         let config = config.to_string_lossy().into_owned();
         let args = ["serve", "--config", &config];
         let controller = self.spawn_core("controller", &args).await?;

@@ -80,7 +80,7 @@ topic = "Only the web hosts can be reached from here: try /hosts."
 }
 
 /// Writes the controller's configuration, as an operator would.
-pub(super) fn write_config(dir: &Path, web: &str, bot_token: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn write_config(dir: &Path, api: &str, bot_token: &str) -> anyhow::Result<PathBuf> {
     let token = dir.join("bot-token");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -134,7 +134,6 @@ hosts = "role=web"
 "#,
         data = dir.join("controller"),
         admin = dir.join("admin.sock"),
-        api = web.trim_end_matches('/'),
     );
     let path = dir.join("shanty.toml");
     std::fs::write(&path, config)?;

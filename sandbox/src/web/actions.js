@@ -2,12 +2,12 @@
 //
 // One listener per column: messages are drawn again and again and carry no listeners of their own.
 
-import { $, avatar, called, el, madeAt } from '/dom.js';
-import { moment } from '/html.js';
-import { act } from '/net.js';
-import { keyOf, rowsOf, walk } from '/cards.js';
-import { choose, closePopup, popup } from '/listbox.js';
-import { bot, colourOf, person, rank, rolesOf, state } from '/state.js';
+import { $, avatar, called, el, madeAt } from './dom.js';
+import { moment } from './html.js';
+import { act } from './net.js';
+import { keyOf, rowsOf, walk } from './cards.js';
+import { choose, closePopup, popup } from './listbox.js';
+import { bot, colourOf, person, rank, rolesOf, state } from './state.js';
 
 const USER_MENU = 2;
 const MESSAGE_MENU = 3;

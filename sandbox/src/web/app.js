@@ -11,15 +11,15 @@
 // [data-thread], #person (who one is, [data-user-id]), #bot-state, #banner (connection), .dismiss, .more, .reaction
 // [data-reaction], .present, .hint (what went wrong).
 
-import { $, byId } from '/dom.js';
-import { act, listen } from '/net.js';
-import { wire } from '/actions.js';
-import { closePopup, popupOpen } from '/listbox.js';
-import { closeModal, openModal } from '/modal.js';
-import { Composer } from '/composer.js';
-import { Pane } from '/pane.js';
-import { Side } from '/side.js';
-import { channel, memory, person, reading, state } from '/state.js';
+import { $, byId } from './dom.js';
+import { act, listen } from './net.js';
+import { wire } from './actions.js';
+import { closePopup, popupOpen } from './listbox.js';
+import { closeModal, openModal } from './modal.js';
+import { Composer } from './composer.js';
+import { Pane } from './pane.js';
+import { Side } from './side.js';
+import { channel, memory, person, reading, state } from './state.js';
 
 const COUNT_MS = 300;
 
@@ -225,6 +225,7 @@ async function start() {
       side.bot(false);
       $('bot-state').textContent = 'The sandbox is away';
     },
+    moved() { banner('The sandbox was started again, and has another address now: open the one that it printed.'); },
   });
 }
 

@@ -1,10 +1,10 @@
 // Cards: components of both generations and embeds. Nothing here listens; `actions` hears the whole column.
 
-import { colour, el } from '/dom.js';
-import { inline, rich } from '/html.js';
-import { attachment, media, outside } from '/files.js';
-import { signed } from '/signs.js';
-import { entities } from '/state.js';
+import { colour, el } from './dom.js';
+import { inline, rich } from './html.js';
+import { attachment, media, outside } from './files.js';
+import { signed } from './signs.js';
+import { entities } from './state.js';
 
 /** Key of a control of a message, for what is known of it only here. */
 export const keyOf = (m, part) => `${m.id}:${part.custom_id}`;

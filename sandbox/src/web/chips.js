@@ -1,9 +1,9 @@
 // A command being filled in: its name, a chip with a field for every option, and what may come next.
 
-import { el } from '/dom.js';
-import { Refused, act } from '/net.js';
-import { offered, options, read, wants } from '/command.js';
-import { readFile } from '/files.js';
+import { el } from './dom.js';
+import { Refused, act } from './net.js';
+import { offered, options, read, wants } from './command.js';
+import { readFile } from './files.js';
 
 const ASK_MS = 120;
 /** Bytes of a file that fit into an action's body. */

@@ -2,7 +2,7 @@
 //
 // No nodes here: `chips` draws a command being filled in.
 
-import { entities, uses } from '/state.js';
+import { entities, uses } from './state.js';
 
 const SUB = 1;
 const GROUP = 2;

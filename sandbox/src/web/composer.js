@@ -1,13 +1,13 @@
 // The line below a column: messages, commands with their options, files.
 
-import { called, el, size } from '/dom.js';
-import { act } from '/net.js';
-import { Chips } from '/chips.js';
-import { follow } from '/actions.js';
-import { Listbox } from '/listbox.js';
-import { matching, parse, runnable } from '/command.js';
-import { readFile } from '/files.js';
-import { bot, channel, entities, mark, state, title, uses } from '/state.js';
+import { called, el, size } from './dom.js';
+import { act } from './net.js';
+import { Chips } from './chips.js';
+import { follow } from './actions.js';
+import { Listbox } from './listbox.js';
+import { matching, parse, runnable } from './command.js';
+import { readFile } from './files.js';
+import { bot, channel, entities, mark, state, title, uses } from './state.js';
 
 const HISTORY_MAX = 50;
 const FILES_MAX = 10;

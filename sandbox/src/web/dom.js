@@ -97,7 +97,7 @@ export function avatar(user, extra = '') {
   for (const c of user?.username ?? '') hue = (hue * 7 + c.charCodeAt(0)) % 997;
   const letter = [...(user?.global_name ?? user?.username ?? '?')][0]?.toUpperCase() ?? '?';
   const props = { class: `avatar ${user?.bot ? 'app' : ''} ${extra}`, 'aria-hidden': 'true' };
-  if (user?.bot) return el('img', { ...props, src: '/favicon.svg', alt: '' });
+  if (user?.bot) return el('img', { ...props, src: 'favicon.svg', alt: '' });
   return el('span', { ...props, vars: { '--hue': HUES[hue % HUES.length] } }, letter);
 }
 

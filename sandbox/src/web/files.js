@@ -1,6 +1,6 @@
 // Attachments: pictures and sound inline, the first lines of texts, everything else as a download.
 
-import { el, size } from '/dom.js';
+import { el, size } from './dom.js';
 
 /** Bytes of a text that are read for its preview. */
 const PREVIEW_BYTES = 64 * 1024;
@@ -10,11 +10,11 @@ const LONG = { lines: 200, chars: 16 * 1024 };
 const TEXTS = /\.(txt|log|md|json|ndjson|jsonl|csv|tsv|ya?ml|toml|ini|conf|cfg|sh|py|rs|js|ts|c|h|diff|patch|xml|html?|css|sql|out|err)$/i;
 const PICTURES = /\.(png|jpe?g|gif|webp)$/i;
 
-/** Attachment addresses name the listener; the page asks its own origin. Others are not loaded at all. */
+/** Attachment addresses name the listener; the page asks where it came from itself. Others are not loaded at all. */
 export function local(url) {
   try {
     const parsed = new URL(url, location.href);
-    return parsed.pathname.startsWith('/attachments/') ? parsed.pathname : undefined;
+    return parsed.pathname.startsWith('/attachments/') ? parsed.pathname.slice(1) : undefined;
   } catch { return undefined; }
 }
 

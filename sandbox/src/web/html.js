@@ -3,8 +3,8 @@
 // The server has escaped what people and bots write. It is checked here once more against a list, in a document in which
 // nothing loads and nothing runs.
 
-import { el } from '/dom.js';
-import { sign } from '/signs.js';
+import { el } from './dom.js';
+import { sign } from './signs.js';
 
 const TAGS = new Set(('A B BLOCKQUOTE BR CODE DEL DIV EM H1 H2 H3 H4 H5 H6 HR I LI OL P PRE S SMALL SPAN STRONG SUB TIME U UL').split(' '));
 const ATTRIBUTES = new Set(('aria-label class data-at data-channel data-command data-message data-role data-style data-user '

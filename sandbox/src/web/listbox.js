@@ -2,8 +2,8 @@
 //
 // Focus stays in an input; the list tells it by aria-activedescendant which row is meant.
 
-import { el, avatar, colour } from '/dom.js';
-import { signed } from '/signs.js';
+import { el, avatar, colour } from './dom.js';
+import { signed } from './signs.js';
 
 let made = 0;
 const SHORT = 7;

@@ -1,10 +1,10 @@
 // One message as a node. Nothing here listens; `actions` hears the whole column.
 
-import { avatar, called, colour, el, plural } from '/dom.js';
-import { clock, inline, moment, rich } from '/html.js';
-import { signed } from '/signs.js';
-import { component, embed, loose, walk } from '/cards.js';
-import { bot, channel, colourOf, mark, person, pings, state, title } from '/state.js';
+import { avatar, called, colour, el, plural } from './dom.js';
+import { clock, inline, moment, rich } from './html.js';
+import { signed } from './signs.js';
+import { component, embed, loose, walk } from './cards.js';
+import { bot, channel, colourOf, mark, person, pings, state, title } from './state.js';
 
 const HAS_THREAD = 1 << 5;
 const EPHEMERAL = 1 << 6;

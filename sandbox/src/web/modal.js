@@ -1,11 +1,11 @@
 // Modals: a form that the app opens for one person.
 
-import { $, el, size } from '/dom.js';
-import { rich } from '/html.js';
-import { choose } from '/listbox.js';
-import { readFile } from '/files.js';
-import { rowsOf } from '/cards.js';
-import { signed } from '/signs.js';
+import { $, el, size } from './dom.js';
+import { rich } from './html.js';
+import { choose } from './listbox.js';
+import { readFile } from './files.js';
+import { rowsOf } from './cards.js';
+import { signed } from './signs.js';
 
 const TEXT = 4;
 const LABEL = 18;

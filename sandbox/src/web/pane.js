@@ -2,12 +2,12 @@
 //
 // At most one request is under way per column; a change during it leads to one more after it.
 
-import { $, byId, el, morph, place, plural } from '/dom.js';
-import { day } from '/html.js';
-import { act } from '/net.js';
-import { signed } from '/signs.js';
-import { groups, message } from '/message.js';
-import { channel, mark, reading, state, title } from '/state.js';
+import { $, byId, el, morph, place, plural } from './dom.js';
+import { day } from './html.js';
+import { act } from './net.js';
+import { signed } from './signs.js';
+import { groups, message } from './message.js';
+import { channel, mark, reading, state, title } from './state.js';
 
 const FIRST = 60;
 const MORE = 100;

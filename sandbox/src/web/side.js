@@ -1,10 +1,10 @@
 // The left side: channels with what is unread, who one is, and whether the app is there.
 
-import { $, avatar, byId, called, colour, el, plural } from '/dom.js';
-import { act } from '/net.js';
-import { Listbox, choose } from '/listbox.js';
-import { signed } from '/signs.js';
-import { bot, colourOf, mark, rank, reading, state, title } from '/state.js';
+import { $, avatar, byId, called, colour, el, plural } from './dom.js';
+import { act } from './net.js';
+import { Listbox, choose } from './listbox.js';
+import { signed } from './signs.js';
+import { bot, colourOf, mark, rank, reading, state, title } from './state.js';
 
 /** Threads shown below a channel; more when a person asks. */
 const THREADS_SHOWN = 6;

@@ -3,7 +3,7 @@
 //
 // The character stays in the text, to be copied, searched and read out; only its look is another.
 
-import { el } from '/dom.js';
+import { el } from './dom.js';
 
 /** In the order of the pictures in signs.svg. */
 const SIGNS = [...'✅❌⚠▶◀⏹⏸⏭⏳⏰⚪🟡🟢🔴❓❔⛔✖💾🗑🏷'];

@@ -1,6 +1,6 @@
 // What the page knows: the guild as the server told it, who looks at it, and how far each person has read.
 
-import { byId, called } from '/dom.js';
+import { byId, called } from './dom.js';
 
 /** `me` is the id of the person; `data` the last answer of the action `client`. */
 export const state = { me: undefined, data: undefined, unread: new Map(), last: new Map() };

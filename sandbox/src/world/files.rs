@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::model::message::Attachment;
 use crate::model::message::draft::{Planned, Upload, safe_name};
 use crate::snowflake::Snowflake;
+use crate::token;
 use crate::world::World;
 
 /// Bytes of all attachments together; beyond it the oldest answer 404, as an expired link of Discord does.
@@ -21,6 +22,8 @@ pub(crate) struct File {
     pub(crate) filename: String,
     pub(crate) content_type: &'static str,
     pub(crate) bytes: Bytes,
+    /// What stands in its address, so that it opens to whoever was given that, as at Discord.
+    pub(crate) sign: String,
 }
 
 /// All stored files.
@@ -102,17 +105,19 @@ impl World {
         let content_type = content_type(&filename);
         let address = self.address;
         let size = upload.bytes.len();
+        let sign = token::sign();
         self.files.store(
             id,
             File {
                 filename: filename.clone(),
                 content_type,
                 bytes: upload.bytes,
+                sign: sign.clone(),
             },
         );
         Attachment {
             id,
-            url: format!("http://{address}/attachments/{channel}/{id}/{filename}"),
+            url: format!("http://{address}/attachments/{channel}/{id}/{filename}?hm={sign}"),
             filename,
             description,
             content_type,

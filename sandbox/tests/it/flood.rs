@@ -33,6 +33,7 @@ impl Program {
             "--listen",
             "127.0.0.1:0",
             "--exit-with-stdin",
+            "--open",
             "--limits",
             "off",
         ];

@@ -25,6 +25,7 @@ mod guard;
 mod hostile;
 mod interactions;
 mod judge;
+mod key;
 mod limits;
 mod markup;
 mod members;

@@ -28,11 +28,15 @@ fn ready_is_one_json_line_and_the_end_of_stdin_is_the_end() {
         .unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(ready["event"], "ready");
-    assert!(
-        ready["web"]
-            .as_str()
-            .unwrap()
-            .starts_with("http://127.0.0.1:")
+    let web = ready["web"].as_str().unwrap();
+    let (address, key) = web.split_once("/k/").expect("the address holds a key");
+    assert!(address.starts_with("http://127.0.0.1:"), "{web}");
+    assert_eq!((key.len(), key.ends_with('/')), (33, true), "{web}");
+    assert_eq!(ready["sandbox"], format!("{web}sandbox"));
+    assert_eq!(
+        ready["api"],
+        format!("{address}/api/v10"),
+        "no bot gets the key"
     );
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));

@@ -282,7 +282,8 @@ fn the_program_takes_a_file_and_says_what_a_script_needs() {
     assert_eq!(ready["bot_token"], "a-token-of-my-own");
     assert_eq!(ready["application_id"], "1100000000000000001");
     let web = text(&ready["web"]);
-    let port = web.trim_end_matches('/').rsplit_once(':').unwrap().1;
+    let address = web.split_once("/k/").unwrap().0;
+    let port = address.rsplit_once(':').unwrap().1;
     assert_eq!(ready["api"], format!("http://127.0.0.1:{port}/api/v10"));
     assert_eq!(ready["gateway"], format!("ws://127.0.0.1:{port}/gateway"));
     drop(child.stdin.take());

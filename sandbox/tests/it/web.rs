@@ -34,12 +34,14 @@ async fn page(rig: &Rig) -> BTreeMap<String, Answer> {
         assert_eq!(file.status, 200, "{path}");
         let source = String::from_utf8(file.body.to_vec()).unwrap();
         for part in source.split(['"', '\'']) {
-            let is_file = part.starts_with('/')
-                && [".js", ".css", ".svg"]
-                    .iter()
-                    .any(|end| part.ends_with(end));
-            if is_file && !found.contains_key(part) && !open.iter().any(|known| known == part) {
-                open.push(part.to_owned());
+            let is_file = [".js", ".css", ".svg"]
+                .iter()
+                .any(|end| part.ends_with(end));
+            // The key of a start stands in front of the page: an address from the root would miss it.
+            assert!(!is_file || !part.starts_with('/'), "{path} asks for {part}");
+            let part = format!("/{}", part.trim_start_matches("./"));
+            if is_file && !found.contains_key(&part) && !open.contains(&part) {
+                open.push(part);
             }
         }
         found.insert(path, file);
