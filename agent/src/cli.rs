@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use nix::sys::stat::{Mode, umask};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -133,14 +134,21 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Shim { dir } => shim::main(dir.as_os_str()),
         Command::Man { dir } => finish(man(&dir), false),
         Command::Join(args) => {
+            close_to_others();
             let json = args.json;
             finish(join_main(args), json)
         }
         Command::Run(args) => {
+            close_to_others();
             let json = args.json;
             finish(run_main(args), json)
         }
     }
+}
+
+/// What we make is ours alone; what commands make is as `[command]` says.
+fn close_to_others() {
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
 }
 
 fn finish(ended: Result<(), Failure>, json: bool) -> ExitCode {

@@ -1,5 +1,5 @@
-//! Secret files and private directories: read only when nobody else could have read or replaced them, written so that a crash
-//! leaves the old content or the new.
+//! Secret files, files that decide something, and private directories: read only when nobody else could have read or replaced them,
+//! written so that a crash leaves the old content or the new.
 //!
 //! Knows nothing of what the files hold. Every error names the file, what is wrong with it and the command that puts it right.
 
@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// A file or directory that cannot be used for secrets.
+/// A file or directory that cannot be used for secrets, or to decide anything by.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The file does not exist.
@@ -62,6 +62,18 @@ pub enum FileError {
         /// The permission bits to set.
         fix: u32,
     },
+    /// The group or everybody may write it, or replace what is in it.
+    #[error(
+        "{} can be changed by other users (mode {mode:04o}); run `chmod go-w {}`",
+        path.display(),
+        path.display()
+    )]
+    Writable {
+        /// The file, or a directory above it.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// Larger than what is expected there.
     #[error("{} is larger than {max} bytes", path.display())]
     Size {
@@ -99,13 +111,27 @@ impl FileError {
     }
 }
 
-/// Reads a secret: a regular file, not a symbolic link, owned by us or root, closed to group and others, at most `max` bytes.
+/// Reads a secret: a regular file, not a symbolic link, owned by us or root, closed to group and others, at most `max` bytes, in a place
+/// where nobody else could put another.
 ///
 /// # Errors
 /// [`FileError`]; the checks apply to the opened file, so nobody can swap it between check and read.
 pub fn read_secret(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let (file, meta) = open_regular(path, OFlag::O_NOFOLLOW)?;
     check_access(path, &meta, 0o600)?;
+    check_place(path)?;
+    read_open(&file, &meta, path, max)
+}
+
+/// Reads a file by which something is decided: the same, but others may read it.
+///
+/// # Errors
+/// [`FileError`], as of [`read_secret`].
+pub fn read_trusted(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let (file, meta) = open_regular(path, OFlag::O_NOFOLLOW)?;
+    check_owner(path, &meta)?;
+    check_unwritable(path, &meta, false)?;
+    check_place(path)?;
     read_open(&file, &meta, path, max)
 }
 
@@ -291,7 +317,21 @@ fn opening(path: &Path, source: io::Error, expected: &'static str) -> FileError 
     }
 }
 
-fn check_access(path: &Path, meta: &Metadata, fix: u32) -> Result<(), FileError> {
+/// Checks every directory above a file, by the names that were given and by where they lead: whoever may write in one of them chooses what
+/// stands in that place.
+fn check_place(path: &Path) -> Result<(), FileError> {
+    let absolute = std::path::absolute(path).map_err(|e| FileError::io("find", path, e))?;
+    let named = parent(&absolute);
+    let real = fs::canonicalize(named).map_err(|e| FileError::io("find", named, e))?;
+    for directory in named.ancestors().chain(real.ancestors()) {
+        let meta = fs::metadata(directory).map_err(|e| FileError::io("inspect", directory, e))?;
+        check_owner(directory, &meta)?;
+        check_unwritable(directory, &meta, true)?;
+    }
+    Ok(())
+}
+
+fn check_owner(path: &Path, meta: &Metadata) -> Result<(), FileError> {
     let us = geteuid().as_raw();
     if meta.uid() != us && meta.uid() != 0 {
         return Err(FileError::Owner {
@@ -300,6 +340,23 @@ fn check_access(path: &Path, meta: &Metadata, fix: u32) -> Result<(), FileError>
             us,
         });
     }
+    Ok(())
+}
+
+/// In a directory with the sticky bit, such as `/tmp`, others may not touch what is ours.
+fn check_unwritable(path: &Path, meta: &Metadata, sticky: bool) -> Result<(), FileError> {
+    let mode = meta.permissions().mode() & 0o7777;
+    if mode & 0o022 != 0 && !(sticky && mode & 0o1000 != 0) {
+        return Err(FileError::Writable {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+fn check_access(path: &Path, meta: &Metadata, fix: u32) -> Result<(), FileError> {
+    check_owner(path, meta)?;
     let mode = meta.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
         return Err(FileError::Mode {
@@ -367,6 +424,106 @@ mod tests {
         let pipe = dir.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
         assert_eq!(said(&pipe), "DIR/pipe is not a regular file");
+    }
+
+    /// What is wrong with a file, without the directory of the test.
+    fn refused(read: Result<Zeroizing<Vec<u8>>, FileError>, dir: &Path) -> String {
+        let text = read.unwrap_err().to_string();
+        text.replace(&dir.display().to_string(), "DIR")
+    }
+
+    #[test]
+    fn what_decides_may_be_read_by_others_and_changed_by_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let etc = dir.path().join("etc");
+        fs::create_dir(&etc).unwrap();
+        let path = etc.join("shanty.toml");
+        fs::write(&path, b"grants").unwrap();
+        for (mode, dir_mode) in [
+            (0o644, 0o755),
+            (0o600, 0o700),
+            (0o444, 0o1777),
+            (0o640, 0o755),
+        ] {
+            chmod(&path, mode);
+            chmod(&etc, dir_mode);
+            assert_eq!(
+                *read_trusted(&path, 9).unwrap(),
+                b"grants",
+                "{mode:o} {dir_mode:o}"
+            );
+        }
+        let said = || refused(read_trusted(&path, 9), dir.path());
+        chmod(&path, 0o664);
+        chmod(&etc, 0o755);
+        assert_eq!(
+            said(),
+            "DIR/etc/shanty.toml can be changed by other users (mode 0664); run `chmod go-w DIR/etc/shanty.toml`"
+        );
+        chmod(&path, 0o646);
+        assert!(said().contains("(mode 0646)"));
+        // Whoever may write in a directory above it puts another file there.
+        for above in [etc.as_path(), dir.path()] {
+            chmod(&path, 0o600);
+            chmod(above, 0o775);
+            let (trusted, secret) = (said(), refused(read_secret(&path, 9), dir.path()));
+            assert!(
+                trusted.contains("can be changed by other users (mode 0775)"),
+                "{trusted}"
+            );
+            assert_eq!(trusted, secret);
+            chmod(above, 0o755);
+        }
+        assert!(
+            read_trusted(&path, 5)
+                .unwrap_err()
+                .to_string()
+                .contains("larger than 5")
+        );
+        // A link in the path does not hide where it leads, nor where it stands.
+        let open = dir.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::write(open.join("shanty.toml"), b"grants").unwrap();
+        chmod(&open, 0o777);
+        let link = dir.path().join("link");
+        symlink(&open, &link).unwrap();
+        let linked = refused(read_trusted(&link.join("shanty.toml"), 9), dir.path());
+        assert!(linked.contains("(mode 0777)"), "{linked}");
+        symlink(&etc, open.join("hop")).unwrap();
+        let hop = refused(read_trusted(&open.join("hop/shanty.toml"), 9), dir.path());
+        assert!(hop.contains("DIR/open can be changed"), "{hop}");
+        symlink(&path, dir.path().join("file")).unwrap();
+        let file = refused(read_trusted(&dir.path().join("file"), 9), dir.path());
+        assert_eq!(
+            file,
+            "DIR/file is a symbolic link; put the file itself there"
+        );
+    }
+
+    #[test]
+    fn a_file_or_directory_of_somebody_else_decides_nothing() {
+        if !geteuid().is_root() {
+            // Only root can give a file away.
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let etc = dir.path().join("etc");
+        fs::create_dir(&etc).unwrap();
+        let path = etc.join("shanty.toml");
+        write_secret(&path, b"grants").unwrap();
+        for given in [&path, &etc] {
+            let give = |to| nix::unistd::chown(given, Some(nix::unistd::Uid::from_raw(to)), None);
+            give(1).unwrap();
+            for read in [read_trusted(&path, 9), read_secret(&path, 9)] {
+                let said = refused(read, dir.path());
+                assert!(
+                    said.contains("belongs to user id 1; run `chown 0 DIR/etc"),
+                    "{said}"
+                );
+            }
+            give(0).unwrap();
+        }
+        assert_eq!(*read_trusted(&path, 9).unwrap(), b"grants");
     }
 
     #[test]

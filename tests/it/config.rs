@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use shanty_tests::process::{self, Process, Ran};
+use shanty_tests::write_trusted;
 use tempfile::TempDir;
 
 use crate::programs;
@@ -37,7 +38,7 @@ impl Setup {
     }
 
     fn write(&self, config: &str) {
-        std::fs::write(self.path("shanty.toml"), config).unwrap();
+        write_trusted(&self.path("shanty.toml"), config);
     }
 
     /// A controller that gets ready.
@@ -108,7 +109,7 @@ async fn a_configuration_that_cannot_be_read_is_named() {
     // A directory cannot be read by anybody, root included.
     let ran = serve_in_vain(setup.dir.path()).await;
     assert_eq!(ran.code, 78, "{ran:?}");
-    assert!(ran.err.contains("cannot be read"), "{ran:?}");
+    assert!(ran.err.contains("is not a regular file"), "{ran:?}");
 }
 
 #[tokio::test]
@@ -179,6 +180,37 @@ async fn a_second_controller_on_the_same_data_or_socket_leaves_the_first_alone()
         assert_eq!(ran.code, 0, "the first goes on: {ran:?}");
     }
     first.stop().await;
+}
+
+#[tokio::test]
+async fn what_decides_is_read_only_where_nobody_else_could_have_written_it() {
+    let setup = Setup::new();
+    let path = setup.path("shanty.toml");
+    let chmod = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for mode in [0o666, 0o620] {
+        chmod(&path, mode);
+        let ran = setup.refuses().await;
+        assert_eq!(ran.code, 78, "{ran:?}");
+        let remedy = format!("run `chmod go-w {}`", path.display());
+        assert!(ran.err.contains(&remedy), "{ran:?}");
+    }
+    chmod(&path, 0o644);
+    chmod(setup.dir.path(), 0o777);
+    let ran = setup.refuses().await;
+    assert_eq!(
+        ran.code, 78,
+        "whoever may write beside it puts another there: {ran:?}"
+    );
+    chmod(setup.dir.path(), 0o755);
+    // Others may read it; what the controller makes itself they may not, under whatever umask it was started.
+    setup.serve().await.stop().await;
+    for entry in std::fs::read_dir(setup.path("data")).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} {mode:o}", entry.file_name());
+    }
 }
 
 #[tokio::test]

@@ -33,4 +33,4 @@ pub use host::Host;
 pub use person::{Message, Person};
 pub use process::Programs;
 pub use terminal::Terminal;
-pub use world::{Grant, Options, World};
+pub use world::{Grant, Options, World, write_trusted};

@@ -1,7 +1,7 @@
 //! A whole world: a sandbox, a controller, and servers that join it.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyper::Method;
 use serde_json::{Value, json};
@@ -417,8 +417,18 @@ hosts = "role=web"
             chat = options.chat,
             limits = options.limits,
         );
-        std::fs::write(self.config_path(), config).expect("the configuration can be written");
+        write_trusted(&self.config_path(), &config);
     }
+}
+
+/// Writes a file by which something is decided, so that nobody else can change it under any umask.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_trusted(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("the configuration can be written");
+    let own = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, own).expect("the configuration can be closed to others");
 }
 
 impl Drop for World {

@@ -136,7 +136,13 @@ hosts = "role=web"
         admin = dir.join("admin.sock"),
     );
     let path = dir.join("shanty.toml");
-    std::fs::write(&path, config)?;
+    // Whoever may change it may do everything: under any umask it is ours alone.
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)?;
+    file.write_all(config.as_bytes())?;
     Ok(path)
 }
 
