@@ -36,7 +36,7 @@ pub use run::{
     thread_name, thread_of,
 };
 pub use runs::{Looked, history_card, star_card};
-pub use text::{escape_markdown, escape_markdown_cut, inline_code, mention};
+pub use text::{command_code, escape_markdown, escape_markdown_cut, inline_code, mention};
 
 /// A message made of one container with an accent bar: text blocks, then at most two rows of buttons and one menu.
 #[derive(Clone, Debug, PartialEq, Eq)]

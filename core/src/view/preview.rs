@@ -1,7 +1,9 @@
 //! What would run, and on which hosts, shown to one person before anything does.
 
 use super::run::waves::{sizes, words};
-use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code, input};
+use super::{
+    Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, command_code, inline_code, input,
+};
 use crate::admission::Caution;
 use crate::ids::{HostName, RunId};
 use crate::limits;
@@ -145,7 +147,7 @@ fn heading(preview: &Preview) -> String {
     format!(
         "### ❓ Run this on {}?\n{}\n{}-# {}\n{}",
         count(spec.targets.len(), "host"),
-        inline_code(&spec.what.text(), 900),
+        command_code(&spec.what.text(), 900),
         given.unwrap_or_default(),
         meta.join(" · "),
         why(preview)

@@ -1,7 +1,8 @@
 //! A run as its card: one look that stays true from the first second to a year later.
 
-use super::{Accent, Card, Texts, inline_code, input, mention};
+use super::{Accent, Card, Texts, command_code, inline_code, input, mention};
 use crate::limits;
+use crate::output::sanitise::push_visible;
 use crate::run::{Execution, How, InputKind, Phase, Rank, Run};
 use crate::text::{count, duration, thousands};
 use groups::{Room, Shown, Told, chosen, fits, group_heading, group_output};
@@ -122,15 +123,16 @@ pub fn run_summary(run: &Run) -> String {
 /// The name of a run's thread: fixed at its creation, without a state, the number first for search.
 #[must_use]
 pub fn thread_name(run: &Run) -> String {
-    let command: String = run
-        .spec
-        .what
-        .text()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(60)
-        .collect();
-    let name = format!("{} {} · {}", run.number, command.trim(), target(run));
+    let mut command = String::new();
+    for c in run.spec.what.text().trim().chars().take(60) {
+        match c {
+            '\n' => command.push('⏎'),
+            '\t' => command.push('␉'),
+            c => push_visible(c, &mut command),
+        }
+    }
+    let command: String = command.chars().take(60).collect();
+    let name = format!("{} {command} · {}", run.number, target(run));
     name.chars().take(limits::NAME_CHARS_MAX).collect()
 }
 
@@ -198,7 +200,7 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
     format!(
         "### {}\n{}\n{}-# {}",
         words.join(" · "),
-        inline_code(&run.spec.what.text(), 300),
+        command_code(&run.spec.what.text(), 300),
         given.unwrap_or_default(),
         meta.join(" · ")
     )

@@ -1,7 +1,10 @@
 //! Other people's text inside our own: commands, names and selectors, shown so that they can neither style, ping nor hide anything.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::output::sanitise::push_visible;
 use crate::principal::Principal;
+use crate::text::thousands;
 
 /// Somebody as cards show them: a mention, which pings nobody (see the outbox), or `local:root`.
 #[must_use]
@@ -70,6 +73,21 @@ pub(super) fn code_block(text: &str, language: &str) -> String {
 #[must_use]
 pub fn escape_markdown(text: &str) -> String {
     escape_markdown_cut(text, usize::MAX)
+}
+
+/// A command as inline code. Of one that is cut it is said how long it is and what it is by its digest: nobody approves or reads a part of it
+/// for the whole.
+#[must_use]
+pub fn command_code(command: &str, chars_max: usize) -> String {
+    let whole = inline_code(command, usize::MAX);
+    let shown = inline_code(command, chars_max);
+    if shown == whole {
+        return shown;
+    }
+    let digest = hex::encode(Sha256::digest(command.as_bytes()));
+    let chars = thousands(command.chars().count() as u64);
+    let digest = digest.get(..16).unwrap_or_default();
+    format!("{shown}\n-# cut here: all {chars} characters have SHA-256 `{digest}…`")
 }
 
 /// The same, at most `chars_max` characters as they are shown before it is cut with `…`.
@@ -155,6 +173,11 @@ mod tests {
 
     #[test]
     fn code_spans_cannot_be_left() {
+        assert_eq!(command_code("uptime", 10), "`uptime`");
+        assert_eq!(
+            command_code("echo 1234567890", 9),
+            "`echo 1234…`\n-# cut here: all 15 characters have SHA-256 `43e355cf7e057cba…`"
+        );
         assert_eq!(inline_code("uptime", 10), "`uptime`");
         assert_eq!(inline_code("echo `id`", 20), "`` echo `id` ``");
         assert_eq!(inline_code("a```b", 20), "`` a`\u{200b}`\u{200b}`b ``");
