@@ -388,7 +388,7 @@ fn repeated(
             "user": user, "roles": [], "permissions": "0", "joined_at": "2024-01-01T00:00:00.000000+00:00",
             "deaf": false, "mute": false, "flags": 0, "nick": null, "avatar": null,
         },
-        "locale": "en-US", "entitlements": [], "authorizing_integration_owners": {}, "context": 0,
+        "locale": "en-US", "entitlements": [], "authorizing_integration_owners": {"0": operator.guild}, "context": 0,
         "attachment_size_limit": 10_485_760,
         "data": {"id": "1", "name": "run", "type": 1, "options": [
             {"name": "on", "type": 3, "value": "web-01"},

@@ -20,6 +20,7 @@ use twilight_model::application::interaction::modal::{
 use twilight_model::application::interaction::{Interaction, InteractionData, InteractionType};
 use twilight_model::channel::ChannelType;
 use twilight_model::channel::message::{Component, MessageFlags};
+use twilight_model::id::AnonymizableId;
 
 use super::options::{self, Options};
 use super::{RUN_AGAIN, STAR, WORDS, Word, run};
@@ -194,6 +195,9 @@ pub enum HearError {
     /// No person.
     #[error("interaction without a person")]
     Person,
+    /// In a server, without a member of it, or by an app that was not installed there.
+    #[error("interaction in a server that did not install the app")]
+    Install,
     /// No channel.
     #[error("interaction without a channel")]
     Channel,
@@ -234,7 +238,21 @@ pub fn hear(interaction: Interaction) -> Result<Heard, HearError> {
     })
 }
 
+/// In a server both the member, with the roles of this moment, and that the bot was installed there must be said: a person can install an
+/// app for themselves, and bring it to a server that knows nothing of it.
+fn is_of_its_server(interaction: &Interaction) -> bool {
+    let Some(guild) = interaction.guild_id else {
+        return true;
+    };
+    let installed = interaction.authorizing_integration_owners.guild.as_ref();
+    interaction.member.is_some()
+        && installed.is_some_and(|owner| *owner == AnonymizableId::Id(guild))
+}
+
 fn invocation(interaction: &Interaction) -> Result<Invocation, HearError> {
+    if !is_of_its_server(interaction) {
+        return Err(HearError::Install);
+    }
     let person = interaction.author().ok_or(HearError::Person)?;
     let thread = interaction.channel.as_ref().filter(|channel| {
         matches!(

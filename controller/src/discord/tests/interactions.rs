@@ -28,12 +28,17 @@ async fn who_may_not_is_told_alone_and_it_is_recorded_as_denied() {
     let mut web = stage.rig.link(1).await;
     web.said();
     let bot = json!({"id": "43", "username": "bot", "discriminator": "0", "bot": true});
+    let other = with(run("web-01"), "/guild_id", json!("2"));
+    let elsewhere_installed = with(other, "/authorizing_integration_owners/0", json!("2"));
+    // Of whom no grant names one refusal a minute is recorded: somebody else than who asks in a direct message.
+    let other = with(run("web-01"), "/member/user/id", json!("44"));
+    let without_roles = with(other, "/member/roles", json!([]));
     let elsewhere = json!({"id": "6", "type": 0, "guild_id": "1"});
     for (asked, code) in [
-        (with(run("web-01"), "/guild_id", json!("2")), "E_GUILD"),
+        (elsewhere_installed, "E_GUILD"),
         (in_a_direct_message(run("web-01")), "E_GUILD_ONLY"),
         (with(run("web-01"), "/member/user", bot), "E_DENIED"),
-        (with(run("web-01"), "/member/roles", json!([])), "E_DENIED"),
+        (without_roles, "E_DENIED"),
         (with(run("web-01"), "/channel", elsewhere), "E_DENIED"),
     ] {
         let before = stage.calls().len();

@@ -418,6 +418,38 @@ fn what_is_not_ours_is_unknown() {
 }
 
 #[test]
+fn in_a_server_only_what_was_installed_there_is_heard() {
+    let with = |field: &str, given: Value| {
+        let mut value = slash("runs", json!([]));
+        value[field] = given;
+        hear(serde_json::from_value(value).unwrap()).map(|_| ())
+    };
+    let owners = "authorizing_integration_owners";
+    assert_eq!(with(owners, json!({"0": "1"})), Ok(()));
+    assert_eq!(with(owners, json!({"0": "1", "1": "3"})), Ok(()));
+    for wrong in [
+        json!({}),
+        json!({"1": "3"}),
+        json!({"0": "2"}),
+        json!({"0": "0"}),
+    ] {
+        assert_eq!(
+            with(owners, wrong.clone()),
+            Err(HearError::Install),
+            "{wrong}"
+        );
+    }
+    // Also for somebody whom a grant names without any role.
+    let mut value = slash("runs", json!([]));
+    let user = value["member"]["user"].clone();
+    let map = value.as_object_mut().unwrap();
+    map.remove("member");
+    map.insert("user".to_owned(), user);
+    let heard = hear(serde_json::from_value(value).unwrap());
+    assert_eq!(heard, Err(HearError::Install));
+}
+
+#[test]
 fn without_person_or_channel_there_is_nobody_to_tell() {
     let without = |fields: &[&str]| {
         let mut value = slash("runs", json!([]));
@@ -425,7 +457,7 @@ fn without_person_or_channel_there_is_nobody_to_tell() {
         fields.iter().for_each(|field| drop(map.remove(*field)));
         hear(serde_json::from_value(value).unwrap())
     };
-    assert_eq!(without(&["member"]), Err(HearError::Person));
+    assert_eq!(without(&["member", "guild_id"]), Err(HearError::Person));
     assert_eq!(without(&["channel", "channel_id"]), Err(HearError::Channel));
     assert_eq!(without(&["channel"]).unwrap().invocation.channel, 5);
 }
