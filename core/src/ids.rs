@@ -20,6 +20,9 @@ pub enum IdError {
     /// A name that means something else.
     #[error("no host can be named `all`: in a selector it means every host")]
     All,
+    /// A name that a reader or another program takes for something else.
+    #[error("no host can be named `{0}`: {1}")]
+    Reserved(String, &'static str),
     /// Not a label.
     #[error(
         "`{0}` is not a label: it takes key=value, each 1 to 63 of a-z, 0-9, `.`, `_` and `-`, starting and ending with a letter or digit"
@@ -135,30 +138,61 @@ impl HostName {
         &self.0
     }
 
-    /// What is left when letters that look alike are one: two names with the same skeleton are taken for one another. The pairs are
-    /// those of Unicode's confusables (UTS 39) among `[a-z0-9]`; separators count as one another, and several as one.
+    /// Whether a host that joins may take the name. Those that took theirs before keep it.
+    ///
+    /// # Errors
+    /// [`IdError::Reserved`] says what the name would be taken for.
+    pub fn may_join(&self) -> Result<(), IdError> {
+        let reserved = |why| Err(IdError::Reserved(self.0.clone(), why));
+        let mut parts = self.0.split('.');
+        if parts.clone().any(|part| part.starts_with("xn--")) {
+            return reserved("programs show what begins with `xn--` as other letters");
+        }
+        let local = ["localhost", "localdomain", "local"];
+        if parts
+            .clone()
+            .next_back()
+            .is_some_and(|last| local.contains(&last))
+            || parts.next() == Some("localhost")
+        {
+            return reserved("every machine calls itself so");
+        }
+        if matches!(self.0.as_str(), "is" | "pick") {
+            return reserved("in a selector it begins something else");
+        }
+        Ok(())
+    }
+
+    /// See [`skeleton`].
     #[must_use]
     pub fn skeleton(&self) -> String {
-        let mut skeleton = String::with_capacity(self.0.len());
-        for c in self.0.chars() {
-            match (c, skeleton.chars().next_back()) {
-                ('0', _) => skeleton.push('o'),
-                ('1', _) => skeleton.push('l'),
-                ('n', Some('r')) => {
-                    skeleton.pop();
-                    skeleton.push('m');
-                }
-                ('v', Some('v')) => {
-                    skeleton.pop();
-                    skeleton.push('w');
-                }
-                ('.' | '_' | '-', Some('-')) => {}
-                ('.' | '_' | '-', _) => skeleton.push('-'),
-                (c, _) => skeleton.push(c),
-            }
-        }
-        skeleton
+        skeleton(&self.0)
     }
+}
+
+/// What is left when letters that look alike are one: two names with the same skeleton are taken for one another. The pairs are
+/// those of Unicode's confusables (UTS 39) among `[a-z0-9]`; separators count as one another, and several as one.
+#[must_use]
+pub fn skeleton(name: &str) -> String {
+    let mut skeleton = String::with_capacity(name.len());
+    for c in name.chars() {
+        match (c, skeleton.chars().next_back()) {
+            ('0', _) => skeleton.push('o'),
+            ('1', _) => skeleton.push('l'),
+            ('n', Some('r')) => {
+                skeleton.pop();
+                skeleton.push('m');
+            }
+            ('v', Some('v')) => {
+                skeleton.pop();
+                skeleton.push('w');
+            }
+            ('.' | '_' | '-', Some('-')) => {}
+            ('.' | '_' | '-', _) => skeleton.push('-'),
+            (c, _) => skeleton.push(c),
+        }
+    }
+    skeleton
 }
 
 impl fmt::Display for HostName {
@@ -276,6 +310,39 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_host_joins_under_a_name_that_means_something_else() {
+        let may = |name: &str| name.parse::<HostName>().unwrap().may_join();
+        for reserved in [
+            "xn--80ak6aa92e",
+            "www.xn--e1afmkfd.example",
+            "localhost",
+            "localhost.localdomain",
+            "db.localdomain",
+            "printer.local",
+            "is",
+            "pick",
+        ] {
+            let said = may(reserved).unwrap_err().to_string();
+            assert!(
+                said.starts_with(&format!("no host can be named `{reserved}`: ")),
+                "{said}"
+            );
+        }
+        for good in [
+            "xn-1",
+            "axn--b",
+            "local-01",
+            "localhost1",
+            "localdomain.example",
+            "is-1",
+            "picker",
+            "web-01",
+        ] {
+            assert_eq!(may(good), Ok(()), "{good}");
+        }
+    }
 
     #[test]
     fn ids_print_what_they_parse_and_refuse_everything_else() {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::ask::{Answer, InventoryAnswer, InventoryAsk, SavedGroup};
-use crate::ids::{AgentId, HostName, Labels, RunNumber, is_word};
+use crate::ids::{AgentId, HostName, Labels, RunNumber, is_word, skeleton};
 use crate::journal::{HostChange, Kind};
 use crate::limits;
 use crate::policy::Verb;
@@ -264,6 +264,7 @@ fn save_group(
             "Remove one first.",
         ));
     }
+    free_name(ctx, caller, name)?;
     may_change(ctx, caller, name)?;
     let hosts = known(ctx, caller, &[Verb::Manage]);
     let named = named(ctx, caller, Verb::Manage, on, &hosts)?;
@@ -330,6 +331,39 @@ fn remove_group(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<Ch
         format!("`@{name}` is part of {holders}. No group was removed."),
         "Change or remove those first.",
     ))
+}
+
+/// Whether a group may be saved under this name: not beside one that would be taken for it, nor over one that the asker may not see. Of such
+/// a one nothing is told, also not which of the two it is.
+fn free_name(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<(), Refusal> {
+    let alike = skeleton(name);
+    let groups = ctx.state.groups.keys();
+    let alike: Vec<&String> = groups.filter(|other| skeleton(other) == alike).collect();
+    if alike.is_empty() {
+        return Ok(());
+    }
+    let rows = look::group_rows(ctx, caller);
+    let own = |other: &String| {
+        let group = ctx.state.groups.get(other);
+        group.is_some_and(|group| group.by == caller.principal())
+    };
+    let listed = |other: &String| rows.iter().any(|row| row.name == *other);
+    let seen = |other: &String| sees_all(ctx, caller) || own(other) || listed(other);
+    let next = "Use another name.";
+    for other in alike {
+        if !seen(other) && may_change(ctx, caller, other).is_err() {
+            let what =
+                format!("`@{name}` cannot be the name of a group here. Nothing was changed.");
+            return Err(Refusal::new(Code::Name, what, next));
+        }
+        if other != name {
+            let what = format!(
+                "`@{name}` would be taken for the group `@{other}`: 0 and o, 1 and l, m and rn, w and vv, and `-`, `_` and `.` look alike. Nothing was changed."
+            );
+            return Err(Refusal::new(Code::NameConfusable, what, next));
+        }
+    }
+    Ok(())
 }
 
 fn group_name(name: &str) -> Result<&str, Refusal> {

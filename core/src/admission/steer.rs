@@ -10,8 +10,7 @@ use crate::text::count;
 use crate::view::mention;
 
 use super::caller::Caller;
-use super::hosts::covers_run;
-use super::stop::not_found;
+use super::stop::{may_stop, not_found};
 use super::{Change, Context};
 
 /// Lets a run rest or go on.
@@ -26,7 +25,7 @@ pub(super) fn admit(
         One::Number(number) => ctx.run_numbered(number),
     };
     let run = run.ok_or_else(not_found)?;
-    covers_run(ctx, caller, Verb::Cancel, &run.spec.targets)?;
+    may_stop(ctx, caller, run)?;
     let id = run.spec.id;
     let number = run.number;
     if run.is_over() || run.all_ended() {

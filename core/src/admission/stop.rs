@@ -18,7 +18,7 @@ pub(super) fn admit(
     caller: &Caller<'_>,
     which: Which,
 ) -> Result<Vec<RunId>, Refusal> {
-    let found: Vec<&Arc<Run>> = match which {
+    let mut found: Vec<&Arc<Run>> = match which {
         Which::Id(id) => ctx.run_of(id).into_iter().collect(),
         Which::Number(number) => ctx.run_numbered(number).into_iter().collect(),
         Which::All => ctx.state.runs.open().collect(),
@@ -27,8 +27,12 @@ pub(super) fn admit(
     if found.is_empty() && one {
         return Err(not_found());
     }
+    if !one {
+        // What somebody may not see is no run to them.
+        found.retain(|run| may_stop(ctx, caller, run).is_ok() || sees(ctx, caller, run));
+    }
     for run in &found {
-        covers_run(ctx, caller, Verb::Cancel, &run.spec.targets)?;
+        may_stop(ctx, caller, run)?;
     }
     let open = found.iter().filter(|run| !run.is_over());
     let open: Vec<RunId> = open.map(|run| run.spec.id).collect();
@@ -38,6 +42,19 @@ pub(super) fn admit(
         return Err(Refusal::new(Code::Closed, what, next));
     }
     Ok(open)
+}
+
+/// Whether somebody may stop a run. One that they may not see either is to them as one that does not exist.
+pub(super) fn may_stop(ctx: &Context<'_>, caller: &Caller<'_>, run: &Run) -> Result<(), Refusal> {
+    let may = covers_run(ctx, caller, Verb::Cancel, &run.spec.targets);
+    may.map_err(|denied| match sees(ctx, caller, run) {
+        true => denied,
+        false => not_found(),
+    })
+}
+
+fn sees(ctx: &Context<'_>, caller: &Caller<'_>, run: &Run) -> bool {
+    covers_run(ctx, caller, Verb::View, &run.spec.targets).is_ok()
 }
 
 pub(crate) fn not_found() -> Refusal {

@@ -18,6 +18,7 @@ use crate::selector::complete::Choice;
 
 mod again;
 mod every;
+mod hidden;
 mod history;
 mod inventory;
 mod preview;
