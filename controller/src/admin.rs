@@ -219,10 +219,7 @@ impl v1::admin_server::Admin for Admin {
     async fn complete(&self, request: Request<v1::CompleteRequest>) -> Answered<v1::CompleteReply> {
         let asker = asker(&request)?;
         let typed = request.into_inner().typed;
-        let choice = |choice: Choice| v1::Choice {
-            value: choice.value,
-            label: choice.label,
-        };
+        let choice = |Choice { value, label }: Choice| v1::Choice { value, label };
         match self
             .ask(asker, Ask::Look(Question::Complete { typed }))
             .await?
@@ -235,9 +232,13 @@ impl v1::admin_server::Admin for Admin {
     }
 
     async fn host_remove(&self, request: Request<v1::HostRemoveRequest>) -> Answered<v1::Empty> {
-        let asker = asker(&request)?;
-        let name = request.into_inner().name;
+        let (asker, name) = (asker(&request)?, request.into_inner().name);
         self.done(asker, Ask::RemoveHost { name }).await
+    }
+
+    async fn host_free(&self, request: Request<v1::HostFreeRequest>) -> Answered<v1::Empty> {
+        let (asker, name) = (asker(&request)?, request.into_inner().name);
+        self.done(asker, Ask::FreeName { name }).await
     }
 
     async fn store_input(

@@ -157,6 +157,7 @@ pub async fn run(
             output_max: config.limits.output_max,
             grace_ms: config.limits.grace_ms,
             runs_ms: Some(config.retention.runs_ms),
+            rates: config.limits.rates,
         },
         masks: masks.clone(),
     };

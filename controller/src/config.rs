@@ -3,6 +3,7 @@
 pub mod api;
 
 mod chat;
+mod limits;
 mod mask;
 mod read;
 mod retention;
@@ -11,7 +12,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use shanty_core::limits;
 use shanty_core::news::AWAY_MS;
 use shanty_core::output::mask::SecretFiles;
 use shanty_core::policy::{Grant, Policy, Verb};
@@ -21,6 +21,7 @@ use shanty_core::thread::Style;
 use api::Api;
 use read::{Errors, Section};
 
+pub use limits::Limits;
 pub use read::ConfigErrors;
 pub use retention::Retention;
 
@@ -84,27 +85,6 @@ pub struct Public {
     pub join: Option<String>,
 }
 
-/// Limits that an operator may change; the defaults and their reasons are in `shanty_core::limits`.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Output kept of one execution, bytes.
-    pub output_max: u64,
-    /// Between TERM and KILL, milliseconds.
-    pub grace_ms: u64,
-    /// More hosts than this are shown to the person before anything runs on them.
-    pub confirm_hosts: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            output_max: limits::OUTPUT_BYTES_MAX,
-            grace_ms: limits::GRACE_MS,
-            confirm_hosts: limits::CONFIRM_HOSTS,
-        }
-    }
-}
-
 impl Config {
     /// Reads a configuration; `file` is only used in errors.
     ///
@@ -128,13 +108,15 @@ impl Config {
             .section("public", errors)
             .map(|s| Public::read(s, errors));
         let mut grants: Vec<Option<Grant>> = Vec::new();
+        let guilds = discord.iter().flatten().flat_map(|d| d.guilds.clone());
+        let guilds: Vec<u64> = guilds.collect();
         for section in root.sections("grant", errors) {
             let known: Vec<String> = grants
                 .iter()
                 .flatten()
                 .map(|grant| grant.id.clone())
                 .collect();
-            grants.push(read_grant(section, &known, errors));
+            grants.push(read_grant(section, &known, &guilds, errors));
         }
         let limits = root
             .section("limits", errors)
@@ -250,48 +232,14 @@ impl Public {
     }
 }
 
-impl Limits {
-    fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Self {
-        let standard = Self::default();
-        let start = section.start();
-        let output_max = section
-            .number("output_max", errors)
-            .unwrap_or(standard.output_max);
-        if !(1 << 20..=limits::OUTPUT_BYTES_MAX).contains(&output_max) {
-            errors.at(
-                start,
-                "`output_max` in [limits] must be from 1 MiB to 64 MiB, in bytes: agents keep no more",
-            );
-        }
-        let grace_ms = section
-            .number("grace_ms", errors)
-            .unwrap_or(standard.grace_ms);
-        if !(100..=600_000).contains(&grace_ms) {
-            errors.at(
-                start,
-                "`grace_ms` in [limits] must be from 100 to 600000 milliseconds",
-            );
-        }
-        let confirm_hosts = section
-            .number("confirm_hosts", errors)
-            .and_then(|hosts| usize::try_from(hosts).ok())
-            .unwrap_or(standard.confirm_hosts);
-        section.finish(errors);
-        Self {
-            output_max,
-            grace_ms,
-            confirm_hosts,
-        }
-    }
-}
-
 fn read_grant(
     mut section: Section<'_, '_>,
     known: &[String],
+    guilds: &[u64],
     errors: &mut Errors<'_>,
 ) -> Option<Grant> {
     let start = section.start();
-    let id = section.required::<String>("id", errors);
+    let id = section.required::<GrantId>("id", errors).map(|id| id.0);
     if id.as_ref().is_some_and(|id| known.contains(id)) {
         errors.at(start, "two grants have the same `id`");
     }
@@ -308,6 +256,13 @@ fn read_grant(
         errors.at(
             start,
             "`who` in [[grant]] must name roles or people by their ids",
+        );
+    }
+    let everyone = |roles: &[Snowflake]| roles.iter().any(|role| guilds.contains(&role.0));
+    if who.as_ref().is_some_and(|(roles, _)| everyone(roles)) {
+        errors.at(
+            start,
+            "`roles` in [[grant]] names the server itself, whose id is that of @everyone: name a role that people are given",
         );
     }
     let channels = section.section("where", errors).and_then(|mut places| {
@@ -394,6 +349,21 @@ impl FromStr for HostPort {
     }
 }
 
+/// What a grant is called in records and refusals.
+#[derive(Debug)]
+struct GrantId(String);
+
+impl FromStr for GrantId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let length = (1..=64).contains(&text.chars().count());
+        let good = length && text == text.trim() && !text.chars().any(char::is_control);
+        good.then(|| Self(text.to_owned()))
+            .ok_or_else(|| "takes 1 to 64 characters in one line".to_owned())
+    }
+}
+
 /// The hosts of a grant: names and labels only, never what an agent says of itself.
 #[derive(Debug)]
 struct GrantHosts(Selector);
@@ -472,6 +442,53 @@ run = "2y"
 "#;
         let errors = Config::parse("shanty.toml", bad).unwrap_err();
         insta::assert_snapshot!(errors);
+    }
+
+    #[test]
+    fn a_grant_is_for_nobody_by_accident_and_a_preview_stays() {
+        for (from, to, said) in [
+            (
+                "[[grant]]",
+                "[limits]\nperson_runs = 0\n[[grant]]",
+                "`person_runs` in [limits] must be from 1",
+            ),
+            (
+                "[[grant]]",
+                "[limits]\nchannel_runs = 99999999999\n[[grant]]",
+                "`channel_runs`",
+            ),
+            (
+                "roles = [\"3\"]",
+                "roles = [\"1\"]",
+                "whose id is that of @everyone",
+            ),
+            (
+                "roles = [\"3\"]",
+                "roles = [\"3\", \"1\"]",
+                "whose id is that of @everyone",
+            ),
+            ("id = \"ops\"", "id = \"\"", "takes 1 to 64"),
+            ("id = \"ops\"", "id = \" \"", "takes 1 to 64"),
+            ("id = \"ops\"", "id = \"a\\nb\"", "takes 1 to 64"),
+            (
+                "[[grant]]",
+                "[limits]\nconfirm_hosts = 99999999999\n[[grant]]",
+                "from 0 to 1000",
+            ),
+            (
+                "[[grant]]",
+                "[limits]\nconfirm_hosts = 1001\n[[grant]]",
+                "from 0 to 1000",
+            ),
+        ] {
+            let text = GOOD.replace(from, to);
+            assert_ne!(text, GOOD);
+            let errors = Config::parse("shanty.toml", &text).unwrap_err().to_string();
+            assert!(errors.contains(said), "{to}: {errors}");
+        }
+        let most = GOOD.replace("[[grant]]", "[limits]\nconfirm_hosts = 1000\n[[grant]]");
+        let config = Config::parse("shanty.toml", &most).unwrap();
+        assert_eq!(config.limits.confirm_hosts, 1_000);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod commands;
 pub mod error;
 pub mod gateway;
 mod interaction;
+mod members;
 mod news;
 mod publish;
 pub mod requests;
@@ -212,6 +213,7 @@ pub async fn start(
         hear(Arc::clone(&edge), interactions, shutdown),
     );
     supervisor.start("publishers", publish::publishers(Arc::clone(&edge)));
+    supervisor.start("members", members::hear(Arc::clone(&edge)));
     supervisor.start("news", news::tell(Arc::clone(&edge), attendance_tx, deeds));
     supervisor.start(
         "spoken",

@@ -9,7 +9,7 @@ pub mod last_seen;
 mod links;
 mod message;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +20,7 @@ use shanty_core::ask::{Answer, Snapshot};
 use shanty_core::hub::{AppendId, Effect, Event, Hub, Joined, Ticket};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::Record;
+use shanty_core::members::Member;
 use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
 use shanty_core::refusal::Refusal;
@@ -87,6 +88,8 @@ pub struct Shell {
     accepted: watch::Sender<RunNumber>,
     /// What was done on this machine, for whoever tells operators; who does not keep up misses the oldest.
     deeds: broadcast::Sender<Deed>,
+    /// Those who are asked about: whoever speaks with Discord goes by it.
+    members: watch::Sender<BTreeSet<Member>>,
     ticks: u32,
     last_seen: watch::Sender<last_seen::Note>,
     masks: Masks,
@@ -111,10 +114,12 @@ impl Shell {
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
         let accepted = watch::Sender::new(state.runs.newest());
         let deeds = broadcast::Sender::new(DEEDS_MAX);
+        let members = watch::Sender::new(BTreeSet::new());
         let handle = Handle::new(
             tx,
             accepted.subscribe(),
             deeds.clone(),
+            members.subscribe(),
             parts.journal.reader(),
             parts.inputs,
             parts.masks.clone(),
@@ -133,6 +138,7 @@ impl Shell {
             snapshots: HashMap::new(),
             accepted,
             deeds,
+            members,
             ticks: 0,
             last_seen: watch::Sender::default(),
             masks: parts.masks,
@@ -242,6 +248,10 @@ impl Shell {
                 let watch = run.map(|run| self.at_hand(run, |shell| shell.watch(run)));
                 drop(reply.send(watch.unwrap_or(AtHand::Unknown)));
             }
+            Message::MemberHeard { member, standing } => {
+                self.members.send_if_modified(|asked| asked.remove(&member));
+                self.take(Event::MemberHeard { member, standing });
+            }
             Message::Join { join, reply } => {
                 let ticket = self.ticket();
                 let wanted = join.wanted();
@@ -336,6 +346,9 @@ impl Shell {
                 events.extend(self.links.cancel(agent, run, force));
             }
             Effect::Release { agent, run } => events.extend(self.links.release(agent, run)),
+            Effect::AskMember(member) => {
+                self.members.send_if_modified(|asked| asked.insert(member));
+            }
             Effect::Publish(run) => {
                 let accepted = self.machine.known().state.run_of(run);
                 if let Some(number) = accepted.map(|run| run.number) {

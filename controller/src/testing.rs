@@ -11,7 +11,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
-use shanty_core::admission::Settings;
+use shanty_core::admission::{Rates, Settings};
 use shanty_core::ask::{Answer, Ask, RunOption, RunRequest, Typed, YES};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
@@ -407,6 +407,7 @@ fn settings() -> Settings {
         confirm_hosts: 10,
         output_max: 4_096,
         runs_ms: None,
+        rates: Rates::default(),
         grace_ms: 10_000,
     }
 }

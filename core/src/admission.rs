@@ -15,8 +15,9 @@ use caller::{authenticate, require};
 
 pub use characters::plain_command;
 pub use context::{Context, Fresh, Settings, UnderWay};
-pub use hosts::still_covers;
+pub use later::{NoStart, Proof, asked_by, may_start};
 pub use look::look;
+pub use rate::Rates;
 pub(crate) use recall::recall;
 pub use run::{Caution, Plan};
 pub(crate) use seen::preview;
@@ -30,7 +31,9 @@ mod hold;
 mod hosts;
 mod inventory;
 mod join;
+mod later;
 mod look;
+mod rate;
 mod recall;
 mod rights;
 mod rollout;
@@ -91,6 +94,7 @@ pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Re
         | Ask::Hold(_)
         | Ask::Inventory(_)
         | Ask::RemoveHost { .. }
+        | Ask::FreeName { .. }
         | Ask::CreateToken(_)
         | Ask::RevokeToken { .. }
         | Ask::Look(_) => refusal,
@@ -101,6 +105,9 @@ fn decide(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refus
     let caller = &authenticate(ctx, asker)?;
     require(ctx, caller, ask.right())?;
     is_new(ctx, asker, ask)?;
+    if ask.starts_a_run() {
+        rate::may_start_one_more(ctx, caller)?;
+    }
     Ok(match ask {
         Ask::Run(request) => Admitted::Run(Box::new(run::admit(ctx, caller, request)?)),
         Ask::Again { run, part, seen } => {
@@ -119,6 +126,7 @@ fn decide(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refus
         Ask::Hold(hold) => Admitted::Change(hold::admit(ctx, caller, hold)?),
         Ask::Inventory(ask) => Admitted::Change(inventory::admit(ctx, caller, ask)?),
         Ask::RemoveHost { name } => Admitted::Change(join::remove_host(ctx, name)?),
+        Ask::FreeName { name } => Admitted::Change(join::free_name(ctx, name)?),
         Ask::CreateToken(token) => Admitted::Change(join::create_token(ctx, token)?),
         Ask::RevokeToken { id } => Admitted::Change(join::revoke_token(ctx, id)?),
         Ask::Look(question) => Admitted::Seen(look::answer(ctx, caller, question)?),

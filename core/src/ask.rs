@@ -73,6 +73,11 @@ pub enum Ask {
         /// Its name.
         name: String,
     },
+    /// Let the name of a host that was removed be taken again.
+    FreeName {
+        /// The name.
+        name: String,
+    },
     /// Make a join token.
     CreateToken(TokenRequest),
     /// Void a join token.
@@ -169,11 +174,21 @@ impl Ask {
             Self::Cancel { .. } | Self::Steer { .. } => Right::Grant(Verb::Cancel),
             Self::Hold(_) => Right::Grant(Verb::Hold),
             Self::Inventory(_) => Right::Grant(Verb::Manage),
-            Self::RemoveHost { .. } | Self::CreateToken(_) | Self::RevokeToken { .. } => {
-                Right::Operator
-            }
+            Self::RemoveHost { .. }
+            | Self::FreeName { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. } => Right::Operator,
             Self::Look(question) => question.right(),
         }
+    }
+
+    /// True when a run comes of it, unless it must be seen first.
+    #[must_use]
+    pub const fn starts_a_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_) | Self::Again { .. } | Self::Confirm { .. }
+        )
     }
 
     /// True when it is done at once, without another proof that an interaction is fresh. A run has one: its card is taken, or it does not
@@ -279,6 +294,8 @@ pub struct TokenRequest {
     pub secret_sha256: [u8; 32],
     /// Given to every host that joins with it.
     pub labels: Labels,
+    /// The names that hosts may join under with it, as a selector of names; empty means any.
+    pub names: String,
     /// Hosts that may join with it.
     pub uses_max: u32,
     /// Its life, milliseconds.
@@ -302,6 +319,11 @@ pub enum Answer {
     Hold(HoldAnswer),
     /// What is known of hosts was changed.
     Inventory(InventoryAnswer),
+    /// The name of a host that was removed may be taken again.
+    NameFreed {
+        /// The name.
+        name: HostName,
+    },
     /// A host is gone for good.
     HostRemoved {
         /// Its name.
@@ -406,6 +428,8 @@ pub struct TokenRow {
     pub id: String,
     /// Given to every host that joins with it.
     pub labels: Labels,
+    /// The names that hosts may join under with it; empty means any.
+    pub names: String,
     /// Hosts that joined.
     pub uses: u32,
     /// Hosts that may.

@@ -4,6 +4,7 @@
 //! fold of the journal, and who has a link. Questions are answered from a clone of that, beside the hub. Output never passes through here.
 
 mod asked;
+mod denials;
 mod enrol;
 mod known;
 mod links;
@@ -19,6 +20,7 @@ use crate::facts::{Facts, Metrics};
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled, Record, State};
+use crate::members::{Member, Members, Standing};
 use crate::order::Order;
 use crate::principal::{Actor, Asker};
 use crate::refusal::{Code, Refusal};
@@ -140,6 +142,13 @@ pub enum Event {
         /// What it says.
         outcome: Outcome,
     },
+    /// Where somebody stands in their guild, as [`Effect::AskMember`] asked.
+    MemberHeard {
+        /// Who.
+        member: Member,
+        /// Nothing when it could not be asked.
+        standing: Option<Standing>,
+    },
     /// Time passed: every few seconds.
     Tick,
 }
@@ -228,6 +237,8 @@ pub enum Effect {
         /// The host.
         agent: AgentId,
     },
+    /// Ask where somebody stands in their guild, and report [`Event::MemberHeard`], also when that cannot be asked.
+    AskMember(Member),
     /// Something that an operator should read in the log.
     Warn(String),
 }
@@ -278,6 +289,10 @@ pub struct Hub {
     /// Joins are decided one after another: a token's uses are counted one by one.
     joins: VecDeque<enrol::QueuedJoin>,
     joining: Option<enrol::Joining>,
+    /// What was heard of people whose runs start later than they asked.
+    members: Members,
+    /// Refusals that were recorded a moment ago.
+    denials: denials::Denials,
     /// Records that could not be written and must be: tried again with time.
     unwritten: Vec<(Actor, Kind)>,
     /// Runs that look otherwise than when somebody last asked.
@@ -318,6 +333,8 @@ impl Hub {
             appends: 0,
             joins: VecDeque::new(),
             joining: None,
+            members: Members::default(),
+            denials: denials::Denials::default(),
             unwritten: Vec::new(),
             changed: BTreeSet::new(),
         }
@@ -379,6 +396,7 @@ impl Hub {
                 agent,
                 outcome,
             } => self.drive(run, crate::run::Event::Exit { agent, outcome }, now, out),
+            Event::MemberHeard { member, standing } => self.heard_of(member, standing, now, out),
             Event::Tick => self.tick(now, out),
         }
     }

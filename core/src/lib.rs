@@ -20,6 +20,7 @@ pub mod facts;
 pub mod selector;
 
 pub mod hold;
+pub mod members;
 
 pub mod ask;
 

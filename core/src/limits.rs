@@ -83,6 +83,23 @@ pub const PAUSE_MS: u64 = 24 * 3_600_000;
 /// What a run was given stays at least so long, milliseconds, whatever is said of its output: hosts may be waited for, and waves may rest.
 pub const INPUT_KEPT_MS: u64 = QUEUE_MS.2 + 7 * PAUSE_MS;
 
+/// The time in which runs of a person and of a channel are counted, milliseconds.
+pub const RATE_MS: u64 = 60_000;
+
+/// Of the refusals of one person whom no grant names one is recorded in so long, and then their number, milliseconds: anybody in the server
+/// can be refused as often as they like, and each record is a write to the disk.
+pub const DENIALS_MS: u64 = 60_000;
+
+/// Runs that one person may start in that time: nobody types as many, and a program with somebody's account is kept from more.
+pub const PERSON_RUNS: usize = 120;
+
+/// Runs that may be started in one channel in that time.
+pub const CHANNEL_RUNS: usize = 480;
+
+/// What was heard of somebody's roles is good for so long, milliseconds: a run in waves asks once for the hosts that start together, and a
+/// role that is taken away holds for the next of them.
+pub const MEMBER_MS: u64 = 5_000;
+
 /// After a restart of the controller a host that is away may just not have dialled yet: a run in waves waits so long for it, milliseconds. It
 /// is longer than the longest wait of [`RECONNECT_MS`].
 pub const BACK_MS: u64 = 90_000;

@@ -126,6 +126,12 @@ pub struct Who<'a> {
 }
 
 impl Grant {
+    /// True when it is this person's in their channel.
+    #[must_use]
+    pub fn is_theirs(&self, who: Who<'_>) -> bool {
+        self.is_for(who) && self.channels.contains(&who.channel)
+    }
+
     fn is_for(&self, who: Who<'_>) -> bool {
         self.people.contains(&who.user) || self.roles.iter().any(|role| who.roles.contains(role))
     }
@@ -134,9 +140,21 @@ impl Grant {
 impl Policy {
     /// The grants that give this person the verb in this channel, whatever the hosts.
     pub fn giving<'a>(&'a self, who: Who<'a>, verb: Verb) -> impl Iterator<Item = &'a Grant> {
-        self.grants.iter().filter(move |grant| {
-            grant.is_for(who) && grant.channels.contains(&who.channel) && grant.what.contains(&verb)
-        })
+        self.grants
+            .iter()
+            .filter(move |grant| grant.is_theirs(who) && grant.what.contains(&verb))
+    }
+
+    /// True when some grant is this person's, in whichever channel.
+    #[must_use]
+    pub fn names(&self, user: u64, roles: &[u64]) -> bool {
+        let channel = 0;
+        let who = Who {
+            user,
+            roles,
+            channel,
+        };
+        self.grants.iter().any(|grant| grant.is_for(who))
     }
 
     /// True when some grant gives the verb here on at least some hosts.

@@ -65,6 +65,8 @@ pub struct Place {
     pub guild: u64,
     /// The channel, or the thread.
     pub channel: u64,
+    /// The channel above it when it is a thread: grants name channels.
+    pub parent: Option<u64>,
     /// The interaction: something is done for it at most once.
     pub interaction: u64,
 }
@@ -164,6 +166,7 @@ impl Asker {
                 user,
                 guild,
                 channel,
+                parent_channel,
                 interaction,
                 ..
             } => Actor::Chat {
@@ -171,6 +174,7 @@ impl Asker {
                 place: guild.map(|guild| Place {
                     guild,
                     channel: *channel,
+                    parent: *parent_channel,
                     interaction: *interaction,
                 }),
             },

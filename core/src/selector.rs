@@ -169,6 +169,44 @@ impl Selector {
         })
     }
 
+    /// Parses the names that a join token is for: names, globs and ranges only.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and [`SelectorErrorKind::State`] for each part that is no name.
+    pub fn parse_for_token(text: &str) -> Result<Self, Vec<SelectorError>> {
+        Self::parse_without(text, |kind| {
+            let is_name = matches!(
+                kind,
+                AtomKind::Name(_) | AtomKind::Pattern(_) | AtomKind::Parens(_)
+            );
+            (!is_name).then_some((
+                "the names of a token",
+                "write names such as `web-[01-20]` or `web-*`",
+            ))
+        })
+    }
+
+    /// Whether some part of it goes by this name, and not by labels or by `all`.
+    #[must_use]
+    pub fn goes_by_name(&self, name: &HostName) -> bool {
+        let mut goes = false;
+        for_each_atom(&self.clauses, &mut |atom| {
+            goes |= match &atom.kind {
+                AtomKind::Name(known) => known == name,
+                AtomKind::Pattern(pattern) => pattern.matches(name.as_str()),
+                AtomKind::Label(_)
+                | AtomKind::Compare(_)
+                | AtomKind::Saved(_)
+                | AtomKind::Run(..)
+                | AtomKind::All
+                | AtomKind::State(_)
+                | AtomKind::Pick(_)
+                | AtomKind::Parens(_) => false,
+            };
+        });
+        goes
+    }
+
     /// Parses the selector of a saved group: everything but `pick:`, which would be drawn anew each time.
     ///
     /// # Errors

@@ -187,6 +187,7 @@ fn run_records(n: u64) -> Vec<Record> {
     let place = Place {
         guild: 1_100_000_000_000_000_001,
         channel: 1_100_000_000_000_000_005,
+        parent: None,
         interaction: 1_200_000_000_000_000_000 + n,
     };
     let user = 1_000_000_000_000_000_000 + n % 9;

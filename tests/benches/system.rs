@@ -37,6 +37,7 @@ async fn all() {
     };
     let options = Options {
         rate_limits: false,
+        limits: "person_runs = 100000\nchannel_runs = 100000".to_owned(),
         ..Options::default()
     };
     let hosts = [

@@ -25,6 +25,8 @@ fn options(chat: &str) -> Options {
     Options {
         rate_limits: false,
         chat: chat.to_owned(),
+        // Each text is a run of its own.
+        limits: "person_runs = 1000\nchannel_runs = 1000".to_owned(),
         ..Options::default()
     }
 }

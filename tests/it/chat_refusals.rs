@@ -26,12 +26,12 @@ async fn check_nothing_ran(world: &World) {
 }
 
 /// The ids that the `guild` action tells after adding this.
-async fn add_to_guild(world: &World, more: &Value) -> Value {
+pub(crate) async fn add_to_guild(world: &World, more: &Value) -> Value {
     world.act("guild", more).await
 }
 
 /// The same, for somebody else and elsewhere, whether or not a client of Discord's would offer the commands there.
-fn person_at(person: &Person, guild: &Value, channel: &Value, user: &Value) -> Person {
+pub(crate) fn person_at(person: &Person, guild: &Value, channel: &Value, user: &Value) -> Person {
     let text = |id: &Value| id.as_str().unwrap_or_default().to_owned();
     let mut other = person.in_channel(&text(channel));
     other.id = text(user);

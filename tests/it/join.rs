@@ -345,10 +345,15 @@ async fn a_removed_host_stops_and_never_comes_back() {
         world.take_controller().stop().await;
         world.start_controller().await;
     }
-    // Its name is free again, for another identity.
+    // Its name is kept until somebody frees it, for another identity then.
     let token = world.token(&[]).await;
     let mut next = world.new_host("web-01");
     next.data = world.dir.path().join("next");
+    let ran = next.join(&world.join_address(), &token).await;
+    assert_eq!(ran.code, 77, "{ran:?}");
+    assert!(ran.err.contains("`shanty hosts free web-01`"), "{ran:?}");
+    let ran = world.shanty(&["hosts", "free", "web-01"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
     let ran = next.join(&world.join_address(), &token).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(names(&world).await, "web-01\n");

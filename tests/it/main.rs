@@ -57,6 +57,7 @@ mod faults;
 mod first_run;
 mod guard;
 mod hostile_local;
+mod hostile_rights;
 mod join;
 mod past;
 mod tidy;

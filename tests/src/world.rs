@@ -121,7 +121,7 @@ impl World {
 
     /// A server joins and its agent runs.
     pub async fn add_host(&mut self, name: &str, labels: &str) {
-        let token = self.token(&["--labels", labels]).await;
+        let token = self.token(&["--labels", labels, "--name", name]).await;
         let mut host = self.new_host(name);
         let joined = host.join(&self.join_address(), &token).await;
         assert_eq!(joined.code, 0, "{joined:?}");

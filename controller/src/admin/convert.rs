@@ -281,6 +281,7 @@ pub(super) fn token(row: &TokenRow) -> v1::TokenInfo {
         uses_max: row.uses_max,
         expires_ms: row.expires_ms,
         revoked: row.revoked,
+        names: row.names.clone(),
     }
 }
 

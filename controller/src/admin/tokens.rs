@@ -30,6 +30,7 @@ impl Admin {
             id: token.id(),
             secret_sha256: token.secret_sha256(),
             labels: labels(&request.labels)?,
+            names: request.names.trim().to_owned(),
             uses_max: request.uses_max.max(1),
             ttl_ms: or(request.ttl_ms, limits::TOKEN_MS.0),
         });

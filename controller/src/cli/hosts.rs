@@ -82,6 +82,13 @@ enum HostsCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
+    /// Let the name of a host that was removed be taken again
+    Free {
+        /// The name, as it was
+        name: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
 }
 
 impl HostsArgs {
@@ -93,7 +100,8 @@ impl HostsArgs {
                 | HostsCommand::Label { admin, .. }
                 | HostsCommand::Drain { admin, .. }
                 | HostsCommand::Undrain { admin, .. }
-                | HostsCommand::Remove { admin, .. },
+                | HostsCommand::Remove { admin, .. }
+                | HostsCommand::Free { admin, .. },
             ) => admin,
         }
     }
@@ -143,6 +151,14 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
                 &name,
                 "was removed; its agent is told to stop",
             )?;
+            Ok(exit::OK)
+        }
+        Some(HostsCommand::Free { name, admin }) => {
+            let request = v1::HostFreeRequest { name: name.clone() };
+            client
+                .call(|mut api| async move { api.host_free(request).await })
+                .await?;
+            said(&admin, "freed", &name, "is free: a host may join under it")?;
             Ok(exit::OK)
         }
     }

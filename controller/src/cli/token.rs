@@ -24,6 +24,14 @@ enum TokenCommand {
         /// Labels that every host gets which joins with it
         #[arg(long, value_name = "KEY=VALUE,..", default_value = "")]
         labels: String,
+        /// Names that hosts may join under with it, such as web-[01-20] or web-*; any when it is left out
+        #[arg(
+            long,
+            value_name = "NAMES",
+            default_value = "",
+            hide_default_value = true
+        )]
+        name: String,
         /// How many hosts may join with it
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         uses: u32,
@@ -62,10 +70,11 @@ pub(super) async fn token(args: TokenArgs) -> Result<u8, Failure> {
     match args.command {
         TokenCommand::Create {
             labels,
+            name,
             uses,
             ttl,
             admin,
-        } => create(&labels, uses, &ttl, &admin).await,
+        } => create((&labels, name), uses, &ttl, &admin).await,
         TokenCommand::List { admin } => list(&admin).await,
         TokenCommand::Revoke { id, admin } => {
             let client = Client::connect(&admin).await?;
@@ -83,7 +92,12 @@ pub(super) async fn token(args: TokenArgs) -> Result<u8, Failure> {
     }
 }
 
-async fn create(labels: &str, uses: u32, ttl: &str, admin: &AdminArgs) -> Result<u8, Failure> {
+async fn create(
+    (labels, names): (&str, String),
+    uses: u32,
+    ttl: &str,
+    admin: &AdminArgs,
+) -> Result<u8, Failure> {
     let labels = Labels::parse(labels).map_err(|error| Failure::usage(error.to_string()))?;
     let ttl_ms = parse_duration(ttl).ok_or_else(|| {
         Failure::usage(format!(
@@ -95,6 +109,7 @@ async fn create(labels: &str, uses: u32, ttl: &str, admin: &AdminArgs) -> Result
         labels: labels_to_wire(&labels),
         uses_max: uses,
         ttl_ms,
+        names: names.clone(),
     };
     let reply = client
         .call(|mut api| async move { api.token_create(request).await })
@@ -119,7 +134,11 @@ async fn create(labels: &str, uses: u32, ttl: &str, admin: &AdminArgs) -> Result
     } else {
         format!("{uses} hosts")
     };
-    out::note(format_args!("It is good for {uses} and {ttl}."));
+    let names = match names.trim() {
+        "" => String::new(),
+        names => format!(", named {}", one_line(names)),
+    };
+    out::note(format_args!("It is good for {uses}{names} and {ttl}."));
     Ok(exit::OK)
 }
 
@@ -132,7 +151,7 @@ async fn list(admin: &AdminArgs) -> Result<u8, Failure> {
     if admin.json {
         for token in &reply.tokens {
             out::line(serde_json::json!({
-                "id": token.id, "labels": token.labels, "uses": token.uses, "uses_max": token.uses_max,
+                "id": token.id, "labels": token.labels, "names": token.names, "uses": token.uses, "uses_max": token.uses_max,
                 "expires_ms": token.expires_ms, "revoked": token.revoked,
             }))?;
         }
@@ -188,6 +207,7 @@ mod tests {
             uses_max: 10,
             expires_ms,
             revoked,
+            names: String::new(),
         };
         let tokens = [
             token("a1b2c3d4", 0, 1_801_000, false),

@@ -283,6 +283,7 @@ impl Crew {
             Ok(process) => (process, "runs again."),
             Err(error) if is_removed(&error) => {
                 std::fs::remove_dir_all(fleet::agent_dir(&self.dir, name))?;
+                harbour.free(name).await;
                 let token = harbour.token(host.plan.labels, 1).await?;
                 harbour.join(&host.plan, &token).await?;
                 (harbour.run(&host.plan).await?, "joined anew, and runs.")
@@ -337,6 +338,12 @@ impl Harbour {
             .context("make a join token")?;
         let token: Value = serde_json::from_str(&token).context("read the join token")?;
         text(&token, "token")
+    }
+
+    /// Lets the name of a host that was removed be taken again. It may be free already.
+    async fn free(&self, name: &str) {
+        let args = ["hosts", "free", "--admin", &self.admin, name];
+        process::run(&args, &[]).await.ok(); // then the join says why
     }
 
     /// Makes the host and lets it join.

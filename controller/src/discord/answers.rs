@@ -130,6 +130,21 @@ impl Answer {
         Ok(listed.into_iter().find(answers).map(|listed| listed.at))
     }
 
+    /// The roles of a member of a guild.
+    ///
+    /// # Errors
+    /// [`SendError::Body`] when it holds no member.
+    pub fn roles(&self) -> Result<Vec<u64>, SendError> {
+        #[derive(Deserialize)]
+        struct Role(#[serde(deserialize_with = "snowflake")] u64);
+        #[derive(Deserialize)]
+        struct Member {
+            roles: Vec<Role>,
+        }
+        let member = self.json::<Member>()?;
+        Ok(member.roles.into_iter().map(|role| role.0).collect())
+    }
+
     /// The thread that was opened.
     ///
     /// # Errors
@@ -202,6 +217,9 @@ mod tests {
                 .unwrap(),
             Thread { id: 6 }
         );
+        let member = answer(r#"{"user":{"id":"3"},"roles":["9","10"],"nick":null}"#);
+        assert_eq!(member.roles().unwrap(), [9, 10]);
+        assert!(answer(r#"{"roles":["x"]}"#).roles().is_err());
         let gateway = answer(
             r#"{"url":"wss://g","shards":1,"session_start_limit":{"total":1000,"remaining":999,"reset_after":5,"max_concurrency":1}}"#,
         );

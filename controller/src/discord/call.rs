@@ -139,6 +139,12 @@ impl Route {
         Self::bot("PUT applications/guilds/commands", Major::Guild(guild))
     }
 
+    /// Reads a member of a guild.
+    #[must_use]
+    pub const fn read_member(guild: u64) -> Self {
+        Self::bot("GET guilds/members", Major::Guild(guild))
+    }
+
     /// Method and path, without ids.
     #[must_use]
     pub const fn template(&self) -> &'static str {

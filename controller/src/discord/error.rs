@@ -11,6 +11,10 @@ pub(super) const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Discord's code for a thread that is archived: what stands there cannot be edited.
 pub(super) const ARCHIVED: u64 = 50_083;
 
+/// Discord's codes for somebody who is no member of a guild, and for nobody at all.
+pub(super) const UNKNOWN_MEMBER: u64 = 10_007;
+pub(super) const UNKNOWN_USER: u64 = 10_013;
+
 /// Why a call has no good answer.
 #[derive(Debug, Error)]
 pub enum SendError {

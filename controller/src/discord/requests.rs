@@ -5,6 +5,7 @@
 
 use hyper::Method;
 use shanty_core::limits::{CHOICES_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX};
+use shanty_core::members::Member;
 use shanty_core::text::{prefix, units};
 use shanty_core::view::{Audience, Card, Sheet};
 use thiserror::Error;
@@ -306,6 +307,19 @@ impl Requests {
     pub fn pin(&self, channel: u64, message: u64) -> Result<Call, RequestError> {
         let request = build(self.client.create_pin(id(channel)?, id(message)?))?;
         let route = Route::pin(channel);
+        body::call(route, &request, Place::Nowhere, Repeat::Safe)
+    }
+
+    /// Reads a member of a guild, with their roles.
+    ///
+    /// # Errors
+    /// When the ids cannot be used.
+    pub fn read_member(&self, member: Member) -> Result<Call, RequestError> {
+        let request = build(
+            self.client
+                .guild_member(id(member.guild)?, id(member.user)?),
+        )?;
+        let route = Route::read_member(member.guild);
         body::call(route, &request, Place::Nowhere, Repeat::Safe)
     }
 

@@ -1,5 +1,6 @@
 //! How edges speak to the hub.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask};
@@ -7,6 +8,7 @@ use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::{Known, Would};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
+use shanty_core::members::{Member, Standing};
 use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::Asker;
@@ -26,6 +28,7 @@ pub struct Handle {
     tx: mpsc::Sender<Message>,
     accepted: watch::Receiver<RunNumber>,
     deeds: broadcast::Sender<Deed>,
+    members: watch::Receiver<BTreeSet<Member>>,
     journal: Reader,
     inputs: Inputs,
     masks: Masks,
@@ -36,6 +39,7 @@ impl Handle {
         tx: mpsc::Sender<Message>,
         accepted: watch::Receiver<RunNumber>,
         deeds: broadcast::Sender<Deed>,
+        members: watch::Receiver<BTreeSet<Member>>,
         journal: Reader,
         inputs: Inputs,
         masks: Masks,
@@ -44,6 +48,7 @@ impl Handle {
             tx,
             accepted,
             deeds,
+            members,
             journal,
             inputs,
             masks,
@@ -67,6 +72,17 @@ impl Handle {
     #[must_use]
     pub fn deeds(&self) -> broadcast::Receiver<Deed> {
         self.deeds.subscribe()
+    }
+
+    /// Those of whom the hub waits to hear where they stand in their guilds.
+    #[must_use]
+    pub fn members(&self) -> watch::Receiver<BTreeSet<Member>> {
+        self.members.clone()
+    }
+
+    /// Where somebody stands, as [`Handle::members`] wants to know; nothing when that cannot be asked now.
+    pub async fn member_heard(&self, member: Member, standing: Option<Standing>) {
+        self.tell(Message::MemberHeard { member, standing }).await;
     }
 
     /// Asks for anything: the only door. A question is answered here, from what the hub knows at this moment; the rest is decided and

@@ -10,6 +10,7 @@ use shanty_core::facts::{Facts, Metrics};
 use shanty_core::hub::{Join, Known};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
+use shanty_core::members::{Member, Standing};
 use shanty_core::principal::Asker;
 use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
@@ -59,6 +60,10 @@ pub enum Message {
     WatchNumbered {
         number: RunNumber,
         reply: oneshot::Sender<AtHand<Watch>>,
+    },
+    MemberHeard {
+        member: Member,
+        standing: Option<Standing>,
     },
     Join {
         join: JoinRequest,

@@ -109,6 +109,7 @@ pub(super) fn authenticate<'a>(ctx: &Context<'_>, asker: &'a Asker) -> Result<Ca
     let place = Place {
         guild,
         channel,
+        parent,
         interaction,
     };
     Ok(Caller::Person { who, name, place })

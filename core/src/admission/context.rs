@@ -7,7 +7,9 @@ use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::journal::{HostEntry, Kind, Recalled, Record, State};
 use crate::policy::Policy;
-use crate::run::Run;
+use crate::run::{Origin, Run};
+
+use super::rate::Rates;
 
 /// What decisions rest on, at one moment.
 pub struct Context<'a> {
@@ -66,6 +68,8 @@ pub struct Settings {
     pub output_max: u64,
     /// Between TERM and KILL, milliseconds.
     pub grace_ms: u64,
+    /// How often people may start runs.
+    pub rates: Rates,
     /// Runs that are over are known so long after they were accepted, milliseconds; nothing means for ever.
     pub runs_ms: Option<u64>,
 }
@@ -108,6 +112,8 @@ pub struct UnderWay {
     pub interactions: BTreeSet<u64>,
     /// Runs that are being accepted.
     pub accepted: BTreeSet<RunId>,
+    /// Where they came from.
+    pub origins: Vec<Origin>,
     /// Runs and proposals that are being given up.
     pub given_up: BTreeSet<RunId>,
     /// Runs in waves that are about to rest, or to go on.
@@ -125,6 +131,7 @@ impl UnderWay {
             under_way.interactions.extend(record.spends());
             if let Kind::Accepted(spec) = &record.kind {
                 under_way.accepted.insert(spec.id);
+                under_way.origins.push(spec.origin.clone());
             } else if let Kind::Expired { run, .. } = &record.kind {
                 under_way.given_up.insert(*run);
             } else if let Kind::Paused { run } = &record.kind {

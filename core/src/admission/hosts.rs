@@ -10,7 +10,7 @@ use crate::ids::{AgentId, RunNumber};
 use crate::journal::HostEntry;
 use crate::policy::{Grant, Verb};
 use crate::refusal::{Code, Meant, Refusal};
-use crate::run::{Options, Origin, Run, Spec, Target};
+use crate::run::{Options, Origin, Run, Target};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
 use crate::selector::{
@@ -41,7 +41,7 @@ pub(super) fn as_host<'a>(ctx: &Context<'a>, id: AgentId, host: &'a HostEntry) -
 }
 
 /// A host as grants see it: by its name and labels, never by what is told of it.
-fn as_granted(id: AgentId, host: &HostEntry) -> Host<'_> {
+pub(super) fn as_granted(id: AgentId, host: &HostEntry) -> Host<'_> {
     with_seen(id, host, Seen::UNKNOWN)
 }
 
@@ -57,28 +57,8 @@ fn with_seen<'a>(id: AgentId, host: &'a HostEntry, seen: Seen<'a>) -> Host<'a> {
     }
 }
 
-/// Whether what a run was asked under still covers a host: days may lie between the asking and the order.
-#[must_use]
-pub fn still_covers(ctx: &Context<'_>, spec: &Spec, agent: AgentId) -> bool {
-    let Some(entry) = ctx.state.hosts.get(&agent) else {
-        return false;
-    };
-    match &spec.origin {
-        Origin::Socket { .. } => true,
-        Origin::Chat { grant, .. } => {
-            let host = as_granted(agent, entry);
-            let verbs = to_run(&spec.options);
-            let mut grants = ctx.settings.policy.grants.iter();
-            grants.any(|g| {
-                let gives = verbs.iter().all(|verb| g.what.contains(verb));
-                g.id == *grant && gives && g.hosts.contains(&host)
-            })
-        }
-    }
-}
-
 /// What a grant must give whole for a run with these options.
-const fn to_run(options: &Options) -> &'static [Verb] {
+pub(super) const fn to_run(options: &Options) -> &'static [Verb] {
     if options.leave {
         &[Verb::Run, Verb::Leave]
     } else {

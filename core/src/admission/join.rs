@@ -1,9 +1,10 @@
 //! Who may join, and who is removed for good: asked on the controller's machine only.
 
 use crate::ask::{Answer, TokenRequest};
-use crate::journal::{HostChange, Kind};
+use crate::journal::{HostChange, HostEntry, Kind};
 use crate::limits;
 use crate::refusal::{Code, Refusal};
+use crate::selector::Selector;
 use crate::text;
 
 use super::{Change, Context};
@@ -21,6 +22,33 @@ pub(super) fn remove_host(ctx: &Context<'_>, name: &str) -> Result<Change, Refus
     Ok(Change::one(HostChange::Revoked.of(agent), answer))
 }
 
+/// Asks that the name of a host that was removed may be taken again. Until then nobody is taken for it.
+pub(super) fn free_name(ctx: &Context<'_>, name: &str) -> Result<Change, Refusal> {
+    let shown = text::shown(name, 80);
+    if ctx.state.host_named(name).is_some() {
+        let what = format!("{shown} has joined and was not removed. Nothing was freed.");
+        let next = "`shanty hosts remove` removes it for good.";
+        return Err(Refusal::new(Code::NameTaken, what, next));
+    }
+    let hosts = ctx.state.hosts.iter();
+    let keeps = |host: &HostEntry| host.keeps_name() && host.enrolment.name.as_str() == name;
+    let removed: Vec<_> = hosts.filter(|(_, host)| keeps(host)).collect();
+    let Some((_, host)) = removed.first() else {
+        let what =
+            format!("No host named {shown} was removed, or its name is free. Nothing was freed.");
+        let next = "Write the whole name, as it was.";
+        return Err(Refusal::new(Code::NotFound, what, next));
+    };
+    let name = host.enrolment.name.clone();
+    let freed = removed
+        .iter()
+        .map(|(agent, _)| HostChange::NameFreed.of(**agent));
+    Ok(Change {
+        kinds: freed.collect(),
+        answer: Answer::NameFreed { name },
+    })
+}
+
 /// Asks for a join token.
 pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<Change, Refusal> {
     if !(1..=limits::TOKEN_USES_MAX).contains(&token.uses_max) {
@@ -36,11 +64,23 @@ pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<Ch
         let next = "Write for example `30m`.";
         return Err(Refusal::new(Code::Duration, what, next));
     }
+    if !token.names.is_empty()
+        && let Err(errors) = Selector::parse_for_token(&token.names)
+    {
+        let why: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let what = format!(
+            "The names of a token cannot be read: {}. No token was made.",
+            why.join("; ")
+        );
+        let next = "Write for example `web-[01-20]` or `web-*`.";
+        return Err(Refusal::new(Code::Selector, what, next));
+    }
     let expires_ms = ctx.now_ms.saturating_add(token.ttl_ms);
     let kind = Kind::TokenCreated {
         token: token.id.clone(),
         secret_sha256: token.secret_sha256,
         labels: token.labels.clone(),
+        names: token.names.clone(),
         uses_max: token.uses_max,
         expires_ms,
     };

@@ -237,6 +237,7 @@ fn tokens(ctx: &Context<'_>) -> Vec<TokenRow> {
     let row = |(id, token): (&String, &TokenEntry)| TokenRow {
         id: id.clone(),
         labels: token.labels.clone(),
+        names: token.names.clone(),
         uses: token.uses,
         uses_max: token.uses_max,
         expires_ms: token.expires_ms,

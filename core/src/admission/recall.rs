@@ -49,6 +49,7 @@ impl Ask {
             Self::Cancel { which, .. } => *which != Which::All,
             Self::Hold(_)
             | Self::RemoveHost { .. }
+            | Self::FreeName { .. }
             | Self::CreateToken(_)
             | Self::RevokeToken { .. }
             | Self::Look(
@@ -120,6 +121,7 @@ pub(crate) fn recall(
         | Ask::Look(Question::PlanAgain { run, .. }) => of_id(ctx, *run),
         Ask::Hold(_)
         | Ask::RemoveHost { .. }
+        | Ask::FreeName { .. }
         | Ask::CreateToken(_)
         | Ask::RevokeToken { .. }
         | Ask::Look(

@@ -22,6 +22,7 @@ mod hidden;
 mod history;
 mod inventory;
 mod preview;
+mod rate;
 mod refusals;
 mod rollout;
 
@@ -377,11 +378,12 @@ fn leaving_processes_takes_a_right_of_its_own_in_the_same_grant() {
         panic!("{plan:?}");
     };
     assert_eq!(grant, "leave", "the grant that gives both allows it");
-    assert!(still_covers(&world.context(), &plan.spec, agent(1)));
+    let may = |world: &World| may_start(&world.context(), &plan.spec, agent(1), Proof::Asked);
+    assert_eq!(may(&world), Ok(()));
     let mut taken = policy();
     taken.grants[0].id = "leave".into();
     let taken = World::with_policy(taken);
-    assert!(!still_covers(&taken.context(), &plan.spec, agent(1)));
+    assert_eq!(may(&taken), Err(NoStart::Host));
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl Answer {
             | Self::Hold(_)
             | Self::Inventory(_)
             | Self::HostRemoved { .. }
+            | Self::NameFreed { .. }
             | Self::TokenCreated { .. }
             | Self::TokenRevoked
             | Self::History(_)

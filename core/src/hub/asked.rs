@@ -8,8 +8,9 @@ use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Needs, Proposal, Recalled};
 use crate::limits;
 use crate::principal::{Actor, Asker};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::run::{CancelRequest, Event, Spec};
+use crate::text::thousands;
 use crate::time::Now;
 
 use super::{Effect, Hub, Reply, Ticket};
@@ -79,6 +80,12 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        if let Asker::Discord { user, roles, .. } = asker
+            && !self.known.settings.policy.names(*user, roles)
+            && !self.denials.take(*user, now.wall_ms)
+        {
+            return;
+        }
         let verb = match ask.right() {
             Right::Grant(verb) => verb.to_string(),
             Right::Operator => "operate".to_owned(),
@@ -91,6 +98,19 @@ impl Hub {
             text: line.chars().take(200).collect(),
         };
         self.append(&asker.actor(), [denied], Reply::Nobody, now, out);
+    }
+
+    /// How often those were refused whose refusals were only counted.
+    pub(super) fn record_denials(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for (user, more) in self.denials.over(now.wall_ms) {
+            let denied = Kind::Denied {
+                verb: "ask".to_owned(),
+                code: Code::Rate.to_string(),
+                text: format!("{} within a minute", count_more(more)),
+            };
+            let actor = Actor::Chat { user, place: None };
+            self.append(&actor, [denied], Reply::Nobody, now, out);
+        }
     }
 
     /// The person sees first what would run.
@@ -180,6 +200,13 @@ impl Hub {
         let snapshot = self.known.snapshot(run).map(Arc::new);
         let answer = snapshot.map(Answer::Accepted);
         answer.ok_or_else(admission::not_found)
+    }
+}
+
+fn count_more(more: u64) -> String {
+    match more {
+        1 => "1 more was refused".to_owned(),
+        more => format!("{} more were refused", thousands(more)),
     }
 }
 

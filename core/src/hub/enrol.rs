@@ -7,6 +7,8 @@ use crate::ids::{AgentId, HostName, IdError};
 use crate::journal::{Enrolment, Kind, TokenEntry};
 use crate::principal::Actor;
 use crate::refusal::{Code, Refusal};
+use crate::selector::Selector;
+use crate::text;
 use crate::time::Now;
 
 use super::{Effect, Hub, Reply, Ticket};
@@ -180,7 +182,7 @@ impl Hub {
         }
         Ok(Admitted::New(Enrolment {
             agent: fresh.agent(),
-            name: self.admit_name(&join.name)?,
+            name: self.admit_name(&join.name, &entry.names)?,
             labels: entry.labels.clone(),
             token: join.token.clone(),
             key_sha256: key,
@@ -188,11 +190,13 @@ impl Hub {
         }))
     }
 
-    fn admit_name(&self, asked: &str) -> Result<HostName, Refusal> {
+    fn admit_name(&self, asked: &str, names: &str) -> Result<HostName, Refusal> {
         let next = "Choose another with --name.";
         let name: HostName = asked
             .parse()
+            .and_then(|name: HostName| name.may_join().map(|()| name))
             .map_err(|error: IdError| Refusal::new(Code::Name, error.to_string(), next))?;
+        self.is_for_name(&name, names)?;
         if self.known.state.host_named(asked).is_some() {
             return Err(Refusal::new(
                 Code::NameTaken,
@@ -202,16 +206,50 @@ impl Hub {
         }
         let skeleton = name.skeleton();
         let hosts = self.known.state.hosts.values();
-        let mut names = hosts
-            .filter(|host| !host.revoked)
-            .map(|host| &host.enrolment.name);
-        if let Some(other) = names.find(|other| other.skeleton() == skeleton) {
+        let mut hosts = hosts.filter(|host| !host.revoked || host.keeps_name());
+        let other = hosts.find(|host| host.enrolment.name.skeleton() == skeleton);
+        if let Some(other) = other.filter(|host| host.keeps_name()) {
+            let other = &other.enrolment.name;
+            let what = format!(
+                "The host {other} was removed, and its name is kept until `shanty hosts free {other}`."
+            );
+            let next = "Choose another with --name.";
+            return Err(Refusal::new(Code::NameTaken, what, next));
+        }
+        if let Some(other) = other.map(|host| &host.enrolment.name) {
             let what = format!(
                 "{name} would be taken for the host {other}: 0 and o, 1 and l, m and rn, w and vv, and `-`, `_` and `.` look alike."
             );
             return Err(Refusal::new(Code::NameConfusable, what, next));
         }
         Ok(name)
+    }
+}
+
+impl Hub {
+    /// Whether a token is good for a name: one of those that it was made for. A name by which a grant goes must be among them: whoever holds
+    /// a token chooses the name, and would choose what people may do there.
+    fn is_for_name(&self, name: &HostName, names: &str) -> Result<(), Refusal> {
+        if names.is_empty() {
+            let mut grants = self.known.settings.policy.grants.iter();
+            if !grants.any(|grant| grant.hosts.goes_by_name(name)) {
+                return Ok(());
+            }
+            let what =
+                format!("A grant goes by the name {name}, and the token was not made for it.");
+            let next = format!("Make the token with `shanty token create --name {name}`.");
+            return Err(Refusal::new(Code::Name, what, next));
+        }
+        let known = Selector::parse_for_token(names);
+        if known.is_ok_and(|known| known.goes_by_name(name)) {
+            return Ok(());
+        }
+        let what = format!(
+            "The token was made for other names than {name}: for {}.",
+            text::shown(names, 80)
+        );
+        let next = "Choose one of them with --name, or make another token.";
+        Err(Refusal::new(Code::Name, what, next))
     }
 }
 

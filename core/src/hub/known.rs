@@ -119,6 +119,7 @@ impl Known {
             | Ask::Hold(_)
             | Ask::Inventory(_)
             | Ask::RemoveHost { .. }
+            | Ask::FreeName { .. }
             | Ask::CreateToken(_)
             | Ask::RevokeToken { .. }
             | Ask::Look(_) => None,

@@ -41,7 +41,7 @@ impl Hub {
             if self.known.is_past(run) || self.known.is_forgotten(run, now.wall_ms) {
                 out.push(Effect::Release { agent, run });
             } else if !self.known.state.is_accepted(run) {
-                let gate = self.gate(run, agent, now);
+                let gate = self.gate(run, agent, now, out);
                 let holds = up.executions.get(&run).cloned();
                 self.drive(run, Event::LinkUp { agent, holds, gate }, now, out);
             }

@@ -110,7 +110,7 @@ impl Hub {
             Consequence::Publish(run) => out.push(Effect::Publish(run)),
             Consequence::Begin(run) => self.begin(run, now, out),
             Consequence::Order { run, agent } => {
-                let gate = self.gate(run, agent, now);
+                let gate = self.gate(run, agent, now, out);
                 self.drive(run, Event::GateChanged { agent, gate }, now, out);
             }
             Consequence::Steered(run) => self.drive(run, Event::Steered, now, out),
@@ -133,7 +133,7 @@ impl Hub {
         }
         for (run, agent) in waiting {
             if self.known.fleet.is_online(agent) {
-                let gate = self.gate(run, agent, now);
+                let gate = self.gate(run, agent, now, out);
                 self.drive(run, Event::GateChanged { agent, gate }, now, out);
             }
         }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::admission::{Fresh, UnderWay, still_covers};
+use crate::admission::{self, Fresh, NoStart, Proof, UnderWay};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled};
 use crate::limits;
+use crate::members::{Member, Standing};
 use crate::order::{Names, Order};
 use crate::run::{self, Event, Gate, Input, Phase, Run};
 use crate::time::{LinkTime, Now};
@@ -59,13 +60,37 @@ impl Hub {
         };
         let agents = run.executions().map(|(agent, _)| agent);
         let gates: BTreeMap<AgentId, Gate> = agents
-            .map(|agent| (agent, self.gate(id, agent, now)))
+            .map(|agent| (agent, self.keeps(id, agent, Proof::Asked, now)))
             .collect();
         self.drive(id, Event::Begin { gates }, now, out);
     }
 
-    /// What keeps a host from an order of a run: asked before each, whatever made somebody look.
-    pub(super) fn gate(&self, run: RunId, agent: AgentId, now: Now) -> Gate {
+    /// What keeps a host from an order of a run that is sent later than it was asked for: asked before each, whatever made somebody look.
+    /// Whoever asked in chat is heard of first.
+    pub(super) fn gate(
+        &mut self,
+        run: RunId,
+        agent: AgentId,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) -> Gate {
+        let gate = self.keeps(run, agent, Proof::Asked, now);
+        let asked = self.known.state.run_of(run);
+        let asked = asked.filter(|run| !run.was_asked_just_now(agent, now));
+        let member = asked.and_then(|run| admission::asked_by(&run.spec));
+        let (Gate::Open, Some(member)) = (gate, member) else {
+            return gate;
+        };
+        if let Some(standing) = self.members.now(member, now.link) {
+            return self.keeps(run, agent, Proof::Heard(standing), now);
+        }
+        if self.members.ask(member) {
+            out.push(Effect::AskMember(member));
+        }
+        Gate::Asking
+    }
+
+    fn keeps(&self, run: RunId, agent: AgentId, proof: Proof<'_>, now: Now) -> Gate {
         let state = &self.known.state;
         let Some(host) = state.hosts.get(&agent).filter(|host| !host.revoked) else {
             return Gate::Removed;
@@ -77,16 +102,44 @@ impl Hub {
             .known
             .context(&under_way, &recalled, fresh, now.wall_ms);
         let spec = state.run_of(run).map(|run| &run.spec);
-        if !self.known.fleet.is_online(agent) {
-            Gate::Offline
-        } else if !spec.is_some_and(|spec| still_covers(&ctx, spec, agent)) {
-            Gate::Denied
-        } else if host.draining.is_some() {
-            Gate::Draining
-        } else if state.hold.is_some() {
-            Gate::Hold
-        } else {
-            Gate::Open
+        let may = spec.map(|spec| admission::may_start(&ctx, spec, agent, proof));
+        match may {
+            _ if !self.known.fleet.is_online(agent) => Gate::Offline,
+            None | Some(Err(NoStart::Host)) => Gate::Denied,
+            Some(Err(NoStart::Person)) => Gate::Dismissed,
+            Some(Ok(())) if host.draining.is_some() => Gate::Draining,
+            Some(Ok(())) if state.hold.is_some() => Gate::Hold,
+            Some(Ok(())) => Gate::Open,
+        }
+    }
+
+    /// It was heard where somebody stands, or that could not be asked: what waits for it is looked at again.
+    pub(super) fn heard_of(
+        &mut self,
+        member: Member,
+        standing: Option<Standing>,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let heard = standing.is_some();
+        self.members.hear(member, standing, now.link);
+        if heard {
+            self.look_again(now, out);
+        }
+    }
+
+    /// Hosts that can take an order, of runs whose asker was to be heard of.
+    pub(super) fn look_again(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let mut waiting = Vec::new();
+        for run in self.known.state.runs.open() {
+            let agents = run.waits_to_hear();
+            waiting.extend(agents.map(|agent| (run.spec.id, agent)));
+        }
+        for (run, agent) in waiting {
+            let gate = self.gate(run, agent, now, out);
+            if gate != Gate::Asking {
+                self.drive(run, Event::GateChanged { agent, gate }, now, out);
+            }
         }
     }
 
@@ -98,6 +151,9 @@ impl Hub {
             self.known.state.shrink();
         }
         self.write_again(now, out);
+        self.record_denials(now, out);
+        // Who could not be asked about is asked about again.
+        self.look_again(now, out);
         let open = self.known.state.runs.open();
         let open: Vec<(RunId, u64)> = open.map(|run| (run.spec.id, run.accepted_ms)).collect();
         for (id, accepted_ms) in open {
@@ -140,7 +196,7 @@ impl Hub {
             run::Effect::Release(agent) => out.push(Effect::Release { agent, run }),
             run::Effect::Look(agents) => {
                 let gates = agents.into_iter();
-                let gates = gates.map(|agent| (agent, self.gate(run, agent, now)));
+                let gates = gates.map(|agent| (agent, self.gate(run, agent, now, out)));
                 let gates = gates.collect();
                 self.drive(run, Event::Looked(gates), now, out);
             }

@@ -1,6 +1,7 @@
 //! Events in, effects out.
 
 use super::*;
+use crate::admission::Rates;
 use crate::ask::{Confirm, InventoryAsk, RunOption, RunRequest, Typed, Which};
 use crate::hold::Hold;
 use crate::ids::{HostName, Labels};
@@ -13,6 +14,7 @@ use crate::time::LinkTime;
 
 mod asks;
 mod joins;
+mod later;
 mod links;
 mod past;
 mod runs;
@@ -71,6 +73,7 @@ impl Rig {
             output_max: 64,
             grace_ms: 10_000,
             runs_ms: None,
+            rates: Rates::default(),
         };
         Self {
             hub: Hub::new(state, Fleet::default(), settings),

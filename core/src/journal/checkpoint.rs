@@ -85,6 +85,7 @@ fn token_records(token: &str, entry: &TokenEntry, out: &mut Vec<Record>) {
         token: token.clone(),
         secret_sha256: entry.secret_sha256,
         labels: entry.labels.clone(),
+        names: entry.names.clone(),
         uses_max: entry.uses_max,
         expires_ms: entry.expires_ms,
     };
@@ -202,6 +203,7 @@ mod tests {
             place: Some(Place {
                 guild: 1,
                 channel: 5,
+                parent: None,
                 interaction,
             }),
         }
@@ -236,6 +238,7 @@ mod tests {
             token: token.into(),
             secret_sha256: [1; 32],
             labels: Labels::parse("env=prod").unwrap(),
+            names: "h*".into(),
             uses_max: 3,
             expires_ms: 99,
         };

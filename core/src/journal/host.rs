@@ -22,6 +22,8 @@ pub struct HostEntry {
     pub draining: Option<Draining>,
     /// It may not come back.
     pub revoked: bool,
+    /// Its name may be taken again, once it was removed.
+    pub name_free: bool,
 }
 
 /// Somebody asked a host to take no new runs.
@@ -45,6 +47,8 @@ pub enum HostChange {
     },
     /// It may not come back.
     Revoked,
+    /// It was removed, and its name may be taken again.
+    NameFreed,
 }
 
 impl HostEntry {
@@ -56,7 +60,14 @@ impl HostEntry {
             enrolled_ms: at_ms,
             draining: None,
             revoked: false,
+            name_free: false,
         }
+    }
+
+    /// Whether it was removed, and nobody may take its name yet.
+    #[must_use]
+    pub const fn keeps_name(&self) -> bool {
+        self.revoked && !self.name_free
     }
 
     /// Few records that come to it.
@@ -74,6 +85,9 @@ impl HostEntry {
         }
         if self.revoked {
             out.push(plain(0, HostChange::Revoked.of(agent)));
+        }
+        if self.name_free {
+            out.push(plain(0, HostChange::NameFreed.of(agent)));
         }
         out
     }
@@ -97,6 +111,7 @@ impl HostChange {
                 host.draining = by.map(|by| Draining { by, since_ms });
             }
             Self::Revoked => host.revoked = true,
+            Self::NameFreed => host.name_free = true,
         }
     }
 
@@ -105,7 +120,9 @@ impl HostChange {
         match self {
             Self::Drained { on: false } => Consequence::Freed(Some(agent)),
             Self::Revoked => Consequence::Removed(agent),
-            Self::Labelled(_) | Self::Drained { on: true } => Consequence::Nothing,
+            Self::Labelled(_) | Self::Drained { on: true } | Self::NameFreed => {
+                Consequence::Nothing
+            }
         }
     }
 }
@@ -172,6 +189,7 @@ mod tests {
             HostChange::Drained { on: true },
             HostChange::Labelled(labels),
             HostChange::Revoked,
+            HostChange::NameFreed,
         ]);
         let records = host.records();
         let mut again = joined();
@@ -180,6 +198,6 @@ mod tests {
                 change.apply(&mut again, &record.actor, record.at_ms);
             }
         }
-        assert_eq!((records.len(), again), (4, host));
+        assert_eq!((records.len(), again), (5, host));
     }
 }

@@ -92,6 +92,8 @@ pub enum Kind {
         secret_sha256: [u8; 32],
         /// Given to every host that joins with it.
         labels: Labels,
+        /// The names that hosts may join under with it, as a selector of names; empty means any.
+        names: String,
         /// How many hosts may join with it.
         uses_max: u32,
         /// Until when, milliseconds since the Unix epoch.

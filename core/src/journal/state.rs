@@ -29,6 +29,8 @@ pub struct TokenEntry {
     pub secret_sha256: [u8; 32],
     /// Given to every host that joins with it.
     pub labels: Labels,
+    /// The names that hosts may join under with it, as a selector of names; empty means any.
+    pub names: String,
     /// How many hosts have joined.
     pub uses: u32,
     /// How many may.
@@ -86,12 +88,14 @@ impl State {
                 token,
                 secret_sha256,
                 labels,
+                names,
                 uses_max,
                 expires_ms,
             } => {
                 let entry = TokenEntry {
                     secret_sha256: *secret_sha256,
                     labels: labels.clone(),
+                    names: names.clone(),
                     uses: 0,
                     uses_max: *uses_max,
                     expires_ms: *expires_ms,

@@ -32,6 +32,8 @@ pub enum Did {
     Undrain(Vec<HostName>),
     /// These hosts are removed for good.
     Remove(Vec<HostName>),
+    /// The names of these hosts, which were removed, may be taken again.
+    FreeName(Vec<HostName>),
     /// A selector has this name.
     SaveGroup {
         /// The name, without `@`.
@@ -124,7 +126,9 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
         };
         match change {
             HostChange::Labelled(labels) => labelled.push((name(agent)?, labels.clone())),
-            HostChange::Drained { .. } | HostChange::Revoked => others.push(name(agent)?),
+            HostChange::Drained { .. } | HostChange::Revoked | HostChange::NameFreed => {
+                others.push(name(agent)?);
+            }
         }
         last = Some(change);
     }
@@ -133,6 +137,7 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
         HostChange::Drained { on: true } => Did::Drain(others),
         HostChange::Drained { on: false } => Did::Undrain(others),
         HostChange::Revoked => Did::Remove(others),
+        HostChange::NameFreed => Did::FreeName(others),
     })
 }
 
@@ -191,6 +196,7 @@ mod tests {
                 Did::Undrain(names.clone()),
             ),
             (HostChange::Revoked, Did::Remove(names.clone())),
+            (HostChange::NameFreed, Did::FreeName(names.clone())),
         ] {
             assert_eq!(did(&state, &each(&change)), Some(expected), "{change:?}");
         }

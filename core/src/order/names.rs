@@ -109,6 +109,7 @@ mod tests {
             place: Place {
                 guild: 1,
                 channel: 2,
+                parent: None,
                 interaction: 3,
             },
             grant: "ops".to_owned(),

@@ -24,6 +24,10 @@ pub enum Gate {
     Draining,
     /// New runs are on hold.
     Hold,
+    /// Whoever asked for it may not any more.
+    Dismissed,
+    /// It must be heard first whether whoever asked for it still may.
+    Asking,
     /// Nothing keeps it.
     Open,
 }
@@ -112,7 +116,7 @@ fn waiting(run: &Run, execution: &Execution, gate: Gate, moment: Moment, now: No
     let waits = until_ms.is_some();
     // A run that waits for nobody has begun, and this part of it was never ended: an earlier process was cut off in between.
     let cut_off = !waits && moment != Moment::Begin;
-    if cut_off && !matches!(gate, Gate::Removed | Gate::Denied) {
+    if cut_off && !matches!(gate, Gate::Removed | Gate::Denied | Gate::Dismissed) {
         return Launch::NotStarted(restarted());
     }
     let first = waits && (execution.away.is_some() || moment != Moment::Begin);
@@ -132,9 +136,14 @@ fn ordered(run: &Run, sent: Option<LinkTime>, gate: Gate, moment: Moment, now: N
         return match gate {
             Gate::Open if idle => Launch::Send,
             Gate::Denied if idle && sent.is_none() => Launch::NotStarted(denied()),
-            Gate::Open | Gate::Denied | Gate::Draining | Gate::Hold | Gate::Offline => {
-                Launch::Nothing
-            }
+            Gate::Dismissed if idle && sent.is_none() => Launch::NotStarted(dismissed()),
+            Gate::Open
+            | Gate::Denied
+            | Gate::Draining
+            | Gate::Hold
+            | Gate::Dismissed
+            | Gate::Asking
+            | Gate::Offline => Launch::Nothing,
             Gate::Removed => Launch::Lost(removed()),
         };
     }
@@ -145,7 +154,16 @@ fn ordered(run: &Run, sent: Option<LinkTime>, gate: Gate, moment: Moment, now: N
         return Launch::NotStarted(too_late(run, sent));
     }
     // It does not hold it, and nothing of the old link can reach it any more: it is as if no order had gone.
-    kept_by(gate, in_time).unwrap_or_else(|| on_its_way.map_or(Launch::Send, Launch::SendAgain))
+    kept_by(of_sent(gate, on_its_way), in_time)
+        .unwrap_or_else(|| on_its_way.map_or(Launch::Send, Launch::SendAgain))
+}
+
+/// An order that is out already, with its own deadline, is not decided anew while it is asked who wanted it.
+fn of_sent(gate: Gate, on_its_way: Option<LinkTime>) -> Gate {
+    match (gate, on_its_way) {
+        (Gate::Asking, Some(_)) => Gate::Open,
+        (gate, _) => gate,
+    }
 }
 
 /// What keeps a host of a run with waves from an order that it does not hold: others of its run, then what keeps the host; nothing when it
@@ -182,7 +200,7 @@ fn ordered_in_turn(
     // That it goes was recorded just now, or its host does not hold it: it never took it.
     let deadline = sent.map(|sent| sent.plus_ms(limits::ORDER_NOT_AFTER_MS));
     let on_its_way = deadline.filter(|deadline| now.link < *deadline);
-    in_turn(run, execution, gate, now)
+    in_turn(run, execution, of_sent(gate, on_its_way), now)
         .unwrap_or_else(|| on_its_way.map_or(Launch::Send, Launch::SendAgain))
 }
 
@@ -192,6 +210,9 @@ fn kept_by(gate: Gate, waits: bool) -> Option<Launch> {
         Gate::Open => return None,
         Gate::Removed => removed(),
         Gate::Denied => denied(),
+        Gate::Dismissed => dismissed(),
+        // Who could not be asked about may nothing yet.
+        Gate::Asking => return Some(Launch::Wait),
         Gate::Offline | Gate::Draining | Gate::Hold if waits => return Some(Launch::Wait),
         Gate::Offline => kept(Away::Offline, ""),
         Gate::Draining => kept(Away::Draining, ""),
@@ -217,6 +238,11 @@ fn removed() -> Reason {
 
 fn denied() -> Reason {
     let text = "the grant that it was asked under does not cover the host any more";
+    Reason::new(Code::Denied, text)
+}
+
+fn dismissed() -> Reason {
+    let text = "whoever asked for it may not run it any more";
     Reason::new(Code::Denied, text)
 }
 

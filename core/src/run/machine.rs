@@ -102,6 +102,34 @@ impl Run {
             .map(|(agent, _)| *agent)
     }
 
+    /// Whether it was asked for a moment ago, and its host could take it then: the interaction itself says who asked.
+    #[must_use]
+    pub fn was_asked_just_now(&self, agent: AgentId, now: Now) -> bool {
+        let there = |execution: &Execution| execution.away.is_none();
+        let age_ms = now.wall_ms.checked_sub(self.accepted_ms);
+        self.executions.get(&agent).is_some_and(there)
+            && age_ms.is_some_and(|age_ms| age_ms <= limits::MEMBER_MS)
+    }
+
+    /// The hosts whose order waits until somebody is heard of, or is recorded and did not go yet.
+    pub fn waits_to_hear(&self) -> impl Iterator<Item = AgentId> {
+        let waits = |execution: &Execution| match execution.progress {
+            Progress::Waiting(Waiting::Gate(Gate::Asking)) => execution.online,
+            // After its record nothing else would come to it.
+            Progress::Ordered(None) => execution.online && execution.sent_ms.is_some(),
+            Progress::Waiting(_)
+            | Progress::Ordered(Some(_))
+            | Progress::Running { .. }
+            | Progress::Ending(_)
+            | Progress::Done(_) => false,
+        };
+        let may = self.phase == Phase::Running && (self.waits() || self.waves().is_some());
+        self.executions
+            .iter()
+            .filter(move |(_, execution)| may && waits(execution))
+            .map(|(agent, _)| *agent)
+    }
+
     /// Which hosts a cancel has reached, among those that have not ended.
     #[must_use]
     pub fn cancel_reach(&self) -> Reach {

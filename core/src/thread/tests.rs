@@ -42,6 +42,7 @@ fn run_on(hosts: u8, online: &[u8], offline: Offline) -> Run {
             place: Place {
                 guild: 1,
                 channel: 2,
+                parent: None,
                 interaction: 3,
             },
             grant: "ops".into(),

@@ -55,6 +55,7 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         | Answer::Runs(_)
         | Answer::History(_)
         | Answer::HostRemoved { .. }
+        | Answer::NameFreed { .. }
         | Answer::TokenCreated { .. }
         | Answer::TokenRevoked
         | Answer::Tokens(_) => return None,

@@ -24,6 +24,7 @@ pub fn deeds_card(deeds: &[Deed]) -> Card {
         | Did::Drain(_)
         | Did::Undrain(_)
         | Did::Remove(_)
+        | Did::FreeName(_)
         | Did::SaveGroup { .. }
         | Did::RemoveGroup(_)
         | Did::CreateToken { .. }
@@ -50,6 +51,7 @@ fn line(deed: &Deed) -> Option<String> {
         Did::Drain(names) => format!("⏸ drained {}: no new runs go there", folded(names)),
         Did::Undrain(names) => format!("▶ ended the drain of {}", folded(names)),
         Did::Remove(names) => format!("🗑 removed {}", folded(names)),
+        Did::FreeName(names) => format!("🔑 freed the name {}", folded(names)),
         Did::SaveGroup { name, selector } => {
             format!("💾 saved `@{name}`: {}", inline_code(selector, 300))
         }

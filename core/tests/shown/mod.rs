@@ -44,6 +44,7 @@ impl Shown {
                 place: Place {
                     guild: 1,
                     channel: 2,
+                    parent: None,
                     interaction: 3,
                 },
                 grant: "ops".into(),

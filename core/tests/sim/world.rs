@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use shanty_core::admission::Settings;
+use shanty_core::admission::{Rates, Settings};
 use shanty_core::ask::{Answer, Ask, InventoryAsk};
 use shanty_core::fleet::Fleet;
 use shanty_core::hold::Hold;
 use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, HostChange, Kind, Record, Runs, State, Window};
+use shanty_core::members::Standing;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::principal::Actor;
 use shanty_core::refusal::Code;
@@ -71,6 +72,7 @@ fn settings() -> Settings {
         output_max: 64,
         grace_ms: 10_000,
         runs_ms: None,
+        rates: Rates::default(),
     }
 }
 
@@ -502,6 +504,11 @@ impl World {
                         outcome,
                     });
                 }
+            }
+            // Everybody keeps their roles here.
+            Effect::AskMember(member) => {
+                let standing = Some(Standing::Roles(vec![9]));
+                self.give(Event::MemberHeard { member, standing });
             }
             Effect::Publish(run) => self.faults_of_accepting(run),
             Effect::Joined { .. }

@@ -48,12 +48,14 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             token,
             secret_sha256,
             labels,
+            names,
             uses_max,
             expires_ms,
         } => Wire::TokenCreated(v1::TokenCreated {
             token: token.clone(),
             secret_sha256: secret_sha256.to_vec(),
             labels: labels_to_wire(labels),
+            names: names.clone(),
             uses_max: *uses_max,
             expires_ms: *expires_ms,
         }),
@@ -147,6 +149,7 @@ fn host_change_to_wire(agent: AgentId, change: &HostChange) -> v1::record::Kind 
         }),
         HostChange::Drained { on } => Wire::Drained(v1::Drained { agent, on: *on }),
         HostChange::Revoked => Wire::Revoked(v1::Revoked { agent }),
+        HostChange::NameFreed => Wire::NameFreed(v1::NameFreed { agent }),
     }
 }
 
@@ -157,6 +160,7 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             token: t.token.clone(),
             secret_sha256: digest(&t.secret_sha256, "secret_sha256")?,
             labels: labels_from_wire(&t.labels)?,
+            names: t.names.clone(),
             uses_max: t.uses_max,
             expires_ms: t.expires_ms,
         },
@@ -175,6 +179,7 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             HostChange::Labelled(labels_from_wire(&l.labels)?).of(id(&l.agent, "agent")?)
         }
         Wire::Revoked(r) => HostChange::Revoked.of(id(&r.agent, "agent")?),
+        Wire::NameFreed(n) => HostChange::NameFreed.of(id(&n.agent, "agent")?),
         Wire::Accepted(a) => Kind::Accepted(spec(a.spec.as_ref())?),
         Wire::Denied(d) => Kind::Denied {
             verb: d.verb.clone(),
@@ -292,6 +297,7 @@ mod tests {
         let place = Place {
             guild: 1,
             channel: 2,
+            parent: Some(4),
             interaction: 3,
         };
         let spec = Spec {
@@ -344,6 +350,7 @@ mod tests {
                 token: "t".into(),
                 secret_sha256: [4; 32],
                 labels: labels.clone(),
+                names: "h*".into(),
                 uses_max: 1,
                 expires_ms: 9,
             },
@@ -358,6 +365,7 @@ mod tests {
             }),
             HostChange::Labelled(labels).of(agent),
             HostChange::Revoked.of(agent),
+            HostChange::NameFreed.of(agent),
             Kind::Accepted(Spec {
                 strategy: Strategy {
                     offline: Offline::Skip,

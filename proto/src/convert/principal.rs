@@ -37,6 +37,7 @@ pub(super) const fn place_to_wire(place: &Place) -> v1::Place {
     v1::Place {
         guild: place.guild,
         channel: place.channel,
+        parent: place.parent,
         interaction: place.interaction,
     }
 }
@@ -45,6 +46,7 @@ pub(super) const fn place_from_wire(place: &v1::Place) -> Place {
     Place {
         guild: place.guild,
         channel: place.channel,
+        parent: place.parent,
         interaction: place.interaction,
     }
 }

@@ -18,6 +18,7 @@ async fn with_token() -> Rig {
         id: "abc".to_owned(),
         secret_sha256: secret_sha256(&SECRET),
         labels: Labels::parse("role=web").unwrap(),
+        names: String::new(),
         uses_max: 2,
         ttl_ms: 60_000,
     };

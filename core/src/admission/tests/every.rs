@@ -44,10 +44,14 @@ fn every_ask(run: RunId) -> Vec<Ask> {
         }),
         Ask::Inventory(InventoryAsk::RemoveGroup { name: name() }),
         Ask::RemoveHost { name: on() },
+        Ask::FreeName {
+            name: "gone-01".into(),
+        },
         Ask::CreateToken(TokenRequest {
             id: "t2".into(),
             secret_sha256: [1; 32],
             labels: Labels::default(),
+            names: String::new(),
             uses_max: 1,
             ttl_ms: 60_000,
         }),
@@ -123,6 +127,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
                 | InventoryAsk::RemoveGroup { .. },
             )
             | Ask::RemoveHost { .. }
+            | Ask::FreeName { .. }
             | Ask::CreateToken(_)
             | Ask::RevokeToken { .. }
             | Ask::Look(_) => {}
@@ -138,10 +143,13 @@ fn world() -> (World, RunId) {
     policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
     let mut world = World::with_policy(policy);
     let operator = person(OPERATOR, &[9]);
+    world.enrol(9, "gone-01", "role=web");
+    world.record(2, HostChange::Revoked.of(agent(9)));
     let token = Kind::TokenCreated {
         token: "t1".into(),
         secret_sha256: [0; 32],
         labels: Labels::default(),
+        names: String::new(),
         uses_max: 1,
         expires_ms: u64::MAX,
     };
@@ -371,6 +379,7 @@ fn tokens_and_removals_keep_their_bounds() {
             id: "t2".into(),
             secret_sha256: [1; 32],
             labels: Labels::default(),
+            names: String::new(),
             uses_max,
             ttl_ms,
         };

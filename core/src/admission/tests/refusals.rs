@@ -96,6 +96,7 @@ fn mistakes() -> Vec<(&'static str, Asker, Ask)> {
             id: "t2".into(),
             secret_sha256: [1; 32],
             labels: Labels::default(),
+            names: String::new(),
             uses_max,
             ttl_ms,
         })

@@ -151,6 +151,7 @@ fn every_change_is_recorded_whole_and_then_answered() {
         id: "t1".into(),
         secret_sha256: [1; 32],
         labels: Labels::default(),
+        names: String::new(),
         uses_max: 2,
         ttl_ms: 60_000,
     };
@@ -331,4 +332,69 @@ fn questions_are_answered_beside_the_hub_and_change_nothing() {
     let effects = rig.ask(&local(), Ask::Look(Question::Groups));
     assert!(matches!(super::answer(&effects), Ok(Answer::Groups(_))));
     assert!(rig.appends.is_empty());
+}
+
+#[test]
+fn whom_no_grant_names_fills_no_journal() {
+    let mut rig = Rig::with_links(&[1]);
+    let request = || {
+        Ask::Run(RunRequest {
+            on: "web-01".into(),
+            command: "true".into(),
+            ..RunRequest::default()
+        })
+    };
+    let guest = |rig: &mut Rig, user| {
+        let mut asker = rig.operator();
+        if let Asker::Discord {
+            user: id, roles, ..
+        } = &mut asker
+        {
+            (*id, *roles) = (user, vec![4]);
+        }
+        asker
+    };
+    for user in [40, 41] {
+        for _ in 0..50 {
+            let asker = guest(&mut rig, user);
+            let effects = rig.ask(&asker, request());
+            assert!(refused(&effects).starts_with("E_DENIED"), "each is told");
+        }
+    }
+    rig.commit();
+    assert_eq!(rig.written.len(), 2, "one of each");
+    // Whose grant covers something else is recorded each time: somebody answers for them.
+    for _ in 0..3 {
+        let operator = rig.operator();
+        let on = "db-01".to_owned();
+        rig.ask(
+            &operator,
+            Ask::Inventory(InventoryAsk::Drain { on, drain: true }),
+        );
+    }
+    rig.commit();
+    assert_eq!(rig.written.len(), 5);
+    rig.give(Event::Tick);
+    assert!(rig.appends.is_empty(), "its minute is not over");
+    rig.now_ms += limits::DENIALS_MS;
+    rig.give(Event::Tick);
+    rig.commit();
+    let texts: Vec<&str> = rig.written[5..]
+        .iter()
+        .map(|record| match &record.kind {
+            Kind::Denied { text, .. } => text.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(texts, ["49 more were refused within a minute"; 2]);
+    assert_eq!(
+        rig.written[5].actor.principal(),
+        Some(crate::principal::Principal::Discord(40))
+    );
+    rig.now_ms += limits::DENIALS_MS;
+    rig.give(Event::Tick);
+    assert!(rig.appends.is_empty(), "said once");
+    let asker = guest(&mut rig, 40);
+    rig.ask(&asker, request());
+    assert_eq!(rig.appends.len(), 1, "and recorded again");
 }

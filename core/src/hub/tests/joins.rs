@@ -10,6 +10,7 @@ fn with_token(uses_max: u32) -> Rig {
         id: "t1".into(),
         secret_sha256: SECRET,
         labels: Labels::parse("env=new").unwrap(),
+        names: String::new(),
         uses_max,
         ttl_ms: 60_000,
     };
@@ -129,9 +130,26 @@ fn a_name_is_taken_once_and_none_looks_like_another() {
         let told = rig.enrol(join(name, 50)).unwrap_err();
         assert!(told.starts_with(expected), "{name}: {told}");
     }
-    // The name of a host that was removed is free.
-    let name = "web-01".to_owned();
-    rig.ask(&local(), Ask::RemoveHost { name });
+    // The name of a host that was removed is kept, and what looks like it, until somebody frees it.
+    let name = || "web-01".to_owned();
+    let freed = |rig: &mut Rig| rig.ask(&local(), Ask::FreeName { name: name() });
+    assert!(refused(&freed(&mut rig)).starts_with("E_NAME_TAKEN"));
+    rig.commit();
+    rig.ask(&local(), Ask::RemoveHost { name: name() });
+    rig.commit();
+    for kept in ["web-01", "web-0l"] {
+        let told = rig.enrol(join(kept, 50)).unwrap_err();
+        assert!(
+            told.starts_with("E_NAME_TAKEN The host web-01 was removed"),
+            "{told}"
+        );
+    }
+    freed(&mut rig);
+    rig.commit();
+    assert!(
+        refused(&freed(&mut rig)).starts_with("E_NOT_FOUND"),
+        "it is free"
+    );
     rig.commit();
     assert!(rig.enrol(join("web-01", 50)).is_ok());
 }
@@ -208,4 +226,70 @@ fn one_that_fails_does_not_hold_up_the_next() {
         .map(|h| &h.enrolment.name)
         .collect();
     assert!(names.iter().any(|name| name.as_str() == "new-3"));
+}
+
+#[test]
+fn a_token_is_good_for_the_names_that_it_was_made_for_and_no_grant_goes_by_another() {
+    let with = |names: &str, grant: &str| {
+        let mut rig = Rig::new();
+        let token = crate::ask::TokenRequest {
+            id: "t1".into(),
+            secret_sha256: SECRET,
+            labels: Labels::default(),
+            names: names.into(),
+            uses_max: 9,
+            ttl_ms: 60_000,
+        };
+        rig.ask(&local(), Ask::CreateToken(token));
+        rig.commit();
+        let mut settings = Settings::clone(&rig.hub.known.settings);
+        settings.policy.grants[0].hosts = Selector::parse_for_grant(grant).unwrap();
+        rig.hub.known.settings = Arc::new(settings);
+        rig
+    };
+    for (names, grant, name, expected) in [
+        ("", "role=web", "new-1", None),
+        ("new-*", "role=web", "new-1", None),
+        ("new-[1-3],x", "role=web", "new-3", None),
+        (
+            "new-[1-3],x",
+            "role=web",
+            "new-4",
+            Some("was made for other names than new-4: for new-[1-3],x."),
+        ),
+        ("new-1", "new*", "new-1", None),
+        ("", "all", "new-1", None),
+        ("", "new*", "new-1", Some("A grant goes by the name new-1")),
+        (
+            "",
+            "role=web !new-1",
+            "new-1",
+            Some("A grant goes by the name new-1"),
+        ),
+        ("", "new*", "other-1", None),
+    ] {
+        let told = with(names, grant).enrol(join(name, 50));
+        match (told, expected) {
+            (Ok(_), None) => {}
+            (Err(told), Some(part)) if told.starts_with("E_NAME ") && told.contains(part) => {}
+            (told, _) => panic!("{names} {grant} {name}: {told:?}"),
+        }
+    }
+    let mut rig = Rig::new();
+    for bad in ["all", "role=web", "@web", "is:online", "web-[", "#1"] {
+        let token = crate::ask::TokenRequest {
+            id: "t2".into(),
+            secret_sha256: SECRET,
+            labels: Labels::default(),
+            names: bad.into(),
+            uses_max: 1,
+            ttl_ms: 60_000,
+        };
+        let effects = rig.ask(&local(), Ask::CreateToken(token));
+        assert!(
+            refused(&effects).starts_with("E_SELECTOR The names of a token"),
+            "{bad}"
+        );
+        rig.commit();
+    }
 }

@@ -40,6 +40,7 @@ fn run_on(names: &[&str]) -> Run {
             place: Place {
                 guild: 1,
                 channel: 2,
+                parent: None,
                 interaction: 3,
             },
             grant: "ops".into(),
