@@ -48,3 +48,4 @@ pub mod thread;
 
 pub mod manners;
 pub mod news;
+pub mod quiet;

@@ -137,11 +137,30 @@ pub const VARIABLE_NAME_BYTES_MAX: usize = 128;
 /// Longest path, bytes (Linux).
 pub const PATH_BYTES_MAX: usize = 4_096;
 
-/// TLS handshakes under way at once on one listener; more wait in the accept queue.
+/// TLS handshakes under way at once on one listener; more wait in its backlog.
 pub const HANDSHAKES_MAX: usize = 64;
+
+/// The same of one network: an IPv4 address, or the /64 of an IPv6 address. Whoever is slow there holds up nobody elsewhere.
+pub const HANDSHAKES_NETWORK_MAX: usize = 8;
+
+/// A connection says what a handshake begins with in this time, milliseconds, before it takes any place.
+pub const CLIENT_HELLO_MS: u64 = 2_000;
+
+/// Connections of one listener that wait for their handshake, and the same of one network; past it the oldest is dropped.
+pub const BACKLOG_MAX: usize = 2_048;
+
+/// See [`BACKLOG_MAX`]. All agents of a site may come from one address.
+pub const BACKLOG_NETWORK_MAX: usize = 256;
 
 /// A handshake, and the first message of a link, must be done in this time, milliseconds.
 pub const HANDSHAKE_MS_MAX: u64 = 10_000;
+
+/// Messages of a link besides output: so many at once, which is what an agent says that comes back with all that it holds, and so many a
+/// second. What comes faster waits in the network.
+pub const CONTROL_MAX: (u32, u32) = (2_000, 50);
+
+/// Output of one host that nobody has released yet, bytes: twice what an agent may hold. Past it the link is closed.
+pub const HELD_BYTES_MAX: u64 = 2 * SPOOL_TOTAL_BYTES_MAX;
 
 /// The controller pings a link this often, milliseconds.
 pub const PING_MS: u64 = 15_000;
@@ -151,6 +170,16 @@ pub const STALE_MS: u64 = 25_000;
 
 /// Without a message for this long a host is offline, milliseconds.
 pub const OFFLINE_MS: u64 = 45_000;
+
+/// Another machine wants a link with the identity of a host that has one: that host has this long to answer, milliseconds.
+pub const PROBE_MS: u64 = 3_000;
+
+/// That two machines use one identity is shown for so long after it was last seen, milliseconds: the second dials again within
+/// [`RECONNECT_MS`].
+pub const DUPLICATE_MS: u64 = 10 * 60_000;
+
+/// Connections of one identity at once: a new one while the end of the old one is not known yet.
+pub const CONNECTIONS_MAX: usize = 2;
 
 /// First and longest wait before an agent dials again, milliseconds; the wait is drawn evenly from zero to the current bound.
 pub const RECONNECT_MS: (u64, u64) = (1_000, 60_000);
