@@ -206,7 +206,7 @@ pub(super) fn execution(run: &Run, agent: AgentId, execution: &Execution) -> v1:
 pub(super) fn end_group(group: &Group) -> v1::EndGroup {
     v1::EndGroup {
         rank: group.rank.as_str().to_owned(),
-        text: group.how.to_string(),
+        text: group.how.plain(),
         exit_code: group.how.exit_code(),
         hosts: fold(group.names()),
         count: u32::try_from(group.hosts.len()).unwrap_or(u32::MAX),

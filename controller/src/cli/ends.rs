@@ -77,7 +77,7 @@ pub(super) fn each(run: &v1::RunInfo) {
             Some(_) => format!(" · {}", duration(outcome.duration_ms)),
             None => String::new(),
         };
-        let how = one_line(&outcome.how.to_string());
+        let how = one_line(&outcome.how.plain());
         out::note(format_args!("{}: {how}{took}{said}", execution.name));
     }
 }
@@ -201,7 +201,7 @@ fn json_execution(execution: &v1::ExecutionInfo) -> serde_json::Value {
         // Nobody asks it of a host that has ended.
         "online": outcome.is_none().then_some(execution.online), "skipped": execution.skipped,
         "exit_code": outcome.and_then(|outcome| outcome.how.exit_code()),
-        "text": outcome.map(|outcome| outcome.how.to_string()),
+        "text": outcome.map(|outcome| outcome.how.plain()),
         "duration_ms": outcome.map(|outcome| outcome.duration_ms),
         "output_bytes": outcome.map(|outcome| outcome.output_bytes),
         "dropped_bytes": outcome.map(|outcome| outcome.dropped_bytes),
@@ -268,7 +268,7 @@ mod tests {
             (How::NotStarted(reason()), 75),
             (How::Lost(reason()), 75),
         ] {
-            assert_eq!(exit_code(&run(&[(how.clone(), false)])), code, "{how}");
+            assert_eq!(exit_code(&run(&[(how.clone(), false)])), code, "{how:?}");
         }
     }
 

@@ -103,7 +103,7 @@ impl History {
         (agent, execution): (AgentId, &Execution),
         same: bool,
     ) -> Result<Side, StoreError> {
-        let how = execution.outcome().map(|outcome| outcome.how.to_string());
+        let how = execution.outcome().map(|outcome| outcome.how.plain());
         let silent = execution
             .outcome()
             .is_none_or(|outcome| outcome.output_bytes == 0);

@@ -1,7 +1,6 @@
 //! How an execution ended.
 
-use std::fmt;
-
+use crate::output::sanitise::push_visible;
 use crate::refusal::Code;
 use crate::spool::{self, Cause, Exit, Left, OomKill};
 use crate::text::{size, thousands, utc};
@@ -230,7 +229,7 @@ impl How {
             | Self::TimedOut(code)
             | Self::Cancelled(code)
             | Self::StoppedOnHost(code) => Some(*code),
-            Self::Signaled(signal) => Some(128 + *signal),
+            Self::Signaled(signal) => Some(signal.saturating_add(128)),
             Self::OutOfMemory(_) => Some(KILLED),
             Self::Refused(_) | Self::NotStarted(_) | Self::Lost(_) => None,
         }
@@ -243,34 +242,44 @@ impl How {
     }
 }
 
-impl fmt::Display for How {
-    /// As cards show it: `exit 0`, `exit 137 (SIGKILL, not sent by Shanty)`, `stopped, exit 143`, `not started: host is offline`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl How {
+    /// As terminals, files and programs are told it: `exit 0`, `exit 137 (SIGKILL, not sent by Shanty)`, `stopped, exit 143`, `not started: host
+    /// is offline`. A reason may be a host's text, of which every character can be seen; in chat it is escaped besides, so there is no
+    /// `Display`.
+    #[must_use]
+    pub fn plain(&self) -> String {
         match self {
             // What shells mean by a code of their own (POSIX, 2.8.2).
-            Self::Exited(126) => f.write_str("exit 126 (it cannot be executed)"),
-            Self::Exited(127) => f.write_str("exit 127 (command not found)"),
+            Self::Exited(126) => "exit 126 (it cannot be executed)".to_owned(),
+            Self::Exited(127) => "exit 127 (command not found)".to_owned(),
             Self::Exited(code) => match code.checked_sub(128).and_then(signal_name) {
-                Some(name) => write!(f, "exit {code} ({name})"),
-                None => write!(f, "exit {code}"),
+                Some(name) => format!("exit {code} ({name})"),
+                None => format!("exit {code}"),
             },
             Self::Signaled(signal) => {
                 let name = signal_name(*signal);
                 let name = name.map_or_else(|| format!("signal {signal}"), str::to_owned);
-                write!(f, "exit {} ({name}, not sent by Shanty)", 128 + signal)
+                let code = signal.saturating_add(128);
+                format!("exit {code} ({name}, not sent by Shanty)")
             }
-            Self::TimedOut(code) => write!(f, "timed out, exit {code}"),
-            Self::OutOfMemory(kill) => {
-                write!(f, "exit {KILLED} (SIGKILL, {})", memory_words(*kill))
-            }
-            Self::Cancelled(code) => write!(f, "stopped, exit {code}"),
+            Self::TimedOut(code) => format!("timed out, exit {code}"),
+            Self::OutOfMemory(kill) => format!("exit {KILLED} (SIGKILL, {})", memory_words(*kill)),
+            Self::Cancelled(code) => format!("stopped, exit {code}"),
             Self::StoppedOnHost(code) => {
-                write!(f, "stopped on the host, not by Shanty, exit {code}")
+                format!("stopped on the host, not by Shanty, exit {code}")
             }
-            Self::Refused(reason) => write!(f, "refused: {}", reason.text),
-            Self::NotStarted(reason) => write!(f, "not started: {}", reason.text),
-            Self::Lost(reason) => write!(f, "outcome unknown: {}", reason.text),
+            Self::Refused(reason) => format!("refused: {}", reason.visible()),
+            Self::NotStarted(reason) => format!("not started: {}", reason.visible()),
+            Self::Lost(reason) => format!("outcome unknown: {}", reason.visible()),
         }
+    }
+}
+
+impl Reason {
+    fn visible(&self) -> String {
+        let mut shown = String::new();
+        self.text.chars().for_each(|c| push_visible(c, &mut shown));
+        shown
     }
 }
 

@@ -31,8 +31,8 @@ pub(super) fn text_of_several(
     note: Option<&str>,
 ) -> String {
     let number = run.0;
-    let lines = hosts.values().map(Host::lines).sum();
-    let bytes = hosts.values().map(Host::bytes).sum();
+    let lines = hosts.values().map(Host::lines).fold(0, u64::saturating_add);
+    let bytes = hosts.values().map(Host::bytes).fold(0, u64::saturating_add);
     let (hosts, all) = (count(hosts.len(), "host"), amount(lines, bytes));
     // With a note it is not all there.
     let what = note.map_or("all output", |_| "output");

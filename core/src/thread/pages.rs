@@ -8,6 +8,7 @@ use crate::output::pages::{Above, Pager, Tail};
 use crate::run::{Colours, Execution, Run};
 use crate::text::{count, duration, size};
 use crate::view::escape_markdown_cut;
+use crate::view::groups::how_in_chat;
 
 /// The pages of one host's output.
 #[derive(Debug)]
@@ -111,8 +112,8 @@ fn state(host: &Host, run: &Run) -> String {
             let left = outcome.left_words().map_or_else(String::new, |left| {
                 format!(" · {}", escape_markdown_cut(&left, 200))
             });
-            format!("{} · {took} · {amount}{left}", outcome.how)
+            format!("{} · {took} · {amount}{left}", how_in_chat(&outcome.how))
         }
-        Some(outcome) => outcome.how.to_string(),
+        Some(outcome) => how_in_chat(&outcome.how),
     }
 }

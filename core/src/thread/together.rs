@@ -129,8 +129,8 @@ fn footer(hosts: &BTreeMap<AgentId, Host>, run: &Run) -> String {
         .executions()
         .filter(|(_, e)| e.outcome().is_some())
         .count();
-    let lines: u64 = hosts.values().map(Host::lines).sum();
-    let bytes: u64 = hosts.values().map(Host::bytes).sum();
+    let lines: u64 = hosts.values().map(Host::lines).fold(0, u64::saturating_add);
+    let bytes: u64 = hosts.values().map(Host::bytes).fold(0, u64::saturating_add);
     let lines = count(usize::try_from(lines).unwrap_or(usize::MAX), "line");
     let all = thousands(hosts.len() as u64);
     format!(

@@ -1,6 +1,9 @@
-//! What agents say while they are connected: bounded, since an agent may be hostile.
+//! What agents say while they are connected: bounded, since an agent may be hostile. Of a text every character can be seen from here on, so that
+//! no terminal and no reader takes it for more than text; what Markdown would take for itself is escaped where it is shown.
 
 use shanty_core::facts::{Disk, Facts, Metrics};
+use shanty_core::output::sanitise::push_visible;
+use shanty_core::refusal::Code;
 use shanty_core::run::{Reason, Told};
 
 use super::ConvertError;
@@ -10,6 +13,14 @@ use crate::v1;
 const TEXT_CHARS_MAX: usize = 128;
 /// File systems kept of one host.
 const DISKS_MAX: usize = 32;
+/// Characters of a code that a host gives.
+const CODE_CHARS_MAX: usize = 32;
+/// More CPUs than any host has.
+const CPUS_MAX: u32 = 1 << 16;
+/// More bytes than any host has, of memory or of a disk: 1 EiB. Those of a whole fleet can be added.
+const BYTES_MAX: u64 = 1 << 60;
+/// A time after which nothing is told, milliseconds: the year 2286.
+const TIME_MS_MAX: u64 = 9_999_999_999_999;
 
 /// Facts, with every text cut to a bound and freed of control characters.
 #[must_use]
@@ -19,11 +30,11 @@ pub fn facts_from_wire(facts: &v1::Facts) -> Facts {
         kernel: plain(&facts.kernel),
         arch: plain(&facts.arch),
         hostname: plain(&facts.hostname),
-        cpus: facts.cpus,
-        memory_bytes: facts.memory_bytes,
+        cpus: facts.cpus.min(CPUS_MAX),
+        memory_bytes: facts.memory_bytes.min(BYTES_MAX),
         containment: plain(&facts.containment),
         run_as: plain(&facts.run_as),
-        boot_time_ms: facts.boot_time_ms,
+        boot_time_ms: facts.boot_time_ms.min(TIME_MS_MAX),
     }
 }
 
@@ -37,13 +48,13 @@ pub fn metrics_from_wire(metrics: &v1::Metrics) -> Metrics {
     };
     let disks = metrics.disks.iter().take(DISKS_MAX).map(|disk| Disk {
         mount: plain(&disk.mount),
-        total_bytes: disk.total_bytes,
-        available_bytes: disk.available_bytes,
+        total_bytes: disk.total_bytes.min(BYTES_MAX),
+        available_bytes: disk.available_bytes.min(BYTES_MAX),
     });
     Metrics {
         load1,
-        memory_used_bytes: metrics.memory_used_bytes,
-        uptime_s: metrics.uptime_s,
+        memory_used_bytes: metrics.memory_used_bytes.min(BYTES_MAX),
+        uptime_s: metrics.uptime_s.min(TIME_MS_MAX / 1_000),
         disks: disks.collect(),
     }
 }
@@ -57,7 +68,7 @@ pub fn told_from_wire(state: &v1::State) -> Result<Told, ConvertError> {
         v1::ExecutionState::Running => Ok(Told::Running),
         v1::ExecutionState::Ended => Ok(Told::Ended),
         v1::ExecutionState::Refused => Ok(Told::Refused(Reason {
-            code: plain(&state.code),
+            code: code(&state.code),
             text: plain(&state.text),
         })),
         v1::ExecutionState::Unspecified => Err(ConvertError::Invalid {
@@ -67,9 +78,23 @@ pub fn told_from_wire(state: &v1::State) -> Result<Told, ConvertError> {
     }
 }
 
+/// A code of this or another version of ours; anything else is the agent's fault.
+fn code(text: &str) -> String {
+    let shape = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let is_code = text.starts_with("E_") && text.len() <= CODE_CHARS_MAX && text.chars().all(shape);
+    let code = if is_code { text } else { Code::Agent.as_str() };
+    code.to_owned()
+}
+
 fn plain(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
+    let mut shown = String::new();
+    // None becomes fewer characters than it is.
+    for c in text
+        .chars()
         .take(TEXT_CHARS_MAX)
-        .collect()
+        .filter(|c| !c.is_control())
+    {
+        push_visible(c, &mut shown);
+    }
+    shown.chars().take(TEXT_CHARS_MAX).collect()
 }

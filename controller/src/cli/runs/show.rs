@@ -102,7 +102,7 @@ fn each(run: &v1::RunInfo) -> String {
         };
         let what = format!(
             "{} · {} · {}{}{}",
-            outcome.how,
+            outcome.how.plain(),
             duration(outcome.duration_ms),
             size(outcome.output_bytes),
             words::left(&outcome),

@@ -302,7 +302,7 @@ fn a_hold_that_comes_between_the_card_and_its_go_stands() {
     assert!(orders(&effects).is_empty(), "{effects:?}");
     let run = rig.hub.known.state.run_of(id).unwrap();
     let outcome = run.execution(agent(1)).unwrap().outcome().unwrap();
-    assert_eq!(outcome.how.to_string(), "not started: new runs are on hold");
+    assert_eq!(outcome.how.plain(), "not started: new runs are on hold");
 }
 
 #[test]

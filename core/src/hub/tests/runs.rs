@@ -221,7 +221,7 @@ fn a_grant_that_covers_a_host_no_more_starts_nothing_there() {
     assert!(
         outcome
             .how
-            .to_string()
+            .plain()
             .contains("does not cover the host any more")
     );
 }
@@ -279,7 +279,7 @@ fn a_restart_gives_up_what_had_not_begun_and_looks_for_ends() {
     let run = rig.hub.known.state.run_of(running).unwrap();
     let outcome = run.execution(agent(2)).unwrap().outcome().unwrap();
     assert_eq!(
-        outcome.how.to_string(),
+        outcome.how.plain(),
         "not started: the controller restarted before it was sent"
     );
     assert!(matches!(rig.phase(running), Phase::Closed { .. }));
@@ -303,7 +303,7 @@ fn a_restart_ends_what_waits_for_removed_hosts() {
     rig.commit();
     let run = rig.hub.known.state.run_of(run).unwrap();
     let outcome = run.execution(agent(2)).unwrap().outcome().unwrap();
-    assert_eq!(outcome.how.to_string(), "not started: the host was removed");
+    assert_eq!(outcome.how.plain(), "not started: the host was removed");
     assert!(run.execution(agent(1)).unwrap().outcome().is_none());
 }
 

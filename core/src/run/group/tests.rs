@@ -44,7 +44,9 @@ fn told(run: &Run, loosely: &Loosely) -> Vec<String> {
         let outputs = group.outputs;
         format!(
             "{:?} {names} {} {outputs} {}",
-            group.rank, group.how, group.duration_ms
+            group.rank,
+            group.how.plain(),
+            group.duration_ms
         )
     };
     run.groups(loosely).iter().map(tell).collect()

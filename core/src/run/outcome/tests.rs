@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_end_is_told_as_a_shell_shows_it() {
-    let told = |how: How| (how.to_string(), how.exit_code());
+    let told = |how: How| (how.plain(), how.exit_code());
     // The standard signals of signal(7) that end a program and come from it, the machine or a person.
     for (signal, name) in [
         (1, "SIGHUP"),

@@ -113,7 +113,7 @@ fn row(rank: Option<Rank>, execution: &Execution) -> String {
     let Some((rank, outcome)) = rank.zip(execution.outcome()) else {
         return format!("⏳ **{name}** · {}", execution.state());
     };
-    let how = escape_markdown_cut(&outcome.how.to_string(), HOW_MAX);
+    let how = escape_markdown_cut(&outcome.how.plain(), HOW_MAX);
     let took = match outcome.how.exit_code() {
         Some(_) => format!(" · {}", duration(outcome.duration_ms)),
         None => String::new(),

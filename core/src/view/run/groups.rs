@@ -115,15 +115,19 @@ pub(super) fn same_words(group: &Group, same_but: SameBut) -> Option<String> {
     (group.outputs > 1).then(|| format!("the same but for {what}"))
 }
 
+/// Characters of a reason.
+const REASON_MAX: usize = 200;
+
 /// How it ended, in words that nothing can style: a reason may be an agent's.
 pub(super) fn how_words(how: &How, rank: Rank) -> String {
     let (How::Refused(reason) | How::NotStarted(reason) | How::Lost(reason)) = how else {
-        return how.to_string();
+        return how.plain();
     };
-    let words = match rank {
+    match rank {
         Rank::LeftOut => {
             let why = reason.text.strip_prefix("skipped: ");
-            format!("left out: {}", why.unwrap_or(&reason.text))
+            let why = why.unwrap_or(&reason.text);
+            format!("left out: {}", escape_markdown_cut(why, REASON_MAX))
         }
         Rank::Failed
         | Rank::TimedOut
@@ -132,10 +136,25 @@ pub(super) fn how_words(how: &How, rank: Rank) -> String {
         | Rank::NotStarted
         | Rank::Stopped
         | Rank::Odd
-        | Rank::Most => how.to_string(),
-    };
-    let (kind, why) = words.split_once(": ").unwrap_or(("", &words));
-    format!("{kind}: {}", escape_markdown_cut(why, 200))
+        | Rank::Most => how_in_chat(how),
+    }
+}
+
+/// The same, of one host alone.
+pub(crate) fn how_in_chat(how: &How) -> String {
+    let words = how.plain();
+    match how {
+        How::Refused(_) | How::NotStarted(_) | How::Lost(_) => {
+            let (kind, why) = words.split_once(": ").unwrap_or(("", &words));
+            format!("{kind}: {}", escape_markdown_cut(why, REASON_MAX))
+        }
+        How::Exited(_)
+        | How::Signaled(_)
+        | How::TimedOut(_)
+        | How::OutOfMemory(_)
+        | How::Cancelled(_)
+        | How::StoppedOnHost(_) => words,
+    }
 }
 
 /// What they printed, never nothing where something is known; none where nothing is.

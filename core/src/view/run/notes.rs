@@ -24,7 +24,7 @@ pub(super) fn notes(run: &Run, scene: &Scene) -> Option<String> {
         .executions()
         .filter_map(|(_, e)| e.outcome())
         .map(|o| o.dropped_bytes)
-        .sum();
+        .fold(0, u64::saturating_add);
     if dropped > 0 {
         let (_, names) = folded(&|e| e.outcome().is_some_and(|o| o.dropped_bytes > 0));
         notes.push(format!(
@@ -47,7 +47,7 @@ pub(super) fn notes(run: &Run, scene: &Scene) -> Option<String> {
         .executions()
         .filter_map(|(_, e)| e.outcome())
         .map(|o| o.masked)
-        .sum();
+        .fold(0, u64::saturating_add);
     if masked > 0 {
         let secrets = if masked == 1 { "secret" } else { "secrets" };
         notes.push(format!("{} {secrets} masked", thousands(masked)));
@@ -73,7 +73,8 @@ pub(super) fn notes(run: &Run, scene: &Scene) -> Option<String> {
 /// Processes that were still there after their command, on all hosts.
 pub(super) fn left_over(run: &Run) -> u64 {
     let outcomes = run.executions().filter_map(|(_, e)| e.outcome());
-    outcomes.map(|outcome| u64::from(outcome.left_over)).sum()
+    let left = outcomes.map(|outcome| u64::from(outcome.left_over));
+    left.fold(0, u64::saturating_add)
 }
 
 /// What was left alive as somebody asked, host by host.

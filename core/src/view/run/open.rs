@@ -111,7 +111,7 @@ pub(super) fn menu(run: &Run, groups: &[Told]) -> Option<Menu> {
             hosts => {
                 let mut words = vec![format!("{} {}", mark(group.rank), short(group.names()))];
                 words.push(count(hosts.len(), "host"));
-                words.push(plain_words(&how_plain(&group.how.to_string())));
+                words.push(plain_words(&how_plain(&group.how.plain())));
                 Some((Picked::Group(group.first()), label(&words)))
             }
         }
@@ -150,7 +150,7 @@ fn list(run: &Run, options: Vec<(Picked, String)>, placeholder: &str) -> Option<
 fn option(run: &Run, agent: AgentId, alone: Option<Rank>) -> Option<(Picked, String)> {
     let execution = run.execution(agent)?;
     let how = match execution.outcome() {
-        Some(outcome) => how_plain(&outcome.how.to_string()),
+        Some(outcome) => how_plain(&outcome.how.plain()),
         None => execution.state().to_owned(),
     };
     let mark = alone.or_else(|| rank(run, execution)).map_or("⏳", mark);

@@ -22,7 +22,7 @@ pub(super) fn summary(run: &Run, missing: &Missing, out: &mut impl Write) -> io:
             let cells = [
                 run.number.0.to_string(),
                 cell(name.as_str()),
-                cell(&group.how.to_string()),
+                cell(&group.how.plain()),
                 code.map_or_else(String::new, |code| code.to_string()),
                 count(|o| o.duration_ms),
                 count(|o| o.output_bytes),
@@ -50,7 +50,7 @@ pub(super) fn lines(run: &Run, missing: &Missing, out: &mut impl Write) -> io::R
             "event": "execution", "host": execution.name.as_str(), "agent": agent.to_string(),
             "state": execution.state(),
             "exit_code": outcome.and_then(|o| o.how.exit_code()),
-            "text": outcome.map(|o| o.how.to_string()),
+            "text": outcome.map(|o| o.how.plain()),
             "duration_ms": outcome.map(|o| o.duration_ms),
             "output_bytes": outcome.map(|o| o.output_bytes),
             "dropped_bytes": outcome.map(|o| o.dropped_bytes),

@@ -286,7 +286,7 @@ impl Rig {
 
     fn why(&self, n: u8) -> String {
         let execution = self.run.execution(agent(n)).unwrap();
-        execution.outcome().unwrap().how.to_string()
+        execution.outcome().unwrap().how.plain()
     }
 }
 

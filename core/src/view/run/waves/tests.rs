@@ -137,14 +137,13 @@ fn six() -> Vec<String> {
 fn five_hundred_hosts_are_counts_waves_and_failures() {
     let mut rig = Rig::new(&five_hundred(), rollout("50", "10", None));
     rig.end_well(0..113);
-    for n in [113, 121, 160] {
-        rig.ends(n, How::Exited(100));
-    }
-    rig.ends(176, How::TimedOut(143));
-    for n in 114..350 {
-        if ![121, 160, 176].contains(&n) {
-            rig.ends(n, How::Exited(0));
-        }
+    for n in 113..350 {
+        let how = match n {
+            113 | 121 | 160 => How::Exited(100),
+            176 => How::TimedOut(143),
+            _ => How::Exited(0),
+        };
+        rig.ends(n, how);
     }
     rig.ends(351, How::Exited(0));
     insta::assert_snapshot!("live", rig.show());
