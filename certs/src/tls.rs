@@ -48,8 +48,6 @@ pub fn server_name() -> ServerName<'static> {
 
 /// For the link listener: an agent's certificate of this installation is required, and not a revoked one.
 ///
-/// Pass an empty [`Revoked`] to let revoked agents through the handshake and tell them on the link instead.
-///
 /// # Errors
 /// [`TlsError`].
 pub fn link_server(ca: &Ca, revoked: Revoked) -> Result<Arc<ServerConfig>, TlsError> {

@@ -141,13 +141,14 @@ pub async fn run(
     let mut supervisor = Supervisor::new(shutdown.clone());
     let guilds = config.discord.as_ref();
     let guilds = guilds.map_or_else(Vec::new, |discord| discord.guilds.clone());
+    let revoked = Revoked::default();
     let parts = hub::Parts {
         journal: store.journal.clone(),
         output: store.output.clone(),
         kept: store.kept.clone(),
         inputs: store.inputs.clone(),
         ca: Arc::clone(&ca),
-        revoked: Revoked::default(),
+        revoked: revoked.clone(),
         settings: Settings {
             policy: config.policy,
             guilds: guilds.clone(),
@@ -172,6 +173,7 @@ pub async fn run(
     let pin = ca.pin();
     let links = link::Parts {
         ca,
+        revoked,
         hub: handle.clone(),
         output: store.output.clone(),
         inputs: store.inputs.clone(),

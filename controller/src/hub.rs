@@ -29,6 +29,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{link_ms, now_ms};
+use crate::log::{self, Peer};
 use crate::store::{Inputs, Journal, Kept, Output, StoreError};
 
 pub use handle::Handle;
@@ -232,11 +233,9 @@ impl Shell {
                 refusal,
             }),
             Message::Known { reply } => drop(reply.send(self.machine.known().clone())),
-            Message::IsTarget { agent, run, reply } => {
-                let is_target =
-                    |shell: &Self| shell.machine.known().takes_output(agent, run, now_ms());
-                let answer = self.at_hand(run, |shell| Some(is_target(shell)));
-                reply.send(answer).ok(); // the link has gone
+            Message::Standing { agent, run, reply } => {
+                let standing = self.machine.known().standing(agent, run, now_ms());
+                reply.send(standing).ok(); // the link has gone
             }
             Message::Taken { run } => self.take(Event::Taken { run }),
             Message::NotTaken { run, reason } => self.take(Event::NotTaken { run, reason }),
@@ -262,6 +261,12 @@ impl Shell {
                     fresh: fresh(),
                 });
             }
+            Message::LinkWanted {
+                agent,
+                instance,
+                reply,
+            } => self.link_wanted(agent, instance, reply),
+            Message::Probed { agent, link } => self.take(Event::Probed { agent, link }),
             Message::LinkUp { link, reply } => self.link_up(link, reply),
             Message::LinkDown { agent, link } => self.link_down(agent, link),
             Message::Told {
@@ -336,6 +341,8 @@ impl Shell {
                 }
             }
             Effect::RevokeCertificate(agent) => self.revoked.insert(*agent.as_bytes()),
+            Effect::LinkAdmitted { ticket, admitted } => self.links.admitted(ticket, admitted),
+            Effect::Probe { agent, link } => events.extend(self.links.probe(agent, link)),
             Effect::Welcome { agent, link } => events.extend(self.links.welcome(agent, link)),
             Effect::CloseLink { agent, link, why } => self.links.close(agent, link, why),
             Effect::Order(order) => {
@@ -360,6 +367,12 @@ impl Shell {
             // Only a machine that recovers asks for it: see `Shell::recover`.
             Effect::FindExit { .. } => {}
             Effect::Warn(what) => tracing::warn!("{what}"),
+            Effect::WarnOf { agent, what } => {
+                log::of(
+                    Peer::Agent(agent),
+                    || tracing::warn!(agent.id = %agent, "a host is not believed: {what}"),
+                );
+            }
         }
     }
 

@@ -2,10 +2,12 @@
 
 mod accept;
 mod agents;
+mod backlog;
+mod connection;
 mod join;
 mod pump;
 
-use accept::Listener;
+use accept::{Allowed, Listener};
 
 use std::sync::Arc;
 
@@ -29,12 +31,16 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 const LINKS_MAX: usize = 20_000;
 /// Connections to the join listener at once, and how long each may last.
 const JOINS_MAX: usize = 256;
+/// The same of one network.
+const JOINS_NETWORK_MAX: usize = 64;
 const JOIN_AGE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What the listeners need.
 pub struct Parts {
     /// Proves that we are the controller.
     pub ca: Arc<Ca>,
+    /// Whose certificates are good for nothing any more: the hub's own set.
+    pub revoked: Revoked,
     /// The hub.
     pub hub: hub::Handle,
     /// Where output goes.
@@ -56,8 +62,7 @@ pub fn start(
     parts: Parts,
 ) -> anyhow::Result<()> {
     let link_port = links.local_addr()?.port();
-    // Revoked agents pass the handshake and are told on the link, so that they stop instead of dialling for ever.
-    let link_tls = tls::link_server(&parts.ca, Revoked::default())?;
+    let link_tls = tls::link_server(&parts.ca, parts.revoked)?;
     let join_tls = tls::join_server(&parts.ca)?;
     let domain = parts.ca.trust_domain().clone();
 
@@ -71,7 +76,7 @@ pub fn start(
     let agents = AgentsServer::new(agents)
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let listener = Listener::new(links, link_tls, Some(domain), LINKS_MAX);
+    let listener = Listener::new(links, link_tls, Allowed::agents(domain), LINKS_MAX);
     serve(
         supervisor,
         "link listener",
@@ -85,7 +90,12 @@ pub fn start(
         link_port,
     };
     let enroll = EnrollServer::new(enroll).max_decoding_message_size(limits::CHUNK_BYTES_MAX);
-    let listener = Listener::new(joins, join_tls, None, JOINS_MAX);
+    let listener = Listener::new(
+        joins,
+        join_tls,
+        Allowed::anybody(JOINS_NETWORK_MAX),
+        JOINS_MAX,
+    );
     // Whoever can reach the port can connect: nobody stays.
     let mut server = server().max_connection_age(JOIN_AGE);
     serve(

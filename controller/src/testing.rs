@@ -13,6 +13,7 @@ use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
 use shanty_core::admission::{Rates, Settings};
 use shanty_core::ask::{Answer, Ask, RunOption, RunRequest, Typed, YES};
+use shanty_core::fleet::Instance;
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
 use shanty_core::output::mask::Masks;
@@ -247,7 +248,10 @@ impl Rig {
         let (tx, down) = mpsc::channel(room);
         let link = NewLink {
             agent: agent(n),
-            boot_id: boot_id.to_owned(),
+            instance: Instance {
+                boot_id: boot_id.to_owned(),
+                drawn: "one".to_owned(),
+            },
             version: "1.0.0".to_owned(),
             takes_input: true,
             executions,

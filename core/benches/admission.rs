@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use shanty_core::admission::{Admitted, Context, Fresh, Settings, UnderWay, admit, look};
 use shanty_core::ask::{Ask, Confirm, Question, RunRequest};
 use shanty_core::facts::{Facts, Metrics};
-use shanty_core::fleet::{Fleet, Link};
+use shanty_core::fleet::{Fleet, Instance, Link};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Recalled, Record, State};
 use shanty_core::policy::{Grant, Policy, Verb};
@@ -111,7 +111,7 @@ fn fleet() -> Fleet {
         let presence = fleet.entry(agent);
         presence.link = online.then(|| Link {
             id: 1,
-            boot_id: String::new(),
+            instance: Instance::default(),
         });
         presence.heard_ms = AT;
         presence.version = "0.1.0".to_owned();

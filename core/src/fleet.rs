@@ -29,6 +29,8 @@ pub struct Presence {
     pub metrics: Option<Metrics>,
     /// Executions whose output waits.
     pub spool_full: BTreeSet<RunId>,
+    /// When another machine last wanted a link with its identity and was refused, milliseconds since the Unix epoch.
+    pub duplicate_ms: Option<u64>,
 }
 
 /// A link.
@@ -36,8 +38,17 @@ pub struct Presence {
 pub struct Link {
     /// Tells it from earlier ones of the same host.
     pub id: u64,
+    /// Which agent, on which boot of which machine.
+    pub instance: Instance,
+}
+
+/// One start of an agent on one boot of a machine: who has the same of both is the same process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instance {
     /// Of the host's kernel.
     pub boot_id: String,
+    /// Drawn by the agent when it starts, and kept nowhere.
+    pub drawn: String,
 }
 
 /// What is known of a host at one moment, as selectors see it.
@@ -134,6 +145,14 @@ impl Presence {
                 version: &self.version,
             },
         }
+    }
+
+    /// True while another machine tries to use its identity, or did a short while ago.
+    #[must_use]
+    pub fn is_duplicated(&self, now_ms: u64) -> bool {
+        let since = |at_ms: u64| now_ms.saturating_sub(at_ms);
+        self.duplicate_ms
+            .is_some_and(|at_ms| since(at_ms) < limits::DUPLICATE_MS)
     }
 
     /// Milliseconds since something was heard of it.

@@ -3,6 +3,7 @@
 //! It appends records and moves on only when one comes back as [`Event::Recorded`], whoever appended it. What it knows is [`Known`]: the
 //! fold of the journal, and who has a link. Questions are answered from a clone of that, beside the hub. Output never passes through here.
 
+mod arrivals;
 mod asked;
 mod denials;
 mod enrol;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use crate::admission::{Fresh, Settings, UnderWay};
 use crate::ask::{Answer, Ask};
 use crate::facts::{Facts, Metrics};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Instance};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled, Record, State};
 use crate::members::{Member, Members, Standing};
@@ -25,10 +26,10 @@ use crate::order::Order;
 use crate::principal::{Actor, Asker};
 use crate::refusal::{Code, Refusal};
 use crate::run::{Held, Outcome, Told};
-use crate::time::Now;
+use crate::time::{LinkTime, Now};
 
 pub use enrol::{Join, Joined};
-pub use known::{Known, Would};
+pub use known::{Known, Standing, Would};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -96,6 +97,22 @@ pub enum Event {
     NotRecorded {
         /// Which.
         append: AppendId,
+    },
+    /// A host wants a link. Before it may have one, nothing else that it says is looked at.
+    LinkWanted {
+        /// Where the answer goes.
+        ticket: Ticket,
+        /// By its certificate.
+        agent: AgentId,
+        /// What it says it is.
+        instance: Instance,
+    },
+    /// A host that was probed is there.
+    Probed {
+        /// The host.
+        agent: AgentId,
+        /// The link that was probed.
+        link: u64,
     },
     /// A host has a link, and says what it holds.
     LinkUp(LinkUp),
@@ -187,6 +204,20 @@ pub enum Effect {
     },
     /// A host was removed: its certificate is good for nothing any more.
     RevokeCertificate(AgentId),
+    /// Say whether a host may have a link.
+    LinkAdmitted {
+        /// Where.
+        ticket: Ticket,
+        /// What.
+        admitted: Result<(), LinkRefusal>,
+    },
+    /// Ask the agent of a link whether it is there, then report [`Event::Probed`] if it answers.
+    Probe {
+        /// The host.
+        agent: AgentId,
+        /// The link.
+        link: u64,
+    },
     /// Tell a link that it is taken.
     Welcome {
         /// The host.
@@ -241,6 +272,13 @@ pub enum Effect {
     AskMember(Member),
     /// Something that an operator should read in the log.
     Warn(String),
+    /// The same of what a host did: it can do it often, and is not read each time.
+    WarnOf {
+        /// The host.
+        agent: AgentId,
+        /// What it did.
+        what: String,
+    },
 }
 
 /// Where an answer goes: drawn by whoever asks the hub.
@@ -258,8 +296,8 @@ pub struct LinkUp {
     pub agent: AgentId,
     /// Tells it from earlier ones of the same host.
     pub link: u64,
-    /// Of the host's kernel.
-    pub boot_id: String,
+    /// Which agent, on which boot of which machine.
+    pub instance: Instance,
     /// Of the agent.
     pub version: String,
     /// The agent can give commands an input and a terminal.
@@ -277,6 +315,8 @@ pub enum LinkRefusal {
     Revoked,
     /// Another machine with this identity is connected.
     Duplicate,
+    /// It speaks of a run of other hosts.
+    Foreign,
 }
 
 /// The hub.
@@ -295,8 +335,18 @@ pub struct Hub {
     denials: denials::Denials,
     /// Records that could not be written and must be: tried again with time.
     unwritten: Vec<(Actor, Kind)>,
+    /// Hosts that are asked whether they are there, because another machine wants a link with their identity.
+    probes: BTreeMap<AgentId, Probe>,
     /// Runs that look otherwise than when somebody last asked.
     changed: BTreeSet<RunId>,
+}
+
+/// A link that is asked whether its agent is there, and who waits for that.
+#[derive(Debug)]
+struct Probe {
+    link: u64,
+    since: LinkTime,
+    ticket: Ticket,
 }
 
 #[derive(Debug)]
@@ -336,6 +386,7 @@ impl Hub {
             members: Members::default(),
             denials: denials::Denials::default(),
             unwritten: Vec::new(),
+            probes: BTreeMap::new(),
             changed: BTreeSet::new(),
         }
     }
@@ -380,6 +431,12 @@ impl Hub {
                 records,
             } => self.recorded(append, seq, &records, now, out),
             Event::NotRecorded { append } => self.not_recorded(append, now, out),
+            Event::LinkWanted {
+                ticket,
+                agent,
+                instance,
+            } => self.link_wanted(ticket, agent, &instance, now, out),
+            Event::Probed { agent, link } => self.probed(agent, link, now, out),
             Event::LinkUp(link) => self.link_up(link, now, out),
             Event::LinkDown { agent, link } => self.link_down(agent, link, now, out),
             Event::Heard(heard) => self.heard(heard),

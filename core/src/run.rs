@@ -349,7 +349,8 @@ impl Execution {
     }
 
     /// Whether nothing better can become known of it than what is. What was called lost without its last record is heard to its end first.
-    fn is_settled(&self) -> bool {
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
         self.outcome().is_none_or(|outcome| {
             !matches!(outcome.how, How::Lost(_)) || outcome.output_sha256.is_some()
         })

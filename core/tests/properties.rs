@@ -5,7 +5,7 @@ use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use shanty_core::admission::{Admitted, Context, Fresh, Plan, Settings, UnderWay, admit};
 use shanty_core::ask::{Ask, Confirm, RunRequest};
-use shanty_core::fleet::{Fleet, Link};
+use shanty_core::fleet::{Fleet, Instance, Link};
 use shanty_core::ids::{AgentId, HostName, Labels, RunId};
 use shanty_core::journal::{Enrolment, HostChange, Kind, Needs, Proposal, Recalled, Record, State};
 use shanty_core::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX, PAGE_CHARS_MAX};
@@ -173,7 +173,7 @@ impl Shown {
         for (at, online) in self.online.iter().enumerate() {
             fleet.entry(agent(at)).link = online.then(|| Link {
                 id: 1,
-                boot_id: String::new(),
+                instance: Instance::default(),
             });
         }
         let settings = Settings {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask};
 use shanty_core::facts::{Facts, Metrics};
-use shanty_core::hub::{Known, Would};
+use shanty_core::fleet::Instance;
+use shanty_core::hub::{Known, Standing, Would};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Standing};
@@ -267,6 +268,27 @@ impl Handle {
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
+    /// Whether a host may have a link: asked before anything else that it says is looked at. It may take as long as the agent that has one
+    /// takes to answer.
+    ///
+    /// # Errors
+    /// What the agent is told instead.
+    pub async fn link_wanted(&self, agent: AgentId, instance: Instance) -> Result<(), v1::Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::LinkWanted {
+            agent,
+            instance,
+            reply,
+        })
+        .await;
+        answer.await.unwrap_or_else(|_| Err(no_link()))
+    }
+
+    /// The agent of a link that was probed has answered.
+    pub async fn probed(&self, agent: AgentId, link: u64) {
+        self.tell(Message::Probed { agent, link }).await;
+    }
+
     /// A link is up; gives its number for [`Handle::link_down`].
     ///
     /// # Errors
@@ -274,12 +296,7 @@ impl Handle {
     pub async fn link_up(&self, link: NewLink) -> Result<u64, v1::Refused> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::LinkUp { link, reply }).await;
-        answer.await.unwrap_or_else(|_| {
-            Err(v1::Refused {
-                code: v1::RefusedCode::Unspecified.into(),
-                text: "the controller is stopping".to_owned(),
-            })
-        })
+        answer.await.unwrap_or_else(|_| Err(no_link()))
     }
 
     /// A link has ended.
@@ -287,21 +304,14 @@ impl Handle {
         self.tell(Message::LinkDown { agent, link }).await;
     }
 
-    /// Whether a run was for this host: nobody else's output is taken.
+    /// What this host may say of a run at this moment.
     ///
     /// # Errors
-    /// The controller is stopping, or a past run cannot be read.
-    pub async fn is_target(&self, agent: AgentId, run: RunId) -> Result<bool, Refusal> {
+    /// The controller is stopping.
+    pub async fn standing(&self, agent: AgentId, run: RunId) -> Result<Standing, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.tell(Message::IsTarget { agent, run, reply }).await;
-        Ok(match answer.await.map_err(|_| stopping())? {
-            AtHand::Whole(is_target) => is_target,
-            AtHand::Past(past) => {
-                let run = self.recall(past).await?;
-                run.execution(agent).is_some()
-            }
-            AtHand::Unknown => false,
-        })
+        self.tell(Message::Standing { agent, run, reply }).await;
+        answer.await.map_err(|_| stopping())
     }
 
     /// What the command of a run is given on this host; nothing when it is given nothing, or the run is not one of its own.
@@ -347,6 +357,13 @@ impl Handle {
 
     async fn tell(&self, message: Message) {
         self.tx.send(message).await.ok(); // the hub is gone: the process stops
+    }
+}
+
+fn no_link() -> v1::Refused {
+    v1::Refused {
+        code: v1::RefusedCode::Unspecified.into(),
+        text: "the controller is stopping".to_owned(),
     }
 }
 

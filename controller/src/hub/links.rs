@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prost::Message as _;
-use shanty_core::hub::{Event, LinkRefusal, LinkUp};
+use shanty_core::fleet::Instance;
+use shanty_core::hub::{Event, LinkRefusal, LinkUp, Ticket};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::order::Order;
 use shanty_proto::convert::order_to_wire;
@@ -14,12 +15,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{NewLink, Shell};
 use crate::clock::link_ms;
+use crate::log::{self, Peer};
 
 /// Where words to agents go.
 #[derive(Default)]
 pub(super) struct Links {
     last: u64,
     up: HashMap<AgentId, Link>,
+    /// Hosts that want a link and are not told yet whether they may have one.
+    wanted: HashMap<Ticket, oneshot::Sender<Result<(), v1::Refused>>>,
     /// A link that the machine is being asked about.
     arriving: Option<Arriving>,
 }
@@ -37,12 +41,28 @@ struct Arriving {
 }
 
 impl Shell {
+    pub(super) fn link_wanted(
+        &mut self,
+        agent: AgentId,
+        instance: Instance,
+        reply: oneshot::Sender<Result<(), v1::Refused>>,
+    ) {
+        // How silent another link of the same host has been is part of the decision.
+        self.take(Event::Heard(self.links.heard_of(agent)));
+        let ticket = self.ticket();
+        self.links.wanted.insert(ticket, reply);
+        self.take(Event::LinkWanted {
+            ticket,
+            agent,
+            instance,
+        });
+    }
+
     pub(super) fn link_up(
         &mut self,
         up: NewLink,
         reply: oneshot::Sender<Result<u64, v1::Refused>>,
     ) {
-        // How silent another link of the same host has been is part of the decision.
         self.take(Event::Heard(self.links.heard_of(up.agent)));
         let event = self.links.arrive(up, reply);
         self.take(Event::LinkUp(event));
@@ -51,7 +71,10 @@ impl Shell {
     pub(super) fn link_down(&mut self, agent: AgentId, link: u64) {
         self.take(Event::Heard(self.links.heard_of(agent)));
         self.links.forget(agent, link);
-        tracing::info!(agent.id = %agent, link.id = link, "a link has ended");
+        log::of(
+            Peer::Agent(agent),
+            || tracing::info!(agent.id = %agent, link.id = link, "a link has ended"),
+        );
         self.take(Event::LinkDown { agent, link });
     }
 }
@@ -90,11 +113,25 @@ impl Links {
         LinkUp {
             agent: up.agent,
             link: id,
-            boot_id: up.boot_id,
+            instance: up.instance,
             version: up.version,
             takes_input: up.takes_input,
             executions: executions.map(|holds| (holds.run, holds.held)).collect(),
         }
+    }
+
+    /// Says whether a host may have a link.
+    pub(super) fn admitted(&mut self, ticket: Ticket, admitted: Result<(), LinkRefusal>) {
+        if let Some(reply) = self.wanted.remove(&ticket) {
+            reply.send(admitted.map_err(refused)).ok(); // it has gone by itself
+        }
+    }
+
+    /// Asks the agent of a link whether it is there.
+    pub(super) fn probe(&mut self, agent: AgentId, link: u64) -> Option<Event> {
+        let is_up = self.up.get(&agent).is_some_and(|up| up.id == link);
+        let probe = v1::down::Kind::Ping(v1::Ping { id: link });
+        is_up.then(|| self.send(agent, probe)).flatten()
     }
 
     /// The machine takes the link; one that has gone meanwhile is down again.
@@ -113,14 +150,20 @@ impl Links {
         let welcome = down(v1::down::Kind::Welcome(welcome));
         arriving.link.tx.try_send(welcome).ok();
         let replaced = self.up.insert(agent, arriving.link).is_some();
-        tracing::info!(agent.id = %agent, link.id = id, replaced, "a link is up");
+        log::of(
+            Peer::Agent(agent),
+            || tracing::info!(agent.id = %agent, link.id = id, replaced, "a link is up"),
+        );
         None
     }
 
     /// The machine does not take a link, or lets it go on no longer.
     pub(super) fn close(&mut self, agent: AgentId, id: u64, why: LinkRefusal) {
         let refused = refused(why);
-        tracing::warn!(agent.id = %agent, link.id = id, "a link is refused: {}", refused.text);
+        log::of(
+            Peer::Agent(agent),
+            || tracing::warn!(agent.id = %agent, link.id = id, "a link is refused: {}", refused.text),
+        );
         if let Some(arriving) = self.arriving.take_if(|new| new.link.id == id) {
             arriving.reply.send(Err(refused)).ok(); // it has gone by itself
             return;
@@ -160,7 +203,9 @@ impl Links {
             return None;
         }
         let link = link.id;
-        tracing::warn!(agent.id = %agent, link.id = link, "a link does not take what it is sent and is closed");
+        log::of(Peer::Agent(agent), || {
+            tracing::warn!(agent.id = %agent, link.id = link, "a link does not take what it is sent and is closed");
+        });
         self.forget(agent, link);
         Some(Event::LinkDown { agent, link })
     }
@@ -188,6 +233,10 @@ fn refused(why: LinkRefusal) -> v1::Refused {
         LinkRefusal::Duplicate => (
             v1::RefusedCode::Duplicate,
             "another machine with this identity is connected",
+        ),
+        LinkRefusal::Foreign => (
+            v1::RefusedCode::Protocol,
+            "it speaks of a run of other hosts",
         ),
     };
     v1::Refused {

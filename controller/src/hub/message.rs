@@ -7,7 +7,8 @@ use shanty_certs::csr::Csr;
 use shanty_certs::token::secret_sha256;
 use shanty_core::ask::{Answer, Ask, Snapshot};
 use shanty_core::facts::{Facts, Metrics};
-use shanty_core::hub::{Join, Known};
+use shanty_core::fleet::Instance;
+use shanty_core::hub::{Join, Known, Standing};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Standing};
@@ -48,10 +49,10 @@ pub enum Message {
         run: RunId,
         reason: String,
     },
-    IsTarget {
+    Standing {
         agent: AgentId,
         run: RunId,
-        reply: oneshot::Sender<AtHand<bool>>,
+        reply: oneshot::Sender<Standing>,
     },
     Watch {
         run: RunId,
@@ -68,6 +69,15 @@ pub enum Message {
     Join {
         join: JoinRequest,
         reply: Reply<Identity>,
+    },
+    LinkWanted {
+        agent: AgentId,
+        instance: Instance,
+        reply: oneshot::Sender<Result<(), v1::Refused>>,
+    },
+    Probed {
+        agent: AgentId,
+        link: u64,
     },
     LinkUp {
         link: NewLink,
@@ -145,8 +155,8 @@ pub struct Identity {
 pub struct NewLink {
     /// By its certificate.
     pub agent: AgentId,
-    /// Of the host's kernel.
-    pub boot_id: String,
+    /// Which agent, on which boot of which machine.
+    pub instance: Instance,
     /// Of the agent.
     pub version: String,
     /// The agent can give commands an input and a terminal.

@@ -1,13 +1,18 @@
 //! The link service: the first message, then the pump until the link ends.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use shanty_core::causes::chain;
+use shanty_core::fleet::Instance;
+use shanty_core::hub::Standing;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
+use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
 use shanty_proto::convert::told_from_wire;
 use shanty_proto::v1;
@@ -18,14 +23,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::accept::Peer;
-use super::pump::Pump;
+use super::pump::{Pump, Wire};
 use crate::clock::now_ms;
 use crate::hub::{Handle, Holds, NewLink};
+use crate::log;
 use crate::store::{InputReader, Inputs, Output};
 use crate::supervise::Spawner;
 
 /// Executions that one agent may name at once.
 const EXECUTIONS_MAX: usize = 2_000;
+/// Characters of the ids of a boot and of a start that are kept.
+const ID_CHARS_MAX: usize = 64;
 /// What the hub may send before an agent has taken it. Past it the link is closed.
 const DOWN_MAX: usize = 1_024;
 /// Slices of an input that wait for the network: a slow host holds up the reading, and no memory.
@@ -58,43 +66,42 @@ impl v1::agents_server::Agents for Agents {
             return Err(Status::unauthenticated("a client certificate is required"));
         };
         let agent = AgentId::from_bytes(identity.agent);
+        if SystemTime::now() >= identity.not_after {
+            return Err(Status::unauthenticated("the certificate has run out"));
+        }
+        let Some(linked) = peer.connection.link() else {
+            return Err(Status::failed_precondition(
+                "this connection has, or had, a link",
+            ));
+        };
         let mut up = request.into_inner();
         let hello = first(&mut up).await?;
         if hello.agent != agent.to_string() {
-            tracing::warn!(agent.id = %agent, peer.address = %peer.from, "an agent said another id than its certificate");
+            of(
+                agent,
+                || tracing::warn!(agent.id = %agent, peer.address = %peer.from, "an agent said another id than its certificate"),
+            );
             return Err(Status::permission_denied(
                 "the first message names another agent than the certificate",
             ));
         }
+        let named = named(&hello)?;
         let (wire, down) = mpsc::channel(WIRE_MAX);
-        let (tx, orders) = mpsc::channel(DOWN_MAX);
-        let seen_ms = Arc::new(AtomicU64::new(now_ms()));
-        let executions = self.holds(agent, &hello).await?;
-        let link = NewLink {
+        let arrival = Arrival {
             agent,
-            boot_id: hello.boot_id.chars().take(64).collect(),
-            version: hello.version,
-            takes_input: hello.takes_input,
-            executions,
-            tx,
-            seen_ms: Arc::clone(&seen_ms),
+            from: peer.from,
+            not_after: identity.not_after,
+            hello,
+            named,
         };
         // In a task of its own: a peer that leaves now must not leave the hub with a link that nobody ends.
         let (hub, output, shutdown) =
             (self.hub.clone(), self.output.clone(), self.shutdown.clone());
         self.spawner.spawn(async move {
-            match hub.link_up(link).await {
-                Ok(id) => {
-                    let pump = Pump::new(agent, id, hub, &output, seen_ms);
-                    pump.run(up, orders, wire, shutdown).await;
-                }
-                Err(refused) => {
-                    let refused = v1::Down {
-                        kind: Some(v1::down::Kind::Refused(refused)),
-                    };
-                    wire.send(Ok(refused)).await.ok(); // the peer left
-                }
+            if let Err(status) = arrival.serve(hub, output, up, &wire, shutdown).await {
+                wire.send(Err(status)).await.ok(); // the peer left
             }
+            drop(linked);
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(down))))
     }
@@ -107,9 +114,13 @@ impl v1::agents_server::Agents for Agents {
     ) -> Result<Response<Self::FetchInputStream>, Status> {
         let peer = request.extensions().get::<Peer>();
         let identity = peer.and_then(|peer| peer.identity.clone());
+        let connection = peer.map(|peer| Arc::clone(&peer.connection));
         let identity =
             identity.ok_or_else(|| Status::unauthenticated("a client certificate is required"))?;
         let agent = AgentId::from_bytes(identity.agent);
+        if !connection.is_some_and(|connection| connection.takes_call()) {
+            return Err(Status::resource_exhausted("too many calls at once"));
+        }
         let run: RunId = request
             .into_inner()
             .run
@@ -118,7 +129,10 @@ impl v1::agents_server::Agents for Agents {
         let input = self.hub.input_of(agent, run).await;
         let input = input.map_err(|refusal| Status::unavailable(refusal.what))?;
         let Some(input) = input else {
-            tracing::warn!(agent.id = %agent, run.id = %run, "an agent asks for an input that is not its own");
+            of(
+                agent,
+                || tracing::warn!(agent.id = %agent, run.id = %run, "an agent asks for an input that is not its own"),
+            );
             return Err(Status::not_found("there is no such input of its own"));
         };
         let reader = self.inputs.read(input.sha256).await.map_err(|error| {
@@ -153,47 +167,155 @@ async fn send_slices(
     }
 }
 
-impl Agents {
-    /// What the agent holds, and how much of it is committed here.
-    async fn holds(&self, agent: AgentId, hello: &v1::Hello) -> Result<Vec<Holds>, Status> {
-        if hello.executions.len() > EXECUTIONS_MAX {
-            return Err(Status::invalid_argument("too many executions in Hello"));
+/// An agent that has said its first message.
+struct Arrival {
+    agent: AgentId,
+    from: SocketAddr,
+    not_after: SystemTime,
+    hello: v1::Hello,
+    named: Vec<Named>,
+}
+
+/// An execution as the first message names it.
+struct Named {
+    run: RunId,
+    told: Told,
+    spool_len: u64,
+}
+
+impl Arrival {
+    /// Serves the link to its end. Before the hub has admitted it, nothing that the agent says costs more than its reading.
+    async fn serve(
+        self,
+        hub: Handle,
+        output: Output,
+        up: Streaming<v1::Up>,
+        wire: &Wire,
+        shutdown: CancellationToken,
+    ) -> Result<(), Status> {
+        let instance = Instance {
+            boot_id: self.hello.boot_id.chars().take(ID_CHARS_MAX).collect(),
+            drawn: self.hello.instance.chars().take(ID_CHARS_MAX).collect(),
+        };
+        if let Err(refused) = hub.link_wanted(self.agent, instance.clone()).await {
+            self.refuse(wire, refused).await;
+            return Ok(());
         }
-        let mut executions = Vec::new();
-        for state in &hello.executions {
-            let run: RunId = state
-                .run
-                .parse()
-                .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
-            let told = told_from_wire(state)
-                .map_err(|error| Status::invalid_argument(error.to_string()))?;
-            let is_target = self.hub.is_target(agent, run).await;
-            if !is_target.map_err(|refusal| Status::unavailable(refusal.what))? {
-                tracing::warn!(agent.id = %agent, run.id = %run, "an agent holds an execution of a run that is not known here");
-                continue;
+        let executions = self.holds(&hub, &output).await?;
+        let (tx, orders) = mpsc::channel(DOWN_MAX);
+        let seen_ms = Arc::new(AtomicU64::new(now_ms()));
+        let link = NewLink {
+            agent: self.agent,
+            instance,
+            version: self.hello.version.clone(),
+            takes_input: self.hello.takes_input,
+            executions,
+            tx,
+            seen_ms: Arc::clone(&seen_ms),
+        };
+        match hub.link_up(link).await {
+            Ok(id) => {
+                let pump = Pump::new((self.agent, id), hub, &output, seen_ms, self.not_after);
+                pump.run(up, orders, wire, shutdown).await;
             }
-            let loaded = self.output.load(run, agent).await.map_err(|error| {
-                tracing::error!(
-                    error = chain(&error),
-                    "the output of an execution cannot be read"
-                );
-                Status::unavailable("the store cannot be read")
-            })?;
-            let stored = loaded.stored.borrow().len;
-            let complete = loaded.outcome.is_some();
-            let short = told == Told::Ended && !complete && state.spool_len < stored;
-            executions.push(Holds {
-                run,
-                held: Held {
-                    told,
-                    complete,
-                    short,
-                },
-                stored,
-            });
+            Err(refused) => self.refuse(wire, refused).await,
+        }
+        Ok(())
+    }
+
+    async fn refuse(&self, wire: &Wire, refused: v1::Refused) {
+        of(
+            self.agent,
+            || tracing::warn!(agent.id = %self.agent, peer.address = %self.from, "an agent gets no link: {}", refused.text),
+        );
+        let refused = v1::Down {
+            kind: Some(v1::down::Kind::Refused(refused)),
+        };
+        wire.send(Ok(refused)).await.ok(); // the peer left
+    }
+
+    /// What the agent holds, and how much of it is committed here.
+    async fn holds(&self, hub: &Handle, output: &Output) -> Result<Vec<Holds>, Status> {
+        let stopping = |refusal: Refusal| Status::unavailable(refusal.what);
+        let mut executions = Vec::new();
+        for named in &self.named {
+            let (agent, run) = (self.agent, named.run);
+            let standing = hub.standing(agent, run).await.map_err(stopping)?;
+            match standing {
+                Standing::Ordered => executions.push(self.held(output, named).await?),
+                // The host is told to let go of it, and need send nothing of it.
+                Standing::Over => executions.push(Holds {
+                    run,
+                    held: Held {
+                        told: named.told.clone(),
+                        complete: false,
+                        short: false,
+                    },
+                    stored: named.spool_len,
+                }),
+                Standing::NotOrdered | Standing::Foreign | Standing::Unknown => {
+                    of(
+                        agent,
+                        || tracing::warn!(agent.id = %agent, run.id = %run, "an agent holds an execution that it was not ordered here"),
+                    );
+                }
+            }
         }
         Ok(executions)
     }
+
+    async fn held(&self, output: &Output, named: &Named) -> Result<Holds, Status> {
+        let loaded = output.load(named.run, self.agent).await.map_err(|error| {
+            tracing::error!(
+                error = chain(&error),
+                "the output of an execution cannot be read"
+            );
+            Status::unavailable("the store cannot be read")
+        })?;
+        let stored = loaded.stored.borrow().len;
+        let complete = loaded.outcome.is_some();
+        let short = named.told == Told::Ended && !complete && named.spool_len < stored;
+        Ok(Holds {
+            run: named.run,
+            held: Held {
+                told: named.told.clone(),
+                complete,
+                short,
+            },
+            stored,
+        })
+    }
+}
+
+/// The executions that the first message names: each once.
+fn named(hello: &v1::Hello) -> Result<Vec<Named>, Status> {
+    if hello.executions.len() > EXECUTIONS_MAX {
+        return Err(Status::invalid_argument("too many executions in Hello"));
+    }
+    let mut runs = BTreeSet::new();
+    let mut named = Vec::new();
+    for state in &hello.executions {
+        let run: RunId = state
+            .run
+            .parse()
+            .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
+        if !runs.insert(run) {
+            return Err(Status::invalid_argument("Hello names a run twice"));
+        }
+        let told =
+            told_from_wire(state).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        named.push(Named {
+            run,
+            told,
+            spool_len: state.spool_len,
+        });
+    }
+    Ok(named)
+}
+
+/// A line about an agent.
+fn of(agent: AgentId, write: impl FnOnce()) {
+    log::of(log::Peer::Agent(agent), write);
 }
 
 async fn first(up: &mut Streaming<v1::Up>) -> Result<v1::Hello, Status> {

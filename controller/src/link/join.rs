@@ -7,7 +7,9 @@ use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::accept::Peer;
+use super::backlog::network;
 use crate::hub::{Handle, JoinRequest};
+use crate::log;
 use crate::status::status;
 
 /// The service on the join listener.
@@ -27,7 +29,9 @@ impl v1::enroll_server::Enroll for Enroll {
         let from = request.extensions().get::<Peer>().map(|peer| peer.from);
         let request = request.into_inner();
         let csr = Csr::check(&request.csr).map_err(|error| {
-            tracing::warn!(peer.address = ?from, %error, "a signing request was refused");
+            if let Some(from) = from {
+                log::of(log::Peer::Network(network(from)), || tracing::warn!(peer.address = %from, %error, "a signing request was refused"));
+            }
             let what = format!("The certificate signing request is not one of ours: {error}.");
             status(&Refusal::new(
                 Code::Csr,

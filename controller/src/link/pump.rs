@@ -1,13 +1,15 @@
 //! One link at work: orders go down, output goes to the store, acknowledgements go down when they are committed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use shanty_core::hub::Standing;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
+use shanty_core::link::bucket::Bucket;
 use shanty_proto::convert::{facts_from_wire, metrics_from_wire, told_from_wire};
 use shanty_proto::v1;
 use tokio::sync::mpsc;
@@ -15,8 +17,9 @@ use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
-use crate::clock::now_ms;
+use crate::clock::{link_ms, now_ms};
 use crate::hub::Handle;
+use crate::log;
 use crate::store::{Appender, Output};
 
 /// Between two rounds of acknowledgements, milliseconds: commits are grouped, and so are they.
@@ -31,6 +34,8 @@ enum End {
     Dropped,
     /// The process stops.
     Stopping,
+    /// Its certificate has run out.
+    Expired,
     /// It broke a rule, or the store failed.
     Broken(String),
 }
@@ -41,28 +46,38 @@ pub(super) struct Pump {
     id: u64,
     hub: Handle,
     appender: Appender,
-    /// Runs whose output this agent may send.
-    own: BTreeSet<RunId>,
+    /// Runs whose output this agent may send, until they are released, and how far it has sent it.
+    own: BTreeMap<RunId, u64>,
     seen_ms: Arc<AtomicU64>,
+    /// When its certificate runs out.
+    not_after: SystemTime,
+    /// Messages besides output that it may send.
+    control: Bucket,
+    /// What the hub asked last, to know whether the agent is there.
+    probe: Option<u64>,
 }
 
-type Wire = mpsc::Sender<Result<v1::Down, Status>>;
+pub(super) type Wire = mpsc::Sender<Result<v1::Down, Status>>;
 
 impl Pump {
     pub(super) fn new(
-        agent: AgentId,
-        id: u64,
+        (agent, id): (AgentId, u64),
         hub: Handle,
         output: &Output,
         seen_ms: Arc<AtomicU64>,
+        not_after: SystemTime,
     ) -> Self {
+        let (burst, per_second) = limits::CONTROL_MAX;
         Self {
             agent,
             id,
             hub,
             appender: output.appender(agent),
-            own: BTreeSet::new(),
+            own: BTreeMap::new(),
             seen_ms,
+            not_after,
+            control: Bucket::new(burst, per_second, link_ms()),
+            probe: None,
         }
     }
 
@@ -71,19 +86,15 @@ impl Pump {
         mut self,
         mut up: Streaming<v1::Up>,
         mut orders: mpsc::Receiver<v1::Down>,
-        wire: Wire,
+        wire: &Wire,
         shutdown: CancellationToken,
     ) {
-        let end = self.pump(&mut up, &mut orders, &wire, &shutdown).await;
+        let end = self.pump(&mut up, &mut orders, wire, &shutdown).await;
         match &end {
-            End::Broken(why) => {
-                tracing::warn!(agent.id = %self.agent, link.id = self.id, "a link is closed: {why}");
-                let refused = v1::Refused {
-                    code: v1::RefusedCode::Protocol.into(),
-                    text: why.clone(),
-                };
-                wire.try_send(Ok(down(v1::down::Kind::Refused(refused))))
-                    .ok(); // it may not take it any more
+            End::Broken(why) => self.refuse(wire, v1::RefusedCode::Protocol, why),
+            End::Expired => {
+                let why = "its certificate has run out";
+                self.refuse(wire, v1::RefusedCode::Unspecified, why);
             }
             End::Stopping => {
                 let drain = v1::Drain { over_ms: 1_000 };
@@ -92,6 +103,18 @@ impl Pump {
             End::Left | End::Dropped => {}
         }
         self.hub.link_down(self.agent, self.id).await;
+    }
+
+    fn refuse(&self, wire: &Wire, code: v1::RefusedCode, why: &str) {
+        log::of(log::Peer::Agent(self.agent), || {
+            tracing::warn!(agent.id = %self.agent, link.id = self.id, "a link is closed: {why}");
+        });
+        let refused = v1::Refused {
+            code: code.into(),
+            text: why.to_owned(),
+        };
+        wire.try_send(Ok(down(v1::down::Kind::Refused(refused))))
+            .ok(); // it may not take it any more
     }
 
     async fn pump(
@@ -107,18 +130,21 @@ impl Pump {
         let mut acks_due = false;
         let silence = Duration::from_millis(limits::OFFLINE_MS);
         let mut deadline = tokio::time::Instant::now() + silence;
+        let life = self.not_after.duration_since(SystemTime::now());
+        let expires = tokio::time::Instant::now() + life.unwrap_or_default();
         loop {
+            let wait_ms = self.control.wait_ms(link_ms());
             let said = tokio::select! {
                 () = shutdown.cancelled() => return End::Stopping,
                 order = orders.recv() => match order {
-                    Some(order) => self.send(wire, order).await,
+                    Some(order) => self.tell(wire, order).await,
                     None => return End::Dropped,
                 },
-                message = up.next() => match message {
+                message = up.next(), if wait_ms == 0 => match message {
                     Some(Ok(message)) => {
                         self.seen_ms.store(now_ms(), Ordering::Relaxed);
                         deadline = tokio::time::Instant::now() + silence;
-                        self.took(message).await
+                        self.took(message, wire).await
                     }
                     Some(Err(_)) | None => return End::Left,
                 },
@@ -130,8 +156,16 @@ impl Pump {
                     acks_due = false;
                     self.acknowledge(wire).await
                 }
-                _ = pings.tick() => self.send(wire, down(v1::down::Kind::Ping(v1::Ping { id: now_ms() }))).await,
+                () = tokio::time::sleep(Duration::from_millis(wait_ms)), if wait_ms > 0 => Ok(()),
+                _ = pings.tick() => {
+                    // The clock may have been set.
+                    if SystemTime::now() >= self.not_after {
+                        return End::Expired;
+                    }
+                    self.send(wire, down(v1::down::Kind::Ping(v1::Ping { id: now_ms() }))).await
+                }
                 () = tokio::time::sleep_until(deadline) => return End::Left,
+                () = tokio::time::sleep_until(expires) => return End::Expired,
             };
             if let Err(why) = said {
                 return End::Broken(why);
@@ -139,25 +173,14 @@ impl Pump {
         }
     }
 
-    async fn took(&mut self, message: v1::Up) -> Result<(), String> {
+    async fn took(&mut self, message: v1::Up, wire: &Wire) -> Result<(), String> {
         use v1::up::Kind;
+        if !matches!(message.kind, Some(Kind::Output(_))) {
+            // There is one: nothing is read while there is none.
+            self.control.take(link_ms());
+        }
         match message.kind {
-            Some(Kind::Output(output)) => {
-                if output.bytes.len() > limits::CHUNK_BYTES_MAX {
-                    return Err("a slice of output is too long".to_owned());
-                }
-                let run = parse(&output.run)?;
-                if !self.own.contains(&run) {
-                    let is_target = self.hub.is_target(self.agent, run).await;
-                    if !is_target.map_err(|refusal| refusal.what)? {
-                        return Err("output of a run that is not its own".to_owned());
-                    }
-                    self.own.insert(run);
-                }
-                let bytes = Bytes::from(output.bytes);
-                let taken = self.appender.append(run, output.offset, bytes).await;
-                taken.map_err(|error| error.to_string())
-            }
+            Some(Kind::Output(output)) => self.took_output(output, wire).await,
             Some(Kind::State(state)) => {
                 let told = told_from_wire(&state).map_err(|error| error.to_string())?;
                 self.hub
@@ -176,9 +199,71 @@ impl Pump {
                 Ok(())
             }
             Some(Kind::Hello(_)) => Err("a second Hello".to_owned()),
+            Some(Kind::Pong(pong)) => {
+                if self.probe.take_if(|probe| *probe == pong.id).is_some() {
+                    self.hub.probed(self.agent, self.id).await;
+                }
+                Ok(())
+            }
             // A kind of a newer agent is passed over.
-            Some(Kind::Pong(_)) | None => Ok(()),
+            None => Ok(()),
         }
+    }
+
+    /// Output is stored while an order of this host is out, and at no other time.
+    async fn took_output(&mut self, output: v1::Output, wire: &Wire) -> Result<(), String> {
+        if output.bytes.len() > limits::CHUNK_BYTES_MAX {
+            return Err("a slice of output is too long".to_owned());
+        }
+        if output.bytes.is_empty() {
+            return Err("a slice of output is empty".to_owned());
+        }
+        let run = parse(&output.run)?;
+        let end = output.offset.saturating_add(output.bytes.len() as u64);
+        if !self.own.contains_key(&run) {
+            let standing = self.hub.standing(self.agent, run).await;
+            match standing.map_err(|refusal| refusal.what)? {
+                Standing::Ordered => {}
+                // Nobody wants it: the agent need not keep it either.
+                Standing::Over | Standing::NotOrdered => {
+                    let ack = v1::Ack {
+                        run: run.to_string(),
+                        offset: end,
+                    };
+                    return self.send(wire, down(v1::down::Kind::Ack(ack))).await;
+                }
+                Standing::Foreign | Standing::Unknown => {
+                    return Err("output of a run that is not its own".to_owned());
+                }
+            }
+        }
+        let sent = self.own.entry(run).or_default();
+        *sent = end.max(*sent);
+        let held = self
+            .own
+            .values()
+            .fold(0_u64, |sum, sent| sum.saturating_add(*sent));
+        if held > limits::HELD_BYTES_MAX {
+            return Err("more output than a host may hold".to_owned());
+        }
+        let bytes = Bytes::from(output.bytes);
+        let taken = self.appender.append(run, output.offset, bytes).await;
+        taken.map_err(|error| error.to_string())
+    }
+
+    /// Passes on what the hub says.
+    async fn tell(&mut self, wire: &Wire, message: v1::Down) -> Result<(), String> {
+        match &message.kind {
+            Some(v1::down::Kind::Ping(ping)) => self.probe = Some(ping.id),
+            Some(v1::down::Kind::Release(release)) => {
+                if let Ok(run) = parse(&release.run) {
+                    self.own.remove(&run);
+                }
+            }
+            // The rest is the agent's business.
+            _ => {}
+        }
+        self.send(wire, message).await
     }
 
     /// Says what is new since the last round.

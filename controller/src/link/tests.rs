@@ -1,8 +1,8 @@
 //! The link service without a network: an agent's words go in, and what it is told comes out, in order.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use rusqlite::Connection;
+use rusqlite::Connection as Sqlite;
 use shanty_certs::identity::PeerIdentity;
 use shanty_core::ids::RunId;
 use shanty_core::journal::Kind;
@@ -17,6 +17,7 @@ use tonic::{Code, Request, Status, Streaming};
 
 use super::accept::Peer;
 use super::agents::Agents;
+use super::connection::Connection;
 use super::*;
 use crate::supervise::Supervisor;
 use crate::testing::{FakeLink, Rig, agent, spool, within};
@@ -56,18 +57,23 @@ impl Service {
 
     /// Whoever has the certificate of this host, or none, opens a link and says this first.
     async fn open(&mut self, certified: Option<u8>, first: Up) -> Result<Agent, Status> {
+        self.open_on(&Arc::default(), certified, first).await
+    }
+
+    async fn open_on(
+        &mut self,
+        connection: &Arc<Connection>,
+        certified: Option<u8>,
+        first: Up,
+    ) -> Result<Agent, Status> {
+        self.open_as(peer(connection, certified), first).await
+    }
+
+    async fn open_as(&mut self, peer: Peer, first: Up) -> Result<Agent, Status> {
         let (up, messages) = mpsc::channel(64);
         up.try_send(v1::Up { kind: Some(first) }).unwrap();
         let mut request = Request::new(ReceiverStream::new(messages));
-        let identity = certified.map(|n| PeerIdentity {
-            agent: *agent(n).as_bytes(),
-            serial: "1".to_owned(),
-            not_after: SystemTime::now(),
-        });
-        request.extensions_mut().insert(Peer {
-            identity,
-            from: ([127, 0, 0, 1], 9).into(),
-        });
+        request.extensions_mut().insert(peer);
         let answered = within("a link", self.client.link(request)).await?;
         let down = answered.into_inner();
         Ok(Agent { up, down })
@@ -122,6 +128,20 @@ impl Agent {
         };
         assert_eq!(self.next().await, None, "it is closed");
         (refused.code(), refused.text)
+    }
+}
+
+/// Whoever has the certificate of this host, or none.
+fn peer(connection: &Arc<Connection>, certified: Option<u8>) -> Peer {
+    let identity = certified.map(|n| PeerIdentity {
+        agent: *agent(n).as_bytes(),
+        serial: "1".to_owned(),
+        not_after: SystemTime::now() + Duration::from_secs(3_600),
+    });
+    Peer {
+        identity,
+        from: ([127, 0, 0, 1], 9).into(),
+        connection: Arc::clone(connection),
     }
 }
 
@@ -213,9 +233,11 @@ async fn what_breaks_the_rules_closes_the_link_with_a_reason() {
     let long = vec![b'x'; limits::CHUNK_BYTES_MAX + 1];
     let mut nameless = v1::Output::default();
     "none".clone_into(&mut nameless.run);
+    nameless.bytes.push(b'x');
     for (said, why) in [
         (hello(1, Vec::new()), "a second Hello"),
         (output(run, 0, &long), "a slice of output is too long"),
+        (output(run, 0, b""), "a slice of output is empty"),
         (Up::Output(nameless), "`run` is not an id"),
     ] {
         let mut one = service.linked(1).await;
@@ -253,7 +275,7 @@ async fn what_is_stored_is_acknowledged_when_it_is_committed_and_not_before() {
     let run = service.ordered(&mut one).await;
     let (bytes, ends) = spool(run, 1, &["up\n"]);
     // Somebody else writes: the commit has to wait.
-    let file = Connection::open(service.rig.dir.path().join("output.db")).unwrap();
+    let file = Sqlite::open(service.rig.dir.path().join("output.db")).unwrap();
     file.execute_batch("BEGIN IMMEDIATE").unwrap();
     one.say(output(run, 0, &bytes[..ends[1]])).await;
     one.say(Up::State(state(run, ExecutionState::Running)))
@@ -392,4 +414,195 @@ async fn what_an_agent_tells_of_its_host_is_known() {
     };
     let told = within("facts and metrics", told).await;
     assert_eq!(told, ("Debian".to_owned(), 0.5));
+}
+
+#[tokio::test]
+async fn a_first_message_that_names_a_run_twice_is_none() {
+    let mut service = Service::start().await;
+    let run = RunId::from_bytes([1; 16]);
+    let twice = vec![
+        state(run, ExecutionState::Ended),
+        state(run, ExecutionState::Running),
+    ];
+    let refused = service.open(Some(1), hello(1, twice)).await.err();
+    let refused = refused.expect("no link");
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("twice"), "{refused}");
+}
+
+#[tokio::test]
+async fn who_may_have_no_link_makes_nobody_read_what_it_claims_to_hold() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, ends) = spool(run, 1, &["up\n"]);
+    service.rig.store((run, 1), &bytes[..ends[1]]).await;
+    // Nothing can be read any more: whoever is made to read it finds out.
+    let file = Sqlite::open(service.rig.dir.path().join("output.db")).unwrap();
+    file.execute_batch("ALTER TABLE execution RENAME TO hidden")
+        .unwrap();
+    let claims = || vec![state(run, ExecutionState::Running)];
+    let mut stranger = service.open(Some(77), hello(77, claims())).await.unwrap();
+    assert_eq!(stranger.refused().await.0, RefusedCode::UnknownAgent);
+    let remove = shanty_core::ask::Ask::RemoveHost {
+        name: "web-01".to_owned(),
+    };
+    let removed = service.rig.hub.ask(crate::testing::local(), remove);
+    within("a removal", removed).await.unwrap();
+    let mut gone = service.open(Some(1), hello(1, claims())).await.unwrap();
+    assert_eq!(gone.refused().await.0, RefusedCode::Revoked);
+}
+
+#[tokio::test]
+async fn a_connection_carries_one_link() {
+    let mut service = Service::start().await;
+    let connection = Arc::default();
+    let first = service.open_on(&connection, Some(1), hello(1, Vec::new()));
+    let mut first = first.await.unwrap();
+    assert!(matches!(first.next().await, Some(Down::Welcome(_))));
+    let second = service.open_on(&connection, Some(1), hello(1, Vec::new()));
+    let refused = second.await.err().expect("no link");
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert!(service.is_online(1).await, "the first goes on");
+}
+
+#[tokio::test]
+async fn another_start_with_the_same_identity_is_refused_while_the_first_answers() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let Up::Hello(mut other) = hello(1, Vec::new()) else {
+        panic!("a first message")
+    };
+    "two".clone_into(&mut other.instance);
+    let mut other = service.open(Some(1), Up::Hello(other)).await.unwrap();
+    // The first is asked: the pings of every link have other ids.
+    let asked = loop {
+        let down = within("a probe", one.down.message()).await.unwrap();
+        let Some(Down::Ping(ping)) = down.expect("the link goes on").kind else {
+            continue;
+        };
+        one.say(Up::Pong(v1::Pong { id: ping.id })).await;
+        if ping.id < 1_000 {
+            break ping.id;
+        }
+    };
+    assert_eq!(asked, 1);
+    assert_eq!(other.refused().await.0, RefusedCode::Duplicate);
+    let known = service.rig.hub.known().await.unwrap();
+    let presence = known.fleet.get(agent(1)).unwrap();
+    assert!(presence.is_duplicated(crate::clock::now_ms()));
+    let run = service.ordered(&mut one).await;
+    assert!(!run.as_bytes().is_empty(), "the first takes orders");
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_certificate() {
+    let mut service = Service::start().await;
+    let connection = Arc::default();
+    let mut peer = peer(&connection, Some(1));
+    if let Some(identity) = &mut peer.identity {
+        identity.not_after = SystemTime::now() + Duration::from_secs(2);
+    }
+    let mut one = service
+        .open_as(peer.clone(), hello(1, Vec::new()))
+        .await
+        .unwrap();
+    assert!(matches!(one.next().await, Some(Down::Welcome(_))));
+    let (_, why) = one.refused().await;
+    assert_eq!(why, "its certificate has run out");
+    service.offline(1).await;
+    // And none begins with it.
+    peer.connection = Arc::default();
+    let late = service.open_as(peer, hello(1, Vec::new())).await.err();
+    assert_eq!(late.expect("no link").code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn output_is_stored_only_while_an_order_is_out() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    let (bytes, ends) = spool(run, 1, &["up\n"]);
+    let refused = v1::State {
+        code: "E_AGENT".to_owned(),
+        text: "no room".to_owned(),
+        ..state(run, ExecutionState::Refused)
+    };
+    one.say(Up::State(refused)).await;
+    let release = loop {
+        match one.next().await {
+            Some(Down::Release(release)) => break release,
+            Some(_) => {}
+            None => panic!("the link goes on"),
+        }
+    };
+    assert_eq!(release.run, run.to_string());
+    let over = service.rig.over(run).await;
+    assert_eq!(over.execution(agent(1)).unwrap().state(), "refused");
+
+    // It says another end of what it refused: taken off its hands, and nowhere to be seen.
+    one.say(output(run, 0, &bytes)).await;
+    let acked = v1::Ack {
+        run: run.to_string(),
+        offset: ends[2] as u64,
+    };
+    assert_eq!(one.next().await, Some(Down::Ack(acked)));
+    let stored = service.rig.output.load(run, agent(1)).await.unwrap();
+    assert_eq!(stored.stored.borrow().len, 0);
+    let seen = service.rig.seen(run, "the run", |_| true).await;
+    assert_eq!(seen.execution(agent(1)).unwrap().state(), "refused");
+}
+
+#[tokio::test]
+async fn a_host_sends_no_more_than_it_may_hold() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    one.say(output(run, limits::HELD_BYTES_MAX, b"more")).await;
+    let why = "more output than a host may hold";
+    assert_eq!(one.refused().await, broken(why));
+    service.offline(1).await;
+}
+
+#[tokio::test]
+async fn who_speaks_of_the_run_of_another_has_no_link_any_more() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let mut two = service.linked(2).await;
+    let run = service.ordered(&mut one).await;
+    two.say(Up::State(state(run, ExecutionState::Running)))
+        .await;
+    let why = "it speaks of a run of other hosts";
+    assert_eq!(two.refused().await, broken(why));
+    service.offline(2).await;
+    assert!(service.is_online(1).await);
+}
+
+#[tokio::test]
+async fn what_is_said_too_fast_waits_and_is_heard() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let (burst, _) = limits::CONTROL_MAX;
+    let metrics = |n: u32| {
+        Up::Metrics(v1::Metrics {
+            load1: f64::from(n),
+            ..v1::Metrics::default()
+        })
+    };
+    let all = burst + 10;
+    for n in 1..=all {
+        one.say(metrics(n)).await;
+    }
+    let heard = async {
+        loop {
+            let known = service.rig.hub.known().await.unwrap();
+            let metrics = known.fleet.get(agent(1)).unwrap().metrics.clone();
+            if metrics.is_some_and(|metrics| metrics.load1 == f64::from(all)) {
+                return;
+            }
+        }
+    };
+    within("the last of them", heard).await;
+    let run = service.ordered(&mut one).await;
+    assert!(service.rig.hub.watch(run).await.unwrap().is_some());
 }

@@ -6,7 +6,7 @@ use crate::ask::{
     Confirm, InventoryAnswer, InventoryAsk, Question, Right, RunOption, RunRequest, Typed, Which,
     YES,
 };
-use crate::fleet::{Fleet, Link};
+use crate::fleet::{Fleet, Instance, Link};
 use crate::hold::Hold;
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
 use crate::journal::{Enrolment, HostChange, Recalled, Record, State};
@@ -98,7 +98,7 @@ impl World {
         for known in self.state.hosts.keys() {
             let link = hosts.contains(known).then(|| Link {
                 id: 1,
-                boot_id: "boot".into(),
+                instance: Instance::default(),
             });
             self.fleet.entry(*known).link = link;
             self.fleet.entry(*known).heard_ms = self.now_ms;

@@ -31,6 +31,21 @@ pub enum Would {
     BeShown,
 }
 
+/// How an execution that a host speaks of stands here. Only of one whose order is out is anything believed, and output taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Its order is out, and how it ended is not known, or was called lost.
+    Ordered,
+    /// It is over, and that is known for good: the host may let go of it.
+    Over,
+    /// No order went to the host: it cannot run there.
+    NotOrdered,
+    /// The run was for other hosts.
+    Foreign,
+    /// There is no such run here.
+    Unknown,
+}
+
 impl Known {
     /// Answers a question.
     ///
@@ -126,11 +141,23 @@ impl Known {
         }
     }
 
-    /// Whether a run was for this host: nobody else's output is taken.
+    /// What a host may say of a run at this moment.
     #[must_use]
-    pub fn is_target(&self, agent: AgentId, run: RunId) -> bool {
-        let run = self.state.run_of(run);
-        run.is_some_and(|run| run.execution(agent).is_some())
+    pub fn standing(&self, agent: AgentId, run: RunId, now_ms: u64) -> Standing {
+        if self.is_past(run) || self.is_forgotten(run, now_ms) {
+            return Standing::Over;
+        }
+        let Some(run) = self.state.run_of(run) else {
+            return Standing::Unknown;
+        };
+        match run.execution(agent) {
+            None => Standing::Foreign,
+            Some(execution) if execution.has_not_begun() => Standing::NotOrdered,
+            Some(execution) if execution.outcome().is_some() && execution.is_settled() => {
+                Standing::Over
+            }
+            Some(_) => Standing::Ordered,
+        }
     }
 
     /// Whether a run is past: nothing better can become known of it, and hosts need not hold it.
@@ -145,12 +172,6 @@ impl Known {
         let kept = self.settings.runs_ms.zip(run.drawn_ms());
         let old = kept.is_some_and(|(runs_ms, drawn)| now_ms.saturating_sub(drawn) >= runs_ms);
         old && self.state.runs.number_of(run).is_none()
-    }
-
-    /// Whether the output of a run is taken from this host: its own, and that of what was forgotten, which is let go of once the link is up.
-    #[must_use]
-    pub fn takes_output(&self, agent: AgentId, run: RunId, now_ms: u64) -> bool {
-        self.is_target(agent, run) || self.is_forgotten(run, now_ms)
     }
 
     /// A run as it stands, with what its card needs besides.

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::facts::{Facts, Metrics};
 use crate::fleet::Link;
 use crate::ids::{AgentId, RunId};
-use crate::limits;
+use crate::output::sanitise::push_visible;
 use crate::run::{Event, Told};
 use crate::time::Now;
 
-use super::{Effect, Hub, LinkRefusal, LinkUp};
+use super::{Effect, Hub, LinkRefusal, LinkUp, Standing};
 
 /// Characters of an agent's version that are kept.
 const VERSION_CHARS_MAX: usize = 32;
@@ -17,23 +17,24 @@ const VERSION_CHARS_MAX: usize = 32;
 impl Hub {
     pub(super) fn link_up(&mut self, up: LinkUp, now: Now, out: &mut Vec<Effect>) {
         let (agent, link) = (up.agent, up.link);
-        if let Err(why) = self.admit_link(&up, now) {
+        // Admitted before it said what it holds; another may have come meanwhile.
+        if let Err(why) = self.may_link(agent, &up.instance, now) {
             return out.push(Effect::CloseLink { agent, link, why });
         }
         out.push(Effect::Welcome { agent, link });
+        self.is_there(agent, now, out);
         let presence = self.known.fleet.entry(agent);
         presence.link = Some(Link {
             id: link,
-            boot_id: up.boot_id,
+            instance: up.instance,
         });
         presence.heard_ms = now.wall_ms;
         presence.takes_input = up.takes_input;
-        presence.version = up
-            .version
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(VERSION_CHARS_MAX)
-            .collect();
+        let mut version = String::new();
+        let seen = up.version.chars().filter(|c| !c.is_control());
+        seen.take(VERSION_CHARS_MAX)
+            .for_each(|c| push_visible(c, &mut version));
+        presence.version = version.chars().take(VERSION_CHARS_MAX).collect();
         presence.spool_full.clear();
         let mut concerned: BTreeSet<RunId> = up.executions.keys().copied().collect();
         concerned.extend(self.open_runs_of(agent));
@@ -48,23 +49,6 @@ impl Hub {
         }
     }
 
-    fn admit_link(&self, up: &LinkUp, now: Now) -> Result<(), LinkRefusal> {
-        match self.known.state.hosts.get(&up.agent) {
-            None => return Err(LinkRefusal::Unknown),
-            Some(host) if host.revoked => return Err(LinkRefusal::Revoked),
-            Some(_) => {}
-        }
-        // The same identity from a machine that was booted otherwise, while the first still talks: a copied data directory.
-        let Some(presence) = self.known.fleet.get(up.agent) else {
-            return Ok(());
-        };
-        let is_silent = presence.silent_ms(now.wall_ms) > limits::OFFLINE_MS;
-        match &presence.link {
-            Some(other) if other.boot_id != up.boot_id && !is_silent => Err(LinkRefusal::Duplicate),
-            Some(_) | None => Ok(()),
-        }
-    }
-
     pub(super) fn link_down(&mut self, agent: AgentId, link: u64, now: Now, out: &mut Vec<Effect>) {
         let current = |presence: &crate::fleet::Presence| {
             let current = presence.link.as_ref();
@@ -76,8 +60,18 @@ impl Hub {
         let presence = self.known.fleet.entry(agent);
         presence.link = None;
         presence.spool_full.clear();
+        self.has_gone(agent, out);
         for run in self.open_runs_of(agent) {
             self.drive(run, Event::LinkDown { agent }, now, out);
+        }
+    }
+
+    /// An agent broke a rule: its link goes on no longer.
+    fn close(&mut self, agent: AgentId, why: LinkRefusal, now: Now, out: &mut Vec<Effect>) {
+        let link = self.known.fleet.get(agent).and_then(|p| p.link.as_ref());
+        if let Some(link) = link.map(|link| link.id) {
+            out.push(Effect::CloseLink { agent, link, why });
+            self.link_down(agent, link, now, out);
         }
     }
 
@@ -103,12 +97,18 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        if self.known.is_past(run) || self.known.is_forgotten(run, now.wall_ms) {
-            return out.push(Effect::Release { agent, run });
-        }
-        if !self.known.is_target(agent, run) {
-            let what = format!("host {agent} speaks of run {run}, which is not its own");
-            return out.push(Effect::Warn(what));
+        match self.known.standing(agent, run, now.wall_ms) {
+            Standing::Ordered => {}
+            Standing::Over => return out.push(Effect::Release { agent, run }),
+            Standing::NotOrdered => {
+                let what = format!("it speaks of run {run}, which it was never ordered");
+                return out.push(Effect::WarnOf { agent, what });
+            }
+            Standing::Unknown => {
+                let what = format!("it speaks of run {run}, which is not known here");
+                return out.push(Effect::WarnOf { agent, what });
+            }
+            Standing::Foreign => return self.close(agent, LinkRefusal::Foreign, now, out),
         }
         if let Some(presence) = self.known.fleet.get_mut(agent) {
             let changed = if spool_full {

@@ -154,6 +154,7 @@ impl Hub {
         self.record_denials(now, out);
         // Who could not be asked about is asked about again.
         self.look_again(now, out);
+        self.end_probes(now, out);
         let open = self.known.state.runs.open();
         let open: Vec<(RunId, u64)> = open.map(|run| (run.spec.id, run.accepted_ms)).collect();
         for (id, accepted_ms) in open {

@@ -8,7 +8,7 @@ use crate::ids::{HostName, Labels};
 use crate::journal::{Enrolment, HostChange};
 use crate::limits;
 use crate::policy::{Grant, Policy, Verb};
-use crate::run::{Gate, How, Phase};
+use crate::run::{Gate, How, Outcome, Phase};
 use crate::selector::Selector;
 use crate::time::LinkTime;
 
@@ -31,6 +31,14 @@ struct Rig {
     written: Vec<Record>,
     tickets: u64,
     interactions: u64,
+}
+
+/// The first start of an agent on this boot.
+fn instance(boot_id: &str) -> Instance {
+    Instance {
+        boot_id: boot_id.into(),
+        drawn: "one".into(),
+    }
 }
 
 impl Rig {
@@ -195,7 +203,7 @@ impl Rig {
         self.give(Event::LinkUp(LinkUp {
             agent: agent(n),
             link,
-            boot_id: boot_id.into(),
+            instance: instance(boot_id),
             version: "1.0.0".into(),
             takes_input: true,
             executions,

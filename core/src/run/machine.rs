@@ -30,7 +30,12 @@ impl Run {
             Event::Recovered => self.recovered(now, out),
             Event::LinkUp { agent, holds, gate } => {
                 self.with(agent, |execution| execution.online = true);
-                match holds {
+                // What no order went to it cannot hold, whatever it says.
+                let waits = self
+                    .executions
+                    .get(&agent)
+                    .is_some_and(Execution::has_not_begun);
+                match holds.filter(|_| !waits) {
                     Some(held) => self.held(agent, held, now, out),
                     None => self.look(agent, gate, Moment::NotHeld, now, out),
                 }
@@ -312,15 +317,13 @@ impl Run {
                     out.push(Effect::SendCancel { agent, force });
                 }
             }
-            Progress::Ending(_) => {}
-            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. }
-                if held.short =>
-            {
+            Progress::Ending(_) | Progress::Waiting(_) => {}
+            Progress::Ordered(_) | Progress::Running { .. } if held.short => {
                 let text = "the host lost part of its output in a crash";
                 let lost = How::Lost(Reason::new(Code::Agent, text));
                 self.end(agent, Outcome::without_output(lost), out);
             }
-            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => {
+            Progress::Ordered(_) | Progress::Running { .. } => {
                 if let (true, Some(force)) = (runs, cancel) {
                     execution.cancel_told = true;
                     out.push(Effect::SendCancel { agent, force });
@@ -334,20 +337,19 @@ impl Run {
         let Some(execution) = self.executions.get(&agent) else {
             return;
         };
-        match told {
-            Told::Running | Told::Ended => {
-                if execution.is_queued() {
-                    let since_ms = now.wall_ms;
-                    self.move_to(agent, Progress::Running { since_ms });
-                    out.push(Effect::RecordStarted(agent));
-                }
+        match (&execution.progress, told) {
+            (Progress::Ordered(_), Told::Running | Told::Ended) => {
+                let since_ms = now.wall_ms;
+                self.move_to(agent, Progress::Running { since_ms });
+                out.push(Effect::RecordStarted(agent));
             }
-            Told::Refused(reason) => {
-                if execution.outcome().is_none() {
-                    let how = How::not_taken(reason);
-                    self.end(agent, Outcome::without_output(how), out);
-                }
+            (Progress::Ordered(_) | Progress::Running { .. }, Told::Refused(reason)) => {
+                let how = How::not_taken(reason);
+                self.end(agent, Outcome::without_output(how), out);
             }
+            (Progress::Running { .. }, Told::Running | Told::Ended)
+            // No order went to it: it is not believed.
+            | (Progress::Waiting(_) | Progress::Ending(_) | Progress::Done(_), _) => {}
         }
     }
 
@@ -356,15 +358,16 @@ impl Run {
             return;
         };
         match &execution.progress {
-            Progress::Waiting(_) | Progress::Ordered(_) | Progress::Running { .. } => {
-                self.end(agent, outcome, out);
-            }
-            // What was thought is known better now, also while that is being recorded: the record that comes later stands.
+            Progress::Ordered(_) | Progress::Running { .. } => self.end(agent, outcome, out),
+            // What was called lost is known better now, also while that is being recorded: the record that comes later stands. Nothing else
+            // is: what did not run, or was refused, has no end.
             Progress::Done(before) | Progress::Ending(before)
-                if before.how.exit_code().is_none() && outcome.how.exit_code().is_some() =>
+                if matches!(before.how, How::Lost(_)) && outcome.how.exit_code().is_some() =>
             {
                 self.end(agent, outcome, out);
             }
+            // No order went to it: it is not believed.
+            Progress::Waiting(_) => {}
             Progress::Done(_) => out.push(Effect::Release(agent)),
             Progress::Ending(_) => {}
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shanty_core::admission::{Rates, Settings};
 use shanty_core::ask::{Answer, Ask, InventoryAsk};
-use shanty_core::fleet::Fleet;
+use shanty_core::fleet::{Fleet, Instance};
 use shanty_core::hold::Hold;
 use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
@@ -290,7 +290,7 @@ impl World {
         self.give(Event::LinkUp(LinkUp {
             agent,
             link,
-            boot_id: "boot".to_owned(),
+            instance: Instance::default(),
             version: "1.0.0".to_owned(),
             takes_input: true,
             executions,
@@ -514,8 +514,11 @@ impl World {
             Effect::Joined { .. }
             | Effect::IssueCertificate { .. }
             | Effect::Welcome { .. }
+            | Effect::LinkAdmitted { .. }
+            | Effect::Probe { .. }
             | Effect::Settled { .. }
-            | Effect::Warn(_) => {}
+            | Effect::Warn(_)
+            | Effect::WarnOf { .. } => {}
         }
     }
 

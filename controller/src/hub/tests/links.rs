@@ -2,6 +2,8 @@
 
 use shanty_core::run::{Held, How, Reason, Told};
 
+use shanty_core::hub::Standing;
+
 use super::*;
 
 /// The names of the hosts that have a link.
@@ -187,8 +189,9 @@ async fn what_a_host_says_of_the_run_of_another_changes_nothing() {
     one.order().await;
     rig.hub.told(agent(2), run, Told::Ended, true).await;
     heard(&rig).await;
-    assert!(!rig.hub.is_target(agent(2), run).await.unwrap());
-    assert!(rig.hub.is_target(agent(1), run).await.unwrap());
+    let standing = async |n| rig.hub.standing(agent(n), run).await.unwrap();
+    assert_eq!(standing(2).await, Standing::Foreign);
+    assert_eq!(standing(1).await, Standing::Ordered);
     let run = rig.seen(run, "a state", |_| true).await;
     assert_eq!(run.execution(agent(1)).unwrap().state(), "queued");
     let reason = Reason::new(Code::Agent, "no room");

@@ -100,7 +100,19 @@ fn what_an_agent_tells_is_kept_to_itself() {
     };
     let refused = Told::Refused(Reason::new(Code::RunAs, "no"));
     let effects = rig.give(told(2, refused, true));
-    assert!(matches!(&effects[..], [Effect::Warn(_)]), "{effects:?}");
+    assert_eq!(closed(&effects), [(2, LinkRefusal::Foreign)], "{effects:?}");
+    assert!(!rig.hub.known.fleet.is_online(agent(2)));
+    let unknown = Event::Told {
+        agent: agent(1),
+        run: RunId::from_bytes([3; 16]),
+        told: Told::Ended,
+        spool_full: true,
+    };
+    let effects = rig.give(unknown);
+    assert!(
+        matches!(&effects[..], [Effect::WarnOf { .. }]),
+        "{effects:?}"
+    );
     assert!(rig.appends.is_empty());
 
     rig.hub.take_changed();
@@ -142,7 +154,7 @@ fn a_version_is_short_and_plain() {
     let up = LinkUp {
         agent: agent(1),
         link: 1,
-        boot_id: "boot".into(),
+        instance: instance("boot"),
         version: format!("1\u{1b}[31m{}", "9".repeat(100)),
         takes_input: true,
         executions: BTreeMap::new(),
@@ -151,4 +163,169 @@ fn a_version_is_short_and_plain() {
     let version = &rig.hub.known.fleet.get(agent(1)).unwrap().version;
     assert_eq!(version.chars().count(), 32);
     assert!(!version.contains('\u{1b}'));
+}
+
+/// Somebody with the identity of a host wants a link; what is said to it.
+fn wanted(rig: &mut Rig, ticket: u64, n: u8, boot_id: &str, drawn: &str) -> Vec<Effect> {
+    rig.give(Event::LinkWanted {
+        ticket: Ticket(ticket),
+        agent: agent(n),
+        instance: Instance {
+            boot_id: boot_id.into(),
+            drawn: drawn.into(),
+        },
+    })
+}
+
+fn admitted(effects: &[Effect]) -> Vec<(u64, Result<(), LinkRefusal>)> {
+    let admitted = |effect: &Effect| match effect {
+        Effect::LinkAdmitted { ticket, admitted } => Some((ticket.0, *admitted)),
+        _ => None,
+    };
+    effects.iter().filter_map(admitted).collect()
+}
+
+fn probed(effects: &[Effect]) -> Vec<u64> {
+    let probed = |effect: &Effect| match effect {
+        Effect::Probe { link, .. } => Some(*link),
+        _ => None,
+    };
+    effects.iter().filter_map(probed).collect()
+}
+
+#[test]
+fn nothing_is_asked_of_whom_no_other_has_a_link() {
+    let mut rig = Rig::with_links(&[1]);
+    let name = "web-02".to_owned();
+    rig.ask(&local(), Ask::RemoveHost { name });
+    rig.commit();
+    for (n, drawn, expected) in [
+        (1, "one", Ok(())),
+        (3, "one", Ok(())),
+        (9, "one", Err(LinkRefusal::Unknown)),
+        (2, "one", Err(LinkRefusal::Revoked)),
+    ] {
+        let effects = wanted(&mut rig, 7, n, "boot", drawn);
+        assert_eq!(admitted(&effects), [(7, expected)], "{n} {drawn}");
+        assert!(probed(&effects).is_empty());
+    }
+}
+
+#[test]
+fn the_agent_that_is_there_is_asked_before_another_with_its_identity_is_believed() {
+    // The same machine with another start, a copy that says the same boot, and another machine.
+    for (boot_id, drawn) in [
+        ("boot", "two"),
+        ("boot", ""),
+        ("clone", "one"),
+        ("clone", "two"),
+    ] {
+        let mut rig = Rig::with_links(&[1]);
+        let effects = wanted(&mut rig, 7, 1, boot_id, drawn);
+        assert_eq!((probed(&effects), admitted(&effects)), (vec![1], vec![]));
+        let effects = wanted(&mut rig, 8, 1, "third", "three");
+        assert_eq!(admitted(&effects), [(8, Err(LinkRefusal::Duplicate))]);
+        let now_ms = rig.now_ms;
+        assert!(
+            !rig.hub
+                .known
+                .fleet
+                .get(agent(1))
+                .unwrap()
+                .is_duplicated(now_ms)
+        );
+        // An answer of a link of long ago is none.
+        assert!(
+            rig.give(Event::Probed {
+                agent: agent(1),
+                link: 0
+            })
+            .is_empty()
+        );
+        let effects = rig.give(Event::Probed {
+            agent: agent(1),
+            link: 1,
+        });
+        assert_eq!(admitted(&effects), [(7, Err(LinkRefusal::Duplicate))]);
+        let presence = rig.hub.known.fleet.get(agent(1)).unwrap();
+        assert!(presence.link.is_some() && presence.is_duplicated(now_ms));
+        assert!(!presence.is_duplicated(now_ms + limits::DUPLICATE_MS));
+        rig.now_ms += limits::PROBE_MS;
+        assert!(closed(&rig.give(Event::Tick)).is_empty(), "it has answered");
+    }
+}
+
+#[test]
+fn an_agent_that_does_not_answer_is_gone_and_the_next_is_let_in() {
+    let mut rig = Rig::with_links(&[1]);
+    wanted(&mut rig, 7, 1, "boot", "two");
+    rig.now_ms += limits::PROBE_MS - 1;
+    assert!(admitted(&rig.give(Event::Tick)).is_empty());
+    rig.now_ms += 1;
+    let effects = rig.give(Event::Tick);
+    assert_eq!(closed(&effects), [(1, LinkRefusal::Duplicate)]);
+    assert_eq!(admitted(&effects), [(7, Ok(()))]);
+    let up = rig.link(1, 8, "boot");
+    assert!(welcomed(&up));
+
+    // It may also just end, or come back by itself.
+    wanted(&mut rig, 9, 1, "boot", "three");
+    let down = Event::LinkDown {
+        agent: agent(1),
+        link: 8,
+    };
+    assert_eq!(admitted(&rig.give(down)), [(9, Ok(()))]);
+    rig.link(1, 9, "boot");
+    wanted(&mut rig, 10, 1, "boot", "three");
+    let effects = rig.link(1, 10, "boot");
+    assert_eq!(admitted(&effects), [(10, Err(LinkRefusal::Duplicate))]);
+    assert!(welcomed(&effects));
+}
+
+#[test]
+fn nobody_is_believed_of_a_run_that_it_was_not_ordered() {
+    let mut rig = Rig::with_links(&[2]);
+    // web-01 is away and waited for: no order went to it.
+    let (run, _) = rig.run("role=web", Some("queue"));
+    rig.commit();
+    let held = Held {
+        told: Told::Ended,
+        complete: true,
+        short: true,
+    };
+    let effects = rig.link_with(1, 8, "boot", BTreeMap::from([(run, held)]));
+    assert!(
+        closed(&effects).is_empty(),
+        "a restored journal may know less than its hosts"
+    );
+    let execution = |rig: &Rig| {
+        let run = rig.hub.known.state.run_of(run).unwrap();
+        run.execution(agent(1)).unwrap().clone()
+    };
+    assert_eq!(execution(&rig).state(), "queued");
+    assert_eq!(
+        rig.hub.known.standing(agent(1), run, rig.now_ms),
+        Standing::NotOrdered
+    );
+    let outcome = Outcome::without_output(How::Exited(0));
+    rig.give(Event::Exit {
+        run,
+        agent: agent(1),
+        outcome,
+    });
+    assert_eq!(execution(&rig).state(), "queued");
+    let told = Told::Refused(Reason::new(Code::RunAs, "no"));
+    rig.give(Event::Told {
+        agent: agent(1),
+        run,
+        told,
+        spool_full: false,
+    });
+    assert_eq!(execution(&rig).state(), "queued");
+    // It goes its way as if nothing had been said.
+    rig.commit();
+    assert_eq!(
+        rig.hub.known.standing(agent(1), run, rig.now_ms),
+        Standing::Ordered
+    );
 }

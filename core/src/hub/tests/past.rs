@@ -478,6 +478,9 @@ fn what_was_forgotten_is_let_go_of_and_what_was_never_known_is_not() {
     };
     let released: Vec<RunId> = effects.iter().filter_map(released).collect();
     assert_eq!(released, [old]);
-    let takes = |run| rig.hub.known.takes_output(agent(1), run, rig.now_ms);
-    assert_eq!([old, young, odd].map(takes), [true, false, false]);
+    let standing = |run| rig.hub.known.standing(agent(1), run, rig.now_ms);
+    assert_eq!(
+        [old, young, odd].map(standing),
+        [Standing::Over, Standing::Unknown, Standing::Unknown]
+    );
 }

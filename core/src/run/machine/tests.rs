@@ -362,20 +362,58 @@ fn a_cancel_before_the_beginning_starts_nothing() {
 }
 
 #[test]
-fn a_real_end_replaces_what_was_only_thought() {
-    let mut run = run_on(&[1]);
-    begin(&mut run, &[]).clear();
-    let reason = Reason::new(Code::Offline, "the host was offline");
-    run.apply_finished(agent(1), Outcome::without_output(How::NotStarted(reason)));
-    let truth = outcome(How::Exited(0));
-    let effects = handle(
-        &mut run,
-        Event::Exit {
+fn only_what_was_called_lost_can_turn_out_otherwise() {
+    let reason = || Reason::new(Code::Offline, "the host was offline");
+    let ends = [
+        (How::Lost(reason()), true),
+        (How::NotStarted(reason()), false),
+        (How::Refused(reason()), false),
+        (How::Exited(1), false),
+        (How::Cancelled(143), false),
+    ];
+    for (before, improves) in ends {
+        let mut run = run_on(&[1]);
+        begin(&mut run, &[1]).clear();
+        run.apply_finished(agent(1), Outcome::without_output(before.clone()));
+        let truth = outcome(How::Exited(0));
+        let exit = Event::Exit {
             agent: agent(1),
             outcome: truth.clone(),
+        };
+        let expected = match improves {
+            true => Effect::RecordFinished(agent(1), truth),
+            false => Effect::Release(agent(1)),
+        };
+        assert_eq!(handle(&mut run, exit), [expected], "{before:?}");
+    }
+}
+
+#[test]
+fn nothing_is_believed_of_a_host_that_no_order_went_to() {
+    let mut run = run_on(&[1, 2]);
+    let before = run.clone();
+    let reason = Reason::new(Code::Offline, "no");
+    for event in [
+        Event::Exit {
+            agent: agent(1),
+            outcome: outcome(How::Exited(0)),
         },
-    );
-    assert_eq!(effects, [Effect::RecordFinished(agent(1), truth)]);
+        Event::Told {
+            agent: agent(1),
+            told: Told::Running,
+        },
+        Event::Told {
+            agent: agent(1),
+            told: Told::Ended,
+        },
+        Event::Told {
+            agent: agent(1),
+            told: Told::Refused(reason),
+        },
+    ] {
+        assert_eq!(handle(&mut run, event), []);
+        assert_eq!(run, before);
+    }
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! One connection of an agent: it carries one link, and ends with it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shanty_core::limits;
+use shanty_core::link::bucket::Bucket;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::link_ms;
+
+/// What was said last, such as why a link is refused, goes out in this time.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What is known of a connection beside its bytes.
+#[derive(Debug)]
+pub(super) struct Connection {
+    linked: AtomicBool,
+    over: CancellationToken,
+    calls: Mutex<Bucket>,
+}
+
+/// The link of a connection: when it is dropped, the connection is over.
+#[derive(Debug)]
+pub(super) struct Linked(CancellationToken);
+
+impl Default for Connection {
+    fn default() -> Self {
+        let (burst, per_second) = limits::CONTROL_MAX;
+        Self {
+            linked: AtomicBool::new(false),
+            over: CancellationToken::new(),
+            calls: Mutex::new(Bucket::new(burst, per_second, link_ms())),
+        }
+    }
+}
+
+impl Connection {
+    /// The one link of this connection; nothing when it has, or had, another.
+    pub(super) fn link(&self) -> Option<Linked> {
+        let first = !self.linked.swap(true, Ordering::Relaxed);
+        first.then(|| Linked(self.over.clone()))
+    }
+
+    /// Whether another call beside the link is taken now.
+    pub(super) fn takes_call(&self) -> bool {
+        let calls = self.calls.lock();
+        calls.is_ok_and(|mut calls| calls.take(link_ms()))
+    }
+
+    /// Ends when the connection is over: its link was, or it had none in time.
+    pub(super) async fn over(self: Arc<Self>) {
+        let in_time = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
+        let over = tokio::time::timeout(in_time, self.over.cancelled()).await;
+        if over.is_err() && !self.linked.load(Ordering::Relaxed) {
+            return;
+        }
+        self.over.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    }
+}
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_carries_one_link_and_ends_with_it() {
+        let connection = Arc::new(Connection::default());
+        let link = connection.link();
+        assert!(link.is_some() && connection.link().is_none());
+        let mut over = std::pin::pin!(Arc::clone(&connection).over());
+        assert!(futures_util::poll!(&mut over).is_pending());
+        assert!(!connection.over.is_cancelled());
+        drop(link);
+        assert!(connection.link().is_none(), "it had its link");
+        over.await;
+    }
+
+    #[test]
+    fn calls_beside_the_link_are_so_many() {
+        let connection = Connection::default();
+        let taken = (0..10_000).filter(|_| connection.takes_call()).count();
+        assert!((2_000..9_000).contains(&taken), "{taken}");
+    }
+}

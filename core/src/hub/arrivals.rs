@@ -1,0 +1,111 @@
+//! Who may have a link: hosts that have joined and were not removed, and of each the agent that is there.
+//!
+//! An agent that comes back is the same start of the same agent on the same boot of the same machine, and takes over from its own link at
+//! once. Anybody else with the identity of a host that has a link may be the same machine, started anew, or a copy of it: the agent that has
+//! the link is asked whether it is there. When it answers, the other is refused, and people are told.
+
+use crate::fleet::Instance;
+use crate::ids::AgentId;
+use crate::limits;
+use crate::time::Now;
+
+use super::{Effect, Hub, LinkRefusal, Probe, Ticket};
+
+impl Hub {
+    /// A host wants a link: it is answered at once, or when it is known whether the agent that has one is there.
+    pub(super) fn link_wanted(
+        &mut self,
+        ticket: Ticket,
+        agent: AgentId,
+        instance: &Instance,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
+        let admitted = self.may_link(agent, instance, now);
+        let link = self.known.fleet.get(agent).and_then(|p| p.link.as_ref());
+        match (admitted, link.map(|link| link.id)) {
+            // One at a time: whoever else wants it meanwhile comes again.
+            (Err(LinkRefusal::Duplicate), Some(link)) if !self.probes.contains_key(&agent) => {
+                let since = now.link;
+                let probe = Probe {
+                    link,
+                    since,
+                    ticket,
+                };
+                self.probes.insert(agent, probe);
+                out.push(Effect::Probe { agent, link });
+            }
+            (admitted, _) => out.push(Effect::LinkAdmitted { ticket, admitted }),
+        }
+    }
+
+    /// Whether a host may have a link, as far as that is known without asking the agent that has it.
+    pub(super) fn may_link(
+        &self,
+        agent: AgentId,
+        instance: &Instance,
+        now: Now,
+    ) -> Result<(), LinkRefusal> {
+        match self.known.state.hosts.get(&agent) {
+            None => return Err(LinkRefusal::Unknown),
+            Some(host) if host.revoked => return Err(LinkRefusal::Revoked),
+            Some(_) => {}
+        }
+        let Some(presence) = self.known.fleet.get(agent) else {
+            return Ok(());
+        };
+        let is_silent = presence.silent_ms(now.wall_ms) > limits::OFFLINE_MS;
+        match &presence.link {
+            Some(other) if other.instance != *instance && !is_silent => Err(LinkRefusal::Duplicate),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The agent that was probed has answered.
+    pub(super) fn probed(&mut self, agent: AgentId, link: u64, now: Now, out: &mut Vec<Effect>) {
+        if self
+            .probes
+            .get(&agent)
+            .is_some_and(|probe| probe.link == link)
+        {
+            self.is_there(agent, now, out);
+        }
+    }
+
+    /// The agent that has the link is there: who wanted it is another machine.
+    pub(super) fn is_there(&mut self, agent: AgentId, now: Now, out: &mut Vec<Effect>) {
+        let Some(Probe { ticket, .. }) = self.probes.remove(&agent) else {
+            return;
+        };
+        if let Some(presence) = self.known.fleet.get_mut(agent) {
+            presence.duplicate_ms = Some(now.wall_ms);
+        }
+        let admitted = Err(LinkRefusal::Duplicate);
+        out.push(Effect::LinkAdmitted { ticket, admitted });
+    }
+
+    /// The link is no more: who wanted it may have one.
+    pub(super) fn has_gone(&mut self, agent: AgentId, out: &mut Vec<Effect>) {
+        let Some(Probe { ticket, .. }) = self.probes.remove(&agent) else {
+            return;
+        };
+        let revoked = self.known.state.hosts.get(&agent);
+        let admitted = match revoked.is_none_or(|host| host.revoked) {
+            true => Err(LinkRefusal::Revoked),
+            false => Ok(()),
+        };
+        out.push(Effect::LinkAdmitted { ticket, admitted });
+    }
+
+    /// Agents that did not answer in time are gone, whatever their connections say.
+    pub(super) fn end_probes(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let late = |probe: &Probe| now.link.since_ms(probe.since) >= limits::PROBE_MS;
+        let late = self.probes.iter().filter(|(_, probe)| late(probe));
+        let late: Vec<(AgentId, u64)> = late.map(|(agent, probe)| (*agent, probe.link)).collect();
+        for (agent, link) in late {
+            let why = LinkRefusal::Duplicate;
+            out.push(Effect::CloseLink { agent, link, why });
+            self.link_down(agent, link, now, out);
+        }
+    }
+}
