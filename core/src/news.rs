@@ -45,6 +45,8 @@ pub struct Sighting<'a> {
     pub online: bool,
     /// When something was last heard of it, milliseconds since the Unix epoch; zero means never.
     pub heard_ms: u64,
+    /// Another machine tries to use its identity.
+    pub duplicated: bool,
 }
 
 /// What is kept of a host over a restart.
@@ -78,6 +80,8 @@ pub enum About {
     Gone,
     /// Hosts that are back.
     Back,
+    /// Hosts whose identity another machine tries to use.
+    Duplicated,
 }
 
 /// What a bulletin tells of a host.
@@ -106,6 +110,8 @@ pub enum What {
         /// So long it was away.
         away_ms: u64,
     },
+    /// Another machine tries to use its identity.
+    Duplicated,
 }
 
 /// Who is there.
@@ -134,6 +140,8 @@ struct Known {
     noted: Noted,
     /// Since when it is seen away.
     away_ms: Option<u64>,
+    /// It was told that another machine tries to use its identity, and it still does.
+    duplicated: bool,
 }
 
 /// A bulletin that may still change.
@@ -151,6 +159,7 @@ impl News {
         let known = |noted| Known {
             noted,
             away_ms: None,
+            duplicated: false,
         };
         Self {
             started_ms: now_ms,
@@ -213,6 +222,11 @@ impl News {
         } else if is_new {
             self.tell(host, What::Joined, None, now_ms);
         }
+        let known = self.hosts.entry(host.agent).or_default();
+        let was = std::mem::replace(&mut known.duplicated, host.duplicated);
+        if host.duplicated && !was {
+            self.tell(host, What::Duplicated, None, now_ms);
+        }
         if host.online {
             self.is_there(host, now_ms);
         } else {
@@ -267,6 +281,7 @@ impl News {
             What::Joined => About::Joined,
             What::Gone { .. } => About::Gone,
             What::Back { .. } => About::Back,
+            What::Duplicated => About::Duplicated,
         };
         let young = |open: &Open| now_ms < open.bulletin.at_ms + YOUNG_MS;
         let told_gone = |open: &Open| {

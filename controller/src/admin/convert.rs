@@ -41,6 +41,7 @@ pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
         online: row.online,
         stale: row.stale,
         outdated: row.outdated,
+        duplicated: row.duplicated,
         draining_since_ms: row
             .draining
             .as_ref()
@@ -66,6 +67,7 @@ pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
 
 const fn trouble(trouble: Trouble) -> host_info::Trouble {
     match trouble {
+        Trouble::Duplicated => host_info::Trouble::Duplicated,
         Trouble::Offline => host_info::Trouble::Offline,
         Trouble::Stale => host_info::Trouble::Stale,
         Trouble::Full => host_info::Trouble::Full,
@@ -334,6 +336,7 @@ mod tests {
             seen_ms: 1,
             version: String::new(),
             outdated: true,
+            duplicated: false,
             facts: None,
             metrics: Some(Metrics {
                 load1: 0.0,
@@ -352,5 +355,7 @@ mod tests {
         assert_eq!(told(&row), host_info::Trouble::Outdated);
         row.online = false;
         assert_eq!(told(&row), host_info::Trouble::Offline);
+        row.duplicated = true;
+        assert_eq!(told(&row), host_info::Trouble::Duplicated);
     }
 }

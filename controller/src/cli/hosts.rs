@@ -253,7 +253,7 @@ fn system(os: &str) -> &str {
 const fn tone(trouble: Trouble) -> Tone {
     match trouble {
         Trouble::None => Tone::Good,
-        Trouble::Offline => Tone::Bad,
+        Trouble::Offline | Trouble::Duplicated => Tone::Bad,
         Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => Tone::Warn,
         Trouble::Unspecified => Tone::Dim,
     }
@@ -268,7 +268,8 @@ fn state(host: &v1::HostInfo, now_ms: u64) -> String {
         | Trouble::Stale
         | Trouble::Full
         | Trouble::Draining
-        | Trouble::Outdated) => words::host(trouble).to_owned(),
+        | Trouble::Outdated
+        | Trouble::Duplicated) => words::host(trouble).to_owned(),
     }
 }
 
@@ -315,6 +316,12 @@ fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
     if let Some(Ok(by)) = host.draining_by.as_ref().map(principal_from_wire) {
         let since = duration(now_ms.saturating_sub(host.draining_since_ms));
         line("draining", &format!("for {since}, asked by {by}"));
+    }
+    if host.duplicated {
+        line(
+            "identity",
+            "two machines use it: the first keeps its link, the other gets none. Stop the agent on the copy and let it join by itself",
+        );
     }
     line("labels", &labels(host));
     line("agent", &format!("{} {}", host.agent, host.version));
@@ -423,7 +430,7 @@ fn json(host: &v1::HostInfo) -> serde_json::Value {
     serde_json::json!({
         "agent": host.agent, "name": host.name, "labels": host.labels, "online": host.online,
         "seen_ms": host.seen_ms, "version": host.version, "enrolled_ms": host.enrolled_ms,
-        "state": words::host(host.trouble()), "stale": host.stale, "outdated": host.outdated,
+        "state": words::host(host.trouble()), "stale": host.stale, "outdated": host.outdated, "duplicated": host.duplicated,
         "draining_since_ms": host.draining_since_ms,
         "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
     })

@@ -38,6 +38,7 @@ pub(super) const fn host(trouble: host_info::Trouble) -> &'static str {
         host_info::Trouble::Full => "full",
         host_info::Trouble::Draining => "draining",
         host_info::Trouble::Outdated => "outdated",
+        host_info::Trouble::Duplicated => "twice",
     }
 }
 
@@ -117,15 +118,15 @@ mod tests {
     /// Scripts compare these words: they stay.
     #[test]
     fn words_stay() {
-        let hosts: Vec<_> = (0..=6).map(|n| host(n.try_into().unwrap())).collect();
+        let hosts: Vec<_> = (0..=7).map(|n| host(n.try_into().unwrap())).collect();
         assert_eq!(
             hosts,
             [
-                "unknown", "online", "offline", "stale", "full", "draining", "outdated"
+                "unknown", "online", "offline", "stale", "full", "draining", "outdated", "twice"
             ]
         );
         assert!(
-            host_info::Trouble::try_from(7).is_err(),
+            host_info::Trouble::try_from(8).is_err(),
             "a trouble has no word in this test"
         );
         let runs: Vec<_> = (0..=7).map(|n| run(n.try_into().unwrap())).collect();

@@ -101,6 +101,7 @@ pub(super) async fn tell(
 
 impl Teller {
     fn look(&mut self, known: &Known, attendance: &watch::Sender<Option<String>>) {
+        let now_ms = now_ms();
         let hosts = known.state.hosts.iter().filter(|(_, host)| !host.revoked);
         let sightings: Vec<Sighting<'_>> = hosts
             .map(|(agent, host)| {
@@ -110,10 +111,10 @@ impl Teller {
                     name: host.enrolment.name.as_str(),
                     online: presence.is_some_and(|presence| presence.link.is_some()),
                     heard_ms: presence.map_or(0, |presence| presence.heard_ms),
+                    duplicated: presence.is_some_and(|presence| presence.is_duplicated(now_ms)),
                 }
             })
             .collect();
-        let now_ms = now_ms();
         for bulletin in self.news.look(&sightings, now_ms) {
             self.pending.insert(bulletin.id, bulletin);
         }
@@ -150,7 +151,7 @@ impl Teller {
                         content: Content::Card(&card),
                         nonce: Nonce::named(&format!("news {} {id}", self.started_ms)),
                         sound: match about {
-                            About::Gone => Sound::Loud,
+                            About::Gone | About::Duplicated => Sound::Loud,
                             About::Joined | About::Back => Sound::Quiet,
                         },
                         mention: None,

@@ -14,6 +14,8 @@ struct Rig {
     now_ms: u64,
     /// By number: whether it is there, and when it was last heard of.
     hosts: BTreeMap<u8, (bool, u64)>,
+    /// Another machine tries to use the identity of these.
+    duplicated: Vec<u8>,
     /// The newest state of every bulletin, and how often it was shown.
     shown: BTreeMap<u64, (Bulletin, usize)>,
 }
@@ -24,6 +26,7 @@ impl Rig {
             news: News::new(None, AWAY_MS, START_MS),
             now_ms: START_MS,
             hosts: (1..=hosts).map(|n| (n, (true, START_MS))).collect(),
+            duplicated: Vec::new(),
             shown: BTreeMap::new(),
         };
         rig.pass(SETTLE_MS);
@@ -66,6 +69,7 @@ impl Rig {
                 name,
                 online: *online,
                 heard_ms: *heard_ms,
+                duplicated: self.duplicated.contains(&agent.as_bytes()[0]),
             })
             .collect();
         for bulletin in self.news.look(&hosts, self.now_ms) {
@@ -93,6 +97,7 @@ impl Rig {
                     What::Joined => 0,
                     What::Gone { .. } => 1,
                     What::Back { .. } => 2,
+                    What::Duplicated => continue,
                 };
                 counts[at] += 1;
             }
@@ -268,6 +273,26 @@ fn nobody_is_counted_before_they_could_come_back() {
         Some(Attendance { online: 4, all: 4 }),
         "all are there"
     );
+}
+
+#[test]
+fn an_identity_on_two_machines_is_told_once_for_as_long_as_it_lasts() {
+    let mut rig = Rig::new(3);
+    rig.duplicated = vec![1];
+    rig.pass(GATHER_MS);
+    rig.duplicated = vec![1, 2];
+    rig.pass(HOUR_MS);
+    let told = |rig: &Rig| -> Vec<usize> {
+        let shown = rig.shown.values().map(|(bulletin, _)| bulletin);
+        let duplicated = shown.filter(|bulletin| bulletin.about == About::Duplicated);
+        duplicated.map(|bulletin| bulletin.hosts.len()).collect()
+    };
+    assert_eq!(told(&rig), [2], "one bulletin, edited once");
+    rig.duplicated.clear();
+    rig.pass(GATHER_MS);
+    rig.duplicated = vec![2];
+    rig.pass(GATHER_MS);
+    assert_eq!(told(&rig), [2, 1], "again is told again");
 }
 
 proptest::proptest! {

@@ -44,6 +44,8 @@ pub struct HostRow {
     pub version: String,
     /// Its agent is older than the controller.
     pub outdated: bool,
+    /// Another machine tries to use its identity.
+    pub duplicated: bool,
     /// Told by the agent.
     pub facts: Option<Facts>,
     /// Told by the agent.
@@ -53,6 +55,8 @@ pub struct HostRow {
 /// What is wrong with a host, the worst first. Lists are sorted by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trouble {
+    /// Two machines use its identity.
+    Duplicated,
     /// No link.
     Offline,
     /// A link that is silent.
@@ -71,7 +75,9 @@ impl HostRow {
     /// What is wrong with it, the worst first.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
-        if !self.online {
+        if self.duplicated {
+            Trouble::Duplicated
+        } else if !self.online {
             Trouble::Offline
         } else if self.stale {
             Trouble::Stale
@@ -111,6 +117,7 @@ impl HostRow {
     pub(super) fn state(&self, now_ms: u64) -> String {
         let ago = duration(now_ms.saturating_sub(self.seen_ms));
         match self.trouble() {
+            Trouble::Duplicated => "🔴 two machines use this identity".to_owned(),
             Trouble::Offline if self.seen_ms == 0 => "⚪ offline, never seen".to_owned(),
             Trouble::Offline => format!("⚪ offline, last seen {ago} ago"),
             Trouble::Stale => format!("🟡 stale, silent for {ago}"),
@@ -209,7 +216,8 @@ pub fn hosts_card(list: HostsPage<'_>, now_ms: u64) -> Card {
 }
 
 /// What may be wrong with a host that is online, as the heading of a list counts it.
-const TROUBLES: [(Trouble, &str); 4] = [
+const TROUBLES: [(Trouble, &str); 5] = [
+    (Trouble::Duplicated, "on two machines"),
     (Trouble::Stale, "stale"),
     (Trouble::Draining, "draining"),
     (Trouble::Full, "nearly full"),
@@ -272,6 +280,7 @@ mod tests {
             seen_ms: 1_000,
             version: "0.1.0".into(),
             outdated: false,
+            duplicated: false,
             facts: Some(Facts {
                 os: "Debian GNU/Linux 12".into(),
                 kernel: "6.1.0-37-amd64".into(),

@@ -14,6 +14,11 @@ const MOUNT_CHARS_MAX: usize = 28;
 /// Characters of a fact.
 const FACT_CHARS_MAX: usize = 80;
 
+/// What to do about an identity that two machines use.
+const DUPLICATED: &str = "**Two machines use the identity of this host.** The one that was there first keeps its link, the other gets none. If \
+a machine was cloned with the agent's data directory, stop the agent on the clone, delete that directory there and let it join by itself. If nobody \
+did that, somebody may have stolen the identity: `shanty hosts remove` ends it.";
+
 /// What the card of a host shows besides its row.
 #[derive(Clone, Copy, Debug)]
 pub struct HostDetail<'a> {
@@ -33,11 +38,12 @@ pub fn host_card(host: HostDetail<'_>, back: Option<Button>, now_ms: u64) -> Car
     let row = host.row;
     let mut texts = Texts::with(heading(host, now_ms));
     texts.add(host.hold.map(|held| format!("⏸ {}", held.in_chat(now_ms))));
+    texts.add(row.duplicated.then(|| DUPLICATED.to_owned()));
     texts.add(measured(row));
     texts.add(runs(host.runs));
     let accent = match row.trouble() {
         Trouble::None => Accent::Green,
-        Trouble::Offline => Accent::Red,
+        Trouble::Offline | Trouble::Duplicated => Accent::Red,
         Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => Accent::Amber,
     };
     Card {
@@ -170,6 +176,7 @@ mod tests {
             seen_ms: 1_795_341_000_000,
             version: text.into(),
             outdated: true,
+            duplicated: false,
             facts: Some(Facts {
                 os: text.into(),
                 kernel: text.into(),

@@ -21,6 +21,10 @@ pub fn news_card(bulletin: &Bulletin) -> Card {
     let joined = of(&|what| matches!(what, What::Joined));
     let gone = of(&|what| matches!(what, What::Gone { .. }));
     let back = of(&|what| matches!(what, What::Back { .. }));
+    let duplicated = of(&|what| matches!(what, What::Duplicated));
+    if bulletin.about == About::Duplicated {
+        return duplicated_card(bulletin, &duplicated);
+    }
     let (accent, heading) = heading(bulletin.about, joined.len(), gone.len(), back.len());
     let mut lines = vec![format!("### {heading}")];
     if !joined.is_empty() {
@@ -52,6 +56,25 @@ pub fn news_card(bulletin: &Bulletin) -> Card {
     }
 }
 
+/// Which hosts have an identity that two machines use, and what to do.
+fn duplicated_card(bulletin: &Bulletin, hosts: &[&Told]) -> Card {
+    let text = format!(
+        "### 🔴 Two machines use the identity of {}\n{}\nThe machine that was there first keeps its link and takes commands; the other gets none. \
+         Was a machine cloned with the agent's data directory? Stop the agent on the clone, delete that directory there and let it join by itself. \
+         If nobody cloned it, the identity may be stolen: `shanty hosts remove` ends it.",
+        match hosts.len() {
+            1 => "1 host".to_owned(),
+            n => format!("{n} hosts"),
+        },
+        names(hosts)
+    );
+    let next = "-# `/hosts` shows more.";
+    Card {
+        buttons: vec![show(bulletin)],
+        ..Card::new(Accent::Red, vec![format!("{text}\n{next}")])
+    }
+}
+
 fn heading(about: About, joined: usize, gone: usize, back: usize) -> (Accent, String) {
     match (about, gone) {
         (About::Joined, _) => (
@@ -61,11 +84,11 @@ fn heading(about: About, joined: usize, gone: usize, back: usize) -> (Accent, St
         (About::Back, 0) | (About::Gone, 0) if back == 1 => {
             (Accent::Green, "🟢 1 host is back".to_owned())
         }
-        (About::Back | About::Gone, 0) => (
+        (About::Back | About::Gone | About::Duplicated, 0) => (
             Accent::Green,
             format!("🟢 {} are back", count(back, "host")),
         ),
-        (About::Back | About::Gone, gone) => {
+        (About::Back | About::Gone | About::Duplicated, gone) => {
             let is = if gone == 1 { "is" } else { "are" };
             let back = match back {
                 0 => String::new(),
@@ -86,7 +109,7 @@ fn names(hosts: &[&Told]) -> String {
 fn last_heard(gone: &[&Told]) -> String {
     let since = gone.iter().filter_map(|told| match told.what {
         What::Gone { since_ms } => Some(since_ms),
-        What::Joined | What::Back { .. } => None,
+        What::Joined | What::Back { .. } | What::Duplicated => None,
     });
     let first_ms = since.min().unwrap_or_default();
     format!("last heard of <t:{}:R>", first_ms / 1_000)
@@ -96,7 +119,7 @@ fn last_heard(gone: &[&Told]) -> String {
 fn was_away(back: &[&Told]) -> String {
     let away = back.iter().filter_map(|told| match told.what {
         What::Back { away_ms } => Some(away_ms),
-        What::Joined | What::Gone { .. } => None,
+        What::Joined | What::Gone { .. } | What::Duplicated => None,
     });
     let (shortest, longest) = (away.clone().min(), away.max());
     let said = |ms: Option<u64>| duration(ms.unwrap_or_default() / 1_000 * 1_000);
@@ -109,8 +132,8 @@ fn was_away(back: &[&Told]) -> String {
 const fn next(about: About, gone: usize) -> &'static str {
     match (about, gone) {
         (About::Joined, _) => "-# `/hosts` shows them; they take commands from now on.",
-        (About::Gone | About::Back, 0) => "-# `/hosts` shows how they are.",
-        (About::Gone | About::Back, _) => {
+        (About::Gone | About::Back | About::Duplicated, 0) => "-# `/hosts` shows how they are.",
+        (About::Gone | About::Back | About::Duplicated, _) => {
             "-# Is the machine up, is `shanty-agent` running there, does it reach this controller? `/hosts` or `shanty hosts` shows how all are."
         }
     }
@@ -206,6 +229,10 @@ mod tests {
             ),
             bulletin(About::Back, &[("web-01", back(70))]),
             often,
+            bulletin(
+                About::Duplicated,
+                &[("web-01", What::Duplicated), ("web-02", What::Duplicated)],
+            ),
         ];
         insta::assert_snapshot!(all.iter().map(shown).collect::<Vec<_>>().join("\n"));
         let long = shown(&bulletin(About::Gone, &scattered));

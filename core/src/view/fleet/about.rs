@@ -109,6 +109,7 @@ pub(in crate::view) fn short_os(os: &str) -> String {
 fn trouble_word(row: &HostRow) -> Option<&'static str> {
     match row.trouble() {
         Trouble::None | Trouble::Offline => None,
+        Trouble::Duplicated => Some("two machines use this identity"),
         Trouble::Stale => Some("stale"),
         Trouble::Full => Some("nearly full"),
         Trouble::Draining => Some("draining"),

@@ -26,7 +26,11 @@ fn table_row(row: &HostRow, width: usize, now_ms: u64) -> String {
     let name = shortened(row.name.as_str(), width);
     let mark = match row.trouble() {
         Trouble::Offline => '-',
-        Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => '!',
+        Trouble::Duplicated
+        | Trouble::Stale
+        | Trouble::Full
+        | Trouble::Draining
+        | Trouble::Outdated => '!',
         Trouble::None => ' ',
     };
     let (Some(_), Some(metrics), true) = (&row.facts, &row.metrics, row.online) else {
