@@ -56,6 +56,7 @@ mod demo_tour;
 mod faults;
 mod first_run;
 mod guard;
+mod hostile_link;
 mod hostile_local;
 mod hostile_rights;
 mod join;

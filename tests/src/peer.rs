@@ -12,10 +12,14 @@ use shanty_certs::token::RootPin;
 use shanty_proto::v1;
 use shanty_proto::v1::agents_client::AgentsClient;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_stream::StreamExt as _;
-use tonic::Status;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Status, Streaming};
+
+use crate::wait::BOUND;
 
 /// Connects with any certificate, or with none: PEM texts that hold a private key and the chain, the leaf first.
 ///
@@ -53,19 +57,79 @@ pub async fn connect(address: &str, pin: RootPin, certificate: &[&str]) -> io::R
         .map_err(io::Error::other)
 }
 
+/// Both directions of a link, for what no agent of ours says.
+pub struct Talk {
+    /// What the agent says.
+    pub up: mpsc::Sender<v1::Up>,
+    /// What it is told.
+    pub down: Streaming<v1::Down>,
+}
+
+impl Talk {
+    /// What is said next, but for pings, which are answered as an agent does; nothing when the link has ended.
+    ///
+    /// # Panics
+    /// When nothing is said for longer than a test may take.
+    pub async fn next(&mut self) -> Option<v1::down::Kind> {
+        loop {
+            let said = tokio::time::timeout(BOUND, self.down.message()).await;
+            let said = said.expect("the controller says something in time");
+            match said.ok()??.kind {
+                Some(v1::down::Kind::Ping(ping)) => {
+                    let pong = v1::up::Kind::Pong(v1::Pong { id: ping.id });
+                    self.say(pong).await;
+                }
+                kind => return kind,
+            }
+        }
+    }
+
+    /// Says something; whether the link still takes it.
+    pub async fn say(&self, kind: v1::up::Kind) -> bool {
+        let up = v1::Up { kind: Some(kind) };
+        self.up.send(up).await.is_ok()
+    }
+}
+
+/// A first message as this agent, started like this on a host with this boot id, which holds these executions.
+#[must_use]
+pub fn hello(agent: &str, boot_id: &str, instance: &str, executions: Vec<v1::State>) -> v1::Hello {
+    v1::Hello {
+        takes_input: true,
+        agent: agent.to_owned(),
+        boot_id: boot_id.to_owned(),
+        instance: instance.to_owned(),
+        version: "0.0.0".to_owned(),
+        executions,
+    }
+}
+
+/// Opens a link with this first message.
+///
+/// # Errors
+/// The controller ended the call instead.
+pub async fn talk(channel: Channel, hello: v1::Hello) -> Result<Talk, Status> {
+    let (up, messages) = mpsc::channel(64);
+    let talk = Talk {
+        up,
+        down: {
+            let first = v1::Up {
+                kind: Some(v1::up::Kind::Hello(hello)),
+            };
+            let messages = tokio_stream::once(first).chain(ReceiverStream::new(messages));
+            let answer = AgentsClient::new(channel).link(messages).await?;
+            answer.into_inner()
+        },
+    };
+    Ok(talk)
+}
+
 /// Opens a link as this agent on a host with this boot id, and gives the first thing that the controller says.
 ///
 /// # Errors
 /// The controller ended the call instead.
 pub async fn link(channel: Channel, agent: &str, boot_id: &str) -> Result<v1::down::Kind, Status> {
-    let hello = v1::Hello {
-        takes_input: true,
-        agent: agent.to_owned(),
-        boot_id: boot_id.to_owned(),
-        instance: "another".to_owned(),
-        version: "0.0.0".to_owned(),
-        executions: Vec::new(),
-    };
+    let hello = hello(agent, boot_id, "another", Vec::new());
     let up = v1::Up {
         kind: Some(v1::up::Kind::Hello(hello)),
     };

@@ -1,0 +1,217 @@
+//! How much a hostile host slows another: `cargo bench --package shanty-tests --bench hostile`.
+//!
+//! `echo ok` on one host, at rest and while another identity attacks: first messages that name what is stored many times over, before and after
+//! the host was removed; states and facts without end; connections that say nothing while a host comes back.
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::time::{Duration, Instant};
+
+use shanty_certs::agent::AgentIdentity;
+use shanty_core::ids::AgentId;
+use shanty_proto::v1::down::Kind as Down;
+use shanty_proto::v1::up::Kind as Up;
+use shanty_proto::v1::{self, ExecutionState};
+use shanty_tests::peer;
+use shanty_tests::{Options, Programs, World};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+
+const ROUNDS: usize = 20;
+/// Connections of the attacker at once.
+const CONNECTIONS: usize = 24;
+/// Output that the attacker has stored, MiB.
+const STORED_MIB: u32 = 60;
+const SILENT: usize = 228;
+
+fn main() {
+    // `cargo test --all-targets` would call it too.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime can be built").block_on(all());
+}
+
+async fn all() {
+    let programs = Programs {
+        shanty: env!("CARGO_BIN_EXE_shanty-under-test").into(),
+        agent: env!("CARGO_BIN_EXE_shanty-agent-under-test").into(),
+        sandbox: env!("CARGO_BIN_EXE_shanty-sandbox-under-test").into(),
+    };
+    let options = Options {
+        rate_limits: false,
+        ..Options::default()
+    };
+    let hosts = [("web-01", "role=web"), ("evil", "role=evil")];
+    let mut world = World::with_hosts(&programs, options, &hosts).await;
+    let stored = world
+        .detach(
+            "evil",
+            &format!("head -c {STORED_MIB}M /dev/urandom | base64"),
+        )
+        .await;
+    let run = world.run_ends(&stored).await;
+    let run = run["run"].as_str().unwrap_or_default().to_owned();
+    world.host("evil").stop().await;
+    let stolen = Stolen::of(&world);
+
+    measure(&world, "at rest").await;
+    let attack = spawn(CONNECTIONS, {
+        let (stolen, run) = (stolen.clone(), run.clone());
+        move || claims(stolen.clone(), run.clone())
+    });
+    measure(&world, "while a host claims to hold what is stored").await;
+    drop(attack);
+    let attack = spawn(2, {
+        let (stolen, run) = (stolen.clone(), run.clone());
+        move || floods(stolen.clone(), run.clone())
+    });
+    measure(&world, "while a host tells states and facts without end").await;
+    drop(attack);
+    let removed = world.shanty(&["hosts", "remove", "evil", "--yes"]).await;
+    assert_eq!(removed.code, 0, "{removed:?}");
+    let attack = spawn(CONNECTIONS, move || claims(stolen.clone(), run.clone()));
+    measure(&world, "while a removed host claims to hold what is stored").await;
+    drop(attack);
+    silent(&mut world).await;
+    world.stop().await;
+}
+
+#[derive(Clone)]
+struct Stolen {
+    pem: String,
+    agent: String,
+    address: String,
+}
+
+impl Stolen {
+    fn of(world: &World) -> Self {
+        let data = &world.hosts.last().expect("there is one").data;
+        let pem = std::fs::read_to_string(data.join("identity.pem")).expect("it has joined");
+        let identity = AgentIdentity::from_pem(pem.as_bytes()).expect("it is one");
+        Self {
+            agent: AgentId::from_bytes(identity.peer().agent).to_string(),
+            address: world.ready["agents"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            pem,
+        }
+    }
+
+    async fn dial(&self) -> Option<Channel> {
+        let identity = AgentIdentity::from_pem(self.pem.as_bytes()).ok()?;
+        let dialled = peer::connect(&self.address, identity.pin(), &[&self.pem]).await;
+        dialled.ok()
+    }
+
+    fn hello(&self, executions: Vec<v1::State>) -> v1::Hello {
+        peer::hello(&self.agent, "boot", "one", executions)
+    }
+}
+
+/// So many of it at once, each again and again.
+fn spawn<F>(count: usize, attack: impl Fn() -> F + Clone + Send + 'static) -> JoinSet<()>
+where
+    F: Future<Output = ()> + Send,
+{
+    let mut attacks = JoinSet::new();
+    for _ in 0..count {
+        let attack = attack.clone();
+        attacks.spawn(async move {
+            loop {
+                attack().await;
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    attacks
+}
+
+/// One connection that names a run as often as it may.
+async fn claims(stolen: Stolen, run: String) {
+    let ended = v1::State {
+        run,
+        state: ExecutionState::Ended.into(),
+        ..v1::State::default()
+    };
+    for times in [6, 1] {
+        let Some(channel) = stolen.dial().await else {
+            return;
+        };
+        let hello = stolen.hello(vec![ended.clone(); times]);
+        if let Ok(mut talk) = peer::talk(channel, hello).await {
+            talk.next().await;
+        }
+    }
+}
+
+/// One link that says what it may as fast as it may.
+async fn floods(stolen: Stolen, run: String) {
+    let Some(channel) = stolen.dial().await else {
+        return;
+    };
+    let Ok(mut talk) = peer::talk(channel, stolen.hello(Vec::new())).await else {
+        return;
+    };
+    if !matches!(talk.next().await, Some(Down::Welcome(_))) {
+        return;
+    }
+    loop {
+        let state = v1::State {
+            run: run.clone(),
+            state: ExecutionState::Running.into(),
+            ..v1::State::default()
+        };
+        let told = talk.say(Up::State(state)).await;
+        if !told || !talk.say(Up::Facts(v1::Facts::default())).await {
+            return;
+        }
+    }
+}
+
+async fn measure(world: &World, when: &str) {
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let ran = world
+            .shanty(&["run", "--on", "web-01", "--", "echo ok"])
+            .await;
+        times.push(begun.elapsed());
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    times.sort();
+    let ms = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e3);
+    println!(
+        "echo ok {when}: {:.0} ms, {:.0} ms at most",
+        ms(times.get(ROUNDS / 2)),
+        ms(times.last())
+    );
+}
+
+/// A host comes back beside connections that say nothing.
+async fn silent(world: &mut World) {
+    let address = world.ready["agents"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    for count in [0, SILENT] {
+        world.host("web-01").stop().await;
+        world.is_online("web-01", false).await;
+        let mut connections = Vec::new();
+        for _ in 0..count {
+            connections.push(TcpStream::connect(&address).await.expect("a connection"));
+        }
+        let begun = Instant::now();
+        world.host("web-01").run("keep").await;
+        println!(
+            "an agent from its start to its link beside {count} silent connections: {:.0} ms",
+            begun.elapsed().as_secs_f64() * 1e3
+        );
+        drop(connections);
+    }
+}
