@@ -40,9 +40,9 @@ pub(super) async fn hear(edge: Arc<Edge>) -> anyhow::Result<()> {
 
 /// Where somebody stands; nothing when Discord does not say.
 async fn standing(edge: &Edge, member: Member) -> Option<Standing> {
-    let call = match edge.requests.read_member(member) {
-        Ok(call) => call,
-        Err(_) => return Some(Standing::Gone),
+    // An id that Discord never gives is nobody's.
+    let Ok(call) = edge.requests.read_member(member) else {
+        return Some(Standing::Gone);
     };
     let answer = edge.sender.call(&call).await;
     match answer.and_then(|answer| answer.roles()) {

@@ -60,15 +60,15 @@ fn a_channel_is_shared_with_its_threads_and_what_is_being_recorded_counts() {
         channel: 2,
     };
     let mut world = world(rates);
-    let thread = Asker::Discord {
-        user: 77,
-        bot: false,
-        guild: Some(GUILD),
-        channel: THREAD,
-        parent_channel: Some(OPS),
-        roles: vec![9],
-        interaction: 78,
-    };
+    let mut thread = person(77, &[9]);
+    if let Asker::Discord {
+        channel,
+        parent_channel,
+        ..
+    } = &mut thread
+    {
+        (*channel, *parent_channel) = (THREAD, Some(OPS));
+    }
     let begun = world.now_ms;
     started(&mut world, &thread, begun);
     let ann = person(OPERATOR, &[9]);
