@@ -247,9 +247,9 @@ impl Shell {
                 let watch = run.map(|run| self.at_hand(run, |shell| shell.watch(run)));
                 drop(reply.send(watch.unwrap_or(AtHand::Unknown)));
             }
-            Message::MemberHeard { member, standing } => {
+            Message::MemberHeard { member, membership } => {
                 self.members.send_if_modified(|asked| asked.remove(&member));
-                self.take(Event::MemberHeard { member, standing });
+                self.take(Event::MemberHeard { member, membership });
             }
             Message::Join { join, reply } => {
                 let ticket = self.ticket();

@@ -21,7 +21,7 @@ use crate::facts::{Facts, Metrics};
 use crate::fleet::{Fleet, Instance};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled, Record, State};
-use crate::members::{Member, Members, Standing};
+use crate::members::{Member, Members, Membership};
 use crate::order::Order;
 use crate::principal::{Actor, Asker};
 use crate::refusal::{Code, Refusal};
@@ -164,7 +164,7 @@ pub enum Event {
         /// Who.
         member: Member,
         /// Nothing when it could not be asked.
-        standing: Option<Standing>,
+        membership: Option<Membership>,
     },
     /// Time passed: every few seconds.
     Tick,
@@ -453,7 +453,9 @@ impl Hub {
                 agent,
                 outcome,
             } => self.drive(run, crate::run::Event::Exit { agent, outcome }, now, out),
-            Event::MemberHeard { member, standing } => self.heard_of(member, standing, now, out),
+            Event::MemberHeard { member, membership } => {
+                self.heard_of(member, membership, now, out)
+            }
             Event::Tick => self.tick(now, out),
         }
     }

@@ -19,7 +19,7 @@ pub struct Member {
 
 /// Where somebody stands in a guild.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Membership {
     /// A member with these roles.
     Roles(Vec<u64>),
     /// No member of it, or unknown there.
@@ -29,16 +29,16 @@ pub enum Standing {
 /// What was heard of people, for as long as it is good for anything.
 #[derive(Clone, Debug, Default)]
 pub struct Members {
-    heard: BTreeMap<Member, (LinkTime, Standing)>,
+    heard: BTreeMap<Member, (LinkTime, Membership)>,
     asked: BTreeSet<Member>,
 }
 
 impl Members {
     /// Where somebody stands, when that was heard just now.
     #[must_use]
-    pub fn now(&self, member: Member, now: LinkTime) -> Option<&Standing> {
-        let (at, standing) = self.heard.get(&member)?;
-        (now.since_ms(*at) <= MEMBER_MS).then_some(standing)
+    pub fn now(&self, member: Member, now: LinkTime) -> Option<&Membership> {
+        let (at, membership) = self.heard.get(&member)?;
+        (now.since_ms(*at) <= MEMBER_MS).then_some(membership)
     }
 
     /// Notes that somebody is to be asked about; false when that is under way.
@@ -47,12 +47,12 @@ impl Members {
     }
 
     /// Takes the answer, nothing when there is none: then it is asked again when somebody wants to know.
-    pub fn hear(&mut self, member: Member, standing: Option<Standing>, now: LinkTime) {
+    pub fn hear(&mut self, member: Member, membership: Option<Membership>, now: LinkTime) {
         self.asked.remove(&member);
         self.heard
             .retain(|_, (at, _)| now.since_ms(*at) <= MEMBER_MS);
-        if let Some(standing) = standing {
-            self.heard.insert(member, (now, standing));
+        if let Some(membership) = membership {
+            self.heard.insert(member, (now, membership));
         }
     }
 }
@@ -74,12 +74,12 @@ mod tests {
         members.hear(ann, None, at(1_000));
         assert_eq!(members.now(ann, at(1_000)), None);
         assert!(members.ask(ann), "and again when there was no answer");
-        let roles = Standing::Roles(vec![9]);
+        let roles = Membership::Roles(vec![9]);
         members.hear(ann, Some(roles.clone()), at(2_000));
         assert_eq!(members.now(ann, at(2_000 + MEMBER_MS)), Some(&roles));
         assert_eq!(members.now(ann, at(2_001 + MEMBER_MS)), None);
         assert_eq!(members.now(elsewhere, at(2_000)), None);
-        members.hear(ann, Some(Standing::Gone), at(3_000));
-        assert_eq!(members.now(ann, at(3_000)), Some(&Standing::Gone));
+        members.hear(ann, Some(Membership::Gone), at(3_000));
+        assert_eq!(members.now(ann, at(3_000)), Some(&Membership::Gone));
     }
 }

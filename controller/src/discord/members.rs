@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shanty_core::causes::chain;
-use shanty_core::members::{Member, Standing};
+use shanty_core::members::{Member, Membership};
 
 use super::Edge;
 use super::error::{SendError, UNKNOWN_MEMBER, UNKNOWN_USER};
@@ -16,8 +16,8 @@ pub(super) async fn hear(edge: Arc<Edge>) -> anyhow::Result<()> {
         let waiting = async {
             match next {
                 Some(member) => {
-                    let standing = standing(&edge, member).await;
-                    edge.hub.member_heard(member, standing).await;
+                    let membership = membership(&edge, member).await;
+                    edge.hub.member_heard(member, membership).await;
                     asked
                         .wait_for(|asked| !asked.contains(&member))
                         .await
@@ -39,15 +39,15 @@ pub(super) async fn hear(edge: Arc<Edge>) -> anyhow::Result<()> {
 }
 
 /// Where somebody stands; nothing when Discord does not say.
-async fn standing(edge: &Edge, member: Member) -> Option<Standing> {
+async fn membership(edge: &Edge, member: Member) -> Option<Membership> {
     // An id that Discord never gives is nobody's.
     let Ok(call) = edge.requests.read_member(member) else {
-        return Some(Standing::Gone);
+        return Some(Membership::Gone);
     };
     let answer = edge.sender.call(&call).await;
     match answer.and_then(|answer| answer.roles()) {
-        Ok(roles) => Some(Standing::Roles(roles)),
-        Err(error) if is_gone(&error) => Some(Standing::Gone),
+        Ok(roles) => Some(Membership::Roles(roles)),
+        Err(error) if is_gone(&error) => Some(Membership::Gone),
         Err(error) => {
             tracing::warn!(
                 user = member.user,

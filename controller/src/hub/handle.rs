@@ -9,7 +9,7 @@ use shanty_core::fleet::Instance;
 use shanty_core::hub::{Known, Standing, Would};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
-use shanty_core::members::{Member, Standing};
+use shanty_core::members::{Member, Membership};
 use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::Asker;
@@ -82,8 +82,8 @@ impl Handle {
     }
 
     /// Where somebody stands, as [`Handle::members`] wants to know; nothing when that cannot be asked now.
-    pub async fn member_heard(&self, member: Member, standing: Option<Standing>) {
-        self.tell(Message::MemberHeard { member, standing }).await;
+    pub async fn member_heard(&self, member: Member, membership: Option<Membership>) {
+        self.tell(Message::MemberHeard { member, membership }).await;
     }
 
     /// Asks for anything: the only door. A question is answered here, from what the hub knows at this moment; the rest is decided and

@@ -11,7 +11,7 @@ use shanty_core::fleet::Instance;
 use shanty_core::hub::{Join, Known, Standing};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
-use shanty_core::members::{Member, Standing};
+use shanty_core::members::{Member, Membership};
 use shanty_core::principal::Asker;
 use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
@@ -64,7 +64,7 @@ pub enum Message {
     },
     MemberHeard {
         member: Member,
-        standing: Option<Standing>,
+        membership: Option<Membership>,
     },
     Join {
         join: JoinRequest,

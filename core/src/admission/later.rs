@@ -4,7 +4,7 @@
 //! channel by the roles that they have now, and gives all of it on the host. Holds and drains are the launch's.
 
 use crate::ids::AgentId;
-use crate::members::{Member, Standing};
+use crate::members::{Member, Membership};
 use crate::policy::{Grant, Verb, Who};
 use crate::principal::Place;
 use crate::run::{Options, Origin, Spec};
@@ -18,7 +18,7 @@ pub enum Proof<'a> {
     /// By the interaction itself, which was admitted just now.
     Asked,
     /// By what was heard of them just now.
-    Heard(&'a Standing),
+    Heard(&'a Membership),
 }
 
 /// Why it may not start.
@@ -68,8 +68,8 @@ pub fn may_start(
         .ok_or(NoStart::Host)?;
     let roles = match proof {
         Proof::Asked => return Ok(()),
-        Proof::Heard(Standing::Gone) => return Err(NoStart::Person),
-        Proof::Heard(Standing::Roles(roles)) => roles,
+        Proof::Heard(Membership::Gone) => return Err(NoStart::Person),
+        Proof::Heard(Membership::Roles(roles)) => roles,
     };
     let who = Who {
         user: *user,

@@ -7,7 +7,7 @@ use crate::admission::{self, Fresh, NoStart, Proof, UnderWay};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled};
 use crate::limits;
-use crate::members::{Member, Standing};
+use crate::members::{Member, Membership};
 use crate::order::{Names, Order};
 use crate::run::{self, Event, Gate, Input, Phase, Run};
 use crate::time::{LinkTime, Now};
@@ -81,8 +81,8 @@ impl Hub {
         let (Gate::Open, Some(member)) = (gate, member) else {
             return gate;
         };
-        if let Some(standing) = self.members.now(member, now.link) {
-            return self.keeps(run, agent, Proof::Heard(standing), now);
+        if let Some(membership) = self.members.now(member, now.link) {
+            return self.keeps(run, agent, Proof::Heard(membership), now);
         }
         if self.members.ask(member) {
             out.push(Effect::AskMember(member));
@@ -117,12 +117,12 @@ impl Hub {
     pub(super) fn heard_of(
         &mut self,
         member: Member,
-        standing: Option<Standing>,
+        membership: Option<Membership>,
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let heard = standing.is_some();
-        self.members.hear(member, standing, now.link);
+        let heard = membership.is_some();
+        self.members.hear(member, membership, now.link);
         if heard {
             self.look_again(now, out);
         }

@@ -10,7 +10,7 @@ use shanty_core::hold::Hold;
 use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, HostChange, Kind, Record, Runs, State, Window};
-use shanty_core::members::Standing;
+use shanty_core::members::Membership;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::principal::Actor;
 use shanty_core::refusal::Code;
@@ -507,8 +507,8 @@ impl World {
             }
             // Everybody keeps their roles here.
             Effect::AskMember(member) => {
-                let standing = Some(Standing::Roles(vec![9]));
-                self.give(Event::MemberHeard { member, standing });
+                let membership = Some(Membership::Roles(vec![9]));
+                self.give(Event::MemberHeard { member, membership });
             }
             Effect::Publish(run) => self.faults_of_accepting(run),
             Effect::Joined { .. }

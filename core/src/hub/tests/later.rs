@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ids::RunNumber;
-use crate::members::{Member, Standing};
+use crate::members::{Member, Membership};
 
 const ASKER: Member = Member {
     guild: GUILD,
@@ -161,9 +161,9 @@ impl Rig {
         self.commit();
     }
 
-    fn hears(&mut self, standing: Option<Standing>) -> Vec<Effect> {
+    fn hears(&mut self, membership: Option<Membership>) -> Vec<Effect> {
         let member = ASKER;
-        self.give(Event::MemberHeard { member, standing })
+        self.give(Event::MemberHeard { member, membership })
     }
 }
 
@@ -188,22 +188,22 @@ fn outcome(rig: &Rig, run: RunId) -> Option<String> {
 #[test]
 fn who_may_not_any_more_starts_nothing_by_any_path() {
     for path in Path::ALL {
-        for standing in [
-            Standing::Gone,
-            Standing::Roles(vec![]),
-            Standing::Roles(vec![8, 30, OPS]),
+        for membership in [
+            Membership::Gone,
+            Membership::Roles(vec![]),
+            Membership::Roles(vec![8, 30, OPS]),
         ] {
             let (mut rig, run) = path.start(None);
             let effects = path.happen(&mut rig, run);
             assert_eq!(asked(&effects), 1, "{path:?}: {effects:?}");
             assert!(orders(&effects).is_empty(), "{path:?}: {effects:?}");
-            let mut effects = rig.hears(Some(standing.clone()));
+            let mut effects = rig.hears(Some(membership.clone()));
             effects.extend(rig.commit());
-            assert!(orders(&effects).is_empty(), "{path:?} {standing:?}");
+            assert!(orders(&effects).is_empty(), "{path:?} {membership:?}");
             let outcome = outcome(&rig, run).expect("it ended");
             assert!(
                 outcome.contains("may not run it any more"),
-                "{path:?} {standing:?}: {outcome}"
+                "{path:?} {membership:?}: {outcome}"
             );
         }
     }
@@ -216,7 +216,7 @@ fn who_still_may_starts_by_every_path_also_from_a_thread() {
             let (mut rig, run) = path.start(parent);
             let effects = path.happen(&mut rig, run);
             assert_eq!(asked(&effects), 1, "{path:?}: {effects:?}");
-            let mut effects = rig.hears(Some(Standing::Roles(vec![4, 9])));
+            let mut effects = rig.hears(Some(Membership::Roles(vec![4, 9])));
             if path == Path::RecordedLate {
                 effects.extend(rig.fail());
                 assert!(orders(&effects).is_empty(), "not before it is recorded");
@@ -242,7 +242,7 @@ fn who_cannot_be_asked_about_waits_and_is_asked_about_again() {
             assert_eq!(asked(&effects), 1, "{path:?}: once at a time");
             assert!(orders(&effects).is_empty());
         }
-        let mut effects = rig.hears(Some(Standing::Roles(vec![9])));
+        let mut effects = rig.hears(Some(Membership::Roles(vec![9])));
         effects.extend(rig.commit());
         assert_eq!(orders(&effects), [agent(2)], "{path:?}");
     }
@@ -262,7 +262,7 @@ fn what_else_was_taken_away_counts_as_well() {
         change(&mut settings);
         rig.hub.known.settings = Arc::new(settings);
         let mut effects = Path::Back.happen(&mut rig, run);
-        effects.extend(rig.hears(Some(Standing::Roles(vec![9]))));
+        effects.extend(rig.hears(Some(Membership::Roles(vec![9]))));
         effects.extend(rig.commit());
         assert!(orders(&effects).is_empty());
         let outcome = outcome(&rig, run).expect("it ended");
@@ -277,7 +277,7 @@ fn what_comes_between_stands() {
     Path::Back.happen(&mut rig, run);
     rig.ask(&local(), Ask::Hold(Hold::on("db move")));
     rig.commit();
-    let mut effects = rig.hears(Some(Standing::Roles(vec![9])));
+    let mut effects = rig.hears(Some(Membership::Roles(vec![9])));
     effects.extend(rig.commit());
     assert!(orders(&effects).is_empty());
     rig.ask(
@@ -290,7 +290,7 @@ fn what_comes_between_stands() {
     rig.commit();
     rig.ask(&local(), Ask::Hold(Hold::Off));
     let mut effects = rig.commit();
-    effects.extend(rig.hears(Some(Standing::Roles(vec![9]))));
+    effects.extend(rig.hears(Some(Membership::Roles(vec![9]))));
     effects.extend(rig.commit());
     assert!(orders(&effects).is_empty());
     assert!(outcome(&rig, run).expect("it ended").contains("cancelled"));
