@@ -182,7 +182,7 @@ fn asked(effects: &[Effect]) -> usize {
 fn outcome(rig: &Rig, run: RunId) -> Option<String> {
     let run = rig.hub.known.state.run_of(run)?;
     let outcome = run.execution(agent(2))?.outcome()?;
-    Some(outcome.how.to_string())
+    Some(outcome.how.plain())
 }
 
 #[test]
