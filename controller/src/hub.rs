@@ -29,7 +29,6 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{link_ms, now_ms};
-use crate::log::{self, Peer};
 use crate::store::{Inputs, Journal, Kept, Output, StoreError};
 
 pub use handle::Handle;
@@ -367,12 +366,7 @@ impl Shell {
             // Only a machine that recovers asks for it: see `Shell::recover`.
             Effect::FindExit { .. } => {}
             Effect::Warn(what) => tracing::warn!("{what}"),
-            Effect::WarnOf { agent, what } => {
-                log::of(
-                    Peer::Agent(agent),
-                    || tracing::warn!(agent.id = %agent, "a host is not believed: {what}"),
-                );
-            }
+            Effect::WarnOf { agent, what } => links::warn_of(agent, &what),
         }
     }
 

@@ -29,6 +29,8 @@ pub fn init() {
 pub(crate) enum Peer {
     /// An agent, by its certificate.
     Agent(AgentId),
+    /// Whoever wants to join.
+    Stranger,
     /// Somebody in this network: see [`crate::link::network`].
     Network(IpAddr),
 }

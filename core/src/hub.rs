@@ -272,10 +272,10 @@ pub enum Effect {
     AskMember(Member),
     /// Something that an operator should read in the log.
     Warn(String),
-    /// The same of what a host did: it can do it often, and is not read each time.
+    /// The same of what a host did, or somebody who wants to be one: they can do it often, and it is not read each time.
     WarnOf {
-        /// The host.
-        agent: AgentId,
+        /// The host; nothing of one that has not joined.
+        agent: Option<AgentId>,
         /// What it did.
         what: String,
     },

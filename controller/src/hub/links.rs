@@ -17,6 +17,16 @@ use super::{NewLink, Shell};
 use crate::clock::link_ms;
 use crate::log::{self, Peer};
 
+/// Something that an operator should read of what a host did, or somebody who wants to be one.
+pub(super) fn warn_of(agent: Option<AgentId>, what: &str) {
+    match agent {
+        Some(agent) => log::of(Peer::Agent(agent), || {
+            tracing::warn!(agent.id = %agent, "a host is not believed: {what}");
+        }),
+        None => log::of(Peer::Stranger, || tracing::warn!("{what}")),
+    }
+}
+
 /// Where words to agents go.
 #[derive(Default)]
 pub(super) struct Links {

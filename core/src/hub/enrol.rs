@@ -258,7 +258,7 @@ fn refuse(ticket: Ticket, refusal: Refusal, out: &mut Vec<Effect>) {
         "a host was refused to join ({}): {}",
         refusal.code, refusal.what
     );
-    out.push(Effect::Warn(what));
+    out.push(Effect::WarnOf { agent: None, what });
     let joined = Err(refusal);
     out.push(Effect::Joined { ticket, joined });
 }

@@ -102,11 +102,17 @@ impl Hub {
             Standing::Over => return out.push(Effect::Release { agent, run }),
             Standing::NotOrdered => {
                 let what = format!("it speaks of run {run}, which it was never ordered");
-                return out.push(Effect::WarnOf { agent, what });
+                return out.push(Effect::WarnOf {
+                    agent: Some(agent),
+                    what,
+                });
             }
             Standing::Unknown => {
                 let what = format!("it speaks of run {run}, which is not known here");
-                return out.push(Effect::WarnOf { agent, what });
+                return out.push(Effect::WarnOf {
+                    agent: Some(agent),
+                    what,
+                });
             }
             Standing::Foreign => return self.close(agent, LinkRefusal::Foreign, now, out),
         }
