@@ -8,6 +8,7 @@ mod join;
 mod pump;
 
 use accept::{Allowed, Listener};
+use backlog::Rates;
 
 use std::sync::Arc;
 
@@ -88,6 +89,7 @@ pub fn start(
         hub: parts.hub,
         public: parts.public,
         link_port,
+        rates: Rates::new(limits::JOINS_MAX),
     };
     let enroll = EnrollServer::new(enroll).max_decoding_message_size(limits::CHUNK_BYTES_MAX);
     let listener = Listener::new(

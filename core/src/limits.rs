@@ -159,6 +159,9 @@ pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 /// second. What comes faster waits in the network.
 pub const CONTROL_MAX: (u32, u32) = (2_000, 50);
 
+/// Joins that one network may ask for: so many at once, as when a site is set up, and so many a second. Others wait.
+pub const JOINS_MAX: (u32, u32) = (256, 20);
+
 /// Output of one host that nobody has released yet, bytes: twice what an agent may hold. Past it the link is closed.
 pub const HELD_BYTES_MAX: u64 = 2 * SPOOL_TOTAL_BYTES_MAX;
 

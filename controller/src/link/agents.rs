@@ -265,15 +265,15 @@ impl Arrival {
     }
 
     async fn held(&self, output: &Output, named: &Named) -> Result<Holds, Status> {
-        let loaded = output.load(named.run, self.agent).await.map_err(|error| {
+        // What is on its way to be committed is sent again, and dropped.
+        let committed = output.committed(named.run, self.agent).await;
+        let (stored, complete) = committed.map_err(|error| {
             tracing::error!(
                 error = chain(&error),
                 "the output of an execution cannot be read"
             );
             Status::unavailable("the store cannot be read")
         })?;
-        let stored = loaded.stored.borrow().len;
-        let complete = loaded.outcome.is_some();
         let short = named.told == Told::Ended && !complete && named.spool_len < stored;
         Ok(Holds {
             run: named.run,

@@ -6,10 +6,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use shanty_core::limits;
+use shanty_core::link::bucket::Bucket;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+
+use crate::clock::link_ms;
 
 /// The network that an address is in.
 pub(crate) fn network(from: SocketAddr) -> IpAddr {
@@ -153,6 +157,54 @@ impl Drop for Guest {
     }
 }
 
+/// How often each network may ask for something. Who asks more often waits.
+pub(super) struct Rates {
+    at_most: (u32, u32),
+    networks: Mutex<BTreeMap<Option<IpAddr>, Bucket>>,
+}
+
+/// Networks that are told apart; those that come after them are one.
+const NETWORKS_MAX: usize = 4_096;
+
+impl Rates {
+    /// So many at once, and so many a second.
+    pub(super) const fn new(at_most: (u32, u32)) -> Self {
+        Self {
+            at_most,
+            networks: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Waits until it is the turn of whoever is at this address.
+    pub(super) async fn turn(&self, from: SocketAddr) {
+        loop {
+            match self.take(network(from), link_ms()) {
+                0 => return,
+                ms => tokio::time::sleep(Duration::from_millis(ms)).await,
+            }
+        }
+    }
+
+    /// Takes a turn, or says how long there is none, milliseconds.
+    fn take(&self, network: IpAddr, now_ms: u64) -> u64 {
+        let networks = self.networks.lock();
+        let mut networks = networks.unwrap_or_else(PoisonError::into_inner);
+        if networks.len() >= NETWORKS_MAX {
+            networks.retain(|_, bucket| !bucket.is_full(now_ms));
+        }
+        let network = Some(network);
+        let known = networks.contains_key(&network) || networks.len() < NETWORKS_MAX;
+        let (burst, per_second) = self.at_most;
+        let bucket = networks
+            .entry(network.filter(|_| known))
+            .or_insert_with(|| Bucket::new(burst, per_second, now_ms));
+        match bucket.take(now_ms) {
+            true => 0,
+            false => bucket.wait_ms(now_ms).max(1),
+        }
+    }
+}
+
 /// How many of something each of many has, bounded for each.
 pub(super) struct Shares<K: Ord> {
     max: usize,
@@ -267,6 +319,25 @@ mod tests {
         assert!(!has_place.clone().any(is_dropped));
         drop(held);
         assert!(more.last().unwrap().place().now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_network_that_asks_without_end_waits_and_no_other_does() {
+        let rates = Rates::new((10, 5));
+        let ip = |n: u32| IpAddr::from(n.to_be_bytes());
+        let taken = (0..100).filter(|_| rates.take(ip(1), 1_000) == 0);
+        assert_eq!(taken.count(), 10);
+        assert_eq!(rates.take(ip(1), 1_000), 200);
+        assert_eq!(rates.take(ip(2), 1_000), 0);
+        assert_eq!(rates.take(ip(1), 1_200), 0);
+        // Networks without end are one from some number on, and forgotten when they ask no more.
+        for n in 0..10_000 {
+            rates.take(ip(n), 1_200);
+        }
+        let known = || rates.networks.lock().unwrap().len();
+        assert!(known() <= NETWORKS_MAX + 1, "{}", known());
+        rates.take(ip(7), 60_000);
+        assert_eq!(known(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::accept::Peer;
-use super::backlog::network;
+use super::backlog::{Rates, network};
 use crate::hub::{Handle, JoinRequest};
 use crate::log;
 use crate::status::status;
@@ -18,6 +18,8 @@ pub(super) struct Enroll {
     /// What agents are told to dial; nothing lets the agent take the host that it dialled, with the link's port.
     pub(super) public: Option<String>,
     pub(super) link_port: u16,
+    /// How often it may be asked.
+    pub(super) rates: Rates,
 }
 
 #[tonic::async_trait]
@@ -27,6 +29,9 @@ impl v1::enroll_server::Enroll for Enroll {
         request: Request<v1::JoinRequest>,
     ) -> Result<Response<v1::JoinReply>, Status> {
         let from = request.extensions().get::<Peer>().map(|peer| peer.from);
+        if let Some(from) = from {
+            self.rates.turn(from).await;
+        }
         let request = request.into_inner();
         let csr = Csr::check(&request.csr).map_err(|error| {
             if let Some(from) = from {

@@ -164,6 +164,16 @@ impl Output {
         self.ask(|done| Command::Load { key, done }).await
     }
 
+    /// Bytes of an execution that are committed, and whether its end is among them: read beside the writer, whoever asks and how often.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub async fn committed(&self, run: RunId, agent: AgentId) -> Result<(u64, bool), StoreError> {
+        let find = move |connection: &_| rows::find(connection, (run, agent));
+        let row = self.reader.read(find).await?;
+        Ok(row.map_or((0, false), |row| (row.len, row.outcome.is_some())))
+    }
+
     /// Nothing more is expected of an execution: what is known of it need not be in memory.
     pub fn forget(&self, run: RunId, agent: AgentId) {
         // A full queue only means that it stays in memory.

@@ -38,6 +38,12 @@ impl Bucket {
         missing.div_ceil(self.per_second.max(1))
     }
 
+    /// Whether nothing was taken for so long that it is full again.
+    pub fn is_full(&mut self, now_ms: u64) -> bool {
+        self.fill(now_ms);
+        self.level == self.full
+    }
+
     fn fill(&mut self, now_ms: u64) {
         // A clock that goes back fills nothing, and takes nothing.
         let passed_ms = now_ms.saturating_sub(self.at_ms);
@@ -64,6 +70,7 @@ mod tests {
             taken += u32::from(bucket.take(ms)) + u32::from(bucket.take(ms));
         }
         assert_eq!(taken, 499, "fifty a second for ten seconds");
+        assert!(!bucket.is_full(11_021) && bucket.is_full(900_000));
         assert_eq!((0..20).filter(|_| bucket.take(900_000)).count(), 10);
     }
 
