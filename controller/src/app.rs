@@ -129,14 +129,15 @@ pub async fn run(
         Some(discord) => Some(read_token(&discord.token_file)?),
         None => None,
     };
-    let ca = Ca::open_or_create(&config.data_dir.join("ca"), SystemTime::now())
-        .context("open the certificate authority")
-        .map_err(AppError::Config)?;
-    let ca = Arc::new(ca);
     // Listeners before anything else is opened: a second controller on the same data finds the socket taken and leaves.
     let sockets = bind(&config.listen).await.map_err(AppError::Listen)?;
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
         .map_err(|error| AppError::Data(error.into()))?;
+    // After the journal: where there is an authority, there was one.
+    let ca = Ca::open_or_create(&config.data_dir.join("ca"), SystemTime::now())
+        .context("open the certificate authority")
+        .map_err(AppError::Config)?;
+    let ca = Arc::new(ca);
 
     let mut supervisor = Supervisor::new(shutdown.clone());
     let guilds = config.discord.as_ref();

@@ -25,10 +25,10 @@ async fn keep(checkpoints: Checkpoints, shutdown: CancellationToken) -> anyhow::
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let checkpoints = std::sync::Arc::new(checkpoints);
     // A start reads its end only. Nothing is decided for long on a journal of which other parts are damaged: the process stops.
-    let path = checkpoints.path().to_owned();
+    let (path, stopping) = (checkpoints.path().to_owned(), shutdown.clone());
     tokio::select! {
         () = shutdown.cancelled() => return Ok(()),
-        checked = tokio::task::spawn_blocking(move || Checkpoints::check(&path)) => checked??,
+        checked = tokio::task::spawn_blocking(move || Checkpoints::check(&path, || stopping.is_cancelled())) => checked??,
     }
     loop {
         tokio::select! {

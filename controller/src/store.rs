@@ -3,6 +3,8 @@
 //! What is searched is a fourth file, folded from the first two. Journal and output are SQLite files with one writer thread each; a commit takes everything that is queued. Nobody is told that
 //! something is stored before it is committed with `synchronous=FULL`.
 
+#[cfg(test)]
+mod damage;
 mod entry;
 mod inputs;
 mod journal;
@@ -15,18 +17,22 @@ mod sqlite;
 
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
 use shanty_core::ids::RunId;
 use shanty_core::spool::Corrupt;
 use thiserror::Error;
 
 pub use entry::Stored;
 pub use inputs::{Coming, InputError, InputReader, Inputs};
-pub use journal::{Checkpoints, Commits, Journal, Memory, Reader};
+pub use journal::{Checkpoints, Commits, Journal, Memory, Missed, Reader, Verified, verify};
 pub use kept::Kept;
 pub use names::Names;
 pub use output::{Appender, Deleted, Deletion, Exited, OldOutput, Output, Records};
 pub use search::{PRINTED_BYTES_MAX, PRINTED_MAX, Printed, Ran, Search};
 pub use shown::Shown;
+
+/// The journal's file, in the data directory.
+pub const JOURNAL: &str = "shanty.db";
 
 /// Why something could not be stored or read.
 #[derive(Debug, Error)]
@@ -73,6 +79,47 @@ pub enum StoreError {
         /// What the check said.
         why: String,
     },
+    /// A record of the journal is not what was written.
+    #[error("{path} is broken at record {seq} ({why}): nothing is decided on it")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// The first record that is not right.
+        seq: u64,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The journal lost its end, or an older one was put in its place.
+    #[error(
+        "{path} ends at record {newest}, and record {known} was written: what came after is missing"
+    )]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// Its newest record.
+        newest: u64,
+        /// One that is known to have been written.
+        known: u64,
+    },
+    /// The journal is not there, and was.
+    #[error(
+        "{path} is not there or is empty, and {traces} shows that there was one: no new one is begun in its place"
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// What shows it.
+        traces: PathBuf,
+    },
+    /// A file beside the journal cannot be written.
+    #[error("write {path}")]
+    Beside {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A statement failed: a full disk, a file that went away.
     #[error("write or read the store")]
     Sqlite(#[from] rusqlite::Error),
@@ -80,7 +127,7 @@ pub enum StoreError {
     #[error("read record {seq} of the journal")]
     Record {
         /// Its place.
-        seq: i64,
+        seq: u64,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -137,6 +184,26 @@ pub enum Unreadable<'a> {
 }
 
 impl StoreError {
+    /// What SQLite said of a file.
+    fn of(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged {
+                path,
+                why: source.to_string(),
+            },
+            Some(_) | None => Self::Open { path, source },
+        }
+    }
+
+    /// The same with the file named, where SQLite said it.
+    fn named(self, path: &Path) -> Self {
+        match self {
+            Self::Sqlite(source) => Self::of(path, source),
+            named => named,
+        }
+    }
+
     /// What this error, met while output was read, says of that output.
     #[must_use]
     pub const fn unreadable(&self) -> Unreadable<'_> {
@@ -148,6 +215,10 @@ impl StoreError {
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Damaged { .. }
+            | Self::Broken { .. }
+            | Self::Short { .. }
+            | Self::Gone { .. }
+            | Self::Beside { .. }
             | Self::Sqlite(_)
             | Self::Record { .. }
             | Self::Incomplete { .. }
@@ -179,9 +250,9 @@ impl Store {
     /// Opens or creates the files in a directory. No spool longer than this is taken, bytes.
     ///
     /// # Errors
-    /// A file that cannot be opened, is damaged, or was written by a newer or an older program.
+    /// A file that cannot be opened, is damaged, or was written by a newer or an older program; a journal that is gone.
     pub fn open(data_dir: &Path, spool_bytes_max: u64) -> Result<Self, StoreError> {
-        let (journal, journal_thread) = Journal::open(&data_dir.join("shanty.db"))?;
+        let (journal, journal_thread) = Journal::open(&data_dir.join(JOURNAL), traces(data_dir))?;
         let (output, output_thread) = Output::open(&data_dir.join("output.db"), spool_bytes_max)?;
         let kept = Kept::open(&data_dir.join("kept.db"))?;
         let path = data_dir.join("inputs");
@@ -211,4 +282,11 @@ impl Store {
         let mut threads = threads.into_iter();
         threads.all(|thread| thread.join().is_ok())
     }
+}
+
+/// What shows that a directory had a journal: it is made before any of these.
+fn traces(data_dir: &Path) -> Option<PathBuf> {
+    let after = ["ca", "output.db", "journal.head", "kept.db"];
+    let mut after = after.into_iter().map(|name| data_dir.join(name));
+    after.find(|path| path.exists())
 }

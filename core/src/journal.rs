@@ -1,5 +1,6 @@
 //! The records of everything that was decided and done, and the state that they fold to. The hub's memory is this same fold.
 
+mod anchor;
 mod checkpoint;
 mod consequence;
 mod host;
@@ -8,6 +9,7 @@ mod record;
 mod runs;
 mod state;
 
+pub use anchor::{Anchor, NotAnAnchor};
 pub use consequence::Consequence;
 pub use host::{Draining, HostChange, HostEntry};
 pub use past::{Past, PastRun, Recalled};

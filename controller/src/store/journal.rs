@@ -1,6 +1,8 @@
 //! The journal: records are appended in order, and read when a process starts or somebody asks about a run of long ago.
 
+mod chain;
 mod checkpoint;
+mod head;
 mod memory;
 mod reader;
 
@@ -10,12 +12,15 @@ use std::thread;
 use prost::Message as _;
 use rusqlite::{Connection, params};
 use shanty_core::causes::chain;
-use shanty_core::journal::{Record, State};
+use shanty_core::journal::{Anchor, Record, State};
 use shanty_proto::convert::record_to_wire;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{StoreError, sqlite};
 
+use head::Head;
+
+pub use chain::{Missed, Verified, verify};
 pub use checkpoint::Checkpoints;
 pub use memory::{Commits, Memory};
 pub use reader::Reader;
@@ -52,19 +57,35 @@ pub enum Journal {
 }
 
 impl Journal {
-    /// Opens or creates the file and starts its writer.
-    pub(super) fn open(path: &Path) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
+    /// Opens the file, or creates it where nothing shows that there was one, and starts its writer.
+    pub(super) fn open(
+        path: &Path,
+        traces: Option<PathBuf>,
+    ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
         let connection = sqlite::open(&sqlite::File {
             path,
             schema: include_str!("journal.sql"),
             // What a start reads; the rest is looked at beside the work: see `Checkpoints::check`.
             check: "PRAGMA quick_check('checkpoint')",
+            traces,
+        })?;
+        let newest = chain::reaches(&connection, Head::read(path))
+            .and_then(|()| chain::newest(&connection))
+            .map_err(|error| error.named(path))?;
+        let head = Head::open(path, newest).map_err(|source| StoreError::Beside {
+            path: path.with_file_name(head::NAME),
+            source,
         })?;
         let reader = Reader::open(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);
+        let writer = Writer {
+            connection,
+            newest,
+            head,
+        };
         let thread = thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || write(connection, rx))
+            .spawn(move || writer.run(rx))
             .map_err(|_| StoreError::Stopped)?;
         let path = path.to_owned();
         Ok((Self::File(File { path, tx, reader }), thread))
@@ -85,7 +106,7 @@ impl Journal {
     /// The file cannot be read, or a record of a known kind is damaged.
     pub fn state(&self) -> Result<State, StoreError> {
         match self {
-            Self::File(file) => file.reader.state(),
+            Self::File(file) => file.reader.state().map_err(|error| error.named(&file.path)),
             Self::Memory(memory) => Ok(memory.state()),
         }
     }
@@ -134,48 +155,63 @@ impl Write {
 }
 
 /// The writer: takes all that is queued, commits at once, answers.
-fn write(mut connection: Connection, mut rx: mpsc::Receiver<Write>) {
-    let mut batch = Vec::new();
-    while rx.blocking_recv_many(&mut batch, 1_024) > 0 {
-        let committed = commit(&mut connection, &batch);
-        if let Err(error) = &committed {
-            tracing::error!(
-                error = chain(error),
-                writes = batch.len(),
-                "the journal could not be written"
-            );
-        }
-        let mut places = committed.ok().map(Vec::into_iter);
-        for write in batch.drain(..) {
-            let place = places.as_mut().and_then(Iterator::next);
-            write.answer(place.ok_or(StoreError::Stopped));
-        }
-    }
+struct Writer {
+    connection: Connection,
+    /// The newest record that is committed.
+    newest: Anchor,
+    head: Head,
 }
 
-/// Commits all of a batch; where the first record of each is.
-fn commit(connection: &mut Connection, batch: &[Write]) -> Result<Vec<u64>, StoreError> {
-    let transaction = connection.transaction()?;
-    let mut places = Vec::with_capacity(batch.len());
-    {
-        let mut insert =
-            transaction.prepare_cached("INSERT INTO journal (run, record) VALUES (?1, ?2)")?;
-        for write in batch {
-            let mut first = None;
-            match write {
-                Write::Append { records, .. } => {
-                    for row in records {
-                        let seq = insert.insert(params![row.run, row.record])?;
-                        first.get_or_insert(seq);
-                    }
-                }
-                Write::Part { part, .. } => part.write(&transaction)?,
+impl Writer {
+    fn run(mut self, mut rx: mpsc::Receiver<Write>) {
+        let mut batch = Vec::new();
+        while rx.blocking_recv_many(&mut batch, 1_024) > 0 {
+            let committed = self.commit(&batch);
+            if let Err(error) = &committed {
+                tracing::error!(
+                    error = chain(error),
+                    writes = batch.len(),
+                    "the journal could not be written"
+                );
             }
-            places.push(u64::try_from(first.unwrap_or_default()).unwrap_or_default());
+            let mut places = committed.ok().map(Vec::into_iter);
+            for write in batch.drain(..) {
+                let place = places.as_mut().and_then(Iterator::next);
+                write.answer(place.ok_or(StoreError::Stopped));
+            }
         }
     }
-    transaction.commit()?;
-    Ok(places)
+
+    /// Commits all of a batch; where the first record of each is.
+    fn commit(&mut self, batch: &[Write]) -> Result<Vec<u64>, StoreError> {
+        let transaction = self.connection.transaction()?;
+        let mut places = Vec::with_capacity(batch.len());
+        let mut newest = self.newest;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO journal (seq, run, record, digest) VALUES (?1, ?2, ?3, ?4)",
+            )?;
+            for write in batch {
+                places.push(newest.seq.saturating_add(1));
+                match write {
+                    Write::Append { records, .. } => {
+                        for row in records {
+                            newest = newest.after(&row.record);
+                            let seq = i64::try_from(newest.seq).unwrap_or(i64::MAX);
+                            insert.execute(params![seq, row.run, row.record, newest.digest])?;
+                        }
+                    }
+                    Write::Part { part, .. } => part.write(&transaction)?,
+                }
+            }
+        }
+        transaction.commit()?;
+        if newest != self.newest {
+            self.newest = newest;
+            self.head.write(newest);
+        }
+        Ok(places)
+    }
 }
 
 #[cfg(test)]

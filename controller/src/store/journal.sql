@@ -3,7 +3,9 @@ CREATE TABLE journal (
     seq    INTEGER PRIMARY KEY,
     -- The run that it is about: one that is not in memory is read again by it.
     run    BLOB,
-    record BLOB NOT NULL
+    record BLOB NOT NULL,
+    -- SHA-256 of the digest before it, the length of the record, and the record: nothing before can be changed unseen.
+    digest BLOB NOT NULL
 ) STRICT;
 
 CREATE INDEX journal_run ON journal (run) WHERE run IS NOT NULL;
@@ -16,6 +18,8 @@ CREATE TABLE checkpoint (
     is_last INTEGER NOT NULL,
     -- The program that made it: another one may read more out of a record.
     program TEXT NOT NULL,
+    -- The digest of the journal at `seq`.
+    digest  BLOB NOT NULL,
     -- Of `records`.
     sha256  BLOB NOT NULL,
     records BLOB NOT NULL,

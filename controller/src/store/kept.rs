@@ -27,6 +27,7 @@ impl Kept {
             path,
             schema: SCHEMA,
             check: "PRAGMA quick_check(1)",
+            traces: None,
         })?;
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),

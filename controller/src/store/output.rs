@@ -90,6 +90,7 @@ impl Output {
             schema: include_str!("output/output.sql"),
             // Records have checksums: damaged bytes are found when they are read, and a start does not read all of them.
             check: "PRAGMA quick_check('execution')",
+            traces: None,
         })?;
         let reader = Reader::open(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);

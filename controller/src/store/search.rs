@@ -343,6 +343,7 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
         path,
         schema: include_str!("search/search.sql"),
         check: "SELECT iif(version = 2, 'ok', 'it is of another version') FROM folded",
+        traces: None,
     })?;
     // What is lost with the power is folded again.
     connection.execute_batch("PRAGMA synchronous = NORMAL;")?;

@@ -1,14 +1,14 @@
 //! Opens an SQLite file as every store needs it: WAL, durable commits, the schema of this program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 
 /// The version of the schemas of all files together: raised when one of them changes. There is one schema at a time, and none of an
 /// older program is converted.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// A file of the store.
 pub(super) struct File<'a> {
@@ -18,14 +18,23 @@ pub(super) struct File<'a> {
     pub(super) schema: &'a str,
     /// The pragma that looks for damage: of all of it, or of so much that a start does not take longer with every output.
     pub(super) check: &'a str,
+    /// What shows that there was such a file: then none is created in its place.
+    pub(super) traces: Option<PathBuf>,
 }
 
 /// Opens a file, or creates one with its tables. One that cannot be used is not changed.
 pub(super) fn open(file: &File<'_>) -> Result<Connection, StoreError> {
-    let failed = |source| StoreError::Open {
+    let failed = |source| StoreError::of(file.path, source);
+    let gone = |traces: &PathBuf| StoreError::Gone {
         path: file.path.to_owned(),
-        source,
+        traces: traces.clone(),
     };
+    // Before it is opened: SQLite throws away what it would recover into an empty file.
+    if let Some(traces) = &file.traces
+        && std::fs::metadata(file.path).map_or(0, |found| found.len()) == 0
+    {
+        return Err(gone(traces));
+    }
     let mut connection = Connection::open(file.path).map_err(failed)?;
     connection
         .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;")
@@ -33,6 +42,9 @@ pub(super) fn open(file: &File<'_>) -> Result<Connection, StoreError> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
     let found = number("PRAGMA user_version").map_err(failed)?;
     let is_new = found == 0 && number("SELECT count(*) FROM sqlite_schema").map_err(failed)? == 0;
+    if let Some(traces) = file.traces.as_ref().filter(|_| is_new) {
+        return Err(gone(traces));
+    }
     if !is_new {
         judge(file, found)?;
         let checked: String = connection
@@ -78,13 +90,11 @@ fn judge(file: &File<'_>, found: u32) -> Result<(), StoreError> {
     }
 }
 
-/// A second connection that only reads.
+/// A second connection that only reads. It creates nothing.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let failed = |source| StoreError::Open {
-        path: path.to_owned(),
-        source,
-    };
-    let connection = Connection::open(path).map_err(failed)?;
+    let failed = |source| StoreError::of(path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection
         .execute_batch(
             "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;",

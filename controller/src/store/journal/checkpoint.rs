@@ -4,16 +4,16 @@
 
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use prost::Message as _;
 use rusqlite::{Connection, ErrorCode, params};
 use sha2::{Digest as _, Sha256};
-use shanty_core::journal::{FOLD, Record, State};
+use shanty_core::journal::{Anchor, FOLD, Record, State};
 use shanty_proto::convert::{record_from_wire, record_to_wire};
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{File, Journal, Write, reader};
+use super::{File, Journal, Write, chain, reader};
 use crate::store::{StoreError, sqlite};
 
 /// Bytes of one part, about: others write between two parts.
@@ -40,27 +40,17 @@ impl Checkpoints {
         &self.file.path
     }
 
-    /// Looks for damage in all of such a file, which takes longer the longer the journal is. Blocks.
+    /// Looks for damage in all of such a file, which takes longer the longer the journal is, and at every record. Blocks; gives up when it is
+    /// told to.
     ///
     /// # Errors
-    /// The file is damaged, or cannot be read.
-    pub fn check(path: &Path) -> Result<(), StoreError> {
-        let connection = sqlite::open_reader(path)?;
-        let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
-        let found: String = match found {
-            // A page that holds something else altogether is no answer of the check but its failure.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
-                error.to_string()
-            }
-            found => found?,
-        };
-        if found == "ok" {
-            return Ok(());
+    /// The file is damaged, a record is not what was written, or the file cannot be read.
+    pub fn check(path: &Path, is_stopping: impl Fn() -> bool) -> Result<(), StoreError> {
+        check_pages(path)?;
+        match chain::verify(path, &[], is_stopping) {
+            Ok(_) | Err(StoreError::Stopped) => Ok(()),
+            Err(error) => Err(error),
         }
-        Err(StoreError::Damaged {
-            path: path.to_owned(),
-            why: found,
-        })
     }
 
     /// How many records came after the newest checkpoint. Blocks.
@@ -80,12 +70,11 @@ impl Checkpoints {
     /// # Errors
     /// The journal cannot be read or written.
     pub fn make(&self, is_stopping: impl Fn() -> bool) -> Result<(), StoreError> {
-        let state = {
+        let (state, at) = {
             let mut connection = sqlite::open_reader(&self.file.path)?;
             let transaction = connection.transaction()?;
-            reader::state(&transaction)?
+            reader::fold(&transaction)?
         };
-        let seq = i64::try_from(state.seq).unwrap_or(i64::MAX);
         let records = state.checkpoint();
         drop(state);
         let mut bodies = bodies(&records).into_iter().zip(0..).peekable();
@@ -96,7 +85,7 @@ impl Checkpoints {
             }
             let is_last = bodies.peek().is_none();
             self.write(Part {
-                seq,
+                at,
                 part,
                 is_last,
                 records,
@@ -113,6 +102,26 @@ impl Checkpoints {
             .map_err(|mpsc::error::SendError(_)| StoreError::Stopped)?;
         written.blocking_recv().unwrap_or(Err(StoreError::Stopped))
     }
+}
+
+/// Whether SQLite finds the file sound.
+fn check_pages(path: &Path) -> Result<(), StoreError> {
+    let connection = sqlite::open_reader(path)?;
+    let found = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    let found: String = match found {
+        // A page that holds something else altogether is no answer of the check but its failure.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            error.to_string()
+        }
+        found => found?,
+    };
+    if found == "ok" {
+        return Ok(());
+    }
+    Err(StoreError::Damaged {
+        path: path.to_owned(),
+        why: found,
+    })
 }
 
 /// Records in their order, each after its length.
@@ -132,7 +141,7 @@ fn bodies(records: &[Record]) -> Vec<Vec<u8>> {
 
 /// One part of a checkpoint.
 pub(super) struct Part {
-    seq: i64,
+    at: Anchor,
     part: i64,
     is_last: bool,
     records: Vec<u8>,
@@ -141,25 +150,27 @@ pub(super) struct Part {
 impl Part {
     /// Writes it. With the last one, the checkpoints before are not needed any more.
     pub(super) fn write(&self, connection: &Connection) -> Result<(), StoreError> {
-        let sql = "INSERT OR REPLACE INTO checkpoint (seq, part, is_last, program, sha256, records) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT OR REPLACE INTO checkpoint (seq, part, is_last, program, digest, sha256, records) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let seq = i64::try_from(self.at.seq).unwrap_or(i64::MAX);
         let sha256 = Sha256::digest(&self.records);
         connection.execute(
             sql,
             params![
-                self.seq,
+                seq,
                 self.part,
                 self.is_last,
                 program(),
+                self.at.digest,
                 sha256.as_slice(),
                 self.records
             ],
         )?;
         if self.is_last {
-            connection.execute("DELETE FROM checkpoint WHERE seq <> ?1", [self.seq])?;
+            connection.execute("DELETE FROM checkpoint WHERE seq <> ?1", [seq])?;
             connection.execute(
                 "DELETE FROM checkpoint WHERE seq = ?1 AND part > ?2",
-                [self.seq, self.part],
+                (seq, self.part),
             )?;
         }
         Ok(())
@@ -177,22 +188,26 @@ fn newest_of(connection: &Connection) -> Result<Option<i64>, StoreError> {
     Ok(connection.query_row(sql, [program()], |row| row.get(0))?)
 }
 
-/// What the newest checkpoint says; nothing when there is none.
+/// The place of the furthest checkpoint, whoever made it and whether it is finished; zero when there is none.
+pub(super) fn furthest(connection: &Connection) -> Result<u64, StoreError> {
+    let sql = "SELECT max(seq) FROM checkpoint";
+    let seq: Option<i64> = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(u64::try_from(seq.unwrap_or_default()).unwrap_or_default())
+}
+
+/// What the newest checkpoint says, and where the journal was then; nothing when there is none.
 ///
 /// # Errors
-/// It is not as it was written. It says nothing that the records do not say.
-pub(super) fn read(connection: &Connection) -> anyhow::Result<Option<State>> {
+/// It is not as it was written, or does not agree with the journal. It says nothing that the records do not say.
+pub(super) fn read(connection: &Connection) -> anyhow::Result<Option<(State, Anchor)>> {
     let Some(seq) = newest_of(connection)? else {
         return Ok(None);
     };
-    let newest: Option<i64> =
-        connection.query_row("SELECT max(seq) FROM journal", [], |row| row.get(0))?;
-    ensure!(
-        newest.is_some_and(|newest| newest >= seq),
-        "the one at record {seq} is ahead of the journal"
-    );
+    let place = u64::try_from(seq)?;
+    let digest = chain::digest_at(connection, place)?;
+    let digest = digest.with_context(|| format!("record {seq} is not there"))?;
     let mut state = State::default();
-    let sql = "SELECT part, sha256, records FROM checkpoint WHERE seq = ?1 AND program = ?2 ORDER BY part";
+    let sql = "SELECT part, sha256, records, digest FROM checkpoint WHERE seq = ?1 AND program = ?2 ORDER BY part";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query(params![seq, program()])?;
     let mut parts = 0_i64;
@@ -201,12 +216,14 @@ pub(super) fn read(connection: &Connection) -> anyhow::Result<Option<State>> {
         let mut records = row.get_ref(2)?.as_blob()?;
         let whole = part == parts && sha256 == Sha256::digest(records).as_slice();
         ensure!(whole, "part {parts} of the one at record {seq} is damaged");
+        let agrees = row.get_ref(3)?.as_blob()? == digest;
+        ensure!(agrees, "the one at record {seq} is of another journal");
         while !records.is_empty() {
             let wire = v1::Record::decode_length_delimited(&mut records)?;
             state.apply(&record_from_wire(&wire)?);
         }
         parts += 1;
     }
-    state.seq = u64::try_from(seq)?;
-    Ok(Some(state))
+    state.seq = place;
+    Ok(Some((state, Anchor { seq: place, digest })))
 }

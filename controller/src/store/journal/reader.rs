@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use prost::Message as _;
 use rusqlite::{Connection, Row};
-use shanty_core::journal::{PastRun, Record, State};
+use shanty_core::journal::{Anchor, PastRun, Record, State};
 use shanty_core::run::Run;
 use shanty_proto::convert::record_from_wire;
 use shanty_proto::v1;
 
+use super::chain::{Walk, link};
 use super::{Memory, checkpoint};
 use crate::store::{StoreError, sqlite};
 
@@ -36,7 +37,10 @@ impl Reader {
     /// What all records come to.
     pub(super) fn state(&self) -> Result<State, StoreError> {
         match &self.0 {
-            Source::File(file) => state(&*file.lock().map_err(|_| StoreError::Stopped)?),
+            Source::File(file) => {
+                let connection = file.lock().map_err(|_| StoreError::Stopped)?;
+                Ok(fold(&connection)?.0)
+            }
             Source::Memory(memory) => Ok(memory.state()),
         }
     }
@@ -64,27 +68,36 @@ impl Reader {
     }
 }
 
-/// What all records come to: the newest checkpoint that this program made, and what came after it. One that is damaged is passed over,
-/// because it says nothing that the records do not say.
-pub(super) fn state(connection: &Connection) -> Result<State, StoreError> {
-    let mut state = match checkpoint::read(connection) {
-        Ok(state) => state.unwrap_or_default(),
-        Err(error) => {
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "a checkpoint of the journal cannot be read: all records are read"
-            );
-            State::default()
-        }
-    };
-    let mut statement =
-        connection.prepare("SELECT seq, record FROM journal WHERE seq > ?1 ORDER BY seq")?;
-    let mut rows = statement.query([i64::try_from(state.seq).unwrap_or(i64::MAX)])?;
+/// What all records come to, and the place of the newest: the newest checkpoint that this program made, and what came after it, each
+/// compared with its digest. A checkpoint that is damaged is passed over, because it says nothing that the records do not say.
+pub(super) fn fold(connection: &Connection) -> Result<(State, Anchor), StoreError> {
+    let read = checkpoint::read(connection).unwrap_or_else(|error| {
+        tracing::warn!(
+            error = format!("{error:#}"),
+            "a checkpoint of the journal cannot be read: all records are read"
+        );
+        None
+    });
+    let (mut state, at) = read.unwrap_or_else(|| (State::default(), Anchor::beginning()));
+    let mut walk = Walk::from(connection, at);
+    let mut statement = connection
+        .prepare("SELECT seq, record, digest FROM journal WHERE seq > ?1 ORDER BY seq")?;
+    let mut rows = statement.query([i64::try_from(at.seq).unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
-        let (seq, record) = record(row)?;
-        state.read(seq, &record);
+        let (seq, bytes, digest) = link(row)?;
+        walk.take(seq, bytes, digest)?;
+        state.read(seq, &record(seq, bytes)?);
     }
-    Ok(state)
+    Ok((state, walk.at()))
+}
+
+/// Whether a record is found by the run that it is about.
+pub(super) fn is_filed_rightly(row: &Row<'_>) -> Result<bool, StoreError> {
+    let (seq, bytes, _) = link(row)?;
+    let filed = row.get_ref("run")?.as_blob_or_null();
+    // One of a newer program may be about a run that this one does not see.
+    let run = record(seq, bytes)?.run();
+    Ok(run.is_none_or(|run| filed == Ok(Some(run.as_bytes().as_slice()))))
 }
 
 fn records_of(connection: &Connection, run: PastRun) -> Result<Vec<Record>, StoreError> {
@@ -93,16 +106,15 @@ fn records_of(connection: &Connection, run: PastRun) -> Result<Vec<Record>, Stor
     let mut rows = statement.query([run.id.as_bytes()])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(record(row)?.1);
+        let seq: i64 = row.get(0)?;
+        let bytes = row.get_ref(1)?.as_blob().unwrap_or_default();
+        records.push(record(u64::try_from(seq).unwrap_or_default(), bytes)?);
     }
     Ok(records)
 }
 
-fn record(row: &Row<'_>) -> Result<(u64, Record), StoreError> {
-    let seq: i64 = row.get(0)?;
+fn record(seq: u64, bytes: &[u8]) -> Result<Record, StoreError> {
     let damaged = |source| StoreError::Record { seq, source };
-    let wire = v1::Record::decode(row.get_ref(1)?.as_blob().unwrap_or_default())
-        .map_err(|error| damaged(Box::new(error)))?;
-    let record = record_from_wire(&wire).map_err(|error| damaged(Box::new(error)))?;
-    Ok((u64::try_from(seq).unwrap_or_default(), record))
+    let wire = v1::Record::decode(bytes).map_err(|error| damaged(Box::new(error)))?;
+    record_from_wire(&wire).map_err(|error| damaged(Box::new(error)))
 }

@@ -98,11 +98,15 @@ impl Rig {
 
     /// Another process: what the one before wrote is all that there is.
     fn with<T>(&self, f: impl FnOnce(&Journal) -> T) -> T {
-        let (journal, thread) = Journal::open(&self.path()).unwrap();
+        let (journal, thread) = self.open().unwrap();
         let told = f(&journal);
         drop(journal);
         thread.join().unwrap();
         told
+    }
+
+    fn open(&self) -> Result<(Journal, thread::JoinHandle<()>), StoreError> {
+        Journal::open(&self.path(), None)
     }
 
     fn append(&self, records: &[Record]) {
@@ -162,13 +166,13 @@ fn a_newer_older_or_damaged_file_is_refused_and_not_changed() {
     let rig = Rig::new();
     rig.sql("PRAGMA user_version = 99");
     assert!(matches!(
-        Journal::open(&rig.path()),
+        rig.open(),
         Err(StoreError::Newer { found: 99, .. })
     ));
     for version in [1, 2] {
         rig.sql(&format!("PRAGMA user_version = {version}"));
         assert!(matches!(
-            Journal::open(&rig.path()),
+            rig.open(),
             Err(StoreError::Older { found, .. }) if found == version
         ));
     }
@@ -177,7 +181,7 @@ fn a_newer_older_or_damaged_file_is_refused_and_not_changed() {
         b"this is not a database, and never was one at all",
     )
     .unwrap();
-    assert!(Journal::open(&rig.path()).is_err());
+    assert!(rig.open().is_err());
     let bytes = std::fs::read(rig.path()).unwrap();
     assert!(bytes.starts_with(b"this is not"));
 }
@@ -193,7 +197,7 @@ fn a_start_reads_the_checkpoint_and_what_came_after_it() {
     let whole = rig.state();
     assert_eq!(whole.seq, 26);
     // What it stands for is not read: nothing is missing when it is not there.
-    rig.sql("DELETE FROM journal WHERE seq <= 21");
+    rig.sql("DELETE FROM journal WHERE seq < 21");
     assert_eq!(rig.state(), whole);
     rig.make_checkpoint();
     assert_eq!(rig.count("SELECT count(DISTINCT seq) FROM checkpoint"), 1);
@@ -209,7 +213,8 @@ fn a_checkpoint_that_cannot_be_used_is_passed_over() {
         "UPDATE checkpoint SET is_last = 0",
         "UPDATE checkpoint SET program = '0.0.0/0'",
         "DELETE FROM checkpoint",
-        "UPDATE checkpoint SET seq = seq + 1",
+        "UPDATE checkpoint SET seq = seq - 1",
+        "UPDATE checkpoint SET digest = zeroblob(32)",
     ] {
         let rig = Rig::new();
         (0..3).for_each(|n| rig.append(&run(n)));
@@ -261,7 +266,7 @@ fn damage_that_a_start_does_not_meet_is_found_beside_the_work() {
                 800,
                 "a start does not meet it"
             );
-            Checkpoints::check(&rig.path())
+            Checkpoints::check(&rig.path(), || false)
         })
     };
     check().unwrap();
@@ -300,7 +305,8 @@ fn a_past_run_is_read_again_as_it_was() {
         ..past
     };
     assert!(matches!(read(unknown), Err(StoreError::Incomplete { .. })));
-    // Its end is gone.
+    // Its end is gone, or cannot be read: a start from the checkpoint does not meet it.
+    rig.make_checkpoint();
     rig.sql("DELETE FROM journal WHERE seq = 8");
     assert!(matches!(read(past), Err(StoreError::Incomplete { .. })));
     rig.sql("UPDATE journal SET record = x'0a' WHERE seq = 7");
@@ -344,4 +350,142 @@ fn in_memory_commits_wait_and_fail_when_they_are_told_to() {
     assert!(matches!(held.try_recv(), Ok(Err(StoreError::Stopped))));
     assert!(matches!(journal.append(&[hold(3)]).try_recv(), Ok(Err(_))));
     assert_eq!(memory.records(), [hold(0), hold(1)]);
+}
+
+/// What a start says of the journal, and then a look at all of it.
+fn told(rig: &Rig) -> Result<(), StoreError> {
+    let (journal, thread) = rig.open()?;
+    let state = journal.state();
+    drop(journal);
+    thread.join().unwrap();
+    state?;
+    Checkpoints::check(&rig.path(), || false)
+}
+
+#[test]
+fn a_record_that_was_changed_left_out_or_put_in_is_named() {
+    for (spoil, at) in [
+        ("UPDATE journal SET record = x'0a' WHERE seq = 7", 7),
+        (
+            "UPDATE journal SET record = substr(record, 1, length(record) - 1) WHERE seq = 1",
+            1,
+        ),
+        (
+            "UPDATE journal SET record = (SELECT record FROM journal WHERE seq = 2) WHERE seq = 6",
+            6,
+        ),
+        ("UPDATE journal SET digest = zeroblob(32) WHERE seq = 5", 5),
+        ("UPDATE journal SET digest = x'' WHERE seq = 12", 12),
+        ("UPDATE journal SET run = zeroblob(16) WHERE seq = 9", 9),
+        ("UPDATE journal SET run = NULL WHERE seq = 9", 9),
+        ("DELETE FROM journal WHERE seq = 4", 4),
+        ("DELETE FROM journal WHERE seq = 1", 1),
+        ("DELETE FROM journal WHERE seq BETWEEN 3 AND 8", 3),
+        (
+            "INSERT INTO journal SELECT seq + 1, run, record, digest FROM journal WHERE seq = 12",
+            13,
+        ),
+    ] {
+        for checkpoint in [false, true] {
+            let rig = Rig::new();
+            (0..3).for_each(|n| rig.append(&run(n)));
+            if checkpoint {
+                rig.make_checkpoint();
+            }
+            told(&rig).unwrap();
+            rig.sql(spoil);
+            let error = told(&rig).unwrap_err();
+            let broken = matches!(&error, StoreError::Broken { seq, path, .. } if *seq == at && *path == rig.path());
+            assert!(broken, "{spoil}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_lost_its_end_is_not_taken() {
+    let rig = Rig::new();
+    (0..3).for_each(|n| rig.append(&run(n)));
+    let head = rig.dir.path().join("journal.head");
+    let written = std::fs::read(&head).unwrap();
+    let short = |known| {
+        let error = told(&rig).unwrap_err();
+        let told = matches!(error, StoreError::Short { newest: 10, known: k, .. } if k == known);
+        assert!(told, "{error}");
+    };
+    rig.sql("DELETE FROM journal WHERE seq > 10");
+    short(12);
+    // It says so again: a start that was refused changes nothing.
+    short(12);
+    assert_eq!(std::fs::read(&head).unwrap(), written);
+    // Its checkpoint knows it too.
+    std::fs::remove_file(&head).unwrap();
+    rig.sql("INSERT INTO checkpoint VALUES (11, 0, 0, '0.0.0/0', x'', x'', x'')");
+    short(11);
+    rig.sql("DELETE FROM checkpoint");
+    told(&rig).unwrap();
+}
+
+#[test]
+fn another_journal_in_its_place_is_not_taken() {
+    let (rig, other) = (Rig::new(), Rig::new());
+    (0..3).for_each(|n| rig.append(&run(n)));
+    (3..9).for_each(|n| other.append(&run(n)));
+    std::fs::copy(other.path(), rig.path()).unwrap();
+    let error = told(&rig).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Broken { seq: 12, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_journal_that_is_gone_or_empty_is_not_begun_anew() {
+    let rig = Rig::new();
+    let traces = || Some(rig.dir.path().join("ca"));
+    let gone = || {
+        let opened = Journal::open(&rig.path(), traces());
+        assert!(matches!(opened, Err(StoreError::Gone { .. })));
+    };
+    gone();
+    assert!(!rig.path().exists(), "nothing was made");
+    rig.append(&run(1));
+    std::fs::write(rig.path(), b"").unwrap();
+    gone();
+    assert_eq!(std::fs::read(rig.path()).unwrap(), b"");
+    // A file that SQLite takes for an empty database.
+    std::fs::remove_file(rig.path()).unwrap();
+    rig.sql("CREATE TABLE t (x); DROP TABLE t");
+    gone();
+}
+
+#[test]
+fn anchors_are_compared_at_their_place() {
+    let rig = Rig::new();
+    (0..3).for_each(|n| rig.append(&run(n)));
+    let of = |seq| {
+        let connection = Connection::open(rig.path()).unwrap();
+        let digest = chain::digest_at(&connection, seq).unwrap().unwrap();
+        Anchor { seq, digest }
+    };
+    let good = [of(0), of(7), of(12)];
+    let verified = verify(&rig.path(), &good, || false).unwrap();
+    let sound = Verified {
+        newest: of(12),
+        missed: vec![],
+    };
+    assert_eq!(verified, sound);
+    let other = Anchor {
+        digest: [7; 32],
+        ..of(7)
+    };
+    let later = Anchor { seq: 13, ..of(12) };
+    let missed = verify(&rig.path(), &[of(7), other, later], || false).unwrap();
+    let differs = |anchor, differs| Missed { anchor, differs };
+    assert_eq!(missed.missed, [differs(other, true), differs(later, false)]);
+    // Whoever computes the chain anew is found out by an anchor, and by nothing else.
+    rig.sql("DELETE FROM journal WHERE seq > 8");
+    std::fs::remove_file(rig.dir.path().join("journal.head")).unwrap();
+    rig.append(&run(9));
+    let verified = verify(&rig.path(), &[of(7), good[2]], || false).unwrap();
+    assert_eq!(verified.missed, [differs(good[2], true)]);
 }
