@@ -1,11 +1,13 @@
 //! The admin socket: a unix socket for the operator's command line. Whoever the kernel says is root or the owner of the process may
 //! do everything; nobody else gets a word.
 
+mod audit;
 mod compare;
 mod convert;
 mod follow;
 mod history;
 mod inputs;
+mod inventory;
 mod peer;
 mod tokens;
 
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use shanty_certs::token::RootPin;
-use shanty_core::ask::{Answer, Ask, InventoryAnswer, InventoryAsk, One, Question, Steer, Which};
+use shanty_core::ask::{Answer, Ask, InventoryAsk, One, Question, Steer, Which};
 use shanty_core::hold::Hold;
 use shanty_core::ids::RunNumber;
 use shanty_core::limits;
@@ -37,6 +39,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use peer::asker;
 
+use crate::audit::Audit;
 use crate::history::History;
 use crate::hub::Handle;
 use crate::status::status;
@@ -83,7 +86,7 @@ pub fn start(
     listener: UnixListener,
     hub: Handle,
     (output, history): (Output, History),
-    inputs: Inputs,
+    (inputs, audit): (Inputs, Audit),
     join: JoinAt,
     same_but: SameBut,
 ) {
@@ -93,6 +96,7 @@ pub fn start(
         output,
         inputs,
         history,
+        audit,
         join,
         same_but,
         spawner: supervisor.spawner(),
@@ -116,6 +120,7 @@ struct Admin {
     output: Output,
     inputs: Inputs,
     history: History,
+    audit: Audit,
     join: JoinAt,
     same_but: SameBut,
     spawner: Spawner,
@@ -131,6 +136,7 @@ impl v1::admin_server::Admin for Admin {
     type OutputStream = Events<v1::OutputChunk>;
     type InputContentStream = Events<v1::InputSlice>;
     type ExportStream = Events<v1::HistoryRun>;
+    type AuditExportStream = Events<v1::AuditRecord>;
 
     async fn hosts(&self, request: Request<v1::HostsRequest>) -> Answered<v1::HostsReply> {
         let asker = asker(&request)?;
@@ -146,19 +152,7 @@ impl v1::admin_server::Admin for Admin {
         request: Request<v1::HostLabelRequest>,
     ) -> Answered<v1::HostLabelReply> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        let ask = Ask::Inventory(InventoryAsk::Label {
-            on: request.selector,
-            changes: request.changes,
-        });
-        match self.ask(asker, ask).await? {
-            Answer::Inventory(InventoryAnswer::Labelled(changed)) => {
-                Ok(Response::new(v1::HostLabelReply {
-                    hosts: changed.iter().map(convert::labelled).collect(),
-                }))
-            }
-            other => Err(odd(&other)),
-        }
+        self.labelled(asker, request.into_inner()).await
     }
 
     async fn host_drain(
@@ -166,47 +160,24 @@ impl v1::admin_server::Admin for Admin {
         request: Request<v1::HostDrainRequest>,
     ) -> Answered<v1::HostDrainReply> {
         let asker = asker(&request)?;
-        let request = request.into_inner();
-        let ask = Ask::Inventory(InventoryAsk::Drain {
-            on: request.selector,
-            drain: request.on,
-        });
-        match self.ask(asker, ask).await? {
-            Answer::Inventory(InventoryAnswer::Drained { names, .. }) => {
-                Ok(Response::new(v1::HostDrainReply {
-                    names: names.iter().map(ToString::to_string).collect(),
-                }))
-            }
-            other => Err(odd(&other)),
-        }
+        self.drained(asker, request.into_inner()).await
+    }
+
+    async fn host_release(
+        &self,
+        request: Request<v1::HostReleaseRequest>,
+    ) -> Answered<v1::HostReleaseReply> {
+        let asker = asker(&request)?;
+        self.released(asker, request.into_inner()).await
     }
 
     async fn groups(&self, request: Request<v1::Empty>) -> Answered<v1::GroupsReply> {
-        match self
-            .ask(asker(&request)?, Ask::Look(Question::Groups))
-            .await?
-        {
-            Answer::Groups(groups) => Ok(Response::new(v1::GroupsReply {
-                groups: groups.iter().map(convert::group).collect(),
-            })),
-            other => Err(odd(&other)),
-        }
+        self.all_groups(asker(&request)?).await
     }
 
     async fn group_save(&self, request: Request<v1::GroupSaveRequest>) -> Answered<v1::GroupInfo> {
         let asker = asker(&request)?;
-        let by = asker.principal();
-        let request = request.into_inner();
-        let ask = Ask::Inventory(InventoryAsk::SaveGroup {
-            name: request.name,
-            on: request.selector,
-        });
-        match self.ask(asker, ask).await? {
-            Answer::Inventory(InventoryAnswer::GroupSaved(saved)) => {
-                Ok(Response::new(convert::saved_group(&saved, &by)))
-            }
-            other => Err(odd(&other)),
-        }
+        self.group_saved(asker, request.into_inner()).await
     }
 
     async fn group_remove(&self, request: Request<v1::GroupRemoveRequest>) -> Answered<v1::Empty> {
@@ -358,7 +329,11 @@ impl v1::admin_server::Admin for Admin {
             .filter(|(_, execution)| {
                 request.host.is_empty() || execution.name.as_str() == request.host
             })
-            .map(|(agent, execution)| (agent, execution.name.to_string()))
+            .map(|(agent, execution)| follow::Stands {
+                agent,
+                host: execution.name.to_string(),
+                outcome: execution.outcome().cloned(),
+            })
             .collect();
         if of.is_empty() {
             let number = run.number;
@@ -366,7 +341,7 @@ impl v1::admin_server::Admin for Admin {
             let next = format!("`shanty runs show {}` names its hosts.", number.0);
             return Err(status(&Refusal::new(Code::NotFound, what, next)));
         }
-        of.sort_by(|a, b| a.1.cmp(&b.1));
+        of.sort_by(|a, b| a.host.cmp(&b.host));
         let chunks = follow::stored(
             &self.spawner,
             self.output.clone(),
@@ -447,6 +422,28 @@ impl v1::admin_server::Admin for Admin {
     async fn get_hold(&self, request: Request<v1::Empty>) -> Answered<v1::HoldReply> {
         let asker = asker(&request)?;
         self.hold(asker, Ask::Look(Question::Hold)).await
+    }
+
+    async fn audit_verify(
+        &self,
+        request: Request<v1::AuditVerifyRequest>,
+    ) -> Answered<v1::AuditVerifyReply> {
+        asker(&request)?;
+        self.verified(request.into_inner()).await
+    }
+
+    async fn audit_export(
+        &self,
+        request: Request<v1::AuditExportRequest>,
+    ) -> Answered<Self::AuditExportStream> {
+        asker(&request)?;
+        let records = self.records(request.into_inner().after);
+        Ok(Response::new(Box::pin(records)))
+    }
+
+    async fn backup(&self, request: Request<v1::BackupRequest>) -> Answered<v1::BackupReply> {
+        asker(&request)?;
+        self.back_up(request.into_inner()).await
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use shanty_certs::ca::Ca;
 use shanty_certs::files::{self, read_foreign};
 use shanty_certs::revocation::Revoked;
@@ -18,13 +18,14 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::Audit;
 use crate::config::{Config, Limits, Listen};
 use crate::discord;
 use crate::health::ChatState;
 use crate::hub::{self, Shell};
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError};
 use crate::supervise::Supervisor;
-use crate::{admin, checkpoints, history, http, link, retention};
+use crate::{admin, backup, checkpoints, disk, history, http, link, retention};
 
 /// How long tasks may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(8);
@@ -44,6 +45,9 @@ pub enum AppError {
     /// A listener cannot be bound.
     #[error("{0:#}")]
     Listen(anyhow::Error),
+    /// There is no room on the disk.
+    #[error("{0:#}")]
+    Full(anyhow::Error),
     /// Stored data cannot be used.
     #[error("{0:#}")]
     Data(anyhow::Error),
@@ -132,7 +136,7 @@ pub async fn run(
     // Listeners before anything else is opened: a second controller on the same data finds the socket taken and leaves.
     let sockets = bind(&config.listen).await.map_err(AppError::Listen)?;
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
-        .map_err(|error| AppError::Data(error.into()))?;
+        .map_err(|error| data(error, &config.data_dir))?;
     // After the journal: where there is an authority, there was one.
     let ca = Ca::open_or_create(&config.data_dir.join("ca"), SystemTime::now())
         .context("open the certificate authority")
@@ -165,7 +169,7 @@ pub async fn run(
     };
     let (hub, handle, messages) = Shell::open(parts)
         .await
-        .map_err(|error| AppError::Data(error.into()))?;
+        .map_err(|error| data(error, &config.data_dir))?;
     // The hub stops last: it commits what the edges still tell it.
     let hub_stop = CancellationToken::new();
     let hub_task = Supervisor::new(hub_stop.clone());
@@ -185,6 +189,7 @@ pub async fn run(
     link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
     let inputs_shown = store.inputs.clone().masked(masks.clone());
     let shown = store.output.clone().masked(masks.clone());
+    let audit = Audit::of(&config.data_dir, masks.clone());
     let history = history::start(
         &mut supervisor,
         history::Parts {
@@ -202,11 +207,17 @@ pub async fn run(
         sockets.admin,
         handle.clone(),
         (shown.clone(), history.clone()),
-        inputs_shown.clone(),
+        (inputs_shown.clone(), audit.clone()),
         admin::JoinAt { address: join, pin },
         config.style.same_but,
     );
     checkpoints::start(&mut supervisor, &store.journal);
+    disk::start(
+        &mut supervisor,
+        store.room.clone(),
+        store.output.clone(),
+        handle.clone(),
+    );
     retention::start(
         &mut supervisor,
         (store.output.clone(), store.search.clone()),
@@ -224,6 +235,8 @@ pub async fn run(
                 kept: store.kept.clone(),
                 guilds: discord.guilds,
                 ops_channel: discord.ops_channel,
+                audit_channel: discord.audit_channel,
+                audit,
                 api: discord.api,
                 token,
                 style: config.style,
@@ -240,7 +253,12 @@ pub async fn run(
             tokio::sync::watch::channel(ChatState::Off).1
         }
     };
-    http::start(&mut supervisor, sockets.http, chat.clone());
+    http::start(
+        &mut supervisor,
+        sockets.http,
+        chat.clone(),
+        store.room.watch(),
+    );
     let waiting = supervisor.shutdown();
     supervisor.spawner().spawn(async move {
         tokio::select! {
@@ -256,7 +274,26 @@ pub async fn run(
     std::fs::remove_file(&config.listen.admin).ok(); // replaced by whoever starts next
     stopped
         .and(hub_stopped)
-        .map_err(|error| AppError::Failed(error.into()))
+        .map_err(|error| match error.into_store() {
+            Ok(store) => data(store, &config.data_dir),
+            Err(error) => AppError::Failed(error.into()),
+        })
+}
+
+/// Stored data that cannot be used, with what to do.
+fn data(error: StoreError, data_dir: &Path) -> AppError {
+    if matches!(error, StoreError::Full) {
+        let dir = data_dir.display();
+        return AppError::Full(anyhow::anyhow!(
+            "the disk of {dir} is full: make room on it"
+        ));
+    }
+    let next = backup::next(&error, data_dir);
+    let error = anyhow::Error::from(error);
+    AppError::Data(match next {
+        Some(next) => anyhow::anyhow!("{error:#}. {next}"),
+        None => error,
+    })
 }
 
 /// The longest spool that an honest agent makes of the output that it may keep: its records have heads, and the end is kept twice.
@@ -314,14 +351,9 @@ fn prepare(config: &Config) -> Result<Flock<File>, AppError> {
             .with_context(|| format!("create {} for the admin socket", parent.display()))
             .map_err(AppError::Listen)?;
     }
-    let lock = File::create(config.data_dir.join("lock"))
-        .with_context(|| format!("lock {}", config.data_dir.display()))
-        .map_err(AppError::Config)?;
-    Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, _)| {
-        AppError::Listen(anyhow::anyhow!(
-            "another controller uses {}: stop it first",
-            config.data_dir.display()
-        ))
+    store::lock(&config.data_dir).map_err(|error| match error {
+        in_use @ StoreError::InUse { .. } => AppError::Listen(in_use.into()),
+        other => AppError::Config(other.into()),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The command line of `shanty`: what it takes, and where each subcommand goes.
 
+mod audit;
+mod backup;
 mod client;
 mod complete;
 mod ends;
@@ -62,6 +64,12 @@ enum Command {
     Token(token::TokenArgs),
     /// Refuse every new run, allow them again, or show how it is
     Hold(hold::HoldArgs),
+    /// Check the journal of what was done, or print all of it
+    Audit(audit::AuditArgs),
+    /// Copy all that cannot be made again, while the controller works
+    Backup(backup::BackupArgs),
+    /// Put a backup back into an empty data directory
+    Restore(backup::RestoreArgs),
     /// Write a manual page for each subcommand into a directory
     #[command(hide = true)]
     Man {
@@ -80,7 +88,8 @@ Tables have headers, colours and the terminal's width on a terminal; NO_COLOR, C
 Text of hosts is made safe to look at there, and is as it was written in a pipe and with --raw.
 
 Exit codes: 0 well, 1 failed, 64 typed wrongly or not confirmed where nobody sits, 65 no such thing, 69 the controller went away and the
-run goes on, 73 and 74 cannot be written, 75 not now, 77 refused, 78 wrong configuration, 141 nobody reads what is printed.
+run goes on, 73 and 74 cannot be written, 75 not now, 77 refused, 78 wrong configuration, 141 nobody reads what is printed. Of
+`shanty audit`: 2 a record is not what was written, 3 the journal ends too early.
 Those of a command are in `shanty run --help`.";
 
 /// Where the admin socket is unless somebody says otherwise.
@@ -133,6 +142,9 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Groups(args) => report(args.admin().json, client::block_on(groups::groups(args))),
         Command::Token(args) => report(args.admin().json, client::block_on(token::token(args))),
         Command::Hold(args) => report(args.admin.json, client::block_on(hold::hold(args))),
+        Command::Audit(args) => report(args.admin().json, client::block_on(audit::audit(args))),
+        Command::Backup(args) => report(args.admin.json, client::block_on(backup::backup(args))),
+        Command::Restore(args) => report(args.admin.json, backup::restore(&args)),
         Command::Man { dir } => report(false, man(&dir)),
         #[cfg(feature = "demo")]
         Command::Demo(args) => crate::demo::main(&args),
@@ -179,6 +191,10 @@ mod exit {
     pub(super) const OK: u8 = 0;
     /// A command failed.
     pub(super) const FAILED: u8 = 1;
+    /// The journal is not what was written.
+    pub(super) const BROKEN: u8 = 2;
+    /// The journal ends before something that is known to have been written.
+    pub(super) const SHORT: u8 = 3;
     /// The call is wrong.
     pub(super) const USAGE: u8 = 64;
     /// What was named does not exist, or a file is damaged.

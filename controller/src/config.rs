@@ -59,6 +59,8 @@ pub struct DiscordConfig {
     pub guilds: Vec<u64>,
     /// Runs of the command line are shown here.
     pub ops_channel: Option<u64>,
+    /// Where the journal's anchors are posted: the ops channel unless another is named.
+    pub audit_channel: Option<u64>,
     /// Discord itself, or the sandbox.
     pub api: Api,
 }
@@ -163,11 +165,16 @@ impl DiscordConfig {
             );
         }
         let ops_channel = section.text::<Snowflake>("ops_channel", errors);
+        let audit_channel = section.text::<Snowflake>("audit_channel", errors);
         let api = section.text::<Api>("api", errors);
         section.finish(errors);
         Some(Self {
             token_file: token_file?.0,
             guilds: guilds?.into_iter().map(|id| id.0).collect(),
+            audit_channel: audit_channel
+                .as_ref()
+                .or(ops_channel.as_ref())
+                .map(|id| id.0),
             ops_channel: ops_channel.map(|id| id.0),
             api: api.unwrap_or_else(Api::discord),
         })

@@ -9,6 +9,7 @@
 //! client is made, also for plain addresses, and panics when no provider was chosen. [`requests::Requests::new`] and [`gateway::run`]
 //! must also be called inside a Tokio runtime.
 
+mod anchors;
 pub mod answers;
 pub mod call;
 pub mod cards;
@@ -23,6 +24,7 @@ pub mod requests;
 pub mod secret;
 pub mod sender;
 pub mod spoken;
+mod unknown;
 pub mod upload;
 mod welcome;
 
@@ -42,6 +44,7 @@ use tokio::sync::{OnceCell, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use twilight_model::application::interaction::Interaction;
 
+use crate::audit::Audit;
 use crate::config::api::Api;
 use crate::health::ChatState;
 use crate::history::History;
@@ -80,6 +83,10 @@ pub struct Parts {
     pub guilds: Vec<u64>,
     /// Runs of the command line are shown here.
     pub ops_channel: Option<u64>,
+    /// Where the journal's anchors are posted.
+    pub audit_channel: Option<u64>,
+    /// The journal as a whole.
+    pub audit: Audit,
     /// Discord itself, or the sandbox.
     pub api: Api,
     /// The bot's.
@@ -104,6 +111,7 @@ struct Edge {
     spawner: Spawner,
     ops_channel: Option<u64>,
     ops_guild: OnceCell<u64>,
+    audit_channel: Option<u64>,
     style: Style,
     gone_ms: Option<u64>,
     /// Where files are written that are attached; they have no names.
@@ -169,6 +177,7 @@ pub async fn start(
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
         ops_guild: OnceCell::new(),
+        audit_channel: parts.audit_channel,
         style: parts.style,
         gone_ms: parts.gone_ms,
         spool_dir: parts.spool_dir,
@@ -218,6 +227,11 @@ pub async fn start(
     supervisor.start(
         "spoken",
         spoken::answer(Arc::clone(&edge), parts.guilds.clone(), spoken),
+    );
+    supervisor.start("unknown runs", unknown::tell(Arc::clone(&edge)));
+    supervisor.start(
+        "anchors",
+        anchors::post(Arc::clone(&edge), parts.audit, gateway.clone()),
     );
     supervisor.start("welcome", welcome::post(Arc::clone(&edge), gateway.clone()));
     let shutdown = supervisor.shutdown();

@@ -11,12 +11,17 @@ use crate::health::ChatState;
 use crate::supervise::Supervisor;
 
 /// Serves `/healthz` and `/readyz`.
-pub fn start(supervisor: &mut Supervisor, listener: TcpListener, chat: watch::Receiver<ChatState>) {
+pub fn start(
+    supervisor: &mut Supervisor,
+    listener: TcpListener,
+    chat: watch::Receiver<ChatState>,
+    full: watch::Receiver<bool>,
+) {
     let shutdown = supervisor.shutdown();
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .with_state(chat);
+        .with_state((chat, full));
     supervisor.start("http listener", async move {
         axum::serve(listener, router)
             .with_graceful_shutdown(shutdown.cancelled_owned())
@@ -25,9 +30,10 @@ pub fn start(supervisor: &mut Supervisor, listener: TcpListener, chat: watch::Re
     });
 }
 
-/// 200 when everything works, 503 with the reason when chat does not: the command line works all the same.
+/// 200 when everything works, 503 with the reason when chat does not, while the command line works all the same, or when the disk is full and
+/// nothing new is begun.
 async fn ready(
-    State(chat): State<watch::Receiver<ChatState>>,
+    State((chat, full)): State<(watch::Receiver<ChatState>, watch::Receiver<bool>)>,
 ) -> (StatusCode, Json<serde_json::Value>) {
     let (status, discord) = match &*chat.borrow() {
         ChatState::Off => (StatusCode::OK, "off".to_owned()),
@@ -35,5 +41,10 @@ async fn ready(
         ChatState::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting".to_owned()),
         ChatState::Degraded(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("degraded: {why}")),
     };
-    (status, Json(serde_json::json!({ "discord": discord })))
+    let (status, store) = match *full.borrow() {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "the disk is full"),
+        false => (status, "ready"),
+    };
+    let ready = serde_json::json!({ "discord": discord, "store": store });
+    (status, Json(ready))
 }

@@ -4,6 +4,7 @@
 //! Edges ask through a [`Handle`]. The task never awaits anybody: records that are appended come back as events, links are told with
 //! `try_send`. Questions are answered beside it. Output never passes through here.
 
+mod certificates;
 mod handle;
 pub mod last_seen;
 mod links;
@@ -11,14 +12,14 @@ mod message;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
 use shanty_core::admission::{Fresh, Settings};
 use shanty_core::ask::{Answer, Snapshot};
-use shanty_core::hub::{AppendId, Effect, Event, Hub, Joined, Ticket};
-use shanty_core::ids::{AgentId, RunId, RunNumber};
+use shanty_core::hub::{AppendId, Effect, Event, Hub, Ticket};
+use shanty_core::ids::{RunId, RunNumber};
 use shanty_core::journal::Record;
 use shanty_core::members::Member;
 use shanty_core::news::Deed;
@@ -266,6 +267,7 @@ impl Shell {
                 reply,
             } => self.link_wanted(agent, instance, reply),
             Message::Probed { agent, link } => self.take(Event::Probed { agent, link }),
+            Message::Disk { full } => self.take(Event::Disk(full)),
             Message::LinkUp { link, reply } => self.link_up(link, reply),
             Message::LinkDown { agent, link } => self.link_down(agent, link),
             Message::Told {
@@ -388,33 +390,6 @@ impl Shell {
         }
     }
 
-    fn issue(&self, ticket: Ticket, agent: AgentId) -> Option<Vec<u8>> {
-        let (csr, _) = self.joins.get(&ticket)?;
-        match self
-            .ca
-            .issue_agent(csr, *agent.as_bytes(), SystemTime::now())
-        {
-            Ok(chain) => chain.first().map(|leaf| leaf.to_vec()),
-            Err(error) => {
-                tracing::error!(%error, "no certificate could be issued");
-                None
-            }
-        }
-    }
-
-    /// A leaf with the certificates above it.
-    fn with_chain(&self, joined: Joined) -> Identity {
-        let above = self.ca.issuers();
-        let chain = std::iter::once(joined.leaf);
-        Identity {
-            agent: joined.agent,
-            name: joined.name,
-            chain: chain
-                .chain(above.into_iter().map(|der| der.to_vec()))
-                .collect(),
-        }
-    }
-
     fn ticket(&mut self) -> Ticket {
         self.last_ticket += 1;
         Ticket(self.last_ticket)
@@ -487,7 +462,11 @@ async fn next_committed(committing: &mut VecDeque<Committing>) -> Event {
             seq,
             records,
         },
-        Ok(Err(_)) | Err(_) => Event::NotRecorded { append },
+        Ok(Err(StoreError::Full)) => Event::NotRecorded { append, full: true },
+        Ok(Err(_)) | Err(_) => Event::NotRecorded {
+            append,
+            full: false,
+        },
     }
 }
 

@@ -11,7 +11,10 @@ pub mod supervise;
 
 pub mod store;
 
+pub mod audit;
+pub mod backup;
 pub mod checkpoints;
+pub mod disk;
 pub mod hub;
 
 pub mod history;

@@ -6,28 +6,39 @@
 #[cfg(test)]
 mod damage;
 mod entry;
+mod frozen;
 mod inputs;
 mod journal;
 mod kept;
 mod names;
 mod output;
+mod room;
 mod search;
 mod shown;
 mod sqlite;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{Flock, FlockArg};
 use rusqlite::ErrorCode;
 use shanty_core::ids::RunId;
+use shanty_core::journal::Anchor;
 use shanty_core::spool::Corrupt;
+use shanty_core::text::thousands;
 use thiserror::Error;
 
 pub use entry::Stored;
+pub use frozen::Frozen;
 pub use inputs::{Coming, InputError, InputReader, Inputs};
-pub use journal::{Checkpoints, Commits, Journal, Memory, Missed, Reader, Verified, verify};
+pub use journal::{
+    Accepted, Checkpoints, Commits, Journal, Memory, Missed, Reader, Verified, each_record, newest,
+    verify,
+};
 pub use kept::Kept;
 pub use names::Names;
 pub use output::{Appender, Deleted, Deletion, Exited, OldOutput, Output, Records};
+pub use room::Room;
 pub use search::{PRINTED_BYTES_MAX, PRINTED_MAX, Printed, Ran, Search};
 pub use shown::Shown;
 
@@ -111,6 +122,12 @@ pub enum StoreError {
         /// What shows it.
         traces: PathBuf,
     },
+    /// Another process uses the data directory.
+    #[error("another controller uses {data_dir}: stop it first")]
+    InUse {
+        /// The directory.
+        data_dir: PathBuf,
+    },
     /// A file beside the journal cannot be written.
     #[error("write {path}")]
     Beside {
@@ -147,6 +164,14 @@ pub enum StoreError {
         /// Where it begins.
         offset: u64,
     },
+    /// Not all that was recorded of an execution's output is stored, or it is not the same.
+    #[error("{}", lacking(*stored, *recorded))]
+    Lacking {
+        /// Bytes that are stored.
+        stored: u64,
+        /// Bytes that were recorded when it ended.
+        recorded: u64,
+    },
     /// The output was deleted.
     #[error("the output was deleted")]
     Deleted(Deleted),
@@ -162,6 +187,9 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// The disk is full.
+    #[error("the disk that holds the store is full: make room on it")]
+    Full,
     /// A value that cannot be kept.
     #[error("write a value as JSON")]
     Value(#[source] serde_json::Error),
@@ -187,6 +215,9 @@ impl StoreError {
     /// What SQLite said of a file.
     fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        if is_full(&source) {
+            return Self::Full;
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged {
                 path,
@@ -194,6 +225,12 @@ impl StoreError {
             },
             Some(_) | None => Self::Open { path, source },
         }
+    }
+
+    /// True when it failed because there is no room.
+    fn is_full(&self) -> bool {
+        let full = matches!(self, Self::Full);
+        full || matches!(self, Self::Sqlite(error) if is_full(error))
     }
 
     /// The same with the file named, where SQLite said it.
@@ -204,13 +241,41 @@ impl StoreError {
         }
     }
 
+    /// What is wrong with the journal, where it is that.
+    #[must_use]
+    pub const fn unsound(&self) -> Option<Unsound> {
+        match self {
+            Self::Short { known, .. } => Some(Unsound::Short { known: *known }),
+            Self::Broken { .. } | Self::Damaged { .. } | Self::Record { .. } => {
+                Some(Unsound::Broken)
+            }
+            Self::Open { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::Gone { .. }
+            | Self::Beside { .. }
+            | Self::InUse { .. }
+            | Self::Sqlite(_)
+            | Self::Incomplete { .. }
+            | Self::Spool(_)
+            | Self::Missing { .. }
+            | Self::Lacking { .. }
+            | Self::Deleted(_)
+            | Self::Outcome(_)
+            | Self::Folder { .. }
+            | Self::Value(_)
+            | Self::Full
+            | Self::Stopped => None,
+        }
+    }
+
     /// What this error, met while output was read, says of that output.
     #[must_use]
     pub const fn unreadable(&self) -> Unreadable<'_> {
         match self {
             Self::Deleted(deleted) => Unreadable::Deleted(*deleted),
             Self::Spool(corrupt) => Unreadable::Corrupt(corrupt),
-            Self::Missing { .. } => Unreadable::Hole,
+            Self::Missing { .. } | Self::Lacking { .. } => Unreadable::Hole,
             Self::Open { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
@@ -219,15 +284,29 @@ impl StoreError {
             | Self::Short { .. }
             | Self::Gone { .. }
             | Self::Beside { .. }
+            | Self::InUse { .. }
             | Self::Sqlite(_)
             | Self::Record { .. }
             | Self::Incomplete { .. }
             | Self::Outcome(_)
             | Self::Folder { .. }
             | Self::Value(_)
+            | Self::Full
             | Self::Stopped => Unreadable::Unavailable,
         }
     }
+}
+
+/// What is wrong with a journal whose file can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsound {
+    /// Something in it is not what was written.
+    Broken,
+    /// It ends before this record, which was written.
+    Short {
+        /// The record.
+        known: u64,
+    },
 }
 
 /// The stores. [`Store::close`] comes last.
@@ -242,6 +321,8 @@ pub struct Store {
     pub inputs: Inputs,
     /// What is searched.
     pub search: Search,
+    /// Room on the disk.
+    pub room: Room,
     /// Writer threads, which end when every handle is dropped.
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -252,8 +333,11 @@ impl Store {
     /// # Errors
     /// A file that cannot be opened, is damaged, or was written by a newer or an older program; a journal that is gone.
     pub fn open(data_dir: &Path, spool_bytes_max: u64) -> Result<Self, StoreError> {
-        let (journal, journal_thread) = Journal::open(&data_dir.join(JOURNAL), traces(data_dir))?;
-        let (output, output_thread) = Output::open(&data_dir.join("output.db"), spool_bytes_max)?;
+        let room = Room::of(data_dir);
+        let (journal, journal_thread) =
+            Journal::open(&data_dir.join(JOURNAL), traces(data_dir), &room)?;
+        let (output, output_thread) =
+            Output::open(&data_dir.join("output.db"), spool_bytes_max, &room)?;
         let kept = Kept::open(&data_dir.join("kept.db"))?;
         let path = data_dir.join("inputs");
         let inputs = Inputs::open(&path).map_err(|source| StoreError::Folder { path, source })?;
@@ -264,6 +348,7 @@ impl Store {
             kept,
             inputs,
             search,
+            room,
             threads: vec![journal_thread, output_thread],
         })
     }
@@ -276,6 +361,7 @@ impl Store {
             kept,
             inputs,
             search,
+            room: _,
             threads,
         } = self;
         drop((journal, output, kept, inputs, search));
@@ -284,9 +370,55 @@ impl Store {
     }
 }
 
+/// Whether a statement failed because there is no room.
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+fn lacking(stored: u64, recorded: u64) -> String {
+    let (all, there) = (thousands(recorded), thousands(stored));
+    match recorded.checked_sub(stored) {
+        Some(0) => format!("its {all} bytes differ from what was recorded when it ended"),
+        Some(missing) => format!(
+            "{there} of {all} bytes are there, {} are missing",
+            thousands(missing)
+        ),
+        None => format!("{there} bytes are there, and {all} were recorded when it ended"),
+    }
+}
+
 /// What shows that a directory had a journal: it is made before any of these.
 fn traces(data_dir: &Path) -> Option<PathBuf> {
     let after = ["ca", "output.db", "journal.head", "kept.db"];
     let mut after = after.into_iter().map(|name| data_dir.join(name));
     after.find(|path| path.exists())
+}
+
+/// Takes the journal of a data directory as it is, though it ends earlier than it did. Blocks.
+///
+/// # Errors
+/// A controller uses the directory, a record is not what was written, or the files cannot be written.
+pub fn accept(data_dir: &Path) -> Result<Accepted, StoreError> {
+    let _lock = lock(data_dir)?;
+    journal::accept(&data_dir.join(JOURNAL))
+}
+
+/// Says how far the journal of a data directory reaches, which is put there after it. Blocks.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn mark(data_dir: &Path, at: Anchor) -> Result<(), StoreError> {
+    journal::mark(&data_dir.join(JOURNAL), at)
+}
+
+/// Locks a data directory for as long as what comes back is held.
+///
+/// # Errors
+/// Another process uses it, or there is no such directory.
+pub fn lock(data_dir: &Path) -> Result<Flock<File>, StoreError> {
+    let path = data_dir.join("lock");
+    let file = File::create(&path).map_err(|source| StoreError::Beside { path, source })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, _)| StoreError::InUse {
+        data_dir: data_dir.to_owned(),
+    })
 }

@@ -7,6 +7,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::store::StoreError;
+
 /// A task that ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum EndedEarly {
@@ -25,6 +27,21 @@ pub enum EndedEarly {
     /// It panicked.
     #[error("a task panicked: {0}")]
     Panicked(tokio::task::JoinError),
+}
+
+impl EndedEarly {
+    /// What the store said, where that is why.
+    ///
+    /// # Errors
+    /// It was something else.
+    pub fn into_store(self) -> Result<StoreError, Self> {
+        match self {
+            Self::Failed { name, source } => source
+                .downcast()
+                .map_err(|source| Self::Failed { name, source }),
+            other @ (Self::Returned(_) | Self::Panicked(_)) => Err(other),
+        }
+    }
 }
 
 /// The tasks of one process.

@@ -167,6 +167,11 @@ impl Rig {
         }
     }
 
+    /// Where the stores are.
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// The history, which nobody feeds but whoever asks.
     pub(crate) fn history(&self) -> History {
         History::new(history::Parts {
@@ -247,6 +252,7 @@ impl Rig {
     ) -> Result<FakeLink, v1::Refused> {
         let (tx, down) = mpsc::channel(room);
         let link = NewLink {
+            unknown: std::collections::BTreeSet::new(),
             agent: agent(n),
             instance: Instance {
                 boot_id: boot_id.to_owned(),

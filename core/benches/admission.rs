@@ -260,6 +260,7 @@ fn with<T>(
     f: impl FnOnce(&Context<'_>) -> T,
 ) -> T {
     f(&Context {
+        disk_full: false,
         state,
         fleet,
         settings,

@@ -31,6 +31,8 @@ pub struct Presence {
     pub spool_full: BTreeSet<RunId>,
     /// When another machine last wanted a link with its identity and was refused, milliseconds since the Unix epoch.
     pub duplicate_ms: Option<u64>,
+    /// Executions that it held, when it last came, of runs that are not known here: the journal is an older one than theirs.
+    pub unknown: BTreeSet<RunId>,
 }
 
 /// A link.

@@ -15,7 +15,7 @@ mod runs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::admission::{Fresh, Settings, UnderWay};
+use crate::admission::{Fresh, Settings};
 use crate::ask::{Answer, Ask};
 use crate::facts::{Facts, Metrics};
 use crate::fleet::{Fleet, Instance};
@@ -24,7 +24,7 @@ use crate::journal::{Kind, Recalled, Record, State};
 use crate::members::{Member, Members, Membership};
 use crate::order::Order;
 use crate::principal::{Actor, Asker};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::run::{Held, Outcome, Told};
 use crate::time::{LinkTime, Now};
 
@@ -97,7 +97,11 @@ pub enum Event {
     NotRecorded {
         /// Which.
         append: AppendId,
+        /// The disk is full.
+        full: bool,
     },
+    /// Whether the controller's disk is full from now on.
+    Disk(bool),
     /// A host wants a link. Before it may have one, nothing else that it says is looked at.
     LinkWanted {
         /// Where the answer goes.
@@ -304,6 +308,8 @@ pub struct LinkUp {
     pub takes_input: bool,
     /// The executions that it holds, by run.
     pub executions: BTreeMap<RunId, Held>,
+    /// The runs of those that it holds and that are not known here.
+    pub unknown: BTreeSet<RunId>,
 }
 
 /// Why a link is not taken, or goes on no longer.
@@ -375,6 +381,7 @@ impl Hub {
         let settings = Arc::new(settings);
         Self {
             known: Known {
+                disk_full: false,
                 state,
                 fleet,
                 settings,
@@ -430,7 +437,8 @@ impl Hub {
                 seq,
                 records,
             } => self.recorded(append, seq, &records, now, out),
-            Event::NotRecorded { append } => self.not_recorded(append, now, out),
+            Event::NotRecorded { append, full } => self.not_recorded(append, full, now, out),
+            Event::Disk(full) => self.known.disk_full = full,
             Event::LinkWanted {
                 ticket,
                 agent,
@@ -484,24 +492,6 @@ impl Hub {
         self.pending.insert(append, pending);
         out.push(Effect::Append { append, records });
     }
-
-    /// Appends what the controller itself decided.
-    fn note(&mut self, kind: Kind, now: Now, out: &mut Vec<Effect>) {
-        self.append(&Actor::Controller, [kind], Reply::Nobody, now, out);
-    }
-
-    fn under_way(&self) -> UnderWay {
-        let records = self.pending.values().flat_map(|p| p.records.iter());
-        UnderWay::of(&self.known.state, records)
-    }
-}
-
-fn storage_refusal() -> Refusal {
-    Refusal::new(
-        Code::Storage,
-        "The journal could not be written. Nothing was done.",
-        "Look at the controller's log and its disk.",
-    )
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::limits;
 use crate::text::units;
 
 mod answer;
+mod audit;
 mod deeds;
 mod fleet;
 mod form;
@@ -21,11 +22,13 @@ pub mod terminal;
 mod text;
 
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
+pub use audit::anchor_text;
 pub use deeds::deeds_card;
 pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card};
 pub use form::{Field, FieldName, Filled, Form, Sheet, change_sheet, edit_sheet, write_sheet};
 pub use help::{direct_card, help_card, mention_card, welcome_card, whoami_card};
 pub use host::{HostDetail, host_card};
+pub use inventory::unknown_runs_card;
 pub use news::{attendance_text, news_card};
 pub use press::{HistoryPage, Listed, Listing, NoPress, Press, Try, key_of};
 pub use preview::{AwayRow, Preview, preview_card, taken_back_card};

@@ -184,6 +184,7 @@ impl Shown {
             ..Settings::default()
         };
         let ctx = Context {
+            disk_full: false,
             state: &self.state,
             fleet: &fleet,
             settings: &settings,

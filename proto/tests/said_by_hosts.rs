@@ -147,6 +147,7 @@ fn row(text: &str) -> HostRow {
         version: plain(text),
         outdated: true,
         duplicated: true,
+        unknown: usize::MAX,
         facts: Some(facts_from_wire(&facts)),
         metrics: Some(metrics_from_wire(&metrics)),
     }

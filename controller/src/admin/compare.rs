@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use shanty_core::output::same_but::SameBut;
 use shanty_core::output::sanitise::Sanitiser;
-use shanty_core::run::{Group, Run};
+use shanty_core::run::{Execution, Group, Run};
 use shanty_core::spool::{Record, Stream};
 
 use crate::store::{Output, StoreError};
@@ -13,7 +13,8 @@ use crate::store::{Output, StoreError};
 pub(super) async fn groups(output: &Output, run: &Run, same_but: SameBut) -> Vec<Group> {
     let mut texts = HashMap::new();
     for agent in run.comparable() {
-        let mut records = output.records(run.spec.id, agent, 0);
+        let ended = run.execution(agent).and_then(Execution::outcome);
+        let mut records = output.records(run.spec.id, agent, 0).expecting(ended);
         let mut text = Text::default();
         let read: Result<(), StoreError> = async {
             while let Some((record, _)) = records.next().await? {

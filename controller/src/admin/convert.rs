@@ -56,6 +56,7 @@ pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
         metrics: row.metrics.as_ref().map(metrics),
         enrolled_ms,
         spool_full: view.spool_full.contains(&agent),
+        unknown_runs: row.unknown as u64,
     };
     let mut rows = view.rows;
     rows.sort_by(|(_, _, a), (_, _, b)| HostRow::order(a, b));
@@ -118,6 +119,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
     };
     let rollout = run.spec.strategy.rollout.as_ref();
     v1::RunInfo {
+        waits: Vec::new(),
         number: run.number.0,
         run: run.spec.id.to_string(),
         by: Some(principal_to_wire(&run.spec.origin.principal())),
@@ -328,6 +330,7 @@ mod tests {
     #[test]
     fn a_host_that_is_nearly_full_is_told_as_chat_tells_it() {
         let mut row = HostRow {
+            unknown: 0,
             name: "web-01".parse().unwrap(),
             labels: Labels::default(),
             online: true,

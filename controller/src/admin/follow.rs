@@ -7,7 +7,7 @@ use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::output::same_but::SameBut;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::Run;
+use shanty_core::run::{Outcome, Run};
 use shanty_core::spool::Record;
 use shanty_core::text::{count, duration, size};
 use shanty_proto::v1;
@@ -169,18 +169,36 @@ impl Standing {
     }
 }
 
+/// An execution whose output is asked for.
+pub(super) struct Stands {
+    /// The host.
+    pub(super) agent: AgentId,
+    /// Its name.
+    pub(super) host: String,
+    /// How it ended, if it has.
+    pub(super) outcome: Option<Outcome>,
+}
+
 /// All that is stored of some executions, one after the other, and at the end why something of it cannot be read.
 pub(super) fn stored(
     spawner: &Spawner,
     output: Output,
     (run, number): (RunId, RunNumber),
-    of: Vec<(AgentId, String)>,
+    of: Vec<Stands>,
 ) -> ReceiverStream<Result<v1::OutputChunk, Status>> {
     let (tx, rx) = mpsc::channel(EVENTS_MAX);
     spawner.spawn(async move {
         let mut unreadable = None;
-        for (agent, host) in of {
+        for Stands {
+            agent,
+            host,
+            outcome,
+        } in of
+        {
             let mut reader = Reader::new(&output, (run, number, agent), host);
+            if let Some(outcome) = &outcome {
+                reader.records.expect(outcome);
+            }
             match reader.send_stored(&tx).await {
                 Ok(true) => reader.send_rest(&tx).await,
                 Ok(false) => return,
@@ -239,6 +257,9 @@ impl Reader {
         loop {
             // First the run, then what is stored: an end that is known has its output stored.
             let over = has_ended(&run, self.agent);
+            if let Some(outcome) = outcome_of(&run, self.agent) {
+                self.records.expect(&outcome);
+            }
             let now: Stored = *stored.borrow_and_update();
             let ended = now.ended || over;
             if now.len > self.offset && !self.send_stored(tx).await? {
@@ -246,6 +267,8 @@ impl Reader {
             }
             // What was stored by then was sent, but for a record that is not whole and never will be.
             if ended {
+                // Whether that was all is said when there is no more.
+                self.send_stored(tx).await?;
                 self.send_rest(tx).await;
                 return Ok(());
             }
@@ -257,6 +280,9 @@ impl Reader {
                 changed = stored.changed() => if changed.is_err() { return Ok(()) },
                 changed = run.changed() => if changed.is_err() {
                     // The run is over, or the controller stops: nothing more can come.
+                    if let Some(outcome) = outcome_of(&run, self.agent) {
+                        self.records.expect(&outcome);
+                    }
                     self.send_stored(tx).await?;
                     self.send_rest(tx).await;
                     return Ok(());
@@ -351,6 +377,12 @@ impl Reader {
             dropped,
         })
     }
+}
+
+fn outcome_of(run: &watch::Receiver<Arc<Snapshot>>, agent: AgentId) -> Option<Outcome> {
+    let snapshot = run.borrow();
+    let execution = snapshot.run.execution(agent)?;
+    execution.outcome().cloned()
 }
 
 fn has_ended(run: &watch::Receiver<Arc<Snapshot>>, agent: AgentId) -> bool {

@@ -52,6 +52,7 @@ impl Admin {
         let stopper = self.stopper(run).await;
         let cancel = convert::stopped(run);
         v1::RunInfo {
+            waits: self.waits(run).await,
             by_name: self.history.name(&run.spec.origin.principal()).await,
             link: shown.and_then(link).unwrap_or_default(),
             result: run_result(run, &stopper),
@@ -59,6 +60,16 @@ impl Admin {
             stopped_by: cancel.map_or_else(String::new, |_| stopper),
             ..convert::run(run)
         }
+    }
+
+    /// The hosts where its command waits until more of its output is stored.
+    async fn waits(&self, run: &Run) -> Vec<String> {
+        if run.is_over() {
+            return Vec::new();
+        }
+        let known = self.hub.known().await.ok();
+        let snapshot = known.and_then(|known| known.snapshot(run.spec.id));
+        snapshot.map_or_else(Vec::new, |snapshot| snapshot.spool_full)
     }
 
     /// What they are called who asked to stop a run; nothing when nobody did.

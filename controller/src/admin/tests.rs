@@ -36,6 +36,7 @@ impl Service {
             output: rig.output.clone(),
             inputs: rig.inputs.clone(),
             history: rig.history(),
+            audit: Audit::of(rig.data_dir(), shanty_core::output::mask::Masks::none()),
             join: JoinAt {
                 address: "controller:4000".to_owned(),
                 pin: rig.ca.pin(),

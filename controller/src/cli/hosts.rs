@@ -71,6 +71,14 @@ enum HostsCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
+    /// Give up what hosts hold of runs that are not known here, after an older backup was put back
+    Release {
+        /// Which hosts, for example: web-01
+        #[arg(add = completer(), value_hint = ValueHint::Other)]
+        selector: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
     /// Remove a host for good: its identity is refused from now on
     Remove {
         /// Its name
@@ -100,6 +108,7 @@ impl HostsArgs {
                 | HostsCommand::Label { admin, .. }
                 | HostsCommand::Drain { admin, .. }
                 | HostsCommand::Undrain { admin, .. }
+                | HostsCommand::Release { admin, .. }
                 | HostsCommand::Remove { admin, .. }
                 | HostsCommand::Free { admin, .. },
             ) => admin,
@@ -128,6 +137,7 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
         Some(HostsCommand::Undrain { selector, admin }) => {
             drain(&client, selector, false, &admin).await
         }
+        Some(HostsCommand::Release { selector, admin }) => release(&client, selector, &admin).await,
         Some(HostsCommand::Remove { name, yes, admin }) => {
             if !yes {
                 let shown = one_line(&name);
@@ -205,6 +215,10 @@ async fn list(client: &Client, args: ListArgs) -> Result<u8, Failure> {
         let online = reply.hosts.iter().filter(|host| host.online).count();
         let hosts = count(reply.hosts.len(), "host");
         out::note(format_args!("{hosts}, {online} online"));
+        for host in reply.hosts.iter().filter(|host| host.unknown_runs > 0) {
+            let name = one_line(&host.name);
+            out::note(format_args!("{name} holds {}", held(host, &name)));
+        }
     }
     Ok(exit::OK)
 }
@@ -307,6 +321,15 @@ async fn show(client: &Client, name: String, admin: &AdminArgs) -> Result<u8, Fa
     Ok(exit::OK)
 }
 
+/// What it holds that is not known here, and what to do about it.
+fn held(host: &v1::HostInfo, name: &str) -> String {
+    let executions = usize::try_from(host.unknown_runs).unwrap_or(usize::MAX);
+    let executions = count(executions, "execution");
+    format!(
+        "{executions} of runs that are not known here: `shanty hosts release {name}` gives them up"
+    )
+}
+
 /// All that is known of a host, each thing on a line.
 fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
     let mut text = format!("{}  {}\n", one_line(&host.name), state(host, now_ms));
@@ -322,6 +345,9 @@ fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
             "identity",
             "two machines use it: the first keeps its link, the other gets none. Stop the agent on the copy and let it join by itself",
         );
+    }
+    if host.unknown_runs > 0 {
+        line("holds", &held(host, &host.name));
     }
     line("labels", &labels(host));
     line("agent", &format!("{} {}", host.agent, host.version));
@@ -399,6 +425,31 @@ async fn drain(
     Ok(exit::OK)
 }
 
+async fn release(client: &Client, selector: String, admin: &AdminArgs) -> Result<u8, Failure> {
+    let request = v1::HostReleaseRequest { selector };
+    let reply = client
+        .call(|mut api| async move { api.host_release(request).await })
+        .await?;
+    for host in &reply.hosts {
+        if admin.json {
+            out::line(serde_json::json!({
+                "event": "released", "name": host.name, "executions": host.executions,
+            }))?;
+        } else {
+            let executions = usize::try_from(host.executions).unwrap_or(usize::MAX);
+            out::line(format_args!(
+                "{} gives up {} of runs that are not known here; what still runs goes on.",
+                one_line(&host.name),
+                count(executions, "execution")
+            ))?;
+        }
+    }
+    if reply.hosts.is_empty() && !admin.json {
+        out::line("None of them holds anything that is not known here.")?;
+    }
+    Ok(exit::OK)
+}
+
 fn said(admin: &AdminArgs, event: &str, name: &str, text: &str) -> Result<(), Failure> {
     if admin.json {
         out::line(serde_json::json!({"event": event, "name": name}))
@@ -431,7 +482,7 @@ fn json(host: &v1::HostInfo) -> serde_json::Value {
         "agent": host.agent, "name": host.name, "labels": host.labels, "online": host.online,
         "seen_ms": host.seen_ms, "version": host.version, "enrolled_ms": host.enrolled_ms,
         "state": words::host(host.trouble()), "stale": host.stale, "outdated": host.outdated, "duplicated": host.duplicated,
-        "draining_since_ms": host.draining_since_ms,
+        "draining_since_ms": host.draining_since_ms, "unknown_runs": host.unknown_runs,
         "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
     })
 }

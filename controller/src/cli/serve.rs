@@ -67,6 +67,7 @@ pub(super) fn serve(args: &ServeArgs) -> ExitCode {
             let code = match &error {
                 AppError::Config(_) => exit::CONFIG,
                 AppError::Listen(_) => exit::CREATE,
+                AppError::Full(_) => exit::IO,
                 AppError::Data(_) => exit::DATA,
                 AppError::Failed(_) => exit::FAILED,
             };

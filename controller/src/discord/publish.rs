@@ -23,6 +23,7 @@ use futures_util::stream::SelectAll;
 use shanty_core::ask::Snapshot;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::outbox::{Lane, Outbox};
+use shanty_core::run::Execution;
 use shanty_core::thread::{Block, CARDS_MAX, CardAt, Thread};
 use tokio::sync::watch;
 use tokio_stream::wrappers::WatchStream;
@@ -316,6 +317,14 @@ impl Publisher {
             return Ok(());
         };
         self.turn = (self.turn + at + 1) % all.max(1);
+        let snapshot = Arc::clone(&self.watch.borrow());
+        let ended = snapshot
+            .run
+            .execution(reader.agent)
+            .and_then(Execution::outcome);
+        if let Some(outcome) = ended {
+            reader.expect(outcome);
+        }
         let part = reader.read().await?;
         self.dirty = true;
         for record in part.records {

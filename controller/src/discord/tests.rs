@@ -63,6 +63,7 @@ impl Stage {
             spawner: supervisor.spawner(),
             ops_channel,
             ops_guild: OnceCell::new(),
+            audit_channel: None,
             style: Style {
                 same_but: SameBut {
                     host: true,

@@ -355,6 +355,11 @@ impl Handle {
         self.tell(Message::Metrics { agent, metrics }).await;
     }
 
+    /// The disk is full, or has room again.
+    pub async fn disk(&self, full: bool) {
+        self.tell(Message::Disk { full }).await;
+    }
+
     async fn tell(&self, message: Message) {
         self.tx.send(message).await.ok(); // the hub is gone: the process stops
     }

@@ -126,6 +126,7 @@ impl Links {
             instance: up.instance,
             version: up.version,
             takes_input: up.takes_input,
+            unknown: up.unknown,
             executions: executions.map(|holds| (holds.run, holds.held)).collect(),
         }
     }

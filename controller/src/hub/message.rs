@@ -1,5 +1,6 @@
 //! What edges send to the hub's task. Replies that nobody waits for any more are dropped.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -28,6 +29,11 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
     reason = "each is described at the method of `Handle` that sends it"
 )]
 pub enum Message {
+    /// The disk is full, or has room again.
+    Disk {
+        /// It is full.
+        full: bool,
+    },
     Ask {
         asker: Asker,
         ask: Ask,
@@ -163,6 +169,8 @@ pub struct NewLink {
     pub takes_input: bool,
     /// What it holds.
     pub executions: Vec<Holds>,
+    /// The runs of what else it holds, which are not known here.
+    pub unknown: BTreeSet<RunId>,
     /// What is sent to it; dropped to close the link.
     pub tx: mpsc::Sender<v1::Down>,
     /// When something came from it, milliseconds since the Unix epoch; the link keeps it.

@@ -201,7 +201,7 @@ impl Arrival {
             self.refuse(wire, refused).await;
             return Ok(());
         }
-        let executions = self.holds(&hub, &output).await?;
+        let (executions, unknown) = self.holds(&hub, &output).await?;
         let (tx, orders) = mpsc::channel(DOWN_MAX);
         let seen_ms = Arc::new(AtomicU64::new(now_ms()));
         let link = NewLink {
@@ -210,12 +210,19 @@ impl Arrival {
             version: self.hello.version.clone(),
             takes_input: self.hello.takes_input,
             executions,
+            unknown: unknown.clone(),
             tx,
             seen_ms: Arc::clone(&seen_ms),
         };
         match hub.link_up(link).await {
             Ok(id) => {
-                let pump = Pump::new((self.agent, id), hub, &output, seen_ms, self.not_after);
+                let pump = Pump::new(
+                    (self.agent, id),
+                    hub,
+                    &output,
+                    unknown,
+                    (seen_ms, self.not_after),
+                );
                 pump.run(up, orders, wire, shutdown).await;
             }
             Err(refused) => self.refuse(wire, refused).await,
@@ -234,10 +241,15 @@ impl Arrival {
         wire.send(Ok(refused)).await.ok(); // the peer left
     }
 
-    /// What the agent holds, and how much of it is committed here.
-    async fn holds(&self, hub: &Handle, output: &Output) -> Result<Vec<Holds>, Status> {
+    /// What the agent holds, and how much of it is committed here; and the runs of what is not known here, because the journal is older, or
+    /// the host joined anew.
+    async fn holds(
+        &self,
+        hub: &Handle,
+        output: &Output,
+    ) -> Result<(Vec<Holds>, BTreeSet<RunId>), Status> {
         let stopping = |refusal: Refusal| Status::unavailable(refusal.what);
-        let mut executions = Vec::new();
+        let (mut executions, mut unknown) = (Vec::new(), BTreeSet::new());
         for named in &self.named {
             let (agent, run) = (self.agent, named.run);
             let standing = hub.standing(agent, run).await.map_err(stopping)?;
@@ -253,7 +265,10 @@ impl Arrival {
                     },
                     stored: named.spool_len,
                 }),
-                Standing::NotOrdered | Standing::Foreign | Standing::Unknown => {
+                Standing::Foreign | Standing::Unknown => {
+                    unknown.insert(run);
+                }
+                Standing::NotOrdered => {
                     of(
                         agent,
                         || tracing::warn!(agent.id = %agent, run.id = %run, "an agent holds an execution that it was not ordered here"),
@@ -261,7 +276,13 @@ impl Arrival {
                 }
             }
         }
-        Ok(executions)
+        if !unknown.is_empty() {
+            of(
+                self.agent,
+                || tracing::warn!(agent.id = %self.agent, executions = unknown.len(), "an agent holds executions of runs that are not known here: what they print stays there until somebody gives it up"),
+            );
+        }
+        Ok((executions, unknown))
     }
 
     async fn held(&self, output: &Output, named: &Named) -> Result<Holds, Status> {

@@ -1,6 +1,6 @@
 //! One link at work: orders go down, output goes to the store, acknowledgements go down when they are committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -48,6 +48,8 @@ pub(super) struct Pump {
     appender: Appender,
     /// Runs whose output this agent may send, until they are released, and how far it has sent it.
     own: BTreeMap<RunId, u64>,
+    /// Runs that it holds something of and was not ordered here: that stays where it is.
+    unknown: BTreeSet<RunId>,
     seen_ms: Arc<AtomicU64>,
     /// When its certificate runs out.
     not_after: SystemTime,
@@ -64,8 +66,8 @@ impl Pump {
         (agent, id): (AgentId, u64),
         hub: Handle,
         output: &Output,
-        seen_ms: Arc<AtomicU64>,
-        not_after: SystemTime,
+        unknown: BTreeSet<RunId>,
+        (seen_ms, not_after): (Arc<AtomicU64>, SystemTime),
     ) -> Self {
         let (burst, per_second) = limits::CONTROL_MAX;
         Self {
@@ -74,6 +76,7 @@ impl Pump {
             hub,
             appender: output.appender(agent),
             own: BTreeMap::new(),
+            unknown,
             seen_ms,
             not_after,
             control: Bucket::new(burst, per_second, link_ms()),
@@ -124,7 +127,9 @@ impl Pump {
         wire: &Wire,
         shutdown: &CancellationToken,
     ) -> End {
-        let mut pings = tokio::time::interval(Duration::from_millis(limits::PING_MS));
+        // Not at once: the first that an agent hears is its welcome.
+        let every = Duration::from_millis(limits::PING_MS);
+        let mut pings = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
         let mut rounds = tokio::time::interval(Duration::from_millis(ACK_MS));
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut acks_due = false;
@@ -219,6 +224,9 @@ impl Pump {
             return Err("a slice of output is empty".to_owned());
         }
         let run = parse(&output.run)?;
+        if self.unknown.contains(&run) {
+            return self.pass_over(&output, wire).await;
+        }
         let end = output.offset.saturating_add(output.bytes.len() as u64);
         if !self.own.contains_key(&run) {
             let standing = self.hub.standing(self.agent, run).await;
@@ -264,6 +272,16 @@ impl Pump {
             _ => {}
         }
         self.send(wire, message).await
+    }
+
+    /// Drops a slice of what is not known here. The agent is told to go on, so that this holds up no other output; it keeps what it has until
+    /// it is released.
+    async fn pass_over(&self, output: &v1::Output, wire: &Wire) -> Result<(), String> {
+        let ack = v1::Ack {
+            run: output.run.clone(),
+            offset: output.offset.saturating_add(output.bytes.len() as u64),
+        };
+        self.send(wire, down(v1::down::Kind::Ack(ack))).await
     }
 
     /// Says what is new since the last round.

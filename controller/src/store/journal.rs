@@ -5,6 +5,7 @@ mod checkpoint;
 mod head;
 mod memory;
 mod reader;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -16,17 +17,41 @@ use shanty_core::journal::{Anchor, Record, State};
 use shanty_proto::convert::record_to_wire;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StoreError, sqlite};
+use super::{Room, StoreError, sqlite};
 
 use head::Head;
 
-pub use chain::{Missed, Verified, verify};
 pub use checkpoint::Checkpoints;
 pub use memory::{Commits, Memory};
 pub use reader::Reader;
+pub(super) use whole::accept;
+pub use whole::{Accepted, Missed, Verified, each_record, newest, verify};
 
 /// Writes that may wait for the writer; a full queue makes the asker say that nothing was recorded.
 const QUEUE_MAX: usize = 16_384;
+
+/// The journal's file.
+fn file(path: &Path, traces: Option<PathBuf>) -> sqlite::File<'_> {
+    sqlite::File {
+        path,
+        schema: include_str!("journal.sql"),
+        // What a start reads; the rest is looked at beside the work: see `Checkpoints::check`.
+        check: "PRAGMA quick_check('checkpoint')",
+        traces,
+    }
+}
+
+/// Says how far a journal reaches.
+pub(super) fn mark(path: &Path, at: Anchor) -> Result<(), StoreError> {
+    head_at(path, at).map(drop)
+}
+
+fn head_at(path: &Path, at: Anchor) -> Result<Head, StoreError> {
+    Head::open(path, at).map_err(|source| StoreError::Beside {
+        path: path.with_file_name(head::NAME),
+        source,
+    })
+}
 
 /// One write and who waits for it.
 enum Write {
@@ -61,27 +86,20 @@ impl Journal {
     pub(super) fn open(
         path: &Path,
         traces: Option<PathBuf>,
+        room: &Room,
     ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
-        let connection = sqlite::open(&sqlite::File {
-            path,
-            schema: include_str!("journal.sql"),
-            // What a start reads; the rest is looked at beside the work: see `Checkpoints::check`.
-            check: "PRAGMA quick_check('checkpoint')",
-            traces,
-        })?;
+        let connection = sqlite::open(&file(path, traces))?;
         let newest = chain::reaches(&connection, Head::read(path))
             .and_then(|()| chain::newest(&connection))
             .map_err(|error| error.named(path))?;
-        let head = Head::open(path, newest).map_err(|source| StoreError::Beside {
-            path: path.with_file_name(head::NAME),
-            source,
-        })?;
+        let head = head_at(path, newest)?;
         let reader = Reader::open(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);
         let writer = Writer {
             connection,
             newest,
             head,
+            room: room.clone(),
         };
         let thread = thread::Builder::new()
             .name("journal".to_owned())
@@ -160,13 +178,20 @@ struct Writer {
     /// The newest record that is committed.
     newest: Anchor,
     head: Head,
+    room: Room,
 }
 
 impl Writer {
     fn run(mut self, mut rx: mpsc::Receiver<Write>) {
         let mut batch = Vec::new();
         while rx.blocking_recv_many(&mut batch, 1_024) > 0 {
-            let committed = self.commit(&batch);
+            let mut committed = self.commit(&batch);
+            let full = committed.as_ref().is_err_and(StoreError::is_full);
+            // What was kept for this is given up: it is tried once more.
+            if full && self.room.found_full() {
+                committed = self.commit(&batch);
+            }
+            let full = committed.as_ref().is_err_and(StoreError::is_full);
             if let Err(error) = &committed {
                 tracing::error!(
                     error = chain(error),
@@ -177,7 +202,11 @@ impl Writer {
             let mut places = committed.ok().map(Vec::into_iter);
             for write in batch.drain(..) {
                 let place = places.as_mut().and_then(Iterator::next);
-                write.answer(place.ok_or(StoreError::Stopped));
+                let failed = || match full {
+                    true => StoreError::Full,
+                    false => StoreError::Stopped,
+                };
+                write.answer(place.ok_or_else(failed));
             }
         }
     }

@@ -7,6 +7,7 @@ mod deletion;
 mod reader;
 mod records;
 mod rows;
+mod whole;
 mod writer;
 
 use std::path::Path;
@@ -19,7 +20,7 @@ use shanty_core::output::mask::Masks;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::entry::{Loaded, Stored};
-use super::{StoreError, sqlite};
+use super::{Room, StoreError, sqlite};
 use acks::{AckBox, LinkAcks};
 use reader::Reader;
 use writer::{Append, Command, Writer};
@@ -84,6 +85,7 @@ impl Output {
     pub(super) fn open(
         path: &Path,
         spool_bytes_max: u64,
+        room: &Room,
     ) -> Result<(Self, thread::JoinHandle<()>), StoreError> {
         let connection = sqlite::open(&sqlite::File {
             path,
@@ -95,7 +97,7 @@ impl Output {
         let reader = Reader::open(path)?;
         let (tx, rx) = mpsc::channel(QUEUE_MAX);
         let (exits_tx, exits) = mpsc::channel(QUEUE_MAX);
-        let writer = Writer::new(connection, exits_tx, spool_bytes_max);
+        let writer = Writer::new(connection, exits_tx, spool_bytes_max, room.clone());
         let thread = thread::Builder::new()
             .name("output".to_owned())
             .spawn(move || writer.run(rx))
@@ -173,6 +175,14 @@ impl Output {
         let find = move |connection: &_| rows::find(connection, (run, agent));
         let row = self.reader.read(find).await?;
         Ok(row.map_or((0, false), |row| (row.len, row.outcome.is_some())))
+    }
+
+    /// Whether something can be written now. When it can, agents are asked for what was not taken of theirs while the disk was full.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn try_again(&self) -> Result<(), StoreError> {
+        self.ask(|done| Command::TryAgain { done }).await
     }
 
     /// Nothing more is expected of an execution: what is known of it need not be in memory.

@@ -27,6 +27,8 @@ pub struct Context<'a> {
     pub fresh: Fresh,
     /// The wall clock, milliseconds since the Unix epoch.
     pub now_ms: u64,
+    /// The controller's disk is full.
+    pub disk_full: bool,
 }
 
 impl<'a> Context<'a> {

@@ -17,7 +17,7 @@ use crate::text::{self, count};
 use super::caller::{Caller, who_may};
 use super::hosts::{self, bad_selector, known, named, permit, sees_all};
 use super::recall::runs_named;
-use super::{Change, Context, look};
+use super::{Change, Context, look, release};
 
 /// Asks to change what is known of hosts.
 pub(super) fn admit(
@@ -28,6 +28,7 @@ pub(super) fn admit(
     let (kinds, answer) = match ask {
         InventoryAsk::Label { on, changes } => label(ctx, caller, on, changes),
         InventoryAsk::Drain { on, drain: to } => drain(ctx, caller, on, *to),
+        InventoryAsk::Release { on } => release::release(ctx, caller, on),
         InventoryAsk::SaveGroup { name, on } => save_group(ctx, caller, name, on),
         InventoryAsk::RemoveGroup { name } => remove_group(ctx, caller, name),
     }?;
@@ -36,7 +37,7 @@ pub(super) fn admit(
 }
 
 /// What is recorded, and what is said then.
-type Changed = (Vec<Kind>, InventoryAnswer);
+pub(super) type Changed = (Vec<Kind>, InventoryAnswer);
 
 /// A change of labels: `role=web old-` as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -124,6 +124,7 @@ fn host_row(ctx: &Context<'_>, agent: AgentId) -> Option<(AgentId, u64, HostRow)
         duplicated: presence.is_some_and(|presence| presence.is_duplicated(ctx.now_ms)),
         facts: seen.told.facts.cloned(),
         metrics: seen.told.metrics.cloned(),
+        unknown: presence.map_or(0, |presence| presence.unknown.len()),
     };
     Some((agent, host.enrolled_ms, row))
 }

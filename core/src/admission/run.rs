@@ -17,6 +17,7 @@ use crate::text::count;
 use super::caller::Caller;
 use super::hold::not_on_hold;
 use super::hosts::{Named, as_host, covers_run, folded, known, named, permit_run};
+use super::room::has_room;
 use super::seen::was_seen;
 use super::stop::not_found;
 use super::{Change, Context, characters, check, rollout};
@@ -66,6 +67,7 @@ pub(super) fn wanted(
     request: &RunRequest,
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx, caller)?;
+    has_room(ctx)?;
     let mut typed = request.typed.clone();
     let mut command = request.command.clone();
     let mut input = request.input.clone();
@@ -127,6 +129,7 @@ pub(super) fn wanted_again(
     part: &Part,
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx, caller)?;
+    has_room(ctx)?;
     let run = ctx.run_of(id).ok_or_else(not_found)?;
     let wanted = Wanted {
         what: run.spec.what.clone(),
@@ -247,6 +250,7 @@ pub(super) fn confirm(
         return Err(gone("It was shown too long ago to be confirmed now."));
     }
     not_on_hold(ctx, caller)?;
+    has_room(ctx)?;
     let shown = &proposal.spec;
     let mut hosts = Vec::with_capacity(shown.targets.len());
     for target in &shown.targets {

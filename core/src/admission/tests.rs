@@ -44,6 +44,7 @@ struct World {
     under_way: UnderWay,
     recalled: Recalled,
     now_ms: u64,
+    disk_full: bool,
 }
 
 impl World {
@@ -62,6 +63,7 @@ impl World {
             under_way: UnderWay::default(),
             recalled: Recalled::default(),
             now_ms: 1_000_000,
+            disk_full: false,
         };
         for (n, name, labels) in [
             (1, "web-01", "role=web"),
@@ -132,6 +134,7 @@ impl World {
             recalled: &self.recalled,
             fresh: Fresh::new([7; 16]),
             now_ms: self.now_ms,
+            disk_full: self.disk_full,
         }
     }
 

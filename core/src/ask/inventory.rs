@@ -20,6 +20,11 @@ pub enum InventoryAsk {
         /// None.
         drain: bool,
     },
+    /// Give up what hosts hold of runs that are not known here.
+    Release {
+        /// The selector.
+        on: String,
+    },
     /// Save a selector under a name.
     SaveGroup {
         /// The name, with or without `@`.
@@ -39,7 +44,7 @@ impl InventoryAsk {
     #[must_use]
     pub fn names(&self) -> String {
         match self {
-            Self::Label { on, .. } | Self::Drain { on, .. } => on.clone(),
+            Self::Label { on, .. } | Self::Drain { on, .. } | Self::Release { on } => on.clone(),
             Self::SaveGroup { name, on } => format!("{on} @{}", name.trim_start_matches('@')),
             Self::RemoveGroup { name } => format!("@{}", name.trim_start_matches('@')),
         }
@@ -58,6 +63,8 @@ pub enum InventoryAnswer {
         /// They take no new runs.
         drain: bool,
     },
+    /// Hosts that held something of runs that are not known here, and how many executions of each were given up.
+    Released(Vec<(HostName, usize)>),
     /// A group is saved.
     GroupSaved(SavedGroup),
     /// A group is gone.

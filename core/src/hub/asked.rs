@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::admission::{self, Admitted, Fresh, Plan};
+use crate::admission::{self, Admitted, Fresh, Plan, UnderWay};
 use crate::ask::{Answer, Ask, Cancelled, Right};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Needs, Proposal, Recalled};
@@ -25,7 +25,8 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let under_way = self.under_way();
+        let records = self.pending.values().flat_map(|p| p.records.iter());
+        let under_way = UnderWay::of(&self.known.state, records);
         let ctx = self.known.context(&under_way, recalled, fresh, now.wall_ms);
         let admitted = match admission::admit(&ctx, asker, ask) {
             Ok(admitted) => admitted,

@@ -20,6 +20,8 @@ pub struct Known {
     pub fleet: Fleet,
     /// What the operator configured.
     pub settings: Arc<Settings>,
+    /// The controller's disk is full: nothing new is begun.
+    pub disk_full: bool,
 }
 
 /// What would come of something that is not refused.
@@ -225,6 +227,7 @@ impl Known {
             recalled,
             fresh,
             now_ms,
+            disk_full: self.disk_full,
         }
     }
 }

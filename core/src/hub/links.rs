@@ -36,6 +36,7 @@ impl Hub {
             .for_each(|c| push_visible(c, &mut version));
         presence.version = version.chars().take(VERSION_CHARS_MAX).collect();
         presence.spool_full.clear();
+        presence.unknown = up.unknown;
         let mut concerned: BTreeSet<RunId> = up.executions.keys().copied().collect();
         concerned.extend(self.open_runs_of(agent));
         for run in concerned {
@@ -97,6 +98,11 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        let presence = self.known.fleet.get(agent);
+        if presence.is_some_and(|presence| presence.unknown.contains(&run)) {
+            // That was told when it came.
+            return;
+        }
         match self.known.standing(agent, run, now.wall_ms) {
             Standing::Ordered => {}
             Standing::Over => return out.push(Effect::Release { agent, run }),
@@ -127,6 +133,18 @@ impl Hub {
             }
         }
         self.drive(run, Event::Told { agent, told }, now, out);
+    }
+
+    /// Somebody gave up what a host holds of runs that are not known here.
+    pub(super) fn let_go(&mut self, agent: AgentId, runs: &[RunId], out: &mut Vec<Effect>) {
+        if let Some(presence) = self.known.fleet.get_mut(agent) {
+            presence.unknown.retain(|run| !runs.contains(run));
+        }
+        let runs = runs.iter().filter(|run| {
+            let known = self.known.state.run_of(**run);
+            known.is_none_or(|run| run.execution(agent).is_none())
+        });
+        out.extend(runs.map(|run| Effect::Release { agent, run: *run }));
     }
 
     pub(super) fn facts(&mut self, agent: AgentId, facts: Facts) {

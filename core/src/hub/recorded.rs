@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::ask::Answer;
 use crate::ids::AgentId;
-use crate::journal::{Consequence, Kind, Record};
-use crate::refusal::Refusal;
+use crate::journal::{Consequence, HostChange, Kind, Record};
+use crate::principal::Actor;
+use crate::refusal::{Code, Refusal};
 use crate::run::{Event, Execution, Gate, Run};
 use crate::time::Now;
 
-use super::{AppendId, Effect, Hub, LinkRefusal, Pending, Reply, storage_refusal};
+use super::{AppendId, Effect, Hub, LinkRefusal, Pending, Reply};
 
 impl Hub {
     pub(super) fn recorded(
@@ -47,22 +48,33 @@ impl Hub {
         }
     }
 
+    /// Appends what the controller itself decided.
+    pub(super) fn note(&mut self, kind: Kind, now: Now, out: &mut Vec<Effect>) {
+        self.append(&Actor::Controller, [kind], Reply::Nobody, now, out);
+    }
+
     /// Nothing of it counts. What must be known after a restart is tried again with time; of the rest somebody is told.
-    pub(super) fn not_recorded(&mut self, append: AppendId, now: Now, out: &mut Vec<Effect>) {
+    pub(super) fn not_recorded(
+        &mut self,
+        append: AppendId,
+        full: bool,
+        now: Now,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(Pending { records, reply }) = self.pending.remove(&append) else {
             return;
         };
         let must = records.iter().filter(|record| record.must_be_written());
         let must = must.map(|record| (record.actor.clone(), record.kind.clone()));
         self.unwritten.extend(must);
-        let refusal: Result<Answer, Refusal> = Err(storage_refusal());
+        let refusal: Result<Answer, Refusal> = Err(storage_refusal(full));
         match reply {
             Reply::Nobody => {}
             Reply::Answer(ticket, _) | Reply::Accepted(ticket, _) => out.push(Effect::Answer {
                 ticket,
                 answer: refusal,
             }),
-            Reply::Joined => self.enrolled(Err(storage_refusal()), now, out),
+            Reply::Joined => self.enrolled(Err(storage_refusal(full)), now, out),
         }
     }
 
@@ -107,6 +119,15 @@ impl Hub {
         }
         match follows {
             Consequence::Nothing => {}
+            Consequence::LetGo(agent) => {
+                if let Kind::HostChanged {
+                    change: HostChange::Released { runs },
+                    ..
+                } = &record.kind
+                {
+                    self.let_go(agent, runs, out);
+                }
+            }
             Consequence::Publish(run) => out.push(Effect::Publish(run)),
             Consequence::Begin(run) => self.begin(run, now, out),
             Consequence::Order { run, agent } => {
@@ -156,4 +177,16 @@ impl Hub {
             self.drive(run, Event::GateChanged { agent, gate }, now, out);
         }
     }
+}
+
+/// That nothing was written.
+fn storage_refusal(full: bool) -> Refusal {
+    if full {
+        return crate::admission::disk_full("Nothing was done.");
+    }
+    Refusal::new(
+        Code::Storage,
+        "The journal could not be written. Nothing was done.",
+        "Look at the controller's log and its disk.",
+    )
 }

@@ -8,6 +8,7 @@ use crate::ids::{HostName, Labels};
 use crate::journal::{Enrolment, HostChange};
 use crate::limits;
 use crate::policy::{Grant, Policy, Verb};
+use crate::refusal::Code;
 use crate::run::{Gate, How, Outcome, Phase};
 use crate::selector::Selector;
 use crate::time::LinkTime;
@@ -155,7 +156,10 @@ impl Rig {
     fn fail(&mut self) -> Vec<Effect> {
         let mut all = Vec::new();
         for (append, _) in std::mem::take(&mut self.appends) {
-            all.extend(self.give(Event::NotRecorded { append }));
+            all.extend(self.give(Event::NotRecorded {
+                append,
+                full: false,
+            }));
         }
         all
     }
@@ -201,6 +205,7 @@ impl Rig {
         executions: BTreeMap<RunId, Held>,
     ) -> Vec<Effect> {
         self.give(Event::LinkUp(LinkUp {
+            unknown: BTreeSet::new(),
             agent: agent(n),
             link,
             instance: instance(boot_id),

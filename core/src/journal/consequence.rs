@@ -33,6 +33,8 @@ pub enum Consequence {
     },
     /// What waits for this host may start; nothing means any host.
     Freed(Option<AgentId>),
+    /// What a host holds of runs that are not known here is given up.
+    LetGo(AgentId),
     /// A host may not come back.
     Removed(AgentId),
 }

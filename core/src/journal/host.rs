@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ids::{AgentId, Labels};
+use crate::ids::{AgentId, Labels, RunId};
 use crate::principal::{Actor, Principal};
 
 use super::checkpoint::{by, plain, record};
@@ -44,6 +44,11 @@ pub enum HostChange {
     Drained {
         /// It takes none.
         on: bool,
+    },
+    /// What it holds of these runs, which are not known here, is given up: nobody will read it.
+    Released {
+        /// The runs.
+        runs: Vec<RunId>,
     },
     /// It may not come back.
     Revoked,
@@ -96,7 +101,7 @@ impl HostEntry {
 impl HostChange {
     /// The record of it, for this host.
     #[must_use]
-    pub const fn of(self, agent: AgentId) -> Kind {
+    pub fn of(self, agent: AgentId) -> Kind {
         let change = self;
         Kind::HostChanged { agent, change }
     }
@@ -110,6 +115,8 @@ impl HostChange {
                 let by = actor.principal().filter(|_| *on);
                 host.draining = by.map(|by| Draining { by, since_ms });
             }
+            // Nothing was known of it, and nothing is.
+            Self::Released { .. } => {}
             Self::Revoked => host.revoked = true,
             Self::NameFreed => host.name_free = true,
         }
@@ -119,6 +126,7 @@ impl HostChange {
     pub(super) const fn consequence(&self, agent: AgentId) -> Consequence {
         match self {
             Self::Drained { on: false } => Consequence::Freed(Some(agent)),
+            Self::Released { .. } => Consequence::LetGo(agent),
             Self::Revoked => Consequence::Removed(agent),
             Self::Labelled(_) | Self::Drained { on: true } | Self::NameFreed => {
                 Consequence::Nothing

@@ -30,6 +30,8 @@ pub enum Did {
     Drain(Vec<HostName>),
     /// They take them again.
     Undrain(Vec<HostName>),
+    /// What these hosts hold of runs that are not known here is given up.
+    Release(Vec<HostName>),
     /// These hosts are removed for good.
     Remove(Vec<HostName>),
     /// The names of these hosts, which were removed, may be taken again.
@@ -126,7 +128,10 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
         };
         match change {
             HostChange::Labelled(labels) => labelled.push((name(agent)?, labels.clone())),
-            HostChange::Drained { .. } | HostChange::Revoked | HostChange::NameFreed => {
+            HostChange::Drained { .. }
+            | HostChange::Released { .. }
+            | HostChange::Revoked
+            | HostChange::NameFreed => {
                 others.push(name(agent)?);
             }
         }
@@ -136,6 +141,7 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
         HostChange::Labelled(_) => Did::Label(labelled),
         HostChange::Drained { on: true } => Did::Drain(others),
         HostChange::Drained { on: false } => Did::Undrain(others),
+        HostChange::Released { .. } => Did::Release(others),
         HostChange::Revoked => Did::Remove(others),
         HostChange::NameFreed => Did::FreeName(others),
     })
@@ -194,6 +200,10 @@ mod tests {
             (
                 HostChange::Drained { on: false },
                 Did::Undrain(names.clone()),
+            ),
+            (
+                HostChange::Released { runs: Vec::new() },
+                Did::Release(names.clone()),
             ),
             (HostChange::Revoked, Did::Remove(names.clone())),
             (HostChange::NameFreed, Did::FreeName(names.clone())),

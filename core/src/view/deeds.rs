@@ -23,6 +23,7 @@ pub fn deeds_card(deeds: &[Deed]) -> Card {
         Did::Label(_)
         | Did::Drain(_)
         | Did::Undrain(_)
+        | Did::Release(_)
         | Did::Remove(_)
         | Did::FreeName(_)
         | Did::SaveGroup { .. }
@@ -50,6 +51,10 @@ fn line(deed: &Deed) -> Option<String> {
         Did::Label(hosts) => labelled(hosts),
         Did::Drain(names) => format!("⏸ drained {}: no new runs go there", folded(names)),
         Did::Undrain(names) => format!("▶ ended the drain of {}", folded(names)),
+        Did::Release(names) => format!(
+            "🧹 gave up what {} held of runs that are not known here",
+            folded(names)
+        ),
         Did::Remove(names) => format!("🗑 removed {}", folded(names)),
         Did::FreeName(names) => format!("🔑 freed the name {}", folded(names)),
         Did::SaveGroup { name, selector } => {

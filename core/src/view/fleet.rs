@@ -50,6 +50,8 @@ pub struct HostRow {
     pub facts: Option<Facts>,
     /// Told by the agent.
     pub metrics: Option<Metrics>,
+    /// Executions that it holds of runs that are not known here.
+    pub unknown: usize,
 }
 
 /// What is wrong with a host, the worst first. Lists are sorted by it.
@@ -272,6 +274,7 @@ mod tests {
 
     fn healthy(name: &str) -> HostRow {
         HostRow {
+            unknown: 0,
             name: name.parse().unwrap(),
             labels: Labels::parse("role=web,env=prod").unwrap(),
             online: true,

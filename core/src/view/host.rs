@@ -6,7 +6,7 @@ use super::fleet::{HostRow, Trouble, short_os, whole_lines};
 use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, mention, run_summary};
 use crate::hold::Held;
 use crate::run::Run;
-use crate::text::{duration, size};
+use crate::text::{count, duration, size};
 
 /// Characters of a mount's path.
 const MOUNT_CHARS_MAX: usize = 28;
@@ -93,6 +93,13 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
             mention(&draining.by)
         ));
     }
+    if row.unknown > 0 {
+        lines.push(format!(
+            "⚠ holds {} of runs that are not known here; `shanty hosts release {}` gives them up",
+            count(row.unknown, "execution"),
+            row.name
+        ));
+    }
     lines.join("\n")
 }
 
@@ -165,6 +172,7 @@ mod tests {
 
     fn row(text: &str, mounts: Vec<Disk>) -> HostRow {
         HostRow {
+            unknown: 0,
             name: "db-02".parse().unwrap(),
             labels: Labels::parse("env=prod,role=db").unwrap(),
             online: true,

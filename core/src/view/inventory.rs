@@ -19,6 +19,7 @@ pub(super) fn inventory_card(answer: &InventoryAnswer, by: &Principal) -> (Card,
         InventoryAnswer::Drained { names, drain } => {
             (drained_card(names, *drain, by), !names.is_empty())
         }
+        InventoryAnswer::Released(hosts) => (released_card(hosts, by), !hosts.is_empty()),
         InventoryAnswer::GroupSaved(saved) => (group_saved_card(saved, by), true),
         InventoryAnswer::GroupRemoved { name } => (group_removed_card(name, by), true),
     };
@@ -43,6 +44,40 @@ fn labelled_card(changed: &[(HostName, Labels)], by: &Principal) -> Card {
         Accent::Green,
         vec![format!("{heading}\n{list}\n-# {}", mention(by))],
     )
+}
+
+/// What hosts held of runs that are not known here is given up.
+fn released_card(hosts: &[(HostName, usize)], by: &Principal) -> Card {
+    let all = hosts.iter().map(|(_, executions)| executions).sum();
+    let lines = hosts
+        .iter()
+        .map(|(name, executions)| format!("**{name}** · {executions}"));
+    let list = whole_lines(lines, NAMES_CHARS_MAX);
+    let text = format!(
+        "### {} given up\n{list}\n-# {}",
+        count(all, "execution"),
+        mention(by)
+    );
+    Card::new(Accent::Grey, vec![text])
+}
+
+/// Hosts hold executions of runs that are not known here: told to operators.
+#[must_use]
+pub fn unknown_runs_card(hosts: &[(String, usize)]) -> Card {
+    let lines = hosts.iter().map(|(name, executions)| {
+        let name = name.replace('_', "\\_");
+        format!("**{name}** · {}", count(*executions, "execution"))
+    });
+    let list = whole_lines(lines, NAMES_CHARS_MAX);
+    let heading = match hosts.len() {
+        1 => "1 host holds".to_owned(),
+        hosts => format!("{} hold", count(hosts, "host")),
+    };
+    let text = format!(
+        "### ⚠ {heading} what is not known here\n{list}\nThe journal is older than these runs: a backup was put back, or the host joined \
+         anew. Nothing of them runs again, and their output stays on the hosts. `shanty hosts release HOST` gives it up."
+    );
+    Card::new(Accent::Amber, vec![text])
 }
 
 /// Hosts take no new runs, or take them again.
@@ -171,5 +206,28 @@ mod tests {
         ];
         let shown: Vec<String> = cards.iter().map(|card| card.texts.join("\n--\n")).collect();
         insta::assert_snapshot!(shown.join("\n====\n"));
+    }
+
+    #[test]
+    fn what_hosts_hold_that_is_not_known_is_told_with_what_to_do() {
+        let one = unknown_runs_card(&[("web_01".to_owned(), 2)]);
+        assert!(
+            one.texts[0].starts_with(
+                "### ⚠ 1 host holds what is not known here\n**web\\_01** · 2 executions\n"
+            ),
+            "{one:?}"
+        );
+        assert!(one.texts[0].contains("`shanty hosts release HOST` gives it up"));
+        let many: Vec<(String, usize)> = (0..400).map(|n| (format!("web-{n:03}"), 1)).collect();
+        let many = unknown_runs_card(&many);
+        assert!(many.texts[0].starts_with("### ⚠ 400 hosts hold what is not known here\n"));
+        assert!(many.texts[0].chars().count() < 2_000);
+        let by = Principal::Local("ann".into());
+        let released = [("web-01".parse().unwrap(), 2)];
+        let card = released_card(&released, &by);
+        assert!(
+            card.texts[0].starts_with("### 2 executions given up\n**web-01** · 2\n"),
+            "{card:?}"
+        );
     }
 }

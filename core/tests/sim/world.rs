@@ -288,6 +288,7 @@ impl World {
         self.host(agent).link = Some(link);
         self.host(agent).say_again();
         self.give(Event::LinkUp(LinkUp {
+            unknown: BTreeSet::new(),
             agent,
             link,
             instance: Instance::default(),
@@ -377,7 +378,10 @@ impl World {
         };
         if fails {
             self.tell(|| format!("not written: {records:?}"));
-            self.give(Event::NotRecorded { append });
+            self.give(Event::NotRecorded {
+                append,
+                full: false,
+            });
         } else {
             self.commit(&records);
             let append = Some(append);

@@ -148,6 +148,10 @@ fn host_change_to_wire(agent: AgentId, change: &HostChange) -> v1::record::Kind 
             labels: labels_to_wire(labels),
         }),
         HostChange::Drained { on } => Wire::Drained(v1::Drained { agent, on: *on }),
+        HostChange::Released { runs } => Wire::Released(v1::Released {
+            agent,
+            runs: runs.iter().map(ToString::to_string).collect(),
+        }),
         HostChange::Revoked => Wire::Revoked(v1::Revoked { agent }),
         HostChange::NameFreed => Wire::NameFreed(v1::NameFreed { agent }),
     }
@@ -233,6 +237,13 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         Wire::GroupRemoved(g) => Kind::GroupRemoved {
             name: g.name.clone(),
         },
+        Wire::Released(r) => {
+            let runs = r.runs.iter().map(|run| id(run, "runs"));
+            HostChange::Released {
+                runs: runs.collect::<Result<_, _>>()?,
+            }
+            .of(id(&r.agent, "agent")?)
+        }
         Wire::Drained(d) => HostChange::Drained { on: d.on }.of(id(&d.agent, "agent")?),
         Wire::Hold(h) if h.on => Kind::Hold(Hold::on(&h.reason)),
         Wire::Hold(_) => Kind::Hold(Hold::Off),
@@ -366,6 +377,7 @@ mod tests {
             HostChange::Labelled(labels).of(agent),
             HostChange::Revoked.of(agent),
             HostChange::NameFreed.of(agent),
+            HostChange::Released { runs: vec![run] }.of(agent),
             Kind::Accepted(Spec {
                 strategy: Strategy {
                     offline: Offline::Skip,

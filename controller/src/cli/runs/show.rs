@@ -66,6 +66,11 @@ fn detail(run: &v1::RunInfo, now_ms: u64) -> String {
         let waits = format!("hosts that are away are waited for, {left} more");
         line("offline", &waits);
     }
+    if !run.waits.is_empty() {
+        let names = run.waits.join(", ");
+        let waits = format!("commands wait on {names}: too much output is not stored yet");
+        line("waits", &waits);
+    }
     if !run.expired.is_empty() {
         line("not run", &run.expired);
     }

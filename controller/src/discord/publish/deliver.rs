@@ -28,12 +28,14 @@ pub(in crate::discord) async fn read_one(
     target: &Target,
 ) -> Result<Single, StoreError> {
     let mut single = Single::new(run, target);
-    let mut records = output.records(run.spec.id, target.agent, 0);
+    let ended = run.execution(target.agent).and_then(Execution::outcome);
+    let mut records = output
+        .records(run.spec.id, target.agent, 0)
+        .expecting(ended);
     loop {
         match records.next().await {
             Ok(Some((record, _))) => single.feed(&record),
             Ok(None) => {
-                let ended = run.execution(target.agent).and_then(Execution::outcome);
                 // While it goes on, what may be the beginning of a secret is held back.
                 if ended.is_some() {
                     records.rest().for_each(|(record, _)| single.feed(&record));

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId};
+use shanty_core::run::Outcome;
 use shanty_core::spool::Record;
 
 use crate::store::{Output, Records, StoreError, Unreadable};
@@ -39,6 +40,12 @@ impl Outputs {
             rest: VecDeque::new(),
             ended,
         }
+    }
+
+    /// The same for one that has ended so, which must be there whole.
+    pub(super) fn expecting(mut self, outcome: Option<&Outcome>) -> Self {
+        self.records = self.records.expecting(outcome);
+        self
     }
 
     /// What comes next. After an end or a damage nothing does.

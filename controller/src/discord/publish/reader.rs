@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use shanty_core::ids::{AgentId, RunId};
+use shanty_core::run::Outcome;
 use shanty_core::spool::Record;
 use shanty_core::thread::FilePart;
 use thiserror::Error;
@@ -63,6 +64,11 @@ impl Reader {
     /// So much is stored now.
     pub(super) const fn stored(&mut self, stored: Stored) {
         self.stored = stored;
+    }
+
+    /// It has ended, and this was recorded of it.
+    pub(super) fn expect(&mut self, outcome: &Outcome) {
+        self.records.expect(outcome);
     }
 
     /// True when there is more to read, or the end to be noticed.

@@ -1,5 +1,6 @@
 //! Words to agents: each to its own link, in order, and never to one that does not take them.
 
+use shanty_core::ids::AgentId;
 use shanty_core::run::{Held, How, Reason, Told};
 
 use shanty_core::hub::Standing;

@@ -5,11 +5,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use shanty_core::journal::Anchor;
 
-use super::{Head, checkpoint, reader};
-use crate::store::{StoreError, sqlite};
-
-/// Records between two looks at whether it is to give up.
-const LOOK_EVERY: u64 = 8_192;
+use super::checkpoint;
+use crate::store::StoreError;
 
 /// Goes through the records in their order.
 pub(super) struct Walk {
@@ -47,7 +44,8 @@ impl Walk {
         Ok(())
     }
 
-    fn broken(&self, seq: u64, why: &'static str) -> StoreError {
+    /// That a record is not right.
+    pub(super) fn broken(&self, seq: u64, why: &'static str) -> StoreError {
         broken(&self.path, seq, why)
     }
 }
@@ -136,87 +134,4 @@ pub(super) fn reaches(connection: &Connection, head: Option<Anchor>) -> Result<(
             "it is not there",
         )),
     }
-}
-
-/// What a look at all of a journal came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// The newest record, with the digest of all of them.
-    pub newest: Anchor,
-    /// Anchors that it does not reach, or that say otherwise.
-    pub missed: Vec<Missed>,
-}
-
-/// An anchor that the journal does not agree with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missed {
-    /// The anchor.
-    pub anchor: Anchor,
-    /// Whether the journal has a record there, with another digest.
-    pub differs: bool,
-}
-
-/// Goes through all of a journal's file: whether each record is what was written, and agrees with these anchors. Blocks, however long the
-/// journal is; gives up when it is told to.
-///
-/// # Errors
-/// A record is not what was written, or the file cannot be read.
-pub fn verify(
-    path: &Path,
-    anchors: &[Anchor],
-    is_stopping: impl Fn() -> bool,
-) -> Result<Verified, StoreError> {
-    read_all(path, anchors, is_stopping).map_err(|error| error.named(path))
-}
-
-fn read_all(
-    path: &Path,
-    anchors: &[Anchor],
-    is_stopping: impl Fn() -> bool,
-) -> Result<Verified, StoreError> {
-    let connection = sqlite::open_reader(path)?;
-    let head = Head::read(path);
-    let mut walk = Walk::from(&connection, Anchor::beginning());
-    let mut missed = Vec::new();
-    let beginning = walk.at();
-    missed.extend(differing(anchors, beginning));
-    {
-        let mut statement =
-            connection.prepare("SELECT seq, run, record, digest FROM journal ORDER BY seq")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (seq, record, digest) = link(row)?;
-            walk.take(seq, record, digest)?;
-            missed.extend(differing(anchors, walk.at()));
-            if seq.is_multiple_of(LOOK_EVERY) && is_stopping() {
-                return Err(StoreError::Stopped);
-            }
-            if !reader::is_filed_rightly(row)? {
-                return Err(walk.broken(seq, "it is filed under another run"));
-            }
-        }
-    }
-    let newest = walk.at();
-    missed.extend(
-        anchors
-            .iter()
-            .filter(|one| one.seq > newest.seq)
-            .map(|one| Missed {
-                anchor: *one,
-                differs: false,
-            }),
-    );
-    // Records may come in the meantime, so the file that says how far it reached is read first.
-    reaches(&connection, head)?;
-    Ok(Verified { newest, missed })
-}
-
-fn differing(anchors: &[Anchor], at: Anchor) -> impl Iterator<Item = Missed> {
-    let differ = anchors
-        .iter()
-        .filter(move |one| one.seq == at.seq && one.digest != at.digest);
-    differ.map(|one| Missed {
-        anchor: *one,
-        differs: true,
-    })
 }

@@ -13,7 +13,7 @@ use shanty_proto::convert::{record_from_wire, record_to_wire};
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{File, Journal, Write, chain, reader};
+use super::{File, Journal, Write, chain, reader, whole};
 use crate::store::{StoreError, sqlite};
 
 /// Bytes of one part, about: others write between two parts.
@@ -47,7 +47,7 @@ impl Checkpoints {
     /// The file is damaged, a record is not what was written, or the file cannot be read.
     pub fn check(path: &Path, is_stopping: impl Fn() -> bool) -> Result<(), StoreError> {
         check_pages(path)?;
-        match chain::verify(path, &[], is_stopping) {
+        match whole::verify(path, &[], is_stopping) {
             Ok(_) | Err(StoreError::Stopped) => Ok(()),
             Err(error) => Err(error),
         }
@@ -193,6 +193,13 @@ pub(super) fn furthest(connection: &Connection) -> Result<u64, StoreError> {
     let sql = "SELECT max(seq) FROM checkpoint";
     let seq: Option<i64> = connection.query_row(sql, [], |row| row.get(0))?;
     Ok(u64::try_from(seq.unwrap_or_default()).unwrap_or_default())
+}
+
+/// Forgets those of records after a place.
+pub(super) fn forget_after(connection: &Connection, seq: u64) -> Result<(), StoreError> {
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    connection.execute("DELETE FROM checkpoint WHERE seq > ?1", [seq])?;
+    Ok(())
 }
 
 /// What the newest checkpoint says, and where the journal was then; nothing when there is none.

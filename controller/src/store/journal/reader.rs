@@ -113,7 +113,8 @@ fn records_of(connection: &Connection, run: PastRun) -> Result<Vec<Record>, Stor
     Ok(records)
 }
 
-fn record(seq: u64, bytes: &[u8]) -> Result<Record, StoreError> {
+/// A record, read from what is stored of it.
+pub(super) fn record(seq: u64, bytes: &[u8]) -> Result<Record, StoreError> {
     let damaged = |source| StoreError::Record { seq, source };
     let wire = v1::Record::decode(bytes).map_err(|error| damaged(Box::new(error)))?;
     record_from_wire(&wire).map_err(|error| damaged(Box::new(error)))

@@ -106,7 +106,7 @@ impl Rig {
     }
 
     fn open(&self) -> Result<(Journal, thread::JoinHandle<()>), StoreError> {
-        Journal::open(&self.path(), None)
+        Journal::open(&self.path(), None, &Room::of(self.dir.path()))
     }
 
     fn append(&self, records: &[Record]) {
@@ -443,7 +443,7 @@ fn a_journal_that_is_gone_or_empty_is_not_begun_anew() {
     let rig = Rig::new();
     let traces = || Some(rig.dir.path().join("ca"));
     let gone = || {
-        let opened = Journal::open(&rig.path(), traces());
+        let opened = Journal::open(&rig.path(), traces(), &Room::of(rig.dir.path()));
         assert!(matches!(opened, Err(StoreError::Gone { .. })));
     };
     gone();
@@ -488,4 +488,46 @@ fn anchors_are_compared_at_their_place() {
     rig.append(&run(9));
     let verified = verify(&rig.path(), &[of(7), good[2]], || false).unwrap();
     assert_eq!(verified.missed, [differs(good[2], true)]);
+}
+
+#[test]
+fn a_full_disk_is_told_as_such_and_the_chain_goes_on() {
+    let rig = Rig::new();
+    rig.append(&run(0));
+    let connection = sqlite::open(&file(&rig.path(), None)).unwrap();
+    let pages: i64 = connection
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
+        .unwrap();
+    let limit = |connection: &Connection, pages: i64| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        connection.query_row(&sql, [], |_| Ok(())).unwrap();
+    };
+    limit(&connection, pages);
+    let newest = chain::newest(&connection).unwrap();
+    let mut writer = Writer {
+        head: head_at(&rig.path(), newest).unwrap(),
+        connection,
+        newest,
+        room: Room::of(rig.dir.path()),
+    };
+    let append = |kind: &[Record]| {
+        let (done, answer) = oneshot::channel();
+        let row = |record: &Record| Row {
+            run: record.run().map(|run| *run.as_bytes()),
+            record: record_to_wire(record).encode_to_vec(),
+        };
+        let records = kind.iter().map(row).collect();
+        (Write::Append { records, done }, answer)
+    };
+    let large: Vec<Record> = (0..500).map(group).collect();
+    let (write, _answer) = append(&large);
+    let error = writer.commit(&[write]).unwrap_err();
+    assert!(error.is_full(), "{error}");
+    // There is room again: nothing of what failed counts.
+    limit(&writer.connection, 1_000_000);
+    let (write, _answer) = append(&large);
+    assert_eq!(writer.commit(&[write]).unwrap(), [5]);
+    drop(writer);
+    told(&rig).unwrap();
+    assert_eq!(rig.state().seq, 504);
 }

@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::output::mask::{Masker, Masks};
+use shanty_core::run::Outcome;
 use shanty_core::spool::{Decoder, Record, Stream};
 
 use super::reader::Reader;
+use super::whole::Whole;
 use crate::store::StoreError;
 
 /// Bytes read from the store at a time.
@@ -24,6 +26,8 @@ pub struct Records {
     read: u64,
     decoder: Decoder,
     masked: Masked,
+    /// What is read from the beginning can be compared with what was recorded of it.
+    whole: Option<Whole>,
     /// Records that come before the next of the spool.
     waiting: VecDeque<(Record, u64)>,
 }
@@ -42,14 +46,31 @@ impl Records {
             read: from,
             decoder: Decoder::at(from),
             masked: Masked::new(masks),
+            whole: (from == 0).then(Whole::default),
             waiting: VecDeque::new(),
+        }
+    }
+
+    /// The same for one that has ended so: where it is read to its end, that must be what was recorded.
+    #[must_use]
+    pub fn expecting(mut self, outcome: Option<&Outcome>) -> Self {
+        if let Some(outcome) = outcome {
+            self.expect(outcome);
+        }
+        self
+    }
+
+    /// It has ended, and this was recorded of it: when there is no more, all must have been there.
+    pub fn expect(&mut self, outcome: &Outcome) {
+        if let Some(whole) = &mut self.whole {
+            whole.expect(outcome);
         }
     }
 
     /// The next record and the offset after it; nothing when no more is committed now. Later there may be more.
     ///
     /// # Errors
-    /// The file cannot be read, or what it holds is no spool: the same again from then on.
+    /// The file cannot be read, what it holds is no spool, or it is not all that was recorded: the same again from then on.
     pub async fn next(&mut self) -> Result<Option<(Record, u64)>, StoreError> {
         loop {
             if let Some(record) = self.waiting.pop_front() {
@@ -87,16 +108,23 @@ impl Records {
 
     async fn unmasked(&mut self) -> Result<Option<(Record, u64)>, StoreError> {
         loop {
-            if let Some(record) = self.decoder.next_record().map_err(StoreError::Spool)? {
-                return Ok(Some(record));
+            if let Some((record, end)) = self.decoder.next_record().map_err(StoreError::Spool)? {
+                if let Some(whole) = &mut self.whole {
+                    whole.take(&record, end)?;
+                }
+                return Ok(Some((record, end)));
             }
             let key = (self.run, self.agent);
             let bytes = self.reader.range(key, self.read, READ_BYTES).await?;
             if bytes.is_empty() {
+                self.whole.as_ref().map_or(Ok(()), Whole::end)?;
                 return Ok(None);
             }
             self.read += bytes.len() as u64;
             self.decoder.push(&bytes);
+            if let Some(whole) = &mut self.whole {
+                whole.push(&bytes);
+            }
         }
     }
 }

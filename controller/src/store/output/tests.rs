@@ -7,6 +7,11 @@ use sha2::{Digest as _, Sha256};
 use shanty_core::run::How;
 use shanty_core::spool::{Cause, Exit, Header, How as ExitHow, Record, encode};
 
+/// On a disk with room.
+fn room() -> Room {
+    Room::of(&std::env::temp_dir().join("no such directory"))
+}
+
 fn spool(lines: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let header = Header {
@@ -66,7 +71,7 @@ async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
     let spool = spool(5_000);
     let half = spool.len() / 2 + 3;
 
-    let (output, thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     let mut appender = output.appender(agent);
     let mut offset = 0;
     while offset < half {
@@ -83,7 +88,7 @@ async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
         .unwrap();
 
     // Another process of the controller: what it knows comes from the file.
-    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, _thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     let mut exits = output.exits().unwrap();
     let loaded = output.load(run, agent).await.unwrap();
     assert_eq!(
@@ -126,7 +131,7 @@ async fn any_cut_and_any_duplicate_stores_exactly_the_bytes() {
 #[tokio::test]
 async fn output_that_differs_from_its_own_digest_is_an_unknown_outcome() {
     let dir = tempfile::tempdir().unwrap();
-    let (output, _thread) = Output::open(&dir.path().join("output.db"), 10_000).unwrap();
+    let (output, _thread) = Output::open(&dir.path().join("output.db"), 10_000, &room()).unwrap();
     let mut exits = output.exits().unwrap();
     let mut bytes = spool(3);
     let honest = spool(4);
@@ -147,7 +152,7 @@ async fn output_that_differs_from_its_own_digest_is_an_unknown_outcome() {
 #[tokio::test]
 async fn nothing_follows_the_last_record_and_no_spool_grows_without_end() {
     let dir = tempfile::tempdir().unwrap();
-    let (output, _thread) = Output::open(&dir.path().join("output.db"), 2_000).unwrap();
+    let (output, _thread) = Output::open(&dir.path().join("output.db"), 2_000, &room()).unwrap();
     let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
     let mut appender = output.appender(agent);
     let bytes = spool(3);
@@ -183,7 +188,7 @@ async fn store(output: &Output, (run, agent): Key, bytes: &[u8]) {
 #[tokio::test]
 async fn records_are_read_in_order_and_from_any_of_their_ends() {
     let dir = tempfile::tempdir().unwrap();
-    let (output, _thread) = Output::open(&dir.path().join("output.db"), u64::MAX).unwrap();
+    let (output, _thread) = Output::open(&dir.path().join("output.db"), u64::MAX, &room()).unwrap();
     let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
     let spool = spool(20_000);
     let half = spool.len() / 2;
@@ -221,7 +226,7 @@ async fn records_are_read_in_order_and_from_any_of_their_ends() {
 async fn a_damaged_record_is_an_error_and_no_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("output.db");
-    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, _thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
     let mut spool = spool(100);
     store(&output, key, &spool).await;
@@ -250,7 +255,7 @@ async fn what_has_ended_is_looked_at_while_the_writer_is_busy() {
     let path = dir.path().join("output.db");
     let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
     let spool = spool(5_000);
-    let (output, thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     let mut exits = output.exits().unwrap();
     store(&output, (run, agent), &spool).await;
     let (_, _, outcome) = exits.recv().await.unwrap();
@@ -259,7 +264,7 @@ async fn what_has_ended_is_looked_at_while_the_writer_is_busy() {
         .await
         .unwrap();
 
-    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, _thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     // The writer gets its append and then waits for this lock: whatever is asked of it waits too.
     let lock = Connection::open(&path).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -290,7 +295,7 @@ async fn what_has_ended_is_looked_at_while_the_writer_is_busy() {
 async fn the_row_of_an_execution_moves_with_its_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("output.db");
-    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, _thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
     let spool = spool(100);
     let half = spool.len() / 2;
@@ -316,7 +321,7 @@ async fn the_row_of_an_execution_moves_with_its_bytes() {
 async fn a_hole_is_an_error_and_no_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("output.db");
-    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, _thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
     let spool = spool(1_000);
     let mut appender = output.appender(agent);
@@ -345,7 +350,7 @@ async fn a_hole_is_an_error_and_no_end() {
 async fn a_deletion_goes_in_steps_and_goes_on_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("output.db");
-    let (output, _thread) = Output::open(&path, u64::MAX).unwrap();
+    let (output, _thread) = Output::open(&path, u64::MAX, &room()).unwrap();
     let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
     let kept = (RunId::from_bytes([3; 16]), agent);
     let bytes = spool(400_000);
@@ -393,4 +398,134 @@ async fn a_deletion_goes_in_steps_and_goes_on_after_a_restart() {
     let left = output.read(kept.0, kept.1, 0, usize::MAX).await.unwrap();
     assert!(left == bytes[..10_000]);
     assert_eq!(output.total_bytes().await.unwrap(), 10_000);
+}
+
+/// All that can be read of an output which ended so: its bytes, or why they are not all there.
+async fn read_whole(
+    output: &Output,
+    key: (RunId, AgentId),
+    outcome: &shanty_core::run::Outcome,
+) -> Result<Vec<u8>, StoreError> {
+    let mut records = output.records(key.0, key.1, 0).expecting(Some(outcome));
+    let mut read = Vec::new();
+    while let Some((record, _)) = records.next().await? {
+        if let Record::Out { bytes, .. } | Record::Err { bytes, .. } = record {
+            read.extend_from_slice(&bytes);
+        }
+    }
+    Ok(read)
+}
+
+#[tokio::test]
+async fn output_that_is_not_what_was_recorded_is_told_with_what_is_missing() {
+    let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let spool = spool(500);
+    for (damage, told) in [
+        ("DELETE FROM chunk", "offset 0"),
+        (
+            "DELETE FROM chunk; DELETE FROM execution",
+            "0 of 4,390 bytes are there, 4,390 are missing",
+        ),
+        (
+            "UPDATE chunk SET bytes = substr(bytes, 1, 5000); UPDATE execution SET len = 5000",
+            "bytes are there, ",
+        ),
+        (
+            "UPDATE execution SET run = zeroblob(16)",
+            "0 of 4,390 bytes",
+        ),
+        (
+            "UPDATE chunk SET bytes = CAST(x'00' || substr(bytes, 2) AS BLOB)",
+            "record",
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("output.db");
+        let (output, _thread) = Output::open(&path, u64::MAX, &room()).unwrap();
+        let mut exits = output.exits().unwrap();
+        store(&output, key, &spool).await;
+        let (_, _, outcome) = exits.recv().await.unwrap();
+        let whole = read_whole(&output, key, &outcome).await.unwrap();
+        assert_eq!(whole.len() as u64, outcome.output_bytes);
+        let file = Connection::open(&path).unwrap();
+        file.execute_batch(&format!("PRAGMA foreign_keys = OFF; {damage}"))
+            .unwrap();
+        let error = read_whole(&output, key, &outcome).await.unwrap_err();
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(error.contains(told), "{damage}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_anywhere_in_the_output_is_told_or_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let path = dir.path().join("output.db");
+    let (output, thread) = Output::open(&path, u64::MAX, &room()).unwrap();
+    let mut exits = output.exits().unwrap();
+    store(&output, key, &spool(800)).await;
+    let (_, _, outcome) = exits.recv().await.unwrap();
+    let whole = read_whole(&output, key, &outcome).await.unwrap();
+    drop((output, exits));
+    let ended = tokio::task::spawn_blocking(move || thread.join().unwrap());
+    ended.await.unwrap();
+    let good = std::fs::read(&path).unwrap();
+    let (mut at, mut step, mut told) = (0, 211, 0);
+    while at < good.len() {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x10;
+        let copy = tempfile::tempdir().unwrap();
+        let path = copy.path().join("output.db");
+        std::fs::write(&path, bytes).unwrap();
+        let read = match Output::open(&path, u64::MAX, &room()) {
+            Ok((output, _thread)) => read_whole(&output, key, &outcome).await,
+            Err(error) => Err(error),
+        };
+        match read {
+            Ok(read) => assert!(read == whole, "byte {at}: unseen, and something differs"),
+            Err(_) => told += 1,
+        }
+        at += step;
+        step += 1;
+    }
+    assert!(told > 10, "{told}");
+}
+
+#[tokio::test]
+async fn on_a_full_disk_nothing_is_taken_or_closed_and_later_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, agent) = (RunId::from_bytes([1; 16]), AgentId::from_bytes([2; 16]));
+    let room = Room::of(dir.path());
+    let (output, _thread) = Output::open(&dir.path().join("output.db"), u64::MAX, &room).unwrap();
+    let spool = Bytes::from(spool(100));
+    let half = spool.len() / 2;
+    let mut appender = output.appender(agent);
+    appender.append(run, 0, spool.slice(..half)).await.unwrap();
+    acked(&mut appender, run, half as u64).await;
+    room.found_full();
+    for at in [half, half + 10] {
+        appender
+            .append(run, at as u64, spool.slice(at..))
+            .await
+            .unwrap();
+    }
+    // What was handed in before is looked at before this is answered.
+    let loaded = output.load(run, agent).await.unwrap();
+    assert_eq!(loaded.stored.borrow().len, half as u64);
+    assert_eq!(
+        appender.take(),
+        LinkAcks::default(),
+        "neither acknowledged nor closed"
+    );
+
+    output.try_again().await.unwrap();
+    assert!(!room.is_full());
+    appender.changed().await;
+    assert_eq!(appender.take().resume.get(&run), Some(&(half as u64)));
+    appender
+        .append(run, half as u64, spool.slice(half..))
+        .await
+        .unwrap();
+    acked(&mut appender, run, spool.len() as u64).await;
+    assert!(output.load(run, agent).await.unwrap().outcome.is_some());
 }

@@ -16,8 +16,8 @@ use super::acks::AckBox;
 use super::deletion::{self, Deletion, OldOutput};
 use super::rows::{Key, Row, find_entry, insert_execution, read_spool, update_execution};
 use crate::clock::now_ms;
-use crate::store::StoreError;
 use crate::store::entry::{Entry, Loaded};
+use crate::store::{Room, StoreError};
 
 /// Bytes that one commit takes at most.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -52,6 +52,10 @@ pub(super) enum Command {
         now_ms: u64,
         done: oneshot::Sender<Result<(), StoreError>>,
     },
+    /// Looks whether the disk takes something again.
+    TryAgain {
+        done: oneshot::Sender<Result<(), StoreError>>,
+    },
     /// Deletes a part of the bytes of a marked one.
     Step {
         id: i64,
@@ -65,6 +69,9 @@ pub(super) struct Writer {
     entries: HashMap<Key, Entry>,
     exits: mpsc::Sender<Exited>,
     spool_bytes_max: u64,
+    room: Room,
+    /// Executions of which something was not taken because the disk was full, with who is to be asked for it.
+    refused: HashMap<Key, Arc<AckBox>>,
 }
 
 impl Writer {
@@ -72,12 +79,15 @@ impl Writer {
         connection: Connection,
         exits: mpsc::Sender<Exited>,
         spool_bytes_max: u64,
+        room: Room,
     ) -> Self {
         Self {
             connection,
             entries: HashMap::new(),
             exits,
             spool_bytes_max,
+            room,
+            refused: HashMap::new(),
         }
     }
 
@@ -109,6 +119,9 @@ impl Writer {
                         self.entries.remove(&(old.run, old.agent));
                         let marked = deletion::mark(&self.connection, &old, deletion, now_ms);
                         done.send(marked).ok(); // the asker gave up
+                    }
+                    Command::TryAgain { done } => {
+                        done.send(self.try_again()).ok(); // the asker gave up
                     }
                     Command::Step { id, done } => {
                         done.send(self.step(id)).ok(); // the asker gave up
@@ -164,6 +177,9 @@ impl Writer {
         if appends.is_empty() {
             return;
         }
+        if self.room.is_full() {
+            return self.refuse(appends);
+        }
         let had_ended: Vec<Key> = appends
             .iter()
             .map(|a| a.key)
@@ -175,6 +191,13 @@ impl Writer {
                     tell(append, answer);
                 }
                 self.announce(appends, &had_ended);
+            }
+            Err(error) if error.is_full() => {
+                self.room.found_full();
+                for append in &appends {
+                    self.reload(append.key);
+                }
+                self.refuse(appends);
             }
             Err(error) => {
                 tracing::error!(
@@ -189,6 +212,36 @@ impl Writer {
                 }
             }
         }
+    }
+
+    /// Takes nothing of it, and says nothing: agents keep what is not acknowledged, and send no more than they may have under way.
+    fn refuse(&mut self, appends: Vec<Append>) {
+        for append in appends {
+            self.refused.insert(append.key, append.acks);
+        }
+    }
+
+    /// Writes something, and asks for what was not taken.
+    fn try_again(&mut self) -> Result<(), StoreError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            "UPDATE execution SET changed_ms = changed_ms WHERE id = (SELECT max(id) FROM execution)",
+            [],
+        )?;
+        transaction.commit()?;
+        self.room.has_room();
+        for (key, acks) in std::mem::take(&mut self.refused) {
+            let stored = match self.entries.get(&key) {
+                Some(entry) => entry.receiver.stored(),
+                None => find_entry(&self.connection, key)?.receiver.stored(),
+            };
+            acks.update(|acks| {
+                acks.resume.insert(key.0, stored);
+            });
+        }
+        Ok(())
     }
 
     fn has_ended(&self, key: Key) -> bool {

@@ -38,6 +38,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             on: on(),
             drain: true,
         }),
+        Ask::Inventory(InventoryAsk::Release { on: on() }),
         Ask::Inventory(InventoryAsk::SaveGroup {
             name: name(),
             on: on(),
@@ -123,6 +124,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Ask::Inventory(
                 InventoryAsk::Label { .. }
                 | InventoryAsk::Drain { .. }
+                | InventoryAsk::Release { .. }
                 | InventoryAsk::SaveGroup { .. }
                 | InventoryAsk::RemoveGroup { .. },
             )

@@ -592,3 +592,25 @@ fn a_hold_has_a_reason_and_is_ended_once() {
     world.record(9, kinds[0].clone());
     assert_eq!(world.state.hold, None);
 }
+
+#[test]
+fn on_a_full_disk_nothing_begins_and_what_stops_it_works() {
+    let mut world = world();
+    world.disk_full = true;
+    let run = Ask::Run(RunRequest {
+        on: "web-01".into(),
+        command: "uptime".into(),
+        ..RunRequest::default()
+    });
+    let refusal = world.admit(&ops(), &run).unwrap_err();
+    assert_eq!(refusal.code, Code::Storage);
+    assert!(
+        refusal.what.contains("disk is full. Nothing was run."),
+        "{refusal}"
+    );
+    assert!(world.admit(&ops(), &Ask::Hold(Hold::on("disk"))).is_ok());
+    let looked = look(&world.context(), &ops(), &Question::Hold);
+    assert!(looked.is_ok());
+    world.disk_full = false;
+    assert!(world.admit(&ops(), &run).is_ok());
+}

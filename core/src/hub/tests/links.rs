@@ -152,6 +152,7 @@ fn what_an_agent_tells_is_kept_to_itself() {
 fn a_version_is_short_and_plain() {
     let mut rig = Rig::new();
     let up = LinkUp {
+        unknown: BTreeSet::new(),
         agent: agent(1),
         link: 1,
         instance: instance("boot"),
@@ -328,4 +329,49 @@ fn nobody_is_believed_of_a_run_that_it_was_not_ordered() {
         rig.hub.known.standing(agent(1), run, rig.now_ms),
         Standing::Ordered
     );
+}
+
+#[test]
+fn what_is_not_known_stays_on_the_host_until_somebody_gives_it_up() {
+    let mut rig = Rig::new();
+    let run = RunId::from_bytes([9; 16]);
+    let up = LinkUp {
+        unknown: BTreeSet::from([run]),
+        agent: agent(1),
+        link: 1,
+        instance: Instance {
+            boot_id: "boot".into(),
+            drawn: "one".into(),
+        },
+        version: "1".into(),
+        takes_input: true,
+        executions: BTreeMap::new(),
+    };
+    let effects = rig.give(Event::LinkUp(up));
+    assert!(welcomed(&effects) && closed(&effects).is_empty());
+    let released = |effects: &[Effect]| {
+        effects.iter().any(|effect| {
+            matches!(effect, Effect::Release { agent: host, run: of } if (*host, *of) == (agent(1), run))
+        })
+    };
+    assert!(!released(&effects));
+    let effects = rig.give(Event::Told {
+        agent: agent(1),
+        run,
+        told: Told::Running,
+        spool_full: false,
+    });
+    assert!(effects.is_empty(), "it was told already: {effects:?}");
+    let unknown = |rig: &Rig| rig.hub.known.fleet.get(agent(1)).unwrap().unknown.len();
+    assert_eq!(unknown(&rig), 1);
+    let release = || {
+        Ask::Inventory(InventoryAsk::Release {
+            on: "web-01".into(),
+        })
+    };
+    rig.ask(&local(), release());
+    assert!(released(&rig.commit()));
+    assert_eq!(unknown(&rig), 0);
+    rig.ask(&local(), release());
+    assert!(!released(&rig.commit()), "there is nothing more");
 }

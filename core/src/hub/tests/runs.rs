@@ -88,7 +88,7 @@ fn an_end_that_is_known_better_meanwhile_is_not_written_over() {
     });
     // The first of the two cannot be written, the second can.
     let (append, _) = rig.appends.pop_front().unwrap();
-    rig.give(Event::NotRecorded { append });
+    rig.give(Event::NotRecorded { append, full: true });
     rig.commit();
     rig.give(Event::Tick);
     rig.commit();

@@ -62,7 +62,7 @@ impl Log {
             (LOG_FIRST_BYTES, self.bytes - LOG_LAST_BYTES)
         };
         let (mut at, mut written) = (0_u64, Written::default());
-        let mut outputs = Outputs::of(output, run.spec.id, agent, has_ended(run, agent));
+        let mut outputs = outputs(output, run, agent);
         loop {
             match outputs.next().await? {
                 Next::Bytes(bytes) => {
@@ -95,6 +95,11 @@ impl Log {
     }
 }
 
+fn outputs(output: &Output, run: &Run, agent: AgentId) -> Outputs {
+    let ended = run.execution(agent).and_then(Execution::outcome);
+    Outputs::of(output, run.spec.id, agent, has_ended(run, agent)).expecting(ended)
+}
+
 fn has_ended(run: &Run, agent: AgentId) -> bool {
     let execution = run.execution(agent);
     execution.is_none_or(|execution| execution.outcome().is_some())
@@ -111,7 +116,7 @@ fn damage(read: u64, missing: u64, why: &str) -> String {
 
 /// Bytes that are stored of a host, as far as they can be read, and whether that is all.
 async fn counted(output: &Output, run: &Run, agent: AgentId) -> Result<(u64, bool), FilesError> {
-    let mut outputs = Outputs::of(output, run.spec.id, agent, has_ended(run, agent));
+    let mut outputs = outputs(output, run, agent);
     let mut all = 0;
     loop {
         match outputs.next().await? {

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use shanty_core::ids::{RunId, RunNumber};
 use shanty_core::limits::ATTACHMENT_BYTES_MAX;
 use shanty_core::output::mask::{Masks, Secret};
@@ -10,7 +11,7 @@ use shanty_core::refusal::Code;
 use shanty_core::run::{
     How, Offline, Options, Origin, Outcome, Reason, Spec, Strategy, Target, What,
 };
-use shanty_core::spool::{Header, Record, encode};
+use shanty_core::spool::{self, Cause, Exit, Header, Record, encode};
 
 use serde_json::json;
 
@@ -73,6 +74,16 @@ async fn stored(outputs: &[Vec<u8>]) -> (tempfile::TempDir, Output, Arc<Run>) {
             let bytes = Bytes::copy_from_slice(part);
             encode(&Record::Out { dt_us: 1, bytes }, &mut spool).unwrap();
         }
+        let sha256 = Sha256::digest(&spool).into();
+        if n > 1 {
+            let exit = Exit {
+                how: spool::How::Code(0),
+                cause: Cause::Command,
+                sha256,
+                ..Exit::lost(0)
+            };
+            encode(&Record::Exit(exit), &mut spool).unwrap();
+        }
         let mut appender = output.appender(agent(n));
         let len = spool.len() as u64;
         let mut offset = 0;
@@ -93,7 +104,7 @@ async fn stored(outputs: &[Vec<u8>]) -> (tempfile::TempDir, Output, Arc<Run>) {
             1 => Outcome::without_output(how),
             _ => Outcome {
                 output_bytes: printed.len() as u64,
-                output_sha256: Some([0; 32]),
+                output_sha256: Some(sha256),
                 ..Outcome::without_output(how)
             },
         };
@@ -208,7 +219,7 @@ async fn what_is_too_long_is_cut_or_split_or_named() {
 fn damage_ends(dir: &Path) -> usize {
     let file = rusqlite::Connection::open(dir.join("output.db")).unwrap();
     let changed = file.execute(
-        "UPDATE chunk SET bytes = CAST(substr(bytes, 1, length(bytes) - 10) || zeroblob(10) AS BLOB)
+        "UPDATE chunk SET bytes = CAST(substr(bytes, 1, length(bytes) - 200) || zeroblob(200) AS BLOB)
          WHERE length(bytes) > 1000
            AND offset = (SELECT max(offset) FROM chunk AS last WHERE last.execution = chunk.execution)",
         [],
