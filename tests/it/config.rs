@@ -11,19 +11,19 @@ use tempfile::TempDir;
 use crate::programs;
 
 /// A controller without chat, in a directory of its own.
-struct Setup {
+pub(crate) struct Setup {
     dir: TempDir,
 }
 
 impl Setup {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let setup = Self { dir };
         setup.write(&setup.plain());
         setup
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -42,7 +42,7 @@ impl Setup {
     }
 
     /// A controller that gets ready.
-    async fn serve(&self) -> Process {
+    pub(crate) async fn serve(&self) -> Process {
         let config = self.path("shanty.toml").to_string_lossy().into_owned();
         let command = process::call(&programs().shanty, &["serve", "--config", &config]);
         let log = self.path("controller.log");
@@ -50,11 +50,11 @@ impl Setup {
     }
 
     /// The end of a controller that must not get ready.
-    async fn refuses(&self) -> Ran {
+    pub(crate) async fn refuses(&self) -> Ran {
         serve_in_vain(&self.path("shanty.toml")).await
     }
 
-    async fn shanty(&self, args: &[&str]) -> Ran {
+    pub(crate) async fn shanty(&self, args: &[&str]) -> Ran {
         let mut call = process::call(&programs().shanty, args);
         process::run(call.env("SHANTY_ADMIN", self.path("admin.sock"))).await
     }

@@ -5,6 +5,7 @@
     reason = "an unwrap in a test is an assertion, also outside of its function"
 )]
 
+mod audit;
 mod browser;
 mod browser_controls;
 mod browser_keyboard;
@@ -53,6 +54,7 @@ mod commands_end;
 mod config;
 mod demo;
 mod demo_tour;
+mod disaster;
 mod faults;
 mod first_run;
 mod guard;
