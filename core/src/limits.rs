@@ -175,7 +175,7 @@ pub const STALE_MS: u64 = 25_000;
 pub const OFFLINE_MS: u64 = 45_000;
 
 /// Another machine wants a link with the identity of a host that has one: that host has this long to answer, milliseconds.
-pub const PROBE_MS: u64 = 3_000;
+pub const PROBE_MS: u64 = 5_000;
 
 /// That two machines use one identity is shown for so long after it was last seen, milliseconds: the second dials again within
 /// [`RECONNECT_MS`].

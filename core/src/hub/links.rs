@@ -40,7 +40,7 @@ impl Hub {
         let mut concerned: BTreeSet<RunId> = up.executions.keys().copied().collect();
         concerned.extend(self.open_runs_of(agent));
         for run in concerned {
-            if self.known.is_past(run) || self.known.is_forgotten(run, now.wall_ms) {
+            if self.is_let_go(run, now) {
                 out.push(Effect::Release { agent, run });
             } else if !self.known.state.is_accepted(run) {
                 let gate = self.gate(run, agent, now, out);
@@ -65,6 +65,11 @@ impl Hub {
         for run in self.open_runs_of(agent) {
             self.drive(run, Event::LinkDown { agent }, now, out);
         }
+    }
+
+    /// Whether hosts need not hold a run, whatever they say of it.
+    fn is_let_go(&self, run: RunId, now: Now) -> bool {
+        self.known.is_past(run) || self.known.is_forgotten(run, now.wall_ms)
     }
 
     /// An agent broke a rule: its link goes on no longer.
@@ -105,6 +110,8 @@ impl Hub {
         }
         match self.known.standing(agent, run, now.wall_ms) {
             Standing::Ordered => {}
+            // What a host says to run it may not forget.
+            Standing::Over if told == Told::Running && !self.is_let_go(run, now) => return,
             Standing::Over => return out.push(Effect::Release { agent, run }),
             Standing::NotOrdered => {
                 let what = format!("it speaks of run {run}, which it was never ordered");
