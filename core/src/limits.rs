@@ -143,6 +143,10 @@ pub const HANDSHAKES_MAX: usize = 64;
 /// The same of one network: an IPv4 address, or the /64 of an IPv6 address. Whoever is slow there holds up nobody elsewhere.
 pub const HANDSHAKES_NETWORK_MAX: usize = 8;
 
+/// Handshakes that one network may begin: so many at once, as when the controller comes back, and so many a second. Each costs signatures; others
+/// wait, and agents that waited too long dial again.
+pub const HANDSHAKE_RATE: (u32, u32) = (256, 50);
+
 /// A connection says what a handshake begins with in this time, milliseconds, before it takes any place.
 pub const CLIENT_HELLO_MS: u64 = 2_000;
 

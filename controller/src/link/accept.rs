@@ -22,7 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 
-use super::backlog::{Backlog, Guest, Share, Shares, network};
+use super::backlog::{Backlog, Guest, Rates, Share, Shares, network};
 use super::connection::Connection;
 use crate::log;
 use crate::supervise::Spawner;
@@ -93,6 +93,7 @@ struct Door {
     config: Arc<rustls::ServerConfig>,
     allowed: Allowed,
     backlog: Arc<Backlog>,
+    rates: Rates,
     places: Arc<Semaphore>,
 }
 
@@ -109,6 +110,7 @@ impl Listener {
             config,
             allowed,
             backlog: Arc::new(Backlog::new()),
+            rates: Rates::new(limits::HANDSHAKE_RATE),
             places: Arc::new(Semaphore::new(connections_max)),
         };
         Self {
@@ -168,7 +170,7 @@ impl Door {
         stream.set_nodelay(true).ok(); // a socket that is gone fails at its next use
         let greeted = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream);
         let greeted = within(limits::CLIENT_HELLO_MS, from, greeted).await?;
-        let (hands, all) = within(limits::HANDSHAKE_MS_MAX, from, self.places(guest)).await?;
+        let (hands, all) = within(limits::HANDSHAKE_MS_MAX, from, self.places(guest, from)).await?;
         let io = self.shake_hands(greeted, from).await?;
         drop(hands);
         self.know(io, from, all)
@@ -177,8 +179,10 @@ impl Door {
     async fn places(
         &self,
         guest: &Guest,
+        from: SocketAddr,
     ) -> io::Result<([OwnedSemaphorePermit; 2], OwnedSemaphorePermit)> {
         let gone = || io::Error::other("the listener is gone");
+        self.rates.turn(from).await;
         let all = Arc::clone(&self.places).acquire_owned().await;
         let all = all.map_err(|_| gone())?;
         let hands = guest.place().await.ok_or_else(gone)?;
