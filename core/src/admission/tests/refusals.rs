@@ -533,7 +533,11 @@ fn words_of_searches() {
         (
             "many words",
             Wanted {
-                text: text(&"x ".repeat(50)),
+                text: text(
+                    &(100..150)
+                        .map(|word| format!("{word} "))
+                        .collect::<String>(),
+                ),
                 ..nothing()
             },
         ),
