@@ -271,10 +271,11 @@ impl Owner {
             State::Running => {
                 tracing::warn!(run.id = %run, "A running execution is not released.");
             }
-            State::Refused(_) => self.show(|shown| {
+            // It left nothing, and is remembered since it was refused.
+            State::Refused(_) if self.remembered.contains_key(&run) => self.show(|shown| {
                 shown.remove(&run);
             }),
-            State::Ended => {
+            State::Refused(_) | State::Ended => {
                 self.remembered.insert(run, forget_at_ms());
                 self.show(|shown| {
                     shown.remove(&run);

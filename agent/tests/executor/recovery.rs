@@ -175,15 +175,24 @@ async fn an_order_whose_shim_never_began_in_this_boot_is_known_not_to_have_run()
     symlink(boot.trim().replace('-', ""), folder.join("boot")).unwrap();
     fs::write(folder.join("order"), order.encode_to_vec()).unwrap();
     world.open().await;
-    let code = refused_with(&world, run).await;
-    assert_eq!(code, Code::Stopping);
+    assert_eq!(refused_with(&world, run).await, Code::Stopping);
+    let shim = &world.config.shim[0].clone();
+    let late = || {
+        let mut shim = std::process::Command::new(shim);
+        shim.arg("shim").arg(&folder).status().unwrap().code()
+    };
+    assert_eq!(late(), Some(75));
+    // Until somebody heard it the next agent tells the same.
+    world.reopen().await;
+    assert_eq!(refused_with(&world, run).await, Code::Stopping);
+    let again = world.try_start(&order).await;
+    assert!(
+        matches!(again, Ok(Started::Duplicate(status)) if matches!(status.state, State::Refused(_)))
+    );
+    world.handle.release(run).await;
+    assert!(world.handle.list().await.is_empty());
     wait(|| folder.exists().then(|| "it is there".to_owned()));
-    let late = std::process::Command::new(&world.config.shim[0])
-        .arg("shim")
-        .arg(&folder)
-        .status()
-        .unwrap();
-    assert_eq!(late.code(), Some(73));
+    assert_eq!(late(), Some(73));
     // It is remembered by the next agent too.
     world.reopen().await;
     assert!(world.try_start(&order).await.is_err());

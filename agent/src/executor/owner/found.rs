@@ -6,7 +6,6 @@ use shanty_core::ids::RunId;
 use shanty_core::refusal::Code;
 
 use super::Owner;
-use crate::executor::folder::forget_at_ms;
 use crate::executor::recover::Found;
 use crate::executor::{Refusal, State, Status};
 
@@ -37,14 +36,13 @@ impl Owner {
         }
     }
 
-    /// Nothing of an accepted order ever ran, and that is known: it is told like an order that was refused, and remembered like one.
+    /// Nothing of an accepted order ever ran, and that is known: it is told like an order that was refused. What says so stays on the disk
+    /// until that was heard, so that the next agent can tell it too.
     pub(super) fn not_begun(&mut self, run: RunId, full: bool) {
         self.held.remove(&run);
-        self.remembered.insert(run, forget_at_ms());
         let refusal = never_began(&self.config.data_dir, full);
         tracing::warn!(run.id = %run, "{}", refusal.text);
         self.show_state(run, State::Refused(refusal));
-        self.let_go(run);
     }
 
     /// Deletes what there is of an execution, and remembers it on the disk.
