@@ -244,6 +244,7 @@ async fn a_draining_host_takes_no_new_runs_until_it_is_let_again() {
     world.end().await;
 }
 
+/// Holds: 77 (the host was removed) and 78 (something is not set up) are for a person: systemd does not start it again.
 #[tokio::test]
 async fn nothing_waits_for_a_host_that_was_removed() {
     let mut world = world().await;

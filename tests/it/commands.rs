@@ -159,6 +159,7 @@ async fn joined(world: &World) -> shanty_tests::Host {
     host
 }
 
+/// Holds: 77 (the host was removed) and 78 (something is not set up) are for a person: systemd does not start it again.
 /// Holds: An agent does not start with what makes no sense there: it names the line, and what belongs there.
 #[tokio::test]
 async fn an_agent_does_not_start_with_what_makes_no_sense() {

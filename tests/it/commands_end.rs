@@ -191,8 +191,6 @@ async fn a_killed_shim_takes_its_own_along_and_no_other_agents() {
     world.end().await;
 }
 
-/// Holds: `OOMPolicy=continue`: a command that the kernel kills for memory does not stop the agent.
-/// Holds: `Delegate=yes`: a command may have control groups of its own.
 /// Holds: None of `NoNewPrivileges`, `ProtectSystem`, `ProtectHome`, `PrivateTmp`, `CapabilityBoundingSet`, `SystemCallFilter` and the like: commands would inherit them.
 /// Holds: 77 (the host was removed) and 78 (something is not set up) are for a person: systemd does not start it again.
 #[test]
