@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shanty_core::ask::{Answer, Ask, Question};
-use shanty_core::history::{Found, Page, Query, Short, Turn, Wanted};
+use shanty_core::history::{Counted, Found, Page, Query, Short, Turn, Wanted};
 use shanty_core::hub::Known;
 use shanty_core::ids::RunId;
 use shanty_core::output::mask::Masks;
@@ -168,12 +168,12 @@ impl History {
         let mut page = find(turn).await?;
         let is_first = matches!(turn, Turn::After(_)) && page.newer.is_none();
         if is_first && !page.short.contains(&Short::Stopped) {
-            // The first page is a whole one.
-            page = find(Turn::Newest).await?;
+            page = first_of(page, find(Turn::Newest).await?);
         }
         if extent.total == Total::Counted {
             let counted = self.parts.search.count(query.clone(), until).await;
-            page.total = Some(counted.map_err(|error| unreadable(&error))?);
+            let counted = counted.map_err(|error| unreadable(&error))?;
+            page.total = total(page.runs.len(), counted);
         }
         page.short.extend(short);
         let hosts = known.as_ref().map(|known| &known.state.hosts);
@@ -295,6 +295,24 @@ impl Table {
     #[must_use]
     pub const fn short(&self) -> &BTreeSet<Short> {
         &self.short
+    }
+}
+
+/// The first page is a whole one, unless there was no time left to look for that: then it is what was found before.
+fn first_of(found: Page, whole: Page) -> Page {
+    if !whole.short.contains(&Short::Stopped) {
+        return whole;
+    }
+    let mut page = found;
+    page.short.insert(Short::Stopped);
+    page
+}
+
+/// How many there are: a count that ended early may have come less far than the page, and of none it says nothing.
+fn total(shown: usize, (counted, end): (u64, Counted)) -> Option<(u64, Counted)> {
+    match end {
+        Counted::All => Some((counted, end)),
+        Counted::More => Some((counted.max(shown as u64), end)).filter(|(total, _)| *total > 0),
     }
 }
 

@@ -45,7 +45,13 @@ async fn an_answer_waits_for_the_index_only_so_long_and_says_so() {
     assert_eq!(page.short, [Short::Newest].into());
     assert!(page.runs.is_empty());
     drop(held);
-    let page = chat().await;
+    let patient = Extent {
+        catch_up: Duration::from_secs(600),
+        patience: Duration::from_secs(600),
+        ..Extent::CHAT
+    };
+    let page = history.page(local(), Wanted::default(), Turn::Newest, patient);
+    let page = page.await.unwrap();
     assert_eq!(page.short, [].into());
     assert_eq!(page.runs[0].entry.id, run);
 }
@@ -71,4 +77,34 @@ async fn a_table_is_read_step_by_step_to_its_end() {
     }
     assert_eq!(numbers, (1..=all).rev().collect::<Vec<u64>>());
     assert_eq!(*table.short(), [].into());
+}
+
+#[test]
+fn a_count_that_ended_early_says_no_less_than_what_is_shown() {
+    assert_eq!(total(10, (0, Counted::More)), Some((10, Counted::More)));
+    assert_eq!(total(10, (300, Counted::More)), Some((300, Counted::More)));
+    assert_eq!(total(0, (0, Counted::More)), None);
+    assert_eq!(total(10, (42, Counted::All)), Some((42, Counted::All)));
+    assert_eq!(total(0, (0, Counted::All)), Some((0, Counted::All)));
+}
+
+#[test]
+fn what_was_found_stays_when_there_was_no_time_for_a_whole_first_page() {
+    let page = |numbers: &[u64], short: &[Short]| Page {
+        runs: numbers
+            .iter()
+            .map(|number| Found {
+                entry: entry(*number),
+                hit: None,
+            })
+            .collect(),
+        short: short.iter().copied().collect(),
+        ..Page::default()
+    };
+    let kept = first_of(page(&[9, 8], &[]), page(&[], &[Short::Stopped]));
+    assert_eq!(kept.runs.len(), 2);
+    assert_eq!(kept.short, [Short::Stopped].into());
+    let whole = first_of(page(&[9, 8], &[]), page(&[9, 8, 7], &[]));
+    assert_eq!(whole.runs.len(), 3);
+    assert_eq!(whole.short, [].into());
 }

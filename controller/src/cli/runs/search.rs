@@ -62,19 +62,23 @@ fn with_hits(rows: &str, runs: &[v1::HistoryRun], look: Look) -> String {
 }
 
 fn end(reply: &v1::HistoryReply) -> Result<(), Failure> {
-    let shown = reply.runs.len() as u64;
-    match (reply.total, reply.more) {
-        (0, _) if shown == 0 => out::line("Nothing was found.")?,
-        (total, false) if total <= shown => {}
-        (total, more) => {
-            let more = if more { "more than " } else { "" };
-            let total = thousands(total);
-            out::note(format_args!(
-                "{shown} of {more}{total}; --limit shows more."
-            ));
-        }
+    if reply.runs.is_empty() && reply.total == 0 {
+        out::line("Nothing was found.")?;
+    } else if let Some(said) = unseen(reply.runs.len() as u64, reply) {
+        out::note(said);
     }
     Ok(())
+}
+
+/// What there is beside what is shown. More than was counted is told as what is certain: a count that ended early does not know.
+fn unseen(shown: u64, reply: &v1::HistoryReply) -> Option<String> {
+    let total = thousands(reply.total);
+    match (reply.total <= shown, reply.more) {
+        (true, false) => None,
+        (true, true) => Some(format!("There may be more than these {shown}.")),
+        (false, false) => Some(format!("{shown} of {total}; --limit shows more.")),
+        (false, true) => Some(format!("{shown} of at least {total}; --limit shows more.")),
+    }
 }
 
 /// What the history knows of a run.
@@ -99,6 +103,27 @@ pub(super) fn json(run: &v1::HistoryRun) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_shown_is_told_as_far_as_it_is_known() {
+        let said = |total, more| {
+            let reply = v1::HistoryReply {
+                total,
+                more,
+                ..v1::HistoryReply::default()
+            };
+            unseen(10, &reply).unwrap_or_default()
+        };
+        assert_eq!(said(10, false), "");
+        assert_eq!(said(42, false), "10 of 42; --limit shows more.");
+        assert_eq!(
+            said(1_000, true),
+            "10 of at least 1,000; --limit shows more."
+        );
+        for stopped in [0, 10] {
+            assert_eq!(said(stopped, true), "There may be more than these 10.");
+        }
+    }
 
     #[test]
     fn a_hit_stands_below_its_run_and_fits_the_terminal() {
