@@ -10,6 +10,10 @@ const SHOWN: usize = 12;
 /// Words before the first that was found, when no line begins near.
 const BEFORE: usize = 3;
 
+/// Characters of the piece, and of those before the first word that was found when that is too long: a word may fill an output.
+const CHARS_MAX: usize = 300;
+const CHARS_BEFORE_MAX: usize = 40;
+
 /// Parts of the words that are looked at: as many as a mask has bits.
 const PARTS_MAX: usize = 64;
 
@@ -26,10 +30,37 @@ pub fn around(text: &str, words: &Words) -> String {
     // What stands between words and belongs to none goes with the first and the last.
     let from_byte = if start == 0 { 0 } else { from.from };
     let to_byte = tokens.get(end).map_or(text.len(), |_| to.to);
-    let piece = text.get(from_byte..to_byte).unwrap_or_default();
-    let piece = piece.split_whitespace().collect::<Vec<_>>().join(" ");
-    let cut = |is: bool| if is { "…" } else { "" };
-    format!("{}{piece}{}", cut(start > 0), cut(end < tokens.len()))
+    let found_byte = tokens.get(first).map_or(from_byte, |found| found.from);
+    let before = text.get(from_byte..found_byte).unwrap_or_default();
+    let rest = text.get(found_byte..to_byte).unwrap_or_default();
+    let (mut before, rest) = (on_one_line(before), on_one_line(rest));
+    if !before.is_empty() && ends_between_words(text, found_byte) {
+        before.push(' ');
+    }
+    bounded(&before, &rest, (start > 0, end < tokens.len()))
+}
+
+/// What stands before the first word that was found and what stands from there on, with dots where something is left out.
+fn bounded(before: &str, rest: &str, (cut_before, cut_after): (bool, bool)) -> String {
+    let is_long = before.chars().count() + rest.chars().count() > CHARS_MAX;
+    let begins = before.char_indices().nth_back(CHARS_BEFORE_MAX - 1);
+    let begins = begins.map_or(0, |(at, _)| if is_long { at } else { 0 });
+    let kept = before.get(begins..).unwrap_or_default();
+    let room = CHARS_MAX.saturating_sub(kept.chars().count());
+    let ends = rest.char_indices().nth(room).map(|(at, _)| at);
+    let shown = rest.get(..ends.unwrap_or(rest.len())).unwrap_or_default();
+    let dots = |is: bool| if is { "…" } else { "" };
+    let (cut_before, cut_after) = (cut_before || begins > 0, cut_after || ends.is_some());
+    format!("{}{kept}{shown}{}", dots(cut_before), dots(cut_after))
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn ends_between_words(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    before.ends_with(char::is_whitespace)
 }
 
 /// A part of what is looked for: `6.1.0` has three.
@@ -230,6 +261,27 @@ mod tests {
         let text = "aa ".repeat(32 * 1024);
         let piece = around(&text, &Words::parse("aa aa aa").unwrap());
         assert_eq!(piece, format!("{}…", ["aa"; SHOWN].join(" ")));
+    }
+
+    #[test]
+    fn a_piece_is_short_however_long_its_words_are_and_shows_what_was_found() {
+        for filler in ["x", "ž", "😀", "-"] {
+            let long = filler.repeat(64 * 1024);
+            let short = |text: &str, words: &str| {
+                let piece = around(text, &Words::parse(words).unwrap());
+                assert!(piece.chars().count() <= CHARS_MAX + 2, "{piece}");
+                piece
+            };
+            let text = format!("{long} full {long}");
+            let piece = short(&text, "full");
+            assert!(piece.starts_with('…') && piece.ends_with('…'), "{piece}");
+            assert!(
+                piece.contains(&format!("{filler} full {filler}")),
+                "{piece}"
+            );
+            let begun = short(&format!("full{long}"), "fullx");
+            assert!(begun.starts_with("full"), "{begun}");
+        }
     }
 
     proptest! {
