@@ -281,17 +281,28 @@ impl Inputs {
                         fs::remove_file(entry.path())?;
                     }
                 } else if unused >= Duration::from_millis(for_ms) {
-                    // One that is half there has no digest.
-                    if !name.starts_with(COMING) {
-                        File::create(own.mark(&name))?.set_modified(SystemTime::now())?;
-                    }
-                    fs::remove_file(entry.path())?;
+                    own.delete(&entry.path(), &name)?;
                     deleted += 1;
                 }
             }
             Ok(deleted)
         })
         .await
+    }
+
+    /// Deletes one and marks when. On a full disk there may be no room for the mark before it is gone.
+    fn delete(&self, path: &Path, digest: &str) -> io::Result<()> {
+        // One that is half there has no digest.
+        if digest.starts_with(COMING) {
+            return fs::remove_file(path);
+        }
+        let mark = || File::create(self.mark(digest))?.set_modified(SystemTime::now());
+        let before = mark();
+        fs::remove_file(path)?;
+        if let Err(error) = before.or_else(|_| mark()) {
+            tracing::warn!(%error, "when the input of a run was deleted cannot be kept");
+        }
+        Ok(())
     }
 
     fn path(&self, sha256: [u8; 32]) -> PathBuf {
@@ -561,5 +572,16 @@ mod tests {
         assert_eq!(inputs.delete_unused(0).await.unwrap(), 0, "it is no input");
         let again = kept(&inputs, InputKind::Stdin, &[text]).await.unwrap();
         assert_eq!(inputs.gone(again.sha256).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_old_is_deleted_though_there_is_no_room_to_mark_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let inputs = Inputs::open(dir.path()).unwrap();
+        let kept = kept(&inputs, InputKind::Stdin, &[b"old"]).await.unwrap();
+        // Where no file can be made.
+        fs::create_dir(inputs.mark(&hex::encode(kept.sha256))).unwrap();
+        assert_eq!(inputs.delete_unused(0).await.unwrap(), 1);
+        assert!(all(&inputs, kept.sha256).await.is_none());
     }
 }
