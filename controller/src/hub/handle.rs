@@ -99,7 +99,7 @@ impl Handle {
     }
 
     /// What would come of it if something was asked now: before somebody is made to wait, or something is kept, for what is refused in any
-    /// case. A refusal is recorded as if it had been asked.
+    /// case. A refusal is recorded as if it had been asked, and so is one for a run that cannot be recalled, which asking does not record.
     ///
     /// # Errors
     /// The refusal to show.
