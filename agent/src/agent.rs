@@ -50,6 +50,9 @@ pub(crate) async fn run(
         .command
         .check()
         .map_err(|text| Failure::new("E_CONFIG", exit::CONFIG, text))?;
+    if config.command.max_processes.is_some() && runs_as_root(&config.run_as) {
+        tracing::warn!("max_processes of agent.toml does not hold commands that run as root.");
+    }
     let tls = shanty_certs::tls::link_client(&identity).map_err(|e| Failure::config(&e))?;
 
     let mut parts = Supervisor::default();
@@ -173,6 +176,11 @@ async fn open_executor(
         .map_err(|e| Failure::config(&e))?;
     parts.start("executor", work);
     Ok(executor)
+}
+
+fn runs_as_root(run_as: &[String]) -> bool {
+    let own = run_as.is_empty() && nix::unistd::geteuid().is_root();
+    own || run_as.iter().any(|name| name == "root")
 }
 
 fn boot_id() -> Result<String, Failure> {

@@ -16,6 +16,7 @@ mod keeper;
 mod mark;
 mod memory;
 mod recorder;
+mod resources;
 mod ring;
 mod system;
 mod terminal;

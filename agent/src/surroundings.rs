@@ -33,6 +33,10 @@ pub struct Surroundings {
     pub shell: String,
     /// How much others go before it, 0 to 19.
     pub nice: i32,
+    /// Whether programs such as `sudo` give other users than root nothing that these do not have.
+    pub no_new_privs: bool,
+    /// How many processes its user may have on the host; as many as usual when nothing is said.
+    pub max_processes: Option<u64>,
 }
 
 impl Default for Surroundings {
@@ -43,6 +47,8 @@ impl Default for Surroundings {
             umask: USUAL_UMASK,
             shell: USUAL_SHELL.to_owned(),
             nice: 0,
+            no_new_privs: true,
+            max_processes: None,
         }
     }
 }
@@ -88,6 +94,8 @@ mod tests {
             umask: 0o077,
             shell: "/bin/bash".to_owned(),
             nice: 19,
+            no_new_privs: false,
+            max_processes: Some(1 << 22),
         };
         for one in [some, Surroundings::default()] {
             assert_eq!(Surroundings::decode(&one.encode()), Some(one));

@@ -13,6 +13,9 @@ const VARIABLES_MAX: usize = 200;
 /// Bytes of all of it together: the shim is told in one variable of its own, which the kernel bounds.
 const BYTES_MAX: usize = 60_000;
 
+/// No Linux has more processes than this at a time.
+const PROCESSES_MAX: u64 = 1 << 22;
+
 /// Variables that the agent sets for each run, or by another key of the table.
 const OURS: [(&str, &str); 5] = [
     ("PATH", "say `path` instead"),
@@ -32,6 +35,8 @@ pub(super) struct CommandTable {
     umask: Option<String>,
     shell: Option<String>,
     nice: Option<i64>,
+    no_new_privs: Option<bool>,
+    max_processes: Option<i64>,
 }
 
 /// What commands find; the usual where nothing is said.
@@ -76,12 +81,23 @@ fn checked(table: CommandTable, wrong: &mut Vec<String>) -> Surroundings {
     if nice.is_none() {
         wrong.push("nice is a number from 0 to 19, and 19 waits for everybody".to_owned());
     }
+    let max_processes = table.max_processes.map(|most| {
+        let most = u64::try_from(most).ok();
+        most.filter(|most| (1..=PROCESSES_MAX).contains(most))
+    });
+    if max_processes == Some(None) {
+        wrong.push(format!(
+            "max_processes is a number from 1 to {PROCESSES_MAX}"
+        ));
+    }
     let surroundings = Surroundings {
         path: table.path.unwrap_or(usual.path),
         env: table.env,
         umask: umask.unwrap_or(usual.umask),
         shell: table.shell.unwrap_or(usual.shell),
         nice: nice.unwrap_or(usual.nice),
+        no_new_privs: table.no_new_privs.unwrap_or(usual.no_new_privs),
+        max_processes: max_processes.flatten(),
     };
     if surroundings.encode().len() > BYTES_MAX {
         wrong.push(format!("all of it together is over {BYTES_MAX} bytes"));
@@ -171,7 +187,7 @@ mod tests {
         assert_eq!(with("[command]\n"), Ok(Surroundings::default()));
         let said = with(
             "[command]\npath = \"/opt/bin:/bin\"\numask = \"0077\"\nshell = \"/bin/bash\"\nnice = 10\n\
-             [command.env]\nHTTPS_PROXY = \"http://proxy:3128\"\nEMPTY = \"\"\n",
+             no_new_privs = false\nmax_processes = 500\n[command.env]\nHTTPS_PROXY = \"http://proxy:3128\"\nEMPTY = \"\"\n",
         );
         let expected = Surroundings {
             path: "/opt/bin:/bin".to_owned(),
@@ -182,6 +198,8 @@ mod tests {
             umask: 0o077,
             shell: "/bin/bash".to_owned(),
             nice: 10,
+            no_new_privs: false,
+            max_processes: Some(500),
         };
         assert_eq!(said, Ok(expected));
         assert_eq!(with("[command]\numask = \"002\"").unwrap().umask, 0o002);
@@ -207,6 +225,12 @@ mod tests {
             ("nice = -1", "nice is a number from 0 to 19"),
             ("nice = 20", "nice is a number from 0 to 19"),
             ("nice = 9999999999", "nice is a number from 0 to 19"),
+            ("max_processes = 0", "max_processes is a number from 1 to "),
+            ("max_processes = -1", "max_processes is a number from 1 to "),
+            (
+                "max_processes = 4194305",
+                "max_processes is a number from 1 to 4194304",
+            ),
             (
                 "env = { \"A-B\" = \"\" }",
                 "env: `A-B` is not the name of a variable",
@@ -248,7 +272,12 @@ mod tests {
             .collect();
         let said = with(&format!("[command.env]\n{many}")).unwrap_err();
         assert!(said.contains("env: more than 200 variables"), "{said}");
-        for unknown in ["paths = \"/bin\"", "umask = 22", "nice = \"1\""] {
+        for unknown in [
+            "paths = \"/bin\"",
+            "umask = 22",
+            "nice = \"1\"",
+            "no_new_privs = 0",
+        ] {
             let error = with(&format!("[command]\n{unknown}\n")).unwrap_err();
             assert!(error.contains("line 5"), "{error}");
         }

@@ -16,6 +16,7 @@ use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Pid, Uid, User, chdir, getgrouplist, setgid, setgroups, setuid};
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 use super::given::Script;
 use super::mark::{AGENT_VARIABLE, Mark, RUN_VARIABLE};
+use super::resources::{self, Limits};
 use super::{system, terminal};
 use crate::surroundings::{Surroundings, USUAL_SHELL};
 
@@ -174,7 +176,12 @@ pub(super) fn spawn(
         .map_err(|error| CannotStart::refused(&error))?;
     let running = pipes
         .spawn(command)
-        .map_err(|error| CannotStart::failed(&error, program))?;
+        .map_err(|error| match surroundings.max_processes {
+            Some(most) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                CannotStart::crowded(account, most)
+            }
+            Some(_) | None => CannotStart::failed(&error, program),
+        })?;
     let unusual = matches!(order.what, What::Shell(_)) && program != USUAL_SHELL;
     Ok(Running {
         shell: unusual.then(|| plain(program)),
@@ -277,8 +284,8 @@ fn working_directory(order: &Order, account: &Account) -> Result<PathBuf, Cannot
     Err(CannotStart::refused(&text))
 }
 
-/// Makes the command carry its mark, take signals again, which the shim holds back, change to the user and then to the directory, which must be open to
-/// that user.
+/// Makes the command carry its mark, take signals again, which the shim holds back, keep nothing of what the agent may and must not, change to the user
+/// and then to the directory, which must be open to that user.
 fn enter(
     command: &mut Command,
     account: &Account,
@@ -295,15 +302,27 @@ fn enter(
     let cwd = CString::new(cwd.as_os_str().as_bytes())?;
     let mode = Mode::from_bits_truncate(surroundings.umask);
     let nice = surroundings.nice;
+    let limits = Limits::new(surroundings.max_processes);
+    let no_new_privs = surroundings.no_new_privs && !account.uid.is_root();
     let enter = move || {
         SigSet::empty().thread_set_mask()?;
         umask(mode);
         mark.put().ok(); // Some sandboxes forbid it: the environment must do.
+        limits.put()?;
+        resources::be_killed_like_others();
         system::be_nice(nice)?;
+        if no_new_privs {
+            system::bound_no_capability();
+        }
         if let Some((groups, gid, uid)) = &other {
             setgroups(groups)?;
             setgid(*gid)?;
             setuid(*uid)?;
+        }
+        limits.put_as_user()?;
+        system::pass_no_capability_on()?;
+        if no_new_privs {
+            prctl::set_no_new_privs()?;
         }
         chdir(cwd.as_c_str())?;
         Ok(())
@@ -395,6 +414,13 @@ impl CannotStart {
             text: why.to_string(),
             code: 127,
         }
+    }
+
+    fn crowded(account: &Account, most: u64) -> Self {
+        let name = &account.name;
+        Self::refused(&format!(
+            "{name} has all of the {most} processes that max_processes of agent.toml allows on this host: end some, or allow more"
+        ))
     }
 
     fn failed(error: &io::Error, program: &str) -> Self {

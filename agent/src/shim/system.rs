@@ -2,7 +2,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "waitpid that knows real-time signals, signal, setpriority and close_range have no safe wrapper; each block says why it is sound"
+    reason = "waitpid that knows real-time signals, signal, setpriority, capabilities and close_range have no safe wrapper; each block says why it is sound"
 )]
 
 use std::os::unix::process::ExitStatusExt as _;
@@ -38,14 +38,48 @@ pub(super) fn reap() -> Reaped {
     }
 }
 
-/// Makes this process let others go before it, by at least so much.
+/// Makes this process let others go before it by so much, whatever the agent does; by more where only root could change that.
 pub(super) fn be_nice(nice: i32) -> Result<(), Errno> {
     // SAFETY: both calls are about a number of this process and touch no memory. The first cannot fail for oneself.
     unsafe {
-        if nice <= libc::getpriority(libc::PRIO_PROCESS, 0) {
-            return Ok(());
+        let before = libc::getpriority(libc::PRIO_PROCESS, 0);
+        match Errno::result(libc::setpriority(libc::PRIO_PROCESS, 0, nice)) {
+            Err(Errno::EACCES | Errno::EPERM) if nice <= before => Ok(()),
+            set => set.map(drop),
         }
-        Errno::result(libc::setpriority(libc::PRIO_PROCESS, 0, nice)).map(drop)
+    }
+}
+
+/// Takes away what a program could get of the agent's capabilities beside those of its user: what is inheritable, and so what is ambient.
+pub(super) fn pass_no_capability_on() -> Result<(), Errno> {
+    /// `_LINUX_CAPABILITY_VERSION_3`: two words of 32 capabilities, each thrice.
+    const VERSION: u32 = 0x2008_0522;
+    let header: [u32; 2] = [VERSION, 0];
+    let mut words = [0_u32; 6];
+    // SAFETY: both calls take a header of two words and room for two times three, which live on the stack; 0 is this thread, the only one.
+    unsafe {
+        Errno::result(libc::syscall(
+            libc::SYS_capget,
+            header.as_ptr(),
+            words.as_mut_ptr(),
+        ))?;
+        (words[2], words[5]) = (0, 0);
+        Errno::result(libc::syscall(
+            libc::SYS_capset,
+            header.as_ptr(),
+            words.as_ptr(),
+        ))?;
+    }
+    Ok(())
+}
+
+/// Empties the set of what any program that comes of this process could ever get, as far as we may.
+pub(super) fn bound_no_capability() {
+    for capability in 0..libc::c_ulong::from(u64::BITS) {
+        // SAFETY: the call takes a number and touches no memory. It fails for the first that this kernel does not know.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
+            return;
+        }
     }
 }
 

@@ -194,6 +194,7 @@ async fn a_host_says_what_its_commands_find() {
             umask: 0o077,
             shell: "/bin/bash".to_owned(),
             nice: 7,
+            ..Surroundings::default()
         };
     })
     .await;
@@ -238,9 +239,7 @@ async fn a_shell_that_went_away_is_told() {
 /// Holds: With `as:` it has user, group and groups of that user and no others, and a folder that is closed to that user stays closed.
 #[tokio::test]
 async fn as_root_the_command_runs_as_its_user_and_no_more() {
-    if !Uid::effective().is_root() {
-        assert!(std::env::var_os("CI").is_none(), "CI runs this as root");
-        println!("SKIPPED: only root can become another user");
+    if !is_root() {
         return;
     }
     let world =
@@ -270,4 +269,118 @@ async fn as_root_the_command_runs_as_its_user_and_no_more() {
     // Left-overs of another user are ours to end all the same.
     let ended = world.run(&order("setsid sleep 1000 & exit 1")).await;
     assert_eq!(ended.end(), (How::Code(1), Cause::Command, 1));
+}
+
+/// True where a test can become another user.
+fn is_root() -> bool {
+    let root = Uid::effective().is_root();
+    assert!(
+        root || std::env::var_os("CI").is_none(),
+        "CI runs this as root"
+    );
+    root
+}
+
+/// An agent that was given capabilities and limits, as by a unit or by whoever started it.
+fn meddled_with(config: &mut shanty_agent::executor::Config) {
+    let before = "setpriv --inh-caps +net_raw,+sys_ptrace --ambient-caps +net_raw nice -n 5 choom -n 300 -- \
+        prlimit --nofile=200:4000 --fsize=99999999:unlimited --stack=1048576:unlimited --nproc=5000 --msgqueue=4096";
+    let before = before.split_whitespace().map(Into::into);
+    config.shim = before.chain(config.shim.clone()).collect();
+    config.run_as = vec!["root".to_owned(), "nobody".to_owned()];
+}
+
+/// Asks for the capabilities that can be inherited and had, and whether there may be new ones.
+const RIGHTS: &str = "sed -nE 's/^(CapInh|CapBnd|CapAmb|NoNewPrivs):.//p' /proc/self/status";
+
+const NONE: &str = "0000000000000000";
+
+/// Holds: Nothing that the agent was given is passed on, by a unit such as `LimitNOFILE=`, `Nice=`, `OOMScoreAdjust=` or `AmbientCapabilities=` or otherwise: a command begins with the limits of a host that was just started, as far as the hard ones of the agent allow.
+#[tokio::test]
+async fn what_the_agent_was_given_is_not_passed_on() {
+    if !is_root() {
+        return;
+    }
+    let world = World::with(meddled_with).await;
+    let threads = std::fs::read_to_string("/proc/sys/kernel/threads-max").unwrap();
+    let usual: u64 = threads.trim().parse::<u64>().unwrap() / 2;
+    let command = format!(
+        "{RIGHTS}; cat /proc/self/oom_score_adj; nice; \
+         sed -nE 's/^Max (open files|file size|stack size|processes|msgqueue size) +([^ ]+) +([^ ]+) .*/\\1 \\2 \\3/p' \
+         /proc/self/limits"
+    );
+    let before = std::fs::read_to_string("/proc/self/status").unwrap();
+    let bounds = before
+        .lines()
+        .find_map(|line| line.strip_prefix("CapBnd:\t"));
+    let rights = format!("{NONE}\n{}\n{NONE}\n0\n", bounds.unwrap());
+    let limits = format!(
+        "0\n0\nfile size unlimited unlimited\nstack size 8388608 unlimited\nprocesses {} {}\n\
+         open files 1024 4000\nmsgqueue size 4096 4096\n",
+        usual.min(5_000),
+        usual.min(5_000)
+    );
+    let ended = world.run(&order(&command)).await;
+    assert_eq!(ended.text(), rights + &limits, "{}", ended.err_text());
+
+    let mut nobody = order(&command);
+    nobody.run_as = "nobody".to_owned();
+    let rights = format!("{NONE}\n{NONE}\n{NONE}\n1\n");
+    assert_eq!(world.run(&nobody).await.text(), rights + &limits);
+}
+
+/// Holds: As another user than root no program gives it more than that user has: `sudo`, `su` and the like refuse to work. A host where they shall says `no_new_privs = false`.
+#[tokio::test]
+async fn programs_give_a_user_what_the_host_lets_them() {
+    if !is_root() {
+        return;
+    }
+    for (no_new_privs, expected) in [(true, "nobody\n"), (false, "root\n")] {
+        let world = World::with(|config| {
+            config.run_as = vec!["nobody".to_owned()];
+            config.surroundings.no_new_privs = no_new_privs;
+        })
+        .await;
+        // A program of root that makes whoever runs it root, in a folder that is open to all.
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let program = folder.path().join("id");
+        std::fs::copy("/usr/bin/id", &program).unwrap();
+        let mode = |mode| std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(folder.path(), mode(0o755)).unwrap();
+        std::fs::set_permissions(&program, mode(0o4755)).unwrap();
+        let ended = world
+            .run(&order(&format!("{} -un", program.display())))
+            .await;
+        assert_eq!(ended.text(), expected, "{}", ended.err_text());
+    }
+}
+
+/// Holds: `max_processes` counts all processes that the user of a command has on the host; who wants more is told so. It does not hold root.
+#[tokio::test]
+async fn a_user_has_no_more_processes_than_the_host_lets_it() {
+    if !is_root() {
+        return;
+    }
+    let world = World::with(|config| {
+        config.run_as = vec!["games".to_owned(), "root".to_owned()];
+        config.surroundings.max_processes = Some(2);
+    })
+    .await;
+    let more = "sleep 1000 & echo one; sleep 1000 & echo two";
+    let ended = world.run(&order(more)).await;
+    assert_eq!(ended.text(), "one\n");
+    assert_ne!(ended.end().0, How::Code(0), "{}", ended.err_text());
+
+    let runs = world.start(&order("sleep 1000 & echo begun; wait")).await;
+    world.wrote(runs, "begun\n").await;
+    let refused = world.run(&order("true")).await;
+    assert_eq!(refused.end(), (How::Code(126), Cause::Command, 0));
+    let said =
+        "games has all of the 2 processes that max_processes of agent.toml allows on this host";
+    assert!(refused.err_text().contains(said), "{}", refused.err_text());
+    let mut as_root = order(more);
+    as_root.run_as = "root".to_owned();
+    assert_eq!(world.run(&as_root).await.text(), "one\ntwo\n");
+    world.handle.cancel(runs, true).await;
+    world.ended(runs).await;
 }
