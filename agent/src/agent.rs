@@ -8,10 +8,11 @@ use std::ffi::OsString;
 use shanty_core::ids::{AgentId, HostName};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigError, DataDir};
+use crate::config::{Config, ConfigError, DataDir, ProxyVariables};
 use crate::executor::{self, Handle, State};
 use crate::facts;
 use crate::failure::{Failure, exit};
+use crate::link::dial::Way;
 use crate::link::{self, Context, OnStop, Over, Watcher};
 use crate::supervise::Supervisor;
 
@@ -21,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) on_stop: OnStop,
     /// Program and leading arguments of shims.
     pub(crate) shim: Vec<OsString>,
+    /// What the environment says of proxies.
+    pub(crate) proxies: ProxyVariables,
 }
 
 /// Who is ready.
@@ -59,7 +62,7 @@ pub(crate) async fn run(
     let executor = open_executor(&options, &config, &mut parts).await?;
     let context = Context {
         agent: config.agent,
-        address: config.link.clone(),
+        way: way(&config, &options.proxies)?,
         tls,
         boot_id: boot_id()?,
         instance: uuid::Uuid::now_v7().simple().to_string(),
@@ -176,6 +179,15 @@ async fn open_executor(
         .map_err(|e| Failure::config(&e))?;
     parts.start("executor", work);
     Ok(executor)
+}
+
+fn way(config: &Config, proxies: &ProxyVariables) -> Result<Way, Failure> {
+    let proxy = config.proxy.proxy_to(&config.link, proxies);
+    let proxy = proxy.map_err(|e| Failure::new("E_PROXY", exit::CONFIG, e.to_string()))?;
+    Ok(Way {
+        address: config.link.clone(),
+        proxy,
+    })
 }
 
 fn runs_as_root(run_as: &[String]) -> bool {

@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
 use crate::agent::{self, Ready};
-use crate::config::{Address, DataDir};
+use crate::config::{Address, DataDir, ProxyVariables};
 use crate::failure::{Failure, exit};
 use crate::join;
 use crate::link::OnStop;
@@ -53,7 +53,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct JoinArgs {
-    /// Join listener of the controller.
+    /// Join listener of the controller, dialled through the proxy of HTTPS_PROXY or ALL_PROXY unless NO_PROXY names it.
     #[arg(long, value_name = "HOST:PORT")]
     server: Address,
     /// Name of this host in Shanty [default: the host name in lower case].
@@ -187,6 +187,7 @@ fn join_main(args: JoinArgs) -> Result<(), Failure> {
         token_file: args.token_file,
         token: std::env::var("SHANTY_TOKEN").ok().map(Zeroizing::new),
         run_as: args.run_as,
+        proxies: proxies(),
     };
     let joined = runtime()?.block_on(join::join(options))?;
     let (agent, name, link) = (joined.agent, joined.name, joined.link);
@@ -213,6 +214,7 @@ fn run_main(args: RunArgs) -> Result<(), Failure> {
         data_dir: DataDir::new(args.data_dir.data_dir),
         on_stop: args.on_stop.unwrap_or(usual),
         shim: shim_command(args.shim, args.shim_arg)?,
+        proxies: proxies(),
     };
     let stop = CancellationToken::new();
     if args.exit_with_stdin {
@@ -237,6 +239,10 @@ async fn until_stopped(options: agent::Options, stop: CancellationToken) -> Resu
         ended = &mut run => ended,
         () = signals.next() => Err(Failure::new("E_STOPPED", exit::FAILED, "stopped at once, on a second signal")),
     }
+}
+
+fn proxies() -> ProxyVariables {
+    ProxyVariables::read(|name| std::env::var(name).ok())
 }
 
 fn announce(ready: &Ready) {

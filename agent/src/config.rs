@@ -4,6 +4,7 @@ mod address;
 mod command;
 mod data_dir;
 mod mask;
+mod proxy;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::surroundings::Surroundings;
 
 pub use address::{Address, AddressError};
 pub use data_dir::DataDir;
+pub use proxy::{Proxy, ProxyChoice, ProxyError, ProxyVariables};
 
 /// Why an agent cannot start from its data directory.
 #[derive(Debug, Error)]
@@ -122,6 +124,8 @@ pub struct Config {
     pub name: HostName,
     /// The controller's link listener.
     pub link: Address,
+    /// The proxy on the way there.
+    pub proxy: ProxyChoice,
     /// Users that commands may run as; the first is the default, none means our own user.
     pub run_as: Vec<String>,
     /// How long things take.
@@ -138,6 +142,7 @@ struct ConfigFile {
     agent: Spanned<String>,
     name: Spanned<String>,
     link: Spanned<String>,
+    proxy: Option<Spanned<String>>,
     #[serde(default)]
     run_as: Vec<String>,
     #[serde(default)]
@@ -161,6 +166,8 @@ struct ConfigOut<'a> {
     agent: String,
     name: &'a str,
     link: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<&'a str>,
     run_as: &'a [String],
 }
 
@@ -187,16 +194,17 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let file: ConfigFile = toml::from_str(text).map_err(|error| ConfigError::Toml {
             path: path.to_owned(),
-            text: error.to_string().trim_end().to_owned(),
+            text: broken(text, &error),
         })?;
         let mut errors = Vec::new();
         let agent = value(text, &file.agent, &mut errors);
         let name = value(text, &file.name, &mut errors);
         let link = value(text, &file.link, &mut errors);
+        let proxy = proxy_choice(text, file.proxy.as_ref(), &mut errors);
         let mask = mask::read(text, file.mask, &mut errors);
         let command = command::read(text, file.command, &mut errors);
-        let (Some(agent), Some(name), Some(link), Some(mask), Some(command)) =
-            (agent, name, link, mask, command)
+        let (Some(agent), Some(name), Some(link), Some(proxy), Some(mask), Some(command)) =
+            (agent, name, link, proxy, mask, command)
         else {
             return Err(ConfigError::Values {
                 path: path.to_owned(),
@@ -207,6 +215,7 @@ impl Config {
             agent,
             name,
             link,
+            proxy,
             run_as: file.run_as,
             times: file.limits.times(),
             mask,
@@ -219,6 +228,11 @@ impl Config {
             agent: self.agent.to_string(),
             name: self.name.as_str(),
             link: self.link.to_string(),
+            proxy: match &self.proxy {
+                ProxyChoice::Unsaid => None,
+                ProxyChoice::None => Some(""),
+                ProxyChoice::This(proxy) => Some(proxy.url()),
+            },
             run_as: &self.run_as,
         };
         let body =
@@ -226,6 +240,29 @@ impl Config {
         format!(
             "# Written by `shanty-agent join`. `run_as` lists the users that commands may run as; the first is the default.\n{body}"
         )
+    }
+}
+
+/// What the parser says, with the line as it stands there unless that may hold a password.
+fn broken(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(1, |span| line(text, span.start));
+    let there = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    if there.trim_start().starts_with("proxy") {
+        return format!("line {line}: {}", error.message());
+    }
+    error.to_string().trim_end().to_owned()
+}
+
+/// An empty text is none at all.
+fn proxy_choice(
+    text: &str,
+    field: Option<&Spanned<String>>,
+    errors: &mut Vec<String>,
+) -> Option<ProxyChoice> {
+    match field {
+        None => Some(ProxyChoice::Unsaid),
+        Some(field) if field.as_ref().trim().is_empty() => Some(ProxyChoice::None),
+        Some(field) => value(text, field, errors).map(ProxyChoice::This),
     }
 }
 
@@ -261,6 +298,7 @@ mod tests {
             agent: ID.parse().unwrap(),
             name: "web-01".parse().unwrap(),
             link: "shanty.example.net:7443".parse().unwrap(),
+            proxy: ProxyChoice::Unsaid,
             run_as: vec!["deploy".to_owned(), "nobody".to_owned()],
             times: Times::default(),
             mask: SecretFiles::default(),
@@ -291,7 +329,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_parsed_again() {
-        assert_eq!(parse(&sample().to_toml()), Ok(sample()));
+        let this = ProxyChoice::This("http://u:p%40@proxy:3128".parse().unwrap());
+        for proxy in [ProxyChoice::Unsaid, ProxyChoice::None, this] {
+            let config = Config { proxy, ..sample() };
+            assert_eq!(parse(&config.to_toml()), Ok(config));
+        }
     }
 
     #[test]
@@ -313,6 +355,20 @@ mod tests {
         assert!(error.contains("line 1: `x`"), "{error}");
         assert!(error.contains("line 2: `@all`"), "{error}");
         assert!(error.contains("line 3: `nowhere`"), "{error}");
+        let proxy = format!("proxy = \"http://u:hunter2@p\"\n{}", sample().to_toml());
+        let error = parse(&proxy).unwrap_err();
+        assert!(error.contains("line 1: the proxy's address"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+        for broken in [
+            "\"http://u:hunter2@p:1",
+            "\"http://u:hunter2\\@p:1\"",
+            "[\"hunter2\"]",
+        ] {
+            let proxy = format!("proxy = {broken}\n{}", sample().to_toml());
+            let error = parse(&proxy).unwrap_err();
+            assert!(error.contains("line 1: "), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 
     #[test]

@@ -21,9 +21,12 @@ use shanty_proto::v1::enroll_client::EnrollClient;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::config::{Address, AddressError, Config, ConfigError, DataDir, Times};
+use crate::config::{
+    Address, AddressError, Config, ConfigError, DataDir, ProxyChoice, ProxyError, ProxyVariables,
+    Times,
+};
 use crate::failure::{Failure, exit, printable};
-use crate::link::dial::{self, DialError};
+use crate::link::dial::{self, DialError, Way};
 use crate::surroundings::Surroundings;
 
 /// Bytes of a token that are read from anywhere: more than a token has, so that a longer text is refused and not cut.
@@ -43,6 +46,8 @@ pub(crate) struct Options {
     /// Content of `SHANTY_TOKEN`.
     pub(crate) token: Option<Zeroizing<String>>,
     pub(crate) run_as: Vec<String>,
+    /// What the environment says of proxies.
+    pub(crate) proxies: ProxyVariables,
 }
 
 /// Who was enrolled.
@@ -93,6 +98,9 @@ pub(crate) enum JoinError {
     /// A user that cannot be used.
     #[error("{0}")]
     RunAs(String),
+    /// The environment names a proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// No connection, or not to our controller.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -137,6 +145,7 @@ impl From<JoinError> for Failure {
                 ServerRefused::NoRoot { .. } => ("E_PIN_MISMATCH", exit::CONFIG),
                 ServerRefused::Identity(_) => ("E_IDENTITY", exit::CONFIG),
             },
+            JoinError::Proxy(_) => ("E_PROXY", exit::CONFIG),
             JoinError::Dial(_) | JoinError::Unanswered(_) => ("E_UNREACHABLE", exit::TRY_AGAIN),
             JoinError::Refused(_) => ("E_REFUSED", exit::REFUSED),
             JoinError::Identity(_) | JoinError::Reply(_) | JoinError::Link(_) => {
@@ -159,20 +168,28 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
     let name = host_name(options.name.as_deref())?;
     check_run_as(&options.run_as)?;
     let token = read_token(&options)?;
+    let way = Way {
+        address: options.server.clone(),
+        proxy: options.proxies.proxy_to(&options.server)?,
+    };
     let _lock = options.data_dir.lock().map_err(JoinError::DataDir)?;
     refuse_second_join(&options.data_dir)?;
     let key = kept_key(&options.data_dir)?;
 
-    let reply = ask(&options.server, &token, &key, &name).await?;
+    let reply = ask(&way, &token, &key, &name).await?;
     let identity = AgentIdentity::new(&key, &reply.chain, &token.pin())?;
     let agent = AgentId::from_bytes(identity.peer().agent);
     if reply.agent.parse() != Ok(agent) {
         return Err(JoinError::Reply("agent id"));
     }
+    let link = link_address(&reply.link, &options)?;
+    // A service has no such variables: what they say now is kept.
+    let proxy = options.proxies.proxy_to(&link)?;
     let config = Config {
         agent,
         name: reply.name.parse().map_err(|_| JoinError::Reply("name"))?,
-        link: link_address(&reply.link, &options)?,
+        link,
+        proxy: proxy.map_or(ProxyChoice::Unsaid, ProxyChoice::This),
         run_as: options.run_as,
         times: Times::default(),
         mask: SecretFiles::default(),
@@ -278,12 +295,12 @@ fn kept_key(data_dir: &DataDir) -> Result<AgentKey, JoinError> {
 }
 
 async fn ask(
-    server: &Address,
+    way: &Way,
     token: &JoinToken,
     key: &AgentKey,
     name: &HostName,
 ) -> Result<v1::JoinReply, JoinError> {
-    let dialed = dial::dial(server, tls::join_client(token.pin())?).await?;
+    let dialed = dial::dial(way, tls::join_client(token.pin())?).await?;
     let mut client = EnrollClient::new(dialed.channel).max_decoding_message_size(REPLY_BYTES_MAX);
     let request = v1::JoinRequest {
         token_id: token.id(),
@@ -348,6 +365,7 @@ mod tests {
             token_file: None,
             token: None,
             run_as: Vec::new(),
+            proxies: ProxyVariables::default(),
         }
     }
 

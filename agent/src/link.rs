@@ -9,6 +9,7 @@ mod hello;
 mod inputs;
 mod instructions;
 mod stream;
+mod tunnel;
 mod vitals;
 mod wire;
 
@@ -25,9 +26,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::backoff::Backoff;
-use self::dial::DialError;
+use self::dial::{DialError, Way};
 use self::stream::{End, LinkError};
-use crate::config::{Address, Times};
+use crate::config::Times;
 use crate::executor::Handle;
 use crate::failure::printable;
 
@@ -54,7 +55,7 @@ pub(crate) enum OnStop {
 /// What a link needs to know of the agent around it.
 pub(crate) struct Context {
     pub(crate) agent: AgentId,
-    pub(crate) address: Address,
+    pub(crate) way: Way,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) boot_id: String,
     /// Drawn at this start.
@@ -91,7 +92,7 @@ pub(crate) async fn keep(ctx: &Context, ready: impl FnOnce()) -> Over {
         let mut since = None;
         let up = || {
             since = Some(Instant::now());
-            tracing::info!(address = %ctx.address, "The link is up.");
+            tracing::info!(address = %ctx.way, "The link is up.");
             if let Some(ready) = ready.take() {
                 ready();
             }
@@ -113,7 +114,7 @@ pub(crate) async fn keep(ctx: &Context, ready: impl FnOnce()) -> Over {
 
 /// Dials and serves one link. Stopping interrupts dialling; a link that is up ends by itself.
 async fn one(ctx: &Context, up: impl FnOnce()) -> Result<End, Broken> {
-    let dialling = dial::dial(&ctx.address, ctx.tls.clone());
+    let dialling = dial::dial(&ctx.way, ctx.tls.clone());
     let Some(dialed) = ctx.stop.run_until_cancelled(dialling).await else {
         return Ok(End::Stopped);
     };
@@ -159,7 +160,7 @@ fn after(
         Err(error) => {
             let wait = backoff.next(backoff::random());
             let why = printable(&chain(&error));
-            tracing::warn!(address = %ctx.address, wait_ms = millis(wait), "There is no link: {why}.");
+            tracing::warn!(address = %ctx.way, wait_ms = millis(wait), "There is no link: {why}.");
             Ok(wait)
         }
     }

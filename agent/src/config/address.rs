@@ -24,6 +24,12 @@ impl Address {
         &self.host
     }
 
+    /// The port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// This port at another host.
     #[must_use]
     pub fn at_host(self, host: &str) -> Self {

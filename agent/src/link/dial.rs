@@ -1,7 +1,8 @@
-//! One connection to a controller: TCP, TLS, then HTTP/2 over exactly that stream.
+//! One connection to a controller: TCP, through a proxy where there is one, TLS, then HTTP/2 over exactly that stream.
 //!
 //! The handshake is done here and not inside tonic, so that its errors stay what they are and nothing is sent before it is over.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use crate::config::Address;
+use super::tunnel::{self, TunnelError};
+use crate::config::{Address, Proxy};
 
 /// HTTP/2 pings of ours, beside the pings of the link: they also cover a link on which the controller is stuck.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -30,52 +32,77 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Headers that the controller may send, bytes.
 const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 
+/// What is dialled, and through what.
+#[derive(Clone, Debug)]
+pub(crate) struct Way {
+    pub(crate) address: Address,
+    pub(crate) proxy: Option<Proxy>,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.proxy {
+            None => fmt::Display::fmt(&self.address, f),
+            Some(proxy) => write!(f, "{} through the proxy {proxy}", self.address),
+        }
+    }
+}
+
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub(crate) enum DialError {
     /// No TCP connection: unknown name, refused, unreachable.
-    #[error("cannot connect to {address}")]
+    #[error("cannot connect to {way}")]
     Connect {
         /// What was dialled.
-        address: Address,
+        way: Way,
         /// What the operating system said.
         #[source]
         source: io::Error,
     },
+    /// The proxy is no way there.
+    #[error("cannot connect to {way}")]
+    Tunnel {
+        /// What was dialled.
+        way: Way,
+        /// What the proxy did.
+        #[source]
+        source: TunnelError,
+    },
     /// Nobody answered in time.
     #[error("{0} does not answer")]
-    Silent(Address),
+    Silent(Way),
     /// Our side refused the server.
-    #[error("will not talk to {address}")]
+    #[error("will not talk to {way}")]
     Refused {
         /// What was dialled.
-        address: Address,
+        way: Way,
         /// Why.
         #[source]
         refused: ServerRefused,
     },
     /// A certificate does not count at the time that this host's clock shows.
-    #[error("the certificate of {address} {said}")]
+    #[error("the certificate of {way} {said}")]
     Clock {
         /// What was dialled.
-        address: Address,
+        way: Way,
         /// What does not fit, and what to do.
         said: String,
     },
     /// The handshake failed otherwise.
-    #[error("the TLS handshake with {address} failed")]
+    #[error("the TLS handshake with {way} failed")]
     Tls {
         /// What was dialled.
-        address: Address,
+        way: Way,
         /// What rustls said.
         #[source]
         source: io::Error,
     },
     /// No HTTP/2 on the connection.
-    #[error("{address} does not speak HTTP/2")]
+    #[error("{way} does not speak HTTP/2")]
     Http {
         /// What was dialled.
-        address: Address,
+        way: Way,
         /// What tonic said.
         #[source]
         source: tonic::transport::Error,
@@ -96,28 +123,25 @@ impl Dialed {
 }
 
 /// Connects within [`limits::HANDSHAKE_MS_MAX`].
-pub(crate) async fn dial(
-    address: &Address,
-    config: Arc<ClientConfig>,
-) -> Result<Dialed, DialError> {
+pub(crate) async fn dial(way: &Way, config: Arc<ClientConfig>) -> Result<Dialed, DialError> {
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
-    tokio::time::timeout(limit, connect(address, config))
+    tokio::time::timeout(limit, connect(way, config))
         .await
-        .unwrap_or_else(|_| Err(DialError::Silent(address.clone())))
+        .unwrap_or_else(|_| Err(DialError::Silent(way.clone())))
 }
 
-async fn connect(address: &Address, config: Arc<ClientConfig>) -> Result<Dialed, DialError> {
+async fn connect(way: &Way, config: Arc<ClientConfig>) -> Result<Dialed, DialError> {
     let revoked = Arc::<AtomicBool>::default();
     let io = ControllerIo {
-        io: handshake(address, config).await?,
+        io: handshake(way, config).await?,
         revoked: revoked.clone(),
     };
     let failed = |source| DialError::Http {
-        address: address.clone(),
+        way: way.clone(),
         source,
     };
     // The controller sees as authority what was dialled.
-    let channel = Endpoint::from_shared(format!("http://{address}"))
+    let channel = Endpoint::from_shared(format!("http://{}", way.address))
         .and_then(|endpoint| {
             endpoint.user_agent(concat!("shanty-agent/", env!("CARGO_PKG_VERSION")))
         })
@@ -174,27 +198,43 @@ impl AsyncWrite for ControllerIo {
 }
 
 async fn handshake(
-    address: &Address,
+    way: &Way,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, DialError> {
-    let connected = TcpStream::connect(address.to_string()).await;
-    let tcp = connected
-        .and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp))
-        .map_err(|source| DialError::Connect {
-            address: address.clone(),
-            source,
-        })?;
+    let tcp = reach(way).await?;
     let secured = TlsConnector::from(config).connect(tls::server_name(), tcp);
     secured.await.map_err(|source| {
-        let address = address.clone();
+        let way = way.clone();
         match tls::server_refused(&source).cloned() {
-            Some(refused) => DialError::Refused { address, refused },
+            Some(refused) => DialError::Refused { way, refused },
             None => match clock(&source) {
-                Some(said) => DialError::Clock { address, said },
-                None => DialError::Tls { address, source },
+                Some(said) => DialError::Clock { way, said },
+                None => DialError::Tls { way, source },
             },
         }
     })
+}
+
+/// A connection to whoever listens there, which is not known before the handshake.
+async fn reach(way: &Way) -> Result<TcpStream, DialError> {
+    let failed = |source| DialError::Connect {
+        way: way.clone(),
+        source,
+    };
+    let tcp = match &way.proxy {
+        None => TcpStream::connect(way.address.to_string())
+            .await
+            .map_err(failed)?,
+        Some(proxy) => {
+            let tunnel = tunnel::connect(proxy, &way.address).await;
+            tunnel.map_err(|source| DialError::Tunnel {
+                way: way.clone(),
+                source,
+            })?
+        }
+    };
+    tcp.set_nodelay(true).map_err(failed)?;
+    Ok(tcp)
 }
 
 /// What is wrong with a clock, when that is all that is wrong with a certificate.

@@ -9,3 +9,4 @@ mod controller;
 mod join;
 mod link;
 mod program;
+mod proxy;
