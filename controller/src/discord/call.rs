@@ -85,6 +85,12 @@ impl Route {
         Self::token("DELETE webhooks/messages/@original", token)
     }
 
+    /// Deletes a further message with an interaction's token.
+    #[must_use]
+    pub fn delete_follow_up(token: &str) -> Self {
+        Self::token("DELETE webhooks/messages", token)
+    }
+
     /// Posts a further message with an interaction's token.
     #[must_use]
     pub fn follow_up(token: &str) -> Self {

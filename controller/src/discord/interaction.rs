@@ -11,6 +11,7 @@ use shanty_core::view::{self, Audience, Card, Reply};
 use twilight_model::application::interaction::Interaction;
 
 use super::Edge;
+use super::answers::MessageRef;
 use super::call::Call;
 use super::commands::{self, Asked, Invocation};
 use super::requests::RequestError;
@@ -130,11 +131,18 @@ async fn asked(edge: &Arc<Edge>, invocation: &Invocation, ask: Ask) -> bool {
             welcome(edge, invocation, &card).await;
         }
         Some(Reply::Card(card, to_whom)) => {
-            if let Answer::Previewed(preview) = &answer {
-                edge.previews.remember(preview.spec.id, invocation);
+            let preview = match &answer {
+                Answer::Previewed(preview) => Some(preview.spec.id),
+                _ => None,
+            };
+            if let Some(run) = preview {
+                edge.previews.remember(run, invocation);
             }
             list::keep_selector(edge, &ask, &answer).await;
-            show(edge, invocation, &card, to_whom).await;
+            let follow_up = shown_at(edge, invocation, &card, to_whom).await;
+            if let Some((run, at)) = preview.zip(follow_up) {
+                edge.previews.follows_up(run, at.message);
+            }
         }
         Some(Reply::Change(card)) => {
             if let Ask::TakeBack { run } = ask {
@@ -218,15 +226,28 @@ async fn change(edge: &Edge, invocation: &Invocation, card: &Card) {
 
 /// Answers with a card, also where the answer was promised.
 async fn show(edge: &Edge, invocation: &Invocation, card: &Card, to_whom: Audience) {
+    shown_at(edge, invocation, card, to_whom).await;
+}
+
+/// The same; where the card is, when it is a message after the answer.
+async fn shown_at(
+    edge: &Edge,
+    invocation: &Invocation,
+    card: &Card,
+    to_whom: Audience,
+) -> Option<MessageRef> {
     if let Some(promised) = invocation.promised {
-        let filled = promised::fill(edge, invocation, promised, card, to_whom).await;
-        if let Err(why) = filled {
-            tracing::warn!("a promised answer did not reach Discord: {why}");
-        }
-        return;
+        return match promised::fill(edge, invocation, promised, card, to_whom).await {
+            Ok(filled) => (!filled.is_answer).then_some(filled.at),
+            Err(why) => {
+                tracing::warn!("a promised answer did not reach Discord: {why}");
+                None
+            }
+        };
     }
     let call = edge.requests.respond(invocation.reply_to(), card, to_whom);
     send(edge, call, "an answer").await;
+    None
 }
 
 /// Refusals are for the person only.

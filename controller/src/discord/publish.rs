@@ -38,7 +38,7 @@ use reader::{Reader, Then};
 use render::By;
 use write::{Completed, Write};
 
-pub(super) use callback::{Callbacks, Posted};
+pub(super) use callback::{Callbacks, NotPosted, Posted};
 pub(super) use deliver::{Delivered, deliver_all, deliver_one, read_one};
 pub(super) use edits::ByToken;
 pub(super) use reader::FilesError;
@@ -140,7 +140,11 @@ impl Publisher {
         }
         if self.guild.is_none() {
             // It was asked for in no guild, and is shown with the operators: links to its thread name the guild.
-            self.guild = self.edge.ops_guild().await;
+            let shutdown = self.edge.shutdown.clone();
+            self.guild = tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                guild = self.edge.ops_guild() => guild,
+            };
         }
         let shown = self.show().await;
         // At shutdown the next process goes on.

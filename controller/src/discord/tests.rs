@@ -245,7 +245,7 @@ fn done(seen: &Seen) -> Reply {
         ("GET" | "PATCH", ["webhooks", .., "@original"]) => {
             message(&CARD.to_string(), &OPS.to_string())
         }
-        ("DELETE", ["webhooks", .., "@original"]) => {
+        ("DELETE", ["webhooks", _, _, "messages", _]) => {
             return Reply::Answer(204, vec![], String::new());
         }
         ("POST", ["channels", channel, "messages"]) => message("88", channel),

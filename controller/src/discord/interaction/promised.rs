@@ -12,9 +12,14 @@ use crate::discord::call::{Call, Repeat};
 use crate::discord::commands::Invocation;
 use crate::discord::publish::again_ms;
 use crate::discord::requests::RequestError;
+use crate::discord::sender::{Outcome, SendError};
 
 /// Times that the answer is sent, when Discord cannot be reached.
 const TRIES: u32 = 4;
+/// Whether Discord has an answer all the same must be known by then: later nobody expects a run to start.
+pub(super) const LOOK_UP: Duration = Duration::from_secs(10);
+/// The status of what is not there, or not any more.
+const NOT_FOUND: u16 = 404;
 
 /// Where a card that was late stands.
 pub(super) struct Filled {
@@ -24,7 +29,7 @@ pub(super) struct Filled {
     pub(super) is_answer: bool,
 }
 
-/// Promises an answer to them; true when Discord took that.
+/// Promises an answer to them; true when Discord took that. Where nobody knows it is looked for: a promise that stands is to be filled.
 pub(super) async fn promise(edge: &Edge, invocation: &Invocation, to_whom: Audience) -> bool {
     let call = match edge.requests.defer(invocation.reply_to(), to_whom) {
         Ok(call) => call,
@@ -33,14 +38,46 @@ pub(super) async fn promise(edge: &Edge, invocation: &Invocation, to_whom: Audie
             return false;
         }
     };
-    let promised = edge.sender.call(&call).await;
-    if let Err(error) = &promised {
-        tracing::warn!(
-            "the promise of an answer did not reach Discord: {}",
-            chain(error)
-        );
+    let Err(error) = edge.sender.call(&call).await else {
+        return true;
+    };
+    tracing::warn!(
+        "the promise of an answer did not reach Discord: {}",
+        chain(&error)
+    );
+    match error.outcome() {
+        Outcome::NotDone => false,
+        Outcome::Unknown => matches!(standing(edge, invocation).await, Standing::At(_)),
     }
-    promised.is_ok()
+}
+
+/// What stands as the answer to an interaction.
+pub(super) enum Standing {
+    /// This message.
+    At(MessageRef),
+    /// None.
+    Nothing,
+    /// Discord did not say.
+    Unknown,
+}
+
+/// Looks once whether Discord has an answer of which nobody knows.
+pub(super) async fn standing(edge: &Edge, invocation: &Invocation) -> Standing {
+    let look = match edge.requests.read_original(invocation.reply_to()) {
+        Ok(look) => look,
+        Err(error) => {
+            tracing::error!("an answer could not be looked for: {}", chain(&error));
+            return Standing::Unknown;
+        }
+    };
+    let Ok(found) = tokio::time::timeout(LOOK_UP, edge.sender.call(&look)).await else {
+        return Standing::Unknown;
+    };
+    match found.and_then(|answer| answer.message()) {
+        Ok(at) => Standing::At(at),
+        Err(error) if is_gone(&error) => Standing::Nothing,
+        Err(_) => Standing::Unknown,
+    }
 }
 
 /// Fills what was promised. Who sees a promised answer cannot be changed: for others it goes, and the card is a message of its own.
@@ -56,7 +93,14 @@ pub(super) async fn fill(
     let call = if is_answer {
         edge.requests.edit_original(to, card)
     } else {
-        sent(edge, &edge.requests.delete_original(to)).await?;
+        let delete = edge.requests.delete_original(to);
+        match repeated(edge, formed(&delete)?).await {
+            Ok(_) => {}
+            // A deletion whose answer was lost was done, or somebody else did it.
+            Err(error) if is_gone(&error) => {}
+            // While the promise stands, what comes after it fills it, for those whom it was for.
+            Err(error) => return Err(chain(&error)),
+        }
         edge.requests.follow_up(to, card, to_whom)
     };
     let answer = sent(edge, &call).await?;
@@ -66,13 +110,29 @@ pub(super) async fn fill(
 
 /// Sends a call, again when Discord cannot be reached and that may be done; or gives why it cannot be.
 pub(super) async fn sent(edge: &Edge, call: &Result<Call, RequestError>) -> Result<Answer, String> {
-    let call = match call {
-        Ok(call) => call,
-        Err(error) => {
-            tracing::error!("an answer could not be formed: {}", chain(error));
-            return Err(chain(error));
+    repeated(edge, formed(call)?)
+        .await
+        .map_err(|error| chain(&error))
+}
+
+fn formed(call: &Result<Call, RequestError>) -> Result<&Call, String> {
+    call.as_ref().map_err(|error| {
+        tracing::error!("an answer could not be formed: {}", chain(error));
+        chain(error)
+    })
+}
+
+const fn is_gone(error: &SendError) -> bool {
+    matches!(
+        error,
+        SendError::Discord {
+            status: NOT_FOUND,
+            ..
         }
-    };
+    )
+}
+
+async fn repeated(edge: &Edge, call: &Call) -> Result<Answer, SendError> {
     let mut tries = 0;
     loop {
         let error = match edge.sender.call(call).await {
@@ -83,13 +143,13 @@ pub(super) async fn sent(edge: &Edge, call: &Result<Call, RequestError>) -> Resu
         tracing::warn!("an answer did not reach Discord: {}", chain(&error));
         let once = match call.repeat() {
             Repeat::Safe | Repeat::ByNonce => false,
-            Repeat::Never => true,
+            Repeat::Never => error.outcome() == Outcome::Unknown,
         };
         if error.is_final() || once || tries == TRIES {
-            return Err(chain(&error));
+            return Err(error);
         }
         tokio::select! {
-            () = edge.shutdown.cancelled() => return Err(chain(&error)),
+            () = edge.shutdown.cancelled() => return Err(error),
             () = tokio::time::sleep(Duration::from_millis(again_ms(&error))) => {}
         }
     }

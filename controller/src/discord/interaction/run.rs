@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use shanty_core::ask::Snapshot;
 use shanty_core::causes::chain;
@@ -10,22 +9,28 @@ use shanty_core::ids::RunId;
 use shanty_core::thread::Look;
 use shanty_core::view::{self, Audience, Card, Scene};
 
-use super::promised::{self, Filled};
+use super::promised::{self, Filled, LOOK_UP, Standing};
 use super::send;
 use crate::discord::Edge;
 use crate::discord::answers::MessageRef;
 use crate::discord::commands::Invocation;
-use crate::discord::publish::{ByToken, Posted};
+use crate::discord::publish::{ByToken, NotPosted, Posted};
 use crate::discord::sender::Outcome;
 
-/// Whether Discord has the answer all the same must be known by then: later nobody expects the run to start.
-const LOOK_UP: Duration = Duration::from_secs(10);
 /// Previews that go once they are answered; past it the oldest stays, and its buttons then do nothing.
 const PREVIEWS_MAX: usize = 256;
 
 /// Previews that were shown: what changes each, as long as Discord lets it.
 #[derive(Default)]
-pub(in crate::discord) struct Previews(Mutex<VecDeque<(RunId, Invocation)>>);
+pub(in crate::discord) struct Previews(Mutex<VecDeque<(RunId, Shown)>>);
+
+/// A preview that was shown.
+pub(super) struct Shown {
+    /// By whom and in answer to what.
+    invocation: Invocation,
+    /// Its message, where it is one after the answer.
+    follow_up: Option<u64>,
+}
 
 impl Previews {
     pub(super) fn remember(&self, run: RunId, invocation: &Invocation) {
@@ -33,14 +38,31 @@ impl Previews {
             if shown.len() >= PREVIEWS_MAX {
                 shown.pop_front();
             }
-            shown.push_back((run, invocation.clone()));
+            let invocation = invocation.clone();
+            let follow_up = None;
+            shown.push_back((
+                run,
+                Shown {
+                    invocation,
+                    follow_up,
+                },
+            ));
         }
     }
 
-    pub(super) fn take(&self, run: RunId) -> Option<Invocation> {
+    /// The preview of a run came as a message after the answer, which the answer's place does not delete.
+    pub(super) fn follows_up(&self, run: RunId, message: u64) {
+        if let Ok(mut shown) = self.0.lock()
+            && let Some((_, shown)) = shown.iter_mut().find(|(of, _)| *of == run)
+        {
+            shown.follow_up = Some(message);
+        }
+    }
+
+    pub(super) fn take(&self, run: RunId) -> Option<Shown> {
         let mut shown = self.0.lock().ok()?;
         let at = shown.iter().position(|(of, _)| *of == run)?;
-        shown.remove(at).map(|(_, invocation)| invocation)
+        shown.remove(at).map(|(_, shown)| shown)
     }
 }
 
@@ -50,13 +72,17 @@ pub(super) async fn accepted(edge: &Edge, invocation: &Invocation, snapshot: &Sn
     // Its publisher waits for the card: it keeps where that is, and then lets the run begin, or gives it up and says so.
     let publisher = edge.callbacks.sender(id);
     let answered = post_card(edge, invocation, snapshot).await;
-    if let Err(why) = &answered {
-        tracing::warn!(run.id = %id, "a run is not started: {why}");
+    if let Err(not) = &answered {
+        tracing::warn!(run.id = %id, "a run is not started: {}", not.why);
     }
     let begins = answered.is_ok();
     publisher.send(answered).ok(); // shutting down: the next process finds the card
     if begins && let Some(shown) = edge.previews.take(id) {
-        let call = edge.requests.delete_original(shown.reply_to());
+        let to = shown.invocation.reply_to();
+        let call = match shown.follow_up {
+            None => edge.requests.delete_original(to),
+            Some(message) => edge.requests.delete_follow_up(to, message),
+        };
         send(edge, call, "the end of a preview").await;
     }
 }
@@ -66,7 +92,7 @@ async fn post_card(
     edge: &Edge,
     invocation: &Invocation,
     snapshot: &Snapshot,
-) -> Result<Posted, String> {
+) -> Result<Posted, NotPosted> {
     let thread = invocation.channel_is_thread.then_some(invocation.channel);
     let scene = Scene {
         run_as: snapshot.run_as.clone(),
@@ -83,7 +109,13 @@ async fn post_card(
             let filled = promised::fill(edge, invocation, promised, &card, Audience::Channel);
             let late = |_| Err("Discord did not take the answer in time".to_owned());
             let filled = tokio::time::timeout(LOOK_UP, filled).await;
-            filled.unwrap_or_else(late)?
+            // The promise stands, or what fills it came all the same: either is to say what became of the run.
+            let not = |why| NotPosted {
+                why,
+                may_stand: true,
+                by_token: (promised == Audience::Channel).then(|| ByToken::of(invocation)),
+            };
+            filled.unwrap_or_else(late).map_err(not)?
         }
     };
     Ok(Posted {
@@ -99,10 +131,10 @@ async fn answer_with(
     edge: &Edge,
     invocation: &Invocation,
     card: &Card,
-) -> Result<MessageRef, String> {
+) -> Result<MessageRef, NotPosted> {
     let to = invocation.reply_to();
     let call = edge.requests.respond(to, card, Audience::Channel);
-    let call = call.map_err(|error| chain(&error))?;
+    let call = call.map_err(|error| NotPosted::nowhere(chain(&error)))?;
     let answered = edge.sender.call(&call).await;
     let error = match answered.and_then(|answer| answer.callback_message()) {
         Ok(message) => return Ok(message),
@@ -110,14 +142,16 @@ async fn answer_with(
     };
     let not_taken = format!("Discord did not take the answer ({})", chain(&error));
     if error.outcome() == Outcome::NotDone {
-        return Err(not_taken);
+        return Err(NotPosted::nowhere(not_taken));
     }
     // It may be there all the same: look once.
-    let look = edge.requests.read_original(to);
-    let look = look.map_err(|error| chain(&error))?;
-    let found = tokio::time::timeout(LOOK_UP, edge.sender.call(&look)).await;
-    let found = found.map_err(|_| not_taken.clone())?;
-    found
-        .and_then(|answer| answer.message())
-        .map_err(|_| not_taken)
+    match promised::standing(edge, invocation).await {
+        Standing::At(message) => Ok(message),
+        Standing::Nothing => Err(NotPosted::nowhere(not_taken)),
+        Standing::Unknown => Err(NotPosted {
+            why: not_taken,
+            may_stand: true,
+            by_token: Some(ByToken::of(invocation)),
+        }),
+    }
 }

@@ -59,9 +59,16 @@ pub(super) async fn run(
     let bytes_max = usize::try_from(limits::SCRIPT_BYTES_MAX).unwrap_or(usize::MAX);
     let mut invocation = invocation.clone();
     let mut fetch = pin!(edge.sender.fetch(&file.url, bytes_max));
-    let fetched = match tokio::time::timeout(SOON, &mut fetch).await {
-        Ok(fetched) => Some(fetched),
-        Err(_) => {
+    let soon = tokio::select! {
+        fetched = &mut fetch => Some(fetched),
+        () = tokio::time::sleep(SOON) => None,
+        () = edge.shutdown.cancelled() => {
+            return not_fetched(edge, &invocation, Missing::Stopping).await;
+        }
+    };
+    let fetched = match soon {
+        Some(fetched) => fetched.map_err(Missing::Refused),
+        None => {
             // Who will see the answer is said with the promise.
             let to_whom = match would {
                 Would::BeDone => Audience::Channel,
@@ -71,13 +78,16 @@ pub(super) async fn run(
                 return false;
             }
             invocation.promised = Some(to_whom);
-            tokio::time::timeout(LATE, fetch).await.ok()
+            tokio::select! {
+                fetched = fetch => fetched.map_err(Missing::Refused),
+                () = tokio::time::sleep(LATE) => Err(Missing::Late),
+                () = edge.shutdown.cancelled() => Err(Missing::Stopping),
+            }
         }
     };
     let given = match fetched {
-        Some(Ok(script)) => keep(edge, file, &script).await,
-        Some(Err(error)) => return not_fetched(edge, &invocation, Some(&error)).await,
-        None => return not_fetched(edge, &invocation, None).await,
+        Ok(script) => keep(edge, file, &script).await,
+        Err(missing) => return not_fetched(edge, &invocation, missing).await,
     };
     match given {
         Ok(input) => {
@@ -112,17 +122,33 @@ pub(super) async fn write(edge: &Edge, invocation: &Invocation, request: &RunReq
     }
 }
 
+/// Why a file is not here.
+enum Missing {
+    Refused(FetchError),
+    Late,
+    Stopping,
+}
+
 /// Says that a file did not come.
-async fn not_fetched(edge: &Edge, invocation: &Invocation, error: Option<&FetchError>) -> bool {
-    let what = match error {
-        Some(error) => {
-            tracing::warn!("an attached script could not be fetched: {}", chain(error));
-            "Discord did not give the script to the controller. Nothing was run."
+async fn not_fetched(edge: &Edge, invocation: &Invocation, missing: Missing) -> bool {
+    let (code, what) = match missing {
+        Missing::Refused(error) => {
+            tracing::warn!("an attached script could not be fetched: {}", chain(&error));
+            let what = "Discord did not give the script to the controller. Nothing was run.";
+            (Code::Storage, what)
         }
-        None => "The script did not come from Discord in time. Nothing was run.",
+        Missing::Late => {
+            let what = "The script did not come from Discord in time. Nothing was run.";
+            (Code::Storage, what)
+        }
+        Missing::Stopping => {
+            let what =
+                "The controller is stopping, and the script was not here yet. Nothing was run.";
+            (Code::Stopping, what)
+        }
     };
     let refusal = Refusal::new(
-        Code::Storage,
+        code,
         what,
         "Attach it again with /script, or run it with `shanty run --script FILE` on the controller's machine.",
     );

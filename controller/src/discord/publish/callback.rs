@@ -9,7 +9,29 @@ use super::edits::ByToken;
 use tokio::sync::oneshot;
 
 /// The card that Discord took as the answer, or why it did not.
-pub(in crate::discord) type Answered = Result<Posted, String>;
+pub(in crate::discord) type Answered = Result<Posted, NotPosted>;
+
+/// Why there is no card that a run may begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::discord) struct NotPosted {
+    /// For people.
+    pub(in crate::discord) why: String,
+    /// A message may answer the interaction all the same: a card that came late, or a promise that nothing filled.
+    pub(in crate::discord) may_stand: bool,
+    /// What edits that message for a while, besides the bot's own token.
+    pub(in crate::discord) by_token: Option<ByToken>,
+}
+
+impl NotPosted {
+    /// Discord has no answer, and that is known.
+    pub(in crate::discord) const fn nowhere(why: String) -> Self {
+        Self {
+            why,
+            may_stand: false,
+            by_token: None,
+        }
+    }
+}
 
 /// A card that answers an interaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,8 +114,9 @@ mod tests {
                 let receiver = callbacks.receiver(RUN);
                 (callbacks.sender(RUN), receiver)
             };
-            sender.send(Err("no".to_owned())).unwrap();
-            assert_eq!(receiver.try_recv(), Ok(Err("no".to_owned())));
+            let no = NotPosted::nowhere("no".to_owned());
+            sender.send(Err(no.clone())).unwrap();
+            assert_eq!(receiver.try_recv(), Ok(Err(no)));
             assert!(callbacks.halves().is_empty());
         }
     }

@@ -84,18 +84,28 @@ impl Publisher {
                 self.cursor().keep(&self.edge).await;
                 self.edge.hub.taken(self.run).await;
             }
-            Some(Err(why)) => {
-                self.edge.hub.not_taken(self.run, &why).await;
-                self.thread.without_card();
+            Some(Err(not)) => {
+                self.edge.hub.not_taken(self.run, &not.why).await;
+                self.by_token = not.by_token;
+                match not.may_stand {
+                    true => self.found(interaction).await?,
+                    false => self.thread.without_card(),
+                }
             }
             None if self.edge.shutdown.is_cancelled() => return Err(Stopped),
-            None => match self.find(interaction).await? {
-                Some(card) => {
-                    self.outbox.exists(Block::Card(0), card, None);
-                    self.cursor().keep(&self.edge).await;
-                }
-                None => self.thread.without_card(),
-            },
+            None => self.found(interaction).await?,
+        }
+        Ok(())
+    }
+
+    /// What answers the interaction is the card, and shows how the run stands; where nothing does, the run has none.
+    async fn found(&mut self, interaction: u64) -> Result<(), Stopped> {
+        match self.find(interaction).await? {
+            Some(card) => {
+                self.outbox.exists(Block::Card(0), card, None);
+                self.cursor().keep(&self.edge).await;
+            }
+            None => self.thread.without_card(),
         }
         Ok(())
     }

@@ -94,6 +94,18 @@ impl Requests {
         body::call(route, &request, Place::Nowhere, Repeat::Safe)
     }
 
+    /// Deletes a message that came after the answer to an interaction, within 15 min of it.
+    ///
+    /// # Errors
+    /// When the interaction or the message cannot be named.
+    pub fn delete_follow_up(&self, to: ReplyTo<'_>, message: u64) -> Result<Call, RequestError> {
+        let client = self.client.interaction(id(to.application)?);
+        let token = path_safe(to.token)?;
+        let request = build(client.delete_followup(token, id(message)?))?;
+        let route = Route::delete_follow_up(token);
+        body::call(route, &request, Place::Nowhere, Repeat::Safe)
+    }
+
     /// Posts a further card, within 15 min of an interaction that was answered.
     ///
     /// # Errors

@@ -348,6 +348,10 @@ async fn paths_methods_and_repeats() {
             format!("DELETE {original} Safe"),
         ),
         (
+            requests.delete_follow_up(to, 6).unwrap(),
+            "DELETE webhooks/100/aW50.tok_en-1/messages/6 Safe".to_owned(),
+        ),
+        (
             requests.create_message(5, &text("x", &[])).unwrap(),
             "POST channels/5/messages ByNonce".to_owned(),
         ),

@@ -219,3 +219,142 @@ async fn a_slow_script_whose_promise_discord_does_not_take_runs_nothing() {
     assert_eq!(stage.rig.kinds(), []);
     assert_eq!(stage.calls().len(), 2, "{:?}", stage.calls());
 }
+
+/// Discord has the file when that is said, and answers so before it does what it is asked for.
+async fn slow_and(
+    script: impl Fn(&str) -> Option<Reply> + Send + Sync + 'static,
+) -> (Stage, watch::Sender<bool>) {
+    let (there, is_there) = watch::channel(false);
+    let stage = Stage::scripted(move |seen| {
+        let file = is_file(seen).then(|| Reply::Once(is_there.clone(), "echo hi\n".to_owned()));
+        file.or_else(|| script(&call(seen).0))
+    })
+    .await;
+    (stage, there)
+}
+
+/// Waits until an answer was promised.
+async fn promised(stage: &Stage, asked: &Value) {
+    let place = callback(asked);
+    stage
+        .called("a promise", |calls| {
+            calls.iter().any(|(line, _)| *line == place)
+        })
+        .await;
+}
+
+fn follow_ups(stage: &Stage, asked: &Value) -> Vec<Value> {
+    let id = asked["id"].as_str().unwrap();
+    stage.bodies(&format!("POST webhooks/100/tok{id}?with_components=true"))
+}
+
+#[tokio::test]
+async fn who_was_promised_an_answer_is_told_that_the_controller_stops() {
+    let (stage, _there) = slow().await;
+    let _web = stage.rig.link(1).await;
+    let asked = script(&stage, "web-01", "");
+    let stops = async {
+        promised(&stage, &asked).await;
+        stage.edge.shutdown.cancel();
+    };
+    tokio::join!(stage.interact(asked.clone()), stops);
+    let told = follow_ups(&stage, &asked);
+    let [told] = &told[..] else {
+        panic!("one answer: {told:?}")
+    };
+    assert!(
+        told.to_string().contains("controller is stopping"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_promise_that_is_gone_already_is_followed_by_its_refusal() {
+    let (stage, there) = slow_and(|line| {
+        let delete = line.starts_with("DELETE");
+        delete.then(|| refusal(404, 10_008, "Unknown Message"))
+    })
+    .await;
+    let _web = stage.rig.link(1).await;
+    let asked = script(&stage, "web-01", "");
+    let hold = async {
+        promised(&stage, &asked).await;
+        stage.interact(slash("hold", hold_on())).await;
+        there.send_replace(true);
+    };
+    tokio::join!(stage.interact(asked.clone()), hold);
+    let told = follow_ups(&stage, &asked);
+    assert!(told[0].to_string().contains("On hold"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_promise_of_which_nobody_knows_is_looked_for_once() {
+    for stands in [true, false] {
+        let (stage, there) = slow_and(move |line| {
+            if line.ends_with("/callback") {
+                return Some(Reply::Cut);
+            }
+            let look = line.starts_with("GET webhooks") && !stands;
+            look.then(|| refusal(404, 10_015, "Unknown Webhook"))
+        })
+        .await;
+        let mut web = stage.rig.link(1).await;
+        let asked = script(&stage, "web-01", "");
+        let comes = async {
+            promised(&stage, &asked).await;
+            there.send_replace(true);
+        };
+        tokio::join!(stage.interact(asked.clone()), comes);
+        assert_eq!(stage.bodies(&original("GET", &asked)).len(), 1);
+        match stands {
+            true => assert_eq!(web.order().await.run, stage.run().to_string()),
+            false => assert_eq!(stage.rig.kinds(), []),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_promise_that_no_card_fills_says_that_its_run_did_not_begin() {
+    let fills = Mutex::new(0);
+    let (stage, there) = slow_and(move |line| {
+        if let Some((_, after)) = line.split_once("after=") {
+            let interaction = after.split('&').next().unwrap();
+            let promise = json!([{"id": CARD.to_string(), "channel_id": OPS.to_string(),
+                "interaction_metadata": {"id": interaction, "type": 2}}]);
+            return Some(Reply::Answer(200, vec![], promise.to_string()));
+        }
+        if !line.starts_with("PATCH webhooks") {
+            return None;
+        }
+        let mut fills = fills.lock().unwrap();
+        *fills += 1;
+        (*fills == 1).then(|| refusal(400, 50_035, "Invalid Form Body"))
+    })
+    .await;
+    let _web = stage.rig.link(1).await;
+    let asked = script(&stage, "web-01", "");
+    late(&stage, &there, &asked, 0).await;
+    let given_up = stage.over().await;
+    assert!(expired(&given_up).contains("50035"), "{given_up:?}");
+    stage.said(&original("PATCH", &asked), "not started").await;
+}
+
+#[tokio::test]
+async fn a_late_preview_that_came_after_the_answer_goes_when_it_is_confirmed() {
+    let (stage, there) = slow().await;
+    let _web = stage.rig.link(1).await;
+    let other = stage.rig.link(2).await;
+    let asked = script(&stage, "role=web", "");
+    let leaves = async {
+        promised(&stage, &asked).await;
+        stage.edge.hub.link_down(other.agent, other.id).await;
+        there.send_replace(true);
+    };
+    tokio::join!(stage.interact(asked.clone()), leaves);
+    let preview = &follow_ups(&stage, &asked)[0];
+    let run = key(preview, "online");
+    stage.interact(press(&format!("v1:online:{run}"))).await;
+    let id = asked["id"].as_str().unwrap();
+    let gone = format!("DELETE webhooks/100/tok{id}/messages/89");
+    assert_eq!(stage.bodies(&gone), [Value::Null]);
+}
