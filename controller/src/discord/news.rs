@@ -51,8 +51,44 @@ struct Teller {
     messages: BTreeMap<u64, (u64, u64)>,
     /// What was done on the controller's machine, and what of it is to be told yet.
     deeds: broadcast::Receiver<Deed>,
-    untold: Vec<Deed>,
+    untold: Untold,
     not_before: Instant,
+}
+
+/// Deeds that are to be told. What is being told stays as it is until that is known to be done: it is repeated with its nonce, and what was
+/// done meanwhile comes after it.
+#[derive(Default)]
+struct Untold {
+    telling: Vec<Deed>,
+    later: Vec<Deed>,
+    /// Messages that were told.
+    told: u64,
+}
+
+impl Untold {
+    fn push(&mut self, deed: Deed) {
+        self.later.push(deed);
+        let too_many = self.later.len().saturating_sub(UNTOLD_MAX);
+        self.later.drain(..too_many);
+    }
+
+    /// What the next message tells, and its number; nothing when all is told.
+    fn next(&mut self) -> Option<(&[Deed], u64)> {
+        if self.telling.is_empty() {
+            self.telling = std::mem::take(&mut self.later);
+        }
+        (!self.telling.is_empty()).then_some((&self.telling[..], self.told))
+    }
+
+    fn is_told(&mut self) {
+        self.telling.clear();
+        self.told += 1;
+    }
+
+    fn clear(&mut self) {
+        self.telling.clear();
+        self.later.clear();
+    }
 }
 
 /// Looks until shutdown.
@@ -69,7 +105,7 @@ pub(super) async fn tell(
         pending: BTreeMap::new(),
         messages: BTreeMap::new(),
         deeds,
-        untold: Vec::new(),
+        untold: Untold::default(),
         not_before: Instant::now(),
         edge,
     };
@@ -196,25 +232,22 @@ impl Teller {
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
-        let too_many = self.untold.len().saturating_sub(UNTOLD_MAX);
-        self.untold.drain(..too_many);
         let Some(channel) = self.edge.news_channel() else {
             return self.untold.clear();
         };
-        let Some(last) = self
-            .untold
-            .last()
-            .filter(|_| Instant::now() >= self.not_before)
-        else {
+        if Instant::now() < self.not_before {
+            return;
+        }
+        let Some((deeds, number)) = self.untold.next() else {
             return;
         };
         let is_hold = |deed: &Deed| matches!(deed.did, Did::Hold(_) | Did::EndHold);
         let call = self.edge.requests.create_message(
             channel,
             &NewMessage {
-                content: Content::Card(&view::deeds_card(&self.untold)),
-                nonce: Nonce::named(&format!("deeds {} {}", self.started_ms, last.at_ms)),
-                sound: match self.untold.iter().any(is_hold) {
+                content: Content::Card(&view::deeds_card(deeds)),
+                nonce: Nonce::named(&format!("deeds {} {number}", self.started_ms)),
+                sound: match deeds.iter().any(is_hold) {
                     true => Sound::Loud,
                     false => Sound::Quiet,
                 },
@@ -229,11 +262,11 @@ impl Teller {
             }
         };
         match told {
-            Ok(()) => self.untold.clear(),
+            Ok(()) => self.untold.is_told(),
             Err(error) => {
                 tracing::warn!("what was done did not reach Discord: {}", chain(&error));
                 if error.is_final() {
-                    self.untold.clear();
+                    self.untold.is_told();
                 }
                 self.not_before = Instant::now() + AGAIN;
             }
@@ -279,4 +312,32 @@ async fn noted(edge: &Edge) -> Option<BTreeMap<AgentId, Noted>> {
         Some((kept.agent.parse().ok()?, noted))
     };
     Some(notes.into_iter().filter_map(note).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shanty_core::principal::Principal;
+
+    fn deed(at_ms: u64) -> Deed {
+        Deed {
+            by: Principal::Discord(7),
+            at_ms,
+            did: Did::EndHold,
+        }
+    }
+
+    #[test]
+    fn what_is_told_again_is_the_same_message_and_what_came_meanwhile_is_the_next() {
+        let mut untold = Untold::default();
+        assert_eq!(untold.next(), None);
+        untold.push(deed(1));
+        assert_eq!(untold.next(), Some((&[deed(1)][..], 0)));
+        untold.push(deed(2));
+        assert_eq!(untold.next(), Some((&[deed(1)][..], 0)), "told again");
+        untold.is_told();
+        assert_eq!(untold.next(), Some((&[deed(2)][..], 1)));
+        untold.is_told();
+        assert_eq!(untold.next(), None);
+    }
 }
