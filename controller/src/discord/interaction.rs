@@ -83,7 +83,7 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::Star(run) => history::star(&edge, &invocation, run).await,
         Asked::Meant(key) => meant::run(&edge, &invocation, &key).await,
         Asked::AskOthers(key) => meant::ask_others(&edge, &invocation, &key).await,
-        Asked::Change(key) => meant::change(&edge, &invocation, &key).await,
+        Asked::Change(key) => meant::open_form(&edge, &invocation, &key).await,
         Asked::Changed(key, request) => meant::changed(&edge, &invocation, &key, request).await,
         Asked::NoRun => {
             let refusal = Refusal::new(

@@ -178,7 +178,7 @@ async fn written(
 ) -> Result<Delivered, Refusal> {
     let mut table = edge.history.table(invocation.asker(), wanted).await?;
     let file = tempfile::tempfile_in(&edge.spool_dir).map_err(|error| no_room(&error))?;
-    let sheet = Sheet::begin(BufWriter::new(file), TABLE_BYTES_MAX);
+    let sheet = Csv::begin(BufWriter::new(file), TABLE_BYTES_MAX);
     let mut sheet = sheet.map_err(|error| no_room(&error))?;
     loop {
         let step = table.next().await?;
@@ -190,7 +190,7 @@ async fn written(
             break;
         }
     }
-    let Sheet {
+    let Csv {
         out, runs, whole, ..
     } = sheet;
     let file = out.into_inner().map_err(|error| no_room(error.error()))?;
@@ -213,14 +213,14 @@ async fn written(
 }
 
 /// A table as it is written, as far as there is room for its lines.
-struct Sheet<W> {
+struct Csv<W> {
     out: W,
     room: usize,
     runs: u64,
     whole: bool,
 }
 
-impl<W: Write> Sheet<W> {
+impl<W: Write> Csv<W> {
     fn begin(mut out: W, room: usize) -> io::Result<Self> {
         out.write_all(CSV_HEAD.as_bytes())?;
         Ok(Self {
@@ -373,7 +373,7 @@ mod tests {
             (room + 13, 3, false),
             (usize::MAX, 9, true),
         ] {
-            let mut sheet = Sheet::begin(Vec::new(), room).unwrap();
+            let mut sheet = Csv::begin(Vec::new(), room).unwrap();
             sheet.take(lines()).unwrap();
             let text = String::from_utf8(sheet.out).unwrap();
             assert_eq!((sheet.runs, sheet.whole), (runs, whole), "{text}");
@@ -388,7 +388,7 @@ mod tests {
     #[test]
     fn a_disk_that_is_full_in_the_middle_of_a_table_is_an_error() {
         let disk = &mut [0; 300][..];
-        let mut sheet = Sheet::begin(disk, usize::MAX).unwrap();
+        let mut sheet = Csv::begin(disk, usize::MAX).unwrap();
         let lines = (1..=99).map(|n| format!("{n},some run\r\n"));
         let full = sheet.take(lines).unwrap_err();
         assert_eq!(full.kind(), io::ErrorKind::WriteZero);

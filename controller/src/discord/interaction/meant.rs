@@ -20,8 +20,12 @@ use crate::store::StoreError;
 
 /// Where requests are kept for the buttons of refusals.
 const KEPT: &str = "meant/";
+/// What is kept for the buttons of one person; the oldest make room, so that nobody clears the buttons of others.
+const PERSON_MAX: usize = 20;
+/// Buttons work for so long, milliseconds: what was typed is not kept for ever.
+const AGE_MS: u64 = 24 * 3_600_000;
 
-/// When it was kept, and the request; none when it was pressed.
+/// When it was kept, and the request.
 type Kept = (u64, Option<Request>);
 
 /// A request as it is kept: options by name.
@@ -37,6 +41,12 @@ struct Request {
     input: Option<Given>,
     #[serde(default)]
     file: Option<File>,
+    /// Whose button it is for.
+    #[serde(default)]
+    person: u64,
+    /// It was pressed: nothing of it is kept any more.
+    #[serde(default)]
+    pressed: bool,
 }
 
 /// A file that was attached, as it is kept.
@@ -127,6 +137,17 @@ impl Request {
             like: request.like.map(|run| run.to_string()),
             input: request.input.as_ref().map(Given::from),
             file: file.map(File::from),
+            person: 0,
+            pressed: false,
+        }
+    }
+
+    /// What stays where this person pressed.
+    fn pressed_by(person: u64) -> Self {
+        Self {
+            person,
+            pressed: true,
+            ..Self::of(&RunRequest::default(), None)
         }
     }
 
@@ -225,31 +246,63 @@ async fn keep(
     let key = view::key_of(&format!("{} {request:?}", invocation.interaction));
     let known = edge.kept.read::<Kept>(&format!("{KEPT}{key}")).await?;
     if known.is_none() {
+        let person = invocation.user;
+        make_room(edge, person).await?;
+        let request = Request { person, ..request };
         list::try_keep(&edge.kept, KEPT, &key, &Some(request)).await?;
     }
     Ok(key)
 }
 
+/// Forgets what is too old, and the oldest of what is kept for a person, so that one more may be.
+async fn make_room(edge: &Edge, person: u64) -> Result<(), StoreError> {
+    let all: Vec<(String, Kept)> = edge.kept.below(KEPT).await?;
+    let (old, young): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(_, (at_ms, _))| is_old(*at_ms));
+    let of_person = |kept: &(String, Kept)| {
+        let request = kept.1.1.as_ref();
+        request.is_some_and(|request| request.person == person)
+    };
+    let mut mine: Vec<_> = young.into_iter().filter(of_person).collect();
+    mine.sort_by_key(|(_, (at_ms, _))| *at_ms);
+    let too_many = (mine.len() + 1).saturating_sub(PERSON_MAX);
+    for (key, _) in old.iter().chain(mine.iter().take(too_many)) {
+        edge.kept.forget(key).await?;
+    }
+    Ok(())
+}
+
+fn is_old(at_ms: u64) -> bool {
+    now_ms().saturating_sub(at_ms) >= AGE_MS
+}
+
 /// Runs what was meant: once, however often it is pressed. Who is refused may press again.
 pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
-    let kept = take(edge, key).await;
-    let Some((asked, kept)) = kept.and_then(|kept| Some((kept.clone().asked()?, kept))) else {
+    let kept = take(edge, invocation, key).await;
+    let Some((asked, kept)) = kept.and_then(|kept| Some((kept.1.clone().asked()?, kept))) else {
         return gone(edge, invocation).await;
     };
     let (request, file) = asked;
     if !start(edge, invocation, request, file).await {
-        let again = list::try_keep(&edge.kept, KEPT, key, &Some(kept)).await;
-        if let Err(error) = again {
-            tracing::warn!(%error, "a request could not be kept again for the button of its refusal");
-        }
+        put_back(edge, key, kept).await;
+    }
+}
+
+/// Lets a button be pressed again, for as long as it could be before.
+async fn put_back(edge: &Edge, key: &str, (at_ms, request): (u64, Request)) {
+    let kept: Kept = (at_ms, Some(request));
+    if let Err(error) = edge.kept.keep(&format!("{KEPT}{key}"), &kept).await {
+        tracing::warn!(%error, "a request could not be kept again for the button of its refusal");
     }
 }
 
 /// Tells those who may do it what somebody asks for, in the channel where it was refused: once. Whoever may by now does it.
 pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
-    let Some((request, file)) = take(edge, key).await.and_then(Request::asked) else {
+    let kept = take(edge, invocation, key).await;
+    let Some((asked, kept)) = kept.and_then(|kept| Some((kept.1.clone().asked()?, kept))) else {
         return gone(edge, invocation).await;
     };
+    let (request, file) = asked;
     let ask = match &file {
         Some(file) => script::announced(&request, file),
         None => Ask::Run(request.clone()),
@@ -267,10 +320,11 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
         asks.answers(channel, person, now_ms())
     };
     if !may {
+        put_back(edge, key, kept).await;
         let refusal = Refusal::new(
             Code::Rate,
             "Others were asked for something a moment ago, and are not asked again so soon.",
-            "Type the command again in a minute.",
+            "Press the button again in a minute.",
         );
         return super::refuse(edge, invocation, &refusal).await;
     }
@@ -287,20 +341,22 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
     show(edge, invocation, &card, Audience::Channel).await;
 }
 
-/// What is kept for a button that is pressed once.
-async fn take(edge: &Edge, key: &str) -> Option<Request> {
+/// What is kept for a button that is pressed once, and since when.
+async fn take(edge: &Edge, invocation: &Invocation, key: &str) -> Option<(u64, Request)> {
     let place = format!("{KEPT}{key}");
-    let pressed: Kept = (now_ms(), None);
+    let pressed: Kept = (now_ms(), Some(Request::pressed_by(invocation.user)));
     let kept = edge.kept.exchange(&place, &pressed).await;
     let kept = kept.unwrap_or_else(|error| {
         tracing::warn!(%error, "what the button of a refusal is about could not be read");
         None
     });
-    kept.and_then(|(_, request)| request)
+    let (at_ms, request) = kept?;
+    let request = request.filter(|request| !request.pressed && !is_old(at_ms));
+    request.map(|request| (at_ms, request))
 }
 
 /// Opens the form with what was typed.
-pub(super) async fn change(edge: &Edge, invocation: &Invocation, key: &str) {
+pub(super) async fn open_form(edge: &Edge, invocation: &Invocation, key: &str) {
     let kept = kept(edge, key).await;
     let sheet = kept.and_then(|(request, file)| view::change_sheet(key, &request, file.is_some()));
     let Some(sheet) = sheet else {
@@ -343,8 +399,10 @@ async fn start(
 
 /// What is kept for a form, however often it is opened.
 async fn kept(edge: &Edge, key: &str) -> Option<(RunRequest, Option<Attached>)> {
-    let kept: Option<Request> = list::kept_at(&edge.kept, KEPT, key).await?;
-    kept?.asked()
+    let kept: Option<Kept> = edge.kept.read(&format!("{KEPT}{key}")).await.ok()?;
+    let (at_ms, request) = kept?;
+    let request = request.filter(|request| !request.pressed && !is_old(at_ms));
+    request?.asked()
 }
 
 async fn gone(edge: &Edge, invocation: &Invocation) {

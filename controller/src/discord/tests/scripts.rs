@@ -358,3 +358,44 @@ async fn a_late_preview_that_came_after_the_answer_goes_when_it_is_confirmed() {
     let gone = format!("DELETE webhooks/100/tok{id}/messages/89");
     assert_eq!(stage.bodies(&gone), [Value::Null]);
 }
+
+/// Somebody who may run nothing, as who asks or presses.
+fn by(user: u64, mut asked: Value) -> Value {
+    asked["member"]["user"]["id"] = json!(user.to_string());
+    asked["member"]["roles"] = json!([]);
+    asked
+}
+
+/// Asks, or presses, and gives what that was answered with.
+async fn told(stage: &Stage, asked: Value) -> Value {
+    stage.interact(asked.clone()).await;
+    stage.bodies(&callback_with_message(&asked)).remove(0)
+}
+
+#[tokio::test]
+async fn who_may_run_nothing_takes_no_buttons_from_others_and_may_press_again_later() {
+    let stage = stage().await;
+    let _web = stage.rig.link(1).await;
+    let of_ann = key(&told(&stage, by(ANN, run("web-01"))).await, "ask");
+    let mut of_other = String::new();
+    for _ in 0..25 {
+        of_other = key(&told(&stage, by(8, run("web-01"))).await, "ask");
+    }
+    let kept: Vec<(String, Value)> = stage.rig.kept.below("meant/").await.unwrap();
+    assert_eq!(kept.len(), 1 + 20);
+
+    let press_of = |key: &str| by(8, press(&format!("v1:ask:{key}")));
+    {
+        let mut asks = stage.edge.asks.lock().unwrap();
+        while asks.answers(1, 8, now_ms()) {}
+    }
+    let refused = told(&stage, press_of(&of_other)).await;
+    assert!(refused.to_string().contains("a moment ago"), "{refused}");
+    *stage.edge.asks.lock().unwrap() = Manners::default();
+    let public = told(&stage, press_of(&of_other)).await;
+    assert!(!is_private(&public), "{public}");
+    let again = told(&stage, press_of(&of_other)).await;
+    assert!(is_private(&again), "{again}");
+    let public = told(&stage, by(ANN, press(&format!("v1:ask:{of_ann}")))).await;
+    assert!(!is_private(&public), "{public}");
+}
