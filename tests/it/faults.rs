@@ -266,7 +266,9 @@ async fn an_agent_that_kills_on_stop_leaves_no_process_and_tells_the_end() {
     world.host("web-01").stop().await;
     let left = left::of_runs(Some(&run));
     assert!(left.is_empty(), "{left:?}");
-    assert!(left::shims(world.dir.path()).is_empty());
+    // The shim goes when it has written the end, which the agent may read first.
+    let shims = || left::shims(world.dir.path()).is_empty();
+    wait::until_true("the end of the shim", shims).await;
     let run = world.run_ends(&number).await;
     assert_eq!(run["executions"][0]["exit_code"], 137, "{run}");
     world.end().await;
