@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shanty_core::ask::{Answer, Ask, Part, Question};
 use shanty_core::history::{Counted, Found, Short, Turn, Wanted, csv_line};
 use shanty_core::ids::RunNumber;
+use shanty_core::output::sanitise::unfenced;
 use shanty_core::principal::Asker;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::Run;
@@ -180,7 +181,7 @@ impl Admin {
             count: u32::try_from(hosts.len()).unwrap_or(u32::MAX),
             from: change.how.0.clone(),
             to: change.how.1.clone(),
-            lines: change.lines.clone(),
+            lines: change.lines.clone().map(unfenced),
         });
         Ok(Response::new(v1::BetweenReply {
             changes: changes.collect(),

@@ -11,7 +11,7 @@ mod stored;
 
 use std::collections::HashMap;
 
-use shanty_core::output::sanitise::Sanitiser;
+use shanty_core::output::sanitise::{Sanitiser, unfenced};
 use shanty_core::text::size;
 use shanty_core::view::terminal::columns;
 use shanty_proto::v1;
@@ -253,7 +253,7 @@ impl Printer {
         let mut text = String::new();
         sanitiser.push(bytes, &mut text);
         sanitiser.finish(&mut text);
-        text
+        unfenced(text)
     }
 
     const fn to_err(&self, err: bool) -> bool {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use shanty_core::history::Entry;
 use shanty_core::hub::Known;
 use shanty_core::ids::{AgentId, RunNumber};
+use shanty_core::output::sanitise::unfenced;
 use shanty_core::refusal::Code;
 use shanty_core::run::Run;
 use tokio::sync::Mutex;
@@ -259,6 +260,8 @@ async fn read_printed(parts: &Parts, number: RunNumber) -> Result<bool, StoreErr
             continue;
         };
         let text = beginning(&parts.output, (id, *first), PRINTED_BYTES_MAX).await?;
+        // Looked for as it was printed; whoever shows it in a message sees to its backticks.
+        let text = text.map(unfenced);
         printed.extend(text.map(|text| Printed { agents, text }));
     }
     let agents: Vec<AgentId> = printed.iter().flat_map(|one| one.agents.clone()).collect();

@@ -342,7 +342,7 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     let connection = sqlite::open(&sqlite::File {
         path,
         schema: include_str!("search/search.sql"),
-        check: "SELECT iif(version = 2, 'ok', 'it is of another version') FROM folded",
+        check: "SELECT iif(version = 3, 'ok', 'it is of another version') FROM folded",
         traces: None,
     })?;
     // What is lost with the power is folded again.

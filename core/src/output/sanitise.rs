@@ -21,6 +21,7 @@ pub use characters::{is_binary, is_hidden, push_visible};
 pub(super) use line::FOLD;
 
 use lane::Lane;
+use line::FENCE_BREAK;
 use screen::Screen;
 
 use crate::limits::LINE_CHARS_MAX;
@@ -239,6 +240,16 @@ pub fn whole(bytes: &[u8]) -> String {
     sanitiser.push(bytes, &mut text);
     sanitiser.finish(&mut text);
     text
+}
+
+/// Sanitised text as it is read outside of a chat message, on a terminal or in a search: runs of backticks are as long as they were printed.
+/// No other mark goes: what stood in the output itself is shown by its code point.
+#[must_use]
+pub fn unfenced(text: String) -> String {
+    match text.contains(FENCE_BREAK) {
+        true => text.replace(FENCE_BREAK, ""),
+        false => text,
+    }
 }
 
 /// Whether bytes that are not valid could become a character if more came.

@@ -1,6 +1,6 @@
 //! What one host printed, as text that is safe to read: whole lines, each behind the same margin.
 
-use shanty_core::output::sanitise::Sanitiser;
+use shanty_core::output::sanitise::{Sanitiser, unfenced};
 use shanty_core::spool::Stream;
 use shanty_proto::v1;
 
@@ -57,6 +57,7 @@ impl SafeText {
         let stream = if chunk.err { Stream::Err } else { Stream::Out };
         let mut more = String::new();
         self.sanitiser.push_from(stream, &chunk.bytes, &mut more);
+        more = unfenced(more);
         if let Some(lines) = &mut self.lines {
             more = text_of(lines.push(false, more.as_bytes()));
         }
@@ -68,6 +69,7 @@ impl SafeText {
     pub(in crate::cli) fn finish(&mut self) -> String {
         let mut text = String::new();
         self.sanitiser.finish(&mut text);
+        text = unfenced(text);
         if let Some(lines) = &mut self.lines {
             let mut chosen = lines.push(false, text.as_bytes());
             chosen.extend(lines.finish());
@@ -120,6 +122,17 @@ mod tests {
         }
         text.push_str(&shown.finish());
         assert_eq!(text, "  x\n  \n  ✓ db-01 · exit 0\n  6 ok\n  half\n");
+    }
+
+    #[test]
+    fn three_backticks_are_three_backticks() {
+        for colours in [false, true] {
+            let mut shown = SafeText::new("", colours);
+            let mut text = shown.take(&chunk("```sh\nid\n`", 0));
+            text += &shown.take(&chunk("``", 0));
+            text += &shown.finish();
+            assert_eq!(text, "```sh\nid\n```\n");
+        }
     }
 
     #[test]

@@ -52,6 +52,13 @@ fn no_host_passes_for_another_on_a_terminal() {
 }
 
 #[test]
+fn backticks_on_a_terminal_are_those_that_were_printed() {
+    let mut shown = printer(Style::default(), true, terminal());
+    let printed = all(&mut shown, &[chunk("web-01", b"````\n```")]);
+    assert_eq!(printed, "web-01: ````\nweb-01: ```\n");
+}
+
+#[test]
 fn programs_get_what_the_command_wrote() {
     let bytes = b"a\rb\xff\x1b[1m\nrest";
     let mut one = printer(Style::default(), false, Terminal::default());

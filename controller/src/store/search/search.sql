@@ -3,7 +3,7 @@ CREATE TABLE folded (
     version INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO folded (version) VALUES (2);
+INSERT INTO folded (version) VALUES (3);
 
 -- Sets of hosts: many runs are on the same.
 CREATE TABLE hosts (

@@ -16,6 +16,9 @@ const DOTTED_CIRCLE: char = '◌';
 pub(in crate::output) const FOLD: &str = "↪ ";
 const FOLD_COLUMNS: usize = 2;
 
+/// What stands before each third backtick of a run: three would end a code block.
+pub(super) const FENCE_BREAK: char = '\u{200b}';
+
 /// Bidirectional isolates of a line that may yet turn out to be balanced; more are shown at once.
 const ISOLATES_MAX: usize = 8;
 
@@ -237,7 +240,7 @@ impl Line {
             }
             ticks = if c == '`' { ticks + 1 } else { 0 };
             if ticks == 3 {
-                out.push('\u{200b}');
+                out.push(FENCE_BREAK);
                 ticks = 1;
             }
             if !self.looks.is_empty() {

@@ -181,6 +181,15 @@ fn runs_of_backticks_are_broken() {
 }
 
 #[test]
+fn outside_of_a_message_backticks_stay_together() {
+    for printed in ["a", "```sh\nid\n```\n", "x ``````` y"] {
+        assert_eq!(unfenced(whole(printed.as_bytes())), printed);
+    }
+    // What the output itself holds stays to be seen.
+    assert_eq!(unfenced(whole("``\u{200b}`".as_bytes())), "``⟨U+200B⟩`");
+}
+
+#[test]
 fn long_lines_are_folded() {
     let full = "x".repeat(LINE_CHARS_MAX);
     assert_eq!(whole(full.as_bytes()), full);
