@@ -231,11 +231,12 @@ impl Printer {
         let key = (chunk.host.clone(), chunk.err);
         let mut bytes = self.held.remove(&key).unwrap_or_default();
         bytes.extend_from_slice(&chunk.bytes);
-        let unfinished = match std::str::from_utf8(&bytes) {
-            Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            Ok(_) | Err(_) => bytes.len(),
-        };
-        let rest = bytes.split_off(unfinished);
+        // What is invalid before it does not make the beginning of a character another one.
+        let last = bytes.utf8_chunks().last();
+        let last = last.map_or(&[][..], |chunk| chunk.invalid());
+        let is_begun = std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none());
+        let begun = if is_begun { last.len() } else { 0 };
+        let rest = bytes.split_off(bytes.len() - begun);
         if !rest.is_empty() {
             self.held.insert(key, rest);
         }

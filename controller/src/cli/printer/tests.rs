@@ -106,6 +106,13 @@ fn characters_that_are_cut_in_two_are_whole_in_json() {
     assert_eq!(cut[0]["text"], "caf");
     assert_eq!(cut[1]["text"], "é\n");
     assert!(cut.iter().all(|event| event.get("base64").is_none()));
+    let after = events(&[
+        chunk("web-01", b"\xffx\xf0\x9f"),
+        chunk("web-01", b"\x98"),
+        chunk("web-01", b"\x80\n"),
+    ]);
+    let after: Vec<_> = after.iter().map(|event| event["text"].as_str()).collect();
+    assert_eq!(after, [Some("\u{fffd}x"), Some("\u{1f600}\n")]);
     let bytes = events(&[chunk("web-01", b"\xff\xfe ok")]);
     assert_eq!(bytes[0]["base64"], "//4gb2s=");
     assert_eq!(bytes[0]["text"], "\u{fffd}\u{fffd} ok");
