@@ -156,7 +156,13 @@ impl History {
         extent: Extent,
     ) -> Result<Page, Refusal> {
         let query = self.query(asker, Question::History { wanted }).await?;
+        let caught_up = Instant::now() + extent.catch_up;
         let (known, short) = self.catch_up(extent.catch_up).await;
+        if query.words.is_some() {
+            let printed = self.feed.catch_up_printed(&self.parts);
+            // What is not there by then is told with what was found.
+            tokio::time::timeout_at(caught_up, printed).await.ok();
+        }
         let until = Instant::now() + extent.patience;
         let find = async |turn| {
             let found = self

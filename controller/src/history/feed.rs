@@ -34,6 +34,8 @@ pub(super) struct Feed {
     progress: Mutex<Progress>,
     /// Runs of long ago are still to be read again.
     behind: AtomicBool,
+    /// Whoever holds it reads what hosts printed: nothing is read and put in twice at once.
+    printing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -62,6 +64,27 @@ impl Feed {
                 false
             }
         }
+    }
+
+    /// Takes what the hosts of runs that are over printed, as far as it can be read now. Who gives up waiting leaves the rest to the next pass.
+    pub(super) async fn catch_up_printed(&self, parts: &Parts) {
+        loop {
+            match self.take_printed(parts).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return failed(&error),
+            }
+        }
+    }
+
+    /// Takes that of some runs, the newest first; false when there are none of which it can be read now.
+    async fn take_printed(&self, parts: &Parts) -> Result<bool, StoreError> {
+        let _alone = self.printing.lock().await;
+        let mut more = false;
+        for number in parts.search.unread(PRINTED_STEP).await? {
+            more |= read_printed(parts, number).await?;
+        }
+        Ok(more)
     }
 
     /// Whether runs of long ago are still to be read again.
@@ -209,9 +232,7 @@ async fn pass(
     feed.tell(&progress);
     drop(progress);
     // Those that were only taken now are among them: the next pass may be a minute away.
-    for number in parts.search.unread(PRINTED_STEP).await? {
-        more |= read_printed(parts, number).await?;
-    }
+    more |= feed.take_printed(parts).await?;
     Ok(match (more, open) {
         (true, _) => Next::Now,
         (false, true) => Next::Soon,

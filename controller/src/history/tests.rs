@@ -3,9 +3,10 @@
 use shanty_core::history::{Entry, Stand};
 use shanty_core::ids::{RunId, RunNumber};
 use shanty_core::principal::Principal;
+use shanty_core::run::Told;
 
 use super::*;
-use crate::testing::{Rig, local};
+use crate::testing::{Rig, agent, local, spool};
 
 fn entry(number: u64) -> Entry {
     Entry {
@@ -54,6 +55,36 @@ async fn an_answer_waits_for_the_index_only_so_long_and_says_so() {
     let page = page.await.unwrap();
     assert_eq!(page.short, [].into());
     assert_eq!(page.runs[0].entry.id, run);
+}
+
+#[tokio::test]
+async fn what_was_printed_a_moment_ago_is_found_as_it_was_printed() {
+    let rig = Rig::start().await;
+    let history = rig.history();
+    let _web = rig.link(1).await;
+    let run = rig.run("web-01").await;
+    rig.hub.told(agent(1), run, Told::Running, false).await;
+    let (printed, _) = spool(run, 1, &["```sh kernel 6.1\n"]);
+    rig.store((run, 1), &printed).await;
+    rig.over(run).await;
+    let wanted = Wanted {
+        text: Some("kernel".to_owned()),
+        ..Wanted::default()
+    };
+    let patient = Extent {
+        catch_up: Duration::from_secs(600),
+        patience: Duration::from_secs(600),
+        ..Extent::CHAT
+    };
+    // Nobody feeds the index but whoever looks.
+    let page = history.page(local(), wanted, Turn::Newest, patient).await;
+    let page = page.unwrap();
+    assert_eq!(page.short, [].into());
+    let hit = page.runs[0].hit.as_ref().unwrap();
+    assert_eq!(
+        (hit.host.as_str(), hit.text.as_str()),
+        ("web-01", "```sh kernel 6.1")
+    );
 }
 
 #[tokio::test]
