@@ -113,6 +113,14 @@ struct AdminArgs {
     json: bool,
 }
 
+/// Takes an argument that says something. An empty one, such as a variable of a script that is not set, is no word for all.
+fn not_empty(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() {
+        true => Err("it is empty: name what is meant".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// Parses the arguments (the first is the program's name), does it, and gives the exit code.
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
@@ -226,6 +234,42 @@ mod tests {
     #[test]
     fn verify_cli() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_argument_is_no_word_for_all() {
+        for line in [
+            "hosts ",
+            "hosts --names ",
+            "hosts show ",
+            "hosts label  env=prod",
+            "hosts drain ",
+            "hosts undrain ",
+            "hosts release ",
+            "hosts remove ",
+            "hosts free ",
+            "groups save  all",
+            "groups save web ",
+            "groups remove ",
+            "runs output 1 --host ",
+            "runs list --on ",
+            "token create --name ",
+            "token revoke ",
+        ] {
+            for empty in ["", "\t "] {
+                let words = line
+                    .split(' ')
+                    .map(|word| if word.is_empty() { empty } else { word });
+                let words: Vec<&str> = std::iter::once("shanty").chain(words).collect();
+                let said = Cli::try_parse_from(&words).unwrap_err();
+                assert!(said.use_stderr(), "{words:?}");
+                assert!(said.to_string().contains("it is empty"), "{said}");
+            }
+            let words = line
+                .split(' ')
+                .map(|word| if word.is_empty() { "x" } else { word });
+            Cli::try_parse_from(std::iter::once("shanty").chain(words)).unwrap();
+        }
     }
 
     #[test]

@@ -419,7 +419,7 @@ async fn tokens_are_made_listed_and_revoked_and_shown_once() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let token = ran.out.trim_end();
     assert_eq!(token.split('.').count(), 4, "{ran:?}");
-    for part in ["SHANTY_TOKEN=", "3 hosts and 2h", &world.join_address()] {
+    for part in ["SHANTY_TOKEN=", "3 hosts, for 2h.", &world.join_address()] {
         assert!(ran.err.contains(part), "{part}: {ran:?}");
     }
     let list = world.shanty(&["token", "list"]).await.out;

@@ -8,7 +8,7 @@ use shanty_proto::v1;
 
 use super::client::{Client, Failure};
 use super::complete::{self, completer};
-use super::{AdminArgs, exit, out};
+use super::{AdminArgs, exit, not_empty, out};
 
 #[derive(Args, Debug)]
 pub(super) struct GroupsArgs {
@@ -23,9 +23,10 @@ enum GroupsCommand {
     /// Save a selector under a name, for use as @NAME
     Save {
         /// Its name
+        #[arg(value_parser = not_empty)]
         name: String,
         /// What it stands for, for example: 'role=web env=prod'
-        #[arg(add = completer(), value_hint = ValueHint::Other)]
+        #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -33,7 +34,7 @@ enum GroupsCommand {
     /// Remove a saved group
     Remove {
         /// Its name
-        #[arg(add = complete::groups(), value_hint = ValueHint::Other)]
+        #[arg(value_parser = not_empty, add = complete::groups(), value_hint = ValueHint::Other)]
         name: String,
         #[command(flatten)]
         admin: AdminArgs,

@@ -11,7 +11,7 @@ use shanty_proto::v1::host_info::Trouble;
 
 use super::client::{Client, Failure};
 use super::complete::completer;
-use super::{AdminArgs, exit, out, plan, words};
+use super::{AdminArgs, exit, not_empty, out, plan, words};
 use crate::clock::now_ms;
 
 #[derive(Args, Debug)]
@@ -25,7 +25,7 @@ pub(super) struct HostsArgs {
 #[derive(Args, Debug)]
 struct ListArgs {
     /// Which hosts, for example: 'env=prod !web-03'
-    #[arg(add = completer(), value_hint = ValueHint::Other)]
+    #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
     selector: Option<String>,
     /// Print names only, one a line
     #[arg(long)]
@@ -39,7 +39,7 @@ enum HostsCommand {
     /// Show all that is known of hosts
     Show {
         /// Which hosts, for example: web-01
-        #[arg(value_name = "SELECTOR", add = completer(), value_hint = ValueHint::Other)]
+        #[arg(value_name = "SELECTOR", value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
         name: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -47,7 +47,7 @@ enum HostsCommand {
     /// Change the labels of hosts
     Label {
         /// Which hosts, for example: web-01
-        #[arg(add = completer(), value_hint = ValueHint::Other)]
+        #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         /// key=value sets a label, key- removes it
         #[arg(required = true, value_name = "KEY=VALUE|KEY-")]
@@ -58,7 +58,7 @@ enum HostsCommand {
     /// Ask hosts to take no new runs; what runs there goes on
     Drain {
         /// Which hosts, for example: web-01
-        #[arg(add = completer(), value_hint = ValueHint::Other)]
+        #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -66,7 +66,7 @@ enum HostsCommand {
     /// Let hosts take new runs again
     Undrain {
         /// Which hosts, for example: is:draining
-        #[arg(add = completer(), value_hint = ValueHint::Other)]
+        #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -74,7 +74,7 @@ enum HostsCommand {
     /// Give up what hosts hold of runs that are not known here, after an older backup was put back
     Release {
         /// Which hosts, for example: web-01
-        #[arg(add = completer(), value_hint = ValueHint::Other)]
+        #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
         selector: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -82,7 +82,7 @@ enum HostsCommand {
     /// Remove a host for good: its identity is refused from now on
     Remove {
         /// Its name
-        #[arg(add = completer(), value_hint = ValueHint::Other)]
+        #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
         name: String,
         /// Remove it without being asked
         #[arg(long, short)]
@@ -93,6 +93,7 @@ enum HostsCommand {
     /// Let the name of a host that was removed be taken again
     Free {
         /// The name, as it was
+        #[arg(value_parser = not_empty)]
         name: String,
         #[command(flatten)]
         admin: AdminArgs,

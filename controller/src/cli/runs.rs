@@ -7,7 +7,7 @@ use shanty_proto::v1;
 use super::client::{Client, Failure};
 use super::printer::{LinesArgs, Style};
 use super::run::follow;
-use super::{AdminArgs, input, steer};
+use super::{AdminArgs, input, not_empty, steer};
 use rerun::Way;
 use wanted::WantedArgs;
 
@@ -112,7 +112,7 @@ enum RunsCommand {
         /// Its number
         number: String,
         /// Of this host only
-        #[arg(long)]
+        #[arg(long, value_parser = not_empty)]
         host: Option<String>,
         /// The bytes as the command wrote them and nothing else, also on a terminal and of several hosts
         #[arg(long)]

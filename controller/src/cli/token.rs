@@ -8,7 +8,7 @@ use shanty_proto::convert::{labels_from_wire, labels_to_wire};
 use shanty_proto::v1;
 
 use super::client::{Client, Failure};
-use super::{AdminArgs, exit, out};
+use super::{AdminArgs, exit, not_empty, out};
 use crate::clock::now_ms;
 
 #[derive(Args, Debug)]
@@ -25,13 +25,8 @@ enum TokenCommand {
         #[arg(long, value_name = "KEY=VALUE,..", default_value = "")]
         labels: String,
         /// Names that hosts may join under with it, such as web-[01-20] or web-*; any when it is left out
-        #[arg(
-            long,
-            value_name = "NAMES",
-            default_value = "",
-            hide_default_value = true
-        )]
-        name: String,
+        #[arg(long, value_name = "NAMES", value_parser = not_empty)]
+        name: Option<String>,
         /// How many hosts may join with it
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         uses: u32,
@@ -49,7 +44,7 @@ enum TokenCommand {
     /// Void a token; hosts that joined with it stay
     Revoke {
         /// Its id, as listed
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_hyphen_values = true, value_parser = not_empty)]
         id: String,
         #[command(flatten)]
         admin: AdminArgs,
@@ -74,7 +69,7 @@ pub(super) async fn token(args: TokenArgs) -> Result<u8, Failure> {
             uses,
             ttl,
             admin,
-        } => create((&labels, name), uses, &ttl, &admin).await,
+        } => create((&labels, name.unwrap_or_default()), uses, &ttl, &admin).await,
         TokenCommand::List { admin } => list(&admin).await,
         TokenCommand::Revoke { id, admin } => {
             let client = Client::connect(&admin).await?;
@@ -129,17 +124,22 @@ async fn create(
         reply.join
     ));
     out::note("  shanty-agent run");
-    let uses = if uses == 1 {
-        "one host".to_owned()
-    } else {
-        format!("{uses} hosts")
-    };
-    let names = match names.trim() {
-        "" => String::new(),
-        names => format!(", named {}", one_line(names)),
-    };
-    out::note(format_args!("It is good for {uses}{names} and {ttl}."));
+    out::note(good_for(uses, &names, ttl));
     Ok(exit::OK)
+}
+
+fn good_for(uses: u32, names: &str, ttl: &str) -> String {
+    let uses = match uses {
+        1 => "one host".to_owned(),
+        uses => format!("{uses} hosts"),
+    };
+    match names.trim() {
+        "" => format!("It is good for {uses}, for {ttl}."),
+        names => format!(
+            "It is good for {uses}, for {ttl}, under these names: {}.",
+            one_line(names)
+        ),
+    }
 }
 
 async fn list(admin: &AdminArgs) -> Result<u8, Failure> {
@@ -168,6 +168,7 @@ fn table(tokens: &[v1::TokenInfo], now_ms: u64) -> Table {
         Column::new("ID", Align::Left, 8),
         Column::new("USED", Align::Right, 4),
         Column::new("STATE", Align::Left, 8),
+        Column::new("NAMES", Align::Left, 8),
         Column::new("LABELS", Align::Left, 8),
     ]);
     for token in tokens {
@@ -187,10 +188,19 @@ fn table(tokens: &[v1::TokenInfo], now_ms: u64) -> Table {
             Cell::new(&token.id),
             Cell::new(&format!("{}/{} used", token.uses, token.uses_max)),
             state,
+            Cell::new(names_of(token)),
             Cell::new(&labels),
         ]);
     }
     table
+}
+
+/// The names that hosts may join under.
+fn names_of(token: &v1::TokenInfo) -> &str {
+    match token.names.trim() {
+        "" => "any",
+        names => names,
+    }
 }
 
 #[cfg(test)]
@@ -200,21 +210,30 @@ mod tests {
 
     #[test]
     fn tokens_are_told_by_what_they_are_good_for() {
-        let token = |id: &str, uses, expires_ms, revoked| v1::TokenInfo {
+        let token = |id: &str, uses, expires_ms, revoked, names: &str| v1::TokenInfo {
             id: id.to_owned(),
             labels: [("role".to_owned(), "web".to_owned())].into(),
             uses,
             uses_max: 10,
             expires_ms,
             revoked,
-            names: String::new(),
+            names: names.to_owned(),
         };
         let tokens = [
-            token("a1b2c3d4", 0, 1_801_000, false),
-            token("b2c3d4e5", 10, 1_801_000, false),
-            token("c3d4e5f6", 1, 500, false),
-            token("d4e5f6a7", 1, 1_801_000, true),
+            token("a1b2c3d4", 0, 1_801_000, false, "web-[01-20],db-*"),
+            token("b2c3d4e5", 10, 1_801_000, false, ""),
+            token("c3d4e5f6", 1, 500, false, "web-01"),
+            token("d4e5f6a7", 1, 1_801_000, true, " "),
         ];
         insta::assert_snapshot!(table(&tokens, 1_000).render(Look::default()));
+    }
+
+    #[test]
+    fn what_a_new_token_is_good_for_reads_well() {
+        assert_eq!(good_for(1, "", "30m"), "It is good for one host, for 30m.");
+        assert_eq!(
+            good_for(3, " db-[1-3]\n", "2h"),
+            "It is good for 3 hosts, for 2h, under these names: db-[1-3]."
+        );
     }
 }
