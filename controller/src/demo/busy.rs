@@ -22,7 +22,7 @@ pub(super) fn why(address: SocketAddr) -> Option<Busy> {
             pid, demo: true, ..
         }) => {
             return Some(Busy(format!(
-                "port {port} is taken by another demo (process {pid}): open http://{address}/, or {other}",
+                "port {port} is taken by another demo (process {pid}): open the address that it printed, with its key, or {other}",
                 port = address.port(),
             )));
         }
