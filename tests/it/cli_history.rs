@@ -115,6 +115,7 @@ async fn what_was_printed_is_found_compared_and_run_again() {
     })
     .await;
     assert_eq!((found.len(), &found[0]["number"]), (1, &Value::from(3)));
+    assert_eq!(found[0]["event"], "found");
     wait::until("all output to be searched", || async {
         let ran = world.shanty(&["runs", "search", "before"]).await;
         let all = ran.out.lines().count() == 4 && ran.err.is_empty();

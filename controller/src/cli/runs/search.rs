@@ -87,7 +87,7 @@ pub(super) fn json(run: &v1::HistoryRun) -> serde_json::Value {
     let some = |number: u64| (number > 0).then_some(number);
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     serde_json::json!({
-        "event": "run", "number": run.number, "run": run.run, "state": run.state,
+        "event": "found", "number": run.number, "run": run.run, "state": run.state,
         "accepted_ms": run.accepted_ms, "closed_ms": some(run.closed_ms),
         "by": by.map(|by| by.to_string()), "name": run.name,
         // Ids are larger than what numbers of JSON hold everywhere.
