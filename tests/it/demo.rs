@@ -233,6 +233,8 @@ async fn a_busy_port_is_told_with_who_has_it() {
             "{ran:?}"
         );
         assert!(ran.err.contains(who), "{ran:?}");
+        // Without its key no address of a demo opens.
+        assert!(!ran.err.contains("http://"), "{ran:?}");
         assert!(ran.err.contains("--listen 127.0.0.1:0"), "{ran:?}");
     }
 }
