@@ -22,7 +22,7 @@ pub struct SelectorError {
     pub column: usize,
     /// What to do about it, as a fragment such as ``did you mean `web-01`?``; may be empty.
     pub hint: String,
-    /// The nearest name there is, where this is the name of a host that was typed.
+    /// The one name that was probably meant, where this is a name that was mistyped.
     pub nearest: Option<String>,
 }
 

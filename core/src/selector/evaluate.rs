@@ -224,7 +224,7 @@ impl<'h, 's> Evaluation<'h, 's> {
             let hint = self.name_hint(&wanted);
             let own = matches!(atom.kind, AtomKind::Name(_)) && self.groups_depth == 0;
             let nearest = if own && self.errors.is_empty() {
-                self.nearest_name(&wanted)
+                self.mistyped(&wanted)
             } else {
                 None
             };

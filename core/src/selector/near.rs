@@ -5,6 +5,12 @@ use std::collections::BTreeSet;
 /// Words suggested at most.
 const SUGGESTED_MAX: usize = 3;
 
+/// Names so long may be mistyped in two places, bytes.
+const LONG_NAME_BYTES: usize = 12;
+
+/// Shorter words are other words when a letter of them is another: `db` and `dc`, `app` and `api`, `test` and `rest`.
+const LONG_WORD_BYTES: usize = 5;
+
 /// Longest word looked at, bytes: that of names and labels.
 const WORD_BYTES_MAX: usize = 63;
 
@@ -29,6 +35,53 @@ pub(super) fn nearest<'a>(wanted: &str, words: impl IntoIterator<Item = &'a str>
         }
     }
     best.into_iter().map(|(_, word)| word).collect()
+}
+
+/// True when a name is probably another one mistyped, and not the name of another host: few edits, the same numbers, and words that begin
+/// alike and are long enough to be told from others.
+pub(super) fn is_typo(wanted: &str, name: &str) -> bool {
+    let within = 1 + usize::from(wanted.len() >= LONG_NAME_BYTES);
+    let near = distance(wanted.as_bytes(), name.as_bytes(), within).is_some();
+    if !near || wanted == name {
+        return false;
+    }
+    let (wanted, name) = (parts(wanted), parts(name));
+    wanted.len() == name.len() && wanted.iter().zip(&name).all(|(a, b)| is_same_part(a, b))
+}
+
+/// The words and the numbers of a name, without what is between them.
+fn parts(name: &str) -> Vec<&str> {
+    let sort = |c: char| (c.is_alphanumeric(), c.is_ascii_digit());
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| sort(c) != sort(first)).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        if first.is_alphanumeric() {
+            parts.push(part);
+        }
+        rest = after;
+    }
+    parts
+}
+
+/// The same number, or a word that was mistyped at most.
+fn is_same_part(a: &str, b: &str) -> bool {
+    let is_number = |part: &str| part.starts_with(|c: char| c.is_ascii_digit());
+    if is_number(a) || is_number(b) {
+        return a.trim_start_matches('0') == b.trim_start_matches('0');
+    }
+    if a == b {
+        return true;
+    }
+    let long = a.len().min(b.len()) >= LONG_WORD_BYTES;
+    let near = distance(a.as_bytes(), b.as_bytes(), 1).is_some();
+    // Of short words only letters may be swapped.
+    let swapped = a.len() == b.len() && {
+        let other = a.bytes().zip(b.bytes()).filter(|(a, b)| a != b);
+        other.count() == 2
+    };
+    near && (long || swapped) && a.as_bytes().first() == b.as_bytes().first()
 }
 
 /// Insertions, deletions, changes and swaps of neighbours between two words, or none when there are more than `within`.
@@ -82,6 +135,42 @@ mod tests {
                 expected,
                 "{a} {b}"
             );
+        }
+    }
+
+    #[test]
+    fn a_typo_is_never_the_name_of_another_host() {
+        for (wanted, name) in [
+            ("web01", "web-01"),
+            ("web-1", "web-01"),
+            ("wbe-01", "web-01"),
+            ("cahce-02", "cache-02"),
+            ("workr-3", "worker-3"),
+            ("eu-gatway_07", "eu-gateway-07"),
+            ("kubernets-api-1", "kubernetes-api-01"),
+        ] {
+            assert!(is_typo(wanted, name), "{wanted} {name}");
+            assert!(is_typo(name, wanted), "{name} {wanted}");
+        }
+        for (wanted, name) in [
+            ("db-02", "web-02"),
+            ("db-02", "db-03"),
+            ("db-02", "dc-02"),
+            ("api-1", "app-1"),
+            ("web-1", "web-10"),
+            ("web-10", "web-01"),
+            ("eu-west-1-node-1", "eu-east-1-node-1"),
+            ("staging-cache-11", "staging-cache-12"),
+            ("reader-1", "leader-1"),
+            ("prod-db", "prod-dbs"),
+            ("web-01", "web-01a"),
+            ("web", "web-01"),
+            ("cache", "cacheab"),
+            ("x", "y"),
+            ("", "a"),
+        ] {
+            assert!(!is_typo(wanted, name), "{wanted} {name}");
+            assert!(!is_typo(name, wanted), "{name} {wanted}");
         }
     }
 

@@ -511,6 +511,26 @@ fn what_matches_nothing_is_told_with_what_is_near() {
 }
 
 #[test]
+fn only_a_mistyped_name_is_taken_for_another() {
+    let fleet = Fleet::usual();
+    let hosts = fleet.hosts();
+    for (typed, meant) in [
+        ("web001", Some("web01")),
+        ("wbe02", Some("web02")),
+        ("db1", Some("db-1")),
+        ("web09", None),
+        ("we01", None),
+        ("pdb-1", None),
+        ("dc-1", None),
+        ("db-9", None),
+    ] {
+        let selector = Selector::parse(typed).unwrap();
+        let errors = selector.resolve(&hosts, Scope::empty()).unwrap_err();
+        assert_eq!(errors[0].nearest.as_deref(), meant, "{typed}");
+    }
+}
+
+#[test]
 fn a_resolution_is_sorted_digested_and_tells_absent_names() {
     let fleet = Fleet::usual();
     let mut hosts = fleet.hosts();

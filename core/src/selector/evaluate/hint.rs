@@ -1,7 +1,7 @@
 //! What to say beside a part that matched nothing: the nearest names, values, groups and mounts.
 
 use super::super::fact::{MEASURED_FACTS, TEXT_FACTS, mount_word};
-use super::super::near::nearest;
+use super::super::near::{is_typo, nearest};
 use super::{Evaluation, Host};
 use crate::text::count;
 
@@ -42,14 +42,15 @@ impl Evaluation<'_, '_> {
         glob.into_iter().chain(label).collect()
     }
 
-    /// The one name that was probably meant; nothing where several hosts may have been.
-    pub(super) fn nearest_name(&self, wanted: &str) -> Option<String> {
+    /// The one name that was probably mistyped; nothing where several may have been, or where another host may be meant.
+    pub(super) fn mistyped(&self, wanted: &str) -> Option<String> {
         if !self.ways(wanted).is_empty() {
             return None;
         }
         let names = self.hosts.iter().map(|host| host.name.as_str());
-        let near = nearest(wanted, names);
-        near.first().map(|name| (*name).to_owned())
+        let mut typos = names.filter(|name| is_typo(wanted, name));
+        let name = typos.next()?.to_owned();
+        typos.next().is_none().then_some(name)
     }
 
     pub(super) fn group_hint(&self, wanted: &str) -> String {
