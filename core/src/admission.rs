@@ -4,6 +4,7 @@
 //! is asked learns nothing else, no host's name and no error in a selector.
 
 use crate::ask::{Answer, Ask};
+use crate::hold::Hold;
 use crate::ids::RunId;
 use crate::journal::Kind;
 use crate::limits;
@@ -89,12 +90,13 @@ impl Change {
 pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refusal> {
     decide(ctx, asker, ask).map_err(|refusal| match ask {
         Ask::Steer { to, .. } => steer::in_its_words(*to, refusal),
+        Ask::Hold(Hold::Off) => hold::ending_in_its_words(refusal),
         Ask::Run(_)
         | Ask::Again { .. }
         | Ask::Confirm { .. }
         | Ask::TakeBack { .. }
         | Ask::Cancel { .. }
-        | Ask::Hold(_)
+        | Ask::Hold(Hold::On { .. })
         | Ask::Inventory(_)
         | Ask::RemoveHost { .. }
         | Ask::FreeName { .. }

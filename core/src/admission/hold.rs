@@ -32,6 +32,15 @@ pub(super) fn admit(
     Ok(Change::one(Kind::Hold(kind), Answer::Hold(answer)))
 }
 
+/// One right begins holds and ends them: who lacks it is told what they asked for.
+pub(super) fn ending_in_its_words(refusal: Refusal) -> Refusal {
+    if refusal.code != Code::Denied {
+        return refusal;
+    }
+    let what = refusal.what.replace(Verb::Hold.deed(), "end a hold");
+    Refusal { what, ..refusal }
+}
+
 /// A reason on one line; none is refused, since whoever is refused by the hold asks for it.
 fn checked(caller: &Caller<'_>, reason: &str) -> Result<String, Refusal> {
     let seen = |word: &&str| word.chars().any(|c| !is_unseen(c));

@@ -115,6 +115,7 @@ fn mistakes() -> Vec<(&'static str, Asker, Ask)> {
         ("nobody looks", person_of(&[]), look_at("")),
         ("nobody stops", person_of(&[]), stop.clone()),
         ("nobody holds", person_of(&[]), hold("db move")),
+        ("nobody ends a hold", person_of(&[]), Ask::Hold(Hold::Off)),
         ("nobody drains", person_of(&[]), remove("front")),
         ("elsewhere they may", person_of(&[11]), plain("web-01")),
         ("a bot", robot, plain("web-01")),
