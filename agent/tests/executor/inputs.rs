@@ -151,7 +151,9 @@ async fn an_agent_that_ends_before_the_input_is_there_never_runs_it_and_after_it
     let half = stdin("cat", b"abcd");
     let (run, wanted) = ask(&world, &half).await;
     give(&wanted, b"ab").await;
-    wait(|| (!world.execution(run).exists()).then(|| "nothing came".to_owned()));
+    // The folder alone says nothing of the order: that stands in what has come so far.
+    let coming = world.execution(run).join("input.coming");
+    wait(|| (!coming.exists()).then(|| "nothing came".to_owned()));
     world.reopen().await;
     let text = refused(&world, run).await;
     let said = "The agent ended before what the command is given had come. Nothing was run.";
