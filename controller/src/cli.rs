@@ -252,7 +252,6 @@ mod tests {
             "groups save web ",
             "groups remove ",
             "runs output 1 --host ",
-            "runs list --on ",
             "token create --name ",
             "token revoke ",
         ] {

@@ -4,7 +4,6 @@ use clap::{Args, ValueHint};
 use shanty_proto::v1;
 
 use crate::cli::complete::completer;
-use crate::cli::not_empty;
 
 #[derive(Args, Debug)]
 pub(super) struct WantedArgs {
@@ -12,7 +11,7 @@ pub(super) struct WantedArgs {
     #[arg(long, value_name = "WHO")]
     by: Option<String>,
     /// On any of these hosts, for example: 'role=web !web-03'
-    #[arg(long, value_name = "SELECTOR", value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "SELECTOR", add = completer(), value_hint = ValueHint::Other)]
     on: Option<String>,
     /// Since then: 2h, 7d or a day such as 2026-11-30 (UTC)
     #[arg(long, value_name = "WHEN")]
