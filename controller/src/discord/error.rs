@@ -103,12 +103,68 @@ impl SendError {
         }
     }
 
+    /// Why an answer did not reach Discord, for people: the log has the rest.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::RateLimited { retry_after_ms, .. } => {
+                let seconds = retry_after_ms.div_ceil(1_000).max(1);
+                format!("Discord takes no answers for {seconds} s")
+            }
+            Self::Discord {
+                status,
+                code,
+                message,
+            } => format!("Discord answered {status}, code {code}: {message}"),
+            Self::Timeout(within) => {
+                let seconds = within.as_millis().div_ceil(1_000).max(1);
+                format!("Discord said nothing for {seconds} s")
+            }
+            Self::Unreached(_) => "Discord cannot be reached".to_owned(),
+            Self::Connection(_) => "the connection to Discord was lost".to_owned(),
+            Self::Unauthorized => "Discord refused the bot's token".to_owned(),
+            Self::Body(_) | Self::TooLong => "what Discord said cannot be read".to_owned(),
+            Self::Malformed(_) => "it cannot be sent".to_owned(),
+        }
+    }
+
     /// Discord's own code of a refusal, such as 10062; none when it gave none.
     #[must_use]
     pub fn code(&self) -> Option<u64> {
         match self {
             Self::Discord { code, .. } if *code > 0 => Some(*code),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_in_their_words_why_an_answer_was_not_taken() {
+        let limited = |retry_after_ms| SendError::RateLimited {
+            retry_after_ms,
+            global: false,
+        };
+        let refused = SendError::Discord {
+            status: 403,
+            code: 50_001,
+            message: "Missing Access".to_owned(),
+        };
+        for (error, told) in [
+            (limited(5_000), "Discord takes no answers for 5 s"),
+            (limited(1_001), "Discord takes no answers for 2 s"),
+            (limited(0), "Discord takes no answers for 1 s"),
+            (refused, "Discord answered 403, code 50001: Missing Access"),
+            (
+                SendError::Timeout(Duration::from_millis(2_500)),
+                "Discord said nothing for 3 s",
+            ),
+            (SendError::TooLong, "what Discord said cannot be read"),
+        ] {
+            assert_eq!(error.told(), told);
         }
     }
 }

@@ -99,12 +99,12 @@ pub(super) async fn fill(
             // A deletion whose answer was lost was done, or somebody else did it.
             Err(error) if is_gone(&error) => {}
             // While the promise stands, what comes after it fills it, for those whom it was for.
-            Err(error) => return Err(chain(&error)),
+            Err(error) => return Err(error.told()),
         }
         edge.requests.follow_up(to, card, to_whom)
     };
     let answer = sent(edge, &call).await?;
-    let at = answer.message().map_err(|error| chain(&error))?;
+    let at = answer.message().map_err(|error| error.told())?;
     Ok(Filled { at, is_answer })
 }
 
@@ -112,13 +112,14 @@ pub(super) async fn fill(
 pub(super) async fn sent(edge: &Edge, call: &Result<Call, RequestError>) -> Result<Answer, String> {
     repeated(edge, formed(call)?)
         .await
-        .map_err(|error| chain(&error))
+        .map_err(|error| error.told())
 }
 
-fn formed(call: &Result<Call, RequestError>) -> Result<&Call, String> {
+/// A call that is well formed; the log has why it is not.
+pub(super) fn formed(call: &Result<Call, RequestError>) -> Result<&Call, String> {
     call.as_ref().map_err(|error| {
         tracing::error!("an answer could not be formed: {}", chain(error));
-        chain(error)
+        "the answer could not be formed".to_owned()
     })
 }
 

@@ -14,6 +14,7 @@ use super::send;
 use crate::discord::Edge;
 use crate::discord::answers::MessageRef;
 use crate::discord::commands::Invocation;
+use crate::discord::error::SendError;
 use crate::discord::publish::{ByToken, NotPosted, Posted};
 use crate::discord::sender::Outcome;
 
@@ -24,12 +25,24 @@ const PREVIEWS_MAX: usize = 256;
 #[derive(Default)]
 pub(in crate::discord) struct Previews(Mutex<VecDeque<(RunId, Shown)>>);
 
-/// A preview that was shown.
+/// What was shown to somebody until they answer it.
 pub(super) struct Shown {
     /// By whom and in answer to what.
-    invocation: Invocation,
+    pub(super) invocation: Invocation,
     /// Its message, where it is one after the answer.
-    follow_up: Option<u64>,
+    pub(super) follow_up: Option<u64>,
+}
+
+impl Shown {
+    /// Deletes it.
+    pub(super) async fn delete(&self, edge: &Edge, what: &str) {
+        let to = self.invocation.reply_to();
+        let call = match self.follow_up {
+            None => edge.requests.delete_original(to),
+            Some(message) => edge.requests.delete_follow_up(to, message),
+        };
+        send(edge, call, what).await;
+    }
 }
 
 impl Previews {
@@ -78,12 +91,7 @@ pub(super) async fn accepted(edge: &Edge, invocation: &Invocation, snapshot: &Sn
     let begins = answered.is_ok();
     publisher.send(answered).ok(); // shutting down: the next process finds the card
     if begins && let Some(shown) = edge.previews.take(id) {
-        let to = shown.invocation.reply_to();
-        let call = match shown.follow_up {
-            None => edge.requests.delete_original(to),
-            Some(message) => edge.requests.delete_follow_up(to, message),
-        };
-        send(edge, call, "the end of a preview").await;
+        shown.delete(edge, "the end of a preview").await;
     }
 }
 
@@ -134,13 +142,17 @@ async fn answer_with(
 ) -> Result<MessageRef, NotPosted> {
     let to = invocation.reply_to();
     let call = edge.requests.respond(to, card, Audience::Channel);
-    let call = call.map_err(|error| NotPosted::nowhere(chain(&error)))?;
-    let answered = edge.sender.call(&call).await;
+    let call = promised::formed(&call).map_err(NotPosted::nowhere)?;
+    let answered = edge.sender.call(call).await;
     let error = match answered.and_then(|answer| answer.callback_message()) {
         Ok(message) => return Ok(message),
         Err(error) => error,
     };
-    let not_taken = format!("Discord did not take the answer ({})", chain(&error));
+    tracing::warn!("the card of a run did not reach Discord: {}", chain(&error));
+    let not_taken = match &error {
+        SendError::RateLimited { .. } => error.told(),
+        error => format!("Discord did not take the answer ({})", error.told()),
+    };
     if error.outcome() == Outcome::NotDone {
         return Err(NotPosted::nowhere(not_taken));
     }
