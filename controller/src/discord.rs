@@ -117,6 +117,7 @@ struct Edge {
     /// Where files are written that are attached; they have no names.
     spool_dir: PathBuf,
     previews: interaction::Previews,
+    questions: interaction::Questions,
     reads: interaction::Reads,
     /// How often people may have others asked for something.
     asks: Mutex<Manners>,
@@ -182,6 +183,7 @@ pub async fn start(
         gone_ms: parts.gone_ms,
         spool_dir: parts.spool_dir,
         previews: interaction::Previews::default(),
+        questions: interaction::Questions::default(),
         reads: interaction::Reads::default(),
         asks: Mutex::default(),
         callbacks: publish::Callbacks::default(),

@@ -28,6 +28,7 @@ mod reads;
 mod run;
 mod script;
 
+pub(super) use meant::Questions;
 pub(super) use reads::Reads;
 pub(super) use run::Previews;
 

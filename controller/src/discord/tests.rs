@@ -74,6 +74,7 @@ impl Stage {
             gone_ms: None,
             spool_dir: std::env::temp_dir(),
             previews: interaction::Previews::default(),
+            questions: interaction::Questions::default(),
             reads: interaction::Reads::default(),
             asks: Mutex::default(),
             callbacks: publish::Callbacks::default(),

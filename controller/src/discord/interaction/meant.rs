@@ -2,8 +2,8 @@
 //! runs that; another opens the form with all that was typed. What is asked then is kept under a key that stands in the button, and decided
 //! anew for whoever presses it. A file that was attached is fetched again.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
@@ -12,7 +12,8 @@ use shanty_core::refusal::{Code, Meant, Refusal};
 use shanty_core::run::{About, Input, InputKind};
 use shanty_core::view::{self, Audience, Card};
 
-use super::{asked, list, script, send, show};
+use super::run::Shown;
+use super::{asked, list, script, send, show, shown_at};
 use crate::clock::now_ms;
 use crate::discord::Edge;
 use crate::discord::commands::{Attached, Invocation};
@@ -25,8 +26,38 @@ const PERSON_MAX: usize = 20;
 /// Buttons work for so long, milliseconds: what was typed is not kept for ever.
 const AGE_MS: u64 = 24 * 3_600_000;
 
+/// Refusals that go once they are answered; past it the oldest stays, and its buttons then do nothing.
+const SHOWN_MAX: usize = 256;
+
 /// When it was kept, and the request.
 type Kept = (u64, Option<Request>);
+
+/// Refusals with buttons: each is one question, and has one answer.
+#[derive(Default)]
+pub(in crate::discord) struct Questions {
+    /// Who holds it takes or gives back all requests of a refusal.
+    taking: tokio::sync::Mutex<()>,
+    /// What deletes each refusal, as long as Discord lets it.
+    shown: Mutex<VecDeque<Shown>>,
+}
+
+impl Questions {
+    fn remember(&self, shown: Shown) {
+        let mut all = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= SHOWN_MAX {
+            all.pop_front();
+        }
+        all.push_back(shown);
+    }
+
+    /// The refusal of this interaction.
+    fn shown(&self, interaction: u64) -> Option<Shown> {
+        let mut all = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |shown: &Shown| shown.invocation.interaction == interaction;
+        let at = all.iter().position(is_it)?;
+        all.remove(at)
+    }
+}
 
 /// A request as it is kept: options by name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,6 +75,9 @@ struct Request {
     /// Whose button it is for.
     #[serde(default)]
     person: u64,
+    /// The interaction that was refused: what is kept for it is taken together. Zero where an earlier version kept it.
+    #[serde(default)]
+    refused: u64,
     /// It was pressed: nothing of it is kept any more.
     #[serde(default)]
     pressed: bool,
@@ -138,6 +172,7 @@ impl Request {
             input: request.input.as_ref().map(Given::from),
             file: file.map(File::from),
             person: 0,
+            refused: 0,
             pressed: false,
         }
     }
@@ -191,7 +226,13 @@ pub(super) async fn refuse_run(
             view::refusal_card(refusal)
         }
     };
-    show(edge, invocation, &card, Audience::Asker).await;
+    let follow_up = shown_at(edge, invocation, &card, Audience::Asker).await;
+    if !card.buttons.is_empty() {
+        edge.questions.remember(Shown {
+            invocation: invocation.clone(),
+            follow_up: follow_up.map(|at| at.message),
+        });
+    }
 }
 
 /// The card with all that can be done next, once what that needs is kept.
@@ -248,7 +289,11 @@ async fn keep(
     if known.is_none() {
         let person = invocation.user;
         make_room(edge, person).await?;
-        let request = Request { person, ..request };
+        let request = Request {
+            person,
+            refused: invocation.interaction,
+            ..request
+        };
         list::try_keep(&edge.kept, KEPT, &key, &Some(request)).await?;
     }
     Ok(key)
@@ -278,38 +323,49 @@ fn is_old(at_ms: u64) -> bool {
 
 /// Runs what was meant: once, however often it is pressed. Who is refused may press again.
 pub(super) async fn run(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
-    let kept = take(edge, invocation, key).await;
-    let Some((asked, kept)) = kept.and_then(|kept| Some((kept.1.clone().asked()?, kept))) else {
+    let Some((taken, request, file)) = take(edge, invocation, key).await else {
         return gone(edge, invocation).await;
     };
-    let (request, file) = asked;
+    answer(edge, invocation, taken, request, file).await;
+}
+
+/// Starts what answers a refusal, which then goes; where that is refused too, it stays as it was.
+async fn answer(
+    edge: &Arc<Edge>,
+    invocation: &Invocation,
+    taken: Taken,
+    request: RunRequest,
+    file: Option<Attached>,
+) {
     if !start(edge, invocation, request, file).await {
-        put_back(edge, key, kept).await;
+        return put_back(edge, taken).await;
+    }
+    if let Some(shown) = edge.questions.shown(taken.refused) {
+        shown.delete(edge, "the end of a refusal").await;
     }
 }
 
-/// Lets a button be pressed again, for as long as it could be before.
-async fn put_back(edge: &Edge, key: &str, (at_ms, request): (u64, Request)) {
-    let kept: Kept = (at_ms, Some(request));
-    if let Err(error) = edge.kept.keep(&format!("{KEPT}{key}"), &kept).await {
-        tracing::warn!(%error, "a request could not be kept again for the button of its refusal");
+/// Lets the buttons of a refusal be pressed again, for as long as they could be before.
+async fn put_back(edge: &Edge, taken: Taken) {
+    let _taking = edge.questions.taking.lock().await;
+    for (place, kept) in taken.all {
+        if let Err(error) = edge.kept.keep(&place, &kept).await {
+            tracing::warn!(%error, "a request could not be kept again for the button of its refusal");
+        }
     }
 }
 
 /// Tells those who may do it what somebody asks for, in the channel where it was refused: once. Whoever may by now does it.
 pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &str) {
-    let kept = take(edge, invocation, key).await;
-    let Some((asked, kept)) = kept.and_then(|kept| Some((kept.1.clone().asked()?, kept))) else {
+    let Some((taken, request, file)) = take(edge, invocation, key).await else {
         return gone(edge, invocation).await;
     };
-    let (request, file) = asked;
     let ask = match &file {
         Some(file) => script::announced(&request, file),
         None => Ask::Run(request.clone()),
     };
     let Err(refusal) = edge.hub.would(&invocation.asker(), &ask).await else {
-        start(edge, invocation, request, file).await;
-        return;
+        return answer(edge, invocation, taken, request, file).await;
     };
     let Some(Meant::Others { who }) = refusal.meant.as_deref() else {
         return super::refuse(edge, invocation, &refusal).await;
@@ -320,7 +376,7 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
         asks.answers(channel, person, now_ms())
     };
     if !may {
-        put_back(edge, key, kept).await;
+        put_back(edge, taken).await;
         let refusal = Refusal::new(
             Code::Rate,
             "Others were asked for something a moment ago, and are not asked again so soon.",
@@ -341,18 +397,58 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
     show(edge, invocation, &card, Audience::Channel).await;
 }
 
-/// What is kept for a button that is pressed once, and since when.
-async fn take(edge: &Edge, invocation: &Invocation, key: &str) -> Option<(u64, Request)> {
-    let place = format!("{KEPT}{key}");
-    let pressed: Kept = (now_ms(), Some(Request::pressed_by(invocation.user)));
-    let kept = edge.kept.exchange(&place, &pressed).await;
-    let kept = kept.unwrap_or_else(|error| {
+/// What was kept for the buttons of one refusal, where one of them was pressed.
+struct Taken {
+    /// The interaction that was refused.
+    refused: u64,
+    /// Where each is kept, and what is.
+    all: Vec<(String, Kept)>,
+}
+
+/// What a button asks for, once: no button of the same refusal has anything then.
+async fn take(
+    edge: &Edge,
+    invocation: &Invocation,
+    key: &str,
+) -> Option<(Taken, RunRequest, Option<Attached>)> {
+    let taken = try_take(edge, invocation, key).await;
+    taken.unwrap_or_else(|error| {
         tracing::warn!(%error, "what the button of a refusal is about could not be read");
         None
-    });
-    let (at_ms, request) = kept?;
-    let request = request.filter(|request| !request.pressed && !is_old(at_ms));
-    request.map(|request| (at_ms, request))
+    })
+}
+
+async fn try_take(
+    edge: &Edge,
+    invocation: &Invocation,
+    key: &str,
+) -> Result<Option<(Taken, RunRequest, Option<Attached>)>, StoreError> {
+    let _taking = edge.questions.taking.lock().await;
+    let wanted = format!("{KEPT}{key}");
+    let request = edge.kept.read::<Kept>(&wanted).await?.and_then(usable);
+    let Some(request) = request else {
+        return Ok(None);
+    };
+    let refused = request.refused;
+    let Some((request, file)) = request.asked() else {
+        return Ok(None);
+    };
+    let together = |place: &str, kept: &Kept| {
+        let of = kept.1.as_ref().map(|request| request.refused);
+        place == wanted || (refused != 0 && of == Some(refused))
+    };
+    let mut all: Vec<(String, Kept)> = edge.kept.below(KEPT).await?;
+    all.retain(|(place, kept)| together(place, kept));
+    let pressed: Kept = (now_ms(), Some(Request::pressed_by(invocation.user)));
+    for (place, _) in &all {
+        edge.kept.exchange::<Kept>(place, &pressed).await?;
+    }
+    Ok(Some((Taken { refused, all }, request, file)))
+}
+
+/// A request that was not pressed and is not too old.
+fn usable((at_ms, request): Kept) -> Option<Request> {
+    request.filter(|request| !request.pressed && !is_old(at_ms))
 }
 
 /// Opens the form with what was typed.
@@ -373,7 +469,7 @@ pub(super) async fn changed(
     key: &str,
     request: RunRequest,
 ) {
-    let Some((before, file)) = kept(edge, key).await else {
+    let Some((taken, before, file)) = take(edge, invocation, key).await else {
         return gone(edge, invocation).await;
     };
     let request = RunRequest {
@@ -382,7 +478,7 @@ pub(super) async fn changed(
         input: before.input,
         ..request
     };
-    start(edge, invocation, request, file).await;
+    answer(edge, invocation, taken, request, file).await;
 }
 
 async fn start(
@@ -400,9 +496,7 @@ async fn start(
 /// What is kept for a form, however often it is opened.
 async fn kept(edge: &Edge, key: &str) -> Option<(RunRequest, Option<Attached>)> {
     let kept: Option<Kept> = edge.kept.read(&format!("{KEPT}{key}")).await.ok()?;
-    let (at_ms, request) = kept?;
-    let request = request.filter(|request| !request.pressed && !is_old(at_ms));
-    request?.asked()
+    kept.and_then(usable)?.asked()
 }
 
 async fn gone(edge: &Edge, invocation: &Invocation) {

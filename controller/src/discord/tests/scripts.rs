@@ -399,3 +399,49 @@ async fn who_may_run_nothing_takes_no_buttons_from_others_and_may_press_again_la
     let public = told(&stage, by(ANN, press(&format!("v1:ask:{of_ann}")))).await;
     assert!(!is_private(&public), "{public}");
 }
+
+#[tokio::test]
+async fn a_refusal_is_one_question_with_one_answer_and_goes_when_it_has_it() {
+    let stage = stage().await;
+    let mut web = stage.rig.link(1).await;
+    let asked = slash(
+        "run",
+        json!([
+            {"name": "on", "type": 3, "value": "web-01"},
+            {"name": "command", "type": 3, "value": "echo “a” –b"},
+        ]),
+    );
+    let refused = told(&stage, asked.clone()).await;
+    let text = refused.to_string();
+    let mut ways = text.split("v1:meant:").skip(1);
+    let mut way = || ways.next().unwrap().split('"').next().unwrap().to_owned();
+    let [plain, as_typed] = [way(), way()].map(|key| format!("v1:meant:{key}"));
+    assert_ne!(plain, as_typed);
+    let change = press(&format!("v1:change:{}", key(&refused, "change")));
+
+    // Who is refused again has all the ways again, and the refusal stays.
+    let again = told(&stage, by(ANN, press(&plain))).await;
+    assert!(again.to_string().contains("You may not"), "{again}");
+    assert_eq!(stage.bodies(&original("DELETE", &asked)), [Value::Null; 0]);
+
+    // Both at the same moment are one run.
+    tokio::join!(
+        stage.interact(press(&as_typed)),
+        stage.interact(press(&plain))
+    );
+    web.order().await;
+    let accepted = |kind: &Kind| matches!(kind, Kind::Accepted(_));
+    let ran = || {
+        stage
+            .rig
+            .kinds()
+            .iter()
+            .filter(|kind| accepted(kind))
+            .count()
+    };
+    assert_eq!(ran(), 1);
+    assert_eq!(stage.bodies(&original("DELETE", &asked)), [Value::Null]);
+    let late = told(&stage, change).await;
+    assert!(late.to_string().contains("pressed already"), "{late}");
+    assert_eq!(ran(), 1);
+}
