@@ -2,8 +2,8 @@
 //! runs that; another opens the form with all that was typed. What is asked then is kept under a key that stands in the button, and decided
 //! anew for whoever presses it. A file that was attached is fetched again.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
@@ -19,6 +19,10 @@ use crate::discord::Edge;
 use crate::discord::commands::{Attached, Invocation};
 use crate::store::StoreError;
 
+mod questions;
+
+pub(in crate::discord) use questions::Questions;
+
 /// Where requests are kept for the buttons of refusals.
 const KEPT: &str = "meant/";
 /// What is kept for the buttons of one person; the oldest make room, so that nobody clears the buttons of others.
@@ -26,38 +30,8 @@ const PERSON_MAX: usize = 20;
 /// Buttons work for so long, milliseconds: what was typed is not kept for ever.
 const AGE_MS: u64 = 24 * 3_600_000;
 
-/// Refusals that go once they are answered; past it the oldest stays, and its buttons then do nothing.
-const SHOWN_MAX: usize = 256;
-
 /// When it was kept, and the request.
 type Kept = (u64, Option<Request>);
-
-/// Refusals with buttons: each is one question, and has one answer.
-#[derive(Default)]
-pub(in crate::discord) struct Questions {
-    /// Who holds it takes or gives back all requests of a refusal.
-    taking: tokio::sync::Mutex<()>,
-    /// What deletes each refusal, as long as Discord lets it.
-    shown: Mutex<VecDeque<Shown>>,
-}
-
-impl Questions {
-    fn remember(&self, shown: Shown) {
-        let mut all = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= SHOWN_MAX {
-            all.pop_front();
-        }
-        all.push_back(shown);
-    }
-
-    /// The refusal of this interaction.
-    fn shown(&self, interaction: u64) -> Option<Shown> {
-        let mut all = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |shown: &Shown| shown.invocation.interaction == interaction;
-        let at = all.iter().position(is_it)?;
-        all.remove(at)
-    }
-}
 
 /// A request as it is kept: options by name.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -340,7 +314,7 @@ async fn answer(
     if !start(edge, invocation, request, file).await {
         return put_back(edge, taken).await;
     }
-    if let Some(shown) = edge.questions.shown(taken.refused) {
+    if let Some(shown) = edge.questions.take(taken.refused) {
         shown.delete(edge, "the end of a refusal").await;
     }
 }
