@@ -61,8 +61,9 @@ async fn an_answer_waits_for_the_index_only_so_long_and_says_so() {
 async fn what_was_printed_a_moment_ago_is_found_as_it_was_printed() {
     let rig = Rig::start().await;
     let history = rig.history();
-    let _web = rig.link(1).await;
+    let mut web = rig.link(1).await;
     let run = rig.run("web-01").await;
+    web.order().await;
     rig.hub.told(agent(1), run, Told::Running, false).await;
     let (printed, _) = spool(run, 1, &["```sh kernel 6.1\n"]);
     rig.store((run, 1), &printed).await;
