@@ -47,12 +47,12 @@ pub(super) async fn promise(edge: &Edge, invocation: &Invocation, to_whom: Audie
     );
     match error.outcome() {
         Outcome::NotDone => false,
-        Outcome::Unknown => matches!(standing(edge, invocation).await, Standing::At(_)),
+        Outcome::Unknown => matches!(original(edge, invocation).await, Original::At(_)),
     }
 }
 
 /// What stands as the answer to an interaction.
-pub(super) enum Standing {
+pub(super) enum Original {
     /// This message.
     At(MessageRef),
     /// None.
@@ -62,21 +62,21 @@ pub(super) enum Standing {
 }
 
 /// Looks once whether Discord has an answer of which nobody knows.
-pub(super) async fn standing(edge: &Edge, invocation: &Invocation) -> Standing {
+pub(super) async fn original(edge: &Edge, invocation: &Invocation) -> Original {
     let look = match edge.requests.read_original(invocation.reply_to()) {
         Ok(look) => look,
         Err(error) => {
             tracing::error!("an answer could not be looked for: {}", chain(&error));
-            return Standing::Unknown;
+            return Original::Unknown;
         }
     };
     let Ok(found) = tokio::time::timeout(LOOK_UP, edge.sender.call(&look)).await else {
-        return Standing::Unknown;
+        return Original::Unknown;
     };
     match found.and_then(|answer| answer.message()) {
-        Ok(at) => Standing::At(at),
-        Err(error) if is_gone(&error) => Standing::Nothing,
-        Err(_) => Standing::Unknown,
+        Ok(at) => Original::At(at),
+        Err(error) if is_gone(&error) => Original::Nothing,
+        Err(_) => Original::Unknown,
     }
 }
 

@@ -9,7 +9,7 @@ use shanty_core::ids::RunId;
 use shanty_core::thread::Look;
 use shanty_core::view::{self, Audience, Card, Scene};
 
-use super::promised::{self, Filled, LOOK_UP, Standing};
+use super::promised::{self, Filled, LOOK_UP, Original};
 use super::send;
 use crate::discord::Edge;
 use crate::discord::answers::MessageRef;
@@ -157,10 +157,10 @@ async fn answer_with(
         return Err(NotPosted::nowhere(not_taken));
     }
     // It may be there all the same: look once.
-    match promised::standing(edge, invocation).await {
-        Standing::At(message) => Ok(message),
-        Standing::Nothing => Err(NotPosted::nowhere(not_taken)),
-        Standing::Unknown => Err(NotPosted {
+    match promised::original(edge, invocation).await {
+        Original::At(message) => Ok(message),
+        Original::Nothing => Err(NotPosted::nowhere(not_taken)),
+        Original::Unknown => Err(NotPosted {
             why: not_taken,
             may_stand: true,
             by_token: Some(ByToken::of(invocation)),
