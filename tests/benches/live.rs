@@ -21,14 +21,7 @@ const HOSTS: usize = 12;
 const FLEET: usize = 500;
 
 fn main() {
-    // `cargo test --all-targets` would call it too.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime can be built").block_on(all());
+    shanty_tests::bench::run(all());
 }
 
 async fn all() {

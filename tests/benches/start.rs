@@ -26,14 +26,7 @@ const FLEET: u64 = 200;
 const BEGUN_MS: u64 = 1_790_000_000_000;
 
 fn main() {
-    // `cargo test --all-targets` would call it too.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime can be built").block_on(all());
+    shanty_tests::bench::run(all());
 }
 
 async fn all() {

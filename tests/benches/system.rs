@@ -19,14 +19,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_secs(30);
 
 fn main() {
-    // `cargo test --all-targets` would call it too.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    runtime.expect("a runtime can be built").block_on(all());
+    shanty_tests::bench::run(all());
 }
 
 async fn all() {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod alone;
+pub mod bench;
 pub mod browser;
 pub mod call;
 pub mod demo;
