@@ -2,20 +2,19 @@
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use shanty_tests::process;
 use shanty_tests::{Call, Gate, Options, Terminal, World, wait};
 
 use crate::programs;
 
-const ONE: [(&str, &str); 1] = [("web-01", "role=web")];
+pub(crate) const ONE: [(&str, &str); 1] = [("web-01", "role=web")];
 const TWO: [(&str, &str); 2] = [("web-01", "role=web"), ("web-02", "role=web")];
 
-async fn world(hosts: &[(&str, &str)]) -> World {
+pub(crate) async fn world(hosts: &[(&str, &str)]) -> World {
     World::with_hosts(&programs(), Options::default(), hosts).await
 }
 
 /// JSON lines.
-fn events(text: &str) -> Vec<Value> {
+pub(crate) fn events(text: &str) -> Vec<Value> {
     let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     text.lines().map(parse).collect()
 }
@@ -351,240 +350,6 @@ async fn twenty_runs_at_once_all_end_with_their_own_output() {
 }
 
 #[tokio::test]
-async fn hosts_are_listed_selected_shown_and_labelled() {
-    let world = world(&[
-        ("web-01", "env=prod,role=web"),
-        ("db-01", "env=prod,role=db"),
-    ])
-    .await;
-    let ran = world.shanty(&["hosts"]).await;
-    assert!(ran.out.starts_with("NAME "), "{ran:?}");
-    for part in ["db-01", "web-01", "env=prod role=web"] {
-        assert!(ran.out.contains(part), "{part}: {ran:?}");
-    }
-    assert_eq!(ran.err, "2 hosts, 2 online\n");
-    let names = async |selector: &str| world.shanty(&["hosts", selector, "--names"]).await.out;
-    assert_eq!(names("env=prod").await, "db-01\nweb-01\n");
-    assert_eq!(names("env=prod !role=db").await, "web-01\n");
-
-    let ran = world.shanty(&["hosts", "--json"]).await;
-    let hosts = events(&ran.out);
-    assert_eq!(hosts.len(), 2, "{ran:?}");
-    assert_eq!(
-        (&hosts[0]["name"], &hosts[0]["online"]),
-        (&"db-01".into(), &true.into())
-    );
-    assert!(hosts[0]["facts"]["cpus"].as_u64().unwrap() > 0, "{ran:?}");
-    assert!(hosts[0]["metrics"]["disks"].is_array(), "{ran:?}");
-    let ran = world.shanty(&["hosts", "show", "web-01"]).await;
-    for part in ["web-01  ", "system", "memory", "env=prod role=web"] {
-        assert!(ran.out.contains(part), "{part}: {ran:?}");
-    }
-
-    let ran = world
-        .shanty(&["hosts", "label", "web-01", "env=stage", "tier=1", "role-"])
-        .await;
-    assert_eq!(
-        (ran.code, ran.out.as_str()),
-        (0, "web-01 has the labels: env=stage tier=1\n"),
-        "{ran:?}"
-    );
-    assert_eq!(names("env=stage").await, "web-01\n");
-    let host = world.shanty(&["hosts", "web-01", "--json"]).await.json();
-    assert_eq!(
-        host["labels"],
-        serde_json::json!({"env": "stage", "tier": "1"})
-    );
-    for label in ["noequals", "bad key=1", "=x"] {
-        let ran = world.shanty(&["hosts", "label", "web-01", label]).await;
-        assert_eq!(ran.code, 64, "{label}: {ran:?}");
-    }
-    let ran = world.shanty(&["hosts", "weeb-01"]).await;
-    assert_eq!(ran.code, 64, "{ran:?}");
-    assert!(ran.err.contains("web-01"), "the nearest name: {ran:?}");
-    world.end().await;
-}
-
-#[tokio::test]
-async fn tokens_are_made_listed_and_revoked_and_shown_once() {
-    let world = world(&[]).await;
-    assert_eq!(
-        world.shanty(&["token", "list"]).await.out,
-        "There are no tokens.\n"
-    );
-    let args = [
-        "token", "create", "--labels", "env=prod", "--uses", "3", "--ttl", "2h",
-    ];
-    let ran = world.shanty(&args).await;
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let token = ran.out.trim_end();
-    assert_eq!(token.split('.').count(), 4, "{ran:?}");
-    for part in ["SHANTY_TOKEN=", "3 hosts, for 2h.", &world.join_address()] {
-        assert!(ran.err.contains(part), "{part}: {ran:?}");
-    }
-    let list = world.shanty(&["token", "list"]).await.out;
-    for part in [
-        token.split('.').nth(1).unwrap(),
-        "0/3 used",
-        "good for 1h 59m",
-        "env=prod",
-    ] {
-        assert!(list.contains(part), "{part}: {list}");
-    }
-    let secret = token.split('.').nth(2).unwrap();
-    for ran in [world.shanty(&["token", "list", "--json"]).await.out, list] {
-        assert!(!ran.contains(secret), "{ran}");
-    }
-    let id = token.split('.').nth(1).unwrap();
-    let ran = world.shanty(&["token", "revoke", id]).await;
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let list = world.shanty(&["token", "list"]).await.out;
-    assert!(list.contains("revoked"), "{list}");
-    for (args, code) in [
-        (["token", "revoke", "nothing"].as_slice(), 65),
-        (&["token", "create", "--ttl", "5"], 64),
-        (&["token", "create", "--ttl", "900d"], 64),
-        (&["token", "create", "--uses", "0"], 64),
-        (&["token", "create", "--uses", "1000000"], 64),
-        (&["token", "create", "--labels", "env"], 64),
-    ] {
-        let ran = world.shanty(args).await;
-        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
-    }
-    world.end().await;
-}
-
-#[tokio::test]
-async fn hold_refuses_new_runs_and_lets_the_others_go_on() {
-    let world = world(&ONE).await;
-    let mut gate = Gate::new(world.dir.path(), "gate");
-    let command = format!("{}; read x <&3; echo done", gate.open_in_shell());
-    let number = world.detach("web-01", &command).await;
-    assert_eq!(world.shanty(&["hold", "on", "db move"]).await.code, 0);
-    let ran = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
-    assert_eq!(ran.code, 77, "{ran:?}");
-    assert!(ran.err.contains("hold"), "{ran:?}");
-    gate.say("on");
-    let run = world.run_ends(&number).await;
-    assert_eq!(run["executions"][0]["exit_code"], 0, "{run}");
-    assert_eq!(world.shanty(&["hold", "off"]).await.code, 0);
-    let ran = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
-    assert_eq!(ran.code, 0, "{ran:?}");
-    assert_eq!(world.runs().await.len(), 2);
-    world.end().await;
-}
-
-#[tokio::test]
-async fn what_is_refused_has_a_code_for_scripts_and_a_sentence_for_people() {
-    let world = world(&ONE).await;
-    let long = "x".repeat(6_001);
-    for (args, code, name) in [
-        (["runs", "show", "99"].as_slice(), 65, "E_NOT_FOUND"),
-        (&["runs", "output", "99"], 65, "E_NOT_FOUND"),
-        (&["runs", "follow", "99"], 65, "E_NOT_FOUND"),
-        (&["runs", "cancel", "99"], 65, "E_NOT_FOUND"),
-        (&["runs", "show", "last"], 64, "E_USAGE"),
-        (&["hosts", "label", "db-01", "a=b"], 64, "E_SELECTOR"),
-        (&["hosts", "label", "web-01", "a=b=c"], 64, "E_LABEL"),
-        (&["hosts", "drain", "db-01"], 64, "E_SELECTOR"),
-        (&["groups", "save", "a b", "web-01"], 64, "E_NAME"),
-        (&["groups", "save", "web", "wbe-01"], 64, "E_SELECTOR"),
-        (&["groups", "remove", "web"], 65, "E_NOT_FOUND"),
-        (
-            &["run", "--on", "web-01", "--offline", "wait", "--", "true"],
-            64,
-            "E_OPTION",
-        ),
-        (&["hosts", "remove", "db-01", "--yes"], 65, "E_NOT_FOUND"),
-        (&["hosts", "show", "db-01"], 64, "E_SELECTOR"),
-        (&["run", "--on", "db-01", "--", "true"], 64, "E_SELECTOR"),
-        (&["run", "--on", "", "--", "true"], 64, "E_SELECTOR"),
-        (&["run", "--on", "web-01 (", "--", "true"], 64, "E_SELECTOR"),
-        (
-            &["run", "--on", "web-01", "--", "  "],
-            64,
-            "E_EMPTY_COMMAND",
-        ),
-        (&["run", "--on", "web-01", "--", &long], 64, "E_TOO_LONG"),
-        (
-            &["run", "--on", "web-01", "--timeout", "5", "--", "true"],
-            64,
-            "E_DURATION",
-        ),
-    ] {
-        let ran = world.shanty(args).await;
-        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
-        assert!(ran.err.starts_with("shanty: "), "{args:?}: {ran:?}");
-        // Options stand before the command, which follows `--`.
-        let at = args
-            .iter()
-            .position(|arg| *arg == "--")
-            .unwrap_or(args.len());
-        let args = [&args[..at], &["--json"], &args[at..]].concat();
-        let ran = world.shanty(&args).await;
-        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
-        let error = ran.json();
-        assert_eq!(
-            (&error["event"], &error["code"]),
-            (&"error".into(), &name.into()),
-            "{error}"
-        );
-        assert!(!error["text"].as_str().unwrap().is_empty(), "{error}");
-    }
-    assert_eq!(world.runs().await.len(), 0, "nothing was run");
-    world.end().await;
-}
-
-#[tokio::test]
-async fn without_a_controller_or_with_a_wrong_call_nothing_is_tried() {
-    let dir = tempfile::tempdir().unwrap();
-    let admin = dir
-        .path()
-        .join("nobody.sock")
-        .to_string_lossy()
-        .into_owned();
-    let ran =
-        async |args: &[&str]| process::run(&mut process::call(&programs().shanty, args)).await;
-    for args in [
-        ["hosts", "--admin", &admin].as_slice(),
-        &["runs", "list", "--admin", &admin],
-        &["token", "list", "--admin", &admin],
-        &["hold", "on", "db move", "--admin", &admin],
-        &[
-            "run", "--on", "all", "--yes", "--admin", &admin, "--", "true",
-        ],
-    ] {
-        let ran = ran(args).await;
-        assert_eq!(ran.code, 75, "{args:?}: {ran:?}");
-        assert!(ran.err.contains(&admin), "{ran:?}");
-        assert!(ran.err.contains("shanty serve"), "what to do: {ran:?}");
-    }
-    let json = ran(&["hosts", "--json", "--admin", &admin]).await;
-    assert_eq!(json.json()["code"], "E_NO_CONTROLLER");
-    for args in [
-        [].as_slice(),
-        &["dance"],
-        &["hosts", "--loud"],
-        &["run", "--on", "all"],
-        &["run", "--", "true"],
-        &["runs", "cancel"],
-        &["runs", "cancel", "1", "--all"],
-        &["runs", "list", "--limit", "0"],
-        &["hold", "maybe"],
-        &["token", "create", "--uses", "many"],
-    ] {
-        let ran = ran(args).await;
-        assert_eq!(ran.code, 64, "{args:?}: {ran:?}");
-        assert!(
-            !ran.err.is_empty() && ran.out.is_empty(),
-            "{args:?}: {ran:?}"
-        );
-    }
-    assert_eq!(ran(&["--help"]).await.code, 0);
-    assert_eq!(ran(&["--version"]).await.code, 0);
-}
-
-#[tokio::test]
 async fn output_that_was_deleted_is_said_to_be() {
     let mut world = world(&TWO).await;
     let old = world.detach("all", "echo of long ago").await;
@@ -630,30 +395,5 @@ async fn output_that_was_deleted_is_said_to_be() {
     let shown = world.shanty(&["runs", "show", &old]).await;
     assert_eq!(shown.out.matches("exit 0").count(), 2, "{shown:?}");
     assert_eq!(world.output(&new).await, b"of today\n");
-    world.end().await;
-}
-
-#[tokio::test]
-async fn characters_that_only_look_like_plain_ones_are_run_only_when_they_are_meant() {
-    let world = world(&ONE).await;
-    let run = ["run", "--on", "web-01"];
-    let typed = ["--", "echo ‘a’ –n\u{2003}b"];
-    let ran = world.shanty(&[&run[..], &typed].concat()).await;
-    assert_ne!(ran.code, 0, "{ran:?}");
-    for told in [
-        "Nothing was run.",
-        "column 6: quote ‘ (U+2018) instead of '",
-        "column 10: dash – (U+2013) instead of -",
-        "column 12: space U+2003 instead of a plain one",
-        "echo 'a' -n b",
-        "--exact",
-    ] {
-        assert!(ran.err.contains(told), "{told}: {ran:?}");
-    }
-    assert!(world.runs().await.is_empty());
-    let ran = world
-        .shanty(&[&run[..], &["--exact"], &typed].concat())
-        .await;
-    assert_eq!((ran.code, ran.out.as_str()), (0, "‘a’ –n\u{2003}b\n"));
     world.end().await;
 }

@@ -46,6 +46,8 @@ mod cli_asked;
 mod cli_end;
 mod cli_history;
 mod cli_input;
+mod cli_inventory;
+mod cli_refused;
 mod cli_rollout;
 mod cli_targets;
 mod cli_terminal;
