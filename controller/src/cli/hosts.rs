@@ -3,16 +3,19 @@
 use clap::{Args, Subcommand, ValueHint};
 use shanty_core::ids::HostName;
 use shanty_core::refusal::Code;
-use shanty_core::text::{count, duration, size};
-use shanty_core::view::terminal::{Align, Cell, Column, Table, Tone, one_line};
-use shanty_proto::convert::{labels_from_wire, principal_from_wire};
+use shanty_core::text::count;
+use shanty_core::view::terminal::one_line;
+use shanty_proto::convert::labels_from_wire;
 use shanty_proto::v1;
-use shanty_proto::v1::host_info::Trouble;
 
 use super::client::{Client, Failure};
 use super::complete::completer;
-use super::{AdminArgs, exit, not_empty, out, plan, words};
+use super::{AdminArgs, exit, not_empty, out, plan};
 use crate::clock::now_ms;
+
+mod shown;
+
+use shown::{detail, held, json, table};
 
 #[derive(Args, Debug)]
 pub(super) struct HostsArgs {
@@ -224,89 +227,6 @@ async fn list(client: &Client, args: ListArgs) -> Result<u8, Failure> {
     Ok(exit::OK)
 }
 
-fn table(hosts: &[v1::HostInfo], now_ms: u64) -> Table {
-    let mut table = Table::new(vec![
-        Column::new("NAME", Align::Left, 10),
-        Column::new("STATE", Align::Left, 8),
-        Column::new("CPUS", Align::Right, 4),
-        Column::new("LOAD", Align::Right, 5),
-        Column::new("MEM", Align::Right, 4),
-        Column::new("UP", Align::Right, 8),
-        Column::new("SYSTEM", Align::Left, 12),
-        Column::new("LABELS", Align::Left, 12),
-    ]);
-    for host in hosts {
-        let mut row = vec![
-            Cell::new(&host.name),
-            Cell::toned(tone(host.trouble()), &state(host, now_ms)),
-        ];
-        let known = host.facts.as_ref().zip(host.metrics.as_ref());
-        row.extend(match known {
-            Some((facts, metrics)) => [
-                facts.cpus.to_string(),
-                format!("{:.2}", metrics.load1),
-                percent(metrics.memory_used_bytes, facts.memory_bytes),
-                duration(metrics.uptime_s.saturating_mul(1_000)),
-                system(&facts.os).to_owned(),
-            ]
-            .map(|text| Cell::new(&text)),
-            None => ["-"; 5].map(|text| Cell::toned(Tone::Dim, text)),
-        });
-        row.push(Cell::new(&labels(host)));
-        table.push(row);
-    }
-    table
-}
-
-/// What tells systems apart: that all are Linux does not.
-fn system(os: &str) -> &str {
-    os.strip_prefix("Linux (")
-        .and_then(|rest| rest.strip_suffix(')'))
-        .unwrap_or(os)
-}
-
-const fn tone(trouble: Trouble) -> Tone {
-    match trouble {
-        Trouble::None => Tone::Good,
-        Trouble::Offline | Trouble::Duplicated => Tone::Bad,
-        Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => Tone::Warn,
-        Trouble::Unspecified => Tone::Dim,
-    }
-}
-
-/// In at most eight characters while something is known: what chat shows too, the worst that is wrong with it.
-fn state(host: &v1::HostInfo, now_ms: u64) -> String {
-    match host.trouble() {
-        Trouble::Offline => away(host, now_ms),
-        trouble @ (Trouble::Unspecified
-        | Trouble::None
-        | Trouble::Stale
-        | Trouble::Full
-        | Trouble::Draining
-        | Trouble::Outdated
-        | Trouble::Duplicated) => words::host(trouble).to_owned(),
-    }
-}
-
-fn away(host: &v1::HostInfo, now_ms: u64) -> String {
-    match host.seen_ms {
-        0 => words::host(Trouble::Offline).to_owned(),
-        seen => format!("off {}", duration(now_ms.saturating_sub(seen))),
-    }
-}
-
-fn percent(part: u64, whole: u64) -> String {
-    part.saturating_mul(100)
-        .checked_div(whole)
-        .map_or("-".to_owned(), |percent| format!("{percent}%"))
-}
-
-fn labels(host: &v1::HostInfo) -> String {
-    labels_from_wire(&host.labels)
-        .map(|labels| labels.to_string())
-        .unwrap_or_default()
-}
-
 async fn show(client: &Client, name: String, admin: &AdminArgs) -> Result<u8, Failure> {
     let request = v1::HostsRequest { selector: name };
     let reply = client
@@ -320,62 +240,6 @@ async fn show(client: &Client, name: String, admin: &AdminArgs) -> Result<u8, Fa
         }
     }
     Ok(exit::OK)
-}
-
-/// What it holds that is not known here, and what to do about it.
-fn held(host: &v1::HostInfo, name: &str) -> String {
-    let executions = usize::try_from(host.unknown_runs).unwrap_or(usize::MAX);
-    let executions = count(executions, "execution");
-    format!(
-        "{executions} of runs that are not known here: `shanty hosts release {name}` gives them up"
-    )
-}
-
-/// All that is known of a host, each thing on a line.
-fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
-    let mut text = format!("{}  {}\n", one_line(&host.name), state(host, now_ms));
-    let mut line = |name: &str, what: &str| {
-        text.push_str(&format!("  {name:<12} {}\n", one_line(what)));
-    };
-    if let Some(Ok(by)) = host.draining_by.as_ref().map(principal_from_wire) {
-        let since = duration(now_ms.saturating_sub(host.draining_since_ms));
-        line("draining", &format!("for {since}, asked by {by}"));
-    }
-    if host.duplicated {
-        line(
-            "identity",
-            "two machines use it: the first keeps its link, the other gets none. Stop the agent on the copy and let it join by itself",
-        );
-    }
-    if host.unknown_runs > 0 {
-        line("holds", &held(host, &host.name));
-    }
-    line("labels", &labels(host));
-    line("agent", &format!("{} {}", host.agent, host.version));
-    if let Some(facts) = &host.facts {
-        let v1::Facts {
-            os, kernel, arch, ..
-        } = facts;
-        line("system", &format!("{os} · {kernel} · {arch}"));
-        line("host name", &facts.hostname);
-        line("CPUs", &facts.cpus.to_string());
-        line("memory", &size(facts.memory_bytes));
-        line(
-            "runs as",
-            &format!("{} (contained by {})", facts.run_as, facts.containment),
-        );
-    }
-    if let Some(metrics) = &host.metrics {
-        line("load", &format!("{:.2}", metrics.load1));
-        line("memory used", &size(metrics.memory_used_bytes));
-        line("up", &duration(metrics.uptime_s.saturating_mul(1_000)));
-        for disk in &metrics.disks {
-            let free = size(disk.available_bytes);
-            let all = size(disk.total_bytes);
-            line("disk", &format!("{} · {free} free of {all}", disk.mount));
-        }
-    }
-    text
 }
 
 async fn label(
@@ -456,89 +320,5 @@ fn said(admin: &AdminArgs, event: &str, name: &str, text: &str) -> Result<(), Fa
         out::line(serde_json::json!({"event": event, "name": name}))
     } else {
         out::line(format_args!("{} {text}.", one_line(name)))
-    }
-}
-
-fn json(host: &v1::HostInfo) -> serde_json::Value {
-    let facts = host.facts.as_ref().map(|facts| {
-        serde_json::json!({
-            "os": facts.os, "kernel": facts.kernel, "arch": facts.arch, "hostname": facts.hostname,
-            "cpus": facts.cpus, "memory_bytes": facts.memory_bytes, "containment": facts.containment,
-            "run_as": facts.run_as, "boot_time_ms": facts.boot_time_ms,
-        })
-    });
-    let metrics = host.metrics.as_ref().map(|metrics| {
-        let disks = metrics.disks.iter().map(|disk| {
-            serde_json::json!({
-                "mount": disk.mount, "total_bytes": disk.total_bytes,
-                "available_bytes": disk.available_bytes,
-            })
-        });
-        serde_json::json!({
-            "load1": metrics.load1, "memory_used_bytes": metrics.memory_used_bytes,
-            "uptime_s": metrics.uptime_s, "disks": disks.collect::<Vec<_>>(),
-        })
-    });
-    serde_json::json!({
-        "agent": host.agent, "name": host.name, "labels": host.labels, "online": host.online,
-        "seen_ms": host.seen_ms, "version": host.version, "enrolled_ms": host.enrolled_ms,
-        "state": words::host(host.trouble()), "stale": host.stale, "outdated": host.outdated, "duplicated": host.duplicated,
-        "draining_since_ms": host.draining_since_ms, "unknown_runs": host.unknown_runs,
-        "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use shanty_core::view::terminal::Look;
-
-    use super::*;
-
-    fn host(name: &str, trouble: Trouble, labels: &[(&str, &str)], os: &str) -> v1::HostInfo {
-        let labels = labels.iter().map(|(k, v)| ((*k).into(), (*v).into()));
-        v1::HostInfo {
-            name: name.to_owned(),
-            labels: labels.collect(),
-            trouble: trouble.into(),
-            online: trouble != Trouble::Offline,
-            seen_ms: 1_000,
-            facts: (!os.is_empty()).then(|| v1::Facts {
-                os: os.to_owned(),
-                cpus: 8,
-                memory_bytes: 16 << 30,
-                ..v1::Facts::default()
-            }),
-            metrics: (!os.is_empty()).then(|| v1::Metrics {
-                load1: 0.25,
-                memory_used_bytes: 4 << 30,
-                uptime_s: 90_000,
-                disks: vec![],
-            }),
-            ..v1::HostInfo::default()
-        }
-    }
-
-    #[test]
-    fn hosts_are_told_apart_on_terminals_of_any_width() {
-        let web = [("role", "web"), ("env", "prod")];
-        let hosts = [
-            host("web-01", Trouble::None, &web, "Linux (Debian GNU/Linux 12)"),
-            host("web-02", Trouble::Offline, &web, ""),
-            host(
-                "a-rather-long-name-01",
-                Trouble::Draining,
-                &[],
-                "Linux (\u{1b}[2Jevil\n)",
-            ),
-        ];
-        let table = table(&hosts, 61_000);
-        let widths = [None, Some(100), Some(80), Some(40), Some(20)];
-        let shown = widths.map(|width| {
-            let colours = false;
-            format!("{width:?}\n{}", table.render(Look { width, colours }))
-        });
-        insta::assert_snapshot!(shown.join("\n"));
-        assert!(!shown.concat().contains('\u{1b}'));
-        assert!(detail(&hosts[2], 0).contains("␛[2Jevil⏎"));
     }
 }
