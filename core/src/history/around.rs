@@ -64,7 +64,7 @@ fn ends_between_words(text: &str, at: usize) -> bool {
 }
 
 /// A part of what is looked for: `6.1.0` has three.
-struct Part {
+struct Term {
     folded: String,
     /// It may be the beginning of a word.
     begins: bool,
@@ -78,13 +78,13 @@ struct Token {
     is: u64,
 }
 
-fn parts(words: &Words) -> Vec<Part> {
+fn parts(words: &Words) -> Vec<Term> {
     let mut parts = Vec::new();
     for (word, begins) in words.each() {
         let split = word.split(|c: char| !is_of_word(c));
-        let mut of_word: Vec<Part> = split
+        let mut of_word: Vec<Term> = split
             .filter(|part| !part.is_empty())
-            .map(|part| Part {
+            .map(|part| Term {
                 folded: folded(part),
                 begins: false,
             })
@@ -98,7 +98,7 @@ fn parts(words: &Words) -> Vec<Part> {
     parts
 }
 
-fn tokens(text: &str, parts: &[Part]) -> Vec<Token> {
+fn tokens(text: &str, parts: &[Term]) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = 0;
     while let Some((from, _)) = char_from(text, rest, is_of_word) {

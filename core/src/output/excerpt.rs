@@ -33,7 +33,7 @@ pub struct Excerpt {
 
 /// What of a text is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Shortened {
     /// Whole lines from the beginning, each with its end.
     pub head: String,
     /// Lines that are left out between the two; nothing is when it is zero.
@@ -42,7 +42,7 @@ pub struct Part {
     pub tail: String,
 }
 
-impl Part {
+impl Shortened {
     /// True when it is all.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
@@ -119,22 +119,22 @@ impl Excerpt {
 
     /// All of it when it has at most so many lines and UTF-16 units, or else its last lines that do.
     #[must_use]
-    pub fn last(&self, lines_max: usize, units_max: usize) -> Part {
+    pub fn last(&self, lines_max: usize, units_max: usize) -> Shortened {
         self.part(0, lines_max, units_max)
     }
 
     /// All of it when it has at most so many lines and UTF-16 units, or else a third of that of the beginning, and the end.
     #[must_use]
-    pub fn ends(&self, lines_max: usize, units_max: usize) -> Part {
+    pub fn ends(&self, lines_max: usize, units_max: usize) -> Shortened {
         self.part(lines_max / 3, lines_max, units_max)
     }
 
-    fn part(&self, head_lines: usize, lines_max: usize, units_max: usize) -> Part {
+    fn part(&self, head_lines: usize, lines_max: usize, units_max: usize) -> Shortened {
         if let Some(whole) = self.whole()
             && units(&whole) <= units_max
             && whole.lines().count() <= lines_max
         {
-            return Part {
+            return Shortened {
                 head: String::new(),
                 left_out: 0,
                 tail: whole,
@@ -160,7 +160,7 @@ impl Excerpt {
         let rows = head.lines().chain(tail.lines());
         let told = rows.filter(|row| !colours::stripped(row).starts_with(FOLD));
         let told = told.count();
-        Part {
+        Shortened {
             head: head.to_owned(),
             // A line that is cut counts as left out: some of it is.
             left_out: self.lines().saturating_sub(told as u64).max(1),

@@ -17,11 +17,11 @@ pub(super) const DIGITS_MAX: usize = 18;
 /// A glob or a range. Never only stars.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pattern {
-    parts: Vec<Part>,
+    parts: Vec<Element>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Element {
     Text(String),
     Star,
     Range(Vec<Run>),
@@ -67,12 +67,12 @@ impl Pattern {
         while let Some(at) = rest.find(['*', '[', ']']) {
             let (text, special) = rest.split_at(at);
             if !text.is_empty() {
-                parts.push(Part::Text(text.to_owned()));
+                parts.push(Element::Text(text.to_owned()));
             }
             rest = match special.strip_prefix('*') {
                 Some(after) => {
-                    if parts.last() != Some(&Part::Star) {
-                        parts.push(Part::Star);
+                    if parts.last() != Some(&Element::Star) {
+                        parts.push(Element::Star);
                     }
                     after
                 }
@@ -83,15 +83,15 @@ impl Pattern {
                     else {
                         return Err(Kind::Range(shorten(special)));
                     };
-                    parts.push(Part::Range(parse_range(inside)?));
+                    parts.push(Element::Range(parse_range(inside)?));
                     after
                 }
             };
         }
         if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
+            parts.push(Element::Text(rest.to_owned()));
         }
-        if parts == [Part::Star] {
+        if parts == [Element::Star] {
             return Err(Kind::EveryHost(shorten(token)));
         }
         let pattern = Self { parts };
@@ -107,7 +107,7 @@ impl Pattern {
 
     /// True when it holds a `*`, so that the names it stands for cannot be listed.
     pub(super) fn is_glob(&self) -> bool {
-        self.parts.contains(&Part::Star)
+        self.parts.contains(&Element::Star)
     }
 
     /// How many names the ranges stand for, stars left aside.
@@ -115,8 +115,8 @@ impl Pattern {
         self.parts
             .iter()
             .try_fold(1_usize, |product, part| match part {
-                Part::Text(_) | Part::Star => Some(product),
-                Part::Range(runs) => {
+                Element::Text(_) | Element::Star => Some(product),
+                Element::Range(runs) => {
                     let len = runs
                         .iter()
                         .try_fold(0_u64, |sum, run| sum.checked_add(run.len()))?;
@@ -130,9 +130,9 @@ impl Pattern {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Text(text) => text.len(),
-                Part::Star => 0,
-                Part::Range(_) => 1,
+                Element::Text(text) => text.len(),
+                Element::Star => 0,
+                Element::Range(_) => 1,
             })
             .sum()
     }
@@ -140,8 +140,8 @@ impl Pattern {
     /// The text before the first star or range.
     pub(super) fn prefix(&self) -> &str {
         match self.parts.first() {
-            Some(Part::Text(text)) => text,
-            Some(Part::Star | Part::Range(_)) | None => "",
+            Some(Element::Text(text)) => text,
+            Some(Element::Star | Element::Range(_)) | None => "",
         }
     }
 
@@ -151,9 +151,9 @@ impl Pattern {
         let mut names = vec![String::new()];
         for part in &self.parts {
             match part {
-                Part::Text(text) => names.iter_mut().for_each(|name| name.push_str(text)),
-                Part::Star => {}
-                Part::Range(runs) => {
+                Element::Text(text) => names.iter_mut().for_each(|name| name.push_str(text)),
+                Element::Star => {}
+                Element::Range(runs) => {
                     let numbers: Vec<String> = runs.iter().flat_map(Run::numbers).collect();
                     names = names
                         .iter()
@@ -177,9 +177,9 @@ impl Pattern {
         let mut places = 1_u64;
         for part in &self.parts {
             places = match part {
-                Part::Text(text) => after_text(places, name, text),
-                Part::Star => !(lowest(places) - 1) & within,
-                Part::Range(runs) => after_range(places, name, runs),
+                Element::Text(text) => after_text(places, name, text),
+                Element::Star => !(lowest(places) - 1) & within,
+                Element::Range(runs) => after_range(places, name, runs),
             };
             if places == 0 {
                 return false;
@@ -193,9 +193,9 @@ impl Pattern {
         let mut text = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(part) => text.push_str(part),
-                Part::Star => {}
-                Part::Range(runs) => {
+                Element::Text(part) => text.push_str(part),
+                Element::Star => {}
+                Element::Range(runs) => {
                     text.extend(runs.first().and_then(|run| run.numbers().next()));
                 }
             }
@@ -296,9 +296,9 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in &self.parts {
             match part {
-                Part::Text(text) => f.write_str(text)?,
-                Part::Star => f.write_str("*")?,
-                Part::Range(runs) => {
+                Element::Text(text) => f.write_str(text)?,
+                Element::Star => f.write_str("*")?,
+                Element::Range(runs) => {
                     f.write_str("[")?;
                     super::tree::joined(f, runs, ",")?;
                     f.write_str("]")?;

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// How a character that moves nothing is shown.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) enum Glyph {
     /// As it is.
     Plain,
     /// On the character before it.
@@ -14,14 +14,14 @@ pub(super) enum Shown {
 }
 
 /// How to show a character; line ends, tabs and backspaces are for the line to handle.
-pub(super) fn shown(c: char) -> Shown {
+pub(super) fn shown(c: char) -> Glyph {
     match c {
-        ' '..='~' => Shown::Plain,
-        '\0'..='\u{1f}' => Shown::Instead(picture(u32::from(c))),
-        '\u{7f}' => Shown::Instead("␡".to_owned()),
-        c if is_hidden(c) => Shown::Instead(code_point(c)),
-        c if c.width() == Some(0) => Shown::Mark,
-        _ => Shown::Plain,
+        ' '..='~' => Glyph::Plain,
+        '\0'..='\u{1f}' => Glyph::Instead(picture(u32::from(c))),
+        '\u{7f}' => Glyph::Instead("␡".to_owned()),
+        c if is_hidden(c) => Glyph::Instead(code_point(c)),
+        c if c.width() == Some(0) => Glyph::Mark,
+        _ => Glyph::Plain,
     }
 }
 
@@ -70,9 +70,9 @@ pub(super) const fn is_flag_tag(c: char, before: char) -> bool {
 /// too: to a shell they are letters.
 pub fn push_visible(c: char, out: &mut String) {
     match shown(c) {
-        Shown::Plain if c != ' ' && c.is_whitespace() => out.push_str(&code_point(c)),
-        Shown::Plain | Shown::Mark => out.push(c),
-        Shown::Instead(text) => out.push_str(&text),
+        Glyph::Plain if c != ' ' && c.is_whitespace() => out.push_str(&code_point(c)),
+        Glyph::Plain | Glyph::Mark => out.push(c),
+        Glyph::Instead(text) => out.push_str(&text),
     }
 }
 

@@ -81,8 +81,8 @@ pub(super) enum Act {
     Row(usize),
     /// To a row and a column, from zero.
     Position(usize, usize),
-    EraseLine(Part),
-    EraseScreen(Part),
+    EraseLine(Erased),
+    EraseScreen(Erased),
     InsertLines(usize),
     DeleteLines(usize),
     DeleteCharacters(usize),
@@ -95,7 +95,7 @@ pub(super) enum Act {
 
 /// What is erased, as seen from the cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum Erased {
     ToEnd,
     ToStart,
     All,
@@ -219,11 +219,11 @@ impl Arguments {
         usize::from(number.max(1)) - 1
     }
 
-    fn part(&self) -> Option<Part> {
+    fn part(&self) -> Option<Erased> {
         match self.number(0).unwrap_or(0) {
-            0 => Some(Part::ToEnd),
-            1 => Some(Part::ToStart),
-            2 | 3 => Some(Part::All),
+            0 => Some(Erased::ToEnd),
+            1 => Some(Erased::ToStart),
+            2 | 3 => Some(Erased::All),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! One of the two streams: its bytes to characters, and its characters to the current line and the screen.
 
 use super::Report;
-use super::characters::{self, Shown};
+use super::characters::{self, Glyph};
 use super::escape::{Escape, Step};
 use super::is_unfinished;
 use super::line::Line;
@@ -183,14 +183,14 @@ impl Lane {
                 self.line.mark(c);
             }
             c => match characters::shown(c) {
-                Shown::Plain => self.put(c, screen, counts, out),
-                Shown::Mark => {
+                Glyph::Plain => self.put(c, screen, counts, out),
+                Glyph::Mark => {
                     if self.line.is_full() && self.line.before().is_none() {
                         self.fold(screen, counts, out);
                     }
                     self.line.mark(c);
                 }
-                Shown::Instead(text) => {
+                Glyph::Instead(text) => {
                     counts.nuls += u64::from(c == '\0');
                     counts.hidden += u64::from(!c.is_ascii());
                     text.chars().for_each(|c| self.put(c, screen, counts, out));

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::escape::{Act, Part};
+use super::escape::{Act, Erased};
 use super::line::Line;
 
 /// Rows that a program can reach, as on a terminal of this height.
@@ -153,9 +153,9 @@ impl Screen {
                 self.go(row, line, out);
                 line.go(column);
             }
-            Act::EraseLine(Part::ToEnd) => line.erase_to_end(),
-            Act::EraseLine(Part::ToStart) => line.erase_to_start(),
-            Act::EraseLine(Part::All) => line.erase(),
+            Act::EraseLine(Erased::ToEnd) => line.erase_to_end(),
+            Act::EraseLine(Erased::ToStart) => line.erase_to_start(),
+            Act::EraseLine(Erased::All) => line.erase(),
             Act::EraseScreen(part) => self.erase(part, line, out),
             Act::InsertLines(n) => self.insert(n, line),
             Act::DeleteLines(n) => self.delete(n, line),
@@ -315,23 +315,23 @@ impl Screen {
         self.saved = None;
     }
 
-    fn erase(&mut self, part: Part, line: &mut Line, out: &mut String) {
+    fn erase(&mut self, part: Erased, line: &mut Line, out: &mut String) {
         match part {
-            Part::ToEnd => {
+            Erased::ToEnd => {
                 line.erase_to_end();
                 self.below.clear();
             }
-            Part::ToStart => {
+            Erased::ToStart => {
                 line.erase_to_start();
                 self.blank_above();
             }
-            Part::All if self.addressed => {
+            Erased::All if self.addressed => {
                 line.erase();
                 self.below.clear();
                 self.blank_above();
             }
             // Whoever clears a screen of which nothing is known begins one: what came before stays.
-            Part::All => self.address(line, out),
+            Erased::All => self.address(line, out),
         }
     }
 
