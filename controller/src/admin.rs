@@ -260,7 +260,7 @@ impl v1::admin_server::Admin for Admin {
             self.output.clone(),
             watch,
             match request.quiet {
-                true => follow::What::Standing(self.same_but),
+                true => follow::What::Summary(self.same_but),
                 false => follow::What::Everything,
             },
             self.shutdown.clone(),

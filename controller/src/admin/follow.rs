@@ -37,7 +37,7 @@ pub(super) enum What {
     /// All that it prints, and how it stands.
     Everything,
     /// How it stands; at the end its hosts are in the groups of its card.
-    Standing(SameBut),
+    Summary(SameBut),
 }
 
 /// Everything of a run from its beginning until it is over and all of it was sent.
@@ -68,7 +68,7 @@ async fn follow_run(
     tx: &Tx<v1::FollowEvent>,
 ) {
     let run = watch.borrow_and_update().run.clone();
-    let mut told = Standing::of(&run);
+    let mut told = Summary::of(&run);
     let first = v1::follow_event::Kind::Run(convert::run(&run));
     if tx.send(Ok(event(first))).await.is_err() {
         return;
@@ -77,7 +77,7 @@ async fn follow_run(
     if matches!(what, What::Everything) {
         for (agent, execution) in run.executions() {
             let of = (run.spec.id, run.number, agent);
-            let reader = Reader::new(output, of, execution.name.to_string());
+            let reader = SpoolReader::new(output, of, execution.name.to_string());
             let (watch, tx) = (watch.clone(), chunks_tx.clone());
             spawner.spawn(async move { reader.follow(watch, &tx).await });
         }
@@ -103,12 +103,12 @@ async fn follow_run(
             changed = watch.changed(), if !over => {
                 let run = watch.borrow_and_update().run.clone();
                 over = run.is_over() || changed.is_err();
-                let standing = Standing::of(&run);
-                if over || standing == told {
+                let summary = Summary::of(&run);
+                if over || summary == told {
                     continue;
                 }
-                let change = standing.since(&told, &run);
-                told = standing;
+                let change = summary.since(&told, &run);
+                told = summary;
                 v1::follow_event::Kind::Change(change)
             }
         };
@@ -118,7 +118,7 @@ async fn follow_run(
     }
     let run = watch.borrow().run.clone();
     let mut last = convert::run(&run);
-    if let What::Standing(same_but) = what {
+    if let What::Summary(same_but) = what {
         let groups = compare::groups(output, &run, same_but).await;
         last.groups = groups.iter().map(convert::end_group).collect();
     }
@@ -135,7 +135,7 @@ const fn event(kind: v1::follow_event::Kind) -> v1::FollowEvent {
 
 /// What of a run is worth telling when it changes.
 #[derive(PartialEq, Eq)]
-struct Standing {
+struct Summary {
     run: run_info::State,
     /// A run in waves starts on no further host.
     rests: bool,
@@ -143,7 +143,7 @@ struct Standing {
     executions: Vec<(execution_info::State, bool)>,
 }
 
-impl Standing {
+impl Summary {
     fn of(run: &Run) -> Self {
         let executions = run.executions().map(|(_, execution)| {
             let state = convert::execution_state(&execution.progress);
@@ -195,7 +195,7 @@ pub(super) fn stored(
             outcome,
         } in of
         {
-            let mut reader = Reader::new(&output, (run, number, agent), host);
+            let mut reader = SpoolReader::new(&output, (run, number, agent), host);
             if let Some(outcome) = &outcome {
                 reader.records.expect(outcome);
             }
@@ -213,7 +213,7 @@ pub(super) fn stored(
 }
 
 /// Reads the output of one execution in order.
-struct Reader {
+struct SpoolReader {
     output: Output,
     run: RunId,
     number: RunNumber,
@@ -224,7 +224,7 @@ struct Reader {
     offset: u64,
 }
 
-impl Reader {
+impl SpoolReader {
     fn new(
         output: &Output,
         (run, number, agent): (RunId, RunNumber, AgentId),
