@@ -22,15 +22,15 @@ const NONCE_MAX: usize = 32;
 /// How often all members of a guild may be asked for, in milliseconds.
 const WHOLE_EVERY_MS: u64 = 30_000;
 
-/// Whom a request is about.
+/// AskedFor a request is about.
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+enum AskedFor {
     Everyone,
     Prefix { prefix: String, limit: usize },
     Ids(Vec<String>),
 }
 
-impl Wanted {
+impl AskedFor {
     fn read(d: &Value) -> Option<Self> {
         let query = d.get("query").and_then(Value::as_str);
         let ids = d.get("user_ids").filter(|ids| !ids.is_null());
@@ -63,7 +63,7 @@ impl Wanted {
 
 /// Answers a request for guild members. `limited`: all members of a guild are not to be had again too soon.
 pub(crate) fn publish_members(world: &mut World, session: &str, d: &Value, limited: bool) {
-    let Some(wanted) = Wanted::read(d) else {
+    let Some(wanted) = AskedFor::read(d) else {
         return;
     };
     let bot = world.application.id;
@@ -77,14 +77,14 @@ pub(crate) fn publish_members(world: &mut World, session: &str, d: &Value, limit
         return;
     };
     let presences = d.get("presences").and_then(Value::as_bool) == Some(true);
-    if (wanted == Wanted::Everyone && !asking.has(GUILD_MEMBERS))
+    if (wanted == AskedFor::Everyone && !asking.has(GUILD_MEMBERS))
         || (presences && !asking.has(GUILD_PRESENCES))
     {
         return;
     }
     let nonce = d.get("nonce").and_then(Value::as_str);
     let nonce = nonce.filter(|nonce| nonce.len() <= NONCE_MAX);
-    if limited && wanted == Wanted::Everyone && asked_too_soon(world, session, guild, nonce) {
+    if limited && wanted == AskedFor::Everyone && asked_too_soon(world, session, guild, nonce) {
         return;
     }
     for chunk in chunks(world, guild, &wanted, presences, nonce) {
@@ -113,7 +113,7 @@ fn asked_too_soon(world: &mut World, session: &str, guild: Snowflake, nonce: Opt
 fn chunks(
     world: &World,
     guild: Snowflake,
-    wanted: &Wanted,
+    wanted: &AskedFor,
     presences: bool,
     nonce: Option<&str>,
 ) -> Vec<Value> {
@@ -151,19 +151,19 @@ fn chunks(
 fn found<'a>(
     users: &'a HashMap<Snowflake, User>,
     guild: &'a Guild,
-    wanted: &Wanted,
+    wanted: &AskedFor,
 ) -> (Vec<(&'a Member, &'a User)>, Vec<String>) {
     let pair = |id: &Snowflake| Some((guild.members.get(id)?, users.get(id)?));
     let all = || guild.members.keys().filter_map(pair);
     match wanted {
-        Wanted::Everyone => (all().collect(), Vec::new()),
-        Wanted::Prefix { prefix, limit } => {
+        AskedFor::Everyone => (all().collect(), Vec::new()),
+        AskedFor::Prefix { prefix, limit } => {
             let named = |(_, user): &(&Member, &User)| {
                 user.username.to_lowercase().starts_with(prefix.as_str())
             };
             (all().filter(named).take(*limit).collect(), Vec::new())
         }
-        Wanted::Ids(ids) => {
+        AskedFor::Ids(ids) => {
             let mut found = Vec::new();
             let mut not_found = Vec::new();
             for id in ids {
@@ -183,12 +183,12 @@ mod tests {
 
     #[test]
     fn requests_say_whom_they_want() {
-        let prefix = |prefix: &str, limit| Wanted::Prefix {
+        let prefix = |prefix: &str, limit| AskedFor::Prefix {
             prefix: prefix.to_owned(),
             limit,
         };
         for (d, wanted) in [
-            (json!({"query": "", "limit": 0}), Some(Wanted::Everyone)),
+            (json!({"query": "", "limit": 0}), Some(AskedFor::Everyone)),
             (json!({"query": "", "limit": 5}), Some(prefix("", 5))),
             (json!({"query": "Op", "limit": 0}), Some(prefix("op", 100))),
             (
@@ -199,13 +199,16 @@ mod tests {
             (json!({}), None),
             (
                 json!({"user_ids": ["1", "x"]}),
-                Some(Wanted::Ids(vec!["1".into(), "x".into()])),
+                Some(AskedFor::Ids(vec!["1".into(), "x".into()])),
             ),
-            (json!({"user_ids": 5}), Some(Wanted::Ids(vec!["5".into()]))),
+            (
+                json!({"user_ids": 5}),
+                Some(AskedFor::Ids(vec!["5".into()])),
+            ),
             (json!({"user_ids": [{}]}), None),
             (json!({"user_ids": vec!["1"; 101]}), None),
         ] {
-            assert_eq!(Wanted::read(&d), wanted, "{d}");
+            assert_eq!(AskedFor::read(&d), wanted, "{d}");
         }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
     if guild.roles.len() >= ROLES_MAX {
         return Err(TOO_MANY_ROLES.into());
     }
-    let wanted = Wanted::read(call)?;
+    let wanted = RoleFields::read(call)?;
     let everyone = guild.roles.get(&guild.id);
     let inherited = everyone.map_or(0, |everyone| everyone.permissions);
     let permissions = wanted.permissions.unwrap_or(inherited);
@@ -65,7 +65,7 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Result<Reply, ApiError> 
 pub(crate) fn change(world: &mut World, call: &Call) -> Result<Reply, ApiError> {
     let guild = access::guild_with(world, call.id("guild_id")?, MANAGE_ROLES)?;
     let role = below(world, guild, call.id("role_id")?)?;
-    let wanted = Wanted::read(call)?;
+    let wanted = RoleFields::read(call)?;
     if let Some(permissions) = wanted.permissions {
         check_grant(world, guild, permissions ^ role.permissions)?;
     }
@@ -150,7 +150,7 @@ fn check_grant(world: &World, guild: &Guild, touched: u64) -> Result<(), ApiErro
 }
 
 /// What a body says of a role.
-struct Wanted {
+struct RoleFields {
     name: Option<String>,
     permissions: Option<u64>,
     color: Option<u32>,
@@ -159,7 +159,7 @@ struct Wanted {
     unicode_emoji: Option<Option<String>>,
 }
 
-impl Wanted {
+impl RoleFields {
     fn read(call: &Call) -> Result<Self, ApiError> {
         let mut form = Form::default();
         let body = Fields::new(call.object()?, "");
