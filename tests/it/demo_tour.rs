@@ -1,6 +1,6 @@
 //! The tour of the demo, played step by step as it is printed: each step keeps what it promises.
 
-use shanty_controller::demo::tour::{Act, STEPS, Step, Stop, Who};
+use shanty_controller::demo::tour::{Act, STEPS, Station, Step, Who};
 use shanty_tests::{Demo, Message, Person, wait};
 
 use crate::programs;
@@ -11,7 +11,7 @@ struct Tourist {
     operator: Person,
     guest: Person,
     /// The interaction that the newest card of a step answers, and what its acts printed.
-    steps: Vec<(Stop, String)>,
+    steps: Vec<(Station, String)>,
     printed: String,
 }
 
@@ -27,8 +27,8 @@ impl Tourist {
         }
     }
 
-    fn answer_of(&self, stop: Stop) -> &str {
-        let found = self.steps.iter().rev().find(|(of, _)| *of == stop);
+    fn answer_of(&self, station: Station) -> &str {
+        let found = self.steps.iter().rev().find(|(of, _)| *of == station);
         &found.expect("something was typed at that step").1
     }
 
@@ -41,18 +41,18 @@ impl Tourist {
                         Who::Guest => &self.guest,
                     };
                     let asked = person.slash(word, options).await;
-                    self.steps.push((step.stop, asked));
+                    self.steps.push((step.station, asked));
                 }
-                Act::Press { label, verb, of } => self.press(step.stop, label, verb, *of).await,
+                Act::Press { label, verb, of } => self.press(step.station, label, verb, *of).await,
                 Act::Line { words, .. } => self.line(words).await,
             }
         }
     }
 
-    async fn press(&mut self, stop: Stop, label: &str, verb: &str, of: Stop) {
-        if stop != of {
+    async fn press(&mut self, station: Station, label: &str, verb: &str, of: Station) {
+        if station != of {
             // What was typed at this step is over before somebody goes back to an older card.
-            let typed = self.answer_of(stop);
+            let typed = self.answer_of(station);
             self.operator
                 .card(typed, "to be over", Message::is_over)
                 .await;
@@ -69,7 +69,7 @@ impl Tourist {
         let pressed = self.operator.click(&shown, &button).await;
         // The others act on the card that they stand on.
         if ["go", "queue", "retry"].contains(&verb) {
-            self.steps.push((stop, pressed));
+            self.steps.push((station, pressed));
         }
     }
 
@@ -87,64 +87,64 @@ impl Tourist {
     }
 
     /// What the step promises is there.
-    async fn sees(&self, stop: Stop) {
+    async fn sees(&self, station: Station) {
         let operator = &self.operator;
-        match stop {
-            Stop::Hosts => {
-                let hosts = operator.answer(self.answer_of(stop)).await.text();
+        match station {
+            Station::Hosts => {
+                let hosts = operator.answer(self.answer_of(station)).await.text();
                 for host in ["web-01", "web-04", "db-02"] {
                     assert!(hosts.contains(host), "{hosts}");
                 }
             }
-            Stop::Odd => {
-                let card = self.end(stop, "4 hosts").await;
+            Station::Odd => {
+                let card = self.end(station, "4 hosts").await;
                 assert!(card.contains("≠ **web-03**"), "{card}");
                 assert!(card.contains("-shop 2.4.1\n+shop 2.3.9\n"), "{card}");
                 assert!(card.contains("**web-[01-02,04]** · 3 hosts"), "{card}");
             }
-            Stop::Live => {
-                self.end(stop, "web-03").await;
-                let thread = operator.in_thread_of(self.answer_of(stop)).await;
+            Station::Live => {
+                self.end(station, "web-03").await;
+                let thread = operator.in_thread_of(self.answer_of(station)).await;
                 let last = |page: &Message| page.block().ends_with("here is shop 2.4.1\n");
                 thread.sees("the whole output", last).await;
                 let asked = operator.run("web-[01-04]", "release").await;
                 let card = operator.card_end(&asked, "4 hosts").await.text();
                 assert!(card.contains(" · 4 ok · ") && !card.contains('≠'), "{card}");
             }
-            Stop::Ask => {
-                let card = self.end(stop, "6 hosts").await;
+            Station::Ask => {
+                let card = self.end(station, "6 hosts").await;
                 let place =
                     |text: &str| card.find(text).unwrap_or_else(|| panic!("{text}: {card}"));
                 assert!(place("❌ **db-01** · exit 2") < place("✅ **"), "{card}");
             }
-            Stop::Retry => {
-                let card = self.end(stop, "db-01").await;
+            Station::Retry => {
+                let card = self.end(station, "db-01").await;
                 assert!(card.contains("exit 0") && !card.contains("db-02"), "{card}");
             }
-            Stop::Names => {
-                let card = self.end(stop, "2 hosts").await;
+            Station::Names => {
+                let card = self.end(station, "2 hosts").await;
                 assert!(card.contains("**db-01,web-02**"), "{card}");
             }
-            Stop::Cancel => {
-                let card = self.end(stop, "stopped").await;
+            Station::Cancel => {
+                let card = self.end(station, "stopped").await;
                 assert!(card.contains("begun"), "{card}");
             }
-            Stop::Waves => {
-                let card = self.end(stop, "4 hosts").await;
+            Station::Waves => {
+                let card = self.end(station, "4 hosts").await;
                 assert!(card.contains("here is shop 2.4.2"), "{card}");
             }
-            Stop::Away => {
-                let card = self.end(stop, "4 hosts").await;
+            Station::Away => {
+                let card = self.end(station, "4 hosts").await;
                 assert!(card.contains(" · 4 ok · "), "{card}");
             }
-            Stop::History => {
-                let runs = operator.answer(self.answer_of(stop)).await.text();
+            Station::History => {
+                let runs = operator.answer(self.answer_of(station)).await.text();
                 assert!(
                     runs.contains("release") && runs.contains("deploy 2.4.1"),
                     "{runs}"
                 );
             }
-            Stop::Shell => {
+            Station::Shell => {
                 assert!(self.printed.contains("shop 2.4.2"), "{}", self.printed);
                 let shown = |message: &Message| {
                     let asked = &message.0["interaction_metadata"];
@@ -152,17 +152,17 @@ impl Tourist {
                 };
                 operator.sees("the run of the command line", shown).await;
             }
-            Stop::Rights => {
-                let answer = self.guest.answer(self.answer_of(stop)).await;
+            Station::Rights => {
+                let answer = self.guest.answer(self.answer_of(station)).await;
                 assert!(answer.is_ephemeral(), "{answer:?}");
                 assert!(answer.text().contains("You "), "{}", answer.text());
             }
         }
     }
 
-    async fn end(&self, stop: Stop, text: &str) -> String {
+    async fn end(&self, station: Station, text: &str) -> String {
         self.operator
-            .card_end(self.answer_of(stop), text)
+            .card_end(self.answer_of(station), text)
             .await
             .text()
     }
@@ -204,8 +204,8 @@ async fn every_step_of_the_tour_shows_what_it_promises() {
     for step in &STEPS {
         let before = tourist.runs().await;
         tourist.play(step).await;
-        tourist.sees(step.stop).await;
-        if step.stop == Stop::Rights {
+        tourist.sees(step.station).await;
+        if step.station == Station::Rights {
             assert_eq!(tourist.runs().await, before, "a guest ran something");
         }
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
     /// What it shows.
-    pub stop: Stop,
+    pub station: Station,
     /// What to do, in this order.
     pub acts: &'static [Act],
     /// What is seen then.
@@ -17,7 +17,7 @@ pub struct Step {
 
 /// What a step shows; its promise is known by that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum Station {
     /// Who is there.
     Hosts,
     /// The one that is not as the others.
@@ -72,7 +72,7 @@ pub enum Act {
         /// What it does, as the bot calls it.
         verb: &'static str,
         /// The step whose answer has it.
-        of: Stop,
+        of: Station,
     },
     /// Type a command line in another terminal, or press a key in that of the demo.
     Line {
@@ -99,7 +99,7 @@ const fn look(word: &'static str) -> Act {
     }
 }
 
-const fn press(label: &'static str, verb: &'static str, of: Stop) -> Act {
+const fn press(label: &'static str, verb: &'static str, of: Station) -> Act {
     Act::Press { label, verb, of }
 }
 
@@ -109,38 +109,38 @@ const WEB: &str = "web-[01-04]";
 /// The steps, in their order.
 pub const STEPS: [Step; 12] = [
     Step {
-        stop: Stop::Hosts,
+        station: Station::Hosts,
         acts: &[look("hosts")],
         sees: "Who is there, how they are, and which labels they have.",
     },
     Step {
-        stop: Stop::Odd,
+        station: Station::Odd,
         acts: &[run(&[("on", WEB), ("command", "release")])],
         sees: "What is the same is shown once. web-03 (≠) is behind: see the diff.",
     },
     Step {
-        stop: Stop::Live,
+        station: Station::Live,
         acts: &[run(&[("on", "web-03"), ("command", "deploy 2.4.1")])],
         sees: "Lines come into the thread while they are printed. Now web-03 is like the others.",
     },
     Step {
-        stop: Stop::Ask,
+        station: Station::Ask,
         acts: &[
             run(&[("on", "all"), ("command", "check")]),
-            press("Run on …", "go", Stop::Ask),
+            press("Run on …", "go", Station::Ask),
         ],
         sees: "Many hosts are shown before anything runs. db-01 fails, and comes first.",
     },
     Step {
-        stop: Stop::Retry,
+        station: Station::Retry,
         acts: &[
             run(&[("on", "db-01"), ("command", "work")]),
-            press("↻ Retry 1 failed", "retry", Stop::Ask),
+            press("↻ Retry 1 failed", "retry", Station::Ask),
         ],
         sees: "Mended: on the card of `check`, only the one that failed runs again.",
     },
     Step {
-        stop: Stop::Names,
+        station: Station::Names,
         acts: &[run(&[
             ("on", "role=db,web-[01-02] env=prod !web-01"),
             ("command", "uname -sr"),
@@ -148,15 +148,15 @@ pub const STEPS: [Step; 12] = [
         sees: "A comma adds, a space narrows, `!` removes: db-01 and web-02, said while you type.",
     },
     Step {
-        stop: Stop::Cancel,
+        station: Station::Cancel,
         acts: &[
             run(&[("on", "db-02"), ("command", "echo begun; sleep 600")]),
-            press("■ Cancel", "cancel", Stop::Cancel),
+            press("■ Cancel", "cancel", Station::Cancel),
         ],
         sees: "It is stopped with all that it started, and what it printed stays.",
     },
     Step {
-        stop: Stop::Waves,
+        station: Station::Waves,
         acts: &[
             run(&[
                 ("on", WEB),
@@ -164,19 +164,19 @@ pub const STEPS: [Step; 12] = [
                 ("batch", "1,100%"),
                 ("pause", "first"),
             ]),
-            press("▶ Continue", "continue", Stop::Waves),
+            press("▶ Continue", "continue", Station::Waves),
         ],
         sees: "One host first, the others when you say so. A failure would stop it.",
     },
     Step {
-        stop: Stop::Away,
+        station: Station::Away,
         acts: &[
             Act::Line {
                 words: &["shanty", "demo", "stop", "web-04"],
                 key: Some('s'),
             },
             run(&[("on", WEB), ("command", "release")]),
-            press("Run on 3, queue 1 …", "queue", Stop::Away),
+            press("Run on 3, queue 1 …", "queue", Station::Away),
             Act::Line {
                 words: &["shanty", "demo", "start", "web-04"],
                 key: Some('g'),
@@ -185,12 +185,12 @@ pub const STEPS: [Step; 12] = [
         sees: "A host that is away runs it once it is back.",
     },
     Step {
-        stop: Stop::History,
+        station: Station::History,
         acts: &[look("runs")],
         sees: "Who ran what, and how it ended.",
     },
     Step {
-        stop: Stop::Shell,
+        station: Station::Shell,
         acts: &[Act::Line {
             words: &["shanty", "run", "--on", WEB, "--", "release"],
             key: None,
@@ -198,7 +198,7 @@ pub const STEPS: [Step; 12] = [
         sees: "The same without chat; #ops shows it to everybody.",
     },
     Step {
-        stop: Stop::Rights,
+        station: Station::Rights,
         acts: &[Act::Type {
             who: Who::Guest,
             word: "run",
@@ -320,7 +320,7 @@ mod tests {
             for act in step.acts {
                 if let Act::Press { of, .. } = act {
                     let earlier = STEPS.iter().take(index + 1);
-                    assert!(earlier.clone().any(|step| step.stop == *of), "{step:?}");
+                    assert!(earlier.clone().any(|step| step.station == *of), "{step:?}");
                 }
             }
         }
