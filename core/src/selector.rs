@@ -207,6 +207,20 @@ impl Selector {
         goes
     }
 
+    /// Whether the names of a token hold this one: as a grant holds a host, with what is left out and what is both.
+    #[must_use]
+    pub fn contains_name(&self, name: &HostName) -> bool {
+        self.contains(&Host {
+            id: AgentId::from_bytes([0; 16]),
+            name,
+            labels: &Labels::default(),
+            online: false,
+            stale: false,
+            draining: false,
+            told: AgentInfo::default(),
+        })
+    }
+
     /// Parses the selector of a saved group: everything but `pick:`, which would be drawn anew each time.
     ///
     /// # Errors

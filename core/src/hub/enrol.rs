@@ -241,7 +241,7 @@ impl Hub {
             return Err(Refusal::new(Code::Name, what, next));
         }
         let known = Selector::parse_for_token(names);
-        if known.is_ok_and(|known| known.goes_by_name(name)) {
+        if known.is_ok_and(|known| known.contains_name(name)) {
             return Ok(());
         }
         let what = format!(

@@ -258,6 +258,26 @@ fn a_token_is_good_for_the_names_that_it_was_made_for_and_no_grant_goes_by_anoth
             Some("was made for other names than new-4: for new-[1-3],x."),
         ),
         ("new-1", "new*", "new-1", None),
+        ("new-* !new-13", "role=web", "new-12", None),
+        (
+            "new-* !new-13",
+            "role=web",
+            "new-13",
+            Some("was made for other names than new-13"),
+        ),
+        (
+            "new-* *-1",
+            "role=web",
+            "new-2",
+            Some("was made for other names than new-2"),
+        ),
+        ("new-* *-1 | x", "role=web", "new-1", None),
+        (
+            "x-* !(x-1,new-1)",
+            "role=web",
+            "new-1",
+            Some("was made for other names than new-1"),
+        ),
         ("", "all", "new-1", None),
         ("", "new*", "new-1", Some("A grant goes by the name new-1")),
         (
