@@ -6,7 +6,9 @@
 mod manifest;
 mod restore;
 
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -207,9 +209,14 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
+/// Whatever the copy was open to on its way, ours is closed to others.
 fn copy_file(from: &Path, to: &Path) -> Result<(), BackupError> {
     match std::fs::copy(from, to) {
-        Ok(_) => sync(to),
+        Ok(_) => {
+            let own = Permissions::from_mode(0o600);
+            std::fs::set_permissions(to, own).map_err(BackupError::copy(to))?;
+            sync(to)
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(BackupError::copy(from)(error)),
     }

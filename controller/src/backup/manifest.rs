@@ -1,5 +1,6 @@
 //! What is in a backup, with the digest of each file.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -16,6 +17,9 @@ pub const NAME: &str = "manifest.json";
 
 /// The form that this program writes and reads.
 const FORM: u32 = 1;
+
+/// Longest manifest that is read, bytes: of some hundred thousand files.
+const BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes read at a time.
 const READ_BYTES: usize = 256 * 1024;
@@ -66,18 +70,16 @@ impl Manifest {
         Ok(hex::encode(Sha256::digest(&text)))
     }
 
-    /// Reads that of a backup.
+    /// Reads that of a backup, from a place where nobody else could have put another: what is put back decides everything.
     ///
     /// # Errors
-    /// There is none, or it cannot be read.
+    /// There is none, or it cannot be read, or others could have changed it.
     pub fn read(dir: &Path) -> Result<Self, BackupError> {
         let path = dir.join(NAME);
-        let text = match std::fs::read(&path) {
+        let text = match files::read_trusted(&path, BYTES_MAX) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(BackupError::None(dir.to_owned()));
-            }
-            Err(error) => return Err(BackupError::copy(&path)(error)),
+            Err(error) if error.is_missing() => return Err(BackupError::None(dir.to_owned())),
+            Err(error) => return Err(error.into()),
         };
         let failed = |why: String| BackupError::Manifest {
             path: path.clone(),
@@ -115,7 +117,8 @@ impl Manifest {
 
     /// Bytes of all files.
     pub(super) fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        let bytes = self.files.iter().map(|file| file.bytes);
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// The files.
@@ -129,16 +132,19 @@ impl Manifest {
     /// One is not what it was, is not there, or was put in.
     pub(super) fn check(&self, dir: &Path) -> Result<(), BackupError> {
         let mut there = Vec::new();
-        for file in &self.files {
-            let path = dir.join(&file.name);
-            if !path.is_file() {
-                return Err(BackupError::Differs {
-                    path,
-                    why: "it is not there",
-                });
-            }
-        }
         look(dir, "", &mut there)?;
+        let found: BTreeSet<&str> = there.iter().map(|file| file.name.as_str()).collect();
+        // A link is none of its files, wherever it leads.
+        if let Some(file) = self
+            .files
+            .iter()
+            .find(|file| !found.contains(file.name.as_str()))
+        {
+            return Err(BackupError::Differs {
+                path: dir.join(&file.name),
+                why: "it is not there",
+            });
+        }
         for file in there.iter().filter(|file| file.name != NAME) {
             let why = match self.files.iter().find(|known| known.name == file.name) {
                 Some(known) if known == file => continue,

@@ -66,19 +66,35 @@ impl Rig {
     }
 }
 
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
 #[test]
 fn what_was_there_at_that_moment_is_put_back() {
     let rig = Rig::new();
     let made = rig.backup();
     assert_eq!(made.anchor.seq, 10);
     assert_eq!(state(&rig.at("data")).seq, 20);
+    // As some program leaves it that copies without owners and modes.
+    chmod(&rig.at("backup"), 0o755);
+    for file in ["manifest.json", "shanty.db", "ca/sub/key"] {
+        chmod(&rig.at("backup").join(file), 0o644);
+    }
     let restored = restore(&rig.at("backup"), &rig.at("new"), 9).unwrap();
+    chmod(&rig.at("backup"), 0o700);
     assert_eq!((restored.anchor, restored.given_up), (made.anchor, 0));
     assert_eq!(state(&rig.at("new")).seq, 10);
     assert_eq!(fs::read(rig.at("new/ca/sub/key")).unwrap(), b"secret");
     assert_eq!(fs::read(rig.at("new/inputs/abc")).unwrap(), b"given");
-    use std::os::unix::fs::PermissionsExt as _;
-    for place in ["backup", "new", "backup/ca", "new/ca"] {
+    for place in [
+        "backup",
+        "new",
+        "backup/ca",
+        "new/ca",
+        "new/ca/sub/key",
+        "new/shanty.db",
+    ] {
         let mode = fs::metadata(rig.at(place)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{place}");
     }
@@ -95,7 +111,16 @@ fn what_was_there_at_that_moment_is_put_back() {
 #[test]
 fn a_backup_that_is_not_what_was_made_is_refused_and_nothing_is_put_back() {
     type Damage = fn(&Path);
-    let damages: [(&str, Damage); 7] = [
+    let damages: [(&str, Damage); 10] = [
+        ("a place that others may write to", |dir| chmod(dir, 0o777)),
+        ("a manifest that others may write", |dir| {
+            chmod(&dir.join(MANIFEST), 0o666)
+        }),
+        ("a link in the place of a file, to what was in it", |dir| {
+            let other = dir.with_file_name("other");
+            fs::rename(dir.join("inputs/abc"), &other).unwrap();
+            std::os::unix::fs::symlink(&other, dir.join("inputs/abc")).unwrap();
+        }),
         ("no manifest", |dir| {
             fs::remove_file(dir.join(MANIFEST)).unwrap()
         }),
