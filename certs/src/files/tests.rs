@@ -122,6 +122,17 @@ fn what_decides_may_be_read_by_others_and_changed_by_nobody_else() {
     symlink(&etc, open.join("hop")).unwrap();
     let hop = refused(read_trusted(&open.join("hop/shanty.toml"), 9), dir.path());
     assert!(hop.contains("DIR/open can be changed"), "{hop}");
+    // Nor who may put another directory where it leads.
+    let inner = open.join("inner");
+    fs::create_dir(&inner).unwrap();
+    chmod(&inner, 0o755);
+    fs::write(inner.join("shanty.toml"), b"grants").unwrap();
+    symlink(&inner, dir.path().join("inner")).unwrap();
+    let inner = refused(
+        read_trusted(&dir.path().join("inner/shanty.toml"), 9),
+        dir.path(),
+    );
+    assert!(inner.contains("DIR/open can be changed"), "{inner}");
     symlink(&path, dir.path().join("file")).unwrap();
     let file = refused(read_trusted(&dir.path().join("file"), 9), dir.path());
     assert_eq!(
