@@ -85,4 +85,37 @@ mod tests {
         let told = load(&named(&gone)).unwrap_err();
         assert!(told.contains(gone.to_str().unwrap()), "{told}");
     }
+
+    /// Whoever owns what is named there could put anything in its place, such as what is never read to its end.
+    #[test]
+    fn what_is_no_file_holds_nobody_up_and_fills_no_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let [pipe, long] = ["pipe", "long"].map(|name| dir.path().join(name));
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let sparse = std::fs::File::create(&long).unwrap();
+        sparse.set_len(1 << 40).unwrap();
+        for (path, why) in [
+            (pipe.as_path(), "is not a regular file"),
+            (dir.path(), "is not a regular file"),
+            (std::path::Path::new("/dev/zero"), "is not a regular file"),
+            (long.as_path(), "is larger than"),
+        ] {
+            for env in [false, true] {
+                let paths = vec![path.to_owned()];
+                let (files, env_files) = if env {
+                    (vec![], paths)
+                } else {
+                    (paths, vec![])
+                };
+                let told = load(&SecretFiles {
+                    files,
+                    env_files,
+                    shapes: true,
+                });
+                let told = told.unwrap_err();
+                let path = path.to_str().unwrap();
+                assert!(told.contains(path) && told.contains(why), "{told}");
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use nix::unistd::Uid;
+use nix::unistd::{Gid, Uid};
 use shanty_agent::executor::Surroundings;
 use shanty_core::spool::{Cause, How};
 use shanty_proto::v1;
@@ -244,6 +244,8 @@ async fn as_root_the_command_runs_as_its_user_and_no_more() {
     }
     let world =
         World::with(|config| config.run_as = vec!["nobody".to_owned(), "root".to_owned()]).await;
+    // As root has them after a login: none of them is the command's.
+    nix::unistd::setgroups(&[Gid::from_raw(0), Gid::from_raw(4)]).unwrap();
     let who = "id -un; id -gn; id -Gn; echo $USER $LOGNAME; cat /etc/shadow 2>/dev/null | wc -l";
     let group = std::process::Command::new("id")
         .args(["-gn", "nobody"])
