@@ -582,14 +582,17 @@ async fn who_speaks_of_the_run_of_another_has_no_link_any_more() {
 async fn what_is_said_too_fast_waits_and_is_heard() {
     let mut service = Service::start().await;
     let mut one = service.linked(1).await;
-    let (burst, _) = limits::CONTROL_MAX;
+    let (burst, per_second) = limits::CONTROL_MAX;
     let metrics = |n: u32| {
         Up::Metrics(v1::Metrics {
             load1: f64::from(n),
             ..v1::Metrics::default()
         })
     };
-    let all = burst + 10;
+    // So many more wait on their way, and each of the others for its turn.
+    let (under_way, others) = (64, 60);
+    let all = burst + under_way + others;
+    let begun = tokio::time::Instant::now();
     for n in 1..=all {
         one.say(metrics(n)).await;
     }
@@ -603,6 +606,9 @@ async fn what_is_said_too_fast_waits_and_is_heard() {
         }
     };
     within("the last of them", heard).await;
+    // However slow this machine is: none of them comes before its turn.
+    let turns = Duration::from_millis(u64::from((others + under_way) * 1_000 / per_second));
+    assert!(begun.elapsed() >= turns, "{:?}", begun.elapsed());
     let run = service.ordered(&mut one).await;
     assert!(service.rig.hub.watch(run).await.unwrap().is_some());
 }

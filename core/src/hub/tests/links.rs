@@ -331,6 +331,36 @@ fn nobody_is_believed_of_a_run_that_it_was_not_ordered() {
     );
 }
 
+/// What is known for good is over; what was lost is heard until its last record has come.
+#[test]
+fn a_host_may_speak_of_what_it_was_ordered_until_how_it_ended_is_known_for_good() {
+    let lost = |sha256: Option<[u8; 32]>| Outcome {
+        output_sha256: sha256,
+        ..Outcome::without_output(How::Lost(Reason::new(Code::Offline, "gone")))
+    };
+    for (outcome, standing) in [
+        (Outcome::without_output(How::Exited(3)), Standing::Over),
+        (Outcome::without_output(How::TimedOut(143)), Standing::Over),
+        (lost(None), Standing::Ordered),
+        (lost(Some([7; 32])), Standing::Over),
+    ] {
+        let mut rig = Rig::with_links(&[1, 2]);
+        let (run, _) = rig.run("web-01", None);
+        rig.commit();
+        let stands = |rig: &Rig, n| rig.hub.known.standing(agent(n), run, rig.now_ms);
+        assert_eq!(stands(&rig, 1), Standing::Ordered);
+        assert_eq!(stands(&rig, 2), Standing::Foreign);
+        rig.give(Event::Exit {
+            run,
+            agent: agent(1),
+            outcome: outcome.clone(),
+        });
+        rig.commit();
+        assert_eq!(stands(&rig, 1), standing, "{outcome:?}");
+        assert_eq!(stands(&rig, 2), Standing::Foreign);
+    }
+}
+
 #[test]
 fn what_is_not_known_stays_on_the_host_until_somebody_gives_it_up() {
     let mut rig = Rig::new();

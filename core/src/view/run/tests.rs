@@ -308,6 +308,33 @@ fn output_of_characters_that_count_double_stays_within_the_limits() {
 }
 
 #[test]
+fn what_hosts_count_without_end_is_told_and_never_starts_anew() {
+    let names = ["web-01", "web-02", "web-03"];
+    let mut run = run_on(&names);
+    for (n, count) in [(1, u64::MAX), (2, 1), (3, 7)] {
+        let ended = Outcome {
+            dropped_bytes: count,
+            masked: count,
+            left_over: u32::try_from(count).unwrap_or(u32::MAX),
+            output_bytes: count,
+            duration_ms: count,
+            ..Outcome::without_output(How::Exited(0))
+        };
+        run.apply_finished(AgentId::from_bytes([n; 16]), ended);
+    }
+    let text = over(&run, "started");
+    let most = thousands(u64::MAX);
+    let size = crate::text::size(u64::MAX);
+    for told in [
+        format!("{size} of output not kept on web-[01-03]"),
+        format!("{most} secrets masked"),
+        "4,294,967,303 processes left behind were stopped on web-[01-03]".to_owned(),
+    ] {
+        assert!(text.contains(&told), "{told}: {text}");
+    }
+}
+
+#[test]
 fn what_outlived_a_command_is_told_in_the_heading_and_by_name() {
     let mut run = run_on(&["web-01", "web-02"]);
     let ended = |left_over, left: &[&str]| Outcome {
