@@ -18,6 +18,8 @@ mod asked;
 mod help;
 mod hosts;
 mod options;
+#[cfg(test)]
+mod page;
 mod run;
 
 /// Every word that stands after `/`.
