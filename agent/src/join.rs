@@ -140,9 +140,10 @@ impl From<JoinError> for Failure {
             JoinError::Pin(_) => ("E_PIN", exit::CONFIG),
             JoinError::Name(_) => ("E_NAME", exit::USAGE),
             JoinError::RunAsMissing | JoinError::RunAs(_) => ("E_RUN_AS", exit::CONFIG),
-            JoinError::Dial(DialError::Refused { refused, .. }) => match refused {
-                ServerRefused::Pin { .. } => ("E_PIN_MISMATCH", exit::CONFIG),
-                ServerRefused::NoRoot { .. } => ("E_PIN_MISMATCH", exit::CONFIG),
+            JoinError::Dial(DialError::Refused { refused, .. }) => match refused.as_ref() {
+                ServerRefused::Pin { .. }
+                | ServerRefused::NoRoot { .. }
+                | ServerRefused::Stranger { .. } => ("E_PIN_MISMATCH", exit::CONFIG),
                 ServerRefused::Identity(_) => ("E_IDENTITY", exit::CONFIG),
             },
             JoinError::Proxy(_) => ("E_PROXY", exit::CONFIG),

@@ -221,6 +221,20 @@ pub(crate) fn pin_of(der: &CertificateDer<'_>) -> Result<RootPin, IdentityError>
     Ok(RootPin::of_spki(parse(der)?.public_key().raw))
 }
 
+/// Who signed a certificate, as it says itself, safe to show: whoever made it chose the text.
+pub(crate) fn signer(der: &CertificateDer<'_>) -> String {
+    let Ok(certificate) = parse(der) else {
+        return "somebody whose certificate cannot be read".to_owned();
+    };
+    let name = certificate.issuer().to_string();
+    let safe = name.chars().map(|c| match c {
+        '`' => '\'',
+        ' '..='~' => c,
+        _ => '?',
+    });
+    safe.take(SHOWN_CHARS_MAX).collect()
+}
+
 /// The end of a certificate's validity. Times before 1970 count as 1970.
 pub(crate) fn not_after(certificate: &X509Certificate<'_>) -> SystemTime {
     let seconds = certificate.validity().not_after.timestamp();

@@ -79,7 +79,7 @@ pub(crate) enum DialError {
         way: Way,
         /// Why.
         #[source]
-        refused: ServerRefused,
+        refused: Box<ServerRefused>,
     },
     /// A certificate does not count at the time that this host's clock shows.
     #[error("the certificate of {way} {said}")]
@@ -206,7 +206,10 @@ async fn handshake(
     secured.await.map_err(|source| {
         let way = way.clone();
         match tls::server_refused(&source).cloned() {
-            Some(refused) => DialError::Refused { way, refused },
+            Some(refused) => DialError::Refused {
+                way,
+                refused: Box::new(refused),
+            },
             None => match clock(&source) {
                 Some(said) => DialError::Clock { way, said },
                 None => DialError::Tls { way, source },
@@ -216,7 +219,7 @@ async fn handshake(
 }
 
 /// A connection to whoever listens there, which is not known before the handshake.
-async fn reach(way: &Way) -> Result<TcpStream, DialError> {
+pub(crate) async fn reach(way: &Way) -> Result<TcpStream, DialError> {
     let failed = |source| DialError::Connect {
         way: way.clone(),
         source,

@@ -310,8 +310,31 @@ async fn an_agent_links_only_to_its_own_installation() {
     let (ca, foreign) = (ca(), ca());
     let server = link_server(&foreign, Revoked::default()).unwrap();
     let outcome = handshake(server, link_client(&agent(&ca)).unwrap(), &ca).await;
-    let error = outcome.client.unwrap_err().to_string();
-    assert!(error.contains("UnknownIssuer"), "{error}");
+    assert_stranger(&outcome);
+}
+
+/// Whoever answers with a certificate of another authority is refused, and named.
+fn assert_stranger(outcome: &Outcome) {
+    let refused = refused(outcome);
+    assert!(
+        matches!(&refused, ServerRefused::Stranger { by } if by.starts_with("CN=")),
+        "{refused}"
+    );
+}
+
+#[test]
+fn who_signed_is_shown_in_what_can_be_seen_of_it() {
+    let mut params = CertificateParams::default();
+    let name = "Corp \u{1b}[31mProxy`\u{202e}\n".to_owned() + &"x".repeat(500);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
+    let key = KeyPair::generate().unwrap();
+    let der = params.self_signed(&key).unwrap().der().clone();
+    let by = identity::signer(&der);
+    assert!(by.starts_with("CN=Corp ?[31mProxy'??xxx"), "{by}");
+    assert!(by.len() <= 120);
+    assert!(identity::signer(&CertificateDer::from(b"torn".to_vec())).contains("cannot be read"));
 }
 
 #[tokio::test]
@@ -324,7 +347,13 @@ async fn joining_needs_the_pinned_root() {
     let pinned = RootPin::from_bytes([9; 32]);
     let wrong = handshake(server.clone(), join_client(pinned).unwrap(), &ca).await;
     let presented = ca.pin();
-    assert_eq!(refused(&wrong), ServerRefused::Pin { pinned, presented });
+    let by = identity::signer(&ca.controller_chain()[0]);
+    let expected = ServerRefused::Pin {
+        pinned,
+        presented,
+        by,
+    };
+    assert_eq!(refused(&wrong), expected);
     let text = refused(&wrong).to_string();
     assert!(text.contains(&pinned.to_string()) && text.contains(&presented.to_string()));
 
@@ -340,8 +369,7 @@ async fn a_copy_of_the_root_does_not_make_a_controller() {
     chain[2] = ca.root().clone();
     let server = server_with(chain, PrivateKeyDer::Pkcs8(foreign.controller_key()));
     let outcome = handshake(server, join_client(ca.pin()).unwrap(), &ca).await;
-    let error = outcome.client.unwrap_err().to_string();
-    assert!(error.contains("UnknownIssuer"), "{error}");
+    assert_stranger(&outcome);
 }
 
 #[tokio::test]
@@ -352,7 +380,7 @@ async fn a_chain_without_root_is_refused_for_joining() {
     let [leaf, issuing, _] = <[_; 3]>::try_from(ca.controller_chain()).unwrap();
     let server = server_with(vec![leaf.clone()], key());
     let outcome = handshake(server, join_client(pinned).unwrap(), &ca).await;
-    assert_eq!(refused(&outcome), ServerRefused::NoRoot { pinned });
+    assert!(matches!(refused(&outcome), ServerRefused::NoRoot { .. }));
     let server = server_with(vec![leaf, issuing], key());
     let outcome = handshake(server, join_client(pinned).unwrap(), &ca).await;
     assert!(matches!(refused(&outcome), ServerRefused::Pin { .. }));

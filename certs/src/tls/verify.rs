@@ -27,18 +27,35 @@ const CHAIN_LEN_MAX: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
 pub enum ServerRefused {
     /// Another root than the pinned one: another installation, or somebody in between.
-    #[error("the controller's root is {presented}, and the token pins {pinned}")]
+    #[error(
+        "the controller's root is {presented}, and the token pins {pinned}: the certificate that answered is by `{by}`"
+    )]
     Pin {
         /// The pin in the token.
         pinned: RootPin,
         /// The pin of the root that was presented.
         presented: RootPin,
+        /// Who signed what was presented, as it says itself.
+        by: String,
     },
     /// No root was presented, so there is nothing to compare the pin with.
-    #[error("the server presented no root certificate to compare with the pin {pinned}")]
+    #[error(
+        "the server presented no root certificate to compare with the pin {pinned}: the certificate that answered is by `{by}`"
+    )]
     NoRoot {
         /// The pin in the token.
         pinned: RootPin,
+        /// Who signed what was presented, as it says itself.
+        by: String,
+    },
+    /// A certificate that our root did not sign: another installation, or something on the way that takes TLS apart.
+    #[error(
+        "the certificate that answered is by `{by}`, and not of this installation: that is another controller, or a proxy on the way \
+         that opens TLS, which must let this connection through as it is"
+    )]
+    Stranger {
+        /// Who signed what was presented, as it says itself.
+        by: String,
     },
     /// A certificate of this installation, but not of a controller.
     #[error("the server is not a controller: {0}")]
@@ -176,16 +193,24 @@ impl ControllerVerifier {
     /// still be signed below it.
     fn pinned_root<'a>(
         pinned: RootPin,
+        leaf: &CertificateDer<'_>,
         intermediates: &'a [CertificateDer<'a>],
     ) -> Result<&'a CertificateDer<'a>, Error> {
+        let by = || identity::signer(leaf);
         let root = intermediates
             .last()
-            .ok_or(ServerRefused::NoRoot { pinned })?;
+            .ok_or_else(|| ServerRefused::NoRoot { pinned, by: by() })?;
         let presented = identity::pin_of(root).map_err(|_| CertificateError::BadEncoding)?;
         if presented == pinned {
             Ok(root)
         } else {
-            Err(ServerRefused::Pin { pinned, presented }.into())
+            let by = by();
+            Err(ServerRefused::Pin {
+                pinned,
+                presented,
+                by,
+            }
+            .into())
         }
     }
 }
@@ -203,14 +228,21 @@ impl ServerCertVerifier for ControllerVerifier {
         let (path, domain) = match &self.trust {
             Trust::Root { path, domain } => (path.clone(), domain.clone()),
             Trust::Pin(pin) => {
-                let root = Self::pinned_root(*pin, intermediates)?;
+                let root = Self::pinned_root(*pin, end_entity, intermediates)?;
                 let path = path_verifier(root, &self.provider)
                     .map_err(|_| CertificateError::BadEncoding)?;
                 (path, TrustDomain::of_root(pin))
             }
         };
         let verified =
-            path.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+            path.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verified = verified.map_err(|error| match error {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                let by = identity::signer(end_entity);
+                ServerRefused::Stranger { by }.into()
+            }
+            other => other,
+        })?;
         identity::controller_id(end_entity, &domain).map_err(ServerRefused::Identity)?;
         Ok(verified)
     }
