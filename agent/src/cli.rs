@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::agent::{self, Ready};
 use crate::config::{Address, DataDir, ProxyVariables};
+use crate::doctor;
 use crate::failure::{Failure, exit};
 use crate::join;
 use crate::link::OnStop;
@@ -37,6 +38,10 @@ enum Command {
     Join(JoinArgs),
     /// Keep the link to the controller and run what it orders.
     Run(RunArgs),
+    /// Look at everything that this host needs, and say what is wrong and how to mend it.
+    ///
+    /// Exits with 0 when all of it works, else with 1. Nothing that stays is started or changed.
+    Doctor(DoctorArgs),
     /// Write a manual page for each subcommand into a directory.
     #[command(hide = true)]
     Man {
@@ -82,18 +87,35 @@ struct RunArgs {
     /// What becomes of executions when the agent stops [default: kill on a terminal, else keep].
     #[arg(long)]
     on_stop: Option<OnStop>,
-    /// Program for shims [default: this one].
-    #[arg(long, value_name = "PROGRAM")]
-    shim: Option<PathBuf>,
-    /// Arguments of that program before the execution's folder [default: shim].
-    #[arg(long, value_name = "ARG", hide = true, requires = "shim")]
-    shim_arg: Vec<OsString>,
+    #[command(flatten)]
+    shim: ShimArgs,
     /// Stop when standard input ends.
     #[arg(long)]
     exit_with_stdin: bool,
     /// Print errors as one JSON line too.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    #[command(flatten)]
+    data_dir: DataDirArg,
+    #[command(flatten)]
+    shim: ShimArgs,
+    /// Print one JSON line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShimArgs {
+    /// Program for shims [default: this one].
+    #[arg(long, value_name = "PROGRAM")]
+    shim: Option<PathBuf>,
+    /// Arguments of that program before the execution's folder [default: shim].
+    #[arg(long, value_name = "ARG", hide = true, requires = "shim")]
+    shim_arg: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +159,10 @@ fn dispatch(command: Command) -> ExitCode {
             close_to_others();
             let json = args.json;
             finish(join_main(args), json)
+        }
+        Command::Doctor(args) => {
+            close_to_others();
+            doctor_main(args)
         }
         Command::Run(args) => {
             close_to_others();
@@ -213,7 +239,7 @@ fn run_main(args: RunArgs) -> Result<(), Failure> {
     let options = agent::Options {
         data_dir: DataDir::new(args.data_dir.data_dir),
         on_stop: args.on_stop.unwrap_or(usual),
-        shim: shim_command(args.shim, args.shim_arg)?,
+        shim: args.shim.command()?,
         proxies: proxies(),
     };
     let stop = CancellationToken::new();
@@ -225,6 +251,34 @@ fn run_main(args: RunArgs) -> Result<(), Failure> {
     // A blocked read of some file must not hold up the exit.
     runtime.shutdown_timeout(Duration::from_millis(500));
     ended
+}
+
+fn doctor_main(args: DoctorArgs) -> ExitCode {
+    let json = args.json;
+    match examined(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(exit::FAILED),
+        Err(failure) => finish(Err(failure), json),
+    }
+}
+
+/// Looks at this host and prints what was found; true when it is healthy.
+fn examined(args: DoctorArgs) -> Result<bool, Failure> {
+    let options = doctor::Options {
+        data_dir: DataDir::new(args.data_dir.data_dir),
+        shim: args.shim.command()?,
+        proxies: proxies(),
+    };
+    let findings = runtime()?.block_on(doctor::look(&options));
+    let healthy = findings.is_healthy();
+    if args.json {
+        out::line(&serde_json::json!({
+            "event": "doctor", "healthy": healthy, "points": findings.points,
+        }))?;
+    } else {
+        out::text(&findings.text())?;
+    }
+    Ok(healthy)
 }
 
 /// Runs the agent; the first signal stops it in order, the second at once.
@@ -280,19 +334,21 @@ impl Signals {
     }
 }
 
-/// This program's own shim unless another program is named.
-fn shim_command(program: Option<PathBuf>, args: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
-    let program = match program {
-        Some(program) => program,
-        None => std::env::current_exe().map_err(|e| Failure::internal(&e))?,
-    };
-    let mut command = vec![program.into_os_string()];
-    if args.is_empty() {
-        command.push(OsStr::new("shim").to_owned());
-    } else {
-        command.extend(args);
+impl ShimArgs {
+    /// This program's own shim unless another program is named.
+    fn command(self) -> Result<Vec<OsString>, Failure> {
+        let program = match self.shim {
+            Some(program) => program,
+            None => std::env::current_exe().map_err(|e| Failure::internal(&e))?,
+        };
+        let mut command = vec![program.into_os_string()];
+        if self.shim_arg.is_empty() {
+            command.push(OsStr::new("shim").to_owned());
+        } else {
+            command.extend(self.shim_arg);
+        }
+        Ok(command)
     }
-    Ok(command)
 }
 
 /// Whoever started the agent may hold a pipe to it: when that ends, so does the agent. Reading cannot be interrupted, so the thread
@@ -339,7 +395,7 @@ mod tests {
 
     #[test]
     fn help_says_what_there_is() {
-        for name in ["join", "run"] {
+        for name in ["join", "run", "doctor"] {
             let mut cli = Cli::command();
             cli.build();
             let help = cli
@@ -369,9 +425,10 @@ mod tests {
 
     #[test]
     fn shims_are_this_program_unless_told_otherwise() {
-        let own = shim_command(None, Vec::new()).unwrap();
+        let shim = |shim, shim_arg| ShimArgs { shim, shim_arg }.command().unwrap();
+        let own = shim(None, Vec::new());
         assert_eq!(own[1], "shim");
-        let other = shim_command(Some("/bin/shanty".into()), vec!["__shim".into()]).unwrap();
+        let other = shim(Some("/bin/shanty".into()), vec!["__shim".into()]);
         assert_eq!(other, ["/bin/shanty", "__shim"]);
     }
 }

@@ -20,6 +20,8 @@ mod failure;
 
 mod join;
 
+mod doctor;
+
 mod link;
 
 mod supervise;

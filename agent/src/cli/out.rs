@@ -18,6 +18,11 @@ pub(super) fn line(text: &dyn Display) -> Result<(), Failure> {
     written(std::io::stdout().write_all(line.as_bytes()))
 }
 
+/// Writes lines in which names and what others said may stand: nothing of that does anything but be seen.
+pub(super) fn text(text: &str) -> Result<(), Failure> {
+    line(&lines(text))
+}
+
 /// Prints help or a version, with what clap knows of colours.
 pub(super) fn help(help: &clap::Error) -> Result<(), Failure> {
     written(help.print())

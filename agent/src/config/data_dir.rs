@@ -39,6 +39,10 @@ impl DataDir {
         self.0.join("join.key")
     }
 
+    fn lock_file(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
     fn identity(&self) -> PathBuf {
         self.0.join("identity.pem")
     }
@@ -59,7 +63,7 @@ impl DataDir {
     /// [`ConfigError::File`], [`ConfigError::InUse`], [`ConfigError::Lock`].
     pub fn lock(&self) -> Result<Flock<File>, ConfigError> {
         files::private_directory(&self.0)?;
-        let path = self.0.join("lock");
+        let path = self.lock_file();
         let failed = |source| ConfigError::Lock {
             path: path.clone(),
             source,
@@ -78,6 +82,17 @@ impl DataDir {
                 failed(errno.into())
             }
         })
+    }
+
+    /// True while an agent works in it. Changes nothing, and creates nothing.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        let Ok(file) = File::open(self.lock_file()) else {
+            return false;
+        };
+        // Given back at once.
+        Flock::lock(file, FlockArg::LockSharedNonblock)
+            .is_err_and(|(_, errno)| errno == nix::errno::Errno::EWOULDBLOCK)
     }
 
     /// Reads identity and configuration.
@@ -132,9 +147,12 @@ mod tests {
     fn one_agent_works_in_a_directory() {
         let dir = tempfile::tempdir().unwrap();
         let data_dir = DataDir::new(dir.path().join("agent"));
+        assert!(!data_dir.is_in_use() && !data_dir.path().exists());
         let lock = data_dir.lock().unwrap();
+        assert!(data_dir.is_in_use());
         assert!(matches!(data_dir.lock(), Err(ConfigError::InUse(_))));
         drop(lock);
+        assert!(!data_dir.is_in_use());
         data_dir.lock().unwrap();
         assert!(matches!(data_dir.load(), Err(ConfigError::NotEnrolled(_))));
     }

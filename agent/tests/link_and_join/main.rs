@@ -6,6 +6,7 @@
 )]
 
 mod controller;
+mod doctor;
 mod join;
 mod link;
 mod program;

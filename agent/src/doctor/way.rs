@@ -1,0 +1,271 @@
+//! The way to the controller, a step at a time: name, connection, who answers, and whether our identity is taken.
+
+use std::error::Error;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+use shanty_certs::agent::AgentIdentity;
+use shanty_certs::tls;
+use shanty_core::causes::chain;
+use shanty_core::limits;
+use shanty_core::text::utc;
+use shanty_proto::v1;
+use shanty_proto::v1::agents_client::AgentsClient;
+use tonic::Code;
+use tonic::metadata::MetadataMap;
+
+use super::Point;
+use crate::config::{Address, Config, ProxyVariables};
+use crate::failure::printable;
+use crate::link::dial::{self, DialError, Way};
+
+/// A step that takes longer is given up.
+const STEP: Duration = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
+
+/// Clocks that differ by more than this are to be looked at: certificates count by them.
+const SKEW_LOW: Duration = Duration::from_secs(60);
+
+/// Steps that follow when one is broken are not looked at.
+const STEPS: [&str; 4] = ["name", "connection", "controller", "link"];
+
+pub(super) async fn look(
+    identity: &AgentIdentity,
+    config: &Config,
+    proxies: &ProxyVariables,
+) -> Vec<Point> {
+    let proxy = match config.proxy.proxy_to(&config.link, proxies) {
+        Ok(proxy) => proxy,
+        Err(error) => return stopped(Vec::new(), Point::broken("name", error.to_string())),
+    };
+    let way = Way {
+        address: config.link.clone(),
+        proxy,
+    };
+    // The proxy looks up the name of what is behind it.
+    let first = way
+        .proxy
+        .as_ref()
+        .map_or(&way.address, |proxy| proxy.address());
+    let mut points = Vec::new();
+    match name(first).await {
+        Ok(point) => points.push(point),
+        Err(point) => return stopped(points, point),
+    }
+    match connection(&way).await {
+        Ok(point) => points.push(point),
+        Err(point) => return stopped(points, point),
+    }
+    let dialed = match tls::link_client(identity) {
+        Ok(config) => dial::dial(&way, config)
+            .await
+            .map_err(|error| refused(&error)),
+        Err(error) => Err(Point::broken("controller", chain(&error))),
+    };
+    let dialed = match dialed {
+        Ok(dialed) => dialed,
+        Err(point) => return stopped(points, point),
+    };
+    points.push(Point::fine(
+        "controller",
+        format!("{} proved to be this installation's", way.address),
+    ));
+    points.extend(link(dialed).await);
+    points
+}
+
+/// What was looked at, what is broken, and that the rest was not.
+fn stopped(mut points: Vec<Point>, broken: Point) -> Vec<Point> {
+    let because = format!("`{}` is broken", broken.name);
+    let at = STEPS.iter().position(|step| *step == broken.name);
+    points.push(broken);
+    let rest = STEPS.iter().skip(at.map_or(0, |at| at.saturating_add(1)));
+    points.extend(rest.map(|step| Point::skipped(step, &because)));
+    points
+}
+
+async fn name(address: &Address) -> Result<Point, Point> {
+    let looked_up = tokio::net::lookup_host(address.to_string());
+    let found = match tokio::time::timeout(STEP, looked_up).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
+            let broken = Point::broken(
+                "name",
+                format!("{} cannot be looked up: {error}", address.host()),
+            );
+            return Err(broken.mend("see /etc/resolv.conf, or put the name into /etc/hosts"));
+        }
+        Err(_) => {
+            let broken = Point::broken("name", format!("nobody says what {} is", address.host()));
+            return Err(broken.mend("see /etc/resolv.conf: its servers do not answer"));
+        }
+    };
+    let mut ips: Vec<String> = found.map(|found| found.ip().to_string()).collect();
+    ips.sort();
+    ips.dedup();
+    Ok(Point::fine(
+        "name",
+        format!("{} is {}", address.host(), ips.join(", ")),
+    ))
+}
+
+async fn connection(way: &Way) -> Result<Point, Point> {
+    let begun = Instant::now();
+    match tokio::time::timeout(STEP, dial::reach(way)).await {
+        Ok(Ok(_)) => Ok(Point::fine(
+            "connection",
+            format!("{way} answers in {}", ms(begun)),
+        )),
+        Ok(Err(error)) => Err(Point::broken("connection", said(&error)).mend(cure(way))),
+        Err(_) => {
+            Err(Point::broken("connection", format!("{way} does not answer")).mend(cure(way)))
+        }
+    }
+}
+
+fn cure(way: &Way) -> String {
+    match &way.proxy {
+        None => format!(
+            "see that the controller runs, that a firewall lets {} through, or name a proxy in agent.toml",
+            way.address
+        ),
+        Some(proxy) => format!(
+            "see that {proxy} allows CONNECT to {}, or change `proxy` in agent.toml",
+            way.address
+        ),
+    }
+}
+
+fn refused(error: &DialError) -> Point {
+    let point = Point::broken("controller", said(error));
+    match error {
+        DialError::Refused { .. } => point.mend("nothing was sent there; ask who runs the network, or join the installation that is meant"),
+        DialError::Clock { .. } => point,
+        DialError::Connect { .. }
+        | DialError::Tunnel { .. }
+        | DialError::Silent(_)
+        | DialError::Tls { .. }
+        | DialError::Http { .. } => point.mend("see the controller's log at this time"),
+    }
+}
+
+/// Asks for what nobody has: an answer shows that our certificate is taken, and tells the controller's time.
+async fn link(dialed: dial::Dialed) -> Vec<Point> {
+    let revoked = dialed.revoked();
+    let mut client = AgentsClient::new(dialed.channel);
+    let (begun, before) = (Instant::now(), SystemTime::now());
+    let asked = client.fetch_input(v1::FetchInputRequest::default());
+    let Ok(answer) = tokio::time::timeout(STEP, asked).await else {
+        let broken = Point::broken("link", "the controller does not answer");
+        return vec![broken.mend("see its log at this time")];
+    };
+    if revoked.load(Ordering::Acquire) {
+        let broken = Point::broken("link", "the controller revoked this host's identity");
+        return vec![broken.mend(
+            "join again with a new token, after `shanty hosts free NAME` for the same name",
+        )];
+    }
+    let headers = match answer {
+        Ok(response) => response.metadata().clone(),
+        Err(status) if status.code() == Code::InvalidArgument => status.metadata().clone(),
+        Err(status) => {
+            let broken = Point::broken("link", printable(status.message()));
+            return vec![broken.mend("see the controller's log at this time")];
+        }
+    };
+    let taken = Point::fine(
+        "link",
+        format!("this identity is taken, answered in {}", ms(begun)),
+    );
+    let mut points = vec![taken];
+    points.extend(clock(&headers, before));
+    points
+}
+
+/// How far the clocks are apart, by the second; nothing when the controller does not tell its time.
+fn clock(answer: &MetadataMap, here: SystemTime) -> Option<Point> {
+    let told = answer.get("date")?.to_str().ok()?;
+    let there = httpdate::parse_http_date(told).ok()?;
+    Some(skew(here, there))
+}
+
+fn skew(here: SystemTime, there: SystemTime) -> Point {
+    let apart = match here.duration_since(there) {
+        Ok(ahead) => ahead,
+        Err(behind) => behind.duration(),
+    };
+    if apart < SKEW_LOW {
+        return Point::fine("clock", "as the controller's");
+    }
+    let shown = |time: SystemTime| {
+        let ms = time.duration_since(SystemTime::UNIX_EPOCH);
+        utc(ms.map_or(0, |ms| u64::try_from(ms.as_millis()).unwrap_or(u64::MAX)))
+    };
+    let found = format!(
+        "this host says {} UTC, the controller {} UTC",
+        shown(here),
+        shown(there)
+    );
+    Point::warning("clock", found)
+        .mend("set the clock that is wrong, such as with timedatectl set-ntp true")
+}
+
+fn ms(begun: Instant) -> String {
+    format!("{} ms", begun.elapsed().as_millis())
+}
+
+/// Errors may repeat what the other side said.
+fn said(error: &dyn Error) -> String {
+    printable(&chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Health;
+    use super::*;
+
+    #[test]
+    fn what_follows_a_broken_step_is_not_looked_at() {
+        let points = stopped(
+            vec![Point::fine("name", "")],
+            Point::broken("connection", "refused"),
+        );
+        let seen: Vec<_> = points
+            .iter()
+            .map(|point| (point.name, point.health))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("name", Health::Fine),
+                ("connection", Health::Broken),
+                ("controller", Health::Skipped),
+                ("link", Health::Skipped),
+            ]
+        );
+        assert_eq!(
+            points[3].found,
+            "not looked at, since `connection` is broken"
+        );
+    }
+
+    #[test]
+    fn clocks_that_differ_are_told_as_people_read_them() {
+        let at = |secs| SystemTime::UNIX_EPOCH + Duration::from_secs(secs);
+        assert_eq!(skew(at(100), at(141)).health, Health::Fine);
+        let day = skew(at(1_796_033_640), at(1_796_120_040));
+        assert_eq!(day.health, Health::Warning);
+        assert_eq!(
+            day.found,
+            "this host says 2026-11-30 10:14 UTC, the controller 2026-12-01 10:14 UTC"
+        );
+        let mut answer = MetadataMap::new();
+        assert_eq!(clock(&answer, at(0)), None);
+        answer.insert("date", "Mon, 30 Nov 2026 10:14:00 GMT".parse().unwrap());
+        assert_eq!(
+            clock(&answer, at(1_796_033_640)).unwrap().health,
+            Health::Fine
+        );
+        answer.insert("date", "yesterday".parse().unwrap());
+        assert_eq!(clock(&answer, at(0)), None);
+    }
+}
