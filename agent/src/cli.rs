@@ -3,7 +3,9 @@
 mod out;
 
 use std::ffi::{OsStr, OsString};
-use std::io::{IsTerminal, Read};
+use std::fs::OpenOptions;
+use std::io::{IsTerminal, Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use crate::doctor;
 use crate::failure::{Failure, exit};
 use crate::join;
 use crate::link::OnStop;
-use crate::shim;
+use crate::{shim, support};
 
 /// Runs commands on this host for a Shanty controller.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ enum Command {
     ///
     /// Exits with 0 when all of it works, else with 1. Nothing that stays is started or changed.
     Doctor(DoctorArgs),
+    /// Gather what helps somebody else to find out what is wrong here, without keys, commands and output, and with secrets masked.
+    SupportBundle(SupportArgs),
     /// Write a manual page for each subcommand into a directory.
     #[command(hide = true)]
     Man {
@@ -109,6 +113,17 @@ struct DoctorArgs {
 }
 
 #[derive(Debug, Args)]
+struct SupportArgs {
+    #[command(flatten)]
+    data_dir: DataDirArg,
+    #[command(flatten)]
+    shim: ShimArgs,
+    /// Where to write it, or - for standard output. A file that is there stays.
+    #[arg(long, value_name = "FILE", default_value = "shanty-agent-support.txt")]
+    output: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct ShimArgs {
     /// Program for shims [default: this one].
     #[arg(long, value_name = "PROGRAM")]
@@ -163,6 +178,10 @@ fn dispatch(command: Command) -> ExitCode {
         Command::Doctor(args) => {
             close_to_others();
             doctor_main(args)
+        }
+        Command::SupportBundle(args) => {
+            close_to_others();
+            finish(support_main(args), false)
         }
         Command::Run(args) => {
             close_to_others();
@@ -264,11 +283,7 @@ fn doctor_main(args: DoctorArgs) -> ExitCode {
 
 /// Looks at this host and prints what was found; true when it is healthy.
 fn examined(args: DoctorArgs) -> Result<bool, Failure> {
-    let options = doctor::Options {
-        data_dir: DataDir::new(args.data_dir.data_dir),
-        shim: args.shim.command()?,
-        proxies: proxies(),
-    };
+    let options = examination(args.data_dir, args.shim)?;
     let findings = runtime()?.block_on(doctor::look(&options));
     let healthy = findings.is_healthy();
     if args.json {
@@ -279,6 +294,39 @@ fn examined(args: DoctorArgs) -> Result<bool, Failure> {
         out::text(&findings.text())?;
     }
     Ok(healthy)
+}
+
+fn support_main(args: SupportArgs) -> Result<(), Failure> {
+    let options = examination(args.data_dir, args.shim)?;
+    let path = args.output;
+    let bundle = || Ok::<_, Failure>(runtime()?.block_on(support::bundle(&options)));
+    if path == Path::new("-") {
+        return out::text(bundle()?.trim_end());
+    }
+    let failed = |error: std::io::Error| {
+        let text = format!("{} cannot be written: {error}", path.display());
+        Failure::new("E_OUTPUT", exit::CREATE, text)
+    };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    let bundle = bundle()?;
+    file.write_all(bundle.as_bytes()).map_err(failed)?;
+    out::text(&format!(
+        "Written to {}. Read it before you send it.",
+        path.display()
+    ))
+}
+
+fn examination(data_dir: DataDirArg, shim: ShimArgs) -> Result<doctor::Options, Failure> {
+    Ok(doctor::Options {
+        data_dir: DataDir::new(data_dir.data_dir),
+        shim: shim.command()?,
+        proxies: proxies(),
+    })
 }
 
 /// Runs the agent; the first signal stops it in order, the second at once.
@@ -395,7 +443,7 @@ mod tests {
 
     #[test]
     fn help_says_what_there_is() {
-        for name in ["join", "run", "doctor"] {
+        for name in ["join", "run", "doctor", "support-bundle"] {
             let mut cli = Cli::command();
             cli.build();
             let help = cli

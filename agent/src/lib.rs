@@ -22,6 +22,8 @@ mod join;
 
 mod doctor;
 
+mod support;
+
 mod link;
 
 mod supervise;

@@ -159,6 +159,48 @@ async fn what_is_broken_is_said_with_what_to_do() {
     assert_point(&points, "identity", "broken", "holds no identity");
 }
 
+#[tokio::test]
+async fn what_is_gathered_for_somebody_else_holds_no_secret_and_replaces_nothing() {
+    let controller = Controller::start().await;
+    let dir = controller.enroll().await;
+    let data_dir = dir.path().join("agent");
+    let config = data_dir.join("agent.toml");
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "correct horse battery\n").unwrap();
+    let text = fs::read_to_string(&config).unwrap();
+    let mask = format!(
+        "\n[mask]\nfiles = [{:?}]\n# correct horse battery\n",
+        secret.display().to_string()
+    );
+    fs::write(&config, text + &mask).unwrap();
+
+    let file = dir.path().join("support.txt");
+    let gather = async || {
+        let mut command = agent(&data_dir);
+        command.arg("support-bundle").arg("--output").arg(&file);
+        soon("gathering", command.output()).await.unwrap()
+    };
+    let output = gather().await;
+    assert!(output.status.success(), "{}", stderr(&output));
+    let bundle = fs::read_to_string(&file).unwrap();
+    assert!(
+        bundle.contains("== doctor\n✔ program") && bundle.contains("# [masked]"),
+        "{bundle}"
+    );
+    assert!(
+        !bundle.contains("PRIVATE KEY") && !bundle.contains("correct horse"),
+        "{bundle}"
+    );
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+
+    let again = gather().await;
+    assert_eq!(again.status.code(), Some(73), "{}", stderr(&again));
+    assert_eq!(fs::read_to_string(&file).unwrap(), bundle);
+}
+
 fn agent_id(data_dir: &Path) -> [u8; 16] {
     let id: AgentId = get(data_dir, "agent").trim_matches('"').parse().unwrap();
     *id.as_bytes()
