@@ -465,6 +465,11 @@ run = "2y"
                 "`channel_runs`",
             ),
             (
+                "[[grant]]",
+                "[limits]\nchannel_running = 0\n[[grant]]",
+                "`channel_running` in [limits] must be from 1 to 100000 runs at once",
+            ),
+            (
                 "roles = [\"3\"]",
                 "roles = [\"1\"]",
                 "whose id is that of @everyone",

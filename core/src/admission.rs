@@ -15,7 +15,7 @@ use crate::run::Spec;
 use caller::{authenticate, require};
 
 pub use characters::plain_command;
-pub use context::{Context, Fresh, Settings, UnderWay};
+pub use context::{Coming, Command, Context, Fresh, Settings, UnderWay};
 pub use later::{NoStart, Proof, asked_by, may_start};
 pub use look::look;
 pub use rate::Rates;
@@ -38,6 +38,7 @@ mod look;
 mod rate;
 mod recall;
 mod release;
+mod repeat;
 mod rights;
 mod rollout;
 mod room;
@@ -112,6 +113,7 @@ fn decide(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refus
     is_new(ctx, asker, ask)?;
     if ask.starts_a_run() {
         rate::may_start_one_more(ctx, caller)?;
+        rate::may_run_one_more(ctx, caller)?;
     }
     Ok(match ask {
         Ask::Run(request) => Admitted::Run(Box::new(run::admit(ctx, caller, request)?)),
@@ -138,11 +140,20 @@ fn decide(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refus
     })
 }
 
-/// Refuses an interaction that something was done for already, and one that Discord repeats long after.
+/// Refuses an interaction that something was done for already, one that Discord repeats long after, and one that cannot be yet.
 fn is_new(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
     let Asker::Discord { interaction, .. } = asker else {
         return Ok(());
     };
+    // A clock from before Discord was there reaches nobody: no certificate is valid then.
+    let ahead = asked_ms(*interaction) > ctx.now_ms.saturating_add(limits::AHEAD_MS);
+    if ahead && ctx.now_ms >= DISCORD_EPOCH_MS {
+        return Err(Refusal::new(
+            Code::Stale,
+            "By the clock of the controller's machine this was asked for in the future. Nothing was done.",
+            "Whoever runs the controller can set that clock: it is behind Discord's.",
+        ));
+    }
     let old = ctx.now_ms.saturating_sub(asked_ms(*interaction)) > limits::REPEATED_MS;
     if old && ask.needs_fresh() {
         return Err(Refusal::new(
@@ -163,9 +174,11 @@ fn is_new(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// When an interaction was made, milliseconds since the Unix epoch: Discord's ids count from 2015-01-01T00:00:00Z.
+/// Discord's ids count from 2015-01-01T00:00:00Z.
+const DISCORD_EPOCH_MS: u64 = 1_420_070_400_000;
+
+/// When an interaction was made, milliseconds since the Unix epoch.
 const fn asked_ms(interaction: u64) -> u64 {
-    const DISCORD_EPOCH_MS: u64 = 1_420_070_400_000;
     (interaction >> 22).saturating_add(DISCORD_EPOCH_MS)
 }
 

@@ -96,6 +96,18 @@ pub const PERSON_RUNS: usize = 120;
 /// Runs that may be started in one channel in that time.
 pub const CHANNEL_RUNS: usize = 480;
 
+/// Runs of one person whose commands are under way at once. Runs that only wait for hosts, or rest, do not count.
+pub const PERSON_RUNNING: usize = 10;
+
+/// The same of one channel, with its threads.
+pub const CHANNEL_RUNNING: usize = 40;
+
+/// Who presses *Run again* twice within this time, milliseconds, wants one run: a press is answered within three seconds, and a finger is faster.
+pub const PRESSED_AGAIN_MS: u64 = 10_000;
+
+/// So far a clock may be behind Discord's, milliseconds. What is from further ahead is not done: its age says nothing.
+pub const AHEAD_MS: u64 = 60_000;
+
 /// What was heard of somebody's roles is good for so long, milliseconds: a run in waves asks once for the hosts that start together, and a
 /// role that is taken away holds for the next of them.
 pub const MEMBER_MS: u64 = 5_000;

@@ -31,7 +31,7 @@ async fn all() {
         sandbox: env!("CARGO_BIN_EXE_shanty-sandbox-under-test").into(),
     };
     let options = Options {
-        limits: "confirm_hosts = 1000".to_owned(),
+        limits: "confirm_hosts = 1000\nperson_running = 1000\nchannel_running = 1000".to_owned(),
         ..Options::default()
     };
     let mut world = World::start(&programs, options).await;

@@ -30,7 +30,8 @@ async fn all() {
     };
     let options = Options {
         rate_limits: false,
-        limits: "person_runs = 100000\nchannel_runs = 100000".to_owned(),
+        limits: "person_runs = 100000\nchannel_runs = 100000\nperson_running = 1000\nchannel_running = 1000"
+            .to_owned(),
         ..Options::default()
     };
     let hosts = [

@@ -29,8 +29,8 @@ impl Default for Limits {
     }
 }
 
-/// Runs a minute that can be allowed.
-const RUNS_PER_MINUTE_MAX: usize = 100_000;
+/// Runs a minute, and at once, that can be allowed.
+const RUNS_MAX: usize = 100_000;
 
 /// What runs on more hosts than this is always shown first.
 const CONFIRM_HOSTS_MAX: usize = 1_000;
@@ -80,19 +80,19 @@ impl Limits {
 fn rates(section: &mut Section<'_, '_>, errors: &mut Errors<'_>) -> Rates {
     let start = section.start();
     let standard = Rates::default();
-    let mut per_minute = |key, standard| {
+    let mut runs = |key, standard, unit: &str| {
         let runs = section.number(key, errors).map(usize::try_from);
         let runs = runs.map_or(standard, |runs| runs.unwrap_or(usize::MAX));
-        if !(1..=RUNS_PER_MINUTE_MAX).contains(&runs) {
-            let what = format!(
-                "`{key}` in [limits] must be from 1 to {RUNS_PER_MINUTE_MAX} runs a minute"
-            );
+        if !(1..=RUNS_MAX).contains(&runs) {
+            let what = format!("`{key}` in [limits] must be from 1 to {RUNS_MAX} runs {unit}");
             errors.at(start, what);
         }
         runs
     };
     Rates {
-        person: per_minute("person_runs", standard.person),
-        channel: per_minute("channel_runs", standard.channel),
+        person: runs("person_runs", standard.person, "a minute"),
+        channel: runs("channel_runs", standard.channel, "a minute"),
+        person_running: runs("person_running", standard.person_running, "at once"),
+        channel_running: runs("channel_running", standard.channel_running, "at once"),
     }
 }

@@ -7,7 +7,7 @@ use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::journal::{HostEntry, Kind, Recalled, Record, State};
 use crate::policy::Policy;
-use crate::run::{Origin, Run};
+use crate::run::{Options, Origin, Run, Spec, What};
 
 use super::rate::Rates;
 
@@ -114,14 +114,47 @@ pub struct UnderWay {
     pub interactions: BTreeSet<u64>,
     /// Runs that are being accepted.
     pub accepted: BTreeSet<RunId>,
-    /// Where they came from.
-    pub origins: Vec<Origin>,
+    /// The same, as far as others that are asked for meanwhile look at them.
+    pub runs: Vec<Coming>,
     /// Runs and proposals that are being given up.
     pub given_up: BTreeSet<RunId>,
     /// Runs in waves that are about to rest, or to go on.
     pub rests: BTreeMap<RunId, bool>,
     /// Hosts that are about to change, as they will be.
     pub hosts: BTreeMap<AgentId, HostEntry>,
+}
+
+/// A run that is being accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coming {
+    /// The number that it will have.
+    pub number: RunNumber,
+    /// Its id.
+    pub id: RunId,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What it runs, and where.
+    pub command: Command,
+}
+
+/// What a run runs, and where, as it was named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    selector: String,
+    what: What,
+    input: Option<[u8; 32]>,
+    options: Options,
+}
+
+impl Command {
+    pub(super) fn of(spec: &Spec) -> Self {
+        Self {
+            selector: spec.selector.clone(),
+            what: spec.what.clone(),
+            input: spec.input.as_ref().map(|input| input.sha256),
+            options: spec.options.clone(),
+        }
+    }
 }
 
 impl UnderWay {
@@ -132,8 +165,14 @@ impl UnderWay {
         for record in records {
             under_way.interactions.extend(record.spends());
             if let Kind::Accepted(spec) = &record.kind {
+                let before = state.runs.newest().0 + under_way.runs.len() as u64;
                 under_way.accepted.insert(spec.id);
-                under_way.origins.push(spec.origin.clone());
+                under_way.runs.push(Coming {
+                    number: RunNumber(before + 1),
+                    id: spec.id,
+                    origin: spec.origin.clone(),
+                    command: Command::of(spec),
+                });
             } else if let Kind::Expired { run, .. } = &record.kind {
                 under_way.given_up.insert(*run);
             } else if let Kind::Paused { run } = &record.kind {

@@ -20,7 +20,7 @@ use super::hosts::{Named, as_host, covers_run, folded, known, named, permit_run}
 use super::room::has_room;
 use super::seen::was_seen;
 use super::stop::not_found;
-use super::{Change, Context, characters, check, rollout};
+use super::{Change, Context, characters, check, repeat, rollout};
 
 /// A run that may happen: exactly this, on exactly these hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,9 +114,12 @@ pub(super) fn again(
     seen: Option<&str>,
 ) -> Result<Plan, Refusal> {
     let mut plan = wanted_again(ctx, caller, id, part)?;
-    if let Caller::Socket { .. } = caller {
-        was_seen(&plan, seen)?;
-        plan.cautions.clear();
+    match caller {
+        Caller::Socket { .. } => {
+            was_seen(&plan, seen)?;
+            plan.cautions.clear();
+        }
+        Caller::Person { .. } => repeat::not_pressed_twice(ctx, &caller.principal(), &plan.spec)?,
     }
     Ok(plan)
 }

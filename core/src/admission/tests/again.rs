@@ -246,3 +246,44 @@ fn what_is_run_otherwise_keeps_the_options_that_are_not_typed_anew() {
     };
     assert_eq!(code(world.plan(&local(), &unknown)), "E_NOT_FOUND");
 }
+
+#[test]
+fn who_presses_twice_runs_once_and_later_it_is_another_run() {
+    let (mut world, id) = world();
+    world.online(&[1, 2, 3]);
+    world.settings.policy.grants[0].hosts = Selector::parse_for_grant("all").unwrap();
+    let (ann, bob) = (person(OPERATOR, &[9]), person(77, &[9]));
+    let press = |world: &World, asker: &Asker, part: Part| {
+        let plan = again(world, asker, id, part);
+        plan.map_err(|refusal| refusal.to_string())
+    };
+    let spec = press(&world, &ann, Part::All).unwrap().spec;
+    // It is being recorded.
+    world.recording(Kind::Accepted(spec.clone()));
+    let said = press(&world, &ann, Part::All).unwrap_err();
+    assert_eq!(
+        said,
+        "You pressed this a moment ago: it is about to run as #2. Nothing was run twice.\n\
+         To run it once more, press again in 10 s."
+    );
+    world.under_way = UnderWay::default();
+    let (run, now_ms) = (spec.id, world.now_ms);
+    world.record(now_ms, Kind::Accepted(spec));
+    world.now_ms += 3_500;
+    let said = press(&world, &ann, Part::All).unwrap_err();
+    assert!(
+        said.contains("it is running as #2.") && said.ends_with("again in 7 s."),
+        "{said}"
+    );
+    assert!(press(&world, &bob, Part::All).is_ok(), "somebody else");
+    assert!(press(&world, &ann, Part::Failed).is_ok(), "something else");
+    assert!(press(&world, &local(), Part::All).is_ok(), "no button");
+    // What was given up ran nothing.
+    let before = world.state.clone();
+    let reason = "late".to_owned();
+    world.record(now_ms, Kind::Expired { run, reason });
+    assert!(press(&world, &ann, Part::All).is_ok());
+    world.state = before;
+    world.now_ms = now_ms + limits::PRESSED_AGAIN_MS;
+    assert!(press(&world, &ann, Part::All).is_ok(), "a later press");
+}

@@ -307,7 +307,7 @@ fn one_verb_gives_what_needs_it_and_nothing_else() {
 }
 
 #[test]
-fn an_interaction_does_something_once_and_not_long_after() {
+fn an_interaction_does_something_once_and_not_long_before_or_after() {
     let (mut world, id) = world();
     const INTERACTION: u64 = 1_300_000_000_000_000_000;
     let asked_ms = (INTERACTION >> 22) + 1_420_070_400_000;
@@ -324,6 +324,15 @@ fn an_interaction_does_something_once_and_not_long_after() {
             let stale = refused(&world, &asker, &ask) == Some(Code::Stale);
             let expected = late && ask.needs_fresh() && ask.right() != Right::Operator;
             assert_eq!(stale, expected, "{late} {ask:?}");
+        }
+    }
+    // A clock may be behind, but not by much.
+    for (ahead_ms, early) in [(limits::AHEAD_MS, false), (limits::AHEAD_MS + 1, true)] {
+        world.now_ms = asked_ms - ahead_ms;
+        let changes = |ask: &Ask| !matches!(ask, Ask::Look(_)) && ask.right() != Right::Operator;
+        for ask in every_ask(id).into_iter().filter(changes) {
+            let stale = refused(&world, &asker, &ask) == Some(Code::Stale);
+            assert_eq!(stale, early, "{early} {ask:?}");
         }
     }
     // Being recorded, and recorded.
