@@ -170,6 +170,8 @@ pub async fn run(
     let (hub, handle, messages) = Shell::open(parts)
         .await
         .map_err(|error| data(error, &config.data_dir))?;
+    // Before the hub runs: what it records first is told too.
+    let deeds = handle.deeds();
     // The hub stops last: it commits what the edges still tell it.
     let hub_stop = CancellationToken::new();
     let hub_task = Supervisor::new(hub_stop.clone());
@@ -236,6 +238,7 @@ pub async fn run(
                 guilds: discord.guilds,
                 ops_channel: discord.ops_channel,
                 audit_channel: discord.audit_channel,
+                deeds,
                 audit,
                 api: discord.api,
                 token,

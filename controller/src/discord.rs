@@ -19,6 +19,7 @@ pub mod gateway;
 mod interaction;
 mod members;
 mod news;
+mod ops_guild;
 mod publish;
 pub mod requests;
 pub mod secret;
@@ -39,8 +40,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use shanty_core::causes::chain;
 use shanty_core::manners::Manners;
+use shanty_core::news::Deed;
 use shanty_core::thread::Style;
-use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use twilight_model::application::interaction::Interaction;
 
@@ -52,6 +54,7 @@ use crate::hub;
 use crate::store::{Inputs, Kept, Output};
 use crate::supervise::{Spawner, Supervisor};
 use gateway::{GatewayConfig, GatewayState, SavedSession};
+use ops_guild::OpsGuild;
 use requests::Requests;
 use secret::Secret;
 use sender::{SendError, Sender};
@@ -83,8 +86,10 @@ pub struct Parts {
     pub guilds: Vec<u64>,
     /// Runs of the command line are shown here.
     pub ops_channel: Option<u64>,
-    /// Where the journal's anchors are posted.
+    /// Where all that is done and refused is told, and the journal's anchors.
     pub audit_channel: Option<u64>,
+    /// What is done, from before the hub ran.
+    pub deeds: broadcast::Receiver<Deed>,
     /// The journal as a whole.
     pub audit: Audit,
     /// Discord itself, or the sandbox.
@@ -110,7 +115,7 @@ struct Edge {
     requests: Requests,
     spawner: Spawner,
     ops_channel: Option<u64>,
-    ops_guild: OnceCell<u64>,
+    ops_guild: OpsGuild,
     audit_channel: Option<u64>,
     style: Style,
     gone_ms: Option<u64>,
@@ -126,25 +131,6 @@ struct Edge {
 }
 
 impl Edge {
-    /// The guild of the operators' channel, which only Discord knows: it is asked once. Nothing when it does not say.
-    async fn ops_guild(&self) -> Option<u64> {
-        let channel = self.ops_channel?;
-        let asked = self.ops_guild.get_or_try_init(|| async {
-            let answer = self.sender.call(&requests::read_channel(channel)).await?;
-            answer.guild_of_channel()
-        });
-        match asked.await {
-            Ok(guild) => Some(*guild),
-            Err(error) => {
-                tracing::warn!(
-                    "the operators' channel could not be read: {}",
-                    chain(&error)
-                );
-                None
-            }
-        }
-    }
-
     /// Where operators are told what they did not ask for; nothing when they want none of it.
     fn news_channel(&self) -> Option<u64> {
         self.ops_channel.filter(|_| self.gone_ms.is_some())
@@ -177,7 +163,7 @@ pub async fn start(
         requests: Requests::new(),
         spawner: supervisor.spawner(),
         ops_channel: parts.ops_channel,
-        ops_guild: OnceCell::new(),
+        ops_guild: OpsGuild::default(),
         audit_channel: parts.audit_channel,
         style: parts.style,
         gone_ms: parts.gone_ms,
@@ -190,7 +176,6 @@ pub async fn start(
         shutdown: supervisor.shutdown(),
     });
 
-    let deeds = edge.hub.deeds();
     let shutdown = supervisor.shutdown();
     let config = GatewayConfig::new(parts.token, saved);
     supervisor.start("gateway", async move {
@@ -225,7 +210,10 @@ pub async fn start(
     );
     supervisor.start("publishers", publish::publishers(Arc::clone(&edge)));
     supervisor.start("members", members::hear(Arc::clone(&edge)));
-    supervisor.start("news", news::tell(Arc::clone(&edge), attendance_tx, deeds));
+    supervisor.start(
+        "news",
+        news::tell(Arc::clone(&edge), attendance_tx, parts.deeds),
+    );
     supervisor.start(
         "spoken",
         spoken::answer(Arc::clone(&edge), parts.guilds.clone(), spoken),

@@ -40,7 +40,7 @@ use message::{AtHand, Reply};
 /// Messages that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const MESSAGES_MAX: usize = 4_096;
 
-/// Deeds that wait to be told: a person types each.
+/// Deeds that wait to be told; of what is more than this between two looks the number is told.
 const DEEDS_MAX: usize = 256;
 
 /// Events after which people see the newest states, however busy the hub is.
@@ -87,7 +87,7 @@ pub struct Shell {
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
     /// The newest run: whoever shows runs goes by it.
     accepted: watch::Sender<RunNumber>,
-    /// What was done on this machine, for whoever tells operators; who does not keep up misses the oldest.
+    /// What was done, for whoever tells operators; who does not keep up misses the oldest.
     deeds: broadcast::Sender<Deed>,
     /// Those who are asked about: whoever speaks with Discord goes by it.
     members: watch::Sender<BTreeSet<Member>>,
@@ -199,6 +199,7 @@ impl Shell {
         }
         let mut effects = Vec::new();
         self.machine.recovered(now(), &mut effects);
+        self.machine.note_grants(now(), &mut effects);
         self.carry_out_all(effects);
         Ok(())
     }
@@ -299,7 +300,7 @@ impl Shell {
         if let Event::Recorded { records, .. } = &event
             && let Some(deed) = Deed::of(&self.machine.known().state, records)
         {
-            self.deeds.send(deed).ok(); // nobody tells operators
+            self.deeds.send(deed.masked(&self.masks)).ok(); // nobody tells operators
         }
         let mut effects = Vec::new();
         self.machine.handle(event, now(), &mut effects);

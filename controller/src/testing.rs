@@ -185,11 +185,13 @@ impl Rig {
         })
     }
 
-    /// What was recorded after the hosts had joined.
+    /// What was recorded after the hosts had joined and the grants were loaded.
     pub(crate) fn kinds(&self) -> Vec<Kind> {
         let records = self.journal.records();
         let kinds = records.into_iter().map(|record| record.kind);
-        kinds.skip(self.seeds).collect()
+        let own = kinds.skip(self.seeds);
+        own.filter(|kind| !matches!(kind, Kind::GrantsLoaded(_)))
+            .collect()
     }
 
     /// Waits until something is recorded.

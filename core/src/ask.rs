@@ -23,6 +23,7 @@ mod help;
 mod inventory;
 mod masked;
 mod typed;
+mod words;
 
 /// What somebody asks, as typed or pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]

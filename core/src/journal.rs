@@ -13,6 +13,6 @@ pub use anchor::{Anchor, NotAnAnchor};
 pub use consequence::Consequence;
 pub use host::{Draining, HostChange, HostEntry};
 pub use past::{Past, PastRun, Recalled};
-pub use record::{Checkpoint, Enrolment, Kind, Needs, Proposal, Record};
+pub use record::{Checkpoint, Denied, Enrolment, Kind, Needs, Proposal, Record};
 pub use runs::{Runs, Window};
 pub use state::{FOLD, State, TokenEntry};

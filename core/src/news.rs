@@ -6,12 +6,14 @@
 //! told before is known ([`News::noted`]), and hosts have time to come back before anything is said of them.
 
 mod deed;
+mod feed;
 
 use std::collections::BTreeMap;
 
 use crate::ids::AgentId;
 
 pub use deed::{Deed, Did};
+pub use feed::{Feed, Line, Scope, Sheet, Topic};
 
 /// A host is gone when it was away for so long, milliseconds, unless something else is configured. After a start nobody is gone for twice
 /// as long: agents come back within a growing wait.

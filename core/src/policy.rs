@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use crate::selector::{Host, Selector};
 
+mod spec;
+
+pub use spec::{GrantChanges, GrantSpec, grants_digest};
+
 /// What somebody may be granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {

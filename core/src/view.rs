@@ -23,7 +23,7 @@ mod text;
 
 pub use answer::{Audience, Reply, hosts_page_card, one_host_card, reply};
 pub use audit::anchor_text;
-pub use deeds::deeds_card;
+pub use deeds::{is_loud, sheet_card};
 pub use fleet::{HOSTS_PAGE, HostRow, HostsPage, Trouble, hosts_card};
 pub use form::{Field, FieldName, Filled, Form, Sheet, change_sheet, edit_sheet, write_sheet};
 pub use help::{direct_card, help_card, mention_card, welcome_card, whoami_card};

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use shanty_core::hold::Hold;
 use shanty_core::journal::{Anchor, HostChange, Kind, Proposal, Record};
 use shanty_core::output::mask::Masks;
+use shanty_core::policy::{GrantSpec, grants_digest};
 use shanty_core::principal::Actor;
 use shanty_core::run::{Outcome, Spec};
 use shanty_core::text::utc;
@@ -85,10 +86,14 @@ fn told(kind: &Kind) -> (&'static str, Value) {
         }
         Kind::Accepted(spec) => ("accepted", run(spec)),
         Kind::Proposed(proposal) => ("proposed", proposed(proposal)),
-        Kind::Denied { verb, code, text } => (
+        Kind::Denied(denied) => (
             "denied",
-            json!({ "verb": verb, "code": code, "text": text }),
+            json!({
+                "verb": denied.verb, "code": denied.code, "text": denied.text,
+                "asked": denied.asked, "times": denied.times,
+            }),
         ),
+        Kind::GrantsLoaded(grants) => ("grants_loaded", loaded(grants)),
         Kind::Go(run) => ("go", json!({ "run": run.to_string() })),
         Kind::Expired { run, reason } => (
             "expired",
@@ -133,6 +138,20 @@ fn told(kind: &Kind) -> (&'static str, Value) {
         // Its bytes are in the chain all the same.
         Kind::Unknown => ("unknown", json!({})),
     }
+}
+
+fn loaded(grants: &[GrantSpec]) -> Value {
+    let ids = |ids: &[u64]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let shown: Vec<Value> = grants
+        .iter()
+        .map(|grant| {
+            json!({
+                "id": grant.id, "roles": ids(&grant.roles), "people": ids(&grant.people),
+                "channels": ids(&grant.channels), "what": grant.what, "hosts": grant.hosts,
+            })
+        })
+        .collect();
+    json!({ "grants": shown, "sha256": hex::encode(grants_digest(grants)) })
 }
 
 fn changed(change: &HostChange) -> (&'static str, Value) {

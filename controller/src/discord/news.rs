@@ -1,32 +1,31 @@
-//! Tells the operators' channel of hosts that join, go and come back, and of what is done on the controller's machine, and the bot's profile how
-//! many are there. What is news is decided in `core::news`; here somebody looks every two seconds, and messages are posted and edited.
+//! Tells the operators' channel of hosts that join, go and come back, and of what is done on the controller's machine; the audit channel of all that is
+//! done and refused; and the bot's profile how many hosts are there. What is news is decided in `core::news`; here somebody looks every two
+//! seconds, and messages are posted and edited.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use shanty_core::causes::chain;
 use shanty_core::hub::Known;
 use shanty_core::ids::AgentId;
-use shanty_core::news::{AWAY_MS, About, Bulletin, Deed, Did, News, Noted, Sighting, YOUNG_MS};
+use shanty_core::news::{
+    AWAY_MS, About, Bulletin, Deed, Feed, News, Noted, Scope, Sheet, Sighting,
+};
 use shanty_core::view;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::Edge;
-use super::requests::{Content, NewMessage, Nonce, Sound};
+use super::requests::Sound;
 use crate::clock::now_ms;
+
+mod board;
+
+pub(super) use board::{Board, Posting};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// After Discord did not take a message, the next is tried so much later.
-const AGAIN: Duration = Duration::from_secs(10);
-
-/// Deeds that are told later; past it the oldest are in the journal only.
-const UNTOLD_MAX: usize = 100;
 
 /// Where it is kept what was told.
 const KEPT: &str = "news";
@@ -42,53 +41,62 @@ struct KeptNote {
 struct Teller {
     edge: Arc<Edge>,
     news: News,
-    started_ms: u64,
     /// What was kept last.
     kept: Option<BTreeMap<AgentId, Noted>>,
-    /// Bulletins that are to be shown; only the newest state of each.
-    pending: BTreeMap<u64, Bulletin>,
-    /// Where the young ones are, and since when.
-    messages: BTreeMap<u64, (u64, u64)>,
-    /// What was done on the controller's machine, and what of it is to be told yet.
+    /// Where news of hosts are shown; nowhere when operators want none.
+    bulletins: Option<Board>,
+    /// What was done, and where it is told.
     deeds: broadcast::Receiver<Deed>,
-    untold: Untold,
-    not_before: Instant,
+    desks: Vec<Desk>,
 }
 
-/// Deeds that are to be told. What is being told stays as it is until that is known to be done: it is repeated with its nonce, and what was
-/// done meanwhile comes after it.
-#[derive(Default)]
-struct Untold {
-    telling: Vec<Deed>,
-    later: Vec<Deed>,
-    /// Messages that were told.
-    told: u64,
+/// What one channel is told of what was done.
+struct Desk {
+    feed: Feed,
+    board: Board,
 }
 
-impl Untold {
-    fn push(&mut self, deed: Deed) {
-        self.later.push(deed);
-        let too_many = self.later.len().saturating_sub(UNTOLD_MAX);
-        self.later.drain(..too_many);
-    }
-
-    /// What the next message tells, and its number; nothing when all is told.
-    fn next(&mut self) -> Option<(&[Deed], u64)> {
-        if self.telling.is_empty() {
-            self.telling = std::mem::take(&mut self.later);
+impl Desk {
+    fn new(channel: u64, scope: Scope, started_ms: u64) -> Self {
+        Self {
+            feed: Feed::new(scope),
+            board: Board::new(channel, format!("deeds {channel} {started_ms}")),
         }
-        (!self.telling.is_empty()).then_some((&self.telling[..], self.told))
     }
 
-    fn is_told(&mut self) {
-        self.telling.clear();
-        self.told += 1;
+    /// Shows what is to be told. What comes while Discord is away comes together.
+    async fn show(&mut self, edge: &Edge) {
+        let now_ms = now_ms();
+        self.board.forget_old(now_ms);
+        if self.board.is_shown() {
+            for sheet in self.feed.due(now_ms) {
+                self.board.put(sheet.id, posting(&sheet));
+            }
+        }
+        self.board.show(edge).await;
     }
+}
 
-    fn clear(&mut self) {
-        self.telling.clear();
-        self.later.clear();
+fn posting(sheet: &Sheet) -> Posting {
+    Posting {
+        card: view::sheet_card(sheet),
+        sound: match view::is_loud(sheet) {
+            true => Sound::Loud,
+            false => Sound::Quiet,
+        },
+        at_ms: sheet.at_ms,
     }
+}
+
+/// Which channels are told what of what was done: nothing twice where one channel is for both.
+fn scopes(ops: Option<u64>, audit: Option<u64>) -> Vec<(u64, Scope)> {
+    let both = audit.is_some() && audit == ops;
+    let audit = audit.map(|channel| {
+        let joins = !both;
+        (channel, Scope::Audit { channel, joins })
+    });
+    let ops = ops.filter(|_| !both).map(|ops| (ops, Scope::Machine));
+    audit.into_iter().chain(ops).collect()
 }
 
 /// Looks until shutdown.
@@ -98,15 +106,17 @@ pub(super) async fn tell(
     deeds: broadcast::Receiver<Deed>,
 ) -> anyhow::Result<()> {
     let noted = noted(&edge).await;
+    let started_ms = now_ms();
+    let ops = edge.news_channel();
+    let desks = scopes(ops, edge.audit_channel).into_iter();
     let mut teller = Teller {
-        news: News::new(noted.clone(), edge.gone_ms.unwrap_or(AWAY_MS), now_ms()),
-        started_ms: now_ms(),
+        news: News::new(noted.clone(), edge.gone_ms.unwrap_or(AWAY_MS), started_ms),
         kept: noted,
-        pending: BTreeMap::new(),
-        messages: BTreeMap::new(),
+        bulletins: ops.map(|ops| Board::new(ops, format!("news {started_ms}"))),
         deeds,
-        untold: Untold::default(),
-        not_before: Instant::now(),
+        desks: desks
+            .map(|(channel, scope)| Desk::new(channel, scope, started_ms))
+            .collect(),
         edge,
     };
     let mut looks = tokio::time::interval(LOOK);
@@ -126,10 +136,6 @@ pub(super) async fn tell(
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
             () = teller.show() => {}
-        }
-        tokio::select! {
-            () = shutdown.cancelled() => return Ok(()),
-            () = teller.tell_deeds() => {}
         }
         teller.keep().await;
     }
@@ -151,8 +157,12 @@ impl Teller {
                 }
             })
             .collect();
-        for bulletin in self.news.look(&sightings, now_ms) {
-            self.pending.insert(bulletin.id, bulletin);
+        let bulletins = self.news.look(&sightings, now_ms);
+        if let Some(board) = &mut self.bulletins {
+            board.forget_old(now_ms);
+            for bulletin in &bulletins {
+                board.put(bulletin.id, bulletin_posting(bulletin));
+            }
         }
         let counted = self.news.attendance(&sightings, now_ms);
         let text = counted.map(view::attendance_text);
@@ -163,119 +173,42 @@ impl Teller {
             }
             changed
         });
-        self.messages
-            .retain(|_, (_, at_ms)| now_ms < at_ms.saturating_add(2 * YOUNG_MS));
+        self.take_deeds(now_ms);
     }
 
-    /// Shows what is to be shown. What Discord did not take, and may take later, stays.
-    async fn show(&mut self) {
-        let Some(channel) = self.edge.news_channel() else {
-            return self.pending.clear();
-        };
-        while let Some((_, bulletin)) = self.pending.first_key_value() {
-            if Instant::now() < self.not_before {
-                return;
-            }
-            let (id, about, at_ms) = (bulletin.id, bulletin.about, bulletin.at_ms);
-            let card = view::news_card(bulletin);
-            let at = self.messages.get(&id).map(|(message, _)| *message);
-            let call = match at {
-                Some(message) => self.edge.requests.edit_card(channel, message, &card),
-                None => self.edge.requests.create_message(
-                    channel,
-                    &NewMessage {
-                        content: Content::Card(&card),
-                        nonce: Nonce::named(&format!("news {} {id}", self.started_ms)),
-                        sound: match about {
-                            About::Gone | About::Duplicated => Sound::Loud,
-                            About::Joined | About::Back => Sound::Quiet,
-                        },
-                        mention: None,
-                    },
-                ),
-            };
-            let answer = match call {
-                Ok(call) => self.edge.sender.call(&call).await,
-                Err(error) => {
-                    tracing::error!("news of hosts could not be formed: {}", chain(&error));
-                    self.pending.remove(&id);
-                    continue;
-                }
-            };
-            match answer {
-                Ok(answer) => {
-                    if let (None, Ok(posted)) = (at, answer.message()) {
-                        self.messages.insert(id, (posted.message, at_ms));
-                    }
-                    self.pending.remove(&id);
-                }
-                Err(error) => {
-                    tracing::warn!("news of hosts did not reach Discord: {}", chain(&error));
-                    if error.is_final() {
-                        self.pending.remove(&id);
-                        self.messages.remove(&id);
-                    }
-                    self.not_before = Instant::now() + AGAIN;
-                }
-            }
-        }
-    }
-
-    /// Tells what was done meanwhile on the controller's machine, in one message. What Discord did not take, and may take later, stays.
-    async fn tell_deeds(&mut self) {
+    /// Takes what was done meanwhile.
+    fn take_deeds(&mut self, now_ms: u64) {
         loop {
             match self.deeds.try_recv() {
-                Ok(deed) => self.untold.push(deed),
+                Ok(deed) => {
+                    for desk in &mut self.desks {
+                        desk.feed.take(deed.clone(), now_ms);
+                    }
+                }
                 Err(TryRecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "operators are not told of all that was done");
+                    for desk in &mut self.desks {
+                        desk.feed.missed(missed, now_ms);
+                    }
                 }
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
-        let Some(channel) = self.edge.news_channel() else {
-            return self.untold.clear();
-        };
-        if Instant::now() < self.not_before {
-            return;
+    }
+
+    async fn show(&mut self) {
+        if let Some(board) = &mut self.bulletins {
+            board.show(&self.edge).await;
         }
-        let Some((deeds, number)) = self.untold.next() else {
-            return;
-        };
-        let is_hold = |deed: &Deed| matches!(deed.did, Did::Hold(_) | Did::EndHold);
-        let call = self.edge.requests.create_message(
-            channel,
-            &NewMessage {
-                content: Content::Card(&view::deeds_card(deeds)),
-                nonce: Nonce::named(&format!("deeds {} {number}", self.started_ms)),
-                sound: match deeds.iter().any(is_hold) {
-                    true => Sound::Loud,
-                    false => Sound::Quiet,
-                },
-                mention: None,
-            },
-        );
-        let told = match call {
-            Ok(call) => self.edge.sender.call(&call).await.map(drop),
-            Err(error) => {
-                tracing::error!("what was done could not be formed: {}", chain(&error));
-                Ok(())
-            }
-        };
-        match told {
-            Ok(()) => self.untold.is_told(),
-            Err(error) => {
-                tracing::warn!("what was done did not reach Discord: {}", chain(&error));
-                if error.is_final() {
-                    self.untold.is_told();
-                }
-                self.not_before = Instant::now() + AGAIN;
-            }
+        for desk in &mut self.desks {
+            desk.show(&self.edge).await;
         }
     }
 
     /// Keeps what was told, once it is told: a crash before tells it again rather than never.
     async fn keep(&mut self) {
-        if !self.pending.is_empty() || self.news.is_gathering() {
+        let is_shown = self.bulletins.as_ref().is_none_or(Board::is_shown);
+        if !is_shown || self.news.is_gathering() {
             return;
         }
         let noted = self.news.noted();
@@ -292,6 +225,17 @@ impl Teller {
             Ok(()) => self.kept = Some(noted),
             Err(error) => tracing::warn!(%error, "what was told of hosts could not be kept"),
         }
+    }
+}
+
+fn bulletin_posting(bulletin: &Bulletin) -> Posting {
+    Posting {
+        card: view::news_card(bulletin),
+        sound: match bulletin.about {
+            About::Gone | About::Duplicated => Sound::Loud,
+            About::Joined | About::Back => Sound::Quiet,
+        },
+        at_ms: bulletin.at_ms,
     }
 }
 
@@ -317,27 +261,19 @@ async fn noted(edge: &Edge) -> Option<BTreeMap<AgentId, Noted>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shanty_core::principal::Principal;
-
-    fn deed(at_ms: u64) -> Deed {
-        Deed {
-            by: Principal::Discord(7),
-            at_ms,
-            did: Did::EndHold,
-        }
-    }
 
     #[test]
-    fn what_is_told_again_is_the_same_message_and_what_came_meanwhile_is_the_next() {
-        let mut untold = Untold::default();
-        assert_eq!(untold.next(), None);
-        untold.push(deed(1));
-        assert_eq!(untold.next(), Some((&[deed(1)][..], 0)));
-        untold.push(deed(2));
-        assert_eq!(untold.next(), Some((&[deed(1)][..], 0)), "told again");
-        untold.is_told();
-        assert_eq!(untold.next(), Some((&[deed(2)][..], 1)));
-        untold.is_told();
-        assert_eq!(untold.next(), None);
+    fn a_channel_that_is_for_both_is_told_nothing_twice() {
+        let audit = |channel, joins| (channel, Scope::Audit { channel, joins });
+        for (ops, audited, told) in [
+            (Some(1), Some(1), vec![audit(1, false)]),
+            (Some(1), Some(2), vec![audit(2, true), (1, Scope::Machine)]),
+            // Operators want no news of hosts.
+            (None, Some(1), vec![audit(1, true)]),
+            (Some(1), None, vec![(1, Scope::Machine)]),
+            (None, None, vec![]),
+        ] {
+            assert_eq!(scopes(ops, audited), told);
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::store::Commits;
 use crate::testing::{ANN, GUILD, OPS, ROLE, Rig, agent, let_others_go_on, spool, within};
 
 mod interactions;
+mod news;
 mod opens;
 mod presses;
 mod scripts;
@@ -62,7 +63,7 @@ impl Stage {
             requests: Requests::new(),
             spawner: supervisor.spawner(),
             ops_channel,
-            ops_guild: OnceCell::new(),
+            ops_guild: OpsGuild::default(),
             audit_channel: None,
             style: Style {
                 same_but: SameBut {

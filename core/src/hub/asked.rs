@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::admission::{self, Admitted, Fresh, Plan, UnderWay};
 use crate::ask::{Answer, Ask, Cancelled, Right};
 use crate::ids::{AgentId, RunId};
-use crate::journal::{Kind, Needs, Proposal, Recalled};
+use crate::journal::{Denied, Kind, Needs, Proposal, Recalled};
 use crate::limits;
 use crate::principal::{Actor, Asker};
 use crate::refusal::{Code, Refusal};
@@ -93,22 +93,26 @@ impl Hub {
             Right::Anybody => "ask".to_owned(),
         };
         let line = refusal.what.lines().next().unwrap_or_default();
-        let denied = Kind::Denied {
+        let denied = Kind::Denied(Denied {
             verb,
             code: refusal.code.to_string(),
             text: line.chars().take(200).collect(),
-        };
+            asked: ask.in_words(&self.known.state),
+            times: 1,
+        });
         self.append(&asker.actor(), [denied], Reply::Nobody, now, out);
     }
 
     /// How often those were refused whose refusals were only counted.
     pub(super) fn record_denials(&mut self, now: Now, out: &mut Vec<Effect>) {
         for (user, more) in self.denials.over(now.wall_ms) {
-            let denied = Kind::Denied {
+            let denied = Kind::Denied(Denied {
                 verb: "ask".to_owned(),
                 code: Code::Rate.to_string(),
                 text: format!("{} within a minute", count_more(more)),
-            };
+                asked: String::new(),
+                times: more,
+            });
             let actor = Actor::Chat { user, place: None };
             self.append(&actor, [denied], Reply::Nobody, now, out);
         }

@@ -53,6 +53,14 @@ impl Hub {
         }
     }
 
+    /// Records the grants where the journal knows others: after a start, and whenever the configuration was read again.
+    pub fn note_grants(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let grants = self.known.settings.policy.specs();
+        if *self.known.state.grants != grants[..] {
+            self.note(Kind::GrantsLoaded(grants), now, out);
+        }
+    }
+
     /// `Go` is recorded.
     pub(super) fn begin(&mut self, id: RunId, now: Now, out: &mut Vec<Effect>) {
         let Some(run) = self.known.state.run_of(id) else {

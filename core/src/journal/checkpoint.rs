@@ -41,6 +41,9 @@ impl State {
             let kind = Kind::Hold(Hold::on(&held.reason));
             out.push(record(held.since_ms, actor, kind));
         }
+        if !self.grants.is_empty() {
+            out.push(plain(0, Kind::GrantsLoaded(self.grants.to_vec())));
+        }
         self.run_records(&mut out);
         let proposals = self.proposals.values();
         out.extend(proposals.map(|proposal: &Proposal| plain(0, Kind::Proposed(proposal.clone()))));
@@ -185,6 +188,7 @@ mod tests {
     use super::*;
     use crate::ids::Labels;
     use crate::journal::{Enrolment, HostChange, Needs, Runs, Window};
+    use crate::policy::GrantSpec;
     use crate::principal::Place;
     use crate::refusal::Code;
     use crate::run::{How, Offline, Outcome, Reason, Rollout, Spec, Strategy, Target};
@@ -269,6 +273,12 @@ mod tests {
         kinds.push(HostChange::Revoked.of(agent(4)));
         kinds.extend([group("web"), group("old")]);
         kinds.push(Kind::GroupRemoved { name: "old".into() });
+        kinds.push(Kind::GrantsLoaded(vec![GrantSpec {
+            id: "ops".into(),
+            what: vec!["run".into()],
+            hosts: "all".into(),
+            ..GrantSpec::default()
+        }]));
         // Past, lost, given up, stopped while it runs, just accepted.
         for n in 1..=6 {
             kinds.push(Kind::Accepted(spec(n)));

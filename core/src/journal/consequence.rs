@@ -61,7 +61,8 @@ impl Kind {
             Self::TokenCreated { .. }
             | Self::TokenRevoked { .. }
             | Self::Enrolled(_)
-            | Self::Denied { .. }
+            | Self::Denied(_)
+            | Self::GrantsLoaded(_)
             | Self::Go(_)
             | Self::Expired { .. }
             | Self::CancelRequested { .. }

@@ -2,6 +2,7 @@
 
 use crate::hold::Hold;
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
+use crate::policy::GrantSpec;
 use crate::principal::Actor;
 use crate::run::{Outcome, Spec};
 
@@ -38,7 +39,8 @@ impl Record {
             Kind::TokenCreated { .. }
             | Kind::TokenRevoked { .. }
             | Kind::Enrolled(_)
-            | Kind::Denied { .. }
+            | Kind::Denied(_)
+            | Kind::GrantsLoaded(_)
             | Kind::Go(_)
             | Kind::Expired { .. }
             | Kind::CancelRequested { .. }
@@ -71,7 +73,8 @@ impl Record {
             | Kind::TokenRevoked { .. }
             | Kind::Enrolled(_)
             | Kind::HostChanged { .. }
-            | Kind::Denied { .. }
+            | Kind::Denied(_)
+            | Kind::GrantsLoaded(_)
             | Kind::GroupSaved { .. }
             | Kind::GroupRemoved { .. }
             | Kind::Hold(_)
@@ -116,14 +119,7 @@ pub enum Kind {
     /// A run was accepted; nothing runs before `Go`.
     Accepted(Spec),
     /// Something was refused.
-    Denied {
-        /// For what.
-        verb: String,
-        /// The refusal's code.
-        code: String,
-        /// The refusal's first sentence.
-        text: String,
-    },
+    Denied(Denied),
     /// The run may start.
     Go(RunId),
     /// The run was given up before `Go`.
@@ -193,6 +189,8 @@ pub enum Kind {
     },
     /// New runs are refused, or allowed again.
     Hold(Hold),
+    /// All grants that hold from now on, in the order of the configuration.
+    GrantsLoaded(Vec<GrantSpec>),
     /// What no other record of a checkpoint says: see [`super::State::checkpoint`].
     Checkpoint(Checkpoint),
     /// A kind of a newer program: kept and skipped.
@@ -217,6 +215,21 @@ impl Kind {
             Self::Sent { .. } | Self::Finished { .. } | Self::Closed(_)
         )
     }
+}
+
+/// Something that was refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Denied {
+    /// For what.
+    pub verb: String,
+    /// The refusal's code.
+    pub code: String,
+    /// The refusal's first sentence.
+    pub text: String,
+    /// What was asked for, in words; empty where only the number is known, and in older records.
+    pub asked: String,
+    /// How often: a record may stand for several refusals.
+    pub times: u64,
 }
 
 /// What a state holds that no other record says. It stands in checkpoints only.

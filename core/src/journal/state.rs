@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::hold::{Held, Hold};
 use crate::ids::{AgentId, Labels, RunId, RunNumber};
 use crate::limits;
+use crate::policy::GrantSpec;
 use crate::run::{CancelRequest, Phase, Run};
 use crate::selector::{Group, Selector};
 
@@ -17,7 +18,7 @@ use super::record::{Enrolment, Kind, Proposal, Record};
 use super::runs::Runs;
 
 /// What records come to, as a number: raised when the same records come to something else, so that nothing is built on an older reading.
-pub const FOLD: u32 = 2;
+pub const FOLD: u32 = 3;
 
 /// Records that are read between two looks at what can be dropped.
 const FORGET_EVERY: u64 = 1_024;
@@ -60,6 +61,8 @@ pub struct State {
     pub groups: Arc<BTreeMap<String, Group>>,
     /// What waits for a word, by the id that the run will have.
     pub proposals: Arc<BTreeMap<RunId, Proposal>>,
+    /// The grants that were loaded last.
+    pub grants: Arc<[GrantSpec]>,
 }
 
 impl State {
@@ -171,7 +174,8 @@ impl State {
                 let interactions = checkpoint.interactions.iter().copied();
                 Arc::make_mut(&mut self.interactions).extend(interactions);
             }
-            Kind::Denied { .. } | Kind::Unknown => {}
+            Kind::GrantsLoaded(grants) => self.grants = grants.as_slice().into(),
+            Kind::Denied(_) | Kind::Unknown => {}
         }
     }
 

@@ -1,16 +1,19 @@
-//! What somebody did on the controller's machine that operators in chat are told, as they see what is done in chat: nobody there sees a
-//! terminal. Runs are not among it: they have cards.
+//! What operators are told of what is recorded: changes, whoever made them and wherever, what was refused, who joined, and what grants hold. Runs
+//! are not among it: they have cards.
 
 use crate::hold::{Held, Hold};
 use crate::ids::{AgentId, HostName, Labels};
-use crate::journal::{HostChange, Kind, Record, State};
+use crate::journal::{Denied, HostChange, Kind, Record, State};
+use crate::output::mask::Masks;
+use crate::policy::{GrantChanges, GrantSpec};
 use crate::principal::{Actor, Principal};
+use crate::refusal::Code;
 
-/// What somebody did.
+/// What somebody did, or wanted to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
-    /// Who.
-    pub by: Principal,
+    /// Who, and where.
+    pub by: Actor,
     /// When, milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// What.
@@ -56,6 +59,17 @@ pub enum Did {
     },
     /// A token is void: its public half.
     RevokeToken(String),
+    /// A host joined.
+    Join {
+        /// Its name.
+        name: HostName,
+        /// The public half of its token.
+        token: String,
+    },
+    /// Other grants hold than before.
+    LoadGrants(Box<GrantChanges>),
+    /// Nothing: it was refused.
+    Refused(Denied),
 }
 
 impl Deed {
@@ -63,42 +77,64 @@ impl Deed {
     #[must_use]
     pub fn of(state: &State, records: &[Record]) -> Option<Self> {
         let first = records.first()?;
-        let Actor::Socket { user } = &first.actor else {
-            return None;
-        };
-        let by = Principal::Local(user.clone());
-        let at_ms = first.at_ms;
-        let did = match &first.kind {
-            Kind::Hold(Hold::On { reason }) => Did::Hold(Held {
-                by: Some(by.clone()),
-                since_ms: at_ms,
-                reason: reason.clone(),
-            }),
+        Some(Self {
+            by: first.actor.clone(),
+            at_ms: first.at_ms,
+            did: Did::of(state, first, records)?,
+        })
+    }
+
+    /// Who; nothing when it was no person.
+    #[must_use]
+    pub fn who(&self) -> Option<Principal> {
+        self.by.principal()
+    }
+
+    /// The same without secrets: people type texts of their own.
+    #[must_use]
+    pub fn masked(mut self, masks: &Masks) -> Self {
+        if let Did::Hold(held) = &mut self.did {
+            held.reason = masks.text(&held.reason);
+        } else if let Did::SaveGroup { selector, .. } = &mut self.did {
+            *selector = masks.text(selector);
+        } else if let Did::Refused(denied) = &mut self.did {
+            denied.asked = masks.text(&denied.asked);
+            denied.text = masks.text(&denied.text);
+        }
+        self
+    }
+}
+
+impl Did {
+    fn of(state: &State, first: &Record, records: &[Record]) -> Option<Self> {
+        match &first.kind {
+            Kind::Hold(Hold::On { reason }) => Some(held(first, reason)),
             // Where there is none nothing changes.
-            Kind::Hold(Hold::Off) => {
-                state.hold.as_ref()?;
-                Did::EndHold
-            }
-            Kind::HostChanged { .. } => changed(state, records)?,
-            Kind::GroupSaved { name, selector } => Did::SaveGroup {
+            Kind::Hold(Hold::Off) => state.hold.as_ref().map(|_| Self::EndHold),
+            Kind::HostChanged { .. } => changed(state, records),
+            Kind::GroupSaved { name, selector } => Some(Self::SaveGroup {
                 name: name.clone(),
                 selector: selector.clone(),
-            },
-            Kind::GroupRemoved { name } => Did::RemoveGroup(name.clone()),
+            }),
+            Kind::GroupRemoved { name } => Some(Self::RemoveGroup(name.clone())),
             Kind::TokenCreated {
                 token,
                 uses_max,
                 expires_ms,
                 ..
-            } => Did::CreateToken {
+            } => Some(Self::CreateToken {
                 token: token.clone(),
                 uses_max: *uses_max,
                 expires_ms: *expires_ms,
-            },
-            Kind::TokenRevoked { token } => Did::RevokeToken(token.clone()),
-            Kind::Enrolled(_)
-            | Kind::Accepted(_)
-            | Kind::Denied { .. }
+            }),
+            Kind::TokenRevoked { token } => Some(Self::RevokeToken(token.clone())),
+            Kind::Enrolled(enrolment) => Some(Self::Join {
+                name: enrolment.name.clone(),
+                token: enrolment.token.clone(),
+            }),
+            Kind::GrantsLoaded(grants) => loaded(state, grants),
+            Kind::Denied(denied) => is_told(denied).then(|| Self::Refused(denied.clone())),
+            Kind::Accepted(_)
             | Kind::Go(_)
             | Kind::Expired { .. }
             | Kind::CancelRequested { .. }
@@ -110,9 +146,70 @@ impl Deed {
             | Kind::Closed(_)
             | Kind::Proposed(_)
             | Kind::Checkpoint(_)
-            | Kind::Unknown => return None,
-        };
-        Some(Self { by, at_ms, did })
+            | Kind::Unknown => None,
+        }
+    }
+}
+
+fn held(record: &Record, reason: &str) -> Did {
+    Did::Hold(Held {
+        by: record.actor.principal(),
+        since_ms: record.at_ms,
+        reason: reason.to_owned(),
+    })
+}
+
+fn loaded(state: &State, grants: &[GrantSpec]) -> Option<Did> {
+    let same = *state.grants == *grants;
+    (!same).then(|| Did::LoadGrants(Box::new(GrantChanges::between(&state.grants, grants))))
+}
+
+/// Whether others should know that somebody was refused: not of a slip in how something was typed, nor of what the controller could not do. A selector
+/// that names nothing may be a slip, and is also all that is said of hosts that a grant does not cover.
+fn is_told(denied: &Denied) -> bool {
+    match denied.code.parse() {
+        Ok(
+            Code::Denied
+            | Code::Guild
+            | Code::GuildOnly
+            | Code::Selector
+            | Code::Masked
+            | Code::RunAs
+            | Code::Hold
+            | Code::NotFound
+            | Code::Token
+            | Code::NameTaken
+            | Code::NameConfusable
+            | Code::Name
+            | Code::Csr
+            | Code::Rate,
+        )
+        // Of another version: rather too much.
+        | Err(_) => true,
+        Ok(
+            Code::AllOffline
+            | Code::EmptyCommand
+            | Code::TooLong
+            | Code::BadChar
+            | Code::Duration
+            | Code::BadOption
+            | Code::Closed
+            | Code::Stale
+            | Code::Storage
+            | Code::Damaged
+            | Code::Deleted
+            | Code::Offline
+            | Code::Draining
+            | Code::Expired
+            | Code::MaxFail
+            | Code::Paused
+            | Code::ControllerRestart
+            | Code::AckFailed
+            | Code::Label
+            | Code::Agent
+            | Code::Unsupported
+            | Code::Stopping,
+        ) => false,
     }
 }
 
@@ -151,6 +248,7 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
 mod tests {
     use super::*;
     use crate::journal::Enrolment;
+    use crate::output::mask::Secret;
 
     fn by(actor: Actor, kind: Kind) -> Record {
         Record {
@@ -224,10 +322,8 @@ mod tests {
         assert_eq!(did(&state, &off), None, "there was none");
         let on = Kind::Hold(Hold::on("db move"));
         let deed = Deed::of(&state, &[root(on.clone())]).unwrap();
-        assert_eq!(
-            (deed.by.to_string().as_str(), deed.at_ms),
-            ("local:root", 7)
-        );
+        let root_is = Principal::Local("root".to_owned());
+        assert_eq!((deed.who(), deed.at_ms), (Some(root_is), 7));
         assert!(matches!(deed.did, Did::Hold(held) if held.reason == "db move"));
         state.apply(&root(on.clone()));
         assert_eq!(did(&state, &off), Some(Did::EndHold));
@@ -235,14 +331,81 @@ mod tests {
             user: 1,
             place: None,
         };
-        assert_eq!(did(&state, &[by(chat, on)]), None);
+        let told = Deed::of(&state, &[by(chat.clone(), on)]).unwrap();
+        assert_eq!(told.by, chat, "wherever it is done");
         assert_eq!(did(&state, &[by(Actor::Controller, Kind::Unknown)]), None);
-        let refused = Kind::Denied {
-            verb: "run".to_owned(),
-            code: "E_HOLD".to_owned(),
-            text: String::new(),
-        };
-        assert_eq!(did(&state, &[root(refused)]), None);
         assert_eq!(did(&state, &[]), None);
+    }
+
+    #[test]
+    fn what_is_refused_is_told_unless_it_was_a_slip_or_our_own_fault() {
+        let refused = |code: Code| {
+            let denied = Denied {
+                code: code.to_string(),
+                asked: "run on db-01: id".to_owned(),
+                ..Denied::default()
+            };
+            did(&state(), &[root(Kind::Denied(denied))]).is_some()
+        };
+        let told: Vec<Code> = Code::ALL
+            .into_iter()
+            .filter(|code| refused(*code))
+            .collect();
+        assert!(told.contains(&Code::Denied) && told.contains(&Code::Selector));
+        assert!(!told.contains(&Code::EmptyCommand) && !told.contains(&Code::Storage));
+        let unknown = Kind::Denied(Denied {
+            code: "E_TEAPOT".to_owned(),
+            ..Denied::default()
+        });
+        assert!(did(&state(), &[root(unknown)]).is_some());
+    }
+
+    #[test]
+    fn grants_are_told_when_others_hold_and_hosts_when_they_join() {
+        let grant = |id: &str| GrantSpec {
+            id: id.to_owned(),
+            ..GrantSpec::default()
+        };
+        let load =
+            |grants: &[GrantSpec]| by(Actor::Controller, Kind::GrantsLoaded(grants.to_vec()));
+        let mut state = state();
+        let first = load(&[grant("web")]);
+        let Some(Did::LoadGrants(changes)) = did(&state, std::slice::from_ref(&first)) else {
+            panic!("told")
+        };
+        assert_eq!(changes.came, [grant("web")]);
+        state.apply(&first);
+        assert_eq!(did(&state, &[first]), None, "the same again");
+        let Some(Did::LoadGrants(changes)) = did(&state, &[load(&[])]) else {
+            panic!("told")
+        };
+        assert_eq!((changes.went, changes.all), (vec![grant("web")], 0));
+    }
+
+    #[test]
+    fn what_people_type_is_masked() {
+        let masks = Masks::new(&[Secret::new(b"s3cret-value").unwrap()], true);
+        let refused = Denied {
+            code: Code::Denied.to_string(),
+            asked: "run on web: login s3cret-value".to_owned(),
+            text: "`s3cret-value` is no host".to_owned(),
+            ..Denied::default()
+        };
+        for kind in [
+            Kind::Denied(refused),
+            Kind::Hold(Hold::on("it is s3cret-value")),
+            Kind::GroupSaved {
+                name: "web".to_owned(),
+                selector: "s3cret-value".to_owned(),
+            },
+        ] {
+            let deed = Deed::of(&State::default(), &[root(kind)]).unwrap();
+            assert!(format!("{deed:?}").contains("s3cret"));
+            let masked = format!("{:?}", deed.masked(&masks));
+            assert!(
+                !masked.contains("s3cret") && masked.contains("[masked]"),
+                "{masked}"
+            );
+        }
     }
 }

@@ -3,8 +3,9 @@
 use shanty_core::hold::Hold;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{
-    Checkpoint, Enrolment, HostChange, Kind, Needs, PastRun, Proposal, Record,
+    Checkpoint, Denied, Enrolment, HostChange, Kind, Needs, PastRun, Proposal, Record,
 };
+use shanty_core::policy::GrantSpec;
 use shanty_core::principal::Actor;
 use shanty_core::run::Spec;
 
@@ -74,10 +75,15 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
         Kind::Accepted(spec) => Wire::Accepted(v1::Accepted {
             spec: Some(spec_to_wire(spec)),
         }),
-        Kind::Denied { verb, code, text } => Wire::Denied(v1::Denied {
-            verb: verb.clone(),
-            code: code.clone(),
-            text: text.clone(),
+        Kind::Denied(denied) => Wire::Denied(v1::Denied {
+            verb: denied.verb.clone(),
+            code: denied.code.clone(),
+            text: denied.text.clone(),
+            asked: denied.asked.clone(),
+            times: denied.times,
+        }),
+        Kind::GrantsLoaded(grants) => Wire::GrantsLoaded(v1::GrantsLoaded {
+            grants: grants.iter().map(grant_to_wire).collect(),
         }),
         Kind::Go(run) => Wire::Go(v1::Go {
             run: run.to_string(),
@@ -185,11 +191,14 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         Wire::Revoked(r) => HostChange::Revoked.of(id(&r.agent, "agent")?),
         Wire::NameFreed(n) => HostChange::NameFreed.of(id(&n.agent, "agent")?),
         Wire::Accepted(a) => Kind::Accepted(spec(a.spec.as_ref())?),
-        Wire::Denied(d) => Kind::Denied {
+        Wire::Denied(d) => Kind::Denied(Denied {
             verb: d.verb.clone(),
             code: d.code.clone(),
             text: d.text.clone(),
-        },
+            asked: d.asked.clone(),
+            times: d.times.max(1),
+        }),
+        Wire::GrantsLoaded(g) => Kind::GrantsLoaded(g.grants.iter().map(grant_from_wire).collect()),
         Wire::Go(g) => Kind::Go(id(&g.run, "run")?),
         Wire::Expired(e) => Kind::Expired {
             run: id(&e.run, "run")?,
@@ -249,6 +258,28 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         Wire::Hold(_) => Kind::Hold(Hold::Off),
         Wire::Checkpoint(c) => Kind::Checkpoint(checkpoint_from_wire(c)?),
     })
+}
+
+fn grant_to_wire(grant: &GrantSpec) -> v1::Grant {
+    v1::Grant {
+        id: grant.id.clone(),
+        roles: grant.roles.clone(),
+        people: grant.people.clone(),
+        channels: grant.channels.clone(),
+        what: grant.what.clone(),
+        hosts: grant.hosts.clone(),
+    }
+}
+
+fn grant_from_wire(wire: &v1::Grant) -> GrantSpec {
+    GrantSpec {
+        id: wire.id.clone(),
+        roles: wire.roles.clone(),
+        people: wire.people.clone(),
+        channels: wire.channels.clone(),
+        what: wire.what.clone(),
+        hosts: wire.hosts.clone(),
+    }
 }
 
 fn checkpoint_to_wire(checkpoint: &Checkpoint) -> v1::Checkpoint {
@@ -410,11 +441,22 @@ mod tests {
             },
             Kind::GroupRemoved { name: "web".into() },
             HostChange::Drained { on: true }.of(agent),
-            Kind::Denied {
+            Kind::Denied(Denied {
                 verb: "run".into(),
                 code: "E_DENIED".into(),
                 text: "no".into(),
-            },
+                asked: "run on all: id".into(),
+                times: 7,
+            }),
+            Kind::GrantsLoaded(vec![GrantSpec {
+                id: "ops".into(),
+                roles: vec![1],
+                people: vec![2, 3],
+                channels: vec![4],
+                what: vec!["run".into()],
+                hosts: "role=web".into(),
+            }]),
+            Kind::GrantsLoaded(Vec::new()),
             Kind::Go(run),
             Kind::Expired {
                 run,

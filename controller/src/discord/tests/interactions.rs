@@ -53,10 +53,10 @@ async fn who_may_not_is_told_alone_and_it_is_recorded_as_denied() {
             !body.to_string().contains("E_"),
             "codes are for scripts: {body}"
         );
-        let Some(Kind::Denied { code: denied, .. }) = stage.rig.kinds().pop() else {
+        let Some(Kind::Denied(denied)) = stage.rig.kinds().pop() else {
             panic!("it is recorded")
         };
-        assert_eq!(denied, code);
+        assert_eq!(denied.code, code);
     }
     assert_eq!(web.said(), []);
     assert!(

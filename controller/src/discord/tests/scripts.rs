@@ -59,7 +59,7 @@ fn key(body: &Value, verb: &str) -> String {
 fn denied(stage: &Stage) -> Vec<String> {
     let kinds = stage.rig.kinds().into_iter();
     let codes = kinds.filter_map(|kind| match kind {
-        Kind::Denied { code, .. } => Some(code),
+        Kind::Denied(denied) => Some(denied.code),
         _ => None,
     });
     codes.collect()

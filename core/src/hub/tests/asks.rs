@@ -42,11 +42,18 @@ fn a_refusal_is_said_at_once_and_recorded() {
     let effects = rig.ask(&operator, run("db-01"));
     assert!(refused(&effects).starts_with("E_SELECTOR"), "{effects:?}");
     rig.commit();
-    let Kind::Denied { verb, code, text } = rig.kinds()[0] else {
+    let Kind::Denied(denied) = rig.kinds()[0] else {
         panic!("{:?}", rig.written);
     };
-    assert_eq!((verb.as_str(), code.as_str()), ("run", "E_SELECTOR"));
-    assert!(!text.contains('\n'), "{text}");
+    assert_eq!(
+        (denied.verb.as_str(), denied.code.as_str()),
+        ("run", "E_SELECTOR")
+    );
+    assert!(!denied.text.contains('\n'), "{denied:?}");
+    assert_eq!(
+        (denied.asked.as_str(), denied.times),
+        ("run on db-01: true", 1)
+    );
     assert_eq!(rig.written[0].actor, operator.actor());
 
     // The same where somebody was told before it was asked.
@@ -68,7 +75,9 @@ fn a_refusal_is_said_at_once_and_recorded() {
         refused(&effects).starts_with("E_DENIED This is done on the controller's machine only.")
     );
     rig.commit();
-    assert!(matches!(rig.kinds()[2], Kind::Denied { verb, .. } if verb == "operate"));
+    assert!(
+        matches!(rig.kinds()[2], Kind::Denied(denied) if denied.verb == "operate" && denied.asked == "remove the host web-01")
+    );
 }
 
 #[test]
@@ -382,7 +391,10 @@ fn whom_no_grant_names_fills_no_journal() {
     let texts: Vec<&str> = rig.written[5..]
         .iter()
         .map(|record| match &record.kind {
-            Kind::Denied { text, .. } => text.as_str(),
+            Kind::Denied(denied) => {
+                assert_eq!(denied.times, 49);
+                denied.text.as_str()
+            }
             other => panic!("{other:?}"),
         })
         .collect();

@@ -1,0 +1,408 @@
+//! What one channel is told of what is done and refused: which messages there should be, and what stands in each.
+//!
+//! What is done comes together as it is looked at, and is told once. Who is refused, and hosts that join, stand in a message that is changed while it
+//! is young: a flood of one person is one line with a number, and many people are a few lines and a number.
+
+use crate::ids::HostName;
+use crate::principal::Actor;
+
+use super::{Deed, Did, GATHER_MS, YOUNG_MS};
+
+/// A message about refusals or joins is changed this seldom, milliseconds.
+const EDIT_MS: u64 = 10_000;
+
+/// People who are named in one message about refusals; others are counted.
+const PEOPLE_MAX: usize = 6;
+
+/// Deeds of one message; others are counted.
+const DEEDS_MAX: usize = 100;
+
+/// Hosts of one message about joins; others are counted.
+const JOINED_MAX: usize = 1_000;
+
+/// What a channel is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// What is done on the controller's machine, where nobody in chat sees it.
+    Machine,
+    /// Everything, but what is answered in this channel for everybody.
+    Audit {
+        /// The channel.
+        channel: u64,
+        /// Hosts that join too: nobody else tells of them there.
+        joins: bool,
+    },
+}
+
+impl Scope {
+    fn takes(self, deed: &Deed) -> bool {
+        let refused = matches!(deed.did, Did::Refused(_));
+        match (self, &deed.by) {
+            (Self::Machine, Actor::Socket { .. }) => !refused,
+            (Self::Machine, Actor::Chat { .. } | Actor::Host(_) | Actor::Controller) => false,
+            // Only who is refused sees that.
+            (Self::Audit { channel, .. }, Actor::Chat { place, .. }) => {
+                refused || place.is_none_or(|place| place.channel != channel)
+            }
+            (Self::Audit { joins, .. }, Actor::Host(_)) => {
+                joins || !matches!(deed.did, Did::Join { .. })
+            }
+            (Self::Audit { .. }, Actor::Socket { .. } | Actor::Controller) => true,
+        }
+    }
+}
+
+/// One message, as it should look from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    /// Tells it from the others of this process; they grow.
+    pub id: u64,
+    /// What it is about.
+    pub topic: Topic,
+    /// When its first line came, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// What it tells, oldest first.
+    pub lines: Vec<Line>,
+    /// What it has no line for.
+    pub more: u64,
+}
+
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// What was done.
+    Done,
+    /// Hosts that joined.
+    Joined,
+    /// Who was refused.
+    Refused,
+}
+
+/// What a message tells of one deed, or of the refusals of one person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The newest of them that says what was asked for.
+    pub deed: Deed,
+    /// How many.
+    pub times: u64,
+    /// When the first was, milliseconds since the Unix epoch.
+    pub first_ms: u64,
+}
+
+impl Sheet {
+    /// Hosts that joined, with the public half of the token of each.
+    pub fn joined(&self) -> impl Iterator<Item = (&HostName, &str)> {
+        self.lines.iter().filter_map(|line| {
+            if let Did::Join { name, token } = &line.deed.did {
+                Some((name, token.as_str()))
+            } else {
+                None
+            }
+        })
+    }
+}
+
+/// The messages of one channel.
+#[derive(Debug)]
+pub struct Feed {
+    scope: Scope,
+    open: Vec<Open>,
+    last_id: u64,
+}
+
+/// A message that may still change.
+#[derive(Debug)]
+struct Open {
+    sheet: Sheet,
+    shown_ms: Option<u64>,
+    changed: bool,
+}
+
+impl Feed {
+    /// Nothing is told yet.
+    #[must_use]
+    pub const fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            open: Vec::new(),
+            last_id: 0,
+        }
+    }
+
+    /// Takes in what was done.
+    pub fn take(&mut self, deed: Deed, now_ms: u64) {
+        if !self.scope.takes(&deed) {
+            return;
+        }
+        let (topic, times, lines_max) = match &deed.did {
+            Did::Refused(denied) => (Topic::Refused, denied.times, PEOPLE_MAX),
+            Did::Join { .. } => (Topic::Joined, 1, JOINED_MAX),
+            Did::Hold(_)
+            | Did::EndHold
+            | Did::Label(_)
+            | Did::Drain(_)
+            | Did::Undrain(_)
+            | Did::Release(_)
+            | Did::Remove(_)
+            | Did::FreeName(_)
+            | Did::SaveGroup { .. }
+            | Did::RemoveGroup(_)
+            | Did::CreateToken { .. }
+            | Did::RevokeToken(_)
+            | Did::LoadGrants(_) => (Topic::Done, 1, DEEDS_MAX),
+        };
+        let sheet = self.sheet(topic, now_ms);
+        let who = deed.who();
+        if topic == Topic::Refused
+            && let Some(line) = sheet.lines.iter_mut().find(|line| line.deed.who() == who)
+        {
+            line.times = line.times.saturating_add(times);
+            // Of some refusals only the number is known.
+            if is_told_whole(&deed) {
+                line.deed = deed;
+            }
+        } else if sheet.lines.len() < lines_max {
+            let first_ms = deed.at_ms;
+            sheet.lines.push(Line {
+                deed,
+                times,
+                first_ms,
+            });
+        } else {
+            sheet.more = sheet.more.saturating_add(times);
+        }
+    }
+
+    /// So much was done that nobody knows here: the journal has it.
+    pub fn missed(&mut self, deeds: u64, now_ms: u64) {
+        let sheet = self.sheet(Topic::Done, now_ms);
+        sheet.more = sheet.more.saturating_add(deeds);
+    }
+
+    /// The messages that are to be posted or changed now. Whoever could not post one yet asks later: what comes meanwhile comes together.
+    pub fn due(&mut self, now_ms: u64) -> Vec<Sheet> {
+        let mut due = Vec::new();
+        for open in &mut self.open {
+            let from_ms = match (open.shown_ms, open.sheet.topic) {
+                (Some(shown_ms), _) => shown_ms.saturating_add(EDIT_MS),
+                (None, Topic::Joined) => open.sheet.at_ms.saturating_add(GATHER_MS),
+                (None, Topic::Done | Topic::Refused) => 0,
+            };
+            if open.changed && now_ms >= from_ms {
+                open.changed = false;
+                open.shown_ms = Some(now_ms);
+                due.push(open.sheet.clone());
+            }
+        }
+        self.open.retain(|open| {
+            let told = open.shown_ms.is_some() && open.sheet.topic == Topic::Done;
+            open.changed || (!told && is_young(&open.sheet, now_ms))
+        });
+        due
+    }
+
+    /// The message that tells of this from now on.
+    fn sheet(&mut self, topic: Topic, now_ms: u64) -> &mut Sheet {
+        let takes = |open: &Open| {
+            let sheet = &open.sheet;
+            sheet.topic == topic && (open.shown_ms.is_none() || is_young(sheet, now_ms))
+        };
+        let at = self.open.iter().position(takes).unwrap_or_else(|| {
+            self.last_id += 1;
+            self.open.push(Open {
+                sheet: Sheet {
+                    id: self.last_id,
+                    topic,
+                    at_ms: now_ms,
+                    lines: Vec::new(),
+                    more: 0,
+                },
+                shown_ms: None,
+                changed: false,
+            });
+            self.open.len() - 1
+        });
+        let open = &mut self.open[at];
+        open.changed = true;
+        &mut open.sheet
+    }
+}
+
+const fn is_young(sheet: &Sheet, now_ms: u64) -> bool {
+    now_ms < sheet.at_ms.saturating_add(YOUNG_MS)
+}
+
+fn is_told_whole(deed: &Deed) -> bool {
+    matches!(&deed.did, Did::Refused(denied) if !denied.asked.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Denied;
+    use crate::principal::Place;
+
+    const OPS: u64 = 5;
+    const AUDIT: u64 = 6;
+    const ALL: Scope = Scope::Audit {
+        channel: AUDIT,
+        joins: true,
+    };
+
+    fn chat(user: u64, channel: u64) -> Actor {
+        Actor::Chat {
+            user,
+            place: Some(Place {
+                guild: 1,
+                channel,
+                parent: None,
+                interaction: 7,
+            }),
+        }
+    }
+
+    fn socket() -> Actor {
+        Actor::Socket {
+            user: "root".to_owned(),
+        }
+    }
+
+    fn deed(by: Actor, did: Did) -> Deed {
+        Deed { by, at_ms: 9, did }
+    }
+
+    fn refused(user: u64, asked: &str, times: u64) -> Deed {
+        let denied = Denied {
+            asked: asked.to_owned(),
+            times,
+            ..Denied::default()
+        };
+        deed(chat(user, OPS), Did::Refused(denied))
+    }
+
+    fn join(n: usize) -> Deed {
+        let by = Actor::Host(crate::ids::AgentId::from_bytes([1; 16]));
+        let name = format!("h{n}").parse().unwrap();
+        let token = "k7".to_owned();
+        deed(by, Did::Join { name, token })
+    }
+
+    /// What each message tells: its number, its lines, and what it has no line for.
+    fn due(feed: &mut Feed, now_ms: u64) -> Vec<(u64, Vec<u64>, u64)> {
+        let told = |sheet: Sheet| {
+            let times = sheet.lines.iter().map(|line| line.times);
+            (sheet.id, times.collect(), sheet.more)
+        };
+        feed.due(now_ms).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn a_flood_of_one_person_is_one_line_with_a_number_and_few_edits() {
+        let mut feed = Feed::new(ALL);
+        let mut shown = 0;
+        for second in 0..240 {
+            for _ in 0..20 {
+                feed.take(refused(50, "run on web: id", 1), second * 1_000);
+            }
+            let sheets = due(&mut feed, second * 1_000);
+            shown += sheets.len();
+            assert!(
+                sheets
+                    .iter()
+                    .all(|sheet| sheet.0 == 1 && sheet.1.len() == 1)
+            );
+        }
+        assert_eq!(shown, 24, "posted, and changed every ten seconds");
+        // What is counted together keeps what was asked for.
+        feed.take(refused(50, "", 500), 240_000);
+        let last = feed.due(250_000).pop().unwrap();
+        assert_eq!(last.lines[0].times, 240 * 20 + 500);
+        let Did::Refused(denied) = &last.lines[0].deed.did else {
+            panic!("{last:?}")
+        };
+        assert_eq!(denied.asked, "run on web: id");
+        // Later it is another message.
+        feed.take(refused(50, "run on db: id", 1), YOUNG_MS);
+        assert_eq!(due(&mut feed, YOUNG_MS), [(2, vec![1], 0)]);
+    }
+
+    #[test]
+    fn of_many_people_a_few_are_named_and_all_are_counted() {
+        let mut feed = Feed::new(ALL);
+        for user in 1..=500 {
+            feed.take(refused(user, "run on web: id", 2), 0);
+        }
+        let left = 2 * (500 - PEOPLE_MAX as u64);
+        assert_eq!(due(&mut feed, 0), [(1, vec![2; PEOPLE_MAX], left)]);
+        assert_eq!(due(&mut feed, EDIT_MS), [], "nothing new");
+    }
+
+    #[test]
+    fn what_is_done_is_told_at_once_and_together_and_never_changed() {
+        let mut feed = Feed::new(ALL);
+        let group = || Did::RemoveGroup("web".to_owned());
+        feed.take(deed(socket(), group()), 0);
+        feed.take(deed(chat(7, OPS), group()), 0);
+        assert_eq!(due(&mut feed, 0), [(1, vec![1, 1], 0)]);
+        feed.take(deed(socket(), Did::EndHold), 10);
+        assert_eq!(due(&mut feed, 10), [(2, vec![1], 0)]);
+        // While nothing can be posted it stays one message, and its lines are bounded.
+        for _ in 0..2 * DEEDS_MAX {
+            feed.take(deed(socket(), group()), 20);
+        }
+        feed.missed(3, 99 * YOUNG_MS);
+        let [(3, lines, more)] = &due(&mut feed, 99 * YOUNG_MS)[..] else {
+            panic!("one message")
+        };
+        assert_eq!((lines.len(), *more), (DEEDS_MAX, DEEDS_MAX as u64 + 3));
+    }
+
+    #[test]
+    fn hosts_that_join_together_are_one_message() {
+        let mut feed = Feed::new(ALL);
+        feed.take(join(1), 0);
+        assert_eq!(due(&mut feed, 0), [], "others may come");
+        feed.take(join(2), 2_000);
+        assert_eq!(due(&mut feed, GATHER_MS), [(1, vec![1, 1], 0)]);
+        feed.take(join(3), GATHER_MS);
+        assert_eq!(due(&mut feed, GATHER_MS + EDIT_MS), [(1, vec![1; 3], 0)]);
+        feed.take(join(4), YOUNG_MS);
+        assert_eq!(due(&mut feed, YOUNG_MS + GATHER_MS), [(2, vec![1], 0)]);
+    }
+
+    #[test]
+    fn nothing_is_told_where_it_is_seen_already() {
+        let takes = |scope: Scope, deed: Deed| scope.takes(&deed);
+        let one = Scope::Audit {
+            channel: AUDIT,
+            joins: false,
+        };
+        for (deed, machine, all, both_in_one) in [
+            (deed(socket(), Did::EndHold), true, true, true),
+            (deed(chat(7, OPS), Did::EndHold), false, true, true),
+            // Its answer stands there.
+            (deed(chat(7, AUDIT), Did::EndHold), false, false, false),
+            (
+                deed(Actor::Controller, Did::LoadGrants(Box::default())),
+                false,
+                true,
+                true,
+            ),
+            (join(1), false, true, false),
+            (refused(7, "", 1), false, true, true),
+        ] {
+            let told = [Scope::Machine, ALL, one].map(|scope| takes(scope, deed.clone()));
+            assert_eq!(told, [machine, all, both_in_one], "{deed:?}");
+        }
+        let own = Deed {
+            by: chat(7, AUDIT),
+            ..refused(7, "", 1)
+        };
+        assert!(takes(one, own), "only who is refused sees it");
+        let by_socket = Deed {
+            by: socket(),
+            ..refused(7, "", 1)
+        };
+        assert!(!takes(Scope::Machine, by_socket));
+    }
+}
