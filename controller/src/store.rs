@@ -30,7 +30,7 @@ use thiserror::Error;
 
 pub use entry::Stored;
 pub use frozen::Frozen;
-pub use inputs::{Coming, InputError, InputReader, Inputs};
+pub use inputs::{Coming, InputError, InputReader, Inputs, input_of};
 pub use journal::{
     Accepted, Checkpoints, Commits, Journal, Memory, Missed, Reader, Verified, each_record, newest,
     verify,

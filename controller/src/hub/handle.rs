@@ -69,7 +69,7 @@ impl Handle {
         self.masks.text(text)
     }
 
-    /// What is done on the controller's machine from now on.
+    /// What is done and refused from now on, with texts masked.
     #[must_use]
     pub fn deeds(&self) -> broadcast::Receiver<Deed> {
         self.deeds.subscribe()
@@ -160,7 +160,7 @@ impl Handle {
                 recalled.insert(self.recall(run).await?);
             }
         }
-        if let Some(input) = known.given_again(ask, &recalled) {
+        if let Some(input) = known.given(ask, &recalled) {
             match self.inputs.gone(input.sha256).await {
                 Ok(Some(deleted_ms)) => recalled.input_gone(input.sha256, deleted_ms),
                 Ok(None) => {}

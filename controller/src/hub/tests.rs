@@ -3,11 +3,11 @@
 use std::pin::Pin;
 
 use futures_util::poll;
-use shanty_core::ask::{Ask, Question, Which};
+use shanty_core::ask::{Ask, Question, RunRequest, Which};
 use shanty_core::hold::{Hold, HoldAnswer};
 use shanty_core::journal::Kind;
 use shanty_core::refusal::Code;
-use shanty_core::run::{Execution, Phase, Run};
+use shanty_core::run::{About, Execution, Input, InputKind, Phase, Run};
 use shanty_proto::v1;
 
 use super::*;
@@ -255,4 +255,44 @@ async fn whoever_asks_a_hub_that_has_stopped_is_told_so() {
     let link = rig.link_as(1, 8, "boot", Vec::new()).await;
     let refused = link.err().expect("no link");
     assert_eq!(refused.text, "the controller is stopping");
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_given_to_no_command_whoever_still_names_it() {
+    let rig = Rig::start().await;
+    let _web = rig.link(1).await;
+    let Ask::Run(request) = run_on("web-01") else {
+        panic!("a run")
+    };
+    let input = Input {
+        kind: InputKind::Stdin,
+        name: String::new(),
+        bytes: 5,
+        sha256: [9; 32],
+        about: About::default(),
+    };
+    let asked = Ask::Run(RunRequest {
+        input: Some(input),
+        ..request
+    });
+    assert_eq!(code(asking(&rig, asked).await), Code::Deleted);
+    let accepted = |kind: &Kind| matches!(kind, Kind::Accepted(_));
+    assert!(!rig.kinds().iter().any(accepted));
+}
+
+#[tokio::test]
+async fn the_grants_that_hold_are_recorded_when_they_are_others_than_before() {
+    let rig = Rig::start().await;
+    let loaded = |rig: &Rig| {
+        let records = rig.journal.records().into_iter();
+        let loaded = records.filter(|record| matches!(record.kind, Kind::GrantsLoaded(_)));
+        loaded.count()
+    };
+    heard(&rig).await;
+    assert_eq!(loaded(&rig), 1);
+    let grants = rig.hub.known().await.unwrap().state.grants;
+    assert!(!grants.is_empty());
+    let rig = rig.restart().await;
+    heard(&rig).await;
+    assert_eq!(loaded(&rig), 1, "they are the same");
 }

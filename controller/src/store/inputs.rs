@@ -322,6 +322,24 @@ impl Inputs {
     }
 }
 
+/// What a script would be if it was kept: its name, its length and its digest.
+#[must_use]
+pub fn input_of(path: &str, script: &[u8]) -> Input {
+    let mut seen = Seen::default();
+    let mut unix = seen.with_unix_ends(script);
+    if seen.held_cr {
+        unix.push(b'\r');
+    }
+    seen.take(&unix);
+    Input {
+        kind: InputKind::Script,
+        name: script_name(path),
+        bytes: unix.len() as u64,
+        sha256: Sha256::digest(&unix).into(),
+        about: seen.about(),
+    }
+}
+
 impl Coming {
     /// Takes the next slice.
     ///

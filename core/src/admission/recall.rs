@@ -20,17 +20,21 @@ const NAMED_MAX: usize = 16;
 const LISTED_MAX: usize = 64;
 
 impl Ask {
-    /// Whether it may be about past runs: only then [`crate::hub::Known::recall`] need be asked.
+    /// Whether it may be about past runs, or about what is kept: only then [`crate::hub::Known::recall`] and [`crate::hub::Known::given`] need
+    /// be asked.
     #[must_use]
     pub fn is_about_runs(&self) -> bool {
         match self {
             Self::Look(Question::Hosts { on } | Question::Complete { typed: on }) => {
                 on.contains(['#', '@'])
             }
-            Self::Run(RunRequest { on, like, .. })
-            | Self::Look(Question::Plan(RunRequest { on, like, .. })) => {
-                like.is_some() || on.contains(['#', '@'])
-            }
+            // What was kept for it may be gone.
+            Self::Run(RunRequest {
+                on, like, input, ..
+            })
+            | Self::Look(Question::Plan(RunRequest {
+                on, like, input, ..
+            })) => like.is_some() || input.is_some() || on.contains(['#', '@']),
             Self::Inventory(ask) => ask.names().contains(['#', '@']),
             Self::Look(Question::History { wanted }) => {
                 wanted.on.iter().any(|on| on.contains(['#', '@']))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::admission::{self, Admitted, Context, Fresh, Settings, UnderWay};
-use crate::ask::{Answer, Ask, Question, RunRequest, Snapshot};
+use crate::ask::{Answer, Ask, Question, Snapshot};
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId};
 use crate::journal::{PastRun, Recalled, State};
@@ -112,25 +112,24 @@ impl Known {
         Ok(past.collect())
     }
 
-    /// What something would be given that an earlier run was given: whoever keeps that knows whether it is still there.
+    /// What something would be given that was kept before: whoever keeps that knows whether it is still there.
     #[must_use]
-    pub fn given_again(&self, ask: &Ask, recalled: &Recalled) -> Option<Input> {
+    pub fn given(&self, ask: &Ask, recalled: &Recalled) -> Option<Input> {
         let of_run = |id: RunId| {
             let number = self.state.runs.number_of(id)?;
             let whole = self.state.runs.numbered(number);
             whole.or_else(|| recalled.numbered(number)).map(Arc::as_ref)
         };
         match ask {
-            Ask::Again { run, .. }
-            | Ask::Look(Question::PlanAgain { run, .. })
-            | Ask::Run(RunRequest {
-                like: Some(run),
-                input: None,
-                ..
-            }) => of_run(*run)?.spec.input.clone(),
+            Ask::Again { run, .. } | Ask::Look(Question::PlanAgain { run, .. }) => {
+                of_run(*run)?.spec.input.clone()
+            }
+            Ask::Run(request) | Ask::Look(Question::Plan(request)) => match &request.input {
+                Some(input) => (!input.is_announced()).then(|| input.clone()),
+                None => of_run(request.like?)?.spec.input.clone(),
+            },
             Ask::Confirm { run, .. } => self.state.proposals.get(run)?.spec.input.clone(),
-            Ask::Run(_)
-            | Ask::TakeBack { .. }
+            Ask::TakeBack { .. }
             | Ask::Cancel { .. }
             | Ask::Steer { .. }
             | Ask::Hold(_)
@@ -228,6 +227,58 @@ impl Known {
             fresh,
             now_ms,
             disk_full: self.disk_full,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ask::RunRequest;
+    use crate::journal::{Kind, Record};
+    use crate::principal::Actor;
+    use crate::run::Spec;
+
+    #[test]
+    fn whatever_is_given_again_is_looked_for_and_what_did_not_come_yet_is_not() {
+        let input = Input::example();
+        let spec = Spec {
+            input: Some(input.clone()),
+            ..Spec::example(Vec::new())
+        };
+        let run = spec.id;
+        let mut state = State::default();
+        state.apply(&Record {
+            at_ms: 1,
+            actor: Actor::Controller,
+            kind: Kind::Accepted(spec),
+        });
+        let known = Known {
+            state,
+            fleet: Fleet::default(),
+            settings: Arc::default(),
+            disk_full: false,
+        };
+        let request = |like, input| RunRequest {
+            on: "web-01".to_owned(),
+            like,
+            input,
+            ..RunRequest::default()
+        };
+        let announced = Input::announced("deploy.sh", 5);
+        for (request, given) in [
+            (request(None, Some(input.clone())), Some(&input)),
+            (request(Some(run), None), Some(&input)),
+            (request(Some(run), Some(announced)), None),
+            (request(None, None), None),
+        ] {
+            for ask in [
+                Ask::Run(request.clone()),
+                Ask::Look(Question::Plan(request.clone())),
+            ] {
+                assert_eq!(known.given(&ask, &Recalled::default()).as_ref(), given);
+                assert!(given.is_none() || ask.is_about_runs(), "{ask:?}");
+            }
         }
     }
 }

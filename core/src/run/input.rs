@@ -21,6 +21,9 @@ pub enum InputKind {
     Script,
 }
 
+/// Stands for a digest that nobody knows yet.
+const ANNOUNCED: [u8; 32] = [0; 32];
+
 /// What a command is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
@@ -86,6 +89,24 @@ impl Input {
                 .trim_end()
                 .to_owned(),
         }
+    }
+
+    /// A script as it is announced before it came: nobody knows its digest.
+    #[must_use]
+    pub fn announced(path: &str, bytes: u64) -> Self {
+        Self {
+            kind: InputKind::Script,
+            name: script_name(path),
+            bytes,
+            sha256: ANNOUNCED,
+            about: About::default(),
+        }
+    }
+
+    /// Whether it did not come yet.
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.sha256 == ANNOUNCED
     }
 
     /// What is given to the script, from the command that [`Input::command`] made.

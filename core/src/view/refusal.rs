@@ -1,9 +1,10 @@
 //! A refusal as a card that only the person who asked can see.
 
 use super::text::code_block;
-use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code, mention};
+use super::{Accent, Button, ButtonStyle, ButtonTarget, Card, Press, inline_code, input, mention};
 use crate::principal::Principal;
 use crate::refusal::Refusal;
+use crate::run::{Input, InputKind};
 
 /// Characters of the plain command that are shown.
 const PLAIN_CHARS_MAX: usize = 600;
@@ -39,15 +40,43 @@ pub fn with_ask(mut card: Card, key: String) -> Card {
     card
 }
 
-/// What somebody asks those for who may do it: what they would type, as people may read it. Nobody is notified.
+/// What somebody wants to give a command whom others are asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Enclosed<'a> {
+    /// Nothing.
+    Nothing,
+    /// This, exactly.
+    Known(&'a Input),
+    /// A script that could not be read now: its name.
+    Unread(&'a str),
+}
+
+/// What somebody asks those for who may do it: what they would type, as people may read it, and what they would give to it. Nobody is notified.
 #[must_use]
-pub fn ask_card(by: &Principal, command: &str, on: &str, script: Option<&str>, who: &str) -> Card {
-    let (what, word) = match script {
-        Some(script) => (format!("{script} {command}"), "script"),
-        None => (command.to_owned(), "run"),
+pub fn ask_card(
+    by: &Principal,
+    command: &str,
+    on: &str,
+    enclosed: Enclosed<'_>,
+    who: &str,
+) -> Card {
+    let (what, word) = match enclosed {
+        Enclosed::Nothing => (command.to_owned(), "run"),
+        Enclosed::Known(input) => match input.kind {
+            InputKind::Stdin => (command.to_owned(), "run"),
+            InputKind::Script => (input.command(command), "script"),
+        },
+        Enclosed::Unread(script) => (format!("{script} {command}"), "script"),
+    };
+    let given = match enclosed {
+        Enclosed::Nothing => String::new(),
+        Enclosed::Known(input) => format!("\n{}", input::line(input)),
+        Enclosed::Unread(_) => {
+            "\n-# The script could not be read now: nobody knows its digest.".to_owned()
+        }
     };
     let text = format!(
-        "### 🙋 {} asks for a run\n{}\non {}\n{who} may, with `/{word}`.",
+        "### 🙋 {} asks for a run\n{}\non {}{given}\n{who} may, with `/{word}`.",
         mention(by),
         inline_code(what.trim_end(), ASKED_CHARS_MAX),
         inline_code(on, ASKED_CHARS_MAX),
@@ -143,23 +172,33 @@ mod tests {
     #[test]
     fn others_are_shown_what_is_asked_for_and_it_cannot_look_like_something_else() {
         let by = Principal::Discord(50);
-        let card = ask_card(&by, "uptime", "role=web", None, "<@&9>");
+        let card = ask_card(&by, "uptime", "role=web", Enclosed::Nothing, "<@&9>");
         assert_eq!(
             card.texts,
             ["### 🙋 <@50> asks for a run\n`uptime`\non `role=web`\n<@&9> may, with `/run`."]
         );
         assert!(card.buttons.is_empty(), "who may reads it and types it");
         let hostile = "id` @everyone\n### all well \u{202e}".repeat(90);
-        let card = ask_card(&by, &hostile, &hostile, Some("x.sh"), "<@&9>");
+        let card = ask_card(&by, &hostile, &hostile, Enclosed::Unread("x.sh"), "<@&9>");
         let [text] = &card.texts[..] else {
             panic!("{card:?}")
         };
-        assert_eq!(text.lines().count(), 4, "{text}");
+        assert_eq!(text.lines().count(), 5, "{text}");
         assert!(
             text.contains("x.sh id") && text.ends_with("with `/script`."),
             "{text}"
         );
         assert!(text.chars().count() < 3_000, "{text}");
+        // Whoever runs it can compare what that is.
+        let script = Input::example();
+        let card = ask_card(&by, "--fast", "web-01", Enclosed::Known(&script), "<@&9>");
+        assert_eq!(
+            card.texts,
+            [
+                "### 🙋 <@50> asks for a run\n`deploy.sh --fast`\non `web-01`\n\
+                 -# script deploy.sh · 214 lines · 8.0 KiB · sha256 4b4b4b4b…\n<@&9> may, with `/script`."
+            ]
+        );
     }
 
     #[test]

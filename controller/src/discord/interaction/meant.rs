@@ -10,14 +10,15 @@ use shanty_core::admission::plain_command;
 use shanty_core::ask::{Ask, RunOption, RunRequest, Typed, YES};
 use shanty_core::refusal::{Code, Meant, Refusal};
 use shanty_core::run::{About, Input, InputKind};
-use shanty_core::view::{self, Audience, Card};
+use shanty_core::view::{self, Audience, Card, Enclosed};
 
 use super::run::Shown;
-use super::{asked, list, script, send, show, shown_at};
+use super::script::{self, Missing};
+use super::{asked, list, send, show, shown_at};
 use crate::clock::now_ms;
 use crate::discord::Edge;
 use crate::discord::commands::{Attached, Invocation};
-use crate::store::StoreError;
+use crate::store::{StoreError, input_of};
 
 mod questions;
 
@@ -358,17 +359,30 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
         );
         return super::refuse(edge, invocation, &refusal).await;
     }
-    let name = file.as_ref().map(|file| file.name.as_str());
-    let input = request.input.as_ref().map(|input| input.name.as_str());
+    let mut invocation = invocation.clone();
+    let input = match &file {
+        // It is looked at, so that who may can compare what it is; nothing of it is kept.
+        Some(file) => match script::fetch(edge, &mut invocation, file, Audience::Channel).await {
+            Ok(script) => Some(input_of(&file.name, &script)),
+            Err(Missing::NoPromise) => return put_back(edge, taken).await,
+            Err(Missing::Refused(_) | Missing::Late | Missing::Stopping) => None,
+        },
+        None => request.input.clone(),
+    };
+    let enclosed = match (&input, &file) {
+        (Some(input), _) => Enclosed::Known(input),
+        (None, Some(file)) => Enclosed::Unread(&file.name),
+        (None, None) => Enclosed::Nothing,
+    };
     let readable = |text: &str| edge.hub.readable(text);
     let card = view::ask_card(
         &invocation.asker().principal(),
         &readable(&request.command),
         &readable(&request.on),
-        name.or(input).filter(|name| !name.is_empty()),
+        enclosed,
         who,
     );
-    show(edge, invocation, &card, Audience::Channel).await;
+    show(edge, &invocation, &card, Audience::Channel).await;
 }
 
 /// What was kept for the buttons of one refusal, where one of them was pressed.

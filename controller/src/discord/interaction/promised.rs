@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use shanty_core::causes::chain;
-use shanty_core::view::{Audience, Card};
+use shanty_core::refusal::{Code, Refusal};
+use shanty_core::view::{self, Audience, Card};
 
 use crate::discord::Edge;
 use crate::discord::answers::{Answer, MessageRef};
@@ -29,7 +30,8 @@ pub(super) struct Filled {
     pub(super) is_answer: bool,
 }
 
-/// Promises an answer to them; true when Discord took that. Where nobody knows it is looked for: a promise that stands is to be filled.
+/// Promises an answer to them; true when Discord took that. Where nobody knows it is looked for: a promise that stands is to be filled. One that
+/// cannot be found is given up, and that is said where it may stand.
 pub(super) async fn promise(edge: &Edge, invocation: &Invocation, to_whom: Audience) -> bool {
     let call = match edge.requests.defer(invocation.reply_to(), to_whom) {
         Ok(call) => call,
@@ -47,7 +49,28 @@ pub(super) async fn promise(edge: &Edge, invocation: &Invocation, to_whom: Audie
     );
     match error.outcome() {
         Outcome::NotDone => false,
-        Outcome::Unknown => matches!(original(edge, invocation).await, Original::At(_)),
+        Outcome::Unknown => match original(edge, invocation).await {
+            Original::At(_) => true,
+            // It may stand all the same, and Discord not show it yet.
+            Original::Nothing | Original::Unknown => {
+                give_up(edge, invocation).await;
+                false
+            }
+        },
+    }
+}
+
+/// Says in the place of a promise that nothing comes. Where none stands that is refused, and nothing is left to be done.
+async fn give_up(edge: &Edge, invocation: &Invocation) {
+    let refusal = Refusal::new(
+        Code::AckFailed,
+        "Discord lost the answer to this on its way. Nothing was done.",
+        "Ask again.",
+    );
+    let card = view::refusal_card(&refusal);
+    let fill = edge.requests.edit_original(invocation.reply_to(), &card);
+    if let Err(why) = sent(edge, &fill).await {
+        tracing::info!("there is no promise to be taken back: {why}");
     }
 }
 

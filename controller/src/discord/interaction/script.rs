@@ -6,12 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use shanty_core::ask::{Ask, RunRequest};
 use shanty_core::causes::chain;
 use shanty_core::hub::Would;
 use shanty_core::limits;
 use shanty_core::refusal::{Code, Refusal};
-use shanty_core::run::{About, Input, InputKind, script_name};
+use shanty_core::run::{Input, InputKind};
 use shanty_core::view::{self, Audience};
 
 use super::promised::promise;
@@ -28,15 +29,8 @@ const LATE: Duration = Duration::from_secs(30);
 
 /// What is asked with a file, as that is announced: whether it may be is known before it is fetched.
 pub(super) fn announced(request: &RunRequest, file: &Attached) -> Ask {
-    let input = Input {
-        kind: InputKind::Script,
-        name: script_name(&file.name),
-        bytes: file.bytes,
-        sha256: [0; 32],
-        about: About::default(),
-    };
     Ask::Run(RunRequest {
-        input: Some(input),
+        input: Some(Input::announced(&file.name, file.bytes)),
         ..request.clone()
     })
 }
@@ -56,36 +50,13 @@ pub(super) async fn run(
             return false;
         }
     };
-    let bytes_max = usize::try_from(limits::SCRIPT_BYTES_MAX).unwrap_or(usize::MAX);
+    // Who will see the answer is said with a promise.
+    let to_whom = match would {
+        Would::BeDone => Audience::Channel,
+        Would::BeShown => Audience::Asker,
+    };
     let mut invocation = invocation.clone();
-    let mut fetch = pin!(edge.sender.fetch(&file.url, bytes_max));
-    let soon = tokio::select! {
-        fetched = &mut fetch => Some(fetched),
-        () = tokio::time::sleep(SOON) => None,
-        () = edge.shutdown.cancelled() => {
-            return not_fetched(edge, &invocation, Missing::Stopping).await;
-        }
-    };
-    let fetched = match soon {
-        Some(fetched) => fetched.map_err(Missing::Refused),
-        None => {
-            // Who will see the answer is said with the promise.
-            let to_whom = match would {
-                Would::BeDone => Audience::Channel,
-                Would::BeShown => Audience::Asker,
-            };
-            if !promise(edge, &invocation, to_whom).await {
-                return false;
-            }
-            invocation.promised = Some(to_whom);
-            tokio::select! {
-                fetched = fetch => fetched.map_err(Missing::Refused),
-                () = tokio::time::sleep(LATE) => Err(Missing::Late),
-                () = edge.shutdown.cancelled() => Err(Missing::Stopping),
-            }
-        }
-    };
-    let given = match fetched {
+    let given = match fetch(edge, &mut invocation, file, to_whom).await {
         Ok(script) => keep(edge, file, &script).await,
         Err(missing) => return not_fetched(edge, &invocation, missing).await,
     };
@@ -100,6 +71,31 @@ pub(super) async fn run(
             refuse(edge, &invocation, &error.refusal()).await;
             false
         }
+    }
+}
+
+/// Fetches an attached file. One that is not here soon is waited for, once its answer was promised to these.
+pub(super) async fn fetch(
+    edge: &Edge,
+    invocation: &mut Invocation,
+    file: &Attached,
+    to_whom: Audience,
+) -> Result<Bytes, Missing> {
+    let bytes_max = usize::try_from(limits::SCRIPT_BYTES_MAX).unwrap_or(usize::MAX);
+    let mut fetch = pin!(edge.sender.fetch(&file.url, bytes_max));
+    tokio::select! {
+        fetched = &mut fetch => return fetched.map_err(Missing::Refused),
+        () = tokio::time::sleep(SOON) => {}
+        () = edge.shutdown.cancelled() => return Err(Missing::Stopping),
+    }
+    if !promise(edge, invocation, to_whom).await {
+        return Err(Missing::NoPromise);
+    }
+    invocation.promised = Some(to_whom);
+    tokio::select! {
+        fetched = fetch => fetched.map_err(Missing::Refused),
+        () = tokio::time::sleep(LATE) => Err(Missing::Late),
+        () = edge.shutdown.cancelled() => Err(Missing::Stopping),
     }
 }
 
@@ -123,15 +119,18 @@ pub(super) async fn write(edge: &Edge, invocation: &Invocation, request: &RunReq
 }
 
 /// Why a file is not here.
-enum Missing {
+pub(super) enum Missing {
     Refused(FetchError),
     Late,
     Stopping,
+    /// Discord did not take the promise of an answer: nobody hears of it.
+    NoPromise,
 }
 
 /// Says that a file did not come.
 async fn not_fetched(edge: &Edge, invocation: &Invocation, missing: Missing) -> bool {
     let (code, what) = match missing {
+        Missing::NoPromise => return false,
         Missing::Refused(error) => {
             tracing::warn!("an attached script could not be fetched: {}", chain(&error));
             let what = "Discord did not give the script to the controller. Nothing was run.";

@@ -42,6 +42,27 @@ async fn files_come_after_a_promise_also_when_the_connection_breaks() {
 }
 
 #[tokio::test]
+async fn a_promise_that_is_lost_and_not_found_does_not_stay_for_ever() {
+    let stage = Stage::scripted(|seen| {
+        if seen.line.contains("/callback HTTP") {
+            return Some(Reply::Cut);
+        }
+        let look = seen.line.starts_with("GET") && seen.line.contains("@original");
+        look.then(|| refusal(404, 10_015, "Unknown Webhook"))
+    })
+    .await;
+    let run = printed(&stage, "up 3 days\n").await;
+    for what in [format!("files:{run}"), format!("whole:{run}:{}", agent(1))] {
+        let pressed = press(&format!("v1:{what}"));
+        stage.interact(pressed.clone()).await;
+        let told = stage.bodies(&original("PATCH", &pressed));
+        assert_eq!(told.len(), 1, "{what}: {told:?}");
+        let told = told[0].to_string();
+        assert!(told.contains("Discord lost the answer"), "{what}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn files_that_discord_does_not_take_are_said() {
     let stage = Stage::scripted(|seen| {
         is_upload(seen).then(|| refusal(413, 40_005, "Request entity too large"))

@@ -1,6 +1,8 @@
 //! Scripts that are attached: what is refused is recorded and can be mended without attaching again, and one that is slow to come is answered
 //! all the same.
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 
 /// `/script` on these hosts, with a file that this Discord has.
@@ -126,6 +128,7 @@ async fn a_refused_script_is_recorded_and_its_file_is_fetched_when_the_refusal_i
 async fn whoever_may_not_run_a_script_is_told_so_and_cannot_mend_it() {
     let stage = stage().await;
     let _web = stage.rig.link(1).await;
+    let digest = <[u8; 32]>::from(Sha256::digest(b"echo hi; echo there\n"));
     let mut asked = script(&stage, "web-01", "");
     asked["member"]["roles"] = json!([]);
     stage.interact(asked.clone()).await;
@@ -142,10 +145,16 @@ async fn whoever_may_not_run_a_script_is_told_so_and_cannot_mend_it() {
         assert_eq!(is_private(told), !public, "{time}: {told}");
         assert_eq!(told["data"]["allowed_mentions"], json!({"parse": []}));
         let text = told.to_string();
-        let shown = format!("<@{ANN}> asks for a run\\n`deploy.sh`\\non `web-01`\\n<@&{ROLE}> may");
+        // What it is can be compared by who runs it.
+        let shown = format!(
+            "<@{ANN}> asks for a run\\n`deploy.sh`\\non `web-01`\\n-# script deploy.sh · 1 line · 20 B · sha256 {}…\\n<@&{ROLE}> may",
+            &hex::encode(digest)[..8]
+        );
         assert_eq!(text.contains(&shown), public, "{time}: {told}");
     }
-    assert_eq!(fetched(&stage), 0);
+    assert_eq!(fetched(&stage), 1, "looked at once");
+    let kept = stage.rig.inputs.gone(digest).await;
+    assert!(matches!(kept, Ok(Some(None))), "and never kept: {kept:?}");
     assert!(
         !stage
             .rig
@@ -308,7 +317,12 @@ async fn a_promise_of_which_nobody_knows_is_looked_for_once() {
         assert_eq!(stage.bodies(&original("GET", &asked)).len(), 1);
         match stands {
             true => assert_eq!(web.order().await.run, stage.run().to_string()),
-            false => assert_eq!(stage.rig.kinds(), []),
+            false => {
+                assert_eq!(stage.rig.kinds(), []);
+                // It may stand where the look did not find it.
+                let told = &stage.bodies(&original("PATCH", &asked))[0];
+                assert!(told.to_string().contains("Nothing was done."), "{told}");
+            }
         }
     }
 }

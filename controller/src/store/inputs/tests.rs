@@ -42,6 +42,11 @@ async fn a_script_is_kept_with_unix_ends_and_standard_input_as_it_is() {
     assert_eq!(all(&inputs, script.sha256).await.unwrap(), text);
     assert_eq!(script.bytes, text.len() as u64);
     assert_eq!(script.sha256, <[u8; 32]>::from(Sha256::digest(text)));
+    assert_eq!(
+        input_of("fix it.sh", &slices.concat()),
+        script,
+        "unless it is kept"
+    );
     let stdin = kept(&inputs, InputKind::Stdin, &slices).await.unwrap();
     assert_eq!(all(&inputs, stdin.sha256).await.unwrap(), slices.concat());
     assert!(!stdin.about.crlf);
