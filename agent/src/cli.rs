@@ -210,7 +210,7 @@ fn finish(ended: Result<(), Failure>, json: bool) -> ExitCode {
         });
         out::line(&event).ok(); // It is said below too.
     }
-    out::note(&format!("shanty-agent: {failure} ({})", failure.code));
+    out::note(&format!("shanty-agent: {failure}"));
     ExitCode::from(failure.exit)
 }
 
@@ -355,7 +355,7 @@ fn announce(ready: &Ready) {
         Ok(()) => {}
         // Nobody waits for it.
         Err(failure) if failure.code == out::CLOSED => {}
-        Err(failure) => out::note(&format!("shanty-agent: {failure} ({})", failure.code)),
+        Err(failure) => out::note(&format!("shanty-agent: {failure}")),
     }
 }
 

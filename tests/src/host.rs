@@ -43,6 +43,7 @@ impl Host {
             &data,
             "--run-as",
             &user,
+            "--json",
         ];
         process::run(process::call(&self.programs.agent, &args).env("SHANTY_TOKEN", token)).await
     }
