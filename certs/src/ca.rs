@@ -18,8 +18,11 @@ use crate::files::FileError;
 use crate::identity::{self, Role, SpiffeId, TrustDomain};
 use crate::token::RootPin;
 
+mod lifetimes;
 mod profile;
 mod store;
+
+pub use lifetimes::{Lifetime, lifetimes};
 
 /// A clock before 2020 would make certificates that nobody accepts.
 const CLOCK_MIN: Duration = Duration::from_secs(1_577_836_800);

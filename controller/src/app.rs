@@ -25,7 +25,7 @@ use crate::health::ChatState;
 use crate::hub::{self, Shell};
 use crate::store::{self, Store, StoreError};
 use crate::supervise::Supervisor;
-use crate::{admin, backup, checkpoints, disk, history, http, link, retention};
+use crate::{admin, backup, bot_token, checkpoints, disk, history, http, link, retention};
 
 /// How long tasks may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(8);
@@ -33,8 +33,6 @@ const STOP_GRACE: Duration = Duration::from_secs(8);
 const CHAT_GRACE: Duration = Duration::from_secs(20);
 /// Room for the heads of records in a spool of little output, bytes.
 const SPOOL_SLACK_BYTES: u64 = 16 * 1024 * 1024;
-/// Longest token file, bytes.
-const TOKEN_BYTES_MAX: u64 = 4 * 1024;
 
 /// Why a controller did not start, or did not go on.
 #[derive(Debug, Error)]
@@ -130,18 +128,17 @@ pub async fn run(
         ))
     })?;
     let token = match &config.discord {
-        Some(discord) => Some(read_token(&discord.token_file)?),
+        Some(discord) => {
+            let token = bot_token::read(&discord.token, config.credentials.as_deref());
+            Some(token.map_err(|error| AppError::Config(error.into()))?)
+        }
         None => None,
     };
     // Listeners before anything else is opened: a second controller on the same data finds the socket taken and leaves.
     let sockets = bind(&config.listen).await.map_err(AppError::Listen)?;
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
         .map_err(|error| data(error, &config.data_dir))?;
-    // After the journal: where there is an authority, there was one.
-    let ca = Ca::open_or_create(&config.data_dir.join("ca"), SystemTime::now())
-        .context("open the certificate authority")
-        .map_err(AppError::Config)?;
-    let ca = Arc::new(ca);
+    let ca = Arc::new(authority(&config)?);
 
     let mut supervisor = Supervisor::new(shutdown.clone());
     let guilds = config.discord.as_ref();
@@ -344,34 +341,46 @@ async fn announce(mut ready: Ready, mut chat: tokio::sync::watch::Receiver<ChatS
     ready
 }
 
+/// Makes the data directory with its journal and its authority, as the first start would; what is there stays.
+///
+/// # Errors
+/// See [`AppError`].
+pub fn begin(config: &Config) -> Result<(), AppError> {
+    let _lock = lock(config)?;
+    let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
+        .map_err(|error| data(error, &config.data_dir))?;
+    let ca = authority(config);
+    store.close();
+    ca.map(drop)
+}
+
+/// The authority, after the journal: where there is an authority, there was one.
+fn authority(config: &Config) -> Result<Ca, AppError> {
+    Ca::open_or_create(&config.data_dir.join("ca"), SystemTime::now())
+        .context("open the certificate authority")
+        .map_err(AppError::Config)
+}
+
 /// Makes what is needed on the disk, and locks the data directory for as long as what comes back is held.
 fn prepare(config: &Config) -> Result<Flock<File>, AppError> {
-    let created = files::private_directory(&config.data_dir)
-        .with_context(|| format!("use the data directory {}", config.data_dir.display()));
-    created.map_err(AppError::Config)?;
+    let locked = lock(config)?;
     if let Some(parent) = config.listen.admin.parent() {
         std::fs::create_dir_all(parent)
             .with_context(|| format!("create {} for the admin socket", parent.display()))
             .map_err(AppError::Listen)?;
     }
+    Ok(locked)
+}
+
+/// Makes the data directory, and locks it for as long as what comes back is held.
+fn lock(config: &Config) -> Result<Flock<File>, AppError> {
+    let created = files::private_directory(&config.data_dir)
+        .with_context(|| format!("use the data directory {}", config.data_dir.display()));
+    created.map_err(AppError::Config)?;
     store::lock(&config.data_dir).map_err(|error| match error {
         in_use @ StoreError::InUse { .. } => AppError::Listen(in_use.into()),
         other => AppError::Config(other.into()),
     })
-}
-
-fn read_token(path: &Path) -> Result<discord::secret::Secret, AppError> {
-    let bytes = files::read_secret(path, TOKEN_BYTES_MAX)
-        .context("read the bot's token (`token_file` in [discord])")
-        .map_err(AppError::Config)?;
-    let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    if !plain {
-        let why = anyhow::anyhow!("{} does not hold a token on one line", path.display());
-        return Err(AppError::Config(why));
-    }
-    Ok(discord::secret::Secret::new(text.to_owned()))
 }
 
 struct Sockets {

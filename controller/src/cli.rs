@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod client;
 mod complete;
+mod configured;
 mod ends;
 mod fold;
 mod follow;

@@ -3,8 +3,11 @@
 pub mod api;
 
 mod chat;
+mod discord;
 mod limits;
 mod mask;
+#[cfg(test)]
+mod page;
 mod read;
 mod retention;
 
@@ -18,9 +21,9 @@ use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::selector::Selector;
 use shanty_core::thread::Style;
 
-use api::Api;
 use read::{Errors, Section};
 
+pub use discord::{DiscordConfig, TokenSource};
 pub use limits::Limits;
 pub use read::ConfigErrors;
 pub use retention::Retention;
@@ -48,21 +51,8 @@ pub struct Config {
     pub gone_ms: Option<u64>,
     /// What is masked in everything that is shown.
     pub mask: SecretFiles,
-}
-
-/// How to reach Discord.
-#[derive(Debug)]
-pub struct DiscordConfig {
-    /// Holds the bot's token; readable by the owner only.
-    pub token_file: PathBuf,
-    /// The guilds that are served.
-    pub guilds: Vec<u64>,
-    /// Runs of the command line are shown here.
-    pub ops_channel: Option<u64>,
-    /// Where the journal's anchors are posted: the ops channel unless another is named.
-    pub audit_channel: Option<u64>,
-    /// Discord itself, or the sandbox.
-    pub api: Api,
+    /// Where systemd put the credentials of the service. It does not stand in the file: whoever starts the controller says it.
+    pub credentials: Option<PathBuf>,
 }
 
 /// Addresses to listen on; port 0 takes a free one.
@@ -149,34 +139,7 @@ impl Config {
             style,
             gone_ms,
             mask: mask.unwrap_or_default(),
-        })
-    }
-}
-
-impl DiscordConfig {
-    fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> Option<Self> {
-        let token_file = section.required::<AbsolutePath>("token_file", errors);
-        let start = section.start();
-        let guilds = section.list::<Snowflake>("guilds", errors);
-        if guilds.as_ref().is_none_or(Vec::is_empty) {
-            errors.at(
-                start,
-                "`guilds` in [discord] must name at least one server by its id",
-            );
-        }
-        let ops_channel = section.text::<Snowflake>("ops_channel", errors);
-        let audit_channel = section.text::<Snowflake>("audit_channel", errors);
-        let api = section.text::<Api>("api", errors);
-        section.finish(errors);
-        Some(Self {
-            token_file: token_file?.0,
-            guilds: guilds?.into_iter().map(|id| id.0).collect(),
-            audit_channel: audit_channel
-                .as_ref()
-                .or(ops_channel.as_ref())
-                .map(|id| id.0),
-            ops_channel: ops_channel.map(|id| id.0),
-            api: api.unwrap_or_else(Api::discord),
+            credentials: None,
         })
     }
 }

@@ -28,6 +28,8 @@ pub mod discord;
 pub mod http;
 pub mod link;
 
+pub mod bot_token;
+
 pub mod app;
 mod cli;
 pub mod stop;

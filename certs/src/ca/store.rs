@@ -15,8 +15,8 @@ use crate::pem;
 use crate::token::RootPin;
 
 const ROOT_KEY: &str = "root.key";
-const ROOT: &str = "root.crt";
-const ISSUING: &str = "issuing.pem";
+pub(super) const ROOT: &str = "root.crt";
+pub(super) const ISSUING: &str = "issuing.pem";
 pub(super) const CONTROLLER: &str = "controller.pem";
 
 /// True when nothing was ever created in `directory`.
@@ -140,7 +140,7 @@ fn open_controller(
     Ok(Pair { key, certificate })
 }
 
-const UNREADABLE: &str = "does not hold a certificate that can be read";
+pub(super) const UNREADABLE: &str = "does not hold a certificate that can be read";
 
 fn read_root(path: &Path) -> Result<CertificateDer<'static>, CaError> {
     let text = files::read_secret(path, pem::PEM_BYTES_MAX)?;
@@ -189,7 +189,10 @@ fn read_key(text: &[u8], path: &Path) -> Result<KeyPair, CaError> {
         })
 }
 
-fn only_certificate(text: &[u8], path: &Path) -> Result<CertificateDer<'static>, CaError> {
+pub(super) fn only_certificate(
+    text: &[u8],
+    path: &Path,
+) -> Result<CertificateDer<'static>, CaError> {
     let found = pem::certificates(text).map(<[CertificateDer<'static>; 1]>::try_from);
     let Some(Ok([certificate])) = found else {
         return Err(broken(path.to_owned(), UNREADABLE));
@@ -244,6 +247,6 @@ fn write(
     Ok(files::write_secret(path, text.as_bytes())?)
 }
 
-fn broken(path: PathBuf, what: &'static str) -> CaError {
+pub(super) fn broken(path: PathBuf, what: &'static str) -> CaError {
     CaError::Content { path, what }
 }

@@ -1,55 +1,33 @@
 //! `shanty serve`: reads the configuration and runs a controller until it is told to stop.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use nix::sys::stat::{Mode, umask};
-use shanty_certs::files::read_trusted;
-use shanty_core::causes::chain;
 
+use super::configured::{CONFIG_DEFAULT, load};
 use super::{exit, out};
 use crate::app::{self, AppError};
-use crate::config::Config;
-
-/// Far more than a configuration with hundreds of grants has.
-const CONFIG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[derive(Args, Debug)]
 pub(super) struct ServeArgs {
     /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "/etc/shanty/shanty.toml")]
+    #[arg(long, value_name = "FILE", default_value = CONFIG_DEFAULT)]
     config: PathBuf,
     /// Stop when standard input ends: for a program that started this one
     #[arg(long, hide = true)]
     exit_with_stdin: bool,
 }
 
-/// Reads the file in which the grants stand: who may change it may do everything.
-fn read(path: &Path) -> Result<String, String> {
-    let bytes = read_trusted(path, CONFIG_BYTES_MAX).map_err(|error| chain(&error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    Ok(text.to_owned())
-}
-
 pub(super) fn serve(args: &ServeArgs) -> ExitCode {
     crate::log::init();
-    let file = args.config.display().to_string();
     // Our own files are ours alone, also where the directory around them would let others in.
     umask(Mode::S_IRWXG | Mode::S_IRWXO);
-    let text = match read(&args.config) {
-        Ok(text) => text,
-        Err(why) => {
-            out::note(format_args!(
-                "shanty: the configuration {file} cannot be used: {why}"
-            ));
-            return ExitCode::from(exit::CONFIG);
-        }
-    };
-    let config = match Config::parse(&file, &text) {
+    let config = match load(&args.config) {
         Ok(config) => config,
-        Err(errors) => {
-            out::note(errors);
+        Err(wrong) => {
+            out::note(wrong);
             return ExitCode::from(exit::CONFIG);
         }
     };

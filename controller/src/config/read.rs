@@ -1,5 +1,6 @@
 //! Reads TOML strictly: every unknown key, wrong type and bad value is found in one go, each with its line.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,6 +24,8 @@ pub(super) struct Errors<'t> {
     file: &'t str,
     text: &'t str,
     found: Vec<(usize, String)>,
+    /// Every key that was looked for, as `key` or `section.key`.
+    known: BTreeSet<String>,
 }
 
 impl<'t> Errors<'t> {
@@ -31,7 +34,14 @@ impl<'t> Errors<'t> {
             file,
             text,
             found: Vec::new(),
+            known: BTreeSet::new(),
         }
+    }
+
+    /// Every key that there is in the sections that were read.
+    #[cfg(test)]
+    pub(super) const fn known(&self) -> &BTreeSet<String> {
+        &self.known
     }
 
     /// Notes an error at a byte of the file.
@@ -76,6 +86,8 @@ pub(super) struct Section<'a, 't> {
     start: usize,
     left: Vec<(&'a str, usize, &'a Spanned<DeValue<'t>>)>,
     known: Vec<&'static str>,
+    /// Those of them that are there.
+    had: Vec<&'static str>,
 }
 
 impl<'a, 't> Section<'a, 't> {
@@ -89,6 +101,7 @@ impl<'a, 't> Section<'a, 't> {
             start,
             left,
             known: Vec::new(),
+            had: Vec::new(),
         }
     }
 
@@ -96,6 +109,7 @@ impl<'a, 't> Section<'a, 't> {
     fn take(&mut self, key: &'static str) -> Option<&'a Spanned<DeValue<'t>>> {
         self.known.push(key);
         let at = self.left.iter().position(|(name, _, _)| *name == key)?;
+        self.had.push(key);
         Some(self.left.swap_remove(at).2)
     }
 
@@ -241,6 +255,11 @@ impl<'a, 't> Section<'a, 't> {
         sections
     }
 
+    /// Whether the file has a key that was taken.
+    pub(super) fn had(&self, key: &str) -> bool {
+        self.had.iter().any(|had| *had == key)
+    }
+
     /// Where the section starts.
     pub(super) const fn start(&self) -> usize {
         self.start
@@ -250,6 +269,12 @@ impl<'a, 't> Section<'a, 't> {
     pub(super) fn finish(self, errors: &mut Errors<'_>) {
         let mut known = self.known.clone();
         known.sort_unstable();
+        known.dedup();
+        let path = |key: &&str| match self.name.as_str() {
+            "" => (*key).to_owned(),
+            name => format!("{name}.{key}"),
+        };
+        errors.known.extend(known.iter().map(path));
         for (key, at, _) in &self.left {
             let shown: String = key.chars().filter(|c| !c.is_control()).take(60).collect();
             let what = format!(
