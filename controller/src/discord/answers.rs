@@ -161,12 +161,12 @@ impl Answer {
         self.json()
     }
 
-    fn json<T: DeserializeOwned>(&self) -> Result<T, SendError> {
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, SendError> {
         serde_json::from_slice(&self.body).map_err(SendError::Body)
     }
 }
 
-fn snowflake<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(super) fn snowflake<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     match String::deserialize(deserializer)?.parse() {
         Ok(id) if id > 0 => Ok(id),
         Ok(_) | Err(_) => Err(D::Error::custom("not an id")),

@@ -57,6 +57,15 @@ impl Route {
     /// `GET gateway/bot`
     pub const GATEWAY: Self = Self::bot("GET gateway/bot", Major::None);
 
+    /// `GET users/@me`
+    pub const ME: Self = Self::bot("GET users/@me", Major::None);
+
+    /// `GET users/@me/guilds`
+    pub const GUILDS: Self = Self::bot("GET users/@me/guilds", Major::None);
+
+    /// `GET applications/@me`
+    pub const APPLICATION: Self = Self::bot("GET applications/@me", Major::None);
+
     /// The first answer to an interaction.
     #[must_use]
     pub fn callback(token: &str) -> Self {
@@ -143,6 +152,24 @@ impl Route {
     #[must_use]
     pub const fn set_commands(guild: u64) -> Self {
         Self::bot("PUT applications/guilds/commands", Major::Guild(guild))
+    }
+
+    /// Reads the commands of a guild.
+    #[must_use]
+    pub const fn list_commands(guild: u64) -> Self {
+        Self::bot("GET applications/guilds/commands", Major::Guild(guild))
+    }
+
+    /// Reads a guild.
+    #[must_use]
+    pub const fn read_guild(guild: u64) -> Self {
+        Self::bot("GET guilds", Major::Guild(guild))
+    }
+
+    /// Reads the channels of a guild.
+    #[must_use]
+    pub const fn list_channels(guild: u64) -> Self {
+        Self::bot("GET guilds/channels", Major::Guild(guild))
     }
 
     /// Reads a member of a guild.

@@ -33,6 +33,7 @@ mod body;
 mod content;
 mod form;
 mod later;
+pub mod reads;
 
 /// Messages that one call lists (Discord).
 const LIST_MAX: u16 = 100;
