@@ -29,9 +29,11 @@ pub mod http;
 pub mod link;
 
 pub mod bot_token;
+pub mod check;
 
 pub mod app;
 mod cli;
+pub mod init;
 pub mod stop;
 
 #[cfg(feature = "demo")]
