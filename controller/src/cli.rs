@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod check;
 mod client;
 mod complete;
 mod configured;
@@ -11,6 +12,7 @@ mod follow;
 mod groups;
 mod hold;
 mod hosts;
+mod init;
 mod input;
 mod out;
 mod plan;
@@ -43,8 +45,14 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Write a configuration, and say what is to be done in Discord
+    #[command(after_long_help = init::HELP)]
+    Init(Box<init::InitArgs>),
     /// Start a controller
     Serve(serve::ServeArgs),
+    /// Say what is wrong with the configuration, this machine and Discord, and how to mend it
+    #[command(after_long_help = check::HELP)]
+    Check(check::CheckArgs),
     /// Show hosts, or change what is known of them
     #[command(
         override_usage = "shanty hosts [OPTIONS] [SELECTOR]\n       shanty hosts [OPTIONS] <COMMAND>"
@@ -145,6 +153,8 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match cli.command {
         Command::Serve(args) => serve::serve(&args),
+        Command::Init(args) => report(args.admin.json, client::block_on(init::init(*args))),
+        Command::Check(args) => report(args.admin.json, client::block_on(check::check(args))),
         Command::Hosts(args) => report(args.admin().json, client::block_on(hosts::hosts(args))),
         Command::Run(args) => report(args.admin.json, client::block_on(run::run(*args))),
         Command::Runs(args) => report(args.admin().json, client::block_on(runs::runs(args))),
