@@ -28,6 +28,8 @@ mod link;
 
 mod supervise;
 
+mod service_manager;
+
 mod agent;
 
 mod cli;

@@ -25,7 +25,9 @@ use crate::health::ChatState;
 use crate::hub::{self, Shell};
 use crate::store::{self, Store, StoreError};
 use crate::supervise::Supervisor;
-use crate::{admin, backup, bot_token, checkpoints, disk, history, http, link, retention};
+use crate::{
+    admin, backup, bot_token, checkpoints, disk, history, http, link, retention, service_manager,
+};
 
 /// How long tasks may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(8);
@@ -224,6 +226,7 @@ pub async fn run(
         handle.clone(),
         config.retention,
     );
+    service_manager::start(&mut supervisor, handle.clone());
     let chat = match config.discord.zip(token) {
         Some((discord, token)) => {
             let parts = discord::Parts {

@@ -21,6 +21,7 @@ pub mod history;
 pub mod retention;
 
 pub mod health;
+pub mod service_manager;
 pub mod status;
 
 pub mod admin;

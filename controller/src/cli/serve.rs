@@ -9,6 +9,7 @@ use nix::sys::stat::{Mode, umask};
 use super::configured::{CONFIG_DEFAULT, load};
 use super::{exit, out};
 use crate::app::{self, AppError};
+use crate::service_manager;
 
 #[derive(Args, Debug)]
 pub(super) struct ServeArgs {
@@ -32,6 +33,7 @@ pub(super) fn serve(args: &ServeArgs) -> ExitCode {
         }
     };
     let ready = |ready: &app::Ready| {
+        service_manager::ready(ready.agents, ready.discord);
         match out::line(ready.to_json()) {
             Ok(()) => {}
             // Nobody waits for it.
