@@ -68,6 +68,8 @@ mod hostile_rights;
 mod init;
 mod join;
 mod past;
+mod systemd_machine;
+mod systemd_units;
 mod tidy;
 
 use shanty_tests::Programs;

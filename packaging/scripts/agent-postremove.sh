@@ -1,0 +1,24 @@
+#!/bin/sh
+# deb: `remove`, then `purge` when that is asked for. rpm: how many of this package are left.
+set -eu
+
+# Programs only; identity, configuration and what ran stay.
+remove() {
+  rm -rf /opt/shanty
+  if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
+}
+
+purge() {
+  rm -rf /var/lib/shanty-agent /var/lib/shanty-executor
+  rm -f /etc/shanty/agent.toml /etc/shanty/host.toml
+  rmdir /etc/shanty 2>/dev/null || true
+  if getent passwd shanty >/dev/null && command -v userdel >/dev/null; then userdel shanty || true; fi
+}
+
+case ${1-} in
+  remove | 0) remove ;;
+  purge)
+    remove
+    purge
+    ;;
+esac
