@@ -237,14 +237,16 @@ fn join_main(args: JoinArgs) -> Result<(), Failure> {
     };
     let joined = runtime()?.block_on(join::join(options))?;
     let (agent, name, link) = (joined.agent, joined.name, joined.link);
+    let key = hex::encode(joined.key_sha256);
     // What was done is done: that it cannot be said is told.
     if args.json {
         out::line(&serde_json::json!({
             "event": "joined", "agent": agent.to_string(), "name": name.as_str(), "link": link.to_string(),
+            "key_sha256": key,
         }))
     } else {
         out::line(&format_args!(
-            "Joined as {name}. Start the agent with `shanty-agent run`."
+            "Joined as {name}. Start the agent with `shanty-agent run`.\nKey: sha256:{key}"
         ))
     }
 }

@@ -56,6 +56,8 @@ pub(crate) struct Joined {
     pub(crate) agent: AgentId,
     pub(crate) name: HostName,
     pub(crate) link: Address,
+    /// SHA-256 of its key: the controller's journal says the same.
+    pub(crate) key_sha256: [u8; 32],
 }
 
 /// Why a host did not join.
@@ -201,6 +203,7 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         agent,
         name: config.name,
         link: config.link,
+        key_sha256: key.sha256(),
     })
 }
 

@@ -79,6 +79,12 @@ impl AgentKey {
         pem::encode(Some(self.0.serialized_der()), &[])
     }
 
+    /// SHA-256 of its public half: what the controller's journal knows it by.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        *RootPin::of_spki(&self.0.subject_public_key_info()).as_bytes()
+    }
+
     /// The signing request: DER, asking for nothing.
     ///
     /// # Errors

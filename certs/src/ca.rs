@@ -142,6 +142,12 @@ impl Ca {
         self.pin
     }
 
+    /// The key that both listeners show, for downloaders that can pin no root: the same over restarts and renewals.
+    #[must_use]
+    pub fn listener_pin(&self) -> RootPin {
+        RootPin::of_spki(&self.controller.key.subject_public_key_info())
+    }
+
     /// The trust domain of all identities that it issues.
     #[must_use]
     pub const fn trust_domain(&self) -> &TrustDomain {

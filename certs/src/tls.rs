@@ -1,6 +1,6 @@
 //! TLS configurations of the link and of joining, for both sides, and the checks that stock verifiers lack.
 //!
-//! TLS 1.3 and HTTP/2 only. No sessions are resumed: resumption skips the certificate checks, so a revoked agent would come back.
+//! TLS 1.3 only, and HTTP/2 only but for downloads from the join listener. No sessions are resumed: resumption skips the certificate checks, so a revoked agent would come back.
 //! Opens no connection itself.
 
 use std::error::Error as StdError;
@@ -23,8 +23,10 @@ use crate::token::RootPin;
 
 mod verify;
 
-/// The only protocol that is spoken inside.
+/// The only protocol that agents speak inside.
 const ALPN: &[u8] = b"h2";
+/// What downloaders speak that know no other.
+const ALPN_OLD: &[u8] = b"http/1.1";
 
 /// A configuration that cannot be built: keys and certificates that rustls does not take. A bug or a damaged file.
 #[derive(Debug, Error)]
@@ -56,10 +58,10 @@ pub fn link_server(ca: &Ca, revoked: Revoked) -> Result<Arc<ServerConfig>, TlsEr
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(verifier));
     let config = builder.with_single_cert(ca.controller_chain(), ca.controller_key().into())?;
-    Ok(hardened(config))
+    Ok(hardened(config, &[ALPN]))
 }
 
-/// For the join listener: whoever comes has no certificate yet.
+/// For the join listener: whoever comes has no certificate yet, and may be a downloader.
 ///
 /// # Errors
 /// [`TlsError`].
@@ -68,7 +70,7 @@ pub fn join_server(ca: &Ca) -> Result<Arc<ServerConfig>, TlsError> {
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(ca.controller_chain(), ca.controller_key().into())?;
-    Ok(hardened(config))
+    Ok(hardened(config, &[ALPN, ALPN_OLD]))
 }
 
 /// For joining: trusts exactly the installation whose root has this pin. Nothing may be sent before the handshake is done.
@@ -166,11 +168,11 @@ fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::E
     None
 }
 
-fn hardened(mut config: ServerConfig) -> Arc<ServerConfig> {
+fn hardened(mut config: ServerConfig, protocols: &[&[u8]]) -> Arc<ServerConfig> {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     Arc::new(config)
 }
 

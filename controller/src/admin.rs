@@ -42,6 +42,7 @@ use peer::asker;
 use crate::audit::Audit;
 use crate::history::History;
 use crate::hub::Handle;
+use crate::install::Installer;
 use crate::status::status;
 use crate::store::{Inputs, Output};
 use crate::supervise::{Spawner, Supervisor};
@@ -78,6 +79,8 @@ pub struct JoinAt {
     pub address: String,
     /// Of our root: part of every token.
     pub pin: RootPin,
+    /// What new hosts are installed with.
+    pub installer: Installer,
 }
 
 /// Serves the socket.

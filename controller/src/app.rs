@@ -23,6 +23,7 @@ use crate::config::{Config, Limits, Listen};
 use crate::discord;
 use crate::health::ChatState;
 use crate::hub::{self, Shell};
+use crate::install::Installer;
 use crate::store::{self, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::{
@@ -177,6 +178,9 @@ pub async fn run(
     let hub_task = start_hub(hub_task, hub, messages, store.kept.clone());
 
     let pin = ca.pin();
+    let ready = sockets.ready(&config.listen);
+    let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
+    let installer = Installer::new(config.artifacts, join.clone(), &[ca.listener_pin()]);
     let links = link::Parts {
         ca,
         revoked,
@@ -184,9 +188,8 @@ pub async fn run(
         output: store.output.clone(),
         inputs: store.inputs.clone(),
         public: config.public.agents,
+        installer: installer.clone(),
     };
-    let ready = sockets.ready(&config.listen);
-    let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
     link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
     let inputs_shown = store.inputs.clone().masked(masks.clone());
     let shown = store.output.clone().masked(masks.clone());
@@ -209,7 +212,11 @@ pub async fn run(
         handle.clone(),
         (shown.clone(), history.clone()),
         (inputs_shown.clone(), audit.clone()),
-        admin::JoinAt { address: join, pin },
+        admin::JoinAt {
+            address: join,
+            pin,
+            installer: installer.clone(),
+        },
         config.style.same_but,
     );
     checkpoints::start(&mut supervisor, &store.journal);

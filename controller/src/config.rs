@@ -4,6 +4,7 @@ pub mod api;
 
 mod chat;
 mod discord;
+mod install;
 mod limits;
 mod mask;
 #[cfg(test)]
@@ -53,6 +54,8 @@ pub struct Config {
     pub mask: SecretFiles,
     /// Where systemd put the credentials of the service. It does not stand in the file: whoever starts the controller says it.
     pub credentials: Option<PathBuf>,
+    /// Where the agents lie that new hosts are installed with.
+    pub artifacts: PathBuf,
 }
 
 /// Addresses to listen on; port 0 takes a free one.
@@ -121,6 +124,9 @@ impl Config {
             |s| chat::read(s, errors),
         );
         let mask = root.section("mask", errors).map(|s| mask::read(s, errors));
+        let artifacts = root
+            .section("install", errors)
+            .map_or_else(install::standard, |s| install::read(s, errors));
         root.finish(errors);
         Some(Self {
             data_dir: data_dir?.0,
@@ -140,6 +146,7 @@ impl Config {
             gone_ms,
             mask: mask.unwrap_or_default(),
             credentials: None,
+            artifacts,
         })
     }
 }

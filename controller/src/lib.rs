@@ -24,6 +24,8 @@ pub mod health;
 pub mod service_manager;
 pub mod status;
 
+pub mod install;
+
 pub mod admin;
 pub mod discord;
 pub mod http;

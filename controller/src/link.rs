@@ -4,6 +4,7 @@ mod accept;
 mod agents;
 mod backlog;
 mod connection;
+mod install;
 mod join;
 mod pump;
 
@@ -19,9 +20,11 @@ use shanty_core::limits;
 use shanty_proto::v1::agents_server::AgentsServer;
 use shanty_proto::v1::enroll_server::EnrollServer;
 use tokio::net::TcpListener;
+use tonic::service::Routes;
 use tonic::transport::Server;
 
 use crate::hub;
+use crate::install::Installer;
 use crate::store::{Inputs, Output};
 use crate::supervise::Supervisor;
 
@@ -35,6 +38,8 @@ const JOINS_MAX: usize = 256;
 /// The same of one network.
 const JOINS_NETWORK_MAX: usize = 64;
 const JOIN_AGE: std::time::Duration = std::time::Duration::from_secs(30);
+/// A download that is under way then may take so much longer: what a slow line needs for an agent.
+const DOWNLOAD_AGE: std::time::Duration = std::time::Duration::from_secs(600);
 
 /// What the listeners need.
 pub struct Parts {
@@ -50,6 +55,8 @@ pub struct Parts {
     pub inputs: Inputs,
     /// host:port that agents dial from now on; nothing means what they dialled to join, with the link's port.
     pub public: Option<String>,
+    /// What new hosts are installed with.
+    pub installer: Installer,
 }
 
 /// Starts both listeners.
@@ -99,12 +106,19 @@ pub fn start(
         JOINS_MAX,
     );
     // Whoever can reach the port can connect: nobody stays.
-    let mut server = server().max_connection_age(JOIN_AGE);
+    let mut server = server()
+        .accept_http1(true)
+        .max_connection_age(JOIN_AGE)
+        .max_connection_age_grace(DOWNLOAD_AGE);
+    let routes = Routes::new(enroll)
+        .into_axum_router()
+        .merge(install::routes(parts.installer))
+        .fallback(install::nothing_here);
     serve(
         supervisor,
         "join listener",
         listener,
-        server.add_service(enroll),
+        server.add_routes(Routes::from(routes)),
     );
     Ok(())
 }

@@ -17,6 +17,7 @@ pub mod time;
 pub mod causes;
 
 pub mod facts;
+pub mod install;
 pub mod selector;
 
 pub mod hold;

@@ -178,6 +178,12 @@ pub const CONTROL_MAX: (u32, u32) = (2_000, 50);
 /// Joins that one network may ask for: so many at once, as when a site is set up, and so many a second. Others wait.
 pub const JOINS_MAX: (u32, u32) = (256, 20);
 
+/// Files that are fetched from the join listener at once, and the same by one network; others are told to come again.
+pub const DOWNLOADS_MAX: usize = 64;
+
+/// See [`DOWNLOADS_MAX`].
+pub const DOWNLOADS_NETWORK_MAX: usize = 16;
+
 /// Output of one host that nobody has released yet, bytes: twice what an agent may hold. Past it the link is closed.
 pub const HELD_BYTES_MAX: u64 = 2 * SPOOL_TOTAL_BYTES_MAX;
 

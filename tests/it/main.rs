@@ -66,6 +66,8 @@ mod hostile_link;
 mod hostile_local;
 mod hostile_rights;
 mod init;
+mod install;
+mod install_faults;
 mod join;
 mod past;
 mod systemd_machine;

@@ -17,6 +17,7 @@ pub mod machine;
 pub mod peer;
 pub mod person;
 pub mod process;
+pub mod site;
 pub mod terminal;
 pub mod wait;
 pub mod words;

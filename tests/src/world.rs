@@ -347,6 +347,12 @@ impl World {
         }
     }
 
+    /// Where the agents lie that the controller hands out. There are none unless a test puts them there.
+    #[must_use]
+    pub fn artifacts(&self) -> PathBuf {
+        self.dir.path().join("agents")
+    }
+
     /// The controller's configuration.
     #[must_use]
     pub fn config_path(&self) -> PathBuf {
@@ -391,6 +397,8 @@ agents = "127.0.0.1:0"
 join = "127.0.0.1:0"
 http = "127.0.0.1:0"
 admin = {admin:?}
+[install]
+artifacts = {artifacts:?}
 [[grant]]
 id = "operators"
 who = {{ people = [{operator:?}] }}
@@ -409,6 +417,7 @@ hosts = "role=web"
 {limits}
 "#,
             data = self.dir.path().join("controller"),
+            artifacts = self.artifacts(),
             guild = text("guild_id"),
             api = origin(&self.web),
             admin = self.admin(),

@@ -105,14 +105,14 @@ pub(super) fn open(directory: &Path, now: SystemTime) -> Result<Ca, CaError> {
     })
 }
 
-/// The controller's leaf: made at the first open and again when it is due, with the same id.
+/// The controller's leaf: made at the first open and again when it is due, with the same id and the same key, which downloaders pin.
 fn open_controller(
     path: &Path,
     (issuing, issuer): (&CertificateDer<'static>, &Issuer<'static, KeyPair>),
     domain: &TrustDomain,
     now: SystemTime,
 ) -> Result<Pair, CaError> {
-    let id = match read_pair(path) {
+    let (id, key) = match read_pair(path) {
         Ok(pair) => {
             check_signed(&pair.certificate, issuing, path)?;
             let id = identity::controller_id(&pair.certificate, domain)
@@ -120,9 +120,9 @@ fn open_controller(
             if !due(&pair.certificate, path, now)? {
                 return Ok(pair);
             }
-            id
+            (id, pair.key)
         }
-        Err(CaError::File(error)) if error.is_missing() => profile::random()?,
+        Err(CaError::File(error)) if error.is_missing() => (profile::random()?, generate()?),
         Err(error) => return Err(error),
     };
     let id = SpiffeId {
@@ -130,7 +130,6 @@ fn open_controller(
         role: Role::Controller,
         id,
     };
-    let key = generate()?;
     let certificate = profile::controller(&id, now)?
         .signed_by(&key, issuer)
         .map_err(CaError::crypto("signing the controller's certificate"))?

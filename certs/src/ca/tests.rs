@@ -137,6 +137,12 @@ fn what_is_due_is_renewed_with_the_same_issuing_key_and_id() {
         |ca: &Ca| identity::controller_id(&ca.controller_chain()[0], ca.trust_domain()).unwrap();
     assert_eq!(id(&old), id(&new));
     assert_ne!(old.controller_chain()[0], new.controller_chain()[0]);
+    // Downloaders pin the listener's key: lines that were handed out stay good.
+    assert_eq!(old.listener_pin(), new.listener_pin());
+    assert_eq!(
+        old.listener_pin(),
+        identity::pin_of(&new.controller_chain()[0]).unwrap()
+    );
     assert_eq!(
         new.controller_chain(),
         dir.open().unwrap().controller_chain()

@@ -88,7 +88,7 @@ fn server_with(
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    hardened(config)
+    hardened(config, &[ALPN])
 }
 
 /// What each side saw: the server's peer, or the error; the byte that the server sent, or the error.
@@ -384,4 +384,14 @@ async fn a_chain_without_root_is_refused_for_joining() {
     let server = server_with(vec![leaf, issuing], key());
     let outcome = handshake(server, join_client(pinned).unwrap(), &ca).await;
     assert!(matches!(refused(&outcome), ServerRefused::Pin { .. }));
+}
+
+#[test]
+fn downloaders_may_speak_the_older_http_at_the_join_listener_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Ca::open_or_create(&dir.path().join("ca"), SystemTime::now()).unwrap();
+    let join = join_server(&ca).unwrap();
+    assert_eq!(join.alpn_protocols, [ALPN, b"http/1.1"]);
+    let link = link_server(&ca, Revoked::default()).unwrap();
+    assert_eq!(link.alpn_protocols, [ALPN]);
 }

@@ -40,6 +40,11 @@ impl Service {
             join: JoinAt {
                 address: "controller:4000".to_owned(),
                 pin: rig.ca.pin(),
+                installer: Installer::new(
+                    rig.data_dir().join("agents"),
+                    "controller:4000".to_owned(),
+                    &[],
+                ),
             },
             same_but: SameBut::default(),
             spawner: supervisor.spawner(),
@@ -149,6 +154,19 @@ async fn refusals_have_a_status_our_code_and_what_to_do_next() {
     let show = v1::ShowRunRequest { number: 7 };
     let show = service.admin.show_run(asked(show)).await.unwrap_err();
     assert_eq!(codes(&show), (Grpc::NotFound, "E_NOT_FOUND"));
+    let install = v1::TokenCreateRequest {
+        install: true,
+        ..v1::TokenCreateRequest::default()
+    };
+    let install = service
+        .admin
+        .token_create(asked(install))
+        .await
+        .unwrap_err();
+    assert_eq!(codes(&install), (Grpc::NotFound, "E_NOT_FOUND"));
+    let tokens = service.admin.token_list(asked(v1::Empty {})).await.unwrap();
+    assert!(tokens.into_inner().tokens.is_empty(), "none was made");
+
     let label = v1::TokenCreateRequest {
         labels: [("no good".to_owned(), String::new())].into(),
         ..v1::TokenCreateRequest::default()

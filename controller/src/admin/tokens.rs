@@ -21,6 +21,11 @@ impl Admin {
         asker: Asker,
         request: v1::TokenCreateRequest,
     ) -> Answered<v1::TokenCreateReply> {
+        // Before the token: one that nobody sees would be good for nothing.
+        let install = match request.install {
+            true => Some(self.place().await?),
+            false => None,
+        };
         let or = |asked: u64, usual: u64| if asked == 0 { usual } else { asked };
         let token = JoinToken::generate(self.join.pin).map_err(|_| {
             let what = "The system gave no random numbers. No token was made.";
@@ -40,9 +45,20 @@ impl Admin {
                 id: token.id(),
                 expires_ms,
                 join: self.join.address.clone(),
+                install,
             })),
             other => Err(odd(&other)),
         }
+    }
+
+    async fn place(&self) -> Result<v1::InstallPlace, Status> {
+        let place = self.join.installer.place().await;
+        let place = place.map_err(|error| status(&Refusal::from(error)))?;
+        Ok(v1::InstallPlace {
+            address: place.address,
+            pins: place.pins,
+            script_sha256: place.script_sha256,
+        })
     }
 
     /// All tokens.

@@ -1,7 +1,8 @@
 //! `shanty token`: how hosts get in.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use shanty_core::ids::Labels;
+use shanty_core::install::{Place, RunAs};
 use shanty_core::text::{duration, parse_duration};
 use shanty_core::view::terminal::{Align, Cell, Column, Table, Tone, one_line};
 use shanty_proto::convert::{labels_from_wire, labels_to_wire};
@@ -33,6 +34,18 @@ enum TokenCommand {
         /// How long it is good for
         #[arg(long, value_name = "DURATION", default_value = "30m")]
         ttl: String,
+        /// Print what installs an agent with it and joins, instead of the token alone
+        #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "curl")]
+        install: Option<Form>,
+        /// Users that commands may run as there; the first is the default
+        #[arg(
+            long,
+            value_name = "USER,USER",
+            requires = "install",
+            default_value = "",
+            hide_default_value = true
+        )]
+        run_as: RunAs,
         #[command(flatten)]
         admin: AdminArgs,
     },
@@ -49,6 +62,23 @@ enum TokenCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
+}
+
+/// What an agent is installed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// One line for a shell, with curl
+    Curl,
+    /// The same with GNU wget
+    Wget,
+    /// The same for downloaders that know no pins: the script's digest is compared
+    Digest,
+    /// User data for a machine that is made
+    CloudInit,
+    /// A task of a playbook
+    Ansible,
+    /// Each of them
+    All,
 }
 
 impl TokenArgs {
@@ -68,8 +98,14 @@ pub(super) async fn token(args: TokenArgs) -> Result<u8, Failure> {
             name,
             uses,
             ttl,
+            install,
+            run_as,
             admin,
-        } => create((&labels, name.unwrap_or_default()), uses, &ttl, &admin).await,
+        } => {
+            let names = name.unwrap_or_default();
+            let wanted = install.map(|form| (form, run_as));
+            create((&labels, names), (uses, &ttl), wanted, &admin).await
+        }
         TokenCommand::List { admin } => list(&admin).await,
         TokenCommand::Revoke { id, admin } => {
             let client = Client::connect(&admin).await?;
@@ -89,8 +125,8 @@ pub(super) async fn token(args: TokenArgs) -> Result<u8, Failure> {
 
 async fn create(
     (labels, names): (&str, String),
-    uses: u32,
-    ttl: &str,
+    (uses, ttl): (u32, &str),
+    install: Option<(Form, RunAs)>,
     admin: &AdminArgs,
 ) -> Result<u8, Failure> {
     let labels = Labels::parse(labels).map_err(|error| Failure::usage(error.to_string()))?;
@@ -105,27 +141,97 @@ async fn create(
         uses_max: uses,
         ttl_ms,
         names: names.clone(),
+        install: install.is_some(),
     };
     let reply = client
         .call(|mut api| async move { api.token_create(request).await })
         .await?;
     if admin.json {
-        let event = serde_json::json!({
-            "event": "token", "token": reply.token, "id": reply.id, "join": reply.join,
-            "expires_ms": reply.expires_ms,
-        });
-        out::line(event)?;
+        out::line(made_json(&reply, install.as_ref()))?;
         return Ok(exit::OK);
     }
-    out::line(reply.token)?;
-    out::note("On the server, as the user that the agent is for:");
-    out::note(format_args!(
-        "  SHANTY_TOKEN=<the line above> shanty-agent join --server {}",
-        reply.join
-    ));
-    out::note("  shanty-agent run");
+    match (&install, &reply.install) {
+        (Some((form, run_as)), Some(place)) => {
+            let place = place_from_wire(place);
+            print_install(&place, *form, &reply.token, run_as)?;
+        }
+        (Some(_), None) => {
+            let what = "this controller is older and installs nothing: leave --install out";
+            return Err(Failure::usage(what));
+        }
+        (None, _) => {
+            out::line(reply.token)?;
+            out::note("On the server, as the user that the agent is for:");
+            out::note(format_args!(
+                "  SHANTY_TOKEN=<the line above> shanty-agent join --server {}",
+                reply.join
+            ));
+            out::note("  shanty-agent run");
+        }
+    }
     out::note(good_for(uses, &names, ttl));
     Ok(exit::OK)
+}
+
+fn made_json(reply: &v1::TokenCreateReply, install: Option<&(Form, RunAs)>) -> serde_json::Value {
+    let mut event = serde_json::json!({
+        "event": "token", "token": reply.token, "id": reply.id, "join": reply.join,
+        "expires_ms": reply.expires_ms,
+    });
+    if let (Some((_, run_as)), Some(place)) = (install, &reply.install) {
+        let place = place_from_wire(place);
+        let of = |form| text_of(&place, form, &reply.token, run_as);
+        event["install"] = serde_json::json!({
+            "curl": of(Form::Curl), "wget": of(Form::Wget), "digest": of(Form::Digest),
+            "cloud_init": of(Form::CloudInit), "ansible": of(Form::Ansible),
+        });
+    }
+    event
+}
+
+fn place_from_wire(place: &v1::InstallPlace) -> Place {
+    Place {
+        address: place.address.clone(),
+        pins: place.pins.clone(),
+        script_sha256: place.script_sha256.clone(),
+    }
+}
+
+fn print_install(place: &Place, form: Form, token: &str, run_as: &RunAs) -> Result<(), Failure> {
+    if matches!(form, Form::Ansible | Form::All) {
+        out::note(format_args!(
+            "The token, for the variable `shanty_token` of the playbook: {token}"
+        ));
+    }
+    out::line(text_of(place, form, token, run_as).trim_end())?;
+    if form == Form::Curl {
+        out::note(
+            "Paste this line on the server. Others: --install=wget, digest, cloud-init or ansible.",
+        );
+    }
+    Ok(())
+}
+
+fn text_of(place: &Place, form: Form, token: &str, run_as: &RunAs) -> String {
+    match form {
+        Form::Curl => place.with_curl(token, run_as),
+        Form::Wget => place.with_wget(token, run_as),
+        Form::Digest => place.with_digest(token, run_as),
+        Form::CloudInit => place.cloud_init(token, run_as),
+        Form::Ansible => place.ansible(run_as),
+        Form::All => {
+            let of = |form| text_of(place, form, token, run_as);
+            format!(
+                "# With curl\n{}\n\n# With GNU wget\n{}\n\n# With any wget: the script's digest is compared\n{}\n\n\
+                 # User data for cloud-init\n{}\n# A task for Ansible\n{}",
+                of(Form::Curl),
+                of(Form::Wget),
+                of(Form::Digest),
+                of(Form::CloudInit),
+                of(Form::Ansible)
+            )
+        }
+    }
 }
 
 fn good_for(uses: u32, names: &str, ttl: &str) -> String {

@@ -1,0 +1,169 @@
+//! What the join port serves besides joining, for hosts that have no agent yet: the script, and the files of the manifest. Nothing else, and
+//! no list of what there is.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use shanty_core::causes::chain;
+use shanty_core::limits;
+use tokio::fs::File;
+use tokio::io::AsyncReadExt as _;
+
+use super::accept::Peer;
+use super::backlog::{Rates, Share, Shares, network};
+use crate::install::{InstallError, Installer};
+use crate::log;
+
+/// Seconds since 1970: a script cannot read the date that HTTP has.
+const TIME: HeaderName = HeaderName::from_static("shanty-time");
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// The routes.
+pub(super) fn routes(installer: Installer) -> Router {
+    let downloads = Arc::new(Downloads {
+        installer,
+        rates: Rates::new(limits::JOINS_MAX),
+        all: Arc::new(Shares::new(limits::DOWNLOADS_MAX)),
+        networks: Arc::new(Shares::new(limits::DOWNLOADS_NETWORK_MAX)),
+    });
+    Router::new()
+        .route("/i", get(script))
+        .route("/a/{name}", get(artifact))
+        .with_state(downloads)
+}
+
+/// For whoever asks for what there is not. Agents understand another answer than downloaders.
+pub(super) async fn nothing_here(headers: HeaderMap) -> Response {
+    let grpc = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"));
+    match grpc {
+        true => tonic::Status::unimplemented("").into_http(),
+        false => (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response(),
+    }
+}
+
+struct Downloads {
+    installer: Installer,
+    rates: Rates,
+    all: Arc<Shares<()>>,
+    networks: Arc<Shares<IpAddr>>,
+}
+
+/// The places of one download, until this is dropped.
+struct Places {
+    _all: Share<()>,
+    _network: Share<IpAddr>,
+}
+
+impl Downloads {
+    fn places(&self, from: SocketAddr) -> Option<Places> {
+        Some(Places {
+            _all: self.all.take(())?,
+            _network: self.networks.take(network(from))?,
+        })
+    }
+}
+
+async fn script(
+    State(downloads): State<Arc<Downloads>>,
+    Extension(peer): Extension<Peer>,
+) -> Response {
+    downloads.rates.turn(peer.from).await;
+    match downloads.installer.script().await {
+        Ok(script) => {
+            let kind = (CONTENT_TYPE, "text/x-shellscript; charset=utf-8");
+            (usual_headers(), [kind], script.text).into_response()
+        }
+        Err(error) => unusable(&peer, &error),
+    }
+}
+
+async fn artifact(
+    State(downloads): State<Arc<Downloads>>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+    method: Method,
+) -> Response {
+    downloads.rates.turn(peer.from).await;
+    let manifest = match downloads.installer.manifest().await {
+        Ok(manifest) => manifest,
+        Err(error) => return unusable(&peer, &error),
+    };
+    let Some(artifact) = manifest.named(&name) else {
+        return nothing_here(HeaderMap::new()).await;
+    };
+    let path = downloads.installer.path_of(artifact);
+    let file = match open(&path, artifact.size).await {
+        Ok(file) => file,
+        Err(what) => return unusable(&peer, &InstallError::Unusable { path, what }),
+    };
+    let Some(places) = downloads.places(peer.from) else {
+        let text = "Too many downloads at once; try again in a few seconds.\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "3")], text).into_response();
+    };
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_LENGTH, artifact.size.to_string()),
+    ];
+    let body = match method == Method::HEAD {
+        true => Body::empty(),
+        false => Body::from_stream(chunks(file, artifact.size, places)),
+    };
+    (usual_headers(), headers, body).into_response()
+}
+
+/// Only what is as long as the manifest says: the digest of anything else would be wrong too.
+async fn open(path: &std::path::Path, size: u64) -> Result<File, String> {
+    let file = File::open(path).await.map_err(|error| error.to_string())?;
+    let about = file.metadata().await.map_err(|error| error.to_string())?;
+    match about.is_file() && about.len() == size {
+        true => Ok(file),
+        false => Err(format!(
+            "it is no file of {size} bytes, as the manifest says"
+        )),
+    }
+}
+
+/// The content in pieces, each read when the one before it went out.
+fn chunks(
+    file: File,
+    size: u64,
+    places: Places,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send {
+    stream::try_unfold((file.take(size), places), |(mut file, places)| async move {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        let read = file.read(&mut chunk).await?;
+        chunk.truncate(read);
+        Ok((read > 0).then(|| (Bytes::from(chunk), (file, places))))
+    })
+}
+
+fn usual_headers() -> [(HeaderName, String); 2] {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = now.map_or(0, |since| since.as_secs());
+    [
+        (CACHE_CONTROL, "no-store".to_owned()),
+        (TIME, seconds.to_string()),
+    ]
+}
+
+/// Whoever asks is told that it is the controller's fault; its log says what to do.
+fn unusable(peer: &Peer, error: &InstallError) -> Response {
+    log::of(
+        log::Peer::Network(network(peer.from)),
+        || tracing::warn!(peer.address = %peer.from, error = chain(error), "nothing can be installed from here"),
+    );
+    let text = "This controller has no agents to hand out; its log says why.\n";
+    (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+}

@@ -1,0 +1,434 @@
+//! Installing where something is wrong: what is said, with which code, and that nothing was run before.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use shanty_certs::token::JoinToken;
+use shanty_tests::process::{self, Ran};
+use shanty_tests::site::{self, Site, hand_out};
+use shanty_tests::{Options, World};
+
+use crate::programs;
+
+const TEMPLATE: &str = include_str!("../../packaging/install.sh");
+
+/// The script of a controller that nobody reaches, with an agent for every processor that it knows.
+fn script() -> String {
+    let sha256 = "0".repeat(64);
+    let rows =
+        ["x86_64", "aarch64"].map(|arch| format!("tar {arch} 2.17 1000 {sha256} agent.tar.gz"));
+    TEMPLATE
+        .replace("@SERVER@", "127.0.0.1:1")
+        .replace("@PINS@", "sha256//AAAA")
+        .replace("@VERSION@", "0.1.0")
+        .replace("@ARTIFACTS@", &rows.join("\n"))
+}
+
+/// Runs a text as the script that comes through a pipe, where a shell finds no other program.
+fn cut(shell: &[&str], text: &str, below: &Path) -> String {
+    use std::io::Write as _;
+    let mut call = Command::new(site::found(shell[0]).unwrap());
+    call.args(&shell[1..])
+        .args(["-s", "--", "--prefix"])
+        .arg(below);
+    call.env("PATH", below).env("SHANTY_TOKEN", "sht1.a.b.c");
+    let pipes = call
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).ok(); // a shell that gave up reads no more
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// Whatever is missing at its end: no program was looked for, so none was run. The whole script looks for some at once.
+#[test]
+fn a_script_that_was_cut_off_runs_nothing() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let script = script();
+    let script = script.trim_end();
+    let lines = script.match_indices('\n').map(|(at, _)| at);
+    let ends: Vec<usize> = lines.chain(script.len() - 60..script.len()).collect();
+    for shell in [&["dash"][..], &["busybox", "sh"]] {
+        assert!(
+            cut(shell, script, dir.path()).contains("not found"),
+            "{shell:?}"
+        );
+        for end in &ends {
+            let said = cut(shell, &script[..*end], dir.path());
+            assert!(
+                !said.contains("not found") && !said.contains("E0"),
+                "{shell:?} {end}: {said}"
+            );
+        }
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_script_is_what_every_shell_understands() {
+    let Some(shellcheck) = site::found("shellcheck") else {
+        assert!(!site::must_be_tried(), "shellcheck is not installed");
+        return;
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/install.sh");
+    let checked = Command::new(shellcheck)
+        .args(["-s", "sh"])
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stdout)
+    );
+}
+
+#[tokio::test]
+async fn what_a_host_is_and_what_was_typed_is_told_before_anything_is_fetched() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("install.sh");
+    std::fs::write(&file, script()).unwrap();
+    let line = |more: &str| format!("cat {} | sudo sh -s -- {more}", file.display());
+    let with = |token: &str| {
+        format!(
+            "{{ echo SHANTY_TOKEN={token}; cat {}; }} | sudo sh",
+            file.display()
+        )
+    };
+    let fresh = |name: &str| Site::new(dir.path(), name, "dash");
+
+    let site = fresh("typed");
+    for (line, code, exit, said) in [
+        (line("--colour"), "E001", 64, "there is no option --colour"),
+        (line("--name"), "E001", 64, "--name takes a value"),
+        (
+            line("--purge"),
+            "E001",
+            64,
+            "--purge goes with --uninstall only",
+        ),
+        (
+            line("--prefix here"),
+            "E001",
+            64,
+            "--prefix takes an absolute path",
+        ),
+        (line(""), "E002", 1, "there is no join token"),
+        (
+            with("hunter2"),
+            "E002",
+            1,
+            "what was given is no join token",
+        ),
+        (
+            line("--token-file /nowhere/at-all"),
+            "E002",
+            1,
+            "/nowhere/at-all cannot be read",
+        ),
+        (
+            line("--no-join --bundle /nowhere"),
+            "E031",
+            1,
+            "/nowhere cannot be read",
+        ),
+        (
+            line("--no-join --bundle /etc/passwd"),
+            "E030",
+            1,
+            "none of the files of version 0.1.0",
+        ),
+        (
+            line("--no-join --proxy ftp://x"),
+            "E023",
+            1,
+            "the proxy ftp://x is no URL",
+        ),
+        (
+            with("sht1.a.b.c"),
+            "E020",
+            1,
+            "the controller at 127.0.0.1:1 cannot be reached",
+        ),
+    ] {
+        told(&site.types(&line).await, code, exit, said);
+    }
+    for (program, lines, code, said) in [
+        (
+            "uname",
+            "[ $1 = -m ] && echo riscv64 || echo Linux",
+            "E011",
+            "there is no agent for riscv64",
+        ),
+        ("uname", "echo FreeBSD", "E010", "this is FreeBSD"),
+        ("getconf", "[ $1 = LONG_BIT ] && echo 32", "E011", "32 bits"),
+        (
+            "getconf",
+            "[ $1 = LONG_BIT ] && echo 64 || echo glibc 2.9",
+            "E012",
+            "needs GNU libc 2.17 or newer, and this host has glibc 2.9",
+        ),
+        (
+            "getconf",
+            "[ $1 = LONG_BIT ] && echo 64 || exit 1",
+            "E012",
+            "this host has musl",
+        ),
+    ] {
+        let site = fresh("host");
+        site.replace(program, lines);
+        site.replace("ldd", "echo 'musl libc (x86_64)' >&2; exit 1");
+        told(&site.types(&line("--no-join")).await, code, 1, said);
+        site.restore(program);
+    }
+    let mut site = fresh("bare");
+    site.has_only(&[]);
+    told(
+        &site.types(&line("--no-join")).await,
+        "E013",
+        1,
+        "nothing here that downloads",
+    );
+    assert!(site.is_empty());
+}
+
+/// Refused with this code, and a cure.
+fn told(ran: &Ran, code: &str, exit: i32, said: &str) {
+    assert_eq!(ran.code, exit, "{said}: {ran:?}");
+    let lines: Vec<&str> = ran.err.lines().collect();
+    let at = lines
+        .iter()
+        .position(|line| line.starts_with("install.sh: "));
+    let at = at.unwrap_or_else(|| panic!("{said}: {ran:?}"));
+    let what = lines[at..lines.len() - 1].join("\n");
+    assert!(
+        what.ends_with(&format!("({code})")) && what.contains(said),
+        "{said}: {ran:?}"
+    );
+    assert!(
+        lines.last().unwrap().starts_with("  "),
+        "with a cure: {ran:?}"
+    );
+}
+
+struct Lines {
+    token: String,
+    curl: String,
+    wget: String,
+}
+
+async fn lines(world: &World, args: &[&str]) -> Lines {
+    let args = [&["token", "create", "--install", "--json"], args].concat();
+    let ran = world.shanty(&args).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let made: Value = ran.json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    Lines {
+        token: text(&made["token"]),
+        curl: text(&made["install"]["curl"]),
+        wget: text(&made["install"]["wget"]),
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_may_not_join_is_told_in_the_words_of_the_controller() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let mut world = World::start(&programs(), Options::default()).await;
+    let none = world.shanty(&["token", "create", "--install"]).await;
+    assert_ne!(none.code, 0, "{none:?}");
+    assert!(
+        none.err.contains("there are no agents to hand out"),
+        "{none:?}"
+    );
+    assert_eq!(
+        world.shanty(&["token", "list"]).await.out,
+        "There are no tokens.\n"
+    );
+    hand_out(&world, "");
+    world.add_host("taken", "").await;
+
+    let good = lines(&world, &[]).await;
+    let revoked = lines(&world, &[]).await;
+    let id = revoked.token.parse::<JoinToken>().unwrap().id();
+    assert_eq!(world.shanty(&["token", "revoke", &id]).await.code, 0);
+    let taken = Site::new(world.dir.path(), "taken", "dash");
+    told(
+        &taken.types(&good.curl).await,
+        "E040",
+        77,
+        "taken has joined already",
+    );
+    // None of that used it up: the same host takes another name.
+    let own = taken
+        .types(&format!("{} -s -- --name web-01", good.curl))
+        .await;
+    assert_eq!(own.code, 0, "{own:?}");
+    assert!(own.out.contains("it joined as web-01"), "{own:?}");
+    let site = Site::new(world.dir.path(), "web-02", "dash");
+    for line in [&revoked.curl, &good.curl] {
+        told(&site.types(line).await, "E040", 77, "not valid");
+    }
+    let (before, _) = good.token.rsplit_once('.').unwrap();
+    let elsewhere = format!("{before}.{}", "A".repeat(43));
+    let line = good.curl.replace(&good.token, &elsewhere);
+    told(&site.types(&line).await, "E040", 78, "E_PIN_MISMATCH");
+    assert!(!site.data().join("identity.pem").exists());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn whoever_answers_instead_of_the_controller_gets_nothing_run() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let world = World::start(&programs(), Options::default()).await;
+    hand_out(&world, "echo RUN >&2");
+    let lines = lines(&world, &[]).await;
+    let site = Site::new(world.dir.path(), "web-01", "dash");
+    let pin = lines.curl.split('\'').nth(1).unwrap();
+    let other = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    for line in [&lines.curl, &lines.wget] {
+        let ran = site.types(&line.replace(pin, other)).await;
+        assert!(
+            ran.out.is_empty() && !ran.err.contains("install.sh:"),
+            "{ran:?}"
+        );
+    }
+    // The script came before, and now somebody else answers: it says who.
+    let script = site
+        .types(&format!("curl -fsSk https://{}/i", world.join_address()))
+        .await
+        .out;
+    let file = world.dir.path().join("install.sh");
+    std::fs::write(&file, script.replace(pin, other)).unwrap();
+    let line = format!("cat {} | sudo sh -s -- --no-join", file.display());
+    told(
+        &site.types(&line).await,
+        "E021",
+        1,
+        "Shanty issuing",
+    );
+    // Of several keys one is enough, as while they change.
+    std::fs::write(&file, script.replace(pin, &format!("{other};{pin}"))).unwrap();
+    let ran = site.types(&format!("{line} --dry-run")).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    std::fs::write(&file, &script).unwrap();
+    site.replace("date", "case \"$*\" in *-d*) exec /bin/date \"$@\" ;; *) exec /bin/date -d '+1 day' \"$@\" ;; esac");
+    let ran = site.types(&line).await;
+    told(&ran, "E015", 1, "the clock of this host says 2");
+    assert_eq!(ran.err.matches(" UTC").count(), 2, "{ran:?}");
+    site.restore("date");
+    let through = format!("{line} --proxy http://127.0.0.1:1");
+    told(
+        &site.types(&through).await,
+        "E020",
+        1,
+        "cannot be reached through http://127.0.0.1:1",
+    );
+
+    let name = format!("shanty-agent-{}-x86_64.tar.gz", env!("CARGO_PKG_VERSION"));
+    let artifact = world.artifacts().join(&name);
+    let mut bytes = std::fs::read(&artifact).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&artifact, &bytes).unwrap();
+    told(
+        &site.types(&line).await,
+        "E030",
+        1,
+        "is not what it should be",
+    );
+    bytes.push(0);
+    std::fs::write(&artifact, &bytes).unwrap();
+    told(&site.types(&line).await, "E022", 1, "did not give");
+    assert!(!site.agent().exists());
+    world.end().await;
+}
+
+/// The port gives what the manifest names, and nothing else, in both versions of HTTP.
+#[tokio::test]
+async fn the_join_port_serves_the_script_and_the_agents_and_nothing_else() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let world = World::start(&programs(), Options::default()).await;
+    hand_out(&world, "");
+    std::fs::write(world.artifacts().join("secret"), "s3cret").unwrap();
+    let name = format!("shanty-agent-{}-x86_64.tar.gz", env!("CARGO_PKG_VERSION"));
+    let artifact = std::fs::read(world.artifacts().join(&name)).unwrap();
+    let out = world.dir.path().join("got");
+    let got = out.display().to_string();
+    let ask = async |more: &[&str], path: &str| {
+        let url = format!("https://{}{path}", world.join_address());
+        let usual = [
+            "-sk",
+            "--path-as-is",
+            "-w",
+            "%{http_code} %{http_version}",
+            "-o",
+            &got,
+        ];
+        let args = [&usual[..], more, &[&url]].concat();
+        let ran = process::run(&mut process::call(&site::found("curl").unwrap(), &args)).await;
+        (ran.out, std::fs::read(&out).unwrap_or_default())
+    };
+    for (http, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
+        let (status, text) = ask(&[http], "/i").await;
+        assert_eq!(status, format!("200 {version}"));
+        assert!(
+            text.starts_with(b"#!/bin/sh\n") && text.ends_with(b"{ main \"$@\" </dev/null; }\n")
+        );
+        let (status, got) = ask(&[http], &format!("/a/{name}")).await;
+        assert_eq!(status, format!("200 {version}"));
+        assert_eq!(got, artifact);
+        for path in ["/i", &format!("/a/{name}")] {
+            let (status, head) = ask(&[http, "-I"], path).await;
+            let head = String::from_utf8_lossy(&head).to_lowercase();
+            assert_eq!(status, format!("200 {version}"));
+            assert!(
+                head.contains("content-length: ") && head.contains("shanty-time: "),
+                "{head}"
+            );
+        }
+        for path in [
+            "/",
+            "/a",
+            "/a/",
+            "/a/secret",
+            "/a/manifest.json",
+            "/a/../secret",
+            "/a/..%2fsecret",
+            "/a/%2e%2e/shanty.toml",
+            "/a//etc/passwd",
+            "/i/",
+            "/i/x",
+            "/favicon.ico",
+        ] {
+            let (status, body) = ask(&[http], path).await;
+            assert_eq!(
+                (status.as_str(), &body[..]),
+                (
+                    format!("404 {version}").as_str(),
+                    &b"There is nothing here.\n"[..]
+                ),
+                "{path}"
+            );
+        }
+        let (status, _) = ask(&[http, "-X", "POST", "-d", "x"], "/i").await;
+        assert_eq!(status, format!("405 {version}"));
+    }
+    world.end().await;
+}
