@@ -315,12 +315,7 @@ async fn whoever_answers_instead_of_the_controller_gets_nothing_run() {
     let file = world.dir.path().join("install.sh");
     std::fs::write(&file, script.replace(pin, other)).unwrap();
     let line = format!("cat {} | sudo sh -s -- --no-join", file.display());
-    told(
-        &site.types(&line).await,
-        "E021",
-        1,
-        "Shanty issuing",
-    );
+    told(&site.types(&line).await, "E021", 1, "Shanty issuing");
     // Of several keys one is enough, as while they change.
     std::fs::write(&file, script.replace(pin, &format!("{other};{pin}"))).unwrap();
     let ran = site.types(&format!("{line} --dry-run")).await;
@@ -427,7 +422,7 @@ async fn the_join_port_serves_the_script_and_the_agents_and_nothing_else() {
                 "{path}"
             );
         }
-        let (status, _) = ask(&[http, "-X", "POST", "-d", "x"], "/i").await;
+        let (status, _) = ask(&[http, "-X", "PUT"], "/i").await;
         assert_eq!(status, format!("405 {version}"));
     }
     world.end().await;
