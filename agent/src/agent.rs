@@ -165,6 +165,7 @@ async fn open_executor(
     let data_dir =
         std::path::absolute(options.data_dir.path()).map_err(|e| Failure::internal(&e))?;
     let config = executor::Config {
+        learns: true,
         mask: config.mask.clone(),
         surroundings: config.command.clone(),
         ..executor::Config::new(
@@ -214,13 +215,14 @@ mod tests {
     use std::sync::mpsc;
 
     use prost::Message as _;
+    use shanty_certs::orders::{KnownKeys, OrderKey};
     use shanty_core::ids::RunId;
     use shanty_proto::v1;
     use tokio::runtime::Builder;
     use tokio::task::spawn_blocking;
 
     use super::*;
-    use crate::executor::ClockOffset;
+    use crate::executor::{ClockOffset, Signed};
 
     #[test]
     fn killing_all_waits_for_an_order_that_is_being_accepted() {
@@ -238,6 +240,9 @@ mod tests {
                 vec![own.unwrap().name],
                 vec!["/bin/true".into()],
             );
+            let key = OrderKey::generate().unwrap();
+            let known = KnownKeys::of(*key.public());
+            known.write(&data.path().join(executor::KEYS_FILE)).unwrap();
             let mut parts = Supervisor::default();
             let (executor, work) = executor::open(config).await.unwrap();
             parts.start("executor", work);
@@ -260,7 +265,13 @@ mod tests {
                 seen.wait_for(|held| held.contains_key(&run)).await.unwrap();
                 drop(stuck);
             };
-            let start = executor.start(order.encode_to_vec(), ClockOffset::new(0));
+            let order = order.encode_to_vec();
+            let signed = Signed {
+                sig: key.sign(&order),
+                key_id: key.public().id(),
+                order,
+            };
+            let start = executor.start(signed, ClockOffset::new(0));
             let (started, (), ()) = tokio::join!(start, killed, later);
             assert!(started.is_ok());
         });

@@ -14,6 +14,7 @@ mod input;
 mod owner;
 mod recover;
 mod reserve;
+mod signed;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use shanty_certs::orders::{OrderKeyError, OrderPublicKey};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
 use shanty_core::output::mask::SecretFiles;
@@ -30,6 +32,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use crate::surroundings::Surroundings;
 pub use input::{Inputs, SliceOrEnd, Wanted};
+pub use signed::KEYS_FILE;
 
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
 const REQUESTS_MAX: usize = 64;
@@ -50,6 +53,8 @@ pub struct Config {
     /// Executions live in `executions/`, the memory of released ones in `released/`, room for orders on a full disk in `reserve/` below
     /// it. Absolute.
     pub data_dir: PathBuf,
+    /// Whether the key of a controller that proved who it is may be learned when none is known: where nothing stands between it and us.
+    pub learns: bool,
     /// Us: orders for another agent are refused.
     pub agent: AgentId,
     /// Users that commands may run as, by name; the first is the default. Empty means the agent's own user, and nothing may run
@@ -78,6 +83,7 @@ impl Config {
     ) -> Self {
         Self {
             data_dir,
+            learns: false,
             agent,
             run_as,
             mask: SecretFiles::default(),
@@ -87,6 +93,17 @@ impl Config {
             running_max: RUNNING_MAX,
         }
     }
+}
+
+/// An order as it came: exactly the bytes that the controller sent, and what says that they are its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signed {
+    /// A serialized order.
+    pub order: Vec<u8>,
+    /// The controller's signature of those bytes.
+    pub sig: Vec<u8>,
+    /// The key that it signed with.
+    pub key_id: String,
 }
 
 /// The controller's clock as one link knows it: orders are judged by it, never by the host's own.
@@ -211,6 +228,9 @@ pub enum OpenError {
     /// The data directory must be absolute: shims run in another working directory.
     #[error("the data directory {0} is not absolute")]
     Relative(PathBuf),
+    /// The keys of the controller cannot be read.
+    #[error(transparent)]
+    Keys(#[from] OrderKeyError),
     /// No program is configured for shims.
     #[error("no program is configured for shims")]
     NoShim,
@@ -220,7 +240,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub(crate) enum Request {
     Start {
-        order: Vec<u8>,
+        order: Signed,
         clock: ClockOffset,
         inputs: Option<Inputs>,
         reply: oneshot::Sender<Result<Started, Refusal>>,
@@ -244,15 +264,18 @@ pub(crate) enum Request {
     Close {
         reply: oneshot::Sender<()>,
     },
+    Learn {
+        key: OrderPublicKey,
+    },
 }
 
 impl Handle {
-    /// Accepts an order, given as exactly the bytes that the controller sent, and starts it.
+    /// Accepts an order that the controller signed, and starts it.
     ///
     /// # Errors
     /// [`Refusal`] when it will not be started. An order that was refused before is a duplicate, with its refusal as the state;
     /// one that was released is refused with [`Code::Closed`].
-    pub async fn start(&self, order: Vec<u8>, clock: ClockOffset) -> Result<Started, Refusal> {
+    pub async fn start(&self, order: Signed, clock: ClockOffset) -> Result<Started, Refusal> {
         self.start_with(order, clock, None).await
     }
 
@@ -263,7 +286,7 @@ impl Handle {
     /// As [`Handle::start`].
     pub async fn start_with(
         &self,
-        order: Vec<u8>,
+        order: Signed,
         clock: ClockOffset,
         inputs: Option<Inputs>,
     ) -> Result<Started, Refusal> {
@@ -278,6 +301,11 @@ impl Handle {
             return Err(Refusal::stopping());
         }
         answer.await.unwrap_or_else(|_| Err(Refusal::stopping()))
+    }
+
+    /// Tells the key of the controller that has just proved who it is. Counts only where none is known and one may be learned.
+    pub async fn learn(&self, key: OrderPublicKey) {
+        self.tx.send(Request::Learn { key }).await.ok(); // Executor gone: the next link tells it again.
     }
 
     /// Stops an execution: TERM, then KILL after its grace, or KILL now with `force`. Unknown and ended runs are left alone.

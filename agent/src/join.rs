@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::unistd::{User, geteuid};
 use shanty_certs::agent::{AgentIdentity, AgentIdentityError, AgentKey, IDENTITY_BYTES_MAX};
 use shanty_certs::files::{self, FileError};
+use shanty_certs::orders::{KnownKeys, OrderPublicKey};
 use shanty_certs::tls::{self, ServerRefused, TlsError};
 use shanty_certs::token::{JoinToken, TokenError};
 use shanty_core::causes::chain;
@@ -185,6 +186,8 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
     if reply.agent.parse() != Ok(agent) {
         return Err(JoinError::Reply("agent id"));
     }
+    let key =
+        OrderPublicKey::from_bytes(&reply.order_key).ok_or(JoinError::Reply("key for orders"))?;
     let link = link_address(&reply.link, &options)?;
     // A service has no such variables: what they say now is kept.
     let proxy = options.proxies.proxy_to(&link)?;
@@ -198,7 +201,9 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         mask: SecretFiles::default(),
         command: Surroundings::default(),
     };
-    options.data_dir.enroll(&identity, &config)?;
+    options
+        .data_dir
+        .enroll(&identity, &config, &KnownKeys::of(key))?;
     Ok(Joined {
         agent,
         name: config.name,

@@ -19,6 +19,8 @@ pub mod ca;
 
 pub mod agent;
 
+pub mod orders;
+
 pub mod revocation;
 
 pub mod tls;

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use nix::fcntl::Flock;
 use shanty_certs::ca::Ca;
 use shanty_certs::files::{self, read_foreign};
+use shanty_certs::orders::OrderKey;
 use shanty_certs::revocation::Revoked;
 use shanty_core::admission::Settings;
 use shanty_core::causes::chain;
@@ -142,6 +143,7 @@ pub async fn run(
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
         .map_err(|error| data(error, &config.data_dir))?;
     let ca = Arc::new(authority(&config)?);
+    let orders = order_key(&config)?;
 
     let mut supervisor = Supervisor::new(shutdown.clone());
     let guilds = config.discord.as_ref();
@@ -183,6 +185,7 @@ pub async fn run(
     let installer = Installer::new(config.artifacts, join.clone(), &[ca.listener_pin()]);
     let links = link::Parts {
         ca,
+        orders: Arc::new(orders),
         revoked,
         hub: handle.clone(),
         output: store.output.clone(),
@@ -369,6 +372,18 @@ fn authority(config: &Config) -> Result<Ca, AppError> {
     Ca::open_or_create(&config.data_dir.join("ca"), SystemTime::now())
         .context("open the certificate authority")
         .map_err(AppError::Config)
+}
+
+/// What orders are signed with.
+fn order_key(config: &Config) -> Result<OrderKey, AppError> {
+    let (orders, made) = OrderKey::open_or_create(&config.data_dir.join("ca"))
+        .context("open the key that orders are signed with")
+        .map_err(AppError::Config)?;
+    if made {
+        let key = orders.public().id();
+        tracing::info!(key, "a key for signing orders was made");
+    }
+    Ok(orders)
 }
 
 /// Makes what is needed on the disk, and locks the data directory for as long as what comes back is held.

@@ -7,6 +7,7 @@ mod connection;
 mod install;
 mod join;
 mod pump;
+mod signer;
 
 use accept::{Allowed, Listener};
 use backlog::Rates;
@@ -14,6 +15,7 @@ use backlog::Rates;
 use std::sync::Arc;
 
 use shanty_certs::ca::Ca;
+use shanty_certs::orders::OrderKey;
 use shanty_certs::revocation::Revoked;
 use shanty_certs::tls;
 use shanty_core::limits;
@@ -45,6 +47,8 @@ const DOWNLOAD_AGE: std::time::Duration = std::time::Duration::from_secs(600);
 pub struct Parts {
     /// Proves that we are the controller.
     pub ca: Arc<Ca>,
+    /// Signs what hosts are told to run.
+    pub orders: Arc<OrderKey>,
     /// Whose certificates are good for nothing any more: the hub's own set.
     pub revoked: Revoked,
     /// The hub.
@@ -78,6 +82,7 @@ pub fn start(
         hub: parts.hub.clone(),
         output: parts.output,
         inputs: parts.inputs,
+        orders: Arc::clone(&parts.orders),
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
     };
@@ -94,6 +99,7 @@ pub fn start(
 
     let enroll = join::Enroll {
         hub: parts.hub,
+        order_key: *parts.orders.public(),
         public: parts.public,
         link_port,
         rates: Rates::new(limits::JOINS_MAX),

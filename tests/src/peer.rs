@@ -101,6 +101,7 @@ pub fn hello(agent: &str, boot_id: &str, instance: &str, executions: Vec<v1::Sta
         instance: instance.to_owned(),
         version: "0.0.0".to_owned(),
         executions,
+        ..v1::Hello::default()
     }
 }
 

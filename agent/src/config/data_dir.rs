@@ -1,6 +1,6 @@
-//! What an enrolled agent keeps in its data directory: `identity.pem` (key and chain) and `agent.toml`.
+//! What an enrolled agent keeps in its data directory: `identity.pem` (key and chain), `agent.toml`, and the controller's key in `orders.pub`.
 //!
-//! `identity.pem` is written last, so it alone says whether the host is enrolled. Only joining writes either of them.
+//! `identity.pem` is written last, so it alone says whether the host is enrolled. Only joining writes them.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 use shanty_certs::agent::{AgentIdentity, IDENTITY_BYTES_MAX};
 use shanty_certs::files::{self, FileError};
+use shanty_certs::orders::KnownKeys;
 use shanty_core::ids::AgentId;
 
 use super::{Config, ConfigError};
+use crate::executor::KEYS_FILE;
 
 /// Largest configuration that is read, bytes.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
@@ -127,12 +129,18 @@ impl DataDir {
         Ok((identity, config))
     }
 
-    /// Writes what a join brought: the configuration, then the identity, which makes it count.
+    /// Writes what a join brought: configuration and the controller's key, then the identity, which makes it count.
     ///
     /// # Errors
     /// [`FileError`].
-    pub fn enroll(&self, identity: &AgentIdentity, config: &Config) -> Result<(), FileError> {
+    pub fn enroll(
+        &self,
+        identity: &AgentIdentity,
+        config: &Config,
+        keys: &KnownKeys,
+    ) -> Result<(), FileError> {
         files::write_secret(&self.config(), config.to_toml().as_bytes())?;
+        keys.write(&self.0.join(KEYS_FILE))?;
         files::write_secret(&self.identity(), identity.to_pem().as_bytes())?;
         fs::remove_file(self.join_key()).ok(); // Of no use any more, and not in the way.
         Ok(())

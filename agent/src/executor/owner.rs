@@ -20,7 +20,10 @@ use super::check;
 use super::folder::{Folders, forget_at_ms};
 use super::input::Inputs;
 use super::recover::settle;
-use super::{ClockOffset, Config, OpenError, ReadError, Refusal, Request, Started, State, Status};
+use super::signed::Keys;
+use super::{
+    ClockOffset, Config, OpenError, ReadError, Refusal, Request, Signed, Started, State, Status,
+};
 use crate::clock::wall_ms;
 
 /// Events that may wait for the owner. A full queue makes the followers wait, never the owner.
@@ -37,6 +40,7 @@ type Reply = oneshot::Sender<Result<Started, Refusal>>;
 /// Holds every execution of this agent.
 pub(super) struct Owner {
     config: Arc<Config>,
+    keys: Keys,
     folders: Folders,
     /// What is shown to the link: everything held, but for orders that are just being refused because too much runs.
     status: watch::Sender<BTreeMap<RunId, Status>>,
@@ -80,7 +84,7 @@ impl Owner {
             source: std::io::Error::other(error),
         };
         let agent = config.agent;
-        let data_dir = config.data_dir.clone();
+        let (data_dir, learns) = (config.data_dir.clone(), config.learns);
         let taken = spawn_blocking(move || {
             let folders = Folders::open(&data_dir)?;
             let cut_off = folders.cut_off()?;
@@ -89,12 +93,14 @@ impl Owner {
             let found: Vec<_> = runs
                 .map(|run| (run, settle(&folders.execution(run), run, agent)))
                 .collect();
-            Ok((folders, cut_off, remembered, found))
+            let keys = Keys::open(&data_dir, learns)?;
+            Ok::<_, OpenError>((keys, folders, cut_off, remembered, found))
         });
-        let (folders, cut_off, remembered, found) = taken.await.map_err(failed)??;
+        let (keys, folders, cut_off, remembered, found) = taken.await.map_err(failed)??;
         let (events_tx, events) = mpsc::channel(EVENTS_MAX);
         let mut owner = Self {
             config: Arc::new(config),
+            keys,
             folders,
             status: watch::Sender::new(BTreeMap::new()),
             held: BTreeMap::new(),
@@ -156,6 +162,7 @@ impl Owner {
             Request::List { reply } => {
                 reply.send(self.status.borrow().clone()).ok(); // Asker gone.
             }
+            Request::Learn { key } => self.keys.learn(key),
             Request::Close { reply } => {
                 self.closed = true;
                 reply.send(()).ok(); // Asker gone.
@@ -164,8 +171,10 @@ impl Owner {
     }
 
     /// Starts a run that is new here, and answers for one that is not.
-    fn start(&mut self, order: Vec<u8>, clock: ClockOffset, inputs: Option<Inputs>, reply: Reply) {
-        let received = match check::parse(&order, self.config.agent) {
+    fn start(&mut self, order: Signed, clock: ClockOffset, inputs: Option<Inputs>, reply: Reply) {
+        let checked = self.keys.check(&order);
+        let order = order.order;
+        let received = match checked.and_then(|()| check::parse(&order, self.config.agent)) {
             Ok(received) => received,
             Err(refusal) => return answer(reply, Err(refusal)),
         };

@@ -31,6 +31,7 @@ pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>) -> v1::Hello 
             .map(|(run, status)| wire::state(run, status))
             .collect(),
         takes_input: true,
+        nonce: Vec::new(),
     }
 }
 

@@ -8,7 +8,7 @@ use shanty_proto::v1;
 use tokio::sync::mpsc;
 
 use super::wire;
-use crate::executor::{ClockOffset, Handle, Inputs, Refusal, Started};
+use crate::executor::{ClockOffset, Handle, Inputs, Refusal, Signed, Started};
 
 /// Instructions that may wait for the executor. A fleet-wide run is one order for each host, so hundreds at once are not for work; when
 /// they do not fit, the link is closed and the controller sorts it out with what the next `Hello` says.
@@ -17,7 +17,7 @@ pub(super) const INSTRUCTIONS_MAX: usize = 512;
 /// What the controller wants done.
 #[derive(Debug)]
 pub(super) enum Instruction {
-    Start { run: RunId, order: Vec<u8> },
+    Start { run: RunId, order: Signed },
     Cancel { run: RunId, force: bool },
     Release { run: RunId },
 }
@@ -60,7 +60,7 @@ pub(super) async fn carry_out(
 async fn start(
     executor: &Handle,
     run: RunId,
-    order: Vec<u8>,
+    order: Signed,
     clock: ClockOffset,
     inputs: Inputs,
 ) -> Option<v1::State> {

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use shanty_certs::orders::OrderPublicKey;
 use shanty_core::causes::{chain, innermost};
 use shanty_core::ids::RunId;
 use shanty_core::limits;
@@ -30,7 +31,7 @@ use super::instructions::{self, INSTRUCTIONS_MAX, Instruction};
 use super::vitals::Vitals;
 use super::wire::{self, BadMessage};
 use super::{Context, OnStop};
-use crate::executor::{ClockOffset, Handle, ReadError, State, Status};
+use crate::executor::{ClockOffset, Handle, ReadError, Signed, State, Status};
 
 /// Messages handed to HTTP/2 and not yet sent. Small: they wait here only for flow control.
 const UP_MAX: usize = 16;
@@ -114,6 +115,9 @@ pub(crate) async fn serve(
     };
     up();
 
+    if let Some(key) = OrderPublicKey::from_bytes(&welcome.order_key) {
+        ctx.executor.learn(key).await;
+    }
     let clock = ClockOffset::new(welcome.now_ms);
     let (instructions, waiting) = mpsc::channel(INSTRUCTIONS_MAX);
     let (inputs, wanted) = mpsc::channel(WANTED_MAX);
@@ -340,7 +344,11 @@ impl Stream<'_> {
             self.tell(Up::State(instructions::stopping(run)));
             return Ok(());
         }
-        let order = start.order;
+        let order = Signed {
+            order: start.order,
+            sig: start.sig,
+            key_id: start.key_id,
+        };
         self.instruct(Instruction::Start { run, order })
     }
 

@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use shanty_agent::executor::{ClockOffset, Inputs, Started, State, Wanted};
 use shanty_core::ids::RunId;
@@ -13,7 +12,7 @@ use shanty_proto::v1;
 use shanty_proto::v1::execution_order::What;
 use tokio::sync::mpsc;
 
-use crate::world::{Ended, World, now_ms, order, wait};
+use crate::world::{Ended, World, now_ms, order, signed, wait};
 
 fn fed(command: &str, kind: v1::InputKind, bytes: &[u8]) -> v1::ExecutionOrder {
     let name = match kind {
@@ -45,8 +44,10 @@ fn script(command: &str, text: &str) -> v1::ExecutionOrder {
 async fn ask(world: &World, order: &v1::ExecutionOrder) -> (RunId, Wanted) {
     let (inputs, mut wanted): (Inputs, _) = mpsc::channel(1);
     let clock = ClockOffset::new(now_ms());
-    let bytes = order.encode_to_vec();
-    let started = world.handle.start_with(bytes, clock, Some(inputs)).await;
+    let started = world
+        .handle
+        .start_with(signed(order), clock, Some(inputs))
+        .await;
     assert_eq!(started, Ok(Started::New));
     let wanted = wanted.recv().await.unwrap();
     assert_eq!(wanted.run.to_string(), order.run);

@@ -2,13 +2,12 @@
 
 use std::fs;
 
-use prost::Message as _;
 use shanty_agent::executor::{ClockOffset, ReadError, Started, State};
 use shanty_core::ids::RunId;
 use shanty_core::refusal::Code;
 use shanty_proto::v1;
 
-use crate::world::{World, now_ms, order};
+use crate::world::{World, now_ms, order, signed, signed_bytes};
 
 /// A command that shows how often it ran.
 fn counted(world: &World) -> v1::ExecutionOrder {
@@ -66,8 +65,8 @@ async fn the_same_order_many_times_at_once_runs_once() {
     let clock = ClockOffset::new(now_ms());
     let mut starts = tokio::task::JoinSet::new();
     for _ in 0..20 {
-        let (handle, bytes) = (world.handle.clone(), order.encode_to_vec());
-        starts.spawn(async move { handle.start(bytes, clock).await });
+        let (handle, signed) = (world.handle.clone(), signed(&order));
+        starts.spawn(async move { handle.start(signed, clock).await });
     }
     let answers = starts.join_all().await;
     let new = answers
@@ -144,7 +143,13 @@ async fn bad_orders_are_refused_and_leave_nothing() {
     assert_eq!(refused(|order| order.what = None).await, Code::EmptyCommand);
     let clock = ClockOffset::new(now_ms());
     for bytes in [vec![], vec![0xff; 100], vec![0; 1_000_000]] {
-        assert!(world.handle.start(bytes, clock).await.is_err());
+        assert!(
+            world
+                .handle
+                .start(signed_bytes(bytes), clock)
+                .await
+                .is_err()
+        );
     }
     assert_eq!(count(&world), 0);
     let folder = world.config.data_dir.join("executions");
@@ -156,8 +161,10 @@ async fn lateness_is_judged_by_the_controllers_clock() {
     let world = World::new().await;
     let mut order = counted(&world);
     order.not_after_ms = 5_000;
-    let bytes = order.encode_to_vec();
-    let answer = world.handle.start(bytes, ClockOffset::new(1_000)).await;
+    let answer = world
+        .handle
+        .start(signed(&order), ClockOffset::new(1_000))
+        .await;
     assert_eq!(answer, Ok(Started::New));
     world.ended(id(&order)).await;
 }

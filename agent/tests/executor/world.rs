@@ -1,14 +1,19 @@
 //! One agent's executor in a folder of its own, and what tests ask of it.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, getuid};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-use shanty_agent::executor::{ClockOffset, Config, Handle, Refusal, Started, State, Status, open};
+use shanty_agent::executor::{
+    ClockOffset, Config, Handle, KEYS_FILE, Refusal, Signed, Started, State, Status, open,
+};
+use shanty_certs::orders::{KnownKeys, OrderKey};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::spool::{Cause, Decoder, Exit, How, Record};
 use shanty_proto::v1;
@@ -93,7 +98,7 @@ impl World {
 
     pub(crate) async fn try_start(&self, order: &v1::ExecutionOrder) -> Result<Started, Refusal> {
         let clock = ClockOffset::new(now_ms());
-        self.handle.start(order.encode_to_vec(), clock).await
+        self.handle.start(signed(order), clock).await
     }
 
     /// Runs a command to its end.
@@ -215,7 +220,33 @@ impl Ended {
     }
 }
 
+/// The key of the controller of all these tests.
+fn key() -> &'static OrderKey {
+    static KEY: OnceLock<OrderKey> = OnceLock::new();
+    KEY.get_or_init(|| OrderKey::generate().unwrap())
+}
+
+/// An order as the controller sends it.
+pub(crate) fn signed(order: &v1::ExecutionOrder) -> Signed {
+    signed_bytes(order.encode_to_vec())
+}
+
+pub(crate) fn signed_bytes(order: Vec<u8>) -> Signed {
+    Signed {
+        sig: key().sign(&order),
+        key_id: key().public().id(),
+        order,
+    }
+}
+
 async fn opened(config: &Config) -> (Handle, JoinSet<()>) {
+    let file = config.data_dir.join(KEYS_FILE);
+    if !file.exists() {
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700);
+        folder.create(&config.data_dir).unwrap();
+        KnownKeys::of(*key().public()).write(&file).unwrap();
+    }
     let (handle, executor) = open(config.clone()).await.unwrap();
     let mut tasks = JoinSet::new();
     tasks.spawn(executor);

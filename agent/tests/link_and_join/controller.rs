@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use shanty_certs::ca::Ca;
 use shanty_certs::csr::Csr;
 use shanty_certs::identity::PeerIdentity;
+use shanty_certs::orders::OrderKey;
 use shanty_certs::revocation::Revoked;
 use shanty_certs::tls;
 use shanty_certs::token::JoinToken;
@@ -34,6 +35,7 @@ type Decide = Box<dyn FnMut(&v1::JoinRequest) -> Result<(), Status> + Send>;
 
 pub(crate) struct Controller {
     pub(crate) ca: Arc<Ca>,
+    pub(crate) orders: Arc<OrderKey>,
     pub(crate) revoked: Revoked,
     pub(crate) join: SocketAddr,
     pub(crate) joins: Arc<Mutex<Vec<v1::JoinRequest>>>,
@@ -46,6 +48,7 @@ pub(crate) struct Controller {
 /// One link, as the controller holds it.
 pub(crate) struct Link {
     pub(crate) peer: PeerIdentity,
+    orders: Arc<OrderKey>,
     down: mpsc::Sender<Result<v1::Down, Status>>,
     up: Streaming<v1::Up>,
 }
@@ -80,8 +83,13 @@ impl Link {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap();
         let now_ms = u64::try_from(now.as_millis()).unwrap();
-        self.send(down::Kind::Welcome(v1::Welcome { now_ms, acked }))
-            .await;
+        let welcome = v1::Welcome {
+            now_ms,
+            acked,
+            order_key: self.orders.public().as_bytes().to_vec(),
+            ..v1::Welcome::default()
+        };
+        self.send(down::Kind::Welcome(welcome)).await;
     }
 
     /// Messages until one fits; the others are dropped.
@@ -91,6 +99,17 @@ impl Link {
                 return found;
             }
         }
+    }
+
+    /// Sends an order as the controller does, signed.
+    pub(crate) async fn start(&self, run: &str, order: Vec<u8>) {
+        let start = v1::Start {
+            run: run.to_owned(),
+            sig: self.orders.sign(&order),
+            key_id: self.orders.public().id(),
+            order,
+        };
+        self.send(down::Kind::Start(start)).await;
     }
 
     pub(crate) async fn ack(&self, run: &str, offset: u64) {
@@ -103,7 +122,9 @@ impl Controller {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let ca = Ca::open_or_create(&dir.path().join("ca"), SystemTime::now()).unwrap();
+        let (orders, _) = OrderKey::open_or_create(&dir.path().join("ca")).unwrap();
         let (ca, revoked) = (Arc::new(ca), Revoked::default());
+        let orders = Arc::new(orders);
         let mut servers = JoinSet::new();
         let (links_tx, links) = mpsc::channel(8);
         let joins = Arc::<Mutex<Vec<_>>>::default();
@@ -112,7 +133,10 @@ impl Controller {
 
         let link_config = tls::link_server(&ca, revoked.clone()).unwrap();
         let (link, link_streams) = listen(link_config, ca.clone(), &mut servers).await;
-        let agents = AgentsServer::new(AgentsHere { links: links_tx });
+        let agents = AgentsServer::new(AgentsHere {
+            links: links_tx,
+            orders: orders.clone(),
+        });
         servers.spawn(async move {
             let served = Server::builder()
                 .add_service(agents)
@@ -123,6 +147,7 @@ impl Controller {
             listen(tls::join_server(&ca).unwrap(), ca.clone(), &mut servers).await;
         let enroll = EnrollServer::new(EnrollHere {
             ca: ca.clone(),
+            orders: orders.clone(),
             joins: joins.clone(),
             decide: decide.clone(),
             link,
@@ -135,6 +160,7 @@ impl Controller {
         });
         Self {
             ca,
+            orders,
             revoked,
             join,
             joins,
@@ -244,6 +270,7 @@ impl AsyncWrite for AgentIo {
 }
 
 struct AgentsHere {
+    orders: Arc<OrderKey>,
     links: mpsc::Sender<Link>,
 }
 
@@ -263,6 +290,7 @@ impl Agents for AgentsHere {
         let (down, messages) = mpsc::channel(64);
         let link = Link {
             peer: peer.expect("the link listener knows its peers"),
+            orders: self.orders.clone(),
             down,
             up: request.into_inner(),
         };
@@ -293,6 +321,7 @@ impl Agents for AgentsHere {
 
 struct EnrollHere {
     ca: Arc<Ca>,
+    orders: Arc<OrderKey>,
     joins: Arc<Mutex<Vec<v1::JoinRequest>>>,
     decide: Arc<Mutex<Decide>>,
     link: SocketAddr,
@@ -316,6 +345,7 @@ impl Enroll for EnrollHere {
             chain: chain.iter().map(|der| der.to_vec()).collect(),
             // Only a port: the agent knows the host that it dialled.
             link: format!(":{}", self.link.port()),
+            order_key: self.orders.public().as_bytes().to_vec(),
         }))
     }
 }

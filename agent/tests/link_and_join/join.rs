@@ -63,7 +63,7 @@ async fn a_host_joins_once() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["agent.toml", "identity.pem", "lock"]);
+    assert_eq!(names, ["agent.toml", "identity.pem", "lock", "orders.pub"]);
     assert_eq!(mode(&data_dir.join("identity.pem")), 0o600);
     let config = fs::read_to_string(data_dir.join("agent.toml")).unwrap();
     assert!(

@@ -74,12 +74,7 @@ async fn start_with(
         not_after_ms,
         ..order
     };
-    let start = v1::Start {
-        run: run.to_owned(),
-        order: order.encode_to_vec(),
-        ..v1::Start::default()
-    };
-    link.send(down::Kind::Start(start)).await;
+    link.start(run, order.encode_to_vec()).await;
 }
 
 /// A spool as the controller stores it.
@@ -338,12 +333,7 @@ async fn an_order_that_cannot_be_carried_out_is_refused_by_name() {
     let mut world = World::new().await;
     let (mut link, _) = world.controller.greeted().await;
     let run = new_run();
-    let start = v1::Start {
-        run: run.clone(),
-        order: b"not an order".to_vec(),
-        ..v1::Start::default()
-    };
-    link.send(down::Kind::Start(start)).await;
+    link.start(&run, b"not an order".to_vec()).await;
     let state = link
         .hear_until(|kind| match kind {
             up::Kind::State(state) => Some(state),

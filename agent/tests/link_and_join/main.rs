@@ -11,3 +11,4 @@ mod join;
 mod link;
 mod program;
 mod proxy;
+mod signed;

@@ -156,6 +156,7 @@ impl Links {
         let welcome = v1::Welcome {
             now_ms: link_ms(),
             acked: arriving.acked,
+            ..v1::Welcome::default()
         };
         // The queue of a link that was just made has room.
         let welcome = down(v1::down::Kind::Welcome(welcome));
@@ -190,8 +191,8 @@ impl Links {
         let start = v1::Start {
             run: order.run.to_string(),
             order: order_to_wire(order).encode_to_vec(),
-            sig: Vec::new(),
-            key_id: String::new(),
+            // The task of the link signs it.
+            ..v1::Start::default()
         };
         self.send(order.agent, v1::down::Kind::Start(start))
     }

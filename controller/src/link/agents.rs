@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
+use shanty_certs::orders::OrderKey;
 use shanty_core::causes::chain;
 use shanty_core::fleet::Instance;
 use shanty_core::hub::Standing;
@@ -24,6 +25,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::accept::Peer;
 use super::pump::{Pump, Wire};
+use super::signer::Signer;
 use crate::clock::now_ms;
 use crate::hub::{Handle, Holds, NewLink};
 use crate::log;
@@ -46,6 +48,7 @@ pub(super) struct Agents {
     pub(super) hub: Handle,
     pub(super) output: Output,
     pub(super) inputs: Inputs,
+    pub(super) orders: Arc<OrderKey>,
     pub(super) spawner: Spawner,
     pub(super) shutdown: CancellationToken,
 }
@@ -93,6 +96,7 @@ impl v1::agents_server::Agents for Agents {
             not_after: identity.not_after,
             hello,
             named,
+            orders: Arc::clone(&self.orders),
         };
         // In a task of its own: a peer that leaves now must not leave the hub with a link that nobody ends.
         let (hub, output, shutdown) =
@@ -174,6 +178,7 @@ struct Arrival {
     not_after: SystemTime,
     hello: v1::Hello,
     named: Vec<Named>,
+    orders: Arc<OrderKey>,
 }
 
 /// An execution as the first message names it.
@@ -222,6 +227,7 @@ impl Arrival {
                     &output,
                     unknown,
                     (seen_ms, self.not_after),
+                    Signer::new(Arc::clone(&self.orders), self.agent, self.hello.nonce),
                 );
                 pump.run(up, orders, wire, shutdown).await;
             }

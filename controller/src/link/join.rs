@@ -1,6 +1,7 @@
 //! The join service: turns a token and a request into an identity. Everything is decided by the hub.
 
 use shanty_certs::csr::Csr;
+use shanty_certs::orders::OrderPublicKey;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_proto::v1;
 use tonic::{Request, Response, Status};
@@ -15,6 +16,8 @@ use crate::status::status;
 /// The service on the join listener.
 pub(super) struct Enroll {
     pub(super) hub: Handle,
+    /// What hosts check orders with.
+    pub(super) order_key: OrderPublicKey,
     /// What agents are told to dial; nothing lets the agent take the host that it dialled, with the link's port.
     pub(super) public: Option<String>,
     pub(super) link_port: u16,
@@ -66,6 +69,7 @@ impl v1::enroll_server::Enroll for Enroll {
             name: joined.name.to_string(),
             chain: joined.chain,
             link,
+            order_key: self.order_key.as_bytes().to_vec(),
         }))
     }
 }

@@ -17,6 +17,7 @@ use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::signer::Signer;
 use crate::clock::{link_ms, now_ms};
 use crate::hub::Handle;
 use crate::log;
@@ -57,6 +58,7 @@ pub(super) struct Pump {
     control: Bucket,
     /// What the hub asked last, to know whether the agent is there.
     probe: Option<u64>,
+    signer: Signer,
 }
 
 pub(super) type Wire = mpsc::Sender<Result<v1::Down, Status>>;
@@ -68,6 +70,7 @@ impl Pump {
         output: &Output,
         unknown: BTreeSet<RunId>,
         (seen_ms, not_after): (Arc<AtomicU64>, SystemTime),
+        signer: Signer,
     ) -> Self {
         let (burst, per_second) = limits::CONTROL_MAX;
         Self {
@@ -81,6 +84,7 @@ impl Pump {
             not_after,
             control: Bucket::new(burst, per_second, link_ms()),
             probe: None,
+            signer,
         }
     }
 
@@ -260,7 +264,7 @@ impl Pump {
     }
 
     /// Passes on what the hub says.
-    async fn tell(&mut self, wire: &Wire, message: v1::Down) -> Result<(), String> {
+    async fn tell(&mut self, wire: &Wire, mut message: v1::Down) -> Result<(), String> {
         match &message.kind {
             Some(v1::down::Kind::Ping(ping)) => self.probe = Some(ping.id),
             Some(v1::down::Kind::Release(release)) => {
@@ -271,6 +275,7 @@ impl Pump {
             // The rest is the agent's business.
             _ => {}
         }
+        self.signer.sign(&mut message);
         self.send(wire, message).await
     }
 

@@ -41,6 +41,7 @@ impl Service {
         let rig = Rig::start().await;
         let supervisor = Supervisor::default();
         let agents = Agents {
+            orders: Arc::new(OrderKey::generate().unwrap()),
             hub: rig.hub.clone(),
             output: rig.output.clone(),
             inputs: rig.inputs.clone(),
@@ -153,6 +154,7 @@ fn hello(n: u8, executions: Vec<v1::State>) -> Up {
         version: "1.0.0".to_owned(),
         takes_input: true,
         executions,
+        ..v1::Hello::default()
     })
 }
 
