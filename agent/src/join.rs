@@ -186,8 +186,8 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
     if reply.agent.parse() != Ok(agent) {
         return Err(JoinError::Reply("agent id"));
     }
-    let key =
-        OrderPublicKey::from_bytes(&reply.order_key).ok_or(JoinError::Reply("key for orders"))?;
+    let orders = OrderPublicKey::from_bytes(&reply.order_key);
+    let orders = orders.ok_or(JoinError::Reply("key for orders"))?;
     let link = link_address(&reply.link, &options)?;
     // A service has no such variables: what they say now is kept.
     let proxy = options.proxies.proxy_to(&link)?;
@@ -203,7 +203,7 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
     };
     options
         .data_dir
-        .enroll(&identity, &config, &KnownKeys::of(key))?;
+        .enroll(&identity, &config, &KnownKeys::of(orders))?;
     Ok(Joined {
         agent,
         name: config.name,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use prost::Message as _;
+use shanty_certs::orders::{KnownKeys, OrderKey};
 use shanty_core::causes::chain;
 use shanty_core::ids::RunId;
 use shanty_core::spool::{Decoder, Exit, How, Record};
@@ -13,7 +14,7 @@ use shanty_proto::v1::execution_order::What;
 
 use super::{Options, Point};
 use crate::config::Config;
-use crate::executor::{self, ClockOffset, Handle, State};
+use crate::executor::{self, ClockOffset, Handle, KEYS_FILE, Signed, State};
 use crate::supervise::Supervisor;
 
 /// A step that takes longer is given up.
@@ -53,13 +54,17 @@ async fn run(config: &Config, options: &Options, folder: &Path) -> Result<(), St
             options.shim.clone(),
         )
     };
+    // Orders of a trial are signed by a key that nobody else has, and that goes with its folder.
+    let key = OrderKey::generate().map_err(|error| chain(&error))?;
+    let known = KnownKeys::of(*key.public()).write(&folder.join(KEYS_FILE));
+    known.map_err(|error| chain(&error))?;
     let mut parts = Supervisor::default();
     let (executor, work) = executor::open(executor)
         .await
         .map_err(|error| chain(&error))?;
     parts.start("executor", work);
 
-    let ran = start(&executor, config, COMMAND).await?;
+    let ran = start(&executor, config, &key, COMMAND).await?;
     let (printed, exit) = ended(&executor, ran).await?;
     if printed != b"trial" || exit.how != How::Code(3) {
         let printed = String::from_utf8_lossy(&printed)
@@ -71,7 +76,7 @@ async fn run(config: &Config, options: &Options, folder: &Path) -> Result<(), St
             exit.how
         ));
     }
-    let stopped = start(&executor, config, "exec sleep 600").await?;
+    let stopped = start(&executor, config, &key, "exec sleep 600").await?;
     executor.cancel(stopped, true).await;
     ended(&executor, stopped).await?;
     drop(executor);
@@ -79,7 +84,12 @@ async fn run(config: &Config, options: &Options, folder: &Path) -> Result<(), St
     Ok(())
 }
 
-async fn start(executor: &Handle, config: &Config, command: &str) -> Result<RunId, String> {
+async fn start(
+    executor: &Handle,
+    config: &Config,
+    key: &OrderKey,
+    command: &str,
+) -> Result<RunId, String> {
     let run = RunId::from_bytes(*uuid::Uuid::now_v7().as_bytes());
     let order = v1::ExecutionOrder {
         run: run.to_string(),
@@ -89,9 +99,13 @@ async fn start(executor: &Handle, config: &Config, command: &str) -> Result<RunI
         ..v1::ExecutionOrder::default()
     };
     // The trial's own clock begins at zero.
-    let started = executor
-        .start(order.encode_to_vec(), ClockOffset::new(0))
-        .await;
+    let order = order.encode_to_vec();
+    let order = Signed {
+        sig: key.sign(&order),
+        key_id: key.public().id(),
+        order,
+    };
+    let started = executor.start(order, ClockOffset::new(0)).await;
     started.map(|_| run).map_err(|refusal| refusal.text)
 }
 
