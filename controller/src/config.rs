@@ -431,12 +431,7 @@ run = "2y"
             ),
             (
                 "[[grant]]",
-                "[limits]\nchannel_runs = 99999999999\n[[grant]]",
-                "`channel_runs`",
-            ),
-            (
-                "[[grant]]",
-                "[limits]\nchannel_running = 0\n[[grant]]",
+                "[limits]\nchannel_running = 99999999999\n[[grant]]",
                 "`channel_running` in [limits] must be from 1 to 100000 runs at once",
             ),
             (

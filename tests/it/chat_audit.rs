@@ -53,11 +53,7 @@ async fn who_is_refused_is_one_line_and_what_is_seen_there_is_not_told_again() {
         })
         .await;
     let texts: Vec<String> = operator.view().await.iter().map(Message::text).collect();
-    for (once, times) in [
-        ("New runs are on hold", 1),
-        ("attempts were refused", 1),
-        ("1 host joined", 1),
-    ] {
+    for (once, times) in [("New runs are on hold", 1), ("attempts were refused", 1)] {
         let told = texts.iter().filter(|text| text.contains(once)).count();
         assert_eq!(told, times, "{once}: {texts:#?}");
     }
@@ -115,7 +111,7 @@ async fn a_channel_for_the_audit_is_told_of_everything_wherever_it_is_done() {
             has(m, &["1 host joined", "**web-02** with the join token `"])
         })
         .await;
-    let ran = world.shanty(&["hosts", "remove", "web-02"]).await;
+    let ran = world.shanty(&["hosts", "remove", "web-02", "--yes"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     audit
         .sees("who was removed", |m| {

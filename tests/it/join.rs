@@ -341,7 +341,11 @@ async fn a_removed_host_stops_and_never_comes_back() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let mut agent = world.host("web-01").take_agent();
     assert_eq!(agent.ended().await, 77);
-    assert!(agent.log().contains("E_REVOKED"), "{}", agent.log());
+    let log = agent.log();
+    assert!(
+        log.contains("this host was removed") && !log.contains("E_REVOKED"),
+        "{log}"
+    );
     assert_eq!(names(&world).await, "");
 
     let data = world.hosts[0].data.clone();

@@ -88,14 +88,16 @@ fn posting(sheet: &Sheet) -> Posting {
     }
 }
 
-/// Which channels are told what of what was done: nothing twice where one channel is for both.
-fn scopes(ops: Option<u64>, audit: Option<u64>) -> Vec<(u64, Scope)> {
+/// Which channels are told what of what was done: nothing twice where one channel is for both. Where operators want no news it is told in a
+/// channel of its own only.
+fn scopes(ops: Option<u64>, has_news: bool, audit: Option<u64>) -> Vec<(u64, Scope)> {
     let both = audit.is_some() && audit == ops;
-    let audit = audit.map(|channel| {
+    let audit = audit.filter(|_| has_news || !both).map(|channel| {
         let joins = !both;
         (channel, Scope::Audit { channel, joins })
     });
-    let ops = ops.filter(|_| !both).map(|ops| (ops, Scope::Machine));
+    let ops = ops.filter(|_| has_news && !both);
+    let ops = ops.map(|ops| (ops, Scope::Machine));
     audit.into_iter().chain(ops).collect()
 }
 
@@ -108,7 +110,7 @@ pub(super) async fn tell(
     let noted = noted(&edge).await;
     let started_ms = now_ms();
     let ops = edge.news_channel();
-    let desks = scopes(ops, edge.audit_channel).into_iter();
+    let desks = scopes(edge.ops_channel, ops.is_some(), edge.audit_channel).into_iter();
     let mut teller = Teller {
         news: News::new(noted.clone(), edge.gone_ms.unwrap_or(AWAY_MS), started_ms),
         kept: noted,
@@ -265,15 +267,17 @@ mod tests {
     #[test]
     fn a_channel_that_is_for_both_is_told_nothing_twice() {
         let audit = |channel, joins| (channel, Scope::Audit { channel, joins });
-        for (ops, audited, told) in [
-            (Some(1), Some(1), vec![audit(1, false)]),
-            (Some(1), Some(2), vec![audit(2, true), (1, Scope::Machine)]),
-            // Operators want no news of hosts.
-            (None, Some(1), vec![audit(1, true)]),
-            (Some(1), None, vec![(1, Scope::Machine)]),
-            (None, None, vec![]),
+        let machine = (1, Scope::Machine);
+        for (ops, has_news, audited, told) in [
+            (Some(1), true, Some(1), vec![audit(1, false)]),
+            (Some(1), true, Some(2), vec![audit(2, true), machine]),
+            (Some(1), true, None, vec![machine]),
+            (Some(1), false, Some(1), vec![]),
+            (Some(1), false, Some(2), vec![audit(2, true)]),
+            (None, false, Some(1), vec![audit(1, true)]),
+            (None, false, None, vec![]),
         ] {
-            assert_eq!(scopes(ops, audited), told);
+            assert_eq!(scopes(ops, has_news, audited), told);
         }
     }
 }

@@ -167,9 +167,12 @@ fn grants(changes: &GrantChanges) -> Vec<String> {
         1 => "1 grant holds now".to_owned(),
         all => format!("{} hold now", count(all, "grant")),
     };
-    let mut lines = vec![format!(
-        "📜 other grants than before: {hold}, SHA-256 `{digest}…`"
-    )];
+    let all_came = changes.came.len() == changes.all && changes.went.is_empty();
+    let loaded = match all_came {
+        true => "the grants are loaded",
+        false => "other grants are loaded than before",
+    };
+    let mut lines = vec![format!("📜 {loaded}: {hold}, SHA-256 `{digest}…`")];
     let id = |spec: &GrantSpec| inline_code(&spec.id, 64);
     let came = changes.came.iter();
     lines.extend(came.map(|spec| format!("➕ {}: {}", id(spec), grant(spec))));

@@ -1,3 +1,5 @@
+//! Each kind of message as people read it, and as nobody can style it.
+
 use super::*;
 use crate::hold::Held;
 use crate::limits::TEXT_DISPLAY_CHARS_MAX;
@@ -131,7 +133,11 @@ fn grants_say_what_came_what_went_and_what_is_otherwise() {
         let changes = GrantChanges::between(before, now);
         done(&[deed(Actor::Controller, Did::LoadGrants(Box::new(changes)))])
     };
-    let all = [load(&before, &now), load(&before, &[])];
+    let all = [
+        load(&[], &before[..1]),
+        load(&before, &now),
+        load(&before, &[]),
+    ];
     insta::assert_snapshot!(all.join("\n====\n"));
     let many: Vec<GrantSpec> = (0..100)
         .map(|n| spec(&format!("g{n}"), 99, &"x".repeat(3_000)))
