@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 mod source;
+mod supply;
 
 use source::{code, files, room, sources};
 
@@ -40,34 +41,6 @@ fn files_stay_small() {
         (!tests && lines > FILE_LINES_MAX).then(|| format!("{name}: {lines} lines"))
     });
     check("files over the limit", &large.collect::<Vec<_>>());
-}
-
-/// What is built in comes from crates.io and is what it was when somebody looked at it: `deny.toml` says the rest.
-#[test]
-fn every_package_is_from_the_registry_and_has_a_checksum() {
-    let lock = include_str!("../../Cargo.lock");
-    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
-    assert!(packages.len() > 100, "{} packages", packages.len());
-    let field = |package: &str, name: &str| {
-        let line = package.lines().find(|line| line.starts_with(name));
-        line.map(|line| {
-            line.trim_start_matches(name)
-                .trim_matches(['"', ' ', '='])
-                .to_owned()
-        })
-    };
-    let wrong = packages.into_iter().filter_map(|package| {
-        let name = field(package, "name")?;
-        let checked = field(package, "checksum").is_some_and(|sum| sum.len() == 64);
-        let fine = match field(package, "source") {
-            None => name.starts_with("shanty-"),
-            Some(source) => {
-                source.starts_with("registry+") && source.ends_with("/crates.io-index") && checked
-            }
-        };
-        (!fine).then_some(name)
-    });
-    check("packages from elsewhere", &wrong.collect::<Vec<_>>());
 }
 
 #[test]
