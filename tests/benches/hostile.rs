@@ -7,16 +7,13 @@
 
 use std::time::{Duration, Instant};
 
-use shanty_certs::agent::AgentIdentity;
-use shanty_core::ids::AgentId;
 use shanty_proto::v1::down::Kind as Down;
 use shanty_proto::v1::up::Kind as Up;
 use shanty_proto::v1::{self, ExecutionState};
-use shanty_tests::peer;
+use shanty_tests::peer::{self, Stolen};
 use shanty_tests::{Options, Programs, World};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
 
 const ROUNDS: usize = 20;
 /// Connections of the attacker at once.
@@ -50,7 +47,7 @@ async fn all() {
     let run = world.run_ends(&stored).await;
     let run = run["run"].as_str().unwrap_or_default().to_owned();
     world.host("evil").stop().await;
-    let stolen = Stolen::of(&world);
+    let stolen = Stolen::of(&world, world.hosts.last().expect("there is one"));
 
     measure(&world, "at rest").await;
     let attack = spawn(CONNECTIONS, {
@@ -72,39 +69,6 @@ async fn all() {
     drop(attack);
     silent(&mut world).await;
     world.stop().await;
-}
-
-#[derive(Clone)]
-struct Stolen {
-    pem: String,
-    agent: String,
-    address: String,
-}
-
-impl Stolen {
-    fn of(world: &World) -> Self {
-        let data = &world.hosts.last().expect("there is one").data;
-        let pem = std::fs::read_to_string(data.join("identity.pem")).expect("it has joined");
-        let identity = AgentIdentity::from_pem(pem.as_bytes()).expect("it is one");
-        Self {
-            agent: AgentId::from_bytes(identity.peer().agent).to_string(),
-            address: world.ready["agents"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned(),
-            pem,
-        }
-    }
-
-    async fn dial(&self) -> Option<Channel> {
-        let identity = AgentIdentity::from_pem(self.pem.as_bytes()).ok()?;
-        let dialled = peer::connect(&self.address, identity.pin(), &[&self.pem]).await;
-        dialled.ok()
-    }
-
-    fn hello(&self, executions: Vec<v1::State>) -> v1::Hello {
-        peer::hello(&self.agent, "boot", "one", executions)
-    }
 }
 
 /// So many of it at once, each again and again.
@@ -133,10 +97,10 @@ async fn claims(stolen: Stolen, run: String) {
         ..v1::State::default()
     };
     for times in [6, 1] {
-        let Some(channel) = stolen.dial().await else {
+        let Ok(channel) = stolen.dial().await else {
             return;
         };
-        let hello = stolen.hello(vec![ended.clone(); times]);
+        let hello = stolen.hello("one", vec![ended.clone(); times]);
         if let Ok(mut talk) = peer::talk(channel, hello).await {
             talk.next().await;
         }
@@ -145,10 +109,10 @@ async fn claims(stolen: Stolen, run: String) {
 
 /// One link that says what it may as fast as it may.
 async fn floods(stolen: Stolen, run: String) {
-    let Some(channel) = stolen.dial().await else {
+    let Ok(channel) = stolen.dial().await else {
         return;
     };
-    let Ok(mut talk) = peer::talk(channel, stolen.hello(Vec::new())).await else {
+    let Ok(mut talk) = peer::talk(channel, stolen.hello("one", Vec::new())).await else {
         return;
     };
     if !matches!(talk.next().await, Some(Down::Welcome(_))) {

@@ -4,15 +4,13 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use shanty_controller::store::Store;
-use shanty_core::ids::{AgentId, Labels};
-use shanty_core::journal::{Enrolment, Kind, Record};
-use shanty_core::principal::Actor;
-use shanty_tests::process::{Process, call, run};
+use shanty_core::journal::Record;
+use shanty_tests::bench;
+use shanty_tests::process::{call, run};
 
 const HOSTS: u64 = 10_000;
 const ROUNDS: usize = 20;
@@ -20,25 +18,14 @@ const ROUNDS: usize = 20;
 const JOINED_MS: u64 = 1_790_000_000_000;
 
 fn main() {
-    shanty_tests::bench::run(all());
+    bench::run(all());
 }
 
 async fn all() {
     let dir = tempfile::tempdir().expect("a directory can be made");
-    let data = dir.path().join("data");
-    let mut private = std::fs::DirBuilder::new();
-    private.mode(0o700).create(&data).expect("it can be made");
-    write(&data).await;
-    let admin = dir.path().join("admin.sock");
-    let config = dir.path().join("shanty.toml");
-    let text = format!(
-        "data_dir = {data:?}\n[listen]\nagents = \"127.0.0.1:0\"\njoin = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = {admin:?}\n",
-    );
-    std::fs::write(&config, text).expect("it can be written");
+    write(&bench::data_dir(dir.path())).await;
     let program = env!("CARGO_BIN_EXE_shanty-under-test").into();
-    let serve = call(&program, &["serve", "--config", &config.to_string_lossy()]);
-    let (process, _) = Process::start("controller", serve, dir.path().join("log")).await;
-    let admin = admin.to_string_lossy();
+    let (process, admin) = bench::serve(&program, dir.path()).await;
     for args in [
         &["hosts"][..],
         &["hosts", "--json"],
@@ -67,27 +54,11 @@ async fn all() {
 
 async fn write(data: &Path) {
     let store = Store::open(data, u64::MAX).expect("a store can be made");
-    let records: Vec<Record> = (0..HOSTS).map(joined).collect();
+    let records: Vec<Record> = (0..HOSTS).map(|n| bench::enrolled(n, JOINED_MS)).collect();
     let appended = store.journal.append(&records).await;
     appended
         .expect("the writer is there")
         .expect("it can be written");
     let closed = tokio::task::spawn_blocking(move || store.close());
     assert!(closed.await.expect("it ends"), "all is written");
-}
-
-fn joined(n: u64) -> Record {
-    let agent = AgentId::from_bytes((u128::from(n) + 1).to_be_bytes());
-    Record {
-        at_ms: JOINED_MS,
-        actor: Actor::Host(agent),
-        kind: Kind::Enrolled(Enrolment {
-            agent,
-            name: format!("web-{n:04}").parse().expect("a name"),
-            labels: Labels::parse("env=prod,role=web").expect("labels"),
-            token: "t".to_owned(),
-            key_sha256: [1; 32],
-            leaf: vec![1; 600],
-        }),
-    }
 }

@@ -5,17 +5,17 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use shanty_controller::store::{Checkpoints, Journal, Store};
-use shanty_core::ids::{AgentId, Labels, RunId};
-use shanty_core::journal::{Enrolment, Kind, Record};
+use shanty_core::ids::RunId;
+use shanty_core::journal::{Kind, Record};
 use shanty_core::principal::{Actor, Place};
 use shanty_core::run::{How, Offline, Options, Origin, Outcome, Spec, Strategy, Target, What};
-use shanty_tests::process::{Process, call, run};
+use shanty_tests::bench;
+use shanty_tests::process::{call, run};
 
 const RUNS: u64 = 100_000;
 /// Hosts of one run.
@@ -26,14 +26,12 @@ const FLEET: u64 = 200;
 const BEGUN_MS: u64 = 1_790_000_000_000;
 
 fn main() {
-    shanty_tests::bench::run(all());
+    bench::run(all());
 }
 
 async fn all() {
     let dir = tempfile::tempdir().expect("a directory can be made");
-    let data = dir.path().join("data");
-    let mut private = std::fs::DirBuilder::new();
-    private.mode(0o700).create(&data).expect("it can be made");
+    let data = bench::data_dir(dir.path());
     write(&data).await;
     let journal = std::fs::metadata(data.join("shanty.db")).map_or(0, |file| file.len());
     println!(
@@ -71,24 +69,14 @@ fn out_of_cache(path: &Path) {
 /// Starts the controller, and asks for an old run.
 async fn start(dir: &Path, what: &str) {
     let program = env!("CARGO_BIN_EXE_shanty-under-test").into();
-    let config = dir.join("shanty.toml");
-    let admin = dir.join("admin.sock");
-    let text = format!(
-        "data_dir = {:?}\n[listen]\nagents = \"127.0.0.1:0\"\njoin = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = {admin:?}\n",
-        dir.join("data")
-    );
-    std::fs::write(&config, text).expect("it can be written");
-    let config = config.to_string_lossy();
-    let serve = call(&program, &["serve", "--config", &config]);
     let begun = Instant::now();
-    let (process, _) = Process::start("controller", serve, dir.join("log")).await;
+    let (process, admin) = bench::serve(&program, dir).await;
     let ready = begun.elapsed();
     let (now, peak) = memory(process.id());
     println!(
         "{what}: ready in {:.2} s, {now} MiB, {peak} MiB at most",
         ready.as_secs_f64()
     );
-    let admin = admin.to_string_lossy();
     for number in ["7", "99999"] {
         let show = ["runs", "show", number, "--admin", &admin];
         let begun = Instant::now();
@@ -132,7 +120,7 @@ async fn close(store: Store) {
 
 async fn write(data: &Path) {
     let store = Store::open(data, u64::MAX).expect("a store can be made");
-    let hosts: Vec<Record> = (0..FLEET).map(enrolled).collect();
+    let hosts: Vec<Record> = (0..FLEET).map(|n| bench::enrolled(n, BEGUN_MS)).collect();
     append(&store.journal, &hosts).await;
     let mut records = Vec::new();
     for n in 0..RUNS {
@@ -153,25 +141,6 @@ async fn append(journal: &Journal, records: &[Record]) {
         .expect("it can be written");
 }
 
-fn agent(n: u64) -> AgentId {
-    AgentId::from_bytes((u128::from(n) + 1).to_be_bytes())
-}
-
-fn enrolled(n: u64) -> Record {
-    Record {
-        at_ms: BEGUN_MS,
-        actor: Actor::Host(agent(n)),
-        kind: Kind::Enrolled(Enrolment {
-            agent: agent(n),
-            name: format!("web-{n:04}").parse().expect("a name"),
-            labels: Labels::parse("env=prod,role=web").expect("labels"),
-            token: "t".to_owned(),
-            key_sha256: [1; 32],
-            leaf: vec![1; 600],
-        }),
-    }
-}
-
 /// One run as the journal has it: accepted, begun, started and finished on each host, closed.
 fn run_records(n: u64) -> Vec<Record> {
     // Ids begin with their time, as the controller draws them.
@@ -187,7 +156,7 @@ fn run_records(n: u64) -> Vec<Record> {
     let hosts = || (0..HOSTS).map(move |host| (n * 7 + host) % FLEET);
     let mut targets: Vec<Target> = hosts()
         .map(|host| Target {
-            agent: agent(host),
+            agent: bench::agent(host),
             name: format!("web-{host:04}").parse().expect("a name"),
             away: None,
         })
@@ -231,11 +200,11 @@ fn run_records(n: u64) -> Vec<Record> {
         by(&controller, Kind::Go(id)),
     ];
     for host in hosts() {
-        let (run, agent) = (id, agent(host));
+        let (run, agent) = (id, bench::agent(host));
         records.push(by(&controller, Kind::Started { run, agent }));
     }
     for host in hosts() {
-        let (run, agent) = (id, agent(host));
+        let (run, agent) = (id, bench::agent(host));
         let outcome = Outcome {
             duration_ms: 120,
             output_bytes: 900,

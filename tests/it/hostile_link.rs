@@ -1,65 +1,19 @@
 //! What a host, a removed one or a stranger can do to the controller and to other hosts over the link's ports: nothing.
 
-use shanty_certs::agent::AgentIdentity;
 use shanty_core::ids::AgentId;
 use shanty_core::spool::{self, Record};
 use shanty_proto::v1::down::Kind as Down;
 use shanty_proto::v1::up::Kind as Up;
 use shanty_proto::v1::{self, ExecutionState, RefusedCode};
-use shanty_tests::peer::{self, Talk};
+use shanty_tests::peer::{self, Stolen};
 use shanty_tests::{Options, World, wait};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
 use crate::programs;
 
 /// So many on each port that, one after another, they would hold up a host that joins for longer than it waits.
 const SILENT: usize = 400;
-
-/// The identity of a host that joined, in the hands of somebody else.
-struct Stolen {
-    pem: String,
-    agent: AgentId,
-    address: String,
-}
-
-impl Stolen {
-    fn of(world: &World, host: usize) -> Self {
-        let pem = std::fs::read_to_string(world.hosts[host].data.join("identity.pem")).unwrap();
-        let identity = AgentIdentity::from_pem(pem.as_bytes()).unwrap();
-        Self {
-            agent: AgentId::from_bytes(identity.peer().agent),
-            address: world.ready["agents"].as_str().unwrap().to_owned(),
-            pem,
-        }
-    }
-
-    async fn dial(&self) -> std::io::Result<tonic::transport::Channel> {
-        let identity = AgentIdentity::from_pem(self.pem.as_bytes()).unwrap();
-        peer::connect(&self.address, identity.pin(), &[&self.pem]).await
-    }
-
-    /// Opens a link, once the controller knows that earlier connections are gone: it lets an identity have two.
-    async fn talk(&self, instance: &str, executions: Vec<v1::State>) -> Talk {
-        wait::until("a link", || async {
-            let hello = peer::hello(
-                &self.agent.to_string(),
-                &boot_id(),
-                instance,
-                executions.clone(),
-            );
-            let channel = self.dial().await.map_err(|error| error.to_string())?;
-            let talk = peer::talk(channel, hello).await;
-            talk.map_err(|status| status.to_string())
-        })
-        .await
-    }
-}
-
-/// Of this machine, as an agent on it says it.
-fn boot_id() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    id.trim().to_owned()
-}
 
 async fn echoes(world: &World, host: &str) {
     let ran = world
@@ -68,7 +22,7 @@ async fn echoes(world: &World, host: &str) {
     assert_eq!((ran.code, ran.out.as_str()), (0, "here\n"), "{}", ran.err);
 }
 
-fn state(run: &str, state: ExecutionState) -> v1::State {
+pub(crate) fn state(run: &str, state: ExecutionState) -> v1::State {
     v1::State {
         run: run.to_owned(),
         state: state.into(),
@@ -119,7 +73,53 @@ async fn connections_that_say_nothing_keep_nobody_out() {
     }
     world.add_host("web-01", "role=web").await;
     echoes(&world, "web-01").await;
-    drop(silent);
+    // Nor does any of them last: whoever says nothing is not waited for.
+    let ends = silent.iter_mut().map(|stream| async {
+        let mut said = Vec::new();
+        stream.read_to_end(&mut said).await.ok(); // it may be reset
+    });
+    let ends = futures_util::future::join_all(ends);
+    let ended = tokio::time::timeout(wait::BOUND, ends).await;
+    assert!(ended.is_ok(), "connections that say nothing stay");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_has_more_connections_than_their_share() {
+    let mut world = World::with_hosts(
+        &programs(),
+        Options::default(),
+        &[("web-01", "role=web"), ("web-02", "role=web")],
+    )
+    .await;
+    world.host("web-02").stop().await;
+    let stolen = Stolen::of(&world, &world.hosts[1]);
+    let turned_away = |times| {
+        let said = "a peer has too many connections";
+        world.controller().log().matches(said).count() == times
+    };
+    // Two of each identity, whatever they say.
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.extend(stolen.dial().await.ok()); // the third may be gone already
+    }
+    wait::until_true("the third to be turned away", || turned_away(1)).await;
+    // And so many of each network where anybody may knock, through their handshake and silent from then on.
+    let pin = AgentIdentity::from_pem(stolen.pem.as_bytes())
+        .unwrap()
+        .pin();
+    for _ in 0..65 {
+        held.extend(
+            peer::connect(&world.join_address(), stolen.pin, &[])
+                .await
+                .ok(),
+        );
+    }
+    wait::until_true("one too many to be turned away", || turned_away(2)).await;
+    echoes(&world, "web-01").await;
+    drop(held);
+    world.host("web-02").run("keep").await;
+    echoes(&world, "web-02").await;
     world.end().await;
 }
 
@@ -132,12 +132,12 @@ async fn a_removed_host_does_not_get_through_the_handshake() {
     )
     .await;
     world.host("web-02").stop().await;
-    let stolen = Stolen::of(&world, 1);
+    let stolen = Stolen::of(&world, &world.hosts[1]);
     let ran = world.shanty(&["hosts", "remove", "web-02", "--yes"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     // What it held before is of no use to it: nothing that it says is read.
     for _ in 0..3 {
-        let hello = peer::hello(&stolen.agent.to_string(), &boot_id(), "one", Vec::new());
+        let hello = stolen.hello("one", Vec::new());
         let refused = match stolen.dial().await {
             Ok(channel) => peer::talk(channel, hello).await.is_err(),
             Err(_) => true,
@@ -159,7 +159,7 @@ async fn two_machines_with_one_identity_are_told_of_and_the_first_goes_on() {
     };
     let world = World::with_hosts(&programs(), options, &[("web-01", "role=web")]).await;
     // On the same boot of the same kernel, as a copy of its directory would be.
-    let stolen = Stolen::of(&world, 0);
+    let stolen = Stolen::of(&world, &world.hosts[0]);
     let mut copy = stolen.talk("another", Vec::new()).await;
     let Some(Down::Refused(refused)) = copy.next().await else {
         panic!("the copy has a link");
@@ -202,7 +202,7 @@ async fn nobody_rewrites_what_it_was_never_ordered() {
     let before = run["executions"].clone();
     let id = run["run"].as_str().unwrap().to_owned();
 
-    let stolen = Stolen::of(&world, 1);
+    let stolen = Stolen::of(&world, &world.hosts[1]);
     let bytes = spool(&id, stolen.agent, "patched ok\n");
     let end = bytes.len() as u64;
     let ended = v1::State {
@@ -256,7 +256,7 @@ async fn a_host_that_speaks_for_another_or_without_end_is_cut_off_and_fills_no_l
         .await;
     let open = open["run"].as_str().unwrap().to_owned();
     world.host("web-02").stop().await;
-    let stolen = Stolen::of(&world, 1);
+    let stolen = Stolen::of(&world, &world.hosts[1]);
     for round in 0..40 {
         let mut talk = stolen.talk(&format!("round {round}"), Vec::new()).await;
         assert!(matches!(talk.next().await, Some(Down::Welcome(_))));

@@ -7,8 +7,10 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use shanty_certs::agent::AgentIdentity;
 use shanty_certs::tls;
 use shanty_certs::token::RootPin;
+use shanty_core::ids::AgentId;
 use shanty_proto::v1;
 use shanty_proto::v1::agents_client::AgentsClient;
 use tokio::net::TcpStream;
@@ -19,7 +21,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, Streaming};
 
-use crate::wait::BOUND;
+use crate::wait::{self, BOUND};
+use crate::{Host, World};
 
 /// Connects with any certificate, or with none: PEM texts that hold a private key and the chain, the leaf first.
 ///
@@ -55,6 +58,67 @@ pub async fn connect(address: &str, pin: RootPin, certificate: &[&str]) -> io::R
         .connect_with_connector(once)
         .await
         .map_err(io::Error::other)
+}
+
+/// The identity of a host that joined, in the hands of somebody else.
+#[derive(Clone)]
+pub struct Stolen {
+    pem: String,
+    /// Whose it is.
+    pub agent: AgentId,
+    /// The pin of the controller that gave it out.
+    pub pin: RootPin,
+    address: String,
+}
+
+impl Stolen {
+    /// That of a host of this world.
+    ///
+    /// # Panics
+    /// When it has not joined.
+    #[must_use]
+    pub fn of(world: &World, host: &Host) -> Self {
+        let pem = std::fs::read_to_string(host.data.join("identity.pem")).expect("it has joined");
+        let identity = AgentIdentity::from_pem(pem.as_bytes()).expect("it is an identity");
+        let address = world.ready["agents"].as_str().unwrap_or_default();
+        Self {
+            agent: AgentId::from_bytes(identity.peer().agent),
+            pin: identity.pin(),
+            address: address.to_owned(),
+            pem,
+        }
+    }
+
+    /// Connects with it.
+    ///
+    /// # Errors
+    /// As of [`connect`].
+    pub async fn dial(&self) -> io::Result<Channel> {
+        connect(&self.address, self.pin, &[&self.pem]).await
+    }
+
+    /// A first message, of this start of an agent on this machine.
+    #[must_use]
+    pub fn hello(&self, instance: &str, executions: Vec<v1::State>) -> v1::Hello {
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        let boot_id = boot_id.unwrap_or_default();
+        hello(
+            &self.agent.to_string(),
+            boot_id.trim(),
+            instance,
+            executions,
+        )
+    }
+
+    /// Opens a link, once the controller knows that earlier connections are gone: it lets an identity have two.
+    pub async fn talk(&self, instance: &str, executions: Vec<v1::State>) -> Talk {
+        wait::until("a link", || async {
+            let channel = self.dial().await.map_err(|error| error.to_string())?;
+            let talk = talk(channel, self.hello(instance, executions.clone())).await;
+            talk.map_err(|status| status.to_string())
+        })
+        .await
+    }
 }
 
 /// Both directions of a link, for what no agent of ours says.
