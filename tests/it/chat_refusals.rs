@@ -283,17 +283,7 @@ async fn a_bot_is_refused_also_when_it_has_a_grant() {
     ]});
     let guild = add_to_guild(&world, &people).await;
     let role = guild["roles"]["Operator"].as_str().unwrap();
-    let mut config = std::fs::read_to_string(world.config_path()).unwrap();
-    write!(
-        config,
-        "[[grant]]\nid = \"by-role\"\nwho = {{ roles = [\"{role}\"] }}\nwhere = {{ channels = [\"{}\"] }}\n\
-         what = [\"view\", \"run\"]\nhosts = \"all\"\n",
-        operator.channel
-    )
-    .unwrap();
-    world.take_controller().stop().await;
-    std::fs::write(world.config_path(), config).unwrap();
-    world.start_controller().await;
+    world.grant_to_role(role, "all").await;
     world.add_host(WEB.0, WEB.1).await;
 
     let as_one = |name: &str| {

@@ -1,5 +1,6 @@
 //! A whole world: a sandbox, a controller, and servers that join it.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -311,6 +312,22 @@ impl World {
             );
         }
         std::fs::write(self.config_path(), fixed).expect("the configuration can be written");
+    }
+
+    /// Gives who has a role, in the channel that everybody types in, what it takes to run on some hosts: a controller that is started again
+    /// knows it.
+    pub async fn grant_to_role(&mut self, role: &str, hosts: &str) {
+        let channel = self.operator().channel;
+        let mut config = std::fs::read_to_string(self.config_path()).expect("it is there");
+        write!(
+            config,
+            "[[grant]]\nid = \"by-role\"\nwho = {{ roles = [{role:?}] }}\nwhere = {{ channels = [{channel:?}] }}\n\
+             what = [\"view\", \"run\"]\nhosts = {hosts:?}\n",
+        )
+        .expect("a text takes everything");
+        self.take_controller().stop().await;
+        std::fs::write(self.config_path(), config).expect("the configuration can be written");
+        self.start_controller().await;
     }
 
     /// Stops everything in order; checks that nothing is left, and that all that was said to Discord and by it was well-formed.
