@@ -186,7 +186,7 @@ fn outside(text: &str) -> String {
 }
 
 /// The texts of a state of a message, within the limits of one: content, or a card's text displays.
-fn texts(state: &Value) -> Vec<String> {
+pub(crate) fn texts(state: &Value) -> Vec<String> {
     let units = |text: &str| text.chars().map(char::len_utf16).sum::<usize>();
     let content = state["content"].as_str().unwrap_or_default();
     assert!(units(content) <= 2_000, "{}: {content}", units(content));
@@ -257,8 +257,8 @@ fn wrong_html(html: &str) -> Option<String> {
         .then(|| format!("{WORD} at the end: {rest}"))
 }
 
-/// Posts a text as the bot; gives why what people see of it is not harmless, if it is not. The card may name the operator.
-async fn harm(world: &World, text: &str) -> Option<String> {
+/// Posts a text as the bot; gives what people see of it, where it may name the operator.
+pub(crate) async fn seen(world: &World, text: &str) -> String {
     let operator = world.operator();
     let path = format!("/channels/{}/messages", operator.channel);
     let message = json!({"content": text, "allowed_mentions": {"parse": []}});
@@ -271,7 +271,12 @@ async fn harm(world: &World, text: &str) -> Option<String> {
     assert_eq!(seen["id"], posted["id"]);
     let html = seen["content_html"].as_str().unwrap();
     let own = format!("<span class=\"mention me\" data-user=\"{}\"", operator.id);
-    let html = html.replace(&own, "<strong>");
+    html.replace(&own, "<strong>")
+}
+
+/// Why what people see of a text of the bot is not harmless, if it is not.
+async fn harm(world: &World, text: &str) -> Option<String> {
+    let html = seen(world, text).await;
     wrong_html(&html).map(|wrong| format!("{wrong}\n{html}\n{text}"))
 }
 

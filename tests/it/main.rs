@@ -65,6 +65,7 @@ mod guard;
 mod hostile_link;
 mod hostile_local;
 mod hostile_rights;
+mod hostile_words;
 mod init;
 mod install;
 mod install_faults;
