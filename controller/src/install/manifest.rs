@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
+use shanty_certs::files::read_trusted;
+use shanty_core::causes::chain;
 
 use super::InstallError;
 
@@ -130,30 +132,28 @@ fn word(what: &str, text: &str) -> Result<(), String> {
     ))
 }
 
-/// Reads the manifest in a folder.
+/// Reads the manifest in a folder, where nobody else could have put another: root runs what it says on every host that is installed.
 pub(super) async fn read(folder: &Path) -> Result<Manifest, InstallError> {
     let path = folder.join(FILE);
     let unusable = |what: String| InstallError::Unusable {
         path: path.clone(),
         what,
     };
-    match tokio::fs::metadata(&path).await {
-        Ok(about) if about.len() > BYTES_MAX => {
-            return Err(unusable(format!("it is longer than {BYTES_MAX} bytes")));
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(InstallError::Missing(path));
-        }
-        Err(error) => return Err(unusable(error.to_string())),
-    }
-    let text = tokio::fs::read_to_string(&path).await;
-    let text = text.map_err(|error| unusable(error.to_string()))?;
-    Manifest::parse(&text).map_err(unusable)
+    let own = path.clone();
+    let read = tokio::task::spawn_blocking(move || read_trusted(&own, BYTES_MAX)).await;
+    let text = match read.map_err(|error| unusable(error.to_string()))? {
+        Ok(text) => text,
+        Err(error) if error.is_missing() => return Err(InstallError::Missing(path)),
+        Err(error) => return Err(unusable(chain(&error))),
+    };
+    let text = str::from_utf8(&text).map_err(|error| unusable(error.to_string()))?;
+    Manifest::parse(text).map_err(unusable)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn manifest(name: &str, version: &str, rest: &str) -> String {
@@ -172,6 +172,35 @@ mod tests {
         assert!(read.named("manifest.json").is_none() && read.named("").is_none());
         let read = Manifest::parse(&manifest("a", "1", ",\"glibc\":\"2.17\"")).unwrap();
         assert_eq!(read.files[0].glibc.as_deref(), Some("2.17"));
+    }
+
+    #[tokio::test]
+    async fn it_is_read_only_where_nobody_else_could_have_written_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("agents");
+        let mode = |path: &Path, mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(path, mode).unwrap();
+        };
+        let why = async |folder: &Path| read(folder).await.err().map(|error| error.to_string());
+        let missing = why(&folder).await.expect("nothing is there");
+        assert!(missing.contains("is not there"), "{missing}");
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join(FILE);
+        std::fs::write(&path, manifest("a", "1", "")).unwrap();
+        for (of, at, bits) in [(&folder, 0o755, 0o777), (&path, 0o644, 0o664)] {
+            mode(of, bits);
+            let told = why(&folder).await.expect("others may write it");
+            let remedy = format!("run `chmod go-w {}`", of.display());
+            assert!(told.contains(&remedy), "{told}");
+            mode(of, at);
+        }
+        assert_eq!(why(&folder).await, None);
+        // Nobody waits for what is no file.
+        std::fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let told = why(&folder).await.expect("a pipe");
+        assert!(told.contains("is not a regular file"), "{told}");
     }
 
     /// Each of these would be text of a script that root runs, or a path outside of the folder.
