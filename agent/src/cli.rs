@@ -24,8 +24,7 @@ use crate::doctor;
 use crate::failure::{Failure, exit};
 use crate::join;
 use crate::link::OnStop;
-use crate::service_manager::ServiceManager;
-use crate::{shim, support};
+use crate::{service_manager, shim, support};
 
 /// Runs commands on this host for a Shanty controller.
 #[derive(Debug, Parser)]
@@ -335,18 +334,13 @@ fn examination(data_dir: DataDirArg, shim: ShimArgs) -> Result<doctor::Options, 
 /// Runs the agent; the first signal stops it in order, the second at once.
 async fn until_stopped(options: agent::Options, stop: CancellationToken) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let manager = ServiceManager::default();
-    let ready = |who: &Ready| {
-        manager.ready(&format!("Linked as {}.", who.name.as_str()));
-        announce(who);
-    };
-    let run = agent::run(options, stop.clone(), ready);
-    let mut run = std::pin::pin!(manager.watch(run));
+    let run = agent::run(options, stop.clone(), announce);
+    let mut run = std::pin::pin!(service_manager::watch(run));
     tokio::select! {
         ended = &mut run => return ended,
         () = signals.next() => stop.cancel(),
     }
-    manager.stopping();
+    service_manager::stopping();
     tokio::select! {
         ended = &mut run => ended,
         () = signals.next() => Err(Failure::new("E_STOPPED", exit::FAILED, "stopped at once, on a second signal")),
@@ -358,6 +352,7 @@ fn proxies() -> ProxyVariables {
 }
 
 fn announce(ready: &Ready) {
+    service_manager::ready(&format!("Works as host {}.", ready.name.as_str()));
     let event = serde_json::json!({
         "event": "ready", "agent": ready.agent.to_string(), "name": ready.name.as_str(),
     });

@@ -1,7 +1,7 @@
 //! What systemd is told of this process: that it is ready, lives and stops. Where nobody asked, nobody is told.
 
-use std::cell::Cell;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -9,47 +9,41 @@ use sd_notify::NotifyState;
 /// How long the first link is waited for. A controller that cannot be reached is no fault of the service: it goes on dialling.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The service manager, as far as it wants to hear of us.
-#[derive(Default)]
-pub(crate) struct ServiceManager {
-    ready: Cell<bool>,
+/// The service manager knows one service for each process.
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// The service does its work; `status` says so to people.
+pub(crate) fn ready(status: &str) {
+    READY.store(true, Ordering::Release);
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-impl ServiceManager {
-    /// The service does its work; `status` says so to people.
-    pub(crate) fn ready(&self, status: &str) {
-        self.ready.set(true);
-        tell(&[NotifyState::Ready, NotifyState::Status(status)]);
-    }
+/// The service ends in order.
+pub(crate) fn stopping() {
+    tell(&[NotifyState::Stopping]);
+}
 
-    /// The service ends in order.
-    pub(crate) fn stopping(&self) {
-        tell(&[NotifyState::Stopping]);
-    }
+/// Runs the service, and says that it lives for as long as its runtime gets on with what it has to do.
+pub(crate) async fn watch<T>(service: impl Future<Output = T>) -> T {
+    let every = interval(sd_notify::watchdog_enabled());
+    watch_with(PATIENCE, every, service).await
+}
 
-    /// Runs the service, and says that it lives for as long as its runtime gets on with what it has to do.
-    pub(crate) async fn watch<T>(&self, service: impl Future<Output = T>) -> T {
-        let every = interval(sd_notify::watchdog_enabled());
-        self.watch_with(PATIENCE, every, service).await
-    }
-
-    async fn watch_with<T>(
-        &self,
-        patience: Duration,
-        every: Option<Duration>,
-        service: impl Future<Output = T>,
-    ) -> T {
-        let mut service = std::pin::pin!(service);
-        let mut patience = std::pin::pin!(tokio::time::sleep(patience));
-        let mut alive = tokio::time::interval(every.unwrap_or(PATIENCE));
-        loop {
-            tokio::select! {
-                ended = &mut service => return ended,
-                () = &mut patience, if !self.ready.get() => {
-                    self.ready("The controller cannot be reached yet; it is dialled until it can.");
-                }
-                _ = alive.tick(), if every.is_some() => tell(&[NotifyState::Watchdog]),
+async fn watch_with<T>(
+    patience: Duration,
+    every: Option<Duration>,
+    service: impl Future<Output = T>,
+) -> T {
+    let mut service = std::pin::pin!(service);
+    let mut patience = std::pin::pin!(tokio::time::sleep(patience));
+    let mut alive = tokio::time::interval(every.unwrap_or(PATIENCE));
+    loop {
+        tokio::select! {
+            ended = &mut service => return ended,
+            () = &mut patience, if !READY.load(Ordering::Acquire) => {
+                ready("The controller cannot be reached yet; it is dialled until it can.");
             }
+            _ = alive.tick(), if every.is_some() => tell(&[NotifyState::Watchdog]),
         }
     }
 }
@@ -72,16 +66,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_service_without_a_link_is_ready_after_a_while() {
-        let manager = ServiceManager::default();
-        let at_once = std::future::ready(());
-        manager.watch_with(PATIENCE, None, at_once).await;
-        assert!(!manager.ready.get());
+        watch_with(PATIENCE, None, std::future::ready(())).await;
+        assert!(!READY.load(Ordering::Acquire));
         let until_ready = async {
-            while !manager.ready.get() {
+            while !READY.load(Ordering::Acquire) {
                 tokio::task::yield_now().await;
             }
         };
-        manager.watch_with(Duration::ZERO, None, until_ready).await;
+        watch_with(Duration::ZERO, None, until_ready).await;
     }
 
     #[test]

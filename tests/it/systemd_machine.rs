@@ -92,7 +92,7 @@ async fn commands_outlive_the_services_and_are_lost_with_the_machine() {
         return world.end().await;
     };
     let status = property(&machine, "shanty-agent", "StatusText").await;
-    assert_eq!(status, "Linked as m-01.");
+    assert_eq!(status, "Works as host m-01.");
 
     for line in [
         "systemctl restart shanty-agent",
