@@ -105,9 +105,6 @@ async fn nobody_has_more_connections_than_their_share() {
     }
     wait::until_true("the third to be turned away", || turned_away(1)).await;
     // And so many of each network where anybody may knock, through their handshake and silent from then on.
-    let pin = AgentIdentity::from_pem(stolen.pem.as_bytes())
-        .unwrap()
-        .pin();
     for _ in 0..65 {
         held.extend(
             peer::connect(&world.join_address(), stolen.pin, &[])
