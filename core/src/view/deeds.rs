@@ -53,8 +53,8 @@ fn done_card(sheet: &Sheet) -> Card {
     let by_socket = |deed: &Deed| matches!(deed.by, Actor::Socket { .. });
     let all_by_socket = deeds().all(by_socket);
     // Only how it is now is worth a heading.
-    let holds = deeds().filter_map(|deed| Some((hold(deed)?, deed)));
-    let mut card = match holds.last() {
+    let mut holds = deeds().filter_map(|deed| Some((hold(deed)?, deed)));
+    let mut card = match holds.next_back() {
         Some((answer, deed)) => {
             let by = deed.who().unwrap_or(Principal::Discord(0));
             let mut card = hold_card(&answer, &by, deed.at_ms).0;
