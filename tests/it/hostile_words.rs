@@ -135,7 +135,8 @@ async fn what_a_host_says_in_the_place_of_an_answer_is_only_text() {
     ] {
         let ran = world.shanty(args).await;
         for text in [&ran.out, &ran.err] {
-            assert_eq!(hides(text), None, "{args:?}: {text:?}");
+            let text = text.replace("\r\n", "\n"); // as lines of tables end
+            assert_eq!(hides(&text), None, "{args:?}: {text:?}");
             let cells = text.split(['\n', ',']).map(|cell| cell.trim_matches('"'));
             let mut formulas = cells.filter(|cell| cell.starts_with(['=', '@']));
             assert_eq!(formulas.next(), None, "{args:?}: {text}");
@@ -156,6 +157,7 @@ async fn what_a_host_says_in_the_place_of_an_answer_is_only_text() {
         ["hosts", "web-01", "--json"].as_slice(),
         &["runs", "show", "3", "--json"],
         &["runs", "export", "--ndjson"],
+        &["audit", "export"],
     ] {
         let ran = world.shanty(args).await;
         assert_eq!(hides(&ran.out), None, "{args:?}: {ran:?}");
