@@ -63,7 +63,11 @@ fn layers_know_only_what_is_below_them() {
                 "std::thread",
                 "SystemTime",
                 "Instant",
-                "shanty_",
+                "shanty_agent",
+                "shanty_certs",
+                "shanty_controller",
+                "shanty_proto",
+                "shanty_sandbox",
             ],
         ),
         (
@@ -76,7 +80,18 @@ fn layers_know_only_what_is_below_them() {
                 "tokio",
             ],
         ),
-        ("certs/src", &["shanty_", "tonic", "twilight"]),
+        (
+            "certs/src",
+            &[
+                "shanty_agent",
+                "shanty_controller",
+                "shanty_core",
+                "shanty_proto",
+                "shanty_sandbox",
+                "tonic",
+                "twilight",
+            ],
+        ),
         (
             "sandbox/src",
             &[
