@@ -9,14 +9,12 @@ mod history;
 mod inputs;
 mod inventory;
 mod peer;
+mod socket;
 mod tokens;
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use shanty_certs::token::RootPin;
 use shanty_core::ask::{Answer, Ask, InventoryAsk, One, Question, Steer, Which};
 use shanty_core::hold::Hold;
@@ -39,39 +37,19 @@ use tonic::{Request, Response, Status, Streaming};
 
 use peer::asker;
 
+pub use socket::bind;
+
 use crate::audit::Audit;
 use crate::history::History;
 use crate::hub::Handle;
 use crate::install::Installer;
+use crate::reload::Reload;
 use crate::status::status;
 use crate::store::{Inputs, Output};
 use crate::supervise::{Spawner, Supervisor};
 
 /// Runs in one list at most.
 const RUNS_MAX: u32 = 1_000;
-
-/// Binds the socket, readable and writable by its owner only. A socket that nobody listens on any more is replaced.
-///
-/// # Errors
-/// The path cannot be bound, or another controller listens on it.
-pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        anyhow::bail!(
-            "another controller listens on {}: stop it first",
-            path.display()
-        );
-    }
-    match std::fs::remove_file(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("replace {}", path.display())),
-    }
-    let listener = UnixListener::bind(path)
-        .with_context(|| format!("bind the admin socket {}", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-        .with_context(|| format!("restrict {}", path.display()))?;
-    Ok(listener)
-}
 
 /// Where hosts join, for whoever is given a token.
 pub struct JoinAt {
@@ -91,7 +69,7 @@ pub fn start(
     (output, history): (Output, History),
     (inputs, audit): (Inputs, Audit),
     join: JoinAt,
-    same_but: SameBut,
+    (same_but, reload): (SameBut, Reload),
 ) {
     let shutdown = supervisor.shutdown();
     let admin = Admin {
@@ -102,6 +80,7 @@ pub fn start(
         audit,
         join,
         same_but,
+        reload,
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
     };
@@ -126,6 +105,7 @@ struct Admin {
     audit: Audit,
     join: JoinAt,
     same_but: SameBut,
+    reload: Reload,
     spawner: Spawner,
     shutdown: CancellationToken,
 }
@@ -172,6 +152,13 @@ impl v1::admin_server::Admin for Admin {
     ) -> Answered<v1::HostReleaseReply> {
         let asker = asker(&request)?;
         self.released(asker, request.into_inner()).await
+    }
+
+    async fn reload(&self, request: Request<v1::Empty>) -> Answered<v1::ReloadReply> {
+        let by = asker(&request)?.actor();
+        let told = self.reload.ask(by).await;
+        let told = told.ok_or_else(|| Status::unavailable("the controller is stopping"))?;
+        Ok(Response::new(convert::reloaded(told)))
     }
 
     async fn groups(&self, request: Request<v1::Empty>) -> Answered<v1::GroupsReply> {

@@ -9,12 +9,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context as _;
 use nix::fcntl::Flock;
 use shanty_certs::ca::Ca;
-use shanty_certs::files::{self, read_foreign};
+use shanty_certs::files;
 use shanty_certs::orders::OrderKey;
 use shanty_certs::revocation::Revoked;
-use shanty_core::admission::Settings;
-use shanty_core::causes::chain;
-use shanty_core::output::mask::FILE_BYTES_MAX;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +25,8 @@ use crate::install::Installer;
 use crate::store::{self, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::{
-    admin, backup, bot_token, checkpoints, disk, history, http, link, retention, service_manager,
+    admin, backup, bot_token, checkpoints, disk, history, http, link, reload, retention,
+    service_manager,
 };
 
 /// How long tasks may take to stop.
@@ -124,8 +122,7 @@ pub async fn run(
     on_ready: impl FnOnce(&Ready) + Send + 'static,
 ) -> Result<(), AppError> {
     let _lock = prepare(&config)?;
-    let read = |path: &Path| read_foreign(path, FILE_BYTES_MAX).map_err(|error| chain(&error));
-    let masks = config.mask.load(read).map_err(|errors| {
+    let masks = reload::masks(&config).map_err(|errors| {
         AppError::Config(anyhow::anyhow!(
             "cannot mask what [mask] names: {}",
             errors.join("; ")
@@ -133,7 +130,7 @@ pub async fn run(
     })?;
     let token = match &config.discord {
         Some(discord) => {
-            let token = bot_token::read(&discord.token, config.credentials.as_deref());
+            let token = bot_token::read(&discord.token, config.credentials());
             Some(token.map_err(|error| AppError::Config(error.into()))?)
         }
         None => None,
@@ -148,6 +145,7 @@ pub async fn run(
     let mut supervisor = Supervisor::new(shutdown.clone());
     let guilds = config.discord.as_ref();
     let guilds = guilds.map_or_else(Vec::new, |discord| discord.guilds.clone());
+    let started = config.clone();
     let revoked = Revoked::default();
     let parts = hub::Parts {
         journal: store.journal.clone(),
@@ -156,17 +154,7 @@ pub async fn run(
         inputs: store.inputs.clone(),
         ca: Arc::clone(&ca),
         revoked: revoked.clone(),
-        settings: Settings {
-            policy: config.policy,
-            guilds: guilds.clone(),
-            // Agents are released with the controller.
-            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            confirm_hosts: config.limits.confirm_hosts,
-            output_max: config.limits.output_max,
-            grace_ms: config.limits.grace_ms,
-            runs_ms: Some(config.retention.runs_ms),
-            rates: config.limits.rates,
-        },
+        settings: reload::settings(&config, &config),
         masks: masks.clone(),
     };
     let (hub, handle, messages) = Shell::open(parts)
@@ -194,6 +182,15 @@ pub async fn run(
         installer: installer.clone(),
     };
     link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
+    let (tokens, tokens_rx) = token.map(tokio::sync::watch::channel).unzip();
+    let parts = reload::Parts {
+        started,
+        hub: handle.clone(),
+        masks: masks.clone(),
+        tokens,
+    };
+    let reload = reload::start(&mut supervisor, parts).context("listen for SIGHUP");
+    let reload = reload.map_err(AppError::Failed)?;
     let inputs_shown = store.inputs.clone().masked(masks.clone());
     let shown = store.output.clone().masked(masks.clone());
     let audit = Audit::of(&config.data_dir, masks.clone());
@@ -220,7 +217,7 @@ pub async fn run(
             pin,
             installer: installer.clone(),
         },
-        config.style.same_but,
+        (config.style.same_but, reload),
     );
     checkpoints::start(&mut supervisor, &store.journal);
     disk::start(
@@ -237,8 +234,8 @@ pub async fn run(
         config.retention,
     );
     service_manager::start(&mut supervisor, handle.clone());
-    let chat = match config.discord.zip(token) {
-        Some((discord, token)) => {
+    let chat = match config.discord.zip(tokens_rx) {
+        Some((discord, tokens)) => {
             let parts = discord::Parts {
                 hub: handle,
                 output: shown,
@@ -251,7 +248,7 @@ pub async fn run(
                 deeds,
                 audit,
                 api: discord.api,
-                token,
+                tokens,
                 style: config.style,
                 gone_ms: config.gone_ms,
                 spool_dir: config.data_dir.clone(),

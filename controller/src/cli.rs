@@ -18,6 +18,7 @@ mod out;
 mod plan;
 mod printer;
 mod progress;
+mod reload;
 mod run;
 mod runs;
 mod serve;
@@ -53,6 +54,9 @@ enum Command {
     /// Say what is wrong with the configuration, this machine and Discord, and how to mend it
     #[command(after_long_help = check::HELP)]
     Check(check::CheckArgs),
+    /// Have the controller take its changed configuration
+    #[command(after_long_help = reload::HELP)]
+    Reload(reload::ReloadArgs),
     /// Show hosts, or change what is known of them
     #[command(
         override_usage = "shanty hosts [OPTIONS] [SELECTOR]\n       shanty hosts [OPTIONS] <COMMAND>"
@@ -155,6 +159,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(args) => serve::serve(&args),
         Command::Init(args) => report(args.admin.json, client::block_on(init::init(*args))),
         Command::Check(args) => report(args.admin.json, client::block_on(check::check(args))),
+        Command::Reload(args) => report(args.admin.json, client::block_on(reload::reload(args))),
         Command::Hosts(args) => report(args.admin().json, client::block_on(hosts::hosts(args))),
         Command::Run(args) => report(args.admin.json, client::block_on(run::run(*args))),
         Command::Runs(args) => report(args.admin().json, client::block_on(runs::runs(args))),

@@ -2,8 +2,10 @@
 
 pub mod api;
 
+mod changes;
 mod chat;
 mod discord;
+mod file;
 mod install;
 mod limits;
 mod mask;
@@ -13,7 +15,7 @@ mod read;
 mod retention;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use shanty_core::news::AWAY_MS;
@@ -24,13 +26,15 @@ use shanty_core::thread::Style;
 
 use read::{Errors, Section};
 
+pub use changes::Changes;
 pub use discord::{DiscordConfig, TokenSource};
+pub use file::Source;
 pub use limits::Limits;
 pub use read::ConfigErrors;
 pub use retention::Retention;
 
 /// Everything that `shanty serve` is told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Journal, output and keys live here.
     pub data_dir: PathBuf,
@@ -52,14 +56,14 @@ pub struct Config {
     pub gone_ms: Option<u64>,
     /// What is masked in everything that is shown.
     pub mask: SecretFiles,
-    /// Where systemd put the credentials of the service. It does not stand in the file: whoever starts the controller says it.
-    pub credentials: Option<PathBuf>,
     /// Where the agents lie that new hosts are installed with.
     pub artifacts: PathBuf,
+    /// Where it was read, to be read again; nothing for a text.
+    pub source: Option<Source>,
 }
 
 /// Addresses to listen on; port 0 takes a free one.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Listen {
     /// Links of agents, mutual TLS.
     pub agents: SocketAddr,
@@ -72,7 +76,7 @@ pub struct Listen {
 }
 
 /// What agents are told to dial; nothing means the address that they dialled to join, with the bound port.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Public {
     /// host:port of the link listener.
     pub agents: Option<String>,
@@ -81,6 +85,12 @@ pub struct Public {
 }
 
 impl Config {
+    /// Where systemd put the credentials of the service. That does not stand in the file: whoever starts the controller says it.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Path> {
+        self.source.as_ref()?.credentials.as_deref()
+    }
+
     /// Reads a configuration; `file` is only used in errors.
     ///
     /// # Errors
@@ -145,8 +155,8 @@ impl Config {
             style,
             gone_ms,
             mask: mask.unwrap_or_default(),
-            credentials: None,
             artifacts,
+            source: None,
         })
     }
 }

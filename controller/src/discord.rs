@@ -96,8 +96,8 @@ pub struct Parts {
     pub audit: Audit,
     /// Discord itself, or the sandbox.
     pub api: Api,
-    /// The bot's.
-    pub token: Secret,
+    /// The bot's, and each that comes after it.
+    pub tokens: watch::Receiver<Secret>,
     /// How runs are shown.
     pub style: Style,
     /// That a host is gone is told when it was away for so long, milliseconds; nothing when no news are told.
@@ -147,7 +147,9 @@ pub async fn start(
     supervisor: &mut Supervisor,
     parts: Parts,
 ) -> anyhow::Result<watch::Receiver<ChatState>> {
-    let sender = Sender::new(parts.api, &parts.token).context("use `api` in [discord]")?;
+    let token = parts.tokens.borrow().clone();
+    let sender = Sender::new(parts.api, &token).context("use `api` in [discord]")?;
+    let (tokens_tx, tokens) = watch::channel(token.clone());
     let saved = saved_session(&parts.kept).await;
     let (interactions_tx, interactions) = mpsc::channel(INTERACTIONS_MAX);
     let (gateway_tx, gateway) = watch::channel(GatewayState::Connecting);
@@ -179,7 +181,13 @@ pub async fn start(
     });
 
     let shutdown = supervisor.shutdown();
-    let config = GatewayConfig::new(parts.token, saved);
+    let config = GatewayConfig {
+        tokens,
+        ..GatewayConfig::new(token, saved)
+    };
+    let stop = supervisor.shutdown();
+    let renewed = renew(sender.clone(), parts.tokens, tokens_tx, stop);
+    supervisor.start("token", renewed);
     supervisor.start("gateway", async move {
         let stop = shutdown.clone();
         let wires = gateway::Wires {
@@ -232,6 +240,29 @@ pub async fn start(
         register(edge, parts.guilds, gateway, chat_tx, shutdown),
     );
     Ok(chat)
+}
+
+/// Hands each new token to the sender first: the gateway asks by it where to connect.
+async fn renew(
+    sender: Sender,
+    mut tokens: watch::Receiver<Secret>,
+    gateway: watch::Sender<Secret>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            changed = tokens.changed() => if changed.is_err() {
+                shutdown.cancelled().await;
+                return Ok(());
+            },
+        }
+        let token = tokens.borrow_and_update().clone();
+        match sender.renew(&token) {
+            Ok(()) => drop(gateway.send_replace(token)),
+            Err(error) => tracing::error!("the new token is not used: {}", chain(&error)),
+        }
+    }
 }
 
 /// Answers each interaction in a task of its own: nobody waits behind somebody else.

@@ -284,6 +284,11 @@ impl Shell {
             }),
             Message::Facts { agent, facts } => self.take(Event::Facts { agent, facts }),
             Message::Metrics { agent, metrics } => self.take(Event::Metrics { agent, metrics }),
+            Message::Configure { to, reply } => {
+                let ticket = self.ticket();
+                self.tickets.insert(ticket, reply);
+                self.take(Event::Configured(ticket, to));
+            }
         }
     }
 

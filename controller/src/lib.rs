@@ -33,6 +33,7 @@ pub mod link;
 
 pub mod bot_token;
 pub mod check;
+pub mod reload;
 
 pub mod app;
 mod cli;

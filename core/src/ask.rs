@@ -337,6 +337,8 @@ pub enum Answer {
     },
     /// A join token is void.
     TokenRevoked,
+    /// The configuration counts.
+    Configured,
     /// Hosts.
     Hosts(HostsView),
     /// What the selector could go on with.

@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod asked;
+mod configured;
 mod denials;
 mod enrol;
 mod known;
@@ -26,8 +27,11 @@ use crate::order::Order;
 use crate::principal::{Actor, Asker};
 use crate::refusal::Refusal;
 use crate::run::{Held, Outcome, Told};
-use crate::time::{LinkTime, Now};
+use crate::time::Now;
 
+use arrivals::Probe;
+
+pub use configured::Configured;
 pub use enrol::{Join, Joined};
 pub use known::{Known, Standing, Would};
 
@@ -170,6 +174,8 @@ pub enum Event {
         /// Nothing when it could not be asked.
         membership: Option<Membership>,
     },
+    /// The configuration is another one.
+    Configured(Ticket, Box<Configured>),
     /// Time passed: every few seconds.
     Tick,
 }
@@ -347,14 +353,6 @@ pub struct Hub {
     changed: BTreeSet<RunId>,
 }
 
-/// A link that is asked whether its agent is there, and who waits for that.
-#[derive(Debug)]
-struct Probe {
-    link: u64,
-    since: LinkTime,
-    ticket: Ticket,
-}
-
 #[derive(Debug)]
 struct Pending {
     records: Arc<[Record]>,
@@ -372,6 +370,8 @@ enum Reply {
     Accepted(Ticket, RunId),
     /// To the host that is joining.
     Joined,
+    /// That these settings count from now on.
+    Configured(Ticket, Arc<Settings>),
 }
 
 impl Hub {
@@ -464,6 +464,7 @@ impl Hub {
             Event::MemberHeard { member, membership } => {
                 self.heard_of(member, membership, now, out)
             }
+            Event::Configured(ticket, to) => self.configured(ticket, *to, now, out),
             Event::Tick => self.tick(now, out),
         }
     }

@@ -71,6 +71,7 @@ mod install;
 mod install_faults;
 mod join;
 mod past;
+mod reload;
 mod systemd_machine;
 mod systemd_units;
 mod tidy;

@@ -16,6 +16,23 @@ use shanty_proto::v1;
 use shanty_proto::v1::{execution_info, host_info, run_info};
 
 use crate::clock::now_ms;
+use crate::config::Changes;
+use crate::reload::Reloaded;
+
+/// What came of a changed configuration.
+pub(super) fn reloaded(told: Reloaded) -> v1::ReloadReply {
+    match told {
+        Reloaded::Taken(Changes { taken, restart }) => v1::ReloadReply {
+            changes: taken,
+            restart,
+            wrong: Vec::new(),
+        },
+        Reloaded::Wrong(wrong) => v1::ReloadReply {
+            wrong,
+            ..v1::ReloadReply::default()
+        },
+    }
+}
 
 pub(super) fn hold(answer: &HoldAnswer) -> v1::HoldReply {
     let (held, changed) = match answer {

@@ -47,6 +47,7 @@ impl Service {
                 ),
             },
             same_but: SameBut::default(),
+            reload: Reload::unheard(),
             spawner: supervisor.spawner(),
             shutdown: supervisor.shutdown(),
         };

@@ -134,6 +134,7 @@ fn told(kind: &Kind) -> (&'static str, Value) {
         Kind::GroupRemoved { name } => ("group_removed", json!({ "group": name })),
         Kind::Hold(Hold::On { reason }) => ("hold_on", json!({ "reason": reason })),
         Kind::Hold(Hold::Off) => ("hold_off", json!({})),
+        Kind::PolicyChanged { changes } => ("policy_changed", json!({ "changes": changes })),
         Kind::Checkpoint(_) => ("checkpoint", json!({})),
         // Its bytes are in the chain all the same.
         Kind::Unknown => ("unknown", json!({})),

@@ -116,7 +116,7 @@ fn intents(seen: &Seen) -> Vec<Finding> {
     vec![match granted.is_empty() {
         true => Finding::good(said),
         false => Finding::good(format!(
-            "{said}; {} is granted and not used",
+            "{said}; granted and not used: {}",
             granted.join(", ")
         )),
     }]

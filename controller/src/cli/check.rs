@@ -33,10 +33,11 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) const HELP: &str = "\
-It changes nothing, and works while the controller runs and while it does not. As root it looks as the user to whom the data
-directory belongs. Exit codes: 0 all can work (⚠ is told), 1 something will not, 78 the configuration cannot be used.";
+It changes nothing, and works while the controller runs and while it does not. As root it looks as the user to whom
+configuration and data belong. Exit codes: 0 all can work (⚠ is told), 1 something will not, 78 the configuration cannot be used.";
 
 pub(super) async fn check(args: CheckArgs) -> Result<u8, Failure> {
+    look_as_the_owner(&args.config)?;
     let config = match load(&args.config) {
         Ok(config) => config,
         Err(wrong) if args.admin.json => {
@@ -74,8 +75,8 @@ pub(super) async fn check(args: CheckArgs) -> Result<u8, Failure> {
 }
 
 /// What belongs to the controller's user looks wrong to root, and what only root may read would look right.
-fn look_as_the_owner(data_dir: &Path) -> Result<(), Failure> {
-    let owner = std::fs::metadata(data_dir)
+fn look_as_the_owner(path: &Path) -> Result<(), Failure> {
+    let owner = std::fs::symlink_metadata(path)
         .ok()
         .map(|meta| (meta.uid(), meta.gid()));
     let Some((uid, gid)) = owner.filter(|(uid, _)| *uid != 0 && geteuid().is_root()) else {
@@ -87,7 +88,7 @@ fn look_as_the_owner(data_dir: &Path) -> Result<(), Failure> {
     changed.map_err(|error| {
         let text = format!(
             "cannot look as user {uid}, to whom {} belongs: {error}",
-            data_dir.display()
+            path.display()
         );
         Failure::new("E_SYSTEM", exit::FAILED, text, "Run it as that user.")
     })
@@ -106,7 +107,7 @@ async fn see(config: Config) -> Result<Seen, Failure> {
     let Some(discord) = &seen.config.discord else {
         return Ok(seen);
     };
-    let token = match bot_token::read(&discord.token, seen.config.credentials.as_deref()) {
+    let token = match bot_token::read(&discord.token, seen.config.credentials()) {
         Ok(token) => token,
         Err(error) => {
             seen.no_token = Some(chain(&error));

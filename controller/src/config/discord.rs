@@ -8,7 +8,7 @@ use super::read::{Errors, Section};
 use super::{AbsolutePath, Snowflake};
 
 /// How to reach Discord.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DiscordConfig {
     /// Where the bot's token is.
     pub token: TokenSource,

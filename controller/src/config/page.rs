@@ -28,7 +28,11 @@ fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for line in PAGE.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            section = heading.trim_matches(['`', '[', ']']).to_owned();
+            // Headings of sections are code; those of text are words.
+            let of_section = heading
+                .strip_prefix('`')
+                .map(|name| name.trim_matches(['`', '[', ']']));
+            section = of_section.unwrap_or_default().to_owned();
         }
         let Some(cells) = line.strip_prefix("| `") else {
             continue;

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_gateway::{
     CloseFrame, ConfigBuilder, Event, EventTypeFlags, Intents, Shard, ShardId, ShardState,
     StreamExt as _,
@@ -27,12 +26,13 @@ use backoff::Backoff;
 use identify::{Decision, Gate, Identifies};
 use presence::Presence;
 
-use state::{Ended, Left, Place, fatal_reason};
+use state::{Ended, Left, Place, fatal_reason, is_unreachable, replace};
 pub use state::{GatewayConfig, GatewayError, GatewayState, SavedSession, Wires};
 
 mod backoff;
 mod identify;
 mod presence;
+mod renew;
 mod state;
 
 /// The events that are parsed; all others only move the sequence.
@@ -90,7 +90,7 @@ pub async fn run(
         logins: 0,
         joins: 0,
         awaited: BTreeSet::new(),
-        token: config.token,
+        tokens: config.tokens,
         started: Instant::now(),
         place: None,
         sender,
@@ -112,7 +112,7 @@ pub async fn run(
 
 struct Keeper {
     sender: Sender,
-    token: Secret,
+    tokens: watch::Receiver<Secret>,
     events: mpsc::Sender<Interaction>,
     spoken: mpsc::Sender<Spoken>,
     presence: Presence,
@@ -134,6 +134,15 @@ struct Keeper {
 
 impl Keeper {
     async fn keep(mut self) -> Result<(), Ended> {
+        loop {
+            match self.connect().await {
+                Err(Ended::Fatal(GatewayError::Token)) => self.renewed().await?,
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Ended> {
         loop {
             let place = self.find().await?;
             let gate = Gate::new(self.saved.is_none());
@@ -218,7 +227,7 @@ impl Keeper {
     }
 
     fn shard(&mut self, place: &Place, gate: Gate) -> Shard<Gate> {
-        let token = self.token.expose().to_owned();
+        let token = self.tokens.borrow_and_update().expose().to_owned();
         let mut config = ConfigBuilder::new(token, INTENTS)
             .queue(gate)
             .proxy_url(place.base.clone());
@@ -242,9 +251,10 @@ impl Keeper {
         let mut speaks_by = dialled + HELLO_TIMEOUT;
         let mut ready_at = None;
         loop {
-            // Two arms are level-triggered, and `next_event` and `due` are cancel-safe.
+            // Three arms are level-triggered, and `next_event` and `due` are cancel-safe.
             let event = tokio::select! {
                 () = self.shutdown.cancelled() => return (Left::Shutdown, ready_at),
+                Ok(()) = self.tokens.changed() => return (Left::Renewed, ready_at),
                 () = sleep_until(speaks_by), if ready_at.is_none() => return (Left::Silent, ready_at),
                 update = self.presence.due(), if ready_at.is_some() => {
                     shard.command(&update);
@@ -483,19 +493,6 @@ impl Keeper {
     fn ms(&self, at: Instant) -> u64 {
         u64::try_from(at.duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
-}
-
-/// Replaces a watched value, and wakes watchers only when it changed.
-fn replace<T: PartialEq>(watched: &watch::Sender<T>, value: T) {
-    watched.send_if_modified(|current| {
-        let changed = *current != value;
-        *current = value;
-        changed
-    });
-}
-
-fn is_unreachable(error: &ReceiveMessageError) -> bool {
-    matches!(error.kind(), ReceiveMessageErrorType::Reconnect)
 }
 
 #[cfg(test)]

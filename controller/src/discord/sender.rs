@@ -72,7 +72,7 @@ pub struct Sender {
 #[derive(Debug)]
 struct Shared {
     api: Api,
-    authorization: HeaderValue,
+    authorization: Mutex<HeaderValue>,
     client: Client<HttpsConnector<HttpConnector>, Upload>,
     turns: Mutex<Turns>,
     started: Instant,
@@ -101,10 +101,7 @@ impl Sender {
     /// # Errors
     /// When the token cannot be a header, or TLS cannot be set up.
     pub fn new(api: Api, token: &Secret) -> Result<Self, SenderError> {
-        let bare = token.expose().trim_start_matches("Bot ");
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bot {bare}")).map_err(|_| SenderError::Token)?;
-        authorization.set_sensitive(true);
+        let authorization = Mutex::new(authorization(token)?);
         let client = client(&api)?;
         Ok(Self {
             shared: Arc::new(Shared {
@@ -115,6 +112,18 @@ impl Sender {
                 started: Instant::now(),
             }),
         })
+    }
+
+    /// Goes on with another token: what was refused because of the old one is tried again.
+    ///
+    /// # Errors
+    /// When the token cannot be a header.
+    pub fn renew(&self, token: &Secret) -> Result<(), SenderError> {
+        let new = authorization(token)?;
+        let old = self.shared.authorization.lock();
+        *old.unwrap_or_else(PoisonError::into_inner) = new;
+        self.shared.lock().renewed();
+        Ok(())
     }
 
     /// Where Discord is.
@@ -217,7 +226,11 @@ impl Shared {
             .uri(self.api.url(call.path()))
             .header(USER_AGENT, AGENT);
         if call.is_authorised_by_bot() {
-            request = request.header(AUTHORIZATION, self.authorization.clone());
+            let authorization = self.authorization.lock();
+            let authorization = authorization
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            request = request.header(AUTHORIZATION, authorization);
         }
         let (request, pieces) = match call.body() {
             Body::None => (request, Vec::new()),
@@ -355,6 +368,14 @@ fn refusal(answer: &Answer) -> SendError {
             .map(printable)
             .collect(),
     }
+}
+
+fn authorization(token: &Secret) -> Result<HeaderValue, SenderError> {
+    let bare = token.expose().trim_start_matches("Bot ");
+    let header = HeaderValue::from_str(&format!("Bot {bare}"));
+    let mut header = header.map_err(|_| SenderError::Token)?;
+    header.set_sensitive(true);
+    Ok(header)
 }
 
 fn client(api: &Api) -> Result<Client<HttpsConnector<HttpConnector>, Upload>, SenderError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use shanty_core::ask::{Answer, Ask};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
-use shanty_core::hub::{Known, Standing, Would};
+use shanty_core::hub::{Configured, Known, Standing, Would};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
@@ -358,6 +358,17 @@ impl Handle {
     /// The disk is full, or has room again.
     pub async fn disk(&self, full: bool) {
         self.tell(Message::Disk { full }).await;
+    }
+
+    /// Decisions rest on these settings once that is recorded, with what changed.
+    ///
+    /// # Errors
+    /// It could not be recorded.
+    pub async fn configure(&self, to: Configured) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let to = Box::new(to);
+        self.tell(Message::Configure { to, reply }).await;
+        answer.await.map_err(|_| stopping())?.map(drop)
     }
 
     async fn tell(&self, message: Message) {

@@ -9,7 +9,7 @@ use shanty_certs::token::secret_sha256;
 use shanty_core::ask::{Answer, Ask, Snapshot};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
-use shanty_core::hub::{Join, Known, Standing};
+use shanty_core::hub::{Configured, Join, Known, Standing};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
@@ -106,6 +106,10 @@ pub enum Message {
     Metrics {
         agent: AgentId,
         metrics: Metrics,
+    },
+    Configure {
+        to: Box<Configured>,
+        reply: Reply<Answer>,
     },
 }
 

@@ -48,6 +48,7 @@ impl Answer {
             | Self::NameFreed { .. }
             | Self::TokenCreated { .. }
             | Self::TokenRevoked
+            | Self::Configured
             | Self::History(_)
             | Self::Groups(_)
             | Self::Tokens(_)

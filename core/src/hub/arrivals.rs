@@ -7,9 +7,17 @@
 use crate::fleet::Instance;
 use crate::ids::AgentId;
 use crate::limits;
-use crate::time::Now;
+use crate::time::{LinkTime, Now};
 
-use super::{Effect, Hub, LinkRefusal, Probe, Ticket};
+use super::{Effect, Hub, LinkRefusal, Ticket};
+
+/// A link that is asked whether its agent is there, and who waits for that.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) link: u64,
+    pub(super) since: LinkTime,
+    pub(super) ticket: Ticket,
+}
 
 impl Hub {
     /// A host wants a link: it is answered at once, or when it is known whether the agent that has one is there.

@@ -45,6 +45,11 @@ impl Hub {
                 answer: self.accepted_answer(run),
             }),
             Reply::Joined => self.enrolled(Ok(()), now, out),
+            Reply::Configured(ticket, settings) => {
+                self.known.settings = settings;
+                let answer = Ok(Answer::Configured);
+                out.push(Effect::Answer { ticket, answer });
+            }
         }
     }
 
@@ -70,7 +75,9 @@ impl Hub {
         let refusal: Result<Answer, Refusal> = Err(storage_refusal(full));
         match reply {
             Reply::Nobody => {}
-            Reply::Answer(ticket, _) | Reply::Accepted(ticket, _) => out.push(Effect::Answer {
+            Reply::Answer(ticket, _)
+            | Reply::Accepted(ticket, _)
+            | Reply::Configured(ticket, _) => out.push(Effect::Answer {
                 ticket,
                 answer: refusal,
             }),

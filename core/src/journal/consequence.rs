@@ -72,6 +72,7 @@ impl Kind {
             | Self::GroupSaved { .. }
             | Self::GroupRemoved { .. }
             | Self::Hold(_)
+            | Self::PolicyChanged { .. }
             | Self::Checkpoint(_)
             | Self::Unknown => Consequence::Nothing,
         }

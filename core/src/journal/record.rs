@@ -49,6 +49,7 @@ impl Record {
             | Kind::Sent { .. }
             | Kind::Closed(_)
             | Kind::Proposed(_)
+            | Kind::PolicyChanged { .. }
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
@@ -78,6 +79,7 @@ impl Record {
             | Kind::GroupSaved { .. }
             | Kind::GroupRemoved { .. }
             | Kind::Hold(_)
+            | Kind::PolicyChanged { .. }
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
@@ -191,6 +193,11 @@ pub enum Kind {
     Hold(Hold),
     /// All grants that hold from now on, in the order of the configuration.
     GrantsLoaded(Vec<GrantSpec>),
+    /// The controller took a changed configuration.
+    PolicyChanged {
+        /// What changed, for people: a line each.
+        changes: Vec<String>,
+    },
     /// What no other record of a checkpoint says: see [`super::State::checkpoint`].
     Checkpoint(Checkpoint),
     /// A kind of a newer program: kept and skipped.

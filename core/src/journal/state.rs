@@ -175,7 +175,7 @@ impl State {
                 Arc::make_mut(&mut self.interactions).extend(interactions);
             }
             Kind::GrantsLoaded(grants) => self.grants = grants.as_slice().into(),
-            Kind::Denied(_) | Kind::Unknown => {}
+            Kind::Denied(_) | Kind::PolicyChanged { .. } | Kind::Unknown => {}
         }
     }
 

@@ -68,6 +68,13 @@ pub enum Did {
     },
     /// Other grants hold than before.
     LoadGrants(Box<GrantChanges>),
+    /// The configuration was changed and taken.
+    Configure {
+        /// What changed, a line each.
+        changes: Vec<String>,
+        /// The grants, where they are others.
+        grants: Option<Box<GrantChanges>>,
+    },
     /// Nothing: it was refused.
     Refused(Denied),
 }
@@ -132,7 +139,11 @@ impl Did {
                 name: enrolment.name.clone(),
                 token: enrolment.token.clone(),
             }),
-            Kind::GrantsLoaded(grants) => loaded(state, grants),
+            Kind::GrantsLoaded(grants) => loaded(state, grants).map(Self::LoadGrants),
+            Kind::PolicyChanged { changes } => Some(Self::Configure {
+                changes: changes.clone(),
+                grants: records.iter().find_map(|record| grants_of(state, record)),
+            }),
             Kind::Denied(denied) => is_told(denied).then(|| Self::Refused(denied.clone())),
             Kind::Accepted(_)
             | Kind::Go(_)
@@ -159,9 +170,16 @@ fn held(record: &Record, reason: &str) -> Did {
     })
 }
 
-fn loaded(state: &State, grants: &[GrantSpec]) -> Option<Did> {
+fn loaded(state: &State, grants: &[GrantSpec]) -> Option<Box<GrantChanges>> {
     let same = *state.grants == *grants;
-    (!same).then(|| Did::LoadGrants(Box::new(GrantChanges::between(&state.grants, grants))))
+    (!same).then(|| Box::new(GrantChanges::between(&state.grants, grants)))
+}
+
+fn grants_of(state: &State, record: &Record) -> Option<Box<GrantChanges>> {
+    if let Kind::GrantsLoaded(grants) = &record.kind {
+        return loaded(state, grants);
+    }
+    None
 }
 
 /// Whether others should know that somebody was refused: not of a slip in how something was typed, nor of what the controller could not do. A selector
@@ -313,6 +331,38 @@ mod tests {
         let expected = Did::Label(labelled.collect());
         let change = HostChange::Labelled(labels.clone());
         assert_eq!(did(&state, &each(&change)), Some(expected));
+    }
+
+    #[test]
+    fn a_configuration_that_was_taken_is_told_whoever_had_it_taken() {
+        let state = state();
+        let changes = vec!["grant ops: added".to_owned()];
+        let kind = Kind::PolicyChanged {
+            changes: changes.clone(),
+        };
+        let by = |actor| {
+            let record = Record {
+                actor,
+                ..root(kind.clone())
+            };
+            let deed = Deed::of(&state, &[record]).unwrap();
+            let changes = changes.clone();
+            let grants = None;
+            assert_eq!(deed.did, Did::Configure { changes, grants });
+            deed.who().map(|who| who.to_string())
+        };
+        let user = "root".to_owned();
+        assert_eq!(by(Actor::Socket { user }).as_deref(), Some("local:root"));
+        assert_eq!(
+            by(Actor::Controller),
+            None,
+            "who sent a signal is not known"
+        );
+        let loaded = root(Kind::GrantsLoaded(vec![GrantSpec::default()]));
+        let deed = Deed::of(&state, &[root(kind.clone()), loaded]).unwrap();
+        let told =
+            matches!(&deed.did, Did::Configure { grants: Some(grants), .. } if grants.all == 1);
+        assert!(told, "{deed:?}");
     }
 
     #[test]

@@ -149,6 +149,7 @@ impl Feed {
             | Did::RemoveGroup(_)
             | Did::CreateToken { .. }
             | Did::RevokeToken(_)
+            | Did::Configure { .. }
             | Did::LoadGrants(_) => (Topic::Done, 1, DEEDS_MAX),
         };
         let sheet = self.sheet(topic, now_ms);

@@ -10,7 +10,7 @@ mod shape;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aho_corasick::automaton::{Automaton as _, StateID};
 use aho_corasick::nfa::contiguous::NFA;
@@ -111,9 +111,9 @@ fn variable(line: &[u8]) -> Option<Secret> {
     Secret::new(value).ok()
 }
 
-/// Everything that is looked for. A copy costs nothing.
+/// Everything that is looked for. A copy costs nothing, and looks for the same as the others when one of them is replaced.
 #[derive(Clone)]
-pub struct Masks(Arc<Plan>);
+pub struct Masks(Arc<RwLock<Arc<Plan>>>);
 
 /// The patterns and what each of them is.
 struct Plan {
@@ -160,7 +160,7 @@ impl Masks {
                 }
             }
         }
-        Self(Arc::new(Plan::new(forms, shapes)))
+        Self(Arc::new(RwLock::new(Arc::new(Plan::new(forms, shapes)))))
     }
 
     /// Looks for nothing.
@@ -169,16 +169,34 @@ impl Masks {
         Self::new(&[], false)
     }
 
+    /// Looks for what another one looks for from now on, in all copies. A stream under way goes on as it began.
+    pub fn replace(&self, with: &Self) {
+        let plan = with.plan();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = plan;
+    }
+
+    /// True when both look for the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (one, other) = (self.plan(), other.plan());
+        one.texts == other.texts && one.triggers == other.triggers
+    }
+
+    fn plan(&self) -> Arc<Plan> {
+        let plan = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&plan)
+    }
+
     /// True when nothing is looked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.kinds.is_empty()
+        self.plan().kinds.is_empty()
     }
 
     /// A masker at the beginning of a stream.
     #[must_use]
     pub fn masker(&self) -> Masker {
-        Masker::new(Arc::clone(&self.0))
+        Masker::new(self.plan())
     }
 
     /// A whole text, masked.
@@ -204,7 +222,7 @@ impl Default for Masks {
 
 impl fmt::Debug for Masks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Masks({} texts)", self.0.texts.len())
+        write!(f, "Masks({} texts)", self.plan().texts.len())
     }
 }
 

@@ -106,6 +106,16 @@ fn lines(deed: &Deed) -> Vec<String> {
     let did = match &deed.did {
         Did::Hold(_) | Did::EndHold | Did::Join { .. } | Did::Refused(_) => return Vec::new(),
         Did::LoadGrants(changes) => return grants(changes),
+        Did::Configure {
+            changes,
+            grants: others,
+        } => {
+            let who = who(deed);
+            let changes = inline_code(&changes.join("; "), 600);
+            let taken = format!("⚙ {who} had the changed configuration taken: {changes}");
+            let others = others.iter().flat_map(|others| grants(others));
+            return std::iter::once(taken).chain(others).collect();
+        }
         Did::Label(hosts) => labelled(hosts),
         Did::Drain(names) => format!("⏸ drained {}: no new runs go there", folded(names)),
         Did::Undrain(names) => format!("▶ ended the drain of {}", folded(names)),

@@ -140,6 +140,9 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             reason: reason.clone(),
         }),
         Kind::Hold(Hold::Off) => Wire::Hold(v1::Hold::default()),
+        Kind::PolicyChanged { changes } => Wire::PolicyChanged(v1::PolicyChanged {
+            changes: changes.clone(),
+        }),
         Kind::Checkpoint(checkpoint) => Wire::Checkpoint(checkpoint_to_wire(checkpoint)),
         Kind::Unknown => return None,
     })
@@ -256,6 +259,9 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         Wire::Drained(d) => HostChange::Drained { on: d.on }.of(id(&d.agent, "agent")?),
         Wire::Hold(h) if h.on => Kind::Hold(Hold::on(&h.reason)),
         Wire::Hold(_) => Kind::Hold(Hold::Off),
+        Wire::PolicyChanged(p) => Kind::PolicyChanged {
+            changes: p.changes.clone(),
+        },
         Wire::Checkpoint(c) => Kind::Checkpoint(checkpoint_from_wire(c)?),
     })
 }
@@ -468,6 +474,9 @@ mod tests {
             Kind::Hold(Hold::on("db move")),
             Kind::Hold(Hold::on("")),
             Kind::Hold(Hold::Off),
+            Kind::PolicyChanged {
+                changes: vec!["grant ops: added".into()],
+            },
             Kind::Checkpoint(Checkpoint {
                 newest: RunNumber(9),
                 past: vec![PastRun {

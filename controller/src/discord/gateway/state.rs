@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use twilight_gateway::Session;
+use twilight_gateway::error::{ReceiveMessageError, ReceiveMessageErrorType};
 use twilight_model::application::interaction::Interaction;
 use twilight_model::gateway::CloseCode;
 
@@ -16,8 +17,8 @@ use crate::discord::spoken::Spoken;
 /// How the session is kept.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
-    /// The bot's token.
-    pub token: Secret,
+    /// The bot's token, and each that comes after it.
+    pub tokens: watch::Receiver<Secret>,
     /// The session of an earlier process.
     pub saved: Option<SavedSession>,
     /// The first and the longest wait before the next connection, milliseconds. An interaction is lost after 3 s; a wait of minutes
@@ -36,7 +37,7 @@ impl GatewayConfig {
     #[must_use]
     pub fn new(token: Secret, saved: Option<SavedSession>) -> Self {
         Self {
-            token,
+            tokens: watch::channel(token).1,
             saved,
             reconnect_ms: (1_000, 5_000),
             identify_gap_ms: 5_000,
@@ -139,6 +140,8 @@ pub(super) enum Left {
     Closed(Option<u16>),
     /// Discord asked us to come again.
     Asked,
+    /// There is another token.
+    Renewed,
     /// Discord does not know the session, or not now.
     Invalidated,
 }
@@ -158,4 +161,18 @@ pub(super) fn fatal_reason(code: u16) -> Option<&'static str> {
         }
         _ => "Discord refused the connection",
     })
+}
+
+/// Replaces a watched value, and wakes watchers only when it changed.
+pub(super) fn replace<T: PartialEq>(watched: &watch::Sender<T>, value: T) {
+    watched.send_if_modified(|current| {
+        let changed = *current != value;
+        *current = value;
+        changed
+    });
+}
+
+/// Nobody is there.
+pub(super) fn is_unreachable(error: &ReceiveMessageError) -> bool {
+    matches!(error.kind(), ReceiveMessageErrorType::Reconnect)
 }

@@ -33,7 +33,7 @@ impl Bot {
     }
 
     fn with(discord: &FakeGateway, config: GatewayConfig) -> Self {
-        let sender = Sender::new(discord.api.clone(), &config.token).unwrap();
+        let sender = Sender::new(discord.api.clone(), &config.tokens.borrow()).unwrap();
         let (events_tx, events) = mpsc::channel(2);
         let (state_tx, state) = watch::channel(GatewayState::Connecting);
         let (session_tx, session) = watch::channel(None);
@@ -405,7 +405,7 @@ async fn an_unreachable_discord_is_said_and_tried_again() {
         reconnect_ms: (1, 2),
         ..GatewayConfig::new(Secret::new("hush".to_owned()), None)
     };
-    let sender = Sender::new(nobody.api.clone(), &config.token).unwrap();
+    let sender = Sender::new(nobody.api.clone(), &config.tokens.borrow()).unwrap();
     let mut running = JoinSet::new();
     let wires = Wires {
         events: events_tx,
@@ -557,4 +557,41 @@ async fn a_session_that_was_told_something_else_is_not_resumed() {
     };
     let _bot = Bot::start(&discord, Some(earlier));
     log_in(&mut discord).await;
+}
+
+#[tokio::test]
+async fn another_token_takes_the_session_on_and_mends_one_that_was_refused() {
+    let mut discord = FakeGateway::start(1_000).await;
+    let (tokens, renewed) = watch::channel(Secret::new("hush".to_owned()));
+    let config = GatewayConfig {
+        tokens: renewed,
+        reconnect_ms: (1, 2),
+        identify_gap_ms: 1,
+        ..GatewayConfig::new(Secret::new("hush".to_owned()), None)
+    };
+    let mut bot = Bot::with(&discord, config);
+    let _first = log_in(&mut discord).await;
+    bot.ready().await;
+    tokens.send_replace(Secret::new("second".to_owned()));
+    let mut second = discord.accept().await;
+    let resume = second.greet().await;
+    assert_eq!(
+        (&resume["op"], &resume["d"]["token"]),
+        (&json!(6), &json!("Bot second"))
+    );
+    // Discord ends what was logged in with a token that it does not take any more.
+    second.close(4004).await;
+    bot.reaches("a refusal", |state| matches!(state, GatewayState::Fatal(_)))
+        .await;
+    tokens.send_replace(Secret::new("third".to_owned()));
+    let mut third = discord.accept().await;
+    let identify = third.greet().await;
+    assert_eq!(
+        (&identify["op"], &identify["d"]["token"]),
+        (&json!(2), &json!("Bot third"))
+    );
+    third.dispatch(1, "READY", ready(&discord)).await;
+    bot.ready().await;
+    bot.shutdown.cancel();
+    bot.end().await.unwrap();
 }

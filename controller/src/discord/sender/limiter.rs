@@ -228,6 +228,11 @@ impl Limiter {
         Some(limited)
     }
 
+    /// There is another token: that Discord refused the old one counts no more.
+    pub const fn renewed(&mut self) {
+        self.unauthorized = false;
+    }
+
     /// Why a call must not be sent at all, if so.
     #[must_use]
     pub fn stopped(&self, route: &Route, now_ms: u64) -> Option<Stop> {

@@ -272,6 +272,29 @@ async fn a_refused_token_is_used_once() {
 }
 
 #[tokio::test]
+async fn another_token_is_used_and_mends_a_refusal() {
+    let rest = FakeRest::start(|_, seen| match seen.head.contains("Bot second") {
+        true => ok("{}"),
+        false => status(401, r#"{"code":0,"message":"401: Unauthorized"}"#),
+    })
+    .await;
+    let sender = sender(&rest);
+    let error = within("a call", sender.call(&post())).await.unwrap_err();
+    assert!(matches!(error, SendError::Unauthorized), "{error}");
+    let bad = sender.renew(&Secret::new("a\r\nb".to_owned()));
+    assert!(matches!(bad, Err(SenderError::Token)));
+    let error = within("a call", sender.call(&post())).await.unwrap_err();
+    assert!(matches!(error, SendError::Unauthorized), "{error}");
+    sender.renew(&Secret::new("second".to_owned())).unwrap();
+    within("a call", sender.call(&post())).await.unwrap();
+    assert_eq!(
+        rest.seen().len(),
+        2,
+        "one that cannot be used changes nothing"
+    );
+}
+
+#[tokio::test]
 async fn tokens_are_checked_and_never_printed() {
     let rest = FakeRest::start(|_, _| ok("{}")).await;
     let bad = Sender::new(rest.api.clone(), &Secret::new("a\r\nb".to_owned()));

@@ -110,6 +110,11 @@ impl Turns {
         limited
     }
 
+    /// There is another token: what was refused because of the old one counts no more.
+    pub(super) fn renewed(&mut self) {
+        self.limiter.renewed();
+    }
+
     /// Why a call must not be sent at all, if so.
     pub(super) fn stopped(&self, route: &Route, now_ms: u64) -> Option<Stop> {
         self.limiter.stopped(route, now_ms)

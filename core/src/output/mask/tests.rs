@@ -385,3 +385,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_copies_look_for_what_one_is_replaced_by() {
+    let secret = |text: &str| Secret::new(text.as_bytes()).unwrap();
+    let masks = Masks::new(&[secret("first-secret")], false);
+    let copy = masks.clone();
+    let mut under_way = copy.masker();
+    let other = Masks::new(&[secret("second-secret")], false);
+    assert!(!masks.is_same(&other));
+    masks.replace(&other);
+    assert!(masks.is_same(&other) && copy.is_same(&other));
+    assert_eq!(
+        copy.text("first-secret second-secret"),
+        "first-secret [masked]"
+    );
+    let mut out = Vec::new();
+    under_way.push(b"first-secret second-secret", &mut out);
+    under_way.finish(&mut out);
+    assert_eq!(
+        out, b"[masked] second-secret",
+        "what is under way goes on as it began"
+    );
+    masks.replace(&Masks::none());
+    assert!(copy.is_empty());
+}

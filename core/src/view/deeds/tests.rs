@@ -100,6 +100,13 @@ fn each_deed_is_a_line_and_a_hold_looks_as_in_chat() {
             expires_ms: AT + 3_600_000,
         },
         Did::RevokeToken("k7Qm".to_owned()),
+        Did::Configure {
+            changes: vec![
+                "grant ops: removed".to_owned(),
+                "mask: other files".to_owned(),
+            ],
+            grants: Some(Box::default()),
+        },
     ];
     let lines = lines.map(|did| deed(root(), did));
     let of = |did| deed(root(), did);
