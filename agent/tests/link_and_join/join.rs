@@ -26,11 +26,17 @@ impl Host {
         self.0.path().join("agent")
     }
 
-    /// Joins in vain; the exit code and what was said.
+    /// Joins in vain; the exit code, and what people and programs were told.
     async fn refused(&self, server: &str, token: &str, more: &[&str]) -> (i32, String) {
-        let output = join(&self.data_dir(), server, token, more).await;
+        let more = [more, &["--json"]].concat();
+        let output = join(&self.data_dir(), server, token, &more).await;
         assert!(!self.data_dir().join("identity.pem").exists());
-        (output.status.code().unwrap(), stderr(&output))
+        // What is typed wrongly is said before anybody knows of JSON.
+        let event: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let people = stderr(&output);
+        assert!(!people.contains("E_"), "codes are for programs: {people}");
+        let said = format!("{people}{}", event["code"].as_str().unwrap_or_default());
+        (output.status.code().unwrap(), said)
     }
 }
 
