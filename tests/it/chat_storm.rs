@@ -74,6 +74,8 @@ fn numbers(page: &str) -> Vec<usize> {
 async fn world(rate_limits: bool) -> World {
     let options = Options {
         rate_limits,
+        // More at once than a person needs.
+        limits: "person_running = 100".to_owned(),
         ..Options::default()
     };
     World::with_hosts(&programs(), options, &[WEB]).await

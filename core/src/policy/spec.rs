@@ -147,7 +147,7 @@ mod tests {
         };
         let mut digests = vec![
             grants_digest(&[]),
-            grants_digest(&[spec.clone()]),
+            grants_digest(std::slice::from_ref(&spec)),
             grants_digest(&[spec.clone(), spec.clone()]),
             other(|spec| spec.id.push('x')),
             other(|spec| spec.roles.push(8)),
