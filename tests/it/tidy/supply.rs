@@ -29,7 +29,7 @@ struct Packages {
 
 impl Packages {
     fn read() -> Self {
-        let cargo = std::env::var("CARGO").unwrap();
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let told = Command::new(cargo)
             .args(["metadata", "--locked", "--offline", "--format-version", "1"])
             .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
