@@ -96,6 +96,8 @@ pub struct Seen {
     pub survey: Option<Survey>,
     /// A controller with this configuration runs.
     pub running: bool,
+    /// The agents that new hosts are installed with, by version and architecture, or why there are none.
+    pub agents: Result<String, String>,
 }
 
 /// Every check, in the order in which they are told.

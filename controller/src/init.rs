@@ -2,12 +2,13 @@
 //! overwritten. Who is asked, and what Discord says, is not known here.
 
 use std::fmt::Write as _;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use shanty_certs::files;
+use nix::unistd::{Gid, Uid, User, chown, getegid, geteuid, setegid, seteuid};
+use shanty_certs::files::write_secret;
 use shanty_core::text::{shown, utc};
 
 use crate::config::Config;
@@ -77,24 +78,109 @@ pub fn free(path: &Path) -> Result<(), Stands> {
     })
 }
 
+/// The user that the controller will run as, where root begins for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its name.
+    pub name: String,
+    uid: Uid,
+    gid: Gid,
+}
+
+impl Owner {
+    /// The user of that name; nothing when there is none.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let user = User::from_name(name).ok()??;
+        Some(Self {
+            name: user.name,
+            uid: user.uid,
+            gid: user.gid,
+        })
+    }
+
+    /// Whether a file is theirs.
+    #[must_use]
+    pub fn owns(&self, path: &Path) -> bool {
+        std::fs::metadata(path).is_ok_and(|meta| meta.uid() == self.uid.as_raw())
+    }
+
+    /// Does something as this user.
+    fn does<T>(&self, work: impl FnOnce() -> T) -> nix::Result<T> {
+        let (uid, gid) = (geteuid(), getegid());
+        setegid(self.gid)?;
+        let done = seteuid(self.uid).map(|()| work());
+        let back = seteuid(uid).and_then(|()| setegid(gid));
+        back.and(done)
+    }
+}
+
+/// What is written, and where.
+#[derive(Debug)]
+pub struct Files<'a> {
+    /// The configuration.
+    pub config: &'a Path,
+    /// What it says.
+    pub text: &'a str,
+    /// The token's file, where it is written too.
+    pub token: Option<(&'a Path, &'a Secret)>,
+    /// Whose the token and the data will be; ours where nobody is named. The configuration stays ours: who may change it may do everything.
+    pub owner: Option<&'a Owner>,
+}
+
 /// Writes the token, makes the data directory with journal and authority, and writes the configuration last: where it stands, all stands.
 ///
 /// # Errors
 /// What cannot be made, for people. What was made until then stays, and can be used by another try.
-pub fn write(config: &Path, text: &str, token: Option<(&Path, &Secret)>) -> anyhow::Result<()> {
-    let parsed =
-        Config::parse(&config.display().to_string(), text).context("write the configuration")?;
-    let parents = [Some(config), token.map(|(path, _)| path)];
+pub fn write(files: &Files<'_>) -> anyhow::Result<()> {
+    let name = files.config.display().to_string();
+    let parsed = Config::parse(&name, files.text).context("write the configuration")?;
+    let parents = [Some(files.config), files.token.map(|(path, _)| path)];
     for parent in parents.into_iter().flatten().filter_map(Path::parent) {
-        let made = DirBuilder::new().recursive(true).mode(0o755).create(parent);
-        made.with_context(|| format!("create {}", parent.display()))?;
+        make(parent, 0o755)?;
     }
-    if let Some((path, token)) = token {
-        files::write_secret(path, format!("{}\n", token.expose()).as_bytes())?;
+    if let Some((path, token)) = files.token {
+        write_secret(path, format!("{}\n", token.expose()).as_bytes())?;
+        give(path, files.owner)?;
     }
-    crate::app::begin(&parsed).map_err(anyhow::Error::from)?;
-    files::write_secret(config, text.as_bytes())?;
+    if !parsed.data_dir.exists() {
+        make(&parsed.data_dir, 0o700)?;
+        give(&parsed.data_dir, files.owner)?;
+    }
+    let begin = || crate::app::begin(&parsed).map_err(anyhow::Error::from);
+    match files.owner {
+        Some(owner) => owner
+            .does(begin)
+            .with_context(|| format!("become {}", owner.name))??,
+        None => begin()?,
+    }
+    write_secret(files.config, files.text.as_bytes())?;
+    if let Some(owner) = files.owner {
+        chown(files.config, None, Some(owner.gid)).with_context(|| format!("hand {name} out"))?;
+        std::fs::set_permissions(files.config, Permissions::from_mode(0o640))?;
+    }
     Ok(())
+}
+
+/// Makes a directory and those above it, whatever the umask says: others must get through to what is theirs.
+fn make(directory: &Path, mode: u32) -> anyhow::Result<()> {
+    let missing = directory.ancestors().take_while(|one| !one.exists());
+    let missing: Vec<&Path> = missing.collect();
+    for one in missing.into_iter().rev() {
+        let mode = if one == directory { mode } else { 0o755 };
+        let made = std::fs::create_dir(one)
+            .and_then(|()| std::fs::set_permissions(one, Permissions::from_mode(mode)));
+        made.with_context(|| format!("create {}", one.display()))?;
+    }
+    Ok(())
+}
+
+fn give(path: &Path, owner: Option<&Owner>) -> anyhow::Result<()> {
+    let Some(owner) = owner else {
+        return Ok(());
+    };
+    let given = chown(path, Some(owner.uid), Some(owner.gid));
+    given.with_context(|| format!("hand {} to {}", path.display(), owner.name))
 }
 
 /// The configuration, with comments for whoever reads it next.
@@ -312,24 +398,74 @@ mod tests {
         let config = dir.path().join("etc/shanty.toml");
         let token = Secret::new("abc".to_owned());
         free(&config).unwrap();
-        write(&config, &text(&wanted), Some((&wanted.token_file, &token))).unwrap();
+        let written = text(&wanted);
+        let files = Files {
+            config: &config,
+            text: &written,
+            token: Some((&wanted.token_file, &token)),
+            owner: None,
+        };
+        write(&files).unwrap();
         for place in ["etc/shanty.toml", "etc/bot-token"] {
-            use std::os::unix::fs::PermissionsExt as _;
             let path = dir.path().join(place);
-            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600, "{place}");
+            assert_eq!(mode(&path), 0o600, "{place}");
             let stands = free(&path).unwrap_err().to_string();
             assert!(
                 stands.contains(place) && stands.contains("stands there since 2"),
                 "{stands}"
             );
         }
-        assert!(dir.path().join("data/ca/root.crt").exists());
         let pin = || std::fs::read(dir.path().join("data/ca/root.crt")).unwrap();
         let before = pin();
         // A second beginning in the same data keeps what is there.
         let other = dir.path().join("etc/other.toml");
-        write(&other, &text(&wanted), None).unwrap();
+        let again = Files {
+            config: &other,
+            token: None,
+            ..files
+        };
+        write(&again).unwrap();
         assert_eq!(pin(), before);
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_made_for_another_user_is_theirs_but_the_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = Wanted {
+            data_dir: dir.path().join("var/lib/data"),
+            ..wanted(dir.path())
+        };
+        let config = dir.path().join("etc/shanty.toml");
+        let token = Secret::new("abc".to_owned());
+        // Whoever runs this may become themselves.
+        let owner = Owner {
+            name: "me".to_owned(),
+            uid: geteuid(),
+            gid: getegid(),
+        };
+        let files = Files {
+            config: &config,
+            text: &text(&wanted),
+            token: Some((&wanted.token_file, &token)),
+            owner: Some(&owner),
+        };
+        write(&files).unwrap();
+        assert_eq!(
+            mode(&config),
+            0o640,
+            "its group reads it, and nobody changes it"
+        );
+        assert_eq!(mode(&wanted.token_file), 0o600);
+        assert_eq!(mode(&wanted.data_dir), 0o700);
+        let above = wanted.data_dir.parent().unwrap();
+        assert_eq!(mode(above), 0o755, "others get through to it");
+        assert!(wanted.data_dir.join("ca/root.crt").exists());
+        assert_eq!((geteuid(), getegid()), (owner.uid, owner.gid));
+        assert!(owner.owns(&wanted.token_file) && !owner.owns(Path::new("/nonexistent")));
+        assert_eq!(Owner::named("no such user"), None);
     }
 }

@@ -28,6 +28,10 @@ pub(super) const CHECKS: &[Check] = &[
         look: disk,
     },
     Check {
+        name: "agents",
+        look: agents,
+    },
+    Check {
         name: "masks",
         look: masks,
     },
@@ -78,6 +82,15 @@ fn data(seen: &Seen) -> Vec<Finding> {
             chain(&error),
             "Nobody but the controller's user may enter the data directory, mode 0700.",
         ),
+    }]
+}
+
+fn agents(seen: &Seen) -> Vec<Finding> {
+    let mend =
+        "Put the agents of a release there, or name their folder as `artifacts` in [install].";
+    vec![match &seen.agents {
+        Ok(agents) => Finding::good(format!("{agents} can be installed from here")),
+        Err(why) => Finding::warning(why, mend),
     }]
 }
 

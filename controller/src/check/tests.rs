@@ -102,6 +102,7 @@ fn seen(guilds: Vec<Looked>, strays: Vec<(u64, Stray)>) -> Seen {
             found: Some(found),
         }),
         running: false,
+        agents: Err("there are none".to_owned()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `shanty check`: says what is wrong with a configuration, this machine and Discord, and how to mend it.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::discord::sender::Sender;
 use crate::discord::survey::Survey;
+use crate::install::Installer;
 
 /// What stands in front of how something is mended: as wide as sign and name.
 const INDENT: &str = "                 ";
@@ -102,6 +104,7 @@ async fn see(config: Config) -> Result<Seen, Failure> {
         mistaken: None,
         survey: None,
         running: UnixStream::connect(&config.listen.admin).is_ok(),
+        agents: agents(&config).await,
         config,
     };
     let Some(discord) = &seen.config.discord else {
@@ -120,6 +123,23 @@ async fn see(config: Config) -> Result<Seen, Failure> {
     let channels = check::channel_ids(&seen.config);
     seen.survey = Some(Survey::take(&sender, &discord.guilds, &channels, now_ms).await);
     Ok(seen)
+}
+
+/// The agents that new hosts are installed with.
+async fn agents(config: &Config) -> Result<String, String> {
+    let installer = Installer::new(config.artifacts.clone(), String::new(), &[]);
+    let manifest = installer.manifest().await.map_err(|error| chain(&error))?;
+    let arches: BTreeSet<&str> = manifest
+        .files
+        .iter()
+        .map(|file| file.arch.as_str())
+        .collect();
+    let arches: Vec<&str> = arches.into_iter().collect();
+    Ok(format!(
+        "agents {} for {}",
+        manifest.version,
+        arches.join(", ")
+    ))
 }
 
 fn text(name: &str, found: &Finding) -> String {

@@ -13,7 +13,7 @@ use shanty_core::causes::chain;
 use shanty_core::view::terminal::one_line;
 
 use super::client::Failure;
-use super::{AdminArgs, exit, out};
+use super::{AdminArgs, exit, not_empty, out};
 use crate::bot_token;
 use crate::config::api::Api;
 use crate::discord::error::SendError;
@@ -21,9 +21,13 @@ use crate::discord::permissions::{INVITED, NEEDED, invite};
 use crate::discord::secret::Secret;
 use crate::discord::sender::Sender;
 use crate::discord::survey;
-use crate::init::{self, Named, Wanted};
+use crate::init::{self, Files, Named, Owner, Wanted};
 use find::Finder;
 use talk::Talk;
+
+/// Where the packaged controller keeps its data, and the user that it runs as.
+const DATA_DIR: &str = "/var/lib/shanty";
+const USER: &str = "shanty-controller";
 
 /// Longest token that is read, bytes.
 const TOKEN_BYTES_MAX: u64 = 4 * 1024;
@@ -37,7 +41,7 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Journal, output and keys
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/shanty")]
+    #[arg(long, value_name = "DIR", default_value = DATA_DIR)]
     data_dir: PathBuf,
     /// The file that holds the bot's token, which stays where it is; - reads it from standard input into DIR/bot-token
     #[arg(long, value_name = "FILE|-")]
@@ -57,6 +61,10 @@ pub(super) struct InitArgs {
     /// Who may do everything, in the ops channel: the id of a person
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
     admin_user: Option<u64>,
+    /// The user that the controller will run as, to whom root gives token and data [default: shanty-controller, where it exists and
+    /// --data-dir is not said]
+    #[arg(long, value_name = "USER", value_parser = not_empty)]
+    user: Option<String>,
     /// Another address than Discord's: the sandbox
     #[arg(long, value_name = "URL", default_value = "https://discord.com")]
     api: Api,
@@ -66,7 +74,7 @@ pub(super) struct InitArgs {
 
 pub(super) const HELP: &str = "\
 On a terminal it asks for what no flag says, with the names of servers and channels to choose from; elsewhere --token-file is needed.
-Nothing that is there is overwritten. Run it as the user that the controller will run as, or as root when that is root.";
+Nothing that is there is overwritten. Run it as the user that the controller will run as, or as root, who names them with --user.";
 
 /// What a person does in Discord before there is a token.
 const PORTAL: &str = "\
@@ -88,7 +96,8 @@ fn public_host(text: &str) -> Result<String, String> {
 }
 
 pub(super) async fn init(args: InitArgs) -> Result<u8, Failure> {
-    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    // Our own files are ours alone; what others must get through to is opened to them.
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
     let absolute = |path: &Path| {
         std::path::absolute(path)
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
@@ -130,6 +139,7 @@ fn stands_not(path: &Path, next: &str) -> Result<(), Failure> {
 struct Made {
     config: PathBuf,
     wanted: Wanted,
+    owner: Option<String>,
     invite: String,
     warnings: Vec<String>,
 }
@@ -153,6 +163,7 @@ async fn make<R: BufRead, W: Write>(
         );
         stands_not(&token_file, &next)?;
     }
+    let owner = owner(args)?;
     let token = token(args, &token_file, &mut talk)?;
     let sender =
         Sender::new(args.api.clone(), &token).map_err(|error| Failure::usage(chain(&error)))?;
@@ -189,17 +200,48 @@ async fn make<R: BufRead, W: Write>(
         public,
         admin,
     };
-    let written = written.then_some((wanted.token_file.as_path(), &token));
-    init::write(config, &init::text(&wanted), written).map_err(|error| {
+    if let Some(owner) = owner
+        .as_ref()
+        .filter(|owner| !written && !owner.owns(&wanted.token_file))
+    {
+        let file = wanted.token_file.display();
+        finder.warnings.push(format!(
+            "{file} is not {0}'s, who must read it: `chown {0} {file}`",
+            owner.name
+        ));
+    }
+    let files = Files {
+        config,
+        text: &init::text(&wanted),
+        token: written.then_some((wanted.token_file.as_path(), &token)),
+        owner: owner.as_ref(),
+    };
+    init::write(&files).map_err(|error| {
         let next = "What was made until then stays, and is used by another try.";
         Failure::new("E_CREATE", exit::CREATE, format!("{error:#}"), next)
     })?;
     Ok(Made {
         config: config.to_owned(),
         wanted,
+        owner: owner.map(|owner| owner.name),
         invite: link,
         warnings: finder.warnings,
     })
+}
+
+/// Whom root begins for.
+fn owner(args: &InitArgs) -> Result<Option<Owner>, Failure> {
+    let root = nix::unistd::geteuid().is_root();
+    match &args.user {
+        Some(name) if root => Owner::named(name)
+            .map(Some)
+            .ok_or_else(|| Failure::usage(format!("--user: there is no user {}", one_line(name)))),
+        Some(_) => Err(Failure::usage(
+            "--user is for root: run this as that user instead",
+        )),
+        None if root && args.data_dir == Path::new(DATA_DIR) => Ok(Owner::named(USER)),
+        None => Ok(None),
+    }
 }
 
 /// The token: from a file, from standard input, or typed unseen. Never from an argument, which every user of the machine sees.
@@ -323,18 +365,27 @@ impl Made {
                 "Grant:   none, so nobody may do anything in chat: write a [[grant]] into {config}"
             ),
         });
+        if let Some(owner) = &self.owner {
+            lines.push(format!("User:    {owner}, to whom token and data belong"));
+        }
         lines.extend(self.warnings.iter().map(|warning| format!("⚠ {warning}")));
         let names: Vec<&str> = NEEDED.iter().map(|needed| needed.name).collect();
         lines.push(format!("Invite:  {}", self.invite));
         lines.push(format!("         asks for {}", names.join(", ")));
         lines.push(format!("Next:    shanty check --config {config}"));
-        lines.push(format!("         shanty serve --config {config}"));
+        lines.push(match &self.owner {
+            Some(_) if wanted.data_dir == Path::new(DATA_DIR) => {
+                "         systemctl enable --now shanty".to_owned()
+            }
+            Some(owner) => format!("         as {owner}: shanty serve --config {config}"),
+            None => format!("         shanty serve --config {config}"),
+        });
         if !wanted.data_dir.starts_with("/var/lib") {
             let socket = wanted.data_dir.join("admin.sock");
             lines.push(format!("         export SHANTY_ADMIN={}", socket.display()));
         }
         lines.push(
-            "         shanty token create        for each server; then /help in Discord".to_owned(),
+            "         shanty token create --install    prints what to paste on a server; then /help in Discord".to_owned(),
         );
         let safe = lines.iter().map(|line| format!("{}\n", one_line(line)));
         safe.collect()
