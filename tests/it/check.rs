@@ -71,12 +71,10 @@ fn found(ran: &Ran) -> Vec<Value> {
 async fn all_is_well_whether_the_controller_runs_or_not() {
     let mut checked = Checked::start().await;
     let config = checked.world.config_path().to_string_lossy().into_owned();
-    let lines = async |world: &World| {
-        let ran = world.shanty(&["check", "--config", &config]).await;
-        assert_eq!(ran.code, 0, "{ran:?}");
-        ran.out
-    };
-    let running = lines(&checked.world).await;
+    let check = async |world: &World| world.shanty(&["check", "--config", &config]).await;
+    let running = check(&checked.world).await;
+    assert_eq!(running.code, 0, "{running:?}");
+    let running = running.out;
     for said in [
         "✔ controller     runs, and answers on ",
         "✔ ports          `agents`: this controller listens on 127.0.0.1:",
@@ -89,13 +87,15 @@ async fn all_is_well_whether_the_controller_runs_or_not() {
         assert!(running.contains(said), "{said} is not in:\n{running}");
     }
     checked.world.take_controller().stop().await;
-    let stopped = lines(&checked.world).await;
-    for said in [
-        "✔ controller     does not run",
-        "✔ ports          `agents`: 127.0.0.1:",
-    ] {
-        assert!(stopped.contains(said), "{said} is not in:\n{stopped}");
-    }
+    let stopped = check(&checked.world).await.out;
+    assert!(
+        stopped.contains("✔ controller     does not run"),
+        "{stopped}"
+    );
+    // By now another test may have one of its ports.
+    let wrong = stopped.lines().filter(|line| line.starts_with('✘'));
+    let wrong: Vec<&str> = wrong.filter(|line| !line.contains(" ports ")).collect();
+    assert!(wrong.is_empty(), "{stopped}");
     let token = checked.text("bot_token");
     assert!(!running.contains(&token) && !stopped.contains(&token));
     checked.world.end().await;
@@ -212,6 +212,8 @@ async fn what_is_wrong_on_this_machine_is_told_with_how_to_mend_it() {
     let checked = Checked::start().await;
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = busy.local_addr().unwrap().to_string();
+    // Somebody who has nothing to say.
+    let other = std::thread::spawn(move || drop(busy.accept()));
     let (check, measured, mend) = checked
         .wrong("http = \"127.0.0.1:0\"", &format!("http = {address:?}"))
         .await;
@@ -223,6 +225,7 @@ async fn what_is_wrong_on_this_machine_is_told_with_how_to_mend_it() {
         )
     );
     assert!(mend.contains("ss -ltnp"), "{mend}");
+    other.join().unwrap();
     // RFC 6761: nobody ever has this name.
     let public = "[public]\nagents = \"shanty.invalid:7443\"\n[listen]";
     let (check, measured, mend) = checked.wrong("[listen]", public).await;
