@@ -3,6 +3,7 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "shanty/v1/agent.proto",
+        "shanty/v1/executor.proto",
         "shanty/v1/journal.proto",
         "shanty/v1/admin.proto",
     ];

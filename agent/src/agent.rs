@@ -2,10 +2,16 @@
 //!
 //! Reads no arguments, signals or environment.
 
+mod split;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use shanty_certs::agent::AgentIdentity;
 use shanty_core::ids::{AgentId, HostName};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, ConfigError, DataDir, ProxyVariables};
@@ -14,7 +20,10 @@ use crate::facts;
 use crate::failure::{Failure, exit};
 use crate::link::dial::Way;
 use crate::link::{self, Context, OnStop, Over, Watcher};
+use crate::policy::{Keeper, PolicyWatch};
 use crate::supervise::Supervisor;
+
+pub(crate) use split::{ExecutorOptions, LinkOptions, run_executor, run_link};
 
 /// What the command line says.
 pub(crate) struct Options {
@@ -24,6 +33,16 @@ pub(crate) struct Options {
     pub(crate) shim: Vec<OsString>,
     /// What the environment says of proxies.
     pub(crate) proxies: ProxyVariables,
+    pub(crate) policy: HostPolicyFile,
+}
+
+/// The host's own policy, as the command line names it.
+pub(crate) struct HostPolicyFile {
+    pub(crate) path: PathBuf,
+    /// It was named: without it nothing should run.
+    pub(crate) required: bool,
+    /// It is read again.
+    pub(crate) reload: Arc<Notify>,
 }
 
 /// Who is ready.
@@ -32,46 +51,81 @@ pub(crate) struct Ready {
     pub(crate) name: HostName,
 }
 
+/// What a link is made of.
+struct Ends {
+    identity: AgentIdentity,
+    config: Config,
+    executor: Handle,
+    on_stop: OnStop,
+    proxies: ProxyVariables,
+}
+
 /// Runs until `stop` is cancelled, the identity is revoked, or a part fails. `ready` is called when the first link is up.
 pub(crate) async fn run(
     options: Options,
     stop: CancellationToken,
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
-    // Asked before anything is created: a wrong directory should stay as it is.
-    if !options.data_dir.is_enrolled() {
-        let error = ConfigError::NotEnrolled(options.data_dir.path().to_owned());
-        return Err(Failure::new(
-            "E_NOT_ENROLLED",
-            exit::CONFIG,
-            error.to_string(),
-        ));
-    }
+    enrolled(&options.data_dir)?;
     let _lock = options.data_dir.lock().map_err(|error| locked(&error))?;
     let (identity, config) = options.data_dir.load().map_err(|e| Failure::config(&e))?;
-    config
-        .command
-        .check()
-        .map_err(|text| Failure::new("E_CONFIG", exit::CONFIG, text))?;
-    if config.command.max_processes.is_some() && runs_as_root(&config.run_as) {
-        tracing::warn!("max_processes of agent.toml does not hold commands that run as root.");
-    }
-    let tls = shanty_certs::tls::link_client(&identity).map_err(|e| Failure::config(&e))?;
-
     let mut parts = Supervisor::default();
-    let executor = open_executor(&options, &config, &mut parts).await?;
+    let policy = host_policy(options.policy, &mut parts)?;
+    let base = executor::Config {
+        learns: true,
+        policy,
+        ..base(&options.data_dir, &config, options.shim)?
+    };
+    let executor = open_executor(base, &config, &mut parts).await?;
+    let ends = Ends {
+        identity,
+        config,
+        executor,
+        on_stop: options.on_stop,
+        proxies: options.proxies,
+    };
+    serve(ends, parts, stop, ready).await
+}
+
+/// Asked before anything is created: a wrong directory should stay as it is.
+fn enrolled(data_dir: &DataDir) -> Result<(), Failure> {
+    if data_dir.is_enrolled() {
+        return Ok(());
+    }
+    let error = ConfigError::NotEnrolled(data_dir.path().to_owned());
+    Err(Failure::new(
+        "E_NOT_ENROLLED",
+        exit::CONFIG,
+        error.to_string(),
+    ))
+}
+
+/// Keeps a link between the controller and an executor, to an ordered stop.
+async fn serve(
+    ends: Ends,
+    mut parts: Supervisor,
+    stop: CancellationToken,
+    ready: impl FnOnce(&Ready),
+) -> Result<(), Failure> {
+    let Ends {
+        identity,
+        config,
+        executor,
+        on_stop,
+        proxies,
+    } = ends;
     let context = Context {
         agent: config.agent,
-        way: way(&config, &options.proxies)?,
-        tls,
+        way: way(&config, &proxies)?,
+        tls: shanty_certs::tls::link_client(&identity).map_err(|e| Failure::config(&e))?,
         boot_id: boot_id()?,
         instance: uuid::Uuid::now_v7().simple().to_string(),
         executor: executor.clone(),
         vitals: Watcher::start(config.run_as.clone(), config.times.metrics)
             .map_err(|e| Failure::internal(&e))?,
         times: config.times,
-        on_stop: options.on_stop,
-        stop: stop.clone(),
+        on_stop,
+        stop,
     };
     let who = Ready {
         agent: config.agent,
@@ -156,30 +210,53 @@ async fn kill_all(executor: &Handle) {
     }
 }
 
+/// What the executor is told by the configuration.
+fn base(
+    data_dir: &DataDir,
+    config: &Config,
+    shim: Vec<OsString>,
+) -> Result<executor::Config, Failure> {
+    // Shims run elsewhere, so a relative directory would be another one for them.
+    let path = std::path::absolute(data_dir.path()).map_err(|e| Failure::internal(&e))?;
+    Ok(executor::Config {
+        mask: config.mask.clone(),
+        surroundings: config.command.clone(),
+        ..executor::Config::new(path, config.agent, config.run_as.clone(), shim)
+    })
+}
+
 async fn open_executor(
-    options: &Options,
+    base: executor::Config,
     config: &Config,
     parts: &mut Supervisor,
 ) -> Result<Handle, Failure> {
-    // Shims run elsewhere, so a relative directory would be another one for them.
-    let data_dir =
-        std::path::absolute(options.data_dir.path()).map_err(|e| Failure::internal(&e))?;
-    let config = executor::Config {
-        learns: true,
-        mask: config.mask.clone(),
-        surroundings: config.command.clone(),
-        ..executor::Config::new(
-            data_dir,
-            config.agent,
-            config.run_as.clone(),
-            options.shim.clone(),
-        )
-    };
-    let (executor, work) = executor::open(config)
+    config
+        .command
+        .check()
+        .map_err(|text| Failure::new("E_CONFIG", exit::CONFIG, text))?;
+    if config.command.max_processes.is_some() && runs_as_root(&config.run_as) {
+        tracing::warn!("max_processes of agent.toml does not hold commands that run as root.");
+    }
+    let (executor, work) = executor::open(base)
         .await
         .map_err(|e| Failure::config(&e))?;
     parts.start("executor", work);
     Ok(executor)
+}
+
+/// Reads the host's own policy, and again whenever that is asked for, as long as somebody goes by it.
+fn host_policy(file: HostPolicyFile, parts: &mut Supervisor) -> Result<PolicyWatch, Failure> {
+    let keeper = Keeper::open(file.path, file.required).map_err(|e| Failure::config(&e))?;
+    let watch = keeper.watch();
+    parts.start("host policy", async move {
+        loop {
+            tokio::select! {
+                () = file.reload.notified() => keeper.reload(),
+                () = keeper.unwatched() => return,
+            }
+        }
+    });
+    Ok(watch)
 }
 
 fn way(config: &Config, proxies: &ProxyVariables) -> Result<Way, Failure> {

@@ -1,30 +1,31 @@
 //! The command line: arguments, environment, signals and standard streams, which nothing else of the crate touches.
 
+mod examine;
 mod out;
+mod split;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
-use std::io::{IsTerminal, Read, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use nix::sys::stat::{Mode, umask};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use zeroize::Zeroizing;
 
-use crate::agent::{self, Ready};
-use crate::config::{Address, DataDir, ProxyVariables};
-use crate::doctor;
+use crate::agent::{self, HostPolicyFile, Ready};
+use crate::config::{self, Address, DataDir, ProxyVariables, Split};
 use crate::failure::{Failure, exit};
 use crate::join;
 use crate::link::OnStop;
-use crate::{service_manager, shim, support};
+use crate::{policy, service_manager, shim};
 
 /// Runs commands on this host for a Shanty controller.
 #[derive(Debug, Parser)]
@@ -40,12 +41,16 @@ enum Command {
     Join(JoinArgs),
     /// Keep the link to the controller and run what it orders.
     Run(RunArgs),
+    /// Keep the link to the controller, and hand what it orders to the executor: the half that needs no rights.
+    Link(split::LinkArgs),
+    /// Run what the controller ordered and signed, for the link behind a socket: the half that has rights.
+    Executor(split::ExecutorArgs),
     /// Look at everything that this host needs, and say what is wrong and how to mend it.
     ///
     /// Exits with 0 when all of it works, else with 1. Nothing that stays is started or changed.
-    Doctor(DoctorArgs),
+    Doctor(examine::DoctorArgs),
     /// Gather what helps somebody else to find out what is wrong here, without keys, commands and output, and with secrets masked.
-    SupportBundle(SupportArgs),
+    SupportBundle(examine::SupportArgs),
     /// Write a manual page for each subcommand into a directory.
     #[command(hide = true)]
     Man {
@@ -79,6 +84,15 @@ struct JoinArgs {
     /// Link listener to dial from now on, when the one that the controller names cannot be reached from here.
     #[arg(long, value_name = "HOST:PORT")]
     link: Option<Address>,
+    /// Set up for two processes, `shanty-agent link` as this user and `shanty-agent executor` as the one who joins.
+    #[arg(long, value_name = "USER")]
+    link_user: Option<String>,
+    /// Configuration of both.
+    #[arg(long, value_name = "FILE", requires = "link_user", default_value = config::split::CONFIG)]
+    config: PathBuf,
+    /// What the executor keeps.
+    #[arg(long, value_name = "DIR", requires = "link_user", default_value = config::split::EXECUTOR_DIR)]
+    executor_dir: PathBuf,
     /// Print the outcome as one JSON line.
     #[arg(long)]
     json: bool,
@@ -88,6 +102,8 @@ struct JoinArgs {
 struct RunArgs {
     #[command(flatten)]
     data_dir: DataDirArg,
+    #[command(flatten)]
+    policy: PolicyArg,
     /// What becomes of executions when the agent stops [default: kill on a terminal, else keep].
     #[arg(long)]
     on_stop: Option<OnStop>,
@@ -99,28 +115,6 @@ struct RunArgs {
     /// Print errors as one JSON line too.
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Args)]
-struct DoctorArgs {
-    #[command(flatten)]
-    data_dir: DataDirArg,
-    #[command(flatten)]
-    shim: ShimArgs,
-    /// Print one JSON line.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-struct SupportArgs {
-    #[command(flatten)]
-    data_dir: DataDirArg,
-    #[command(flatten)]
-    shim: ShimArgs,
-    /// Where to write it, or - for standard output. A file that is there stays.
-    #[arg(long, value_name = "FILE", default_value = "shanty-agent-support.txt")]
-    output: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +138,23 @@ struct DataDirArg {
         default_value = "/var/lib/shanty-agent"
     )]
     data_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct PolicyArg {
+    /// What this host's owner allows [default: /etc/shanty/host.toml, if it is there]. Read again on SIGHUP.
+    #[arg(long, value_name = "FILE")]
+    host_policy: Option<PathBuf>,
+}
+
+impl PolicyArg {
+    fn file(self, reload: &Arc<Notify>) -> HostPolicyFile {
+        HostPolicyFile {
+            required: self.host_policy.is_some(),
+            path: self.host_policy.unwrap_or_else(|| policy::FILE.into()),
+            reload: Arc::clone(reload),
+        }
+    }
 }
 
 /// Runs the program with these arguments, the program's own name first.
@@ -177,16 +188,26 @@ fn dispatch(command: Command) -> ExitCode {
         }
         Command::Doctor(args) => {
             close_to_others();
-            doctor_main(args)
+            examine::doctor_main(args)
         }
         Command::SupportBundle(args) => {
             close_to_others();
-            finish(support_main(args), false)
+            finish(examine::support_main(args), false)
         }
         Command::Run(args) => {
             close_to_others();
             let json = args.json;
             finish(run_main(args), json)
+        }
+        Command::Link(args) => {
+            close_to_others();
+            let json = args.json;
+            finish(split::link_main(args), json)
+        }
+        Command::Executor(args) => {
+            close_to_others();
+            let json = args.json;
+            finish(split::executor_main(args), json)
         }
     }
 }
@@ -232,8 +253,14 @@ fn join_main(args: JoinArgs) -> Result<(), Failure> {
         token_file: args.token_file,
         token: std::env::var("SHANTY_TOKEN").ok().map(Zeroizing::new),
         run_as: args.run_as,
+        split: args
+            .link_user
+            .map(|user| Split::new(&user, args.config, args.executor_dir))
+            .transpose()
+            .map_err(join::JoinError::from)?,
         proxies: proxies(),
     };
+    let split = options.split.is_some();
     let joined = runtime()?.block_on(join::join(options))?;
     let (agent, name, link) = (joined.agent, joined.name, joined.link);
     let key = hex::encode(joined.key_sha256);
@@ -245,7 +272,12 @@ fn join_main(args: JoinArgs) -> Result<(), Failure> {
         }))
     } else {
         out::line(&format_args!(
-            "Joined as {name}. Start the agent with `shanty-agent run`.\nKey: sha256:{key}"
+            "Joined as {name}. Start the agent with {}.\nKey: sha256:{key}",
+            if split {
+                "`shanty-agent executor` and `shanty-agent link`"
+            } else {
+                "`shanty-agent run`"
+            }
         ))
     }
 }
@@ -257,88 +289,50 @@ fn run_main(args: RunArgs) -> Result<(), Failure> {
     } else {
         OnStop::Keep
     };
+    let reload = Arc::default();
     let options = agent::Options {
         data_dir: DataDir::new(args.data_dir.data_dir),
         on_stop: args.on_stop.unwrap_or(usual),
         shim: args.shim.command()?,
         proxies: proxies(),
+        policy: args.policy.file(&reload),
     };
     let stop = CancellationToken::new();
-    if args.exit_with_stdin {
+    let run = agent::run(options, stop.clone(), announce);
+    drive(run, (stop, reload), args.exit_with_stdin)
+}
+
+/// Runs one of the programs to its end.
+fn drive(
+    run: impl Future<Output = Result<(), Failure>>,
+    (stop, reload): (CancellationToken, Arc<Notify>),
+    exit_with_stdin: bool,
+) -> Result<(), Failure> {
+    if exit_with_stdin {
         stop_with_stdin(stop.clone())?;
     }
     let runtime = runtime()?;
-    let ended = runtime.block_on(until_stopped(options, stop));
+    let ended = runtime.block_on(until_stopped(run, stop, &reload));
     // A blocked read of some file must not hold up the exit.
     runtime.shutdown_timeout(Duration::from_millis(500));
     ended
 }
 
-fn doctor_main(args: DoctorArgs) -> ExitCode {
-    let json = args.json;
-    match examined(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(exit::FAILED),
-        Err(failure) => finish(Err(failure), json),
-    }
-}
-
-/// Looks at this host and prints what was found; true when it is healthy.
-fn examined(args: DoctorArgs) -> Result<bool, Failure> {
-    let options = examination(args.data_dir, args.shim)?;
-    let findings = runtime()?.block_on(doctor::look(&options));
-    let healthy = findings.is_healthy();
-    if args.json {
-        out::line(&serde_json::json!({
-            "event": "doctor", "healthy": healthy, "points": findings.points,
-        }))?;
-    } else {
-        out::text(&findings.text())?;
-    }
-    Ok(healthy)
-}
-
-fn support_main(args: SupportArgs) -> Result<(), Failure> {
-    let options = examination(args.data_dir, args.shim)?;
-    let path = args.output;
-    let bundle = || Ok::<_, Failure>(runtime()?.block_on(support::bundle(&options)));
-    if path == Path::new("-") {
-        return out::text(bundle()?.trim_end());
-    }
-    let failed = |error: std::io::Error| {
-        let text = format!("{} cannot be written: {error}", path.display());
-        Failure::new("E_OUTPUT", exit::CREATE, text)
-    };
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(failed)?;
-    let bundle = bundle()?;
-    file.write_all(bundle.as_bytes()).map_err(failed)?;
-    out::text(&format!(
-        "Written to {}. Read it before you send it.",
-        path.display()
-    ))
-}
-
-fn examination(data_dir: DataDirArg, shim: ShimArgs) -> Result<doctor::Options, Failure> {
-    Ok(doctor::Options {
-        data_dir: DataDir::new(data_dir.data_dir),
-        shim: shim.command()?,
-        proxies: proxies(),
-    })
-}
-
 /// Runs the agent; the first signal stops it in order, the second at once.
-async fn until_stopped(options: agent::Options, stop: CancellationToken) -> Result<(), Failure> {
+async fn until_stopped(
+    run: impl Future<Output = Result<(), Failure>>,
+    stop: CancellationToken,
+    reload: &Notify,
+) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
-    let run = agent::run(options, stop.clone(), announce);
+    let mut hangup = signal(SignalKind::hangup()).map_err(|e| Failure::internal(&e))?;
     let mut run = std::pin::pin!(service_manager::watch(run));
-    tokio::select! {
-        ended = &mut run => return ended,
-        () = signals.next() => stop.cancel(),
+    loop {
+        tokio::select! {
+            ended = &mut run => return ended,
+            () = signals.next() => break stop.cancel(),
+            _ = hangup.recv() => reload.notify_one(),
+        }
     }
     service_manager::stopping();
     tokio::select! {
@@ -448,7 +442,14 @@ mod tests {
 
     #[test]
     fn help_says_what_there_is() {
-        for name in ["join", "run", "doctor", "support-bundle"] {
+        for name in [
+            "join",
+            "run",
+            "link",
+            "executor",
+            "doctor",
+            "support-bundle",
+        ] {
             let mut cli = Cli::command();
             cli.build();
             let help = cli

@@ -5,6 +5,7 @@ mod command;
 mod data_dir;
 mod mask;
 mod proxy;
+pub mod split;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use shanty_certs::agent::AgentIdentityError;
-use shanty_certs::files::FileError;
+use shanty_certs::files::{self, FileError};
 use shanty_core::ids::{AgentId, HostName};
 use shanty_core::limits;
 use shanty_core::output::mask::SecretFiles;
@@ -28,6 +29,10 @@ use crate::surroundings::Surroundings;
 pub use address::{Address, AddressError};
 pub use data_dir::DataDir;
 pub use proxy::{Proxy, ProxyChoice, ProxyError, ProxyVariables};
+pub use split::{Split, SplitError};
+
+/// Largest configuration that is read, bytes.
+const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// Why an agent cannot start from its data directory.
 #[derive(Debug, Error)]
@@ -128,6 +133,8 @@ pub struct Config {
     pub proxy: ProxyChoice,
     /// Users that commands may run as; the first is the default, none means our own user.
     pub run_as: Vec<String>,
+    /// The user whom the executor hears, where it is a process of its own.
+    pub link_user: Option<String>,
     /// How long things take.
     pub times: Times,
     /// What is masked in all output.
@@ -145,6 +152,7 @@ struct ConfigFile {
     proxy: Option<Spanned<String>>,
     #[serde(default)]
     run_as: Vec<String>,
+    link_user: Option<String>,
     #[serde(default)]
     limits: LimitsTable,
     mask: Option<Spanned<MaskTable>>,
@@ -169,6 +177,8 @@ struct ConfigOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy: Option<&'a str>,
     run_as: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_user: Option<&'a str>,
 }
 
 impl LimitsTable {
@@ -187,6 +197,23 @@ impl LimitsTable {
 }
 
 impl Config {
+    /// Reads a configuration that lies apart from the data directory: others may read it.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = files::read_trusted(path, CONFIG_BYTES_MAX)?;
+        Self::of_bytes(path, &text)
+    }
+
+    fn of_bytes(path: &Path, text: &[u8]) -> Result<Self, ConfigError> {
+        let text = std::str::from_utf8(text).map_err(|_| ConfigError::Toml {
+            path: path.to_owned(),
+            text: "not UTF-8".to_owned(),
+        })?;
+        Self::parse(path, text)
+    }
+
     /// Parses `agent.toml`. `path` is for the errors.
     ///
     /// # Errors
@@ -217,6 +244,7 @@ impl Config {
             link,
             proxy,
             run_as: file.run_as,
+            link_user: file.link_user,
             times: file.limits.times(),
             mask,
             command,
@@ -234,6 +262,7 @@ impl Config {
                 ProxyChoice::This(proxy) => Some(proxy.url()),
             },
             run_as: &self.run_as,
+            link_user: self.link_user.as_deref(),
         };
         let body =
             toml::to_string(&out).expect("invariant: strings and a list of strings are TOML");
@@ -300,6 +329,7 @@ mod tests {
             link: "shanty.example.net:7443".parse().unwrap(),
             proxy: ProxyChoice::Unsaid,
             run_as: vec!["deploy".to_owned(), "nobody".to_owned()],
+            link_user: Some("shanty".to_owned()),
             times: Times::default(),
             mask: SecretFiles::default(),
             command: Surroundings::default(),
@@ -317,12 +347,12 @@ mod tests {
         assert!(!mask.shapes && with("").unwrap().mask.shapes);
         let error = with("files = [\"etc/pass\"]").unwrap_err();
         assert!(
-            error.contains("line 7: [mask]: `etc/pass` is not an absolute path"),
+            error.contains("line 8: [mask]: `etc/pass` is not an absolute path"),
             "{error}"
         );
         let error = with("file = [\"/a\"]").unwrap_err();
         assert!(
-            error.contains("unknown field `file`") && error.contains("line 8"),
+            error.contains("unknown field `file`") && error.contains("line 9"),
             "{error}"
         );
     }
@@ -376,7 +406,7 @@ mod tests {
         let unknown = format!("{}color = 1\n", sample().to_toml());
         let error = parse(&unknown).unwrap_err();
         assert!(
-            error.contains("unknown field `color`") && error.contains("line 6"),
+            error.contains("unknown field `color`") && error.contains("line 7"),
             "{error}"
         );
         assert!(parse("agent = ").unwrap_err().contains("line 1"));

@@ -30,6 +30,8 @@ use shanty_core::refusal::Code;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::policy::{PolicyWatch, Told};
+
 pub use crate::surroundings::Surroundings;
 pub use input::{Inputs, SliceOrEnd, Wanted};
 pub use signed::KEYS_FILE;
@@ -45,6 +47,9 @@ pub const RUNNING_MAX: usize = 256;
 pub struct Handle {
     tx: mpsc::Sender<Request>,
     watch: watch::Receiver<BTreeMap<RunId, Status>>,
+    /// Which connection to it there is, where it is another process.
+    present: Option<watch::Receiver<Option<u64>>>,
+    policy: watch::Receiver<Told>,
 }
 
 /// What the executor is told at its start.
@@ -70,6 +75,8 @@ pub struct Config {
     pub spool_total_bytes_max: u64,
     /// Executions that may run at once; more are refused. [`RUNNING_MAX`] unless a test needs less.
     pub running_max: usize,
+    /// What the host's owner allows.
+    pub policy: PolicyWatch,
 }
 
 impl Config {
@@ -91,7 +98,14 @@ impl Config {
             shim,
             spool_total_bytes_max: limits::SPOOL_TOTAL_BYTES_MAX,
             running_max: RUNNING_MAX,
+            policy: PolicyWatch::default(),
         }
+    }
+
+    /// Executions that may run at once, by the host's own policy too.
+    fn running_max(&self) -> usize {
+        let most = self.policy.rules.borrow().max_running;
+        most.map_or(self.running_max, |most| most.min(self.running_max))
     }
 }
 
@@ -117,10 +131,12 @@ impl ClockOffset {
     /// What `Welcome` said, taken now, milliseconds since the Unix epoch.
     #[must_use]
     pub fn new(controller_ms: u64) -> Self {
-        Self {
-            controller_ms,
-            at: Instant::now(),
-        }
+        Self::since(controller_ms, Instant::now())
+    }
+
+    /// What was said after this moment: the controller's time may be behind what comes of it, and never ahead.
+    pub(crate) const fn since(controller_ms: u64, at: Instant) -> Self {
+        Self { controller_ms, at }
     }
 
     /// The controller's time now, milliseconds since the Unix epoch.
@@ -208,6 +224,9 @@ pub enum ReadError {
         #[source]
         source: std::io::Error,
     },
+    /// What the executor said, where it is another process.
+    #[error("{0}")]
+    Said(String),
     /// The executor is gone.
     #[error("the executor has stopped")]
     Stopped,
@@ -267,6 +286,17 @@ pub(crate) enum Request {
     Learn {
         key: OrderPublicKey,
     },
+    /// Something that the controller has to sign its time for; nothing where the link is believed.
+    Nonce {
+        reply: oneshot::Sender<Vec<u8>>,
+    },
+    /// Whether the controller signed its time.
+    Time {
+        nonce: Vec<u8>,
+        now_ms: u64,
+        sig: Vec<u8>,
+        reply: oneshot::Sender<bool>,
+    },
 }
 
 impl Handle {
@@ -301,6 +331,69 @@ impl Handle {
             return Err(Refusal::stopping());
         }
         answer.await.unwrap_or_else(|_| Err(Refusal::stopping()))
+    }
+
+    /// The same of an executor in another process.
+    pub(crate) const fn remote(
+        tx: mpsc::Sender<Request>,
+        watch: watch::Receiver<BTreeMap<RunId, Status>>,
+        present: watch::Receiver<Option<u64>>,
+        policy: watch::Receiver<Told>,
+    ) -> Self {
+        Self {
+            tx,
+            watch,
+            present: Some(present),
+            policy,
+        }
+    }
+
+    /// Waits until the executor is there, and says by which connection: the number of one that has ended never comes again.
+    pub(crate) async fn present(&self) -> u64 {
+        let Some(mut present) = self.present.clone() else {
+            return 0;
+        };
+        match present.wait_for(Option::is_some).await {
+            Ok(session) => session.unwrap_or_default(),
+            // The agent ends.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until this connection to the executor has ended; for ever where the executor is in this process.
+    pub(crate) async fn gone(&self, session: u64) {
+        match self.present.clone() {
+            Some(mut present) => {
+                present.wait_for(|now| *now != Some(session)).await.ok(); // The agent ends.
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What the controller has to sign its time for; empty where nothing stands between it and the executor.
+    pub async fn nonce(&self) -> Vec<u8> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Nonce { reply }).await;
+        answer.await.unwrap_or_default()
+    }
+
+    /// Tells the controller's time; whether it is signed for the nonce.
+    pub async fn told_time(&self, now_ms: u64, sig: Vec<u8>) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let nonce = Vec::new();
+        self.ask(Request::Time {
+            nonce,
+            now_ms,
+            sig,
+            reply,
+        })
+        .await;
+        answer.await.unwrap_or(false)
+    }
+
+    /// Hands a request over; whoever waits for its answer sees that the executor is gone.
+    pub(crate) async fn ask(&self, request: Request) {
+        self.tx.send(request).await.ok(); // Executor gone.
     }
 
     /// Tells the key of the controller that has just proved who it is. Counts only where none is known and one may be learned.
@@ -358,6 +451,12 @@ impl Handle {
         self.watch.clone()
     }
 
+    /// What is told of the host's own policy, and its changes.
+    #[must_use]
+    pub fn policy(&self) -> watch::Receiver<Told> {
+        self.policy.clone()
+    }
+
     /// Forgets an execution that is over and deletes its spool. Its order is remembered, so that it never starts again.
     pub async fn release(&self, run: RunId) {
         let request = Request::Release { run };
@@ -373,11 +472,14 @@ impl Handle {
 pub async fn open(
     config: Config,
 ) -> Result<(Handle, impl Future<Output = ()> + Send + 'static), OpenError> {
+    let policy = config.policy.told.clone();
     let owner = owner::Owner::open(config).await?;
     let (tx, requests) = mpsc::channel(REQUESTS_MAX);
     let handle = Handle {
         tx,
         watch: owner.watch(),
+        present: None,
+        policy,
     };
     Ok((handle, owner.run(requests)))
 }

@@ -38,6 +38,7 @@ pub fn facts(run_as: &[String]) -> v1::Facts {
         containment: "subreaper".to_owned(),
         run_as: shown(&run_as),
         boot_time_ms: booted_ms(),
+        ..v1::Facts::default()
     }
 }
 

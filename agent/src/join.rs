@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{
     Address, AddressError, Config, ConfigError, DataDir, ProxyChoice, ProxyError, ProxyVariables,
-    Times,
+    Split, SplitError, Times,
 };
 use crate::failure::{Failure, exit, printable};
 use crate::link::dial::{self, DialError, Way};
@@ -47,6 +47,8 @@ pub(crate) struct Options {
     /// Content of `SHANTY_TOKEN`.
     pub(crate) token: Option<Zeroizing<String>>,
     pub(crate) run_as: Vec<String>,
+    /// For two processes.
+    pub(crate) split: Option<Split>,
     /// What the environment says of proxies.
     pub(crate) proxies: ProxyVariables,
 }
@@ -101,6 +103,9 @@ pub(crate) enum JoinError {
     /// A user that cannot be used.
     #[error("{0}")]
     RunAs(String),
+    /// The host cannot be set up for two processes.
+    #[error(transparent)]
+    Split(#[from] SplitError),
     /// The environment names a proxy that cannot be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -149,6 +154,12 @@ impl From<JoinError> for Failure {
                 | ServerRefused::Stranger { .. } => ("E_PIN_MISMATCH", exit::CONFIG),
                 ServerRefused::Identity(_) => ("E_IDENTITY", exit::CONFIG),
             },
+            JoinError::Split(SplitError::NoUser(_) | SplitError::Root | SplitError::NotRoot(_)) => {
+                ("E_LINK_USER", exit::CONFIG)
+            }
+            JoinError::Split(SplitError::File(_) | SplitError::Io { .. }) => {
+                ("E_PERM", exit::CONFIG)
+            }
             JoinError::Proxy(_) => ("E_PROXY", exit::CONFIG),
             JoinError::Dial(_) | JoinError::Unanswered(_) => ("E_UNREACHABLE", exit::TRY_AGAIN),
             JoinError::Refused(_) => ("E_REFUSED", exit::REFUSED),
@@ -176,6 +187,9 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         address: options.server.clone(),
         proxy: options.proxies.proxy_to(&options.server)?,
     };
+    if let Some(split) = &options.split {
+        split.begin(&options.data_dir)?;
+    }
     let _lock = options.data_dir.lock().map_err(JoinError::DataDir)?;
     refuse_second_join(&options.data_dir)?;
     let key = kept_key(&options.data_dir)?;
@@ -196,14 +210,20 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         name: reply.name.parse().map_err(|_| JoinError::Reply("name"))?,
         link,
         proxy: proxy.map_or(ProxyChoice::Unsaid, ProxyChoice::This),
+        link_user: options.split.as_ref().map(|split| split.user().to_owned()),
         run_as: options.run_as,
         times: Times::default(),
         mask: SecretFiles::default(),
         command: Surroundings::default(),
     };
-    options
-        .data_dir
-        .enroll(&identity, &config, &KnownKeys::of(orders))?;
+    let (data_dir, keys) = (&options.data_dir, KnownKeys::of(orders));
+    match &options.split {
+        None => data_dir.enroll(&identity, &config, &keys)?,
+        Some(split) => {
+            split.enroll(data_dir, &identity, &config, &keys)?;
+            split.hand_over(data_dir)?;
+        }
+    }
     Ok(Joined {
         agent,
         name: config.name,
@@ -374,6 +394,7 @@ mod tests {
             token_file: None,
             token: None,
             run_as: Vec::new(),
+            split: None,
             proxies: ProxyVariables::default(),
         }
     }

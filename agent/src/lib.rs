@@ -12,6 +12,8 @@ pub mod executor;
 
 pub mod config;
 
+pub mod policy;
+
 mod mask;
 
 mod surroundings;
@@ -19,6 +21,8 @@ mod surroundings;
 mod failure;
 
 mod join;
+
+pub mod seam;
 
 mod doctor;
 

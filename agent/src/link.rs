@@ -11,7 +11,7 @@ mod instructions;
 mod stream;
 mod tunnel;
 mod vitals;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -114,13 +114,17 @@ pub(crate) async fn keep(ctx: &Context, ready: impl FnOnce()) -> Over {
 
 /// Dials and serves one link. Stopping interrupts dialling; a link that is up ends by itself.
 async fn one(ctx: &Context, up: impl FnOnce()) -> Result<End, Broken> {
+    let executor = ctx.executor.present();
+    let Some(session) = ctx.stop.run_until_cancelled(executor).await else {
+        return Ok(End::Stopped);
+    };
     let dialling = dial::dial(&ctx.way, ctx.tls.clone());
     let Some(dialed) = ctx.stop.run_until_cancelled(dialling).await else {
         return Ok(End::Stopped);
     };
     let dialed = dialed?;
     let revoked = dialed.revoked();
-    let ended = stream::serve(ctx, dialed.channel, up).await;
+    let ended = stream::serve(ctx, session, dialed.channel, up).await;
     if ended.is_err() && revoked.load(Ordering::Acquire) {
         return Ok(End::Refused {
             code: RefusedCode::Revoked,

@@ -62,6 +62,9 @@ pub(crate) use self::mark::Mark;
 /// Names the user that commands run as, in the shim's own environment; absent means the shim's own user.
 pub(crate) const RUN_AS_VARIABLE: &str = "SHANTY_RUN_AS";
 
+/// Holds how much output is kept at most on this host, bytes, whatever the order says; absent means what the order says.
+pub(crate) const OUTPUT_MAX_VARIABLE: &str = "SHANTY_OUTPUT_MAX";
+
 /// Why a shim gave up. Its only witness is the exit code: the executor finds no `Exit` record and says `lost`.
 #[derive(Debug, Error)]
 enum ShimError {
@@ -118,7 +121,7 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let started_ms = header.wall_ms;
     let masks = masks();
     let known = masks.as_ref().cloned().unwrap_or_default();
-    let recorder = Recorder::open(spool, &header, order.output_bytes_max, &known)?;
+    let recorder = Recorder::open(spool, &header, output_max(&order), &known)?;
     let limits = Limits::of(&order);
     let run_as = std::env::var(RUN_AS_VARIABLE).ok();
     let memory = Watch::begin(Path::new("/proc"), Path::new("/sys/fs/cgroup"));
@@ -191,6 +194,13 @@ fn masks() -> Result<Masks, CannotStart> {
     let files =
         mask::decode(&text).ok_or_else(|| CannotStart::refused(&"what to mask cannot be read"))?;
     mask::load(&files).map_err(|why| CannotStart::refused(&why))
+}
+
+/// What the order says, and no more than the host's own policy lets it.
+fn output_max(order: &Order) -> u64 {
+    let most = std::env::var(OUTPUT_MAX_VARIABLE).ok();
+    let most = most.and_then(|most| most.parse().ok());
+    order.output_bytes_max.min(most.unwrap_or(u64::MAX))
 }
 
 /// What the command finds around itself, as the executor says it.

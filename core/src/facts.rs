@@ -21,6 +21,10 @@ pub struct Facts {
     pub run_as: String,
     /// When the host booted, milliseconds since the Unix epoch.
     pub boot_time_ms: u64,
+    /// What the host's owner allows, by `host.toml`: `shell`, `actions` or `off`; empty without such a file.
+    pub policy_mode: String,
+    /// SHA-256 of that file, in hex.
+    pub policy_digest: String,
 }
 
 /// What changes all the time.

@@ -125,6 +125,8 @@ fn row(text: &str) -> HostRow {
         cpus: u32::MAX,
         memory_bytes: u64::MAX,
         boot_time_ms: u64::MAX,
+        policy_mode: text.to_owned(),
+        policy_digest: text.to_owned(),
     };
     let disk = v1::Disk {
         mount: text.to_owned(),

@@ -72,6 +72,7 @@ mod install_faults;
 mod join;
 mod past;
 mod reload;
+mod split;
 mod systemd_machine;
 mod systemd_units;
 mod tidy;

@@ -18,6 +18,7 @@ pub mod peer;
 pub mod person;
 pub mod process;
 pub mod site;
+pub mod split;
 pub mod terminal;
 pub mod wait;
 pub mod words;

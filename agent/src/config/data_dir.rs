@@ -12,45 +12,56 @@ use shanty_certs::files::{self, FileError};
 use shanty_certs::orders::KnownKeys;
 use shanty_core::ids::AgentId;
 
-use super::{Config, ConfigError};
+use super::{CONFIG_BYTES_MAX, Config, ConfigError};
 use crate::executor::KEYS_FILE;
-
-/// Largest configuration that is read, bytes.
-const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 
 /// The files of one agent.
 #[derive(Clone, Debug)]
-pub struct DataDir(PathBuf);
+pub struct DataDir {
+    path: PathBuf,
+    /// Where the configuration is that lies apart.
+    config: Option<PathBuf>,
+}
 
 impl DataDir {
     /// The directory at `path`, which need not exist.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self(path)
+        Self { path, config: None }
+    }
+
+    /// With a configuration that lies apart from it.
+    #[must_use]
+    pub fn with_config(self, file: PathBuf) -> Self {
+        Self {
+            config: Some(file),
+            ..self
+        }
     }
 
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// The key that a first attempt to join leaves for the next, should its answer be lost.
     #[must_use]
     pub fn join_key(&self) -> PathBuf {
-        self.0.join("join.key")
+        self.path.join("join.key")
     }
 
     fn lock_file(&self) -> PathBuf {
-        self.0.join("lock")
+        self.path.join("lock")
     }
 
     fn identity(&self) -> PathBuf {
-        self.0.join("identity.pem")
+        self.path.join("identity.pem")
     }
 
     fn config(&self) -> PathBuf {
-        self.0.join("agent.toml")
+        let apart = self.config.clone();
+        apart.unwrap_or_else(|| self.path.join("agent.toml"))
     }
 
     /// True when a host joined with this directory, whether or not its files can be used.
@@ -64,7 +75,7 @@ impl DataDir {
     /// # Errors
     /// [`ConfigError::File`], [`ConfigError::InUse`], [`ConfigError::Lock`].
     pub fn lock(&self) -> Result<Flock<File>, ConfigError> {
-        files::private_directory(&self.0)?;
+        files::private_directory(&self.path)?;
         let path = self.lock_file();
         let failed = |source| ConfigError::Lock {
             path: path.clone(),
@@ -79,7 +90,7 @@ impl DataDir {
             .map_err(failed)?;
         Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
             if errno == nix::errno::Errno::EWOULDBLOCK {
-                ConfigError::InUse(self.0.clone())
+                ConfigError::InUse(self.path.clone())
             } else {
                 failed(errno.into())
             }
@@ -103,7 +114,7 @@ impl DataDir {
     /// [`ConfigError`].
     pub fn load(&self) -> Result<(AgentIdentity, Config), ConfigError> {
         if !self.is_enrolled() {
-            return Err(ConfigError::NotEnrolled(self.0.clone()));
+            return Err(ConfigError::NotEnrolled(self.path.clone()));
         }
         let path = self.identity();
         let text = files::read_secret(&path, IDENTITY_BYTES_MAX)?;
@@ -112,12 +123,13 @@ impl DataDir {
             source,
         })?;
         let config_path = self.config();
-        let text = files::read_secret(&config_path, CONFIG_BYTES_MAX)?;
-        let text = std::str::from_utf8(&text).map_err(|_| ConfigError::Toml {
-            path: config_path.clone(),
-            text: "not UTF-8".to_owned(),
-        })?;
-        let config = Config::parse(&config_path, text)?;
+        let config = match &self.config {
+            Some(apart) => Config::read(apart)?,
+            None => {
+                let text = files::read_secret(&config_path, CONFIG_BYTES_MAX)?;
+                Config::of_bytes(&config_path, &text)?
+            }
+        };
         let certified = AgentId::from_bytes(identity.peer().agent);
         if certified != config.agent {
             return Err(ConfigError::Mismatch {
@@ -140,7 +152,15 @@ impl DataDir {
         keys: &KnownKeys,
     ) -> Result<(), FileError> {
         files::write_secret(&self.config(), config.to_toml().as_bytes())?;
-        keys.write(&self.0.join(KEYS_FILE))?;
+        keys.write(&self.path.join(KEYS_FILE))?;
+        self.write_identity(identity)
+    }
+
+    /// Writes the identity, which makes everything else count.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn write_identity(&self, identity: &AgentIdentity) -> Result<(), FileError> {
         files::write_secret(&self.identity(), identity.to_pem().as_bytes())?;
         fs::remove_file(self.join_key()).ok(); // Of no use any more, and not in the way.
         Ok(())

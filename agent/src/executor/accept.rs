@@ -32,6 +32,7 @@ pub(super) fn ready(
 ) -> Result<Option<String>, Refusal> {
     let order = received.order.as_ref().map_err(check::refused)?;
     let run_as = check::check(order, config, clock)?;
+    check::policy(order, config, run_as.as_deref())?;
     check::secrets(&config.mask)?;
     Ok(run_as)
 }
@@ -58,7 +59,9 @@ pub(super) fn begin(
 pub(super) fn refuse_busy(run: RunId, config: &Config, folders: &Folders) -> Refusal {
     remember_refused(run, folders);
     let max = config.running_max;
-    let text = format!("{max} commands run on this host already, and that is the limit.");
+    let text = config.policy.rules.borrow().busy(max).unwrap_or_else(|| {
+        format!("{max} commands run on this host already, and that is the limit.")
+    });
     Refusal::new(Code::Rate, text)
 }
 

@@ -20,7 +20,7 @@ use super::Config;
 use super::recover::{Found, settle};
 use crate::mask::{self, MASK_VARIABLE};
 use crate::shim::control::{FromShim, Inbox, ToShim};
-use crate::shim::{RUN_AS_VARIABLE, ctl_path};
+use crate::shim::{OUTPUT_MAX_VARIABLE, RUN_AS_VARIABLE, ctl_path};
 use crate::surroundings::COMMAND_VARIABLE;
 
 /// First and longest wait before an execution is looked at again, when its shim holds the lock and does not answer, or its files
@@ -73,6 +73,7 @@ impl Shim {
             .ok_or(io::ErrorKind::InvalidInput)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         ours.set_nonblocking(true)?;
+        let output_max = config.policy.rules.borrow().output_max;
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -80,6 +81,7 @@ impl Shim {
             .env_clear()
             .envs(run_as.map(|user| (RUN_AS_VARIABLE, user)))
             .env(MASK_VARIABLE, mask::encode(&config.mask))
+            .envs(output_max.map(|max| (OUTPUT_MAX_VARIABLE, max.to_string())))
             .env(COMMAND_VARIABLE, config.surroundings.encode())
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))

@@ -73,6 +73,19 @@ pub(super) fn check(
     user(order.options.run_as.as_deref(), &config.run_as)
 }
 
+/// Checks what the owner of the host allows, for the user that the command would run as: none is the agent's own. Blocks.
+pub(super) fn policy(order: &Order, config: &Config, run_as: Option<&str>) -> Result<(), Refusal> {
+    let rules = std::sync::Arc::clone(&config.policy.rules.borrow());
+    match run_as {
+        Some(user) => rules.check(order, user),
+        None => {
+            let own = Account::find(None)
+                .map_err(|error| Refusal::new(Code::RunAs, cannot_be_used(&error)))?;
+            rules.check(order, own.name())
+        }
+    }
+}
+
 fn in_time(not_after: LinkTime, now: LinkTime) -> Result<(), Refusal> {
     if now > not_after {
         let late = now.since_ms(not_after);

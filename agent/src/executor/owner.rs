@@ -163,6 +163,19 @@ impl Owner {
                 reply.send(self.status.borrow().clone()).ok(); // Asker gone.
             }
             Request::Learn { key } => self.keys.learn(key),
+            Request::Nonce { reply } => {
+                reply.send(Vec::new()).ok(); // Asker gone.
+            }
+            Request::Time {
+                nonce,
+                now_ms,
+                sig,
+                reply,
+            } => {
+                let us = self.config.agent.as_bytes();
+                let said = self.keys.said_time(us, &nonce, now_ms, &sig);
+                reply.send(said).ok(); // Asker gone.
+            }
             Request::Close { reply } => {
                 self.closed = true;
                 reply.send(()).ok(); // Asker gone.
@@ -199,7 +212,7 @@ impl Owner {
             let text = format!("The agent remembers {RUNS_MAX} runs and takes no more for now.");
             return answer(reply, Err(Refusal::new(Code::Rate, text)));
         }
-        let busy = self.held.len() >= self.config.running_max;
+        let busy = self.held.len() >= self.config.running_max();
         let input = received.order.as_ref().ok().and_then(|o| o.input.clone());
         if let (Some(input), false) = (input, busy) {
             self.start_when_given(received, order, (clock, inputs), input);

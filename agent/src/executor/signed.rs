@@ -61,6 +61,17 @@ impl Keys {
         checked.map_err(|error| Refusal::new(Code::Denied, self.said(&error)))
     }
 
+    /// Whether the controller said that this is its time, for this nonce.
+    pub(super) fn said_time(
+        &self,
+        agent: &[u8; 16],
+        nonce: &[u8],
+        now_ms: u64,
+        sig: &[u8],
+    ) -> bool {
+        self.known.said_time(agent, nonce, now_ms, sig)
+    }
+
     fn said(&self, error: &NotSigned) -> String {
         let file = self.file.display();
         match error {

@@ -19,8 +19,8 @@ const NAMED_BYTES_MAX: usize = limits::FRAME_BYTES_MAX - 64 * 1024;
 // What runs and is not named would be taken for lost. One that runs takes less than a hundred bytes.
 const _: () = assert!(RUNNING_MAX < NAMED_MAX && RUNNING_MAX * 100 < NAMED_BYTES_MAX);
 
-/// Greets, with what is held here.
-pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>) -> v1::Hello {
+/// Greets, with what is held here and what the executor wants the time signed for.
+pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>, nonce: Vec<u8>) -> v1::Hello {
     v1::Hello {
         agent: ctx.agent.to_string(),
         boot_id: ctx.boot_id.clone(),
@@ -31,7 +31,7 @@ pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>) -> v1::Hello 
             .map(|(run, status)| wire::state(run, status))
             .collect(),
         takes_input: true,
-        nonce: Vec::new(),
+        nonce,
     }
 }
 

@@ -74,6 +74,15 @@ pub(crate) enum LinkError {
     /// It acknowledged, or asked for, what does not exist.
     #[error("the controller named bytes that there are not")]
     PastEnd(#[from] PastEnd),
+    /// The other process has ended.
+    #[error("the executor has gone; is `shanty-agent executor` running?")]
+    Executor,
+    /// What a controller that signs says is signed.
+    #[error(
+        "the controller did not sign its time, or not with the key that this host knows. If its key was replaced on purpose, let the host \
+         join again"
+    )]
+    Time,
     /// More at once than an agent takes.
     #[error("the controller sends more than it reads, or more orders than can be taken")]
     Flood,
@@ -92,17 +101,23 @@ type Reading = Pin<Box<dyn Future<Output = (Slice, Result<Vec<u8>, ReadError>)> 
 /// What of a state is worth sending again when it changes; its length is told by the output itself.
 type StateKey = (std::mem::Discriminant<State>, bool);
 
-/// Opens a link and serves it to its end. `up` is called when the controller has greeted.
+/// Opens a link and serves it to its end, or to that of this connection to the executor. `up` is called when the controller has greeted.
 pub(crate) async fn serve(
     ctx: &Context,
+    session: u64,
     channel: Channel,
     up: impl FnOnce(),
 ) -> Result<End, LinkError> {
-    // Asked for, not only looked at: an order that the last link handed over in its last moment is among them.
-    let executions = ctx.executor.list().await;
+    let asked = tokio::select! {
+        asked = ask(&ctx.executor) => asked,
+        () = ctx.executor.gone(session) => return Err(LinkError::Executor),
+        () = ctx.stop.cancelled() => return Ok(End::Stopped),
+    };
+    let (executions, nonce) = asked;
+    let unproven = nonce.is_empty();
     let held = ctx.executor.watch();
     let (out, messages) = mpsc::channel(UP_MAX);
-    out.try_send(wire::up(Up::Hello(hello::hello(ctx, &executions))))
+    out.try_send(wire::up(Up::Hello(hello::hello(ctx, &executions, nonce))))
         .map_err(|_| LinkError::Flood)?;
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
     let opened = tokio::time::timeout(limit, greet(channel.clone(), messages)).await;
@@ -113,12 +128,24 @@ pub(crate) async fn serve(
         Down::Drain(drain) => return Ok(end_of(&drain)),
         _ => return Err(BadMessage("something else than Welcome first").into()),
     };
-    up();
-
     if let Some(key) = OrderPublicKey::from_bytes(&welcome.order_key) {
         ctx.executor.learn(key).await;
     }
     let clock = ClockOffset::new(welcome.now_ms);
+    if !unproven {
+        let told = ctx
+            .executor
+            .told_time(welcome.now_ms, welcome.time_sig.clone());
+        let signed = tokio::select! {
+            signed = told => signed,
+            () = ctx.executor.gone(session) => return Err(LinkError::Executor),
+        };
+        if !signed {
+            return Err(LinkError::Time);
+        }
+    }
+    up();
+
     let (instructions, waiting) = mpsc::channel(INSTRUCTIONS_MAX);
     let (inputs, wanted) = mpsc::channel(WANTED_MAX);
     let executor = ctx.executor.clone();
@@ -138,7 +165,13 @@ pub(crate) async fn serve(
         stop_by: None,
     };
     stream.take_up(&executions, &welcome)?;
-    stream.talk(down, held, carrying).await
+    stream.talk(down, (held, session), carrying).await
+}
+
+/// What is held, and what the controller has to sign its time for.
+async fn ask(executor: &Handle) -> (BTreeMap<RunId, Status>, Vec<u8>) {
+    // Asked for, not only looked at: an order that the last link handed over in its last moment is among them.
+    (executor.list().await, executor.nonce().await)
 }
 
 async fn greet(
@@ -203,13 +236,15 @@ impl Stream<'_> {
     async fn talk(
         mut self,
         mut down: Streaming<v1::Down>,
-        mut held: watch::Receiver<BTreeMap<RunId, Status>>,
+        (mut held, session): (watch::Receiver<BTreeMap<RunId, Status>>, u64),
         carrying: impl Future<Output = ()>,
     ) -> Result<End, LinkError> {
         let mut carrying = pin!(carrying);
+        let mut gone = pin!(self.ctx.executor.gone(session));
         let mut carried = false;
         let mut vitals = self.ctx.vitals.seen();
         vitals.mark_changed();
+        let mut policy = self.ctx.executor.policy();
         let mut last_facts = None;
         let mut silence = Instant::now() + self.ctx.times.offline;
         loop {
@@ -236,6 +271,8 @@ impl Stream<'_> {
                     self.observe(&held.borrow_and_update());
                 }
                 Ok(()) = vitals.changed() => self.tell_vitals(&vitals.borrow_and_update(), &mut last_facts),
+                Ok(()) = policy.changed() => self.tell_vitals(&vitals.borrow_and_update(), &mut last_facts),
+                () = &mut gone => return Err(LinkError::Executor),
                 () = &mut carrying, if !carried => carried = true,
                 () = self.ctx.stop.cancelled(), if self.stop_by.is_none() => self.begin_to_stop(),
                 () = tokio::time::sleep_until(patience) => {
@@ -293,8 +330,14 @@ impl Stream<'_> {
     }
 
     fn tell_vitals(&mut self, vitals: &Vitals, last_facts: &mut Option<v1::Facts>) {
-        if vitals.facts != *last_facts
-            && let Some(facts) = vitals.facts.clone()
+        let policy = self.ctx.executor.policy().borrow().clone();
+        let facts = vitals.facts.clone().map(|facts| v1::Facts {
+            policy_mode: policy.mode,
+            policy_digest: policy.digest,
+            ..facts
+        });
+        if facts != *last_facts
+            && let Some(facts) = facts
         {
             *last_facts = Some(facts.clone());
             self.tell(Up::Facts(facts));

@@ -32,7 +32,7 @@ fn fed(command: &str, kind: v1::InputKind, bytes: &[u8]) -> v1::ExecutionOrder {
     }
 }
 
-fn stdin(command: &str, bytes: &[u8]) -> v1::ExecutionOrder {
+pub(crate) fn stdin(command: &str, bytes: &[u8]) -> v1::ExecutionOrder {
     fed(command, v1::InputKind::Stdin, bytes)
 }
 
@@ -54,7 +54,7 @@ async fn ask(world: &World, order: &v1::ExecutionOrder) -> (RunId, Wanted) {
     (wanted.run, wanted)
 }
 
-async fn give(wanted: &Wanted, bytes: &[u8]) {
+pub(crate) async fn give(wanted: &Wanted, bytes: &[u8]) {
     for slice in bytes.chunks(32 * 1024) {
         wanted.slices.send(Ok(slice.to_vec())).await.unwrap();
     }

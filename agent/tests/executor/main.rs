@@ -15,5 +15,6 @@ mod masks;
 mod orders;
 mod output;
 mod recovery;
+mod seam;
 mod surroundings;
 mod world;

@@ -154,7 +154,7 @@ impl World {
     }
 
     /// The first bytes of a spool, read in odd pieces.
-    async fn spool(&self, run: RunId, len: u64) -> Vec<u8> {
+    pub(crate) async fn spool(&self, run: RunId, len: u64) -> Vec<u8> {
         let mut spool = Vec::new();
         while (spool.len() as u64) < len {
             let offset = spool.len() as u64;
@@ -221,7 +221,7 @@ impl Ended {
 }
 
 /// The key of the controller of all these tests.
-fn key() -> &'static OrderKey {
+pub(crate) fn key() -> &'static OrderKey {
     static KEY: OnceLock<OrderKey> = OnceLock::new();
     KEY.get_or_init(|| OrderKey::generate().unwrap())
 }

@@ -254,6 +254,23 @@ async fn root_must_choose_whom_commands_run_as() {
 }
 
 #[tokio::test]
+async fn a_link_has_a_user_of_its_own_that_is_there_and_has_no_rights() {
+    let host = Host::new();
+    let token = JoinToken::generate(RootPin::from_bytes([7; 32]))
+        .unwrap()
+        .reveal();
+    for (user, words) in [("root", "can do nothing"), ("no-such-user", "useradd")] {
+        let more = ["--link-user", user];
+        let (code, said) = host.refused(NOWHERE, &token, &more).await;
+        assert!(
+            code == 78 && said.contains(words) && said.contains("E_LINK_USER"),
+            "{code} {said}"
+        );
+        assert!(!host.data_dir().exists());
+    }
+}
+
+#[tokio::test]
 async fn running_without_an_identity_says_what_to_do() {
     let host = Host::new();
     let mut command = agent(&host.data_dir());

@@ -106,6 +106,8 @@ fn facts(facts: &Facts) -> v1::Facts {
         containment: facts.containment.clone(),
         run_as: facts.run_as.clone(),
         boot_time_ms: facts.boot_time_ms,
+        policy_mode: facts.policy_mode.clone(),
+        policy_digest: facts.policy_digest.clone(),
     }
 }
 

@@ -73,6 +73,13 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
             format!(" · host name {}", plain(&facts.hostname))
         };
         lines.push(format!("runs as {}{called}", plain(&facts.run_as)));
+        if !facts.policy_mode.is_empty() {
+            lines.push(format!(
+                "its owner allows by host.toml: {} · sha256 {}",
+                plain(&facts.policy_mode),
+                plain(&facts.policy_digest)
+            ));
+        }
     }
     let version = match row.version.as_str() {
         "" => "never linked".to_owned(),
@@ -195,6 +202,8 @@ mod tests {
                 cpus: 16,
                 memory_bytes: 16 << 30,
                 boot_time_ms: 1,
+                policy_mode: text.into(),
+                policy_digest: text.into(),
             }),
             metrics: Some(Metrics {
                 load1: 6.91,

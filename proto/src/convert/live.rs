@@ -35,6 +35,8 @@ pub fn facts_from_wire(facts: &v1::Facts) -> Facts {
         containment: plain(&facts.containment),
         run_as: plain(&facts.run_as),
         boot_time_ms: facts.boot_time_ms.min(TIME_MS_MAX),
+        policy_mode: plain(&facts.policy_mode),
+        policy_digest: plain(&facts.policy_digest),
     }
 }
 

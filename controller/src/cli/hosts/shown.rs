@@ -133,6 +133,10 @@ pub(super) fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
             "runs as",
             &format!("{} (contained by {})", facts.run_as, facts.containment),
         );
+        if !facts.policy_mode.is_empty() {
+            let (mode, digest) = (&facts.policy_mode, &facts.policy_digest);
+            line("host.toml", &format!("mode {mode} · sha256 {digest}"));
+        }
     }
     if let Some(metrics) = &host.metrics {
         line("load", &format!("{:.2}", metrics.load1));
@@ -153,6 +157,7 @@ pub(super) fn json(host: &v1::HostInfo) -> serde_json::Value {
             "os": facts.os, "kernel": facts.kernel, "arch": facts.arch, "hostname": facts.hostname,
             "cpus": facts.cpus, "memory_bytes": facts.memory_bytes, "containment": facts.containment,
             "run_as": facts.run_as, "boot_time_ms": facts.boot_time_ms,
+            "policy_mode": facts.policy_mode, "policy_digest": facts.policy_digest,
         })
     });
     let metrics = host.metrics.as_ref().map(|metrics| {

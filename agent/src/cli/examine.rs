@@ -1,0 +1,93 @@
+//! What looks at a host: the doctor, and what is gathered for somebody else.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{DataDirArg, ShimArgs, finish, out, proxies, runtime};
+use crate::config::DataDir;
+use crate::failure::{Failure, exit};
+use crate::{doctor, support};
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    data_dir: DataDirArg,
+    #[command(flatten)]
+    shim: ShimArgs,
+    /// Print one JSON line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SupportArgs {
+    #[command(flatten)]
+    data_dir: DataDirArg,
+    #[command(flatten)]
+    shim: ShimArgs,
+    /// Where to write it, or - for standard output. A file that is there stays.
+    #[arg(long, value_name = "FILE", default_value = "shanty-agent-support.txt")]
+    output: PathBuf,
+}
+
+pub(super) fn doctor_main(args: DoctorArgs) -> ExitCode {
+    let json = args.json;
+    match examined(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(exit::FAILED),
+        Err(failure) => finish(Err(failure), json),
+    }
+}
+
+/// Looks at this host and prints what was found; true when it is healthy.
+fn examined(args: DoctorArgs) -> Result<bool, Failure> {
+    let options = examination(args.data_dir, args.shim)?;
+    let findings = runtime()?.block_on(doctor::look(&options));
+    let healthy = findings.is_healthy();
+    if args.json {
+        out::line(&serde_json::json!({
+            "event": "doctor", "healthy": healthy, "points": findings.points,
+        }))?;
+    } else {
+        out::text(&findings.text())?;
+    }
+    Ok(healthy)
+}
+
+pub(super) fn support_main(args: SupportArgs) -> Result<(), Failure> {
+    let options = examination(args.data_dir, args.shim)?;
+    let path = args.output;
+    let bundle = || Ok::<_, Failure>(runtime()?.block_on(support::bundle(&options)));
+    if path == Path::new("-") {
+        return out::text(bundle()?.trim_end());
+    }
+    let failed = |error: std::io::Error| {
+        let text = format!("{} cannot be written: {error}", path.display());
+        Failure::new("E_OUTPUT", exit::CREATE, text)
+    };
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    let bundle = bundle()?;
+    file.write_all(bundle.as_bytes()).map_err(failed)?;
+    out::text(&format!(
+        "Written to {}. Read it before you send it.",
+        path.display()
+    ))
+}
+
+fn examination(data_dir: DataDirArg, shim: ShimArgs) -> Result<doctor::Options, Failure> {
+    Ok(doctor::Options {
+        data_dir: DataDir::new(data_dir.data_dir),
+        shim: shim.command()?,
+        proxies: proxies(),
+    })
+}
