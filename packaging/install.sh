@@ -340,6 +340,16 @@ clean_up() {
 	[ -z "$locked" ] || rmdir "$locked" 2>/dev/null || :
 }
 
+# What was updated meanwhile is not taken back by a controller, or a line, of before.
+refuse_older() {
+	[ -x "$program" ] && have sort || return 0
+	has=$("$program" --version 2>/dev/null | sed -n 's/^shanty-agent //p')
+	[ -n "$has" ] && [ "$has" != "$version" ] || return 0
+	newest=$(printf '%s\n%s\n' "$has" "$version" | sed 's/-/~/' | sort -V | tail -n 1 | sed 's/~/-/')
+	[ "$newest" = "$version" ] ||
+		fail E035 "shanty-agent $has is here, and this controller hands out $version, which is older" "Update the controller, or remove the agent with --uninstall first."
+}
+
 # Whether this very artifact is here, and whole.
 is_installed() {
 	[ -r "$record" ] && [ -x "$program" ] || return 1
@@ -539,7 +549,7 @@ start_agent() {
 		systemctl enable --quiet "$unit" || fail E050 "$unit cannot be enabled" "See \`systemctl status $unit\`."
 		if [ -n "$changed" ] || ! systemctl is-active --quiet "$unit"; then
 			since=$(date '+%Y-%m-%d %H:%M:%S')
-			systemctl restart "$unit" 9<&- || fail E050 "$unit does not start: $(systemctl show -P Result "$unit" 2>/dev/null || :)" "See \`journalctl -u $unit\`."
+			systemctl restart "$unit" 9<&- || did_not_start
 			started=yes
 		fi
 	done
@@ -547,9 +557,16 @@ start_agent() {
 	[ -z "$started" ] || have_link
 }
 
-# The agent says a line when its link is up.
+did_not_start() {
+	result=$(systemctl show -P Result "$unit" 2>/dev/null || :)
+	[ "$result" != timeout ] || fail E051 "the agent has no link to the controller yet" "See \`journalctl -u $unit\`; it goes on trying."
+	fail E050 "$unit does not start: $result" "See \`journalctl -u $unit\`."
+}
+
+# The agent says a line when its link is up; a unit that tells systemd of that has waited for it.
 have_link() {
 	have journalctl || return 0
+	[ "$(systemctl show -P Type shanty-agent.service 2>/dev/null || :)" != notify ] || return 0
 	for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
 		if journalctl -u shanty-agent.service -o cat --since "$since" 2>/dev/null | grep -q '"event":"ready"'; then return; fi
 		sleep 1
@@ -709,7 +726,10 @@ main() {
 		return
 	fi
 	lock
-	is_installed || install_artifact
+	if ! is_installed; then
+		refuse_older
+		install_artifact
+	fi
 	if needs_token; then join_controller; fi
 	start_agent
 	tell

@@ -15,7 +15,6 @@ mod tokens;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use shanty_certs::token::RootPin;
 use shanty_core::ask::{Answer, Ask, InventoryAsk, One, Question, Steer, Which};
 use shanty_core::hold::Hold;
 use shanty_core::ids::RunNumber;
@@ -55,8 +54,6 @@ const RUNS_MAX: u32 = 1_000;
 pub struct JoinAt {
     /// host:port of the join listener.
     pub address: String,
-    /// Of our root: part of every token.
-    pub pin: RootPin,
     /// What new hosts are installed with.
     pub installer: Installer,
 }

@@ -167,10 +167,14 @@ pub async fn run(
     let hub_task = Supervisor::new(hub_stop.clone());
     let hub_task = start_hub(hub_task, hub, messages, store.kept.clone());
 
-    let pin = ca.pin();
     let ready = sockets.ready(&config.listen);
     let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
-    let installer = Installer::new(config.artifacts, join.clone(), &[ca.listener_pin()]);
+    let installer = Installer::new(
+        config.artifacts,
+        join.clone(),
+        ca.pin(),
+        &[ca.listener_pin()],
+    );
     let links = link::Parts {
         ca,
         orders: Arc::new(orders),
@@ -214,7 +218,6 @@ pub async fn run(
         (inputs_shown.clone(), audit.clone()),
         admin::JoinAt {
             address: join,
-            pin,
             installer: installer.clone(),
         },
         (config.style.same_but, reload),
@@ -252,6 +255,7 @@ pub async fn run(
                 style: config.style,
                 gone_ms: config.gone_ms,
                 spool_dir: config.data_dir.clone(),
+                installer,
             };
             discord::start(&mut supervisor, parts)
                 .await

@@ -53,6 +53,7 @@ use crate::config::api::Api;
 use crate::health::ChatState;
 use crate::history::History;
 use crate::hub;
+use crate::install::Installer;
 use crate::store::{Inputs, Kept, Output};
 use crate::supervise::{Spawner, Supervisor};
 use gateway::{GatewayConfig, GatewayState, SavedSession};
@@ -104,6 +105,8 @@ pub struct Parts {
     pub gone_ms: Option<u64>,
     /// Where files are written that are attached; they have no names.
     pub spool_dir: PathBuf,
+    /// What new hosts are installed with.
+    pub installer: Installer,
 }
 
 /// What every task of the edge shares.
@@ -123,6 +126,7 @@ struct Edge {
     gone_ms: Option<u64>,
     /// Where files are written that are attached; they have no names.
     spool_dir: PathBuf,
+    installer: Installer,
     previews: interaction::Previews,
     questions: interaction::Questions,
     reads: interaction::Reads,
@@ -172,6 +176,7 @@ pub async fn start(
         style: parts.style,
         gone_ms: parts.gone_ms,
         spool_dir: parts.spool_dir,
+        installer: parts.installer,
         previews: interaction::Previews::default(),
         questions: interaction::Questions::default(),
         reads: interaction::Reads::default(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
-use shanty_certs::token::RootPin;
+use shanty_certs::token::{JoinToken, RootPin};
 use shanty_core::install::Place;
 use shanty_core::refusal::{Code, Refusal};
 use thiserror::Error;
@@ -72,6 +72,8 @@ pub struct Installer {
 struct Inner {
     artifacts: PathBuf,
     address: String,
+    /// What agents pin.
+    root: RootPin,
     /// As downloaders take them.
     pins: String,
 }
@@ -79,10 +81,11 @@ struct Inner {
 impl Installer {
     /// From this folder, for hosts that dial this address and find one of these keys there.
     #[must_use]
-    pub fn new(artifacts: PathBuf, address: String, pins: &[RootPin]) -> Self {
+    pub fn new(artifacts: PathBuf, address: String, root: RootPin, pins: &[RootPin]) -> Self {
         let inner = Inner {
             artifacts,
             address,
+            root,
             pins: pins
                 .iter()
                 .map(for_downloaders)
@@ -92,6 +95,14 @@ impl Installer {
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// A new token for this controller.
+    pub(crate) fn token(&self) -> Result<JoinToken, Refusal> {
+        JoinToken::generate(self.inner.root).map_err(|_| {
+            let what = "The system gave no random numbers. No token was made.";
+            Refusal::new(Code::Token, what, "Try again.")
+        })
     }
 
     /// What is handed out now. It is read anew each time, so that a new release needs no restart.
@@ -186,7 +197,7 @@ mod tests {
 
     fn installer(dir: &Path, address: &str) -> Installer {
         let pins = [RootPin::from_bytes([1; 32]), RootPin::from_bytes([2; 32])];
-        Installer::new(dir.to_owned(), address.to_owned(), &pins)
+        Installer::new(dir.to_owned(), address.to_owned(), pins[0], &pins)
     }
 
     #[tokio::test]

@@ -134,8 +134,8 @@ fn decide(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refus
         Ask::Inventory(ask) => Admitted::Change(inventory::admit(ctx, caller, ask)?),
         Ask::RemoveHost { name } => Admitted::Change(join::remove_host(ctx, name)?),
         Ask::FreeName { name } => Admitted::Change(join::free_name(ctx, name)?),
-        Ask::CreateToken(token) => Admitted::Change(join::create_token(ctx, token)?),
-        Ask::RevokeToken { id } => Admitted::Change(join::revoke_token(ctx, id)?),
+        Ask::CreateToken(token) => Admitted::Change(join::create_token(ctx, caller, token)?),
+        Ask::RevokeToken { id } => Admitted::Change(join::revoke_token(ctx, caller, id)?),
         Ask::Look(question) => Admitted::Seen(look::answer(ctx, caller, question)?),
     })
 }

@@ -174,11 +174,10 @@ impl Ask {
             }
             Self::Cancel { .. } | Self::Steer { .. } => Right::Grant(Verb::Cancel),
             Self::Hold(_) => Right::Grant(Verb::Hold),
-            Self::Inventory(_) => Right::Grant(Verb::Manage),
-            Self::RemoveHost { .. }
-            | Self::FreeName { .. }
-            | Self::CreateToken(_)
-            | Self::RevokeToken { .. } => Right::Operator,
+            Self::Inventory(_) | Self::CreateToken(_) | Self::RevokeToken { .. } => {
+                Right::Grant(Verb::Manage)
+            }
+            Self::RemoveHost { .. } | Self::FreeName { .. } => Right::Operator,
             Self::Look(question) => question.right(),
         }
     }

@@ -167,6 +167,12 @@ impl Policy {
         self.giving(who, verb).next().is_some()
     }
 
+    /// True when one grant gives the verb here on whatever host, also on one that is not there yet.
+    #[must_use]
+    pub fn gives_all(&self, who: Who<'_>, verb: Verb) -> bool {
+        self.giving(who, verb).any(|grant| grant.hosts.is_all())
+    }
+
     /// True when one grant gives the verb on this host.
     #[must_use]
     pub fn allows_host(&self, who: Who<'_>, verb: Verb, host: &Host<'_>) -> bool {

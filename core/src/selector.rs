@@ -29,7 +29,7 @@ pub use error::{SelectorError, SelectorErrorKind};
 pub use evaluate::Evaluator;
 pub use fact::is_outdated;
 
-use tree::{AtomKind, Clause, LabelOp, for_each_atom};
+use tree::{AtomKind, Clause, Item, LabelOp, for_each_atom};
 
 /// Globs, comparisons, `~` and runs in one selector, saved groups included. Each is tried on every host: this many on 10,000 hosts stay
 /// under 50 ms.
@@ -184,6 +184,18 @@ impl Selector {
                 "write names such as `web-[01-20]` or `web-*`",
             ))
         })
+    }
+
+    /// Whether it is `all` and nothing else: what it names holds whatever host there will be.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        let [Clause { items, .. }] = self.clauses.as_slice() else {
+            return false;
+        };
+        let [Item { exclude, atoms }] = items.as_slice() else {
+            return false;
+        };
+        !exclude && atoms.len() == 1 && atoms.iter().all(|atom| atom.kind == AtomKind::All)
     }
 
     /// Whether some part of it goes by this name, and not by labels or by `all`.

@@ -174,6 +174,15 @@ async fn what_is_installed_runs_stays_as_it_is_and_goes_without_a_trace() {
         identity
     );
 
+    // A newer one is not taken back.
+    std::fs::write(site.agent(), "#!/bin/sh\necho shanty-agent 99.0.0\n").unwrap();
+    let older = site.types(&without).await;
+    assert_eq!(older.code, 1, "{older:?}");
+    assert!(
+        older.err.contains("shanty-agent 99.0.0 is here") && older.err.contains("(E035)"),
+        "{older:?}"
+    );
+
     let gone = format!("{without} -s -- --uninstall --yes");
     let busy = site.types(&gone).await;
     assert_eq!(busy.code, 1, "{busy:?}");

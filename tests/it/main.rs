@@ -13,6 +13,7 @@ mod browser_look;
 mod browser_reading;
 mod browser_safety;
 mod browser_signs;
+mod chat_add;
 mod chat_audit;
 mod chat_away;
 mod chat_buttons;

@@ -41,6 +41,7 @@ const TOOLS: &[&str] = &[
     "sh",
     "sha256sum",
     "sleep",
+    "sort",
     "stty",
     "tail",
     "tar",

@@ -39,10 +39,10 @@ impl Service {
             audit: Audit::of(rig.data_dir(), shanty_core::output::mask::Masks::none()),
             join: JoinAt {
                 address: "controller:4000".to_owned(),
-                pin: rig.ca.pin(),
                 installer: Installer::new(
                     rig.data_dir().join("agents"),
                     "controller:4000".to_owned(),
+                    rig.ca.pin(),
                     &[],
                 ),
             },

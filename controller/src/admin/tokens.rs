@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use shanty_certs::token::JoinToken;
 use shanty_core::ask::{Answer, Ask, Question, TokenRequest};
 use shanty_core::ids::Labels;
 use shanty_core::limits;
@@ -27,10 +26,8 @@ impl Admin {
             false => None,
         };
         let or = |asked: u64, usual: u64| if asked == 0 { usual } else { asked };
-        let token = JoinToken::generate(self.join.pin).map_err(|_| {
-            let what = "The system gave no random numbers. No token was made.";
-            status(&Refusal::new(Code::Token, what, "Try again."))
-        })?;
+        let token = self.join.installer.token();
+        let token = token.map_err(|refusal| status(&refusal))?;
         let ask = Ask::CreateToken(TokenRequest {
             id: token.id(),
             secret_sha256: token.secret_sha256(),

@@ -10,13 +10,15 @@ use twilight_model::application::interaction::InteractionContextType;
 use twilight_model::id::Id;
 use twilight_model::oauth::ApplicationIntegrationType;
 
-pub use asked::{Asked, Attached, HearError, Heard, Invocation, hear};
+pub use asked::{AddHost, Asked, Attached, HearError, Heard, hear};
+pub use invocation::Invocation;
 
 use options::{Options, string};
 
 mod asked;
 mod help;
 mod hosts;
+mod invocation;
 mod options;
 #[cfg(test)]
 mod page;
@@ -224,6 +226,7 @@ mod tests {
                 "/script on file? args? timeout? as? offline? streams? batch? parallel? max_fail? pause? color? tty? leave?",
                 "/runs who? on? since? state? text? diff?",
                 "/hosts on?",
+                "/host add labels? name? uses? ttl? as?",
                 "/host drain on",
                 "/host undrain on",
                 "/host label on set",

@@ -17,6 +17,7 @@ use super::commands::{self, Asked, Invocation};
 use super::requests::RequestError;
 use crate::clock::now_ms;
 
+mod add;
 mod card;
 mod compare;
 mod history;
@@ -86,6 +87,7 @@ pub(super) async fn answer(edge: Arc<Edge>, interaction: Interaction) {
         Asked::AskOthers(key) => meant::ask_others(&edge, &invocation, &key).await,
         Asked::Change(key) => meant::open_form(&edge, &invocation, &key).await,
         Asked::Changed(key, request) => meant::changed(&edge, &invocation, &key, request).await,
+        Asked::AddHost(typed) => add::host(&edge, &invocation, &typed).await,
         Asked::NoRun => {
             let refusal = Refusal::new(
                 Code::NotFound,

@@ -74,6 +74,12 @@ impl Stage {
             },
             gone_ms: None,
             spool_dir: std::env::temp_dir(),
+            installer: Installer::new(
+                rig.data_dir().join("agents"),
+                "ctl.example.net:7444".to_owned(),
+                rig.ca.pin(),
+                &[rig.ca.listener_pin()],
+            ),
             previews: interaction::Previews::default(),
             questions: interaction::Questions::default(),
             reads: interaction::Reads::default(),

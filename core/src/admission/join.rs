@@ -1,12 +1,14 @@
-//! Who may join, and who is removed for good: asked on the controller's machine only.
+//! Who may join, and who is removed for good. Removing is asked on the controller's machine only.
 
 use crate::ask::{Answer, TokenRequest};
 use crate::journal::{HostChange, HostEntry, Kind};
 use crate::limits;
+use crate::policy::Verb;
 use crate::refusal::{Code, Refusal};
 use crate::selector::Selector;
 use crate::text;
 
+use super::caller::Caller;
 use super::{Change, Context};
 
 /// Asks to remove a host for good.
@@ -49,8 +51,28 @@ pub(super) fn free_name(ctx: &Context<'_>, name: &str) -> Result<Change, Refusal
     })
 }
 
+/// Whoever chooses the labels and the name of a host chooses whose grants hold it: a grant for some hosts says nothing of one that is to come.
+fn manages_all(ctx: &Context<'_>, caller: &Caller<'_>, done: &str) -> Result<(), Refusal> {
+    let all = match caller {
+        Caller::Socket { .. } => true,
+        Caller::Person { who, .. } => ctx.settings.policy.gives_all(*who, Verb::Manage),
+    };
+    if all {
+        return Ok(());
+    }
+    let what = format!("You manage some hosts here, and a host that joins may become any. {done}");
+    let next =
+        "Ask somebody who manages `all`, or who may use `shanty` on the controller's machine.";
+    Err(Refusal::new(Code::Denied, what, next))
+}
+
 /// Asks for a join token.
-pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<Change, Refusal> {
+pub(super) fn create_token(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    token: &TokenRequest,
+) -> Result<Change, Refusal> {
+    manages_all(ctx, caller, "No token was made.")?;
     if !(1..=limits::TOKEN_USES_MAX).contains(&token.uses_max) {
         let what = format!(
             "A token takes 1 to {} uses. No token was made.",
@@ -88,7 +110,12 @@ pub(super) fn create_token(ctx: &Context<'_>, token: &TokenRequest) -> Result<Ch
 }
 
 /// Asks to void a join token.
-pub(super) fn revoke_token(ctx: &Context<'_>, id: &str) -> Result<Change, Refusal> {
+pub(super) fn revoke_token(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    id: &str,
+) -> Result<Change, Refusal> {
+    manages_all(ctx, caller, "Nothing was revoked.")?;
     if ctx.state.tokens.contains_key(id) {
         let token = id.to_owned();
         let kind = Kind::TokenRevoked { token };

@@ -1,5 +1,6 @@
 //! What somebody is shown who asked something in chat: mostly a card, and who sees it.
 
+use super::install::revoked_card;
 use super::inventory::{groups_card, inventory_card};
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, HostDetail, HostsPage, Listing, Press,
@@ -42,6 +43,7 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
     let (card, to_whom) = match answer {
         Answer::Accepted(snapshot) => return Some(Reply::Run(snapshot)),
         Answer::TakenBack => return Some(Reply::Change(taken_back_card())),
+        Answer::TokenRevoked => return Some(Reply::Change(revoked_card())),
         Answer::Choices(choices) => return Some(Reply::Choices(choices)),
         Answer::Cancelled(_) | Answer::Steered(_) => return Some(Reply::OnItsCard),
         Answer::Previewed(preview) => (preview_card(preview), Audience::Asker),
@@ -57,7 +59,6 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         | Answer::HostRemoved { .. }
         | Answer::NameFreed { .. }
         | Answer::TokenCreated { .. }
-        | Answer::TokenRevoked
         | Answer::Configured
         | Answer::Tokens(_) => return None,
     };
@@ -219,7 +220,11 @@ mod tests {
                 Answer::Cancelled(crate::ask::Cancelled::default()),
                 "OnItsCard",
             ),
-            (Answer::TokenRevoked, "nothing"),
+            (
+                Answer::TokenRevoked,
+                "change: ### The line is void\nNo host joins with it any more. Those that joined stay.",
+            ),
+            (Answer::TokenCreated { expires_ms: 1 }, "nothing"),
         ] {
             assert_eq!(replied(&answer), expected);
         }

@@ -50,8 +50,12 @@ pub fn news_card(bulletin: &Bulletin) -> Card {
         ));
     }
     lines.push(next(bulletin.about, gone.len()).to_owned());
+    let mut buttons = vec![show(bulletin)];
+    if bulletin.about == About::Joined {
+        buttons.extend(hello(bulletin));
+    }
     Card {
-        buttons: vec![show(bulletin)],
+        buttons,
         ..Card::new(accent, vec![lines.join("\n")])
     }
 }
@@ -154,6 +158,16 @@ fn show(bulletin: &Bulletin) -> Button {
         target: ButtonTarget::Press(Press::Page(listing)),
         style: ButtonStyle::Secondary,
     }
+}
+
+/// Runs something harmless on hosts that joined; nothing when their names are too many for an id.
+fn hello(bulletin: &Bulletin) -> Option<Button> {
+    let names = fold(bulletin.hosts.values().map(|told| told.name.as_str()));
+    Some(Button {
+        label: "Say hello".to_owned(),
+        target: ButtonTarget::Press(Press::hello(names)?),
+        style: ButtonStyle::Primary,
+    })
 }
 
 /// What the bot says of itself.

@@ -61,6 +61,10 @@ pub enum Press {
     Page(Listing),
     /// Shows one host of that page whole: the one that was picked.
     Pick(Listing),
+    /// Voids a join token: its public half.
+    RevokeToken(String),
+    /// Runs something harmless on hosts that joined, by their names.
+    Hello(String),
     /// Shows what can be done, to who presses.
     Try(Try),
     /// Shows a topic of the help.
@@ -183,6 +187,8 @@ impl fmt::Display for Press {
             Self::Ask(key) => write!(f, "v1:ask:{key}"),
             Self::Page(listing) => write!(f, "v1:hosts:{listing}"),
             Self::Pick(listing) => write!(f, "v1:host:{listing}"),
+            Self::RevokeToken(token) => write!(f, "v1:revoke:{token}"),
+            Self::Hello(names) => write!(f, "v1:hello:{names}"),
             Self::Try(what) => write!(f, "v1:try:{}", what.as_str()),
             Self::Help(topic) => write!(f, "v1:help:{}", topic.as_str()),
             Self::Topics => write!(f, "v1:topics:"),
@@ -283,6 +289,8 @@ impl FromStr for Press {
             "ask" if is_key(of) => Self::Ask(of.to_owned()),
             "hosts" => Self::Page(of.parse()?),
             "host" => Self::Pick(of.parse()?),
+            "revoke" if is_token(of) => Self::RevokeToken(of.to_owned()),
+            "hello" if Part::is_names(of) => Self::Hello(of.to_owned()),
             "try" => Self::Try(
                 Try::ALL
                     .into_iter()
@@ -337,6 +345,12 @@ pub(super) fn is_key(key: &str) -> bool {
     key.len() == KEY_DIGITS && key.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
+/// The public half of a join token.
+fn is_token(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    (1..=32).contains(&text.len()) && text.bytes().all(plain)
+}
+
 impl Press {
     /// The run whose card this stands on; nothing for what stands elsewhere.
     #[must_use]
@@ -363,6 +377,8 @@ impl Press {
             | Self::Ask(_)
             | Self::Page(_)
             | Self::Pick(_)
+            | Self::RevokeToken(_)
+            | Self::Hello(_)
             | Self::Try(_)
             | Self::Help(_)
             | Self::Topics
@@ -370,6 +386,14 @@ impl Press {
             | Self::Table(_)
             | Self::See => None,
         }
+    }
+
+    /// Saying hello to these hosts, when their names fit an id.
+    #[must_use]
+    pub fn hello(names: String) -> Option<Self> {
+        let is_names = Part::is_names(&names);
+        let press = Self::Hello(names);
+        (is_names && press.to_string().len() <= NAME_CHARS_MAX).then_some(press)
     }
 
     /// Running again on these hosts of a run, when their names fit an id.

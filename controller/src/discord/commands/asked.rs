@@ -6,8 +6,7 @@
 use shanty_core::ask::{Ask, Confirm, One, Part, Question, RunRequest, Steer, Which};
 use shanty_core::history::Wanted;
 use shanty_core::ids::{AgentId, HostName, RunId};
-use shanty_core::principal::Asker;
-use shanty_core::view::{self, Audience, Filled, Form, HistoryPage, Listing, Picked, Press, Try};
+use shanty_core::view::{self, Filled, Form, HistoryPage, Listing, Picked, Press, Try};
 use thiserror::Error;
 use twilight_model::application::command::{CommandOptionType, CommandType};
 use twilight_model::application::interaction::application_command::{
@@ -22,10 +21,28 @@ use twilight_model::channel::ChannelType;
 use twilight_model::channel::message::{Component, MessageFlags};
 use twilight_model::id::AnonymizableId;
 
+use super::invocation::Invocation;
 use super::options::{self, Options};
 use super::{RUN_AGAIN, STAR, WORDS, Word, run};
-use crate::discord::requests::ReplyTo;
 use crate::discord::secret::Secret;
+
+/// What is run to say hello: it changes nothing, and every host has it.
+const HELLO: &str = "echo \"Hello from $(uname -n)\"; uptime";
+
+/// What somebody typed who wants a line with which another host joins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddHost {
+    /// Labels that it gets.
+    pub labels: String,
+    /// Names that it may take.
+    pub names: String,
+    /// How many hosts.
+    pub uses: String,
+    /// How long the line is good for.
+    pub ttl: String,
+    /// Users that commands may run as there.
+    pub run_as: String,
+}
 
 /// A file that somebody attached, as Discord says it: nobody types its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,66 +132,12 @@ pub enum Asked {
     Change(String),
     /// What was refused, as it was changed in that form.
     Changed(String, RunRequest),
+    /// A line with which another host joins.
+    AddHost(AddHost),
     /// Running again what a message shows, which is no run.
     NoRun,
     /// Anything else: another version's command or button, a form, a forged id.
     Unknown,
-}
-
-/// Who asked, and where. Roles are those that Discord attached to the interaction at that moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocation {
-    /// The guild; none in a direct message.
-    pub guild: Option<u64>,
-    /// The channel or thread.
-    pub channel: u64,
-    /// The channel of the thread, when it is one.
-    pub parent_channel: Option<u64>,
-    /// True in a thread, where no other thread can be opened.
-    pub channel_is_thread: bool,
-    /// The person.
-    pub user: u64,
-    /// What they are called, everywhere in Discord.
-    pub name: String,
-    /// True for other bots.
-    pub bot: bool,
-    /// The person's roles in the guild, without the one that everybody has.
-    pub roles: Vec<u64>,
-    /// The interaction.
-    pub interaction: u64,
-    /// What answers it.
-    pub token: Secret,
-    /// Our application.
-    pub application: u64,
-    /// Who sees the answer that Discord was promised, once it was.
-    pub promised: Option<Audience>,
-}
-
-impl Invocation {
-    /// The interaction, to be answered.
-    #[must_use]
-    pub fn reply_to(&self) -> ReplyTo<'_> {
-        ReplyTo {
-            interaction: self.interaction,
-            application: self.application,
-            token: &self.token,
-        }
-    }
-
-    /// The person, as decisions look at them.
-    #[must_use]
-    pub fn asker(&self) -> Asker {
-        Asker::Discord {
-            user: self.user,
-            name: self.name.clone(),
-            bot: self.bot,
-            guild: self.guild,
-            channel: self.channel,
-            parent_channel: self.parent_channel,
-            roles: self.roles.clone(),
-            interaction: self.interaction,
-        }
-    }
 }
 
 /// An interaction, understood.
@@ -478,6 +441,12 @@ fn press(
             listing,
             host: data.values.first()?.parse().ok()?,
         },
+        Press::RevokeToken(id) => Asked::Ask(Ask::RevokeToken { id }),
+        Press::Hello(on) => Asked::Ask(Ask::Run(RunRequest {
+            on,
+            command: HELLO.to_owned(),
+            ..RunRequest::default()
+        })),
         Press::Try(what) => Asked::Ask(Ask::Look(match what {
             Try::Hosts => Question::Hosts { on: String::new() },
             Try::Rights => Question::Whoami,

@@ -4,9 +4,13 @@ use shanty_core::ask::{Ask, InventoryAsk, Question};
 use twilight_model::application::command::CommandOption;
 
 use super::options::{HOSTS as OPTION_HOSTS, NAME, ON, Options, selector, string};
-use super::{Leads, Word};
+use super::{AddHost, Asked, Leads, Word};
 
 const SET: &str = "set";
+const LABELS: &str = "labels";
+const USES: &str = "uses";
+const TTL: &str = "ttl";
+const AS: &str = "as";
 
 pub(super) const HOSTS: Word = Word {
     name: "hosts",
@@ -30,8 +34,57 @@ pub(super) const HOSTS: Word = Word {
 
 pub(super) const HOST: Word = Word {
     name: "host",
-    description: "Drain and label hosts",
-    leads: Leads::Words(&[DRAIN, UNDRAIN, LABEL]),
+    description: "Add, drain and label hosts",
+    leads: Leads::Words(&[ADD, DRAIN, UNDRAIN, LABEL]),
+};
+
+const ADD: Word = Word {
+    name: "add",
+    description: "Show a line to paste on a server, with which it joins; only you see it",
+    leads: Leads::Edge {
+        options: || {
+            let option = |name, description, max| CommandOption {
+                max_length: Some(max),
+                ..string(name, description)
+            };
+            vec![
+                option(
+                    LABELS,
+                    "Labels that it gets, such as role=web,env=prod",
+                    1_000,
+                ),
+                option(
+                    NAME,
+                    "Names that it may take, such as web-[01-20] or web-*; any by default",
+                    1_000,
+                ),
+                option(
+                    USES,
+                    "How many hosts the line is good for; one by default",
+                    5,
+                ),
+                option(
+                    TTL,
+                    "How long it is good for, such as 2h; 30m by default",
+                    16,
+                ),
+                option(
+                    AS,
+                    "Users that commands may run as there, the default first, such as deploy; nobody by default",
+                    600,
+                ),
+            ]
+        },
+        asked: |options| {
+            Some(Asked::AddHost(AddHost {
+                labels: options.take_or_empty(LABELS)?,
+                names: options.take_or_empty(NAME)?,
+                uses: options.take_or_empty(USES)?,
+                ttl: options.take_or_empty(TTL)?,
+                run_as: options.take_or_empty(AS)?,
+            }))
+        },
+    },
 };
 
 const LABEL: Word = Word {

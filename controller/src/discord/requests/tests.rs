@@ -398,7 +398,7 @@ async fn commands_are_set_whole() {
     assert_eq!(body[0]["contexts"], json!([0]));
     assert_eq!(body[0]["integration_types"], json!([0]));
     assert_eq!(body[0]["options"][4]["choices"][1]["value"], "skip");
-    assert_eq!(body[4]["options"][0]["name"], "drain");
+    assert_eq!(body[4]["options"][1]["name"], "drain");
 }
 
 #[tokio::test]

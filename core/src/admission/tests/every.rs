@@ -416,6 +416,43 @@ fn tokens_and_removals_keep_their_bounds() {
     assert!(!none.contains('\u{202e}'), "{none}");
 }
 
+/// Whoever chooses the labels of a host chooses whose grants hold it.
+#[test]
+fn only_who_manages_all_lets_hosts_join() {
+    let token = || {
+        Ask::CreateToken(TokenRequest {
+            id: "t2".into(),
+            secret_sha256: [1; 32],
+            labels: Labels::parse("role=web").unwrap(),
+            names: "web-*".into(),
+            uses_max: 1,
+            ttl_ms: 60_000,
+        })
+    };
+    let revoke = || Ask::RevokeToken { id: "t1".into() };
+    for (hosts, may) in [
+        ("all", true),
+        ("role=web", false),
+        ("*", false),
+        ("all !db-01", false),
+        ("all role=web", false),
+    ] {
+        let (mut world, _) = world();
+        world.settings.policy.grants.truncate(1);
+        world.settings.policy.grants[0].hosts = Selector::parse_for_grant(hosts).unwrap();
+        let operator = person(OPERATOR, &[9]);
+        for ask in [token(), revoke()] {
+            let expected = (!may).then_some(Code::Denied);
+            assert_eq!(
+                refused(&world, &operator, &ask),
+                expected,
+                "{hosts} {ask:?}"
+            );
+            assert_eq!(refused(&world, &local(), &ask), None);
+        }
+    }
+}
+
 #[test]
 fn somebody_is_told_their_own_grants_and_who_has_the_others() {
     let mut world = World::new();

@@ -34,6 +34,8 @@ fn ids_are_read_as_they_were_written_and_fit() {
         Press::Table(None),
         Press::Table(Some(key_of("x"))),
         Press::See,
+        Press::RevokeToken("k7Qm-_AAAAA".to_owned()),
+        Press::hello("web[01-03,07],db-2.eu".to_owned()).unwrap(),
     ];
     presses.extend(Try::ALL.map(Press::Try));
     presses.extend(Topic::ALL.map(Press::Help));
@@ -49,6 +51,7 @@ fn ids_are_read_as_they_were_written_and_fit() {
     }
     assert_eq!(Press::these(run, "x".repeat(70)), None, "it does not fit");
     assert_eq!(Press::these(run, "a | all".to_owned()), None, "no names");
+    assert_eq!(Press::hello("x".repeat(95)), None, "it does not fit");
     for selector in [
         "",
         "env=prod|stage !web-03",
@@ -125,6 +128,13 @@ fn forged_ids_are_nothing() {
         "v1:runs:c1:-",
         "v1:csv:",
         "v1:csv:x",
+        "v1:revoke:",
+        "v1:revoke:a b",
+        "v1:revoke:../../x",
+        "v1:hello:",
+        "v1:hello:a; reboot",
+        "v1:hello:#1",
+        "v1:hello:@front",
         "v1:see:",
         "v1:see:other",
     ] {
