@@ -414,6 +414,7 @@ unpack() {
 	link_to "versions/$version" "$opt/stable"
 	link_to "$opt/stable/shanty-agent" "$root/usr/bin/shanty-agent"
 	if [ -n "$systemd" ]; then put_units; fi
+	if as_root && have restorecon; then restorecon -R "$opt" /usr/bin/shanty-agent || :; fi
 }
 
 # It runs here at all, before anything points at it.
