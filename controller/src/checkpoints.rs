@@ -104,9 +104,18 @@ mod tests {
         stopping.cancel();
         assert_eq!(look(dir.path(), 2_000, stopping).await, None);
         let path = dir.path().join("shanty.db");
+        // What still stood in the log beside the file would be read in its place.
+        let journal = rusqlite::Connection::open(&path).unwrap();
+        let busy: bool = journal
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .unwrap();
+        assert!(!busy);
+        drop(journal);
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(&[0xff; 512], 5 * 4_096).unwrap();
-        let told = look(dir.path(), 1, CancellationToken::new()).await.unwrap();
+        let looked = look(dir.path(), 1, CancellationToken::new());
+        let looked = tokio::time::timeout(std::time::Duration::from_secs(60), looked).await;
+        let told = looked.expect("it stops").unwrap();
         assert!(told.contains("shanty.db is damaged ("), "{told}");
         assert!(told.ends_with("restore it from a backup"), "{told}");
     }

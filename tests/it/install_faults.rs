@@ -284,7 +284,12 @@ async fn a_host_that_may_not_join_is_told_in_the_words_of_the_controller() {
     let (before, _) = good.token.rsplit_once('.').unwrap();
     let elsewhere = format!("{before}.{}", "A".repeat(43));
     let line = good.curl.replace(&good.token, &elsewhere);
-    told(&site.types(&line).await, "E040", 78, "the controller's root is");
+    told(
+        &site.types(&line).await,
+        "E040",
+        78,
+        "the controller's root is",
+    );
     assert!(!site.data().join("identity.pem").exists());
     world.end().await;
 }
