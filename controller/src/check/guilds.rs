@@ -122,7 +122,8 @@ fn judged_channel(guild: &Guild, channel: &Channel, bot: u64, uses: &[String]) -
     let named = format!("#{} in {} ({})", channel.name, guild.name, uses.join(", "));
     let only_grants = uses.iter().all(|what| what.starts_with("grant "));
     // In a forum people run commands in posts, which are threads already.
-    if !channel.takes_messages() && !(only_grants && channel.kind == FORUM) {
+    let is_post = only_grants && channel.kind == FORUM;
+    if !(channel.takes_messages() || is_post) {
         let mend = "Name a text channel.";
         return Finding::bad(
             format!(

@@ -257,7 +257,7 @@ impl<'a, 't> Section<'a, 't> {
 
     /// Whether the file has a key that was taken.
     pub(super) fn had(&self, key: &str) -> bool {
-        self.had.iter().any(|had| *had == key)
+        self.had.contains(&key)
     }
 
     /// Where the section starts.

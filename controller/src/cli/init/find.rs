@@ -192,7 +192,7 @@ impl<'a> Finder<'a> {
 
     /// Who may do everything in the operators' channel.
     pub(super) async fn admin<R: BufRead, W: Write>(
-        &mut self,
+        &self,
         guild: &Guild,
         (named, ops): (Option<u64>, Option<&Named>),
         talk: &mut Option<&mut Talk<R, W>>,
