@@ -107,7 +107,7 @@ impl Installer {
 
     /// What is handed out now. It is read anew each time, so that a new release needs no restart.
     pub(crate) async fn manifest(&self) -> Result<Manifest, InstallError> {
-        manifest::read(&self.inner.artifacts).await
+        Manifest::read(&self.inner.artifacts).await
     }
 
     /// Where an artifact of the manifest lies.

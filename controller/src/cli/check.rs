@@ -20,7 +20,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::discord::sender::Sender;
 use crate::discord::survey::Survey;
-use crate::install::Installer;
+use crate::install::Manifest;
 
 /// What stands in front of how something is mended: as wide as sign and name.
 const INDENT: &str = "                 ";
@@ -127,8 +127,8 @@ async fn see(config: Config) -> Result<Seen, Failure> {
 
 /// The agents that new hosts are installed with.
 async fn agents(config: &Config) -> Result<String, String> {
-    let installer = Installer::new(config.artifacts.clone(), String::new(), &[]);
-    let manifest = installer.manifest().await.map_err(|error| chain(&error))?;
+    let manifest = Manifest::read(&config.artifacts).await;
+    let manifest = manifest.map_err(|error| chain(&error))?;
     let arches: BTreeSet<&str> = manifest
         .files
         .iter()

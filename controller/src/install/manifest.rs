@@ -67,6 +67,24 @@ impl fmt::Display for ArtifactKind {
 }
 
 impl Manifest {
+    /// Reads the manifest in a folder, where nobody else could have put another: root runs what it says on every host that is installed.
+    pub(crate) async fn read(folder: &Path) -> Result<Self, InstallError> {
+        let path = folder.join(FILE);
+        let unusable = |what: String| InstallError::Unusable {
+            path: path.clone(),
+            what,
+        };
+        let own = path.clone();
+        let read = tokio::task::spawn_blocking(move || read_trusted(&own, BYTES_MAX)).await;
+        let text = match read.map_err(|error| unusable(error.to_string()))? {
+            Ok(text) => text,
+            Err(error) if error.is_missing() => return Err(InstallError::Missing(path)),
+            Err(error) => return Err(unusable(chain(&error))),
+        };
+        let text = str::from_utf8(&text).map_err(|error| unusable(error.to_string()))?;
+        Self::parse(text).map_err(unusable)
+    }
+
     /// The artifact with this name.
     pub(crate) fn named(&self, name: &str) -> Option<&Artifact> {
         self.files.iter().find(|file| file.name == name)
@@ -132,24 +150,6 @@ fn word(what: &str, text: &str) -> Result<(), String> {
     ))
 }
 
-/// Reads the manifest in a folder, where nobody else could have put another: root runs what it says on every host that is installed.
-pub(super) async fn read(folder: &Path) -> Result<Manifest, InstallError> {
-    let path = folder.join(FILE);
-    let unusable = |what: String| InstallError::Unusable {
-        path: path.clone(),
-        what,
-    };
-    let own = path.clone();
-    let read = tokio::task::spawn_blocking(move || read_trusted(&own, BYTES_MAX)).await;
-    let text = match read.map_err(|error| unusable(error.to_string()))? {
-        Ok(text) => text,
-        Err(error) if error.is_missing() => return Err(InstallError::Missing(path)),
-        Err(error) => return Err(unusable(chain(&error))),
-    };
-    let text = str::from_utf8(&text).map_err(|error| unusable(error.to_string()))?;
-    Manifest::parse(text).map_err(unusable)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -182,7 +182,12 @@ mod tests {
             let mode = std::fs::Permissions::from_mode(mode);
             std::fs::set_permissions(path, mode).unwrap();
         };
-        let why = async |folder: &Path| read(folder).await.err().map(|error| error.to_string());
+        let why = async |folder: &Path| {
+            Manifest::read(folder)
+                .await
+                .err()
+                .map(|error| error.to_string())
+        };
         let missing = why(&folder).await.expect("nothing is there");
         assert!(missing.contains("is not there"), "{missing}");
         std::fs::create_dir(&folder).unwrap();
