@@ -28,11 +28,11 @@ async fn installed(world: &World, name: &str) -> Option<Machine> {
             ln -s /opt/shanty/stable/shanty-agent /usr/bin/shanty-agent
             install -d /etc/shanty
             install -D -m 644 /run/host-packaging/sysusers-agent.conf /usr/lib/sysusers.d/shanty-agent.conf
-            sed -e 's/^Type=.*/Type=notify/' -e 's/ executor --config.*/ run/' /run/host-packaging/systemd/shanty-executor.service >/etc/systemd/system/shanty-agent.service
+            install -m 644 /run/host-packaging/systemd/shanty-agent.service /run/host-packaging/systemd/shanty-executor.service /etc/systemd/system
             systemd-sysusers shanty-agent.conf
             useradd --create-home deploy
             systemctl daemon-reload
-            systemctl enable --now shanty-agent")
+            systemctl enable --now shanty-executor shanty-agent")
         .await;
     let skipped = machine
         .sh("systemctl show -p ConditionResult shanty-agent")
@@ -50,10 +50,14 @@ async fn installed(world: &World, name: &str) -> Option<Machine> {
         name,
         "--run-as",
         "deploy",
+        "--link-user",
+        "shanty",
     ]);
     let joined = shanty_tests::process::run(join.env("SHANTY_TOKEN", token)).await;
     assert_eq!(joined.code, 0, "{joined:?}");
-    machine.sh("systemctl start shanty-agent").await;
+    machine
+        .sh("systemctl start shanty-executor shanty-agent")
+        .await;
     world.is_online(name, true).await;
     Some(machine)
 }
@@ -97,6 +101,8 @@ async fn commands_outlive_the_services_and_are_lost_with_the_machine() {
     for line in [
         "systemctl restart shanty-agent",
         "systemctl kill --kill-who=main --signal=KILL shanty-agent",
+        "systemctl restart shanty-executor",
+        "systemctl kill --kill-who=main --signal=KILL shanty-executor",
     ] {
         let unit = line.rsplit(' ').next().unwrap();
         let before = property(&machine, unit, "MainPID").await;

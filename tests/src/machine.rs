@@ -79,7 +79,12 @@ impl Machine {
     /// When it fails.
     pub async fn sh(&self, line: &str) -> String {
         let ran = self.exec(&["/bin/sh", "-euc", line]).await;
-        assert_eq!(ran.code, 0, "{line}: {ran:?}");
+        if ran.code != 0 {
+            let journal = self
+                .exec(&["journalctl", "-b", "-n", "30", "-o", "short"])
+                .await;
+            panic!("{line}: {ran:?}\n{}", journal.out);
+        }
         ran.out
     }
 
