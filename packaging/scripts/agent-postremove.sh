@@ -5,8 +5,6 @@ set -eu
 # Programs only; identity, configuration and what ran stay.
 remove() {
   rm -rf /opt/shanty
-  # dpkg takes it along when nothing else is in it, and it is the system's.
-  [ -d /opt ] || mkdir -m 0755 /opt
   if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 }
 
