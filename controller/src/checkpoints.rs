@@ -114,7 +114,7 @@ mod tests {
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(&[0xff; 512], 5 * 4_096).unwrap();
         let looked = look(dir.path(), 1, CancellationToken::new());
-        let looked = tokio::time::timeout(std::time::Duration::from_secs(60), looked).await;
+        let looked = tokio::time::timeout(Duration::from_secs(60), looked).await;
         let told = looked.expect("it stops").unwrap();
         assert!(told.contains("shanty.db is damaged ("), "{told}");
         assert!(told.ends_with("restore it from a backup"), "{told}");
