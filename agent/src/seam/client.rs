@@ -97,7 +97,6 @@ struct Session {
 }
 
 /// A handle of the executor behind this socket, and what keeps the connection while it is polled; it ends when the last handle is dropped.
-#[must_use]
 pub fn connect(path: PathBuf) -> (Handle, impl Future<Output = ()> + Send + 'static) {
     let (tx, requests) = mpsc::channel(1);
     let (held, watch) = watch::channel(BTreeMap::new());

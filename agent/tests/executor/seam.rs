@@ -158,7 +158,7 @@ async fn what_a_command_is_given_passes() {
     let world = World::new().await;
     let (socket, _server) = serve(&world);
     let link = Link::greeted(&socket).await;
-    let bytes: Vec<u8> = (0..400_000_u32).map(|n| n as u8).collect();
+    let bytes: Vec<u8> = (0..400_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     let (inputs, mut wanted): (Inputs, _) = mpsc::channel(4);
     let fed = stdin("cat", &bytes);
     let start = link
