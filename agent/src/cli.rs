@@ -245,19 +245,22 @@ fn man(dir: &Path) -> Result<(), Failure> {
 
 fn join_main(args: JoinArgs) -> Result<(), Failure> {
     start_log();
+    let data_dir = DataDir::new(args.data_dir.data_dir);
+    let split = args.link_user.as_deref();
+    let split = split.map(|user| Split::new(user, args.config.clone(), args.executor_dir));
+    let split = split.transpose().map_err(join::JoinError::from)?;
     let options = join::Options {
         server: args.server,
         link: args.link,
         name: args.name,
-        data_dir: DataDir::new(args.data_dir.data_dir),
+        data_dir: match &split {
+            Some(_) => data_dir.with_config(args.config),
+            None => data_dir,
+        },
+        split,
         token_file: args.token_file,
         token: std::env::var("SHANTY_TOKEN").ok().map(Zeroizing::new),
         run_as: args.run_as,
-        split: args
-            .link_user
-            .map(|user| Split::new(&user, args.config, args.executor_dir))
-            .transpose()
-            .map_err(join::JoinError::from)?,
         proxies: proxies(),
     };
     let split = options.split.is_some();

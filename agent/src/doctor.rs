@@ -7,6 +7,7 @@ mod trial;
 mod way;
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -15,9 +16,19 @@ use crate::config::{DataDir, ProxyVariables};
 /// What the command line says.
 pub(crate) struct Options {
     pub(crate) data_dir: DataDir,
+    /// What the executor keeps, where it is a process of its own.
+    pub(crate) executor_dir: Option<PathBuf>,
     /// Program and leading arguments of shims.
     pub(crate) shim: Vec<OsString>,
     pub(crate) proxies: ProxyVariables,
+}
+
+impl Options {
+    /// Where executions are.
+    pub(crate) fn work_dir(&self) -> &Path {
+        let own = self.executor_dir.as_deref();
+        own.unwrap_or_else(|| self.data_dir.path())
+    }
 }
 
 /// How something was found.
@@ -160,8 +171,10 @@ pub(crate) async fn look(options: &Options) -> Findings {
     points.append(&mut found);
     if options.data_dir.is_enrolled() {
         points.push(here::service(&options.data_dir));
+        points.extend(options.executor_dir.as_deref().map(here::executor));
     }
-    points.push(here::disk(&options.data_dir));
+    points.extend(here::policy(Path::new(crate::policy::FILE)));
+    points.push(here::disk(options.work_dir()));
     match enrolled {
         Some((identity, config)) => {
             points.push(here::users(&config));

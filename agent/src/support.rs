@@ -32,15 +32,20 @@ const EXECUTIONS_MAX: usize = 500;
 /// All of it.
 pub(crate) async fn bundle(options: &doctor::Options) -> String {
     let findings = doctor::look(options).await;
-    let data_dir = options.data_dir.path().to_owned();
+    let (file, work_dir) = (options.data_dir.config(), options.work_dir().to_owned());
     let config = options.data_dir.load().ok().map(|(_, config)| config);
-    let local = tokio::task::spawn_blocking(move || gather(&findings, &data_dir, config.as_ref()));
+    let local =
+        tokio::task::spawn_blocking(move || gather(&findings, (&file, &work_dir), config.as_ref()));
     local
         .await
         .unwrap_or_else(|error| format!("not gathered: {error}\n"))
 }
 
-fn gather(findings: &Findings, data_dir: &Path, config: Option<&Config>) -> String {
+fn gather(
+    findings: &Findings,
+    (file, work_dir): (&Path, &Path),
+    config: Option<&Config>,
+) -> String {
     let mut text = format!(
         "shanty-agent {} on {} UTC\n",
         env!("CARGO_PKG_VERSION"),
@@ -52,8 +57,8 @@ fn gather(findings: &Findings, data_dir: &Path, config: Option<&Config>) -> Stri
         writeln!(text, "\n== {title}\n{}", body.trim_end()).ok(); // A text takes everything.
     };
     section("doctor", &findings.text());
-    section("agent.toml", &configuration(data_dir, config));
-    section("executions", &executions(data_dir));
+    section("agent.toml", &configuration(file, config));
+    section("executions", &executions(work_dir));
     section("os-release", &said(&["cat", "/etc/os-release"]));
     section("kernel", &said(&["uname", "-a"]));
     section("disks", &said(&["df", "-h"]));
@@ -81,9 +86,8 @@ fn gather(findings: &Findings, data_dir: &Path, config: Option<&Config>) -> Stri
 }
 
 /// The file as it stands, without what logs in to a proxy.
-fn configuration(data_dir: &Path, config: Option<&Config>) -> String {
-    let path = data_dir.join("agent.toml");
-    let text = match read_foreign(&path, 64 * 1024) {
+fn configuration(file: &Path, config: Option<&Config>) -> String {
+    let text = match read_foreign(file, 64 * 1024) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(error) => return error.to_string(),
     };
@@ -100,8 +104,8 @@ fn configuration(data_dir: &Path, config: Option<&Config>) -> String {
 }
 
 /// Which runs are held, and how much of each.
-fn executions(data_dir: &Path) -> String {
-    let path = data_dir.join("executions");
+fn executions(work_dir: &Path) -> String {
+    let path = work_dir.join("executions");
     let held = match fs::read_dir(&path) {
         Ok(held) => held,
         Err(error) => return format!("{}: {error}", path.display()),
@@ -159,7 +163,7 @@ mod tests {
         fs::write(dir.path().join("agent.toml"), text).unwrap();
         let config = Config::parse(Path::new("agent.toml"), text).unwrap();
         for config in [Some(&config), None] {
-            let shown = configuration(dir.path(), config);
+            let shown = configuration(&dir.path().join("agent.toml"), config);
             assert!(
                 !shown.contains("hunter2") && !shown.contains("ann:"),
                 "{shown}"

@@ -53,6 +53,8 @@ async fn commands_run_and_survive_the_death_of_either_half() {
     assert!(world.output(&number).await == lines.into_bytes());
 
     world.is_online("web-01", true).await;
+    let found = host.doctor().await;
+    assert!(found["healthy"] == true, "{found:#}");
     let long = world.detach("web-01", "echo begun; sleep 1000").await;
     world.output_has(&long, "begun").await;
     let cancelled = world.shanty(&["runs", "cancel", &long]).await;

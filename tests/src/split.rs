@@ -151,6 +151,25 @@ impl SplitHost {
         self.link = Some(link);
     }
 
+    /// What the doctor finds here.
+    pub async fn doctor(&self) -> serde_json::Value {
+        let paths = [self.config(), self.data(), self.executor_dir()];
+        let [config, data, executor] = paths.map(|path| path.to_string_lossy().into_owned());
+        let args = [
+            "doctor",
+            "--config",
+            &config,
+            "--data-dir",
+            &data,
+            "--executor-dir",
+            &executor,
+            "--json",
+        ];
+        process::run(&mut process::call(&self.agent, &args))
+            .await
+            .json()
+    }
+
     /// Starts a link without waiting for anything.
     #[must_use]
     pub fn launch_link(&self) -> Process {

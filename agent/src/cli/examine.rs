@@ -9,16 +9,14 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{DataDirArg, ShimArgs, finish, out, proxies, runtime};
-use crate::config::DataDir;
+use crate::config::{DataDir, split};
 use crate::failure::{Failure, exit};
 use crate::{doctor, support};
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     #[command(flatten)]
-    data_dir: DataDirArg,
-    #[command(flatten)]
-    shim: ShimArgs,
+    host: HostArgs,
     /// Print one JSON line.
     #[arg(long)]
     pub(super) json: bool,
@@ -27,12 +25,24 @@ pub(super) struct DoctorArgs {
 #[derive(Debug, Args)]
 pub(super) struct SupportArgs {
     #[command(flatten)]
-    data_dir: DataDirArg,
-    #[command(flatten)]
-    shim: ShimArgs,
+    host: HostArgs,
     /// Where to write it, or - for standard output. A file that is there stays.
     #[arg(long, value_name = "FILE", default_value = "shanty-agent-support.txt")]
     output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct HostArgs {
+    #[command(flatten)]
+    data_dir: DataDirArg,
+    /// Configuration of link and executor [default: /etc/shanty/agent.toml, where the data directory has none].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What the executor keeps, where it is a process of its own.
+    #[arg(long, value_name = "DIR", default_value = split::EXECUTOR_DIR)]
+    executor_dir: PathBuf,
+    #[command(flatten)]
+    shim: ShimArgs,
 }
 
 pub(super) fn doctor_main(args: DoctorArgs) -> ExitCode {
@@ -46,7 +56,7 @@ pub(super) fn doctor_main(args: DoctorArgs) -> ExitCode {
 
 /// Looks at this host and prints what was found; true when it is healthy.
 fn examined(args: DoctorArgs) -> Result<bool, Failure> {
-    let options = examination(args.data_dir, args.shim)?;
+    let options = examination(args.host)?;
     let findings = runtime()?.block_on(doctor::look(&options));
     let healthy = findings.is_healthy();
     if args.json {
@@ -60,7 +70,7 @@ fn examined(args: DoctorArgs) -> Result<bool, Failure> {
 }
 
 pub(super) fn support_main(args: SupportArgs) -> Result<(), Failure> {
-    let options = examination(args.data_dir, args.shim)?;
+    let options = examination(args.host)?;
     let path = args.output;
     let bundle = || Ok::<_, Failure>(runtime()?.block_on(support::bundle(&options)));
     if path == Path::new("-") {
@@ -84,10 +94,20 @@ pub(super) fn support_main(args: SupportArgs) -> Result<(), Failure> {
     ))
 }
 
-fn examination(data_dir: DataDirArg, shim: ShimArgs) -> Result<doctor::Options, Failure> {
+fn examination(host: HostArgs) -> Result<doctor::Options, Failure> {
+    let data_dir = DataDir::new(host.data_dir.data_dir);
+    let usual = || {
+        let file = PathBuf::from(split::CONFIG);
+        (!data_dir.config().exists() && file.exists()).then_some(file)
+    };
+    let config = host.config.or_else(usual);
     Ok(doctor::Options {
-        data_dir: DataDir::new(data_dir.data_dir),
-        shim: shim.command()?,
+        executor_dir: config.is_some().then_some(host.executor_dir),
+        data_dir: match config {
+            Some(file) => data_dir.with_config(file),
+            None => data_dir,
+        },
+        shim: host.shim.command()?,
         proxies: proxies(),
     })
 }

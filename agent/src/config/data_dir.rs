@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::geteuid;
 use shanty_certs::agent::{AgentIdentity, IDENTITY_BYTES_MAX};
 use shanty_certs::files::{self, FileError};
 use shanty_certs::orders::KnownKeys;
@@ -59,7 +60,9 @@ impl DataDir {
         self.path.join("identity.pem")
     }
 
-    fn config(&self) -> PathBuf {
+    /// Where its configuration is.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
         let apart = self.config.clone();
         apart.unwrap_or_else(|| self.path.join("agent.toml"))
     }
@@ -117,7 +120,12 @@ impl DataDir {
             return Err(ConfigError::NotEnrolled(self.path.clone()));
         }
         let path = self.identity();
-        let text = files::read_secret(&path, IDENTITY_BYTES_MAX)?;
+        // The link's own, at which root looks.
+        let foreign = self.config.is_some() && geteuid().is_root();
+        let text = match foreign {
+            true => files::read_foreign(&path, IDENTITY_BYTES_MAX)?,
+            false => files::read_secret(&path, IDENTITY_BYTES_MAX)?,
+        };
         let identity = AgentIdentity::from_pem(&text).map_err(|source| ConfigError::Identity {
             path: path.clone(),
             source,

@@ -12,6 +12,7 @@ use shanty_core::text::{size, utc};
 
 use super::Point;
 use crate::config::{Config, ConfigError, DataDir};
+use crate::policy::HostPolicy;
 
 /// Less than this is little for an agent that keeps what commands print until the controller has it.
 const DISK_BYTES_LOW: u64 = 1024 * 1024 * 1024;
@@ -43,7 +44,7 @@ pub(super) fn enrolled(data_dir: &DataDir) -> (Option<(AgentIdentity, Config)>, 
     match data_dir.load() {
         Ok((identity, config)) => {
             let points = vec![
-                configuration(&config, data_dir.path()),
+                configuration(&config, &data_dir.config()),
                 leaf(&identity, &config),
             ];
             (Some((identity, config)), points)
@@ -56,9 +57,9 @@ pub(super) fn enrolled(data_dir: &DataDir) -> (Option<(AgentIdentity, Config)>, 
     }
 }
 
-fn configuration(config: &Config, data_dir: &Path) -> Point {
+fn configuration(config: &Config, file: &Path) -> Point {
     match config.command.check() {
-        Ok(()) => Point::fine("configuration", format!("{}", data_dir.display())),
+        Ok(()) => Point::fine("configuration", format!("{}", file.display())),
         Err(text) => Point::broken("configuration", text),
     }
 }
@@ -145,6 +146,42 @@ pub(super) fn service(data_dir: &DataDir) -> Point {
     }
 }
 
+/// Whether the executor works, where it is a process of its own.
+pub(super) fn executor(dir: &Path) -> Point {
+    let dir = DataDir::new(dir.to_owned());
+    match dir.is_in_use() {
+        true => Point::fine("executor", "an executor runs"),
+        false => Point::warning("executor", "no executor runs, and nothing can").mend(
+            "systemctl enable --now shanty-executor; journalctl -u shanty-executor says why it stopped",
+        ),
+    }
+}
+
+/// What the host's owner allows, where they say so.
+pub(super) fn policy(file: &Path) -> Option<Point> {
+    let shown = file.display();
+    match HostPolicy::read(file, false) {
+        Err(error) => {
+            let point = Point::broken("policy", chain(&error));
+            Some(point.mend(format!("mend {shown}: no agent starts with it as it is")))
+        }
+        Ok(policy) => {
+            let mode = policy.told().mode;
+            match mode.as_str() {
+                "" => None,
+                "shell" => Some(Point::fine("policy", format!("{shown} says mode = \"{mode}\""))),
+                _ => Some(
+                    Point::warning(
+                        "policy",
+                        format!("{shown} says mode = \"{mode}\": no command runs on this host"),
+                    )
+                    .mend("it is the word of the host's owner; who changes it runs systemctl reload shanty-executor"),
+                ),
+            }
+        }
+    }
+}
+
 /// What systemd says of our unit; nothing where there is no systemd.
 fn unit() -> Option<String> {
     if !Path::new("/run/systemd/system").is_dir() {
@@ -162,8 +199,7 @@ fn unit() -> Option<String> {
     Some(format!("{active}, {enabled}"))
 }
 
-pub(super) fn disk(data_dir: &DataDir) -> Point {
-    let path = data_dir.path();
+pub(super) fn disk(path: &Path) -> Point {
     // A folder that nobody made yet lies where the nearest one above it does.
     let there = path.ancestors().find(|path| path.is_dir()).unwrap_or(path);
     let disk = match statvfs(there) {
@@ -205,6 +241,6 @@ mod tests {
         assert_eq!(points[0].health, Health::Broken);
         assert!(points[0].mend.as_ref().unwrap().contains("--install"));
         assert!(!data_dir.path().exists(), "looking makes nothing");
-        assert!(disk(&data_dir).found.contains("free in"));
+        assert!(disk(data_dir.path()).found.contains("free in"));
     }
 }

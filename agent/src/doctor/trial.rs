@@ -25,7 +25,7 @@ const COMMAND: &str = "printf trial; exit 3";
 
 pub(super) async fn look(config: &Config, options: &Options) -> Point {
     let begun = Instant::now();
-    let folder = match Folder::make(options.data_dir.path()) {
+    let folder = match Folder::make(options.work_dir()) {
         Ok(folder) => folder,
         Err(error) => {
             return Point::broken("trial", format!("no folder for it can be made: {error}"));
