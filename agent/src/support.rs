@@ -9,11 +9,12 @@ use std::path::Path;
 use std::process::Command;
 
 use shanty_certs::files::read_foreign;
+use shanty_core::causes::chain;
 use shanty_core::output::mask::{Masks, SecretFiles};
 use shanty_core::text::{size, utc};
 
 use crate::clock::wall_ms;
-use crate::config::{Config, ProxyChoice};
+use crate::config::{Config, Proxy};
 use crate::doctor::{self, Findings};
 use crate::mask;
 
@@ -26,6 +27,9 @@ const LOG_LINES: &str = "500";
 /// The most that is taken of one thing, bytes: the end of it, which is the newest.
 const SECTION_BYTES_MAX: usize = 256 * 1024;
 
+/// In the place of what nobody else should read.
+const HIDDEN: &str = "[masked]";
+
 /// Executions that are listed.
 const EXECUTIONS_MAX: usize = 500;
 
@@ -33,19 +37,13 @@ const EXECUTIONS_MAX: usize = 500;
 pub(crate) async fn bundle(options: &doctor::Options) -> String {
     let findings = doctor::look(options).await;
     let (file, work_dir) = (options.data_dir.config(), options.work_dir().to_owned());
-    let config = options.data_dir.load().ok().map(|(_, config)| config);
-    let local =
-        tokio::task::spawn_blocking(move || gather(&findings, (&file, &work_dir), config.as_ref()));
+    let local = tokio::task::spawn_blocking(move || gather(&findings, &file, &work_dir));
     local
         .await
         .unwrap_or_else(|error| format!("not gathered: {error}\n"))
 }
 
-fn gather(
-    findings: &Findings,
-    (file, work_dir): (&Path, &Path),
-    config: Option<&Config>,
-) -> String {
+fn gather(findings: &Findings, file: &Path, work_dir: &Path) -> String {
     let mut text = format!(
         "shanty-agent {} on {} UTC\n",
         env!("CARGO_PKG_VERSION"),
@@ -57,21 +55,21 @@ fn gather(
         writeln!(text, "\n== {title}\n{}", body.trim_end()).ok(); // A text takes everything.
     };
     section("doctor", &findings.text());
-    section("agent.toml", &configuration(file, config));
+    section("agent.toml", &configuration(file));
     section("executions", &executions(work_dir));
     section("os-release", &said(&["cat", "/etc/os-release"]));
     section("kernel", &said(&["uname", "-a"]));
     section("disks", &said(&["df", "-h"]));
     if Path::new("/run/systemd/system").is_dir() {
-        section(
-            "units",
-            &said(&[&["systemctl", "--no-pager", "cat"], &UNITS[..]].concat()),
-        );
+        let of_units = |command: &[&str]| said(&[command, &UNITS[..]].concat());
+        section("units", &of_units(&["systemctl", "--no-pager", "cat"]));
+        // `status` would show the arguments of all that runs, and so the commands of people.
+        let shown =
+            "Id,ActiveState,SubState,Result,NRestarts,MainPID,StatusText,ActiveEnterTimestamp";
         section(
             "state of units",
-            &said(&[&["systemctl", "--no-pager", "status"], &UNITS[..]].concat()),
+            &of_units(&["systemctl", "show", "-p", shown]),
         );
-        let of_units: Vec<&str> = UNITS.iter().flat_map(|unit| ["-u", unit]).collect();
         let log = [
             "journalctl",
             "--no-pager",
@@ -80,32 +78,40 @@ fn gather(
             "-n",
             LOG_LINES,
         ];
-        section("log", &said(&[&log[..], &of_units].concat()));
+        let units = UNITS.iter().flat_map(|unit| ["-u", unit]);
+        let log: Vec<&str> = log.into_iter().chain(units).collect();
+        section("log", &said(&log));
     }
-    masked(&text, config)
+    masked(&text, file)
 }
 
-/// The file as it stands, without what logs in to a proxy.
-fn configuration(file: &Path, config: Option<&Config>) -> String {
-    let text = match read_foreign(file, 64 * 1024) {
+/// What the file says, without what logs in to a proxy and what commands are given.
+fn configuration(path: &Path) -> String {
+    let text = match read_foreign(path, 64 * 1024) {
         Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(error) => return error.to_string(),
     };
-    let proxy = match config.map(|config| &config.proxy) {
-        Some(ProxyChoice::This(proxy)) => proxy.to_string(),
-        Some(ProxyChoice::None) => String::new(),
-        Some(ProxyChoice::Unsaid) | None => "[masked]".to_owned(),
+    let Ok(mut table) = text.parse::<toml::Table>() else {
+        return "is not TOML, and so nobody knows what of it is a secret".to_owned();
     };
-    let line = |line: &str| match line.trim_start().starts_with("proxy") {
-        true => format!("proxy = \"{proxy}\"\n"),
-        false => format!("{line}\n"),
-    };
-    text.lines().map(line).collect()
+    if let Some(proxy) = table.get_mut("proxy") {
+        let shown = proxy.as_str().and_then(|proxy| proxy.parse::<Proxy>().ok());
+        let shown = shown.map_or_else(|| HIDDEN.to_owned(), |proxy| proxy.to_string());
+        *proxy = shown.into();
+    }
+    let command = table
+        .get_mut("command")
+        .and_then(|command| command.as_table_mut());
+    let env = command.and_then(|command| command.get_mut("env")?.as_table_mut());
+    for (_, value) in env.into_iter().flatten() {
+        *value = HIDDEN.into();
+    }
+    table.to_string()
 }
 
 /// Which runs are held, and how much of each.
-fn executions(work_dir: &Path) -> String {
-    let path = work_dir.join("executions");
+fn executions(data_dir: &Path) -> String {
+    let path = data_dir.join("executions");
     let held = match fs::read_dir(&path) {
         Ok(held) => held,
         Err(error) => return format!("{}: {error}", path.display()),
@@ -135,19 +141,24 @@ fn said(command: &[&str]) -> String {
     }
 }
 
-fn masked(text: &str, config: Option<&Config>) -> String {
-    let of_host = config.map(|config| SecretFiles {
-        // Whoever reads it is somewhere else: what looks like a secret is masked, whatever the host says of output.
-        shapes: true,
-        ..config.mask.clone()
+/// What `[mask]` of this host names is masked, and what looks like a secret, whatever the host says of output: whoever reads it is
+/// somewhere else. Where nobody knows what to mask, it says so.
+fn masked(text: &str, config: &Path) -> String {
+    let read = Config::read(config).map_err(|error| chain(&error));
+    let masks = read.and_then(|config| {
+        mask::load(&SecretFiles {
+            shapes: true,
+            ..config.mask
+        })
     });
-    match of_host.map(|of_host| mask::load(&of_host)) {
-        Some(Ok(masks)) => masks.text(text),
-        Some(Err(why)) => {
+    match masks {
+        Ok(masks) => masks.text(text),
+        Err(why) => {
             let text = Masks::new(&[], true).text(text);
-            format!("Not masked, read it before you send it: {why}\n\n{text}")
+            format!(
+                "What [mask] names is NOT masked here: read it before you send it. {why}\n\n{text}"
+            )
         }
-        None => Masks::new(&[], true).text(text),
     }
 }
 
@@ -155,34 +166,59 @@ fn masked(text: &str, config: Option<&Config>) -> String {
 mod tests {
     use super::*;
 
+    const BEGIN: &str =
+        "agent = \"0192f3a4b5c67d8e9fa0b1c2d3e4f506\"\nname = \"web-01\"\nlink = \"a.net:1\"\n";
+
     #[test]
-    fn neither_a_proxys_password_nor_a_key_is_in_it() {
+    fn neither_a_proxys_password_nor_what_commands_are_given_is_in_it() {
         let dir = tempfile::tempdir().unwrap();
-        let text = "agent = \"0192f3a4b5c67d8e9fa0b1c2d3e4f506\"\nname = \"web-01\"\nlink = \"a.net:1\"\n\
-                    proxy = \"http://ann:hunter2@proxy:3128\"\n\n[mask]\nfiles = [\"/etc/app/pass\"]\n";
-        fs::write(dir.path().join("agent.toml"), text).unwrap();
-        let config = Config::parse(Path::new("agent.toml"), text).unwrap();
-        for config in [Some(&config), None] {
-            let shown = configuration(&dir.path().join("agent.toml"), config);
+        let path = dir.path().join("agent.toml");
+        let shown = |lines: &str| {
+            fs::write(&path, format!("{BEGIN}{lines}")).unwrap();
+            let shown = configuration(&path);
             assert!(
                 !shown.contains("hunter2") && !shown.contains("ann:"),
                 "{shown}"
             );
+            shown
+        };
+        for proxy in [
+            "proxy = \"http://ann:hunter2@proxy:3128\"",
+            "\"proxy\" = \"http://ann:hunter2@proxy:3128\"",
+            "proxy = \"\"\"\nhttp://ann:hunter2@proxy:3128\"\"\"",
+        ] {
+            let shown = shown(proxy);
             assert!(
-                shown.contains("name = \"web-01\"") && shown.contains("proxy = "),
+                shown.contains("name = \"web-01\"") && shown.contains("proxy:3128"),
                 "{shown}"
             );
         }
-        // A file that is to be masked and is not there is told: nobody knows then what was not masked.
-        let told = masked(
-            "token ghp_0123456789abcdefghijABCDEFGHIJ012345",
-            Some(&config),
-        );
-        assert!(
-            told.starts_with("Not masked") && told.contains("/etc/app/pass"),
-            "{told}"
-        );
-        assert!(!told.contains("ghp_0123456789"), "{told}");
+        assert!(shown("proxy = \"ann:hunter2\"").contains(HIDDEN));
+        let env = shown("[command.env]\nPGPASSWORD = \"hunter2\"");
+        assert!(env.contains("PGPASSWORD"), "{env}");
+        assert!(shown("proxy = \"http://ann:hunter2@p").contains("not TOML"));
+    }
+
+    #[test]
+    fn where_nobody_knows_what_to_mask_it_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agent.toml");
+        let told = || {
+            let told = masked("token ghp_0123456789abcdefghijABCDEFGHIJ012345", &path);
+            assert!(
+                told.starts_with("What [mask] names is NOT masked here"),
+                "{told}"
+            );
+            assert!(!told.contains("ghp_0123456789"), "{told}");
+            told
+        };
+        assert!(told().contains("agent.toml"));
+        fs::write(
+            &path,
+            format!("{BEGIN}[mask]\nfiles = [\"/etc/app/pass\"]\n"),
+        )
+        .unwrap();
+        assert!(told().contains("/etc/app/pass"));
     }
 
     #[test]

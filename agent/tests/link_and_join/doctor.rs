@@ -168,11 +168,9 @@ async fn what_is_gathered_for_somebody_else_holds_no_secret_and_replaces_nothing
     let secret = dir.path().join("secret");
     fs::write(&secret, "correct horse battery\n").unwrap();
     let text = fs::read_to_string(&config).unwrap();
-    let mask = format!(
-        "\n[mask]\nfiles = [{:?}]\n# correct horse battery\n",
-        secret.display().to_string()
-    );
+    let mask = format!("\n[mask]\nfiles = [{:?}]\n", secret.display().to_string());
     fs::write(&config, text + &mask).unwrap();
+    set(&data_dir, "run_as", "[\"correct horse battery\"]");
 
     let file = dir.path().join("support.txt");
     let gather = async || {
@@ -184,7 +182,7 @@ async fn what_is_gathered_for_somebody_else_holds_no_secret_and_replaces_nothing
     assert!(output.status.success(), "{}", stderr(&output));
     let bundle = fs::read_to_string(&file).unwrap();
     assert!(
-        bundle.contains("== doctor\n✔ program") && bundle.contains("# [masked]"),
+        bundle.contains("== doctor\n✔ program") && bundle.contains("there is no user `[masked]`"),
         "{bundle}"
     );
     assert!(
