@@ -9,15 +9,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use shanty_certs::agent::AgentIdentity;
 use shanty_core::ids::{AgentId, HostName};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, ConfigError, DataDir, ProxyVariables};
+use crate::config::{Address, Config, ConfigError, DataDir, ProxyVariables};
 use crate::executor::{self, Handle, State};
 use crate::facts;
 use crate::failure::{Failure, exit};
+use crate::identity::Identities;
 use crate::link::dial::Way;
 use crate::link::{self, Context, OnStop, Over, Watcher};
 use crate::policy::{Keeper, PolicyWatch};
@@ -53,7 +53,7 @@ pub(crate) struct Ready {
 
 /// What a link is made of.
 struct Ends {
-    identity: AgentIdentity,
+    identities: Identities,
     config: Config,
     executor: Handle,
     on_stop: OnStop,
@@ -78,7 +78,7 @@ pub(crate) async fn run(
     };
     let executor = open_executor(base, &config, &mut parts).await?;
     let ends = Ends {
-        identity,
+        identities: Identities::open(options.data_dir, identity),
         config,
         executor,
         on_stop: options.on_stop,
@@ -108,7 +108,7 @@ async fn serve(
     ready: impl FnOnce(&Ready),
 ) -> Result<(), Failure> {
     let Ends {
-        identity,
+        identities,
         config,
         executor,
         on_stop,
@@ -116,8 +116,12 @@ async fn serve(
     } = ends;
     let context = Context {
         agent: config.agent,
-        way: way(&config, &proxies)?,
-        tls: shanty_certs::tls::link_client(&identity).map_err(|e| Failure::config(&e))?,
+        way: way(&config, &config.link, &proxies)?,
+        join: match &config.join {
+            Some(join) => Some(way(&config, join, &proxies)?),
+            None => None,
+        },
+        identities,
         boot_id: boot_id()?,
         instance: uuid::Uuid::now_v7().simple().to_string(),
         executor: executor.clone(),
@@ -148,6 +152,7 @@ async fn serve(
     tokio::time::timeout(link::KILL, parts.ended()).await.ok();
     match over {
         Over::Stopped => Ok(()),
+        Over::Out(text) => Err(Failure::new("E_EXPIRED", exit::REFUSED, text)),
         Over::Revoked(text) => {
             let text = format!("The controller revoked this agent: {text}");
             Err(Failure::new("E_REVOKED", exit::REFUSED, text))
@@ -259,11 +264,11 @@ fn host_policy(file: HostPolicyFile, parts: &mut Supervisor) -> Result<PolicyWat
     Ok(watch)
 }
 
-fn way(config: &Config, proxies: &ProxyVariables) -> Result<Way, Failure> {
-    let proxy = config.proxy.proxy_to(&config.link, proxies);
+fn way(config: &Config, address: &Address, proxies: &ProxyVariables) -> Result<Way, Failure> {
+    let proxy = config.proxy.proxy_to(address, proxies);
     let proxy = proxy.map_err(|e| Failure::new("E_PROXY", exit::CONFIG, e.to_string()))?;
     Ok(Way {
-        address: config.link.clone(),
+        address: address.clone(),
         proxy,
     })
 }

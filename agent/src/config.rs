@@ -129,6 +129,8 @@ pub struct Config {
     pub name: HostName,
     /// The controller's link listener.
     pub link: Address,
+    /// Its join listener, where a certificate that ran out is renewed; files of older agents do not say it.
+    pub join: Option<Address>,
     /// The proxy on the way there.
     pub proxy: ProxyChoice,
     /// Users that commands may run as; the first is the default, none means our own user.
@@ -149,6 +151,7 @@ struct ConfigFile {
     agent: Spanned<String>,
     name: Spanned<String>,
     link: Spanned<String>,
+    join: Option<Spanned<String>>,
     proxy: Option<Spanned<String>>,
     #[serde(default)]
     run_as: Vec<String>,
@@ -174,6 +177,8 @@ struct ConfigOut<'a> {
     agent: String,
     name: &'a str,
     link: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    join: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy: Option<&'a str>,
     run_as: &'a [String],
@@ -227,11 +232,22 @@ impl Config {
         let agent = value(text, &file.agent, &mut errors);
         let name = value(text, &file.name, &mut errors);
         let link = value(text, &file.link, &mut errors);
+        let join = match &file.join {
+            None => Some(None),
+            Some(join) => value(text, join, &mut errors).map(Some),
+        };
         let proxy = proxy_choice(text, file.proxy.as_ref(), &mut errors);
         let mask = mask::read(text, file.mask, &mut errors);
         let command = command::read(text, file.command, &mut errors);
-        let (Some(agent), Some(name), Some(link), Some(proxy), Some(mask), Some(command)) =
-            (agent, name, link, proxy, mask, command)
+        let (
+            Some(agent),
+            Some(name),
+            Some(link),
+            Some(join),
+            Some(proxy),
+            Some(mask),
+            Some(command),
+        ) = (agent, name, link, join, proxy, mask, command)
         else {
             return Err(ConfigError::Values {
                 path: path.to_owned(),
@@ -242,6 +258,7 @@ impl Config {
             agent,
             name,
             link,
+            join,
             proxy,
             run_as: file.run_as,
             link_user: file.link_user,
@@ -256,6 +273,7 @@ impl Config {
             agent: self.agent.to_string(),
             name: self.name.as_str(),
             link: self.link.to_string(),
+            join: self.join.as_ref().map(Address::to_string),
             proxy: match &self.proxy {
                 ProxyChoice::Unsaid => None,
                 ProxyChoice::None => Some(""),
@@ -327,6 +345,7 @@ mod tests {
             agent: ID.parse().unwrap(),
             name: "web-01".parse().unwrap(),
             link: "shanty.example.net:7443".parse().unwrap(),
+            join: Some("shanty.example.net:7444".parse().unwrap()),
             proxy: ProxyChoice::Unsaid,
             run_as: vec!["deploy".to_owned(), "nobody".to_owned()],
             link_user: Some("shanty".to_owned()),
@@ -347,12 +366,12 @@ mod tests {
         assert!(!mask.shapes && with("").unwrap().mask.shapes);
         let error = with("files = [\"etc/pass\"]").unwrap_err();
         assert!(
-            error.contains("line 8: [mask]: `etc/pass` is not an absolute path"),
+            error.contains("line 9: [mask]: `etc/pass` is not an absolute path"),
             "{error}"
         );
         let error = with("file = [\"/a\"]").unwrap_err();
         assert!(
-            error.contains("unknown field `file`") && error.contains("line 9"),
+            error.contains("unknown field `file`") && error.contains("line 10"),
             "{error}"
         );
     }
@@ -406,7 +425,7 @@ mod tests {
         let unknown = format!("{}color = 1\n", sample().to_toml());
         let error = parse(&unknown).unwrap_err();
         assert!(
-            error.contains("unknown field `color`") && error.contains("line 7"),
+            error.contains("unknown field `color`") && error.contains("line 8"),
             "{error}"
         );
         assert!(parse("agent = ").unwrap_err().contains("line 1"));

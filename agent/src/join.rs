@@ -209,6 +209,7 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         agent,
         name: reply.name.parse().map_err(|_| JoinError::Reply("name"))?,
         link,
+        join: Some(options.server.clone()),
         proxy: proxy.map_or(ProxyChoice::Unsaid, ProxyChoice::This),
         link_user: options.split.as_ref().map(|split| split.user().to_owned()),
         run_as: options.run_as,

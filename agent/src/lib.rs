@@ -20,6 +20,8 @@ mod surroundings;
 
 mod failure;
 
+mod identity;
+
 mod join;
 
 pub mod seam;

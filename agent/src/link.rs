@@ -8,29 +8,32 @@ mod backoff;
 mod hello;
 mod inputs;
 mod instructions;
+mod renewal;
+mod saying;
 mod stream;
 mod tunnel;
 mod vitals;
 pub(crate) mod wire;
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use rustls::ClientConfig;
+use shanty_certs::tls::TlsError;
 use shanty_core::causes::chain;
 use shanty_core::ids::AgentId;
+use shanty_core::text::utc;
 use shanty_proto::v1::RefusedCode;
 use thiserror::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::backoff::Backoff;
-use self::dial::{DialError, Way};
+use self::dial::{DialError, Verdict, Way};
+use self::renewal::NotRenewed;
 use self::stream::{End, LinkError};
 use crate::config::Times;
 use crate::executor::Handle;
 use crate::failure::printable;
+use crate::identity::{Identities, Which};
 
 pub(crate) use self::vitals::Watcher;
 
@@ -56,7 +59,9 @@ pub(crate) enum OnStop {
 pub(crate) struct Context {
     pub(crate) agent: AgentId,
     pub(crate) way: Way,
-    pub(crate) tls: Arc<ClientConfig>,
+    /// The join listener, for when our certificate ran out while we were off; older files do not say it.
+    pub(crate) join: Option<Way>,
+    pub(crate) identities: Identities,
     pub(crate) boot_id: String,
     /// Drawn at this start.
     pub(crate) instance: String,
@@ -74,6 +79,8 @@ pub(crate) enum Over {
     Stopped,
     /// This identity is not accepted any more, and never will be.
     Revoked(String),
+    /// Our certificate ran out, and there is no other for us.
+    Out(String),
 }
 
 #[derive(Debug, Error)]
@@ -82,6 +89,10 @@ enum Broken {
     Dial(#[from] DialError),
     #[error(transparent)]
     Link(#[from] LinkError),
+    #[error("our certificate cannot be used")]
+    Tls(#[from] TlsError),
+    #[error("our certificate ran out, by the controller's clock")]
+    Expired,
 }
 
 /// Keeps the link up. `ready` is called once, when the first one is.
@@ -101,7 +112,7 @@ pub(crate) async fn keep(ctx: &Context, ready: impl FnOnce()) -> Over {
         if since.is_some_and(|since| since.elapsed() >= STABLE) {
             backoff.reset();
         }
-        let wait = match after(ctx, ended, &mut backoff) {
+        let wait = match after(ctx, ended, &mut backoff).await {
             Ok(wait) => wait,
             Err(over) => return over,
         };
@@ -118,24 +129,63 @@ async fn one(ctx: &Context, up: impl FnOnce()) -> Result<End, Broken> {
     let Some(session) = ctx.stop.run_until_cancelled(executor).await else {
         return Ok(End::Stopped);
     };
-    let dialling = dial::dial(&ctx.way, ctx.tls.clone());
+    let (which, tls) = ctx.identities.dialled()?;
+    let dialling = dial::dial(&ctx.way, tls);
     let Some(dialed) = ctx.stop.run_until_cancelled(dialling).await else {
         return Ok(End::Stopped);
     };
     let dialed = dialed?;
-    let revoked = dialed.revoked();
-    let ended = stream::serve(ctx, session, dialed.channel, up).await;
-    if ended.is_err() && revoked.load(Ordering::Acquire) {
-        return Ok(End::Refused {
+    let verdict = dialed.verdict.clone();
+    let welcomed = || {
+        in_use(ctx, which);
+        up();
+    };
+    let ended = stream::serve(ctx, session, dialed.channel, welcomed).await;
+    match (ended, verdict.said()) {
+        (Err(_), Some(Verdict::Revoked)) => Ok(End::Refused {
             code: RefusedCode::Revoked,
             text: "its certificate is not accepted any more".to_owned(),
-        });
+        }),
+        (Err(_), Some(Verdict::Expired)) => Err(Broken::Expired),
+        (
+            Ok(End::Refused {
+                code: RefusedCode::Superseded,
+                text,
+            }),
+            _,
+        ) if which == Which::Next => {
+            tracing::warn!("The next certificate is not taken, and the one in use is: {text}");
+            ctx.identities.forget_next();
+            Ok(End::Renewed)
+        }
+        (ended, _) => Ok(ended?),
     }
-    Ok(ended?)
+}
+
+/// The controller took a link with this identity.
+fn in_use(ctx: &Context, which: Which) {
+    if which == Which::Next {
+        let until = utc(since_epoch_ms(ctx.identities.not_after()));
+        match ctx.identities.used() {
+            Ok(()) => tracing::info!("The certificate was renewed, and is good until {until} UTC."),
+            // It is dialled with again, and that is taken again.
+            Err(error) => {
+                tracing::error!(
+                    "The renewed certificate is not in its place: {}.",
+                    chain(&error)
+                );
+            }
+        }
+    }
+}
+
+fn since_epoch_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    millis(since.unwrap_or_default())
 }
 
 /// How long to wait before the next link, with one line of log that says why; or that there will be none.
-fn after(
+async fn after(
     ctx: &Context,
     ended: Result<End, Broken>,
     backoff: &mut Backoff,
@@ -156,6 +206,19 @@ fn after(
             );
             Ok(wait)
         }
+        Ok(End::Renewed) => Ok(Duration::ZERO),
+        Err(Broken::Expired) => match renewal::late(ctx).await {
+            Ok(()) => Ok(Duration::ZERO),
+            Err(NotRenewed::Never(text)) => Err(Over::Out(text)),
+            Err(NotRenewed::NotYet(why)) => {
+                let wait = backoff.next(backoff::random());
+                tracing::warn!(
+                    wait_ms = millis(wait),
+                    "Our certificate ran out, and is not renewed yet: {why}."
+                );
+                Ok(wait)
+            }
+        },
         Ok(End::Drain(over)) => {
             let wait = backoff::share(over, backoff::random());
             tracing::info!(wait_ms = millis(wait), "The controller asks to come back.");

@@ -94,6 +94,12 @@ impl AgentKey {
     }
 }
 
+impl AgentKey {
+    pub(crate) const fn pair(&self) -> &KeyPair {
+        &self.0
+    }
+}
+
 impl fmt::Debug for AgentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AgentKey(***)")
@@ -157,6 +163,22 @@ impl AgentIdentity {
     #[must_use]
     pub const fn pin(&self) -> RootPin {
         self.pin
+    }
+
+    /// DER of the leaf.
+    #[must_use]
+    pub fn leaf(&self) -> &[u8] {
+        let [leaf, _, _] = &self.chain;
+        leaf
+    }
+
+    /// The key, to prove with.
+    ///
+    /// # Errors
+    /// [`AgentIdentityError::Key`].
+    pub fn agent_key(&self) -> Result<AgentKey, AgentIdentityError> {
+        let key = KeyPair::try_from(&self.key).map_err(failed(READING_KEY))?;
+        Ok(AgentKey(key))
     }
 
     pub(crate) fn root(&self) -> &CertificateDer<'static> {
@@ -235,7 +257,10 @@ mod tests {
 
     fn joined(ca: &Ca, key: &AgentKey) -> Vec<Vec<u8>> {
         let csr = Csr::check(&key.csr().unwrap()).unwrap();
-        let chain = ca.issue_agent(&csr, [3; 16], SystemTime::now()).unwrap();
+        let life = std::time::Duration::from_secs(60);
+        let chain = ca
+            .issue_agent(&csr, [3; 16], SystemTime::now(), life)
+            .unwrap();
         chain.iter().map(|der| der.to_vec()).collect()
     }
 

@@ -110,7 +110,7 @@ impl Ca {
         store::open(directory, now)
     }
 
-    /// Issues a certificate for the key of a request: leaf, issuing and root in DER. One year, a TLS client and nothing else.
+    /// Issues a certificate for the key of a request: leaf, issuing and root in DER. A TLS client and nothing else, for this long.
     /// Only the public key comes from the request.
     ///
     /// # Errors
@@ -120,6 +120,7 @@ impl Ca {
         csr: &Csr,
         agent: [u8; 16],
         now: SystemTime,
+        life: Duration,
     ) -> Result<[CertificateDer<'static>; 3], CaError> {
         let own = [
             self.pin,
@@ -130,10 +131,21 @@ impl Ca {
             return Err(CaError::OwnKey);
         }
         let id = self.spiffe_id(Role::Agent, agent);
-        let leaf = profile::agent(&id, now)?
+        let leaf = profile::agent(&id, now, life)?
             .signed_by(csr.key(), &self.issuer)
             .map_err(CaError::crypto("signing a certificate"))?;
         Ok([leaf.der().clone(), self.issuing.clone(), self.root.clone()])
+    }
+
+    /// Whether a leaf was issued here.
+    #[must_use]
+    pub fn is_ours(&self, leaf: &[u8]) -> bool {
+        let leaf = CertificateDer::from(leaf);
+        let Ok(issuing) = identity::parse(&self.issuing) else {
+            return false;
+        };
+        let signed = |leaf: X509Certificate<'_>| leaf.verify_signature(Some(issuing.public_key()));
+        identity::parse(&leaf).is_ok_and(|leaf| signed(leaf).is_ok())
     }
 
     /// What agents pin.

@@ -205,6 +205,15 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_directory(parent)
 }
 
+/// Puts a file in the place of another in the same directory: after a crash that place holds the one or the other, whole.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn replace(from: &Path, place: &Path) -> Result<(), FileError> {
+    fs::rename(from, place).map_err(|e| FileError::io("replace", place, e))?;
+    sync_directory(parent(place))
+}
+
 /// Makes sure that a directory exists which only we may enter: creates it (and parents) with mode 0700, or checks what is there.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::CertificateDer;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -16,6 +17,9 @@ use crate::token::RootPin;
 
 /// The name that every controller's certificate carries and every agent asks for, whatever address it dialled.
 pub const SERVER_NAME: &str = "controller.shanty.internal";
+
+/// Clocks of hosts differ: a certificate is already valid this long before it is issued.
+pub(crate) const BACKDATE: Duration = Duration::from_secs(300);
 
 /// Longest text of a certificate that an error repeats, characters.
 const SHOWN_CHARS_MAX: usize = 120;
@@ -174,8 +178,12 @@ impl FromStr for SpiffeId {
 pub struct PeerIdentity {
     /// The id of the agent.
     pub agent: [u8; 16],
+    /// SHA-256 of the DER SubjectPublicKeyInfo: each certificate of an agent has a key of its own.
+    pub key_sha256: [u8; 32],
     /// Serial number of the certificate, lower-case hex.
     pub serial: String,
+    /// When the certificate was issued.
+    pub issued: SystemTime,
     /// When the certificate runs out. A link that outlives it must be closed by its owner.
     pub not_after: SystemTime,
 }
@@ -194,7 +202,9 @@ impl PeerIdentity {
         let agent = check_role(&certificate, domain, Role::Agent)?;
         Ok(Self {
             agent,
+            key_sha256: Sha256::digest(certificate.public_key().raw).into(),
             serial: hex::encode(certificate.raw_serial()),
+            issued: not_before(&certificate) + BACKDATE,
             not_after: not_after(&certificate),
         })
     }
@@ -233,6 +243,11 @@ pub(crate) fn signer(der: &CertificateDer<'_>) -> String {
         _ => '?',
     });
     safe.take(SHOWN_CHARS_MAX).collect()
+}
+
+fn not_before(certificate: &X509Certificate<'_>) -> SystemTime {
+    let seconds = certificate.validity().not_before.timestamp();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
 
 /// The end of a certificate's validity. Times before 1970 count as 1970.

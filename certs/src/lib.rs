@@ -21,6 +21,8 @@ pub mod agent;
 
 pub mod orders;
 
+pub mod late;
+
 pub mod revocation;
 
 pub mod tls;

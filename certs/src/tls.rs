@@ -115,6 +115,13 @@ pub fn peer_identity(
     PeerIdentity::of_agent(leaf.ok_or(IdentityError::Parse)?, domain)
 }
 
+/// DER of the certificate at the other end of a finished handshake, or nothing.
+#[must_use]
+pub fn peer_leaf(connection: &rustls::ServerConnection) -> Vec<u8> {
+    let leaf = connection.peer_certificates().and_then(<[_]>::first);
+    leaf.map(|leaf| leaf.to_vec()).unwrap_or_default()
+}
+
 /// Why our side refused the controller, looked up in the chain of any error that a handshake ended with.
 #[must_use]
 pub fn server_refused<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a ServerRefused> {
@@ -144,6 +151,17 @@ pub fn says_revoked(error: &(dyn StdError + 'static)) -> bool {
         rustls_error(error),
         Some(rustls::Error::AlertReceived(
             AlertDescription::CertificateRevoked
+        ))
+    )
+}
+
+/// True when the controller ended the connection because our certificate ran out, by its clock.
+#[must_use]
+pub fn says_expired(error: &(dyn StdError + 'static)) -> bool {
+    matches!(
+        rustls_error(error),
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::CertificateExpired
         ))
     )
 }

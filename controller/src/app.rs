@@ -184,6 +184,7 @@ pub async fn run(
         inputs: store.inputs.clone(),
         public: config.public.agents,
         installer: installer.clone(),
+        leaf_ms: config.identities.leaf_ms,
     };
     link::start(&mut supervisor, sockets.agents, sockets.join, links).map_err(AppError::Failed)?;
     let (tokens, tokens_rx) = token.map(tokio::sync::watch::channel).unzip();

@@ -6,11 +6,13 @@ mod changes;
 mod chat;
 mod discord;
 mod file;
+mod identities;
 mod install;
 mod limits;
 mod mask;
 #[cfg(test)]
 mod page;
+mod path;
 mod read;
 mod retention;
 
@@ -18,12 +20,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use shanty_core::admission::Identities;
 use shanty_core::news::AWAY_MS;
 use shanty_core::output::mask::SecretFiles;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::selector::Selector;
 use shanty_core::thread::Style;
 
+use path::AbsolutePath;
 use read::{Errors, Section};
 
 pub use changes::Changes;
@@ -50,6 +54,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long output is kept, and how much of it.
     pub retention: Retention,
+    /// How long certificates of hosts are good.
+    pub identities: Identities,
     /// How runs are shown in chat.
     pub style: Style,
     /// That a host is gone is told when it was away for so long, milliseconds; nothing when no news are told.
@@ -129,6 +135,9 @@ impl Config {
         let retention = root
             .section("retention", errors)
             .map(|s| Retention::read(s, errors));
+        let identities = root
+            .section("identities", errors)
+            .map(|s| identities::read(s, errors));
         let (style, gone_ms) = root.section("chat", errors).map_or_else(
             || (chat::standard(), Some(AWAY_MS)),
             |s| chat::read(s, errors),
@@ -152,6 +161,7 @@ impl Config {
             },
             limits: limits.unwrap_or_default(),
             retention: retention.unwrap_or_default(),
+            identities: identities.unwrap_or_default(),
             style,
             gone_ms,
             mask: mask.unwrap_or_default(),
@@ -282,23 +292,6 @@ fn read_grant(
         what: what?,
         hosts: hosts?.0,
     })
-}
-
-/// A path from the root: the working directory of a service is nobody's choice.
-#[derive(Debug)]
-struct AbsolutePath(PathBuf);
-
-impl FromStr for AbsolutePath {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let path = PathBuf::from(text);
-        if path.is_absolute() {
-            Ok(Self(path))
-        } else {
-            Err("the path must start with /")
-        }
-    }
 }
 
 /// An id of Discord, in quotes as Discord shows it.

@@ -9,14 +9,16 @@ mod handle;
 pub mod last_seen;
 mod links;
 mod message;
+mod moment;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use shanty_certs::ca::Ca;
+use shanty_certs::csr::Csr;
 use shanty_certs::revocation::Revoked;
-use shanty_core::admission::{Fresh, Settings};
+use shanty_core::admission::Settings;
 use shanty_core::ask::{Answer, Snapshot};
 use shanty_core::hub::{AppendId, Effect, Event, Hub, Ticket};
 use shanty_core::ids::{RunId, RunNumber};
@@ -25,17 +27,17 @@ use shanty_core::members::Member;
 use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
 use shanty_core::refusal::Refusal;
-use shanty_core::time::{LinkTime, Now};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{link_ms, now_ms};
+use crate::clock::now_ms;
 use crate::store::{Inputs, Journal, Kept, Output, StoreError};
 
 pub use handle::Handle;
-pub use message::{Holds, Identity, JoinRequest, Message, NewLink};
+pub use message::{Holder, Holds, Identity, JoinRequest, Message, NewLink};
 
 use message::{AtHand, Reply};
+use moment::{fresh, now};
 
 /// Messages that may wait for the hub. Edges wait when it is full; the hub never waits for an edge.
 const MESSAGES_MAX: usize = 4_096;
@@ -81,7 +83,9 @@ pub struct Shell {
     /// Who waits for an answer.
     tickets: HashMap<Ticket, Reply<Answer>>,
     /// Hosts that wait to be let in, with what they want signed.
-    joins: HashMap<Ticket, (shanty_certs::csr::Csr, Reply<Identity>)>,
+    joins: HashMap<Ticket, (Csr, Reply<Identity>)>,
+    /// Hosts that wait for their next certificate.
+    renewals: HashMap<Ticket, (Csr, Reply<Vec<Vec<u8>>>)>,
     last_ticket: u64,
     links: links::Links,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,
@@ -134,6 +138,7 @@ impl Shell {
             committing: VecDeque::new(),
             tickets: HashMap::new(),
             joins: HashMap::new(),
+            renewals: HashMap::new(),
             last_ticket: 0,
             links: links::Links::default(),
             snapshots: HashMap::new(),
@@ -262,11 +267,16 @@ impl Shell {
                     fresh: fresh(),
                 });
             }
+            Message::Renew {
+                renewal,
+                csr,
+                reply,
+            } => self.renew(renewal, *csr, reply),
             Message::LinkWanted {
-                agent,
+                holder,
                 instance,
                 reply,
-            } => self.link_wanted(agent, instance, reply),
+            } => self.link_wanted(holder, instance, reply),
             Message::Probed { agent, link } => self.take(Event::Probed { agent, link }),
             Message::Disk { full } => self.take(Event::Disk(full)),
             Message::LinkUp { link, reply } => self.link_up(link, reply),
@@ -347,6 +357,7 @@ impl Shell {
                     drop(reply.send(joined.map(|joined| self.with_chain(joined))));
                 }
             }
+            Effect::Renewed { ticket, renewed } => self.renewed(ticket, renewed),
             Effect::RevokeCertificate(agent) => self.revoked.insert(*agent.as_bytes()),
             Effect::LinkAdmitted { ticket, admitted } => self.links.admitted(ticket, admitted),
             Effect::Probe { agent, link } => events.extend(self.links.probe(agent, link)),
@@ -474,19 +485,6 @@ async fn next_committed(committing: &mut VecDeque<Committing>) -> Event {
             full: false,
         },
     }
-}
-
-/// This moment.
-fn now() -> Now {
-    Now {
-        wall_ms: now_ms(),
-        link: LinkTime::from_ms(link_ms()),
-    }
-}
-
-/// Random bits: those of a new UUID.
-fn fresh() -> Fresh {
-    Fresh::new(*uuid::Uuid::now_v7().as_bytes())
 }
 
 #[cfg(test)]

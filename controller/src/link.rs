@@ -7,6 +7,7 @@ mod connection;
 mod install;
 mod join;
 mod pump;
+mod renewal;
 mod signer;
 
 use accept::{Allowed, Listener};
@@ -61,6 +62,8 @@ pub struct Parts {
     pub public: Option<String>,
     /// What new hosts are installed with.
     pub installer: Installer,
+    /// How long a certificate of an agent is good, milliseconds.
+    pub leaf_ms: u64,
 }
 
 /// Starts both listeners.
@@ -85,6 +88,7 @@ pub fn start(
         orders: Arc::clone(&parts.orders),
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
+        leaf_ms: parts.leaf_ms,
     };
     let agents = AgentsServer::new(agents)
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
@@ -100,6 +104,7 @@ pub fn start(
     let enroll = join::Enroll {
         hub: parts.hub,
         order_key: *parts.orders.public(),
+        ca: parts.ca,
         public: parts.public,
         link_port,
         rates: Rates::new(limits::JOINS_MAX),

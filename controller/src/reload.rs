@@ -252,6 +252,7 @@ pub fn settings(started: &Config, newer: &Config) -> Settings {
         grace_ms: newer.limits.grace_ms,
         runs_ms: Some(started.retention.runs_ms),
         rates: newer.limits.rates,
+        identities: started.identities,
     }
 }
 

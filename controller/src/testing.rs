@@ -11,9 +11,10 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use shanty_certs::ca::Ca;
 use shanty_certs::revocation::Revoked;
-use shanty_core::admission::{Rates, Settings};
+use shanty_core::admission::{Identities, Rates, Settings};
 use shanty_core::ask::{Answer, Ask, RunOption, RunRequest, Typed, YES};
 use shanty_core::fleet::Instance;
+use shanty_core::hub::Presented;
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Record};
 use shanty_core::output::mask::Masks;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::history::{self, History};
-use crate::hub::{Handle, Holds, NewLink, Parts, Shell, last_seen};
+use crate::hub::{Handle, Holder, Holds, NewLink, Parts, Shell, last_seen};
 use crate::store::{Commits, Inputs, Journal, Kept, Memory, Output, Search, Store};
 
 /// The guild that is served.
@@ -255,7 +256,15 @@ impl Rig {
         let (tx, down) = mpsc::channel(room);
         let link = NewLink {
             unknown: std::collections::BTreeSet::new(),
-            agent: agent(n),
+            holder: Holder {
+                agent: agent(n),
+                certificate: Presented {
+                    key_sha256: [n; 32],
+                    issued_ms: 0,
+                    leaf: vec![n],
+                },
+            },
+            renewal: v1::Renewal::default(),
             instance: Instance {
                 boot_id: boot_id.to_owned(),
                 drawn: "one".to_owned(),
@@ -420,6 +429,7 @@ fn settings() -> Settings {
         output_max: 4_096,
         runs_ms: None,
         rates: Rates::default(),
+        identities: Identities::default(),
         grace_ms: 10_000,
     }
 }

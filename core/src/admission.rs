@@ -15,7 +15,7 @@ use crate::run::Spec;
 use caller::{authenticate, require};
 
 pub use characters::plain_command;
-pub use context::{Coming, Command, Context, Fresh, Settings, UnderWay};
+pub use context::{Coming, Command, Context, Fresh, Identities, Settings, UnderWay};
 pub use later::{NoStart, Proof, asked_by, may_start};
 pub use look::look;
 pub use rate::Rates;

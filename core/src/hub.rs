@@ -11,6 +11,7 @@ mod enrol;
 mod known;
 mod links;
 mod recorded;
+mod renew;
 mod runs;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -26,14 +27,16 @@ use crate::members::{Member, Members, Membership};
 use crate::order::Order;
 use crate::principal::{Actor, Asker};
 use crate::refusal::Refusal;
-use crate::run::{Held, Outcome, Told};
+use crate::run::{Outcome, Told};
 use crate::time::Now;
 
 use arrivals::Probe;
 
+pub use arrivals::{LinkRefusal, LinkUp};
 pub use configured::Configured;
 pub use enrol::{Join, Joined};
 pub use known::{Known, Standing, Would};
+pub use renew::{Presented, Renewal};
 
 /// Something that happens.
 #[derive(Debug)]
@@ -81,9 +84,16 @@ pub enum Event {
         /// Drawn for it.
         fresh: Fresh,
     },
+    /// A host wants its next certificate.
+    Renewing {
+        /// Where the answer goes.
+        ticket: Ticket,
+        /// What it sent.
+        renewal: Renewal,
+    },
     /// A certificate was issued, or could not be.
     Issued {
-        /// Of which join.
+        /// Of which join or renewal.
         ticket: Ticket,
         /// DER of the leaf.
         leaf: Option<Vec<u8>>,
@@ -112,6 +122,8 @@ pub enum Event {
         ticket: Ticket,
         /// By its certificate.
         agent: AgentId,
+        /// That certificate.
+        certificate: Presented,
         /// What it says it is.
         instance: Instance,
     },
@@ -205,9 +217,16 @@ pub enum Effect {
         /// What.
         joined: Result<Joined, Refusal>,
     },
-    /// Issue a certificate for a join, then report [`Event::Issued`].
+    /// Say what became of a renewal.
+    Renewed {
+        /// Where.
+        ticket: Ticket,
+        /// DER of the leaf.
+        renewed: Result<Vec<u8>, Refusal>,
+    },
+    /// Issue a certificate for a join or a renewal, then report [`Event::Issued`].
     IssueCertificate {
-        /// Of which join.
+        /// Of which.
         ticket: Ticket,
         /// Whose it will be.
         agent: AgentId,
@@ -299,38 +318,6 @@ pub struct Ticket(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppendId(u64);
 
-/// A link whose agent has said who it is.
-#[derive(Clone, Debug)]
-pub struct LinkUp {
-    /// By its certificate.
-    pub agent: AgentId,
-    /// Tells it from earlier ones of the same host.
-    pub link: u64,
-    /// Which agent, on which boot of which machine.
-    pub instance: Instance,
-    /// Of the agent.
-    pub version: String,
-    /// The agent can give commands an input and a terminal.
-    pub takes_input: bool,
-    /// The executions that it holds, by run.
-    pub executions: BTreeMap<RunId, Held>,
-    /// The runs of those that it holds and that are not known here.
-    pub unknown: BTreeSet<RunId>,
-}
-
-/// Why a link is not taken, or goes on no longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkRefusal {
-    /// No host with this identity has joined here.
-    Unknown,
-    /// The host was removed.
-    Revoked,
-    /// Another machine with this identity is connected.
-    Duplicate,
-    /// It speaks of a run of other hosts.
-    Foreign,
-}
-
 /// The hub.
 #[derive(Debug)]
 pub struct Hub {
@@ -341,6 +328,8 @@ pub struct Hub {
     /// Joins are decided one after another: a token's uses are counted one by one.
     joins: VecDeque<enrol::QueuedJoin>,
     joining: Option<enrol::Joining>,
+    /// Certificates that are being issued and recorded for hosts that have one.
+    renewals: BTreeMap<Ticket, renew::Renewing>,
     /// What was heard of people whose runs start later than they asked.
     members: Members,
     /// Refusals that were recorded a moment ago.
@@ -372,6 +361,8 @@ enum Reply {
     Joined,
     /// That these settings count from now on.
     Configured(Ticket, Arc<Settings>),
+    /// To the host that gets its next certificate.
+    Renewed(Ticket),
 }
 
 impl Hub {
@@ -390,6 +381,7 @@ impl Hub {
             appends: 0,
             joins: VecDeque::new(),
             joining: None,
+            renewals: BTreeMap::new(),
             members: Members::default(),
             denials: denials::Denials::default(),
             unwritten: Vec::new(),
@@ -431,6 +423,7 @@ impl Hub {
                 join,
                 fresh,
             } => self.join(ticket, join, fresh, now, out),
+            Event::Renewing { ticket, renewal } => self.renew(ticket, &renewal, now, out),
             Event::Issued { ticket, leaf } => self.issued(ticket, leaf, now, out),
             Event::Recorded {
                 append,
@@ -442,8 +435,9 @@ impl Hub {
             Event::LinkWanted {
                 ticket,
                 agent,
+                certificate,
                 instance,
-            } => self.link_wanted(ticket, agent, &instance, now, out),
+            } => self.link_wanted(ticket, (agent, &certificate), &instance, now, out),
             Event::Probed { agent, link } => self.probed(agent, link, now, out),
             Event::LinkUp(link) => self.link_up(link, now, out),
             Event::LinkDown { agent, link } => self.link_down(agent, link, now, out),

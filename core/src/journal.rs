@@ -1,6 +1,7 @@
 //! The records of everything that was decided and done, and the state that they fold to. The hub's memory is this same fold.
 
 mod anchor;
+mod certificate;
 mod checkpoint;
 mod consequence;
 mod host;
@@ -10,6 +11,7 @@ mod runs;
 mod state;
 
 pub use anchor::{Anchor, NotAnAnchor};
+pub use certificate::{Certificate, Certificates, KeyStanding};
 pub use consequence::Consequence;
 pub use host::{Draining, HostChange, HostEntry};
 pub use past::{Past, PastRun, Recalled};

@@ -203,6 +203,16 @@ pub const PROBE_MS: u64 = 5_000;
 /// [`RECONNECT_MS`].
 pub const DUPLICATE_MS: u64 = 10 * 60_000;
 
+/// A host's certificate is good for so long unless the operator says otherwise, milliseconds: a weekend without the controller, and half of it
+/// before it is renewed. Whoever steals one has no more than that.
+pub const LEAF_MS: u64 = 72 * 3_600_000;
+
+/// So long after it ran out a host may renew it, with proof of its key, unless the operator says otherwise, milliseconds: a week off.
+pub const LATE_MS: u64 = 7 * 24 * 3_600_000;
+
+/// Between two certificates of one host, milliseconds, or a twentieth of their life: each costs a signature and a record.
+pub const RENEWAL_MS: u64 = 60_000;
+
 /// Connections of one identity at once: a new one while the end of the old one is not known yet.
 pub const CONNECTIONS_MAX: usize = 2;
 

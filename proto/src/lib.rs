@@ -6,6 +6,9 @@
 
 pub mod convert;
 
+/// Every method of every service, as it stands in a request: what may call each is tested by this list.
+pub const METHODS: &[&str] = include!(concat!(env!("OUT_DIR"), "/methods.rs"));
+
 /// The generated messages and services, version 1.
 #[expect(
     missing_docs,

@@ -244,7 +244,14 @@ async fn only_agents_of_this_installation_get_through_the_link_port() {
         .unwrap()
         .peer()
         .agent;
-    let chain = other.issue_agent(&csr, id, SystemTime::now()).unwrap();
+    let chain = other
+        .issue_agent(
+            &csr,
+            id,
+            SystemTime::now(),
+            std::time::Duration::from_secs(86_400),
+        )
+        .unwrap();
     let chain: Vec<Vec<u8>> = chain.iter().map(|der| der.to_vec()).collect();
     let foreign = AgentIdentity::new(&key, &chain, &other.pin()).unwrap();
     let foreign = foreign.to_pem().to_string();

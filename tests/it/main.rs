@@ -67,6 +67,7 @@ mod hostile_link;
 mod hostile_local;
 mod hostile_rights;
 mod hostile_words;
+mod identities;
 mod init;
 mod install;
 mod install_faults;

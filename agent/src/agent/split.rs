@@ -15,6 +15,7 @@ use super::{
 use crate::config::{Config, DataDir, ProxyVariables};
 use crate::executor::{self, KEYS_FILE};
 use crate::failure::{Failure, exit};
+use crate::identity::Identities;
 use crate::link::OnStop;
 use crate::seam;
 use crate::supervise::Supervisor;
@@ -50,7 +51,7 @@ pub(crate) async fn run_link(
     let (executor, work) = seam::connect(options.socket);
     parts.start("connection to the executor", work);
     let ends = Ends {
-        identity,
+        identities: Identities::open(options.data_dir, identity),
         config,
         executor,
         // They are the executor's.

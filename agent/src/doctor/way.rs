@@ -1,7 +1,6 @@
 //! The way to the controller, a step at a time: name, connection, who answers, and whether our identity is taken.
 
 use std::error::Error;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use shanty_certs::agent::AgentIdentity;
@@ -17,7 +16,7 @@ use tonic::metadata::MetadataMap;
 use super::Point;
 use crate::config::{Address, Config, ProxyVariables};
 use crate::failure::printable;
-use crate::link::dial::{self, DialError, Way};
+use crate::link::dial::{self, DialError, Verdict, Way};
 
 /// A step that takes longer is given up.
 const STEP: Duration = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
@@ -150,7 +149,7 @@ fn refused(error: &DialError) -> Point {
 
 /// Asks for what nobody has: an answer shows that our certificate is taken, and tells the controller's time.
 async fn link(dialed: dial::Dialed) -> Vec<Point> {
-    let revoked = dialed.revoked();
+    let verdict = dialed.verdict.clone();
     let mut client = AgentsClient::new(dialed.channel);
     let (begun, before) = (Instant::now(), SystemTime::now());
     let asked = client.fetch_input(v1::FetchInputRequest::default());
@@ -158,7 +157,7 @@ async fn link(dialed: dial::Dialed) -> Vec<Point> {
         let broken = Point::broken("link", "the controller does not answer");
         return vec![broken.mend("see its log at this time")];
     };
-    if revoked.load(Ordering::Acquire) {
+    if verdict.said() == Some(Verdict::Revoked) {
         let broken = Point::broken("link", "the controller revoked this host's identity");
         return vec![broken.mend(
             "join again with a new token, after `shanty hosts free NAME` for the same name",

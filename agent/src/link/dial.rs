@@ -6,13 +6,14 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, ClientConfig};
+use shanty_certs::late::Binding;
 use shanty_certs::tls::{self, ServerRefused};
 use shanty_core::limits;
 use shanty_core::text::utc;
@@ -112,13 +113,41 @@ pub(crate) enum DialError {
 /// A connection that is ready for calls.
 pub(crate) struct Dialed {
     pub(crate) channel: Channel,
-    revoked: Arc<AtomicBool>,
+    /// What only the two ends of it know.
+    pub(crate) binding: Option<Binding>,
+    /// Tells later why the controller ended the connection, when that is for our certificate.
+    pub(crate) verdict: Verdicts,
 }
 
-impl Dialed {
-    /// Tells later whether the controller ended this connection because our identity is revoked.
-    pub(crate) fn revoked(&self) -> Arc<AtomicBool> {
-        self.revoked.clone()
+/// What is wrong with our certificate, in the controller's eyes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Our identity is void.
+    Revoked,
+    /// It ran out.
+    Expired,
+}
+
+/// Where a verdict comes, should there be one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdicts(Arc<AtomicU8>);
+
+impl Verdicts {
+    /// What the controller said by now.
+    pub(crate) fn said(&self) -> Option<Verdict> {
+        match self.0.load(Ordering::Acquire) {
+            0 => None,
+            1 => Some(Verdict::Revoked),
+            _ => Some(Verdict::Expired),
+        }
+    }
+
+    fn hear(&self, error: &io::Error) {
+        if tls::says_revoked(error) {
+            self.0.store(1, Ordering::Release);
+        } else if tls::says_expired(error) {
+            self.0.store(2, Ordering::Release);
+        }
     }
 }
 
@@ -131,11 +160,12 @@ pub(crate) async fn dial(way: &Way, config: Arc<ClientConfig>) -> Result<Dialed,
 }
 
 async fn connect(way: &Way, config: Arc<ClientConfig>) -> Result<Dialed, DialError> {
-    let revoked = Arc::<AtomicBool>::default();
+    let verdict = Verdicts::default();
     let io = ControllerIo {
         io: handshake(way, config).await?,
-        revoked: revoked.clone(),
+        verdict: verdict.clone(),
     };
+    let binding = Binding::of(io.io.get_ref().1);
     let failed = |source| DialError::Http {
         way: way.clone(),
         source,
@@ -153,14 +183,18 @@ async fn connect(way: &Way, config: Arc<ClientConfig>) -> Result<Dialed, DialErr
         .connect_with_connector(once(io))
         .await
         .map_err(failed)?;
-    Ok(Dialed { channel, revoked })
+    Ok(Dialed {
+        channel,
+        binding,
+        verdict,
+    })
 }
 
 /// The stream under HTTP/2. With TLS 1.3 the controller's opinion of our certificate arrives with the first read, and h2 turns
 /// the error into text, so it is caught here.
 struct ControllerIo {
     io: TlsStream<TcpStream>,
-    revoked: Arc<AtomicBool>,
+    verdict: Verdicts,
 }
 
 impl AsyncRead for ControllerIo {
@@ -170,10 +204,8 @@ impl AsyncRead for ControllerIo {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        if let Poll::Ready(Err(error)) = &read
-            && tls::says_revoked(error)
-        {
-            self.revoked.store(true, Ordering::Release);
+        if let Poll::Ready(Err(error)) = &read {
+            self.verdict.hear(error);
         }
         read
     }

@@ -22,14 +22,14 @@ pub(super) enum Instruction {
     Release { run: RunId },
 }
 
-/// Works until there are no more instructions, or nobody to answer to. `answers` is the link's own bounded channel: a controller that
+/// Works until there are no more instructions. `answers` is the link's own bounded channel: a controller that
 /// does not read waits for itself only.
 pub(super) async fn carry_out(
     mut instructions: mpsc::Receiver<Instruction>,
     executor: Handle,
     clock: ClockOffset,
     inputs: Inputs,
-    answers: mpsc::Sender<v1::Up>,
+    answers: mpsc::Sender<Option<v1::Up>>,
 ) {
     while let Some(instruction) = instructions.recv().await {
         let state = match instruction {
@@ -46,13 +46,9 @@ pub(super) async fn carry_out(
             }
         };
         let Some(state) = state else { continue };
-        if answers
-            .send(wire::up(v1::up::Kind::State(state)))
-            .await
-            .is_err()
-        {
-            return;
-        }
+        let answer = Some(wire::up(v1::up::Kind::State(state)));
+        // Where the link has said its last, the next one tells what became of what is still to be done here.
+        answers.send(answer).await.ok();
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::time::Duration;
 
 use shanty_certs::orders::OrderPublicKey;
@@ -18,7 +18,6 @@ use shanty_proto::v1;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 use v1::agents_client::AgentsClient;
@@ -28,6 +27,8 @@ use v1::up::Kind as Up;
 use super::hello;
 use super::inputs::{self, WANTED_MAX};
 use super::instructions::{self, INSTRUCTIONS_MAX, Instruction};
+use super::renewal::{self, Due};
+use super::saying::{Reading, hand_over, read, until_the_last};
 use super::vitals::Vitals;
 use super::wire::{self, BadMessage};
 use super::{Context, OnStop};
@@ -42,6 +43,9 @@ const WAITING_MAX: usize = 16_384;
 /// Longest time that a controller may ask an agent to stay away.
 const DRAIN_MAX: Duration = Duration::from_secs(600);
 
+/// An agent that leaves to come back with another certificate waits for so long at most.
+const LEAVE: Duration = Duration::from_secs(10);
+
 /// How a link ended that did not break.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -49,6 +53,8 @@ pub(crate) enum End {
     Stopped,
     /// The controller asks to come back within this time.
     Drain(Duration),
+    /// There is another certificate: the next link is made with that, at once.
+    Renewed,
     /// The controller gives us no link.
     Refused { code: v1::RefusedCode, text: String },
 }
@@ -96,8 +102,6 @@ impl From<tonic::Status> for LinkError {
     }
 }
 
-type Reading = Pin<Box<dyn Future<Output = (Slice, Result<Vec<u8>, ReadError>)> + Send>>;
-
 /// What of a state is worth sending again when it changes; its length is told by the output itself.
 type StateKey = (std::mem::Discriminant<State>, bool);
 
@@ -117,8 +121,12 @@ pub(crate) async fn serve(
     let unproven = nonce.is_empty();
     let held = ctx.executor.watch();
     let (out, messages) = mpsc::channel(UP_MAX);
-    out.try_send(wire::up(Up::Hello(hello::hello(ctx, &executions, nonce))))
-        .map_err(|_| LinkError::Flood)?;
+    out.try_send(Some(wire::up(Up::Hello(hello::hello(
+        ctx,
+        &executions,
+        nonce,
+    )))))
+    .map_err(|_| LinkError::Flood)?;
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
     let opened = tokio::time::timeout(limit, greet(channel.clone(), messages)).await;
     let (down, first) = opened.unwrap_or(Err(LinkError::NoWelcome))?;
@@ -150,10 +158,12 @@ pub(crate) async fn serve(
     let (inputs, wanted) = mpsc::channel(WANTED_MAX);
     let executor = ctx.executor.clone();
     let carrying = instructions::carry_out(waiting, executor, clock, inputs, out.clone());
-    let fetching = inputs::fetch_all(wanted, channel);
+    let fetching = inputs::fetch_all(wanted, channel.clone());
     let carrying = async move {
         tokio::join!(carrying, fetching);
     };
+    let (due, asked) = watch::channel(renewal::due(welcome.renewal.as_ref()));
+    let renewing = renewal::over_link(ctx, channel, asked);
     let mut stream = Stream {
         ctx,
         out: Some(out),
@@ -163,9 +173,14 @@ pub(crate) async fn serve(
         waiting: VecDeque::new(),
         reading: None,
         stop_by: None,
+        due,
+        renewed: false,
+        leave_by: None,
     };
     stream.take_up(&executions, &welcome)?;
-    stream.talk(down, (held, session), carrying).await
+    stream
+        .talk(down, (held, session), (carrying, renewing))
+        .await
 }
 
 /// What is held, and what the controller has to sign its time for.
@@ -176,12 +191,12 @@ async fn ask(executor: &Handle) -> (BTreeMap<RunId, Status>, Vec<u8>) {
 
 async fn greet(
     channel: Channel,
-    messages: mpsc::Receiver<v1::Up>,
+    messages: mpsc::Receiver<Option<v1::Up>>,
 ) -> Result<(Streaming<v1::Down>, Down), LinkError> {
     let mut client = AgentsClient::new(channel)
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let answer = client.link(ReceiverStream::new(messages)).await?;
+    let answer = client.link(until_the_last(messages)).await?;
     let mut down = answer.into_inner();
     let first = down.message().await?.ok_or(LinkError::Closed)?;
     let first = first.kind.ok_or(BadMessage("an empty first message"))?;
@@ -203,14 +218,20 @@ fn end_of(drain: &v1::Drain) -> End {
 struct Stream<'a> {
     ctx: &'a Context,
     /// Gone once everything is said.
-    out: Option<mpsc::Sender<v1::Up>>,
+    out: Option<mpsc::Sender<Option<v1::Up>>>,
     instructions: Option<mpsc::Sender<Instruction>>,
     sender: Sender,
     sent_states: BTreeMap<RunId, StateKey>,
-    waiting: VecDeque<v1::Up>,
+    waiting: VecDeque<Option<v1::Up>>,
     reading: Option<Reading>,
     /// When stopping: the end of patience.
     stop_by: Option<Instant>,
+    /// When the next certificate is asked for.
+    due: watch::Sender<Due>,
+    /// There is another certificate.
+    renewed: bool,
+    /// Our last is said, to come back with that: the end of patience.
+    leave_by: Option<Instant>,
 }
 
 impl Stream<'_> {
@@ -237,9 +258,9 @@ impl Stream<'_> {
         mut self,
         mut down: Streaming<v1::Down>,
         (mut held, session): (watch::Receiver<BTreeMap<RunId, Status>>, u64),
-        carrying: impl Future<Output = ()>,
+        (carrying, renewing): (impl Future<Output = ()>, impl Future<Output = ()>),
     ) -> Result<End, LinkError> {
-        let mut carrying = pin!(carrying);
+        let (mut carrying, mut renewing) = (pin!(carrying), pin!(renewing));
         let mut gone = pin!(self.ctx.executor.gone(session));
         let mut carried = false;
         let mut vitals = self.ctx.vitals.seen();
@@ -250,11 +271,16 @@ impl Stream<'_> {
         loop {
             self.read_on();
             self.say_goodbye_when_done(&held.borrow());
-            let patience = self.stop_by.unwrap_or(silence).min(silence);
+            self.leave_when_nothing_begins(&held.borrow());
+            let patience = self
+                .stop_by
+                .or(self.leave_by)
+                .unwrap_or(silence)
+                .min(silence);
             tokio::select! {
                 message = down.message() => {
                     let Some(message) = message? else {
-                        return if self.stop_by.is_some() { Ok(End::Stopped) } else { Err(LinkError::Closed) };
+                        break;
                     };
                     silence = Instant::now() + self.ctx.times.offline;
                     if let Some(end) = self.hear(message)? {
@@ -274,10 +300,14 @@ impl Stream<'_> {
                 Ok(()) = policy.changed() => self.tell_vitals(&vitals.borrow_and_update(), &mut last_facts),
                 () = &mut gone => return Err(LinkError::Executor),
                 () = &mut carrying, if !carried => carried = true,
+                () = &mut renewing, if !self.renewed => self.renewed = true,
                 () = self.ctx.stop.cancelled(), if self.stop_by.is_none() => self.begin_to_stop(),
                 () = tokio::time::sleep_until(patience) => {
                     if self.stop_by.is_some_and(|by| by <= Instant::now()) {
                         return Ok(End::Stopped);
+                    }
+                    if self.leave_by.is_some_and(|by| by <= Instant::now()) {
+                        return Ok(End::Renewed);
                     }
                     return Err(LinkError::Silent(self.ctx.times.offline));
                 }
@@ -286,11 +316,37 @@ impl Stream<'_> {
                 return Err(LinkError::Flood);
             }
         }
+        match (self.stop_by, self.leave_by) {
+            (Some(_), _) => Ok(End::Stopped),
+            (None, None) => Err(LinkError::Closed),
+            (None, Some(by)) => {
+                // What was ordered before the controller heard our last is held when the next link says what is.
+                self.instructions = None;
+                if !carried {
+                    tokio::time::timeout_at(by, carrying).await.ok(); // what then is not held is told as that
+                }
+                Ok(End::Renewed)
+            }
+        }
+    }
+
+    /// With another certificate the link is made anew; not while an execution begins, which may wait for what only this connection brings.
+    fn leave_when_nothing_begins(&mut self, held: &BTreeMap<RunId, Status>) {
+        let begins = |status: &Status| status.state == State::Running && status.spool_len == 0;
+        if self.renewed
+            && self.leave_by.is_none()
+            && self.stop_by.is_none()
+            && !held.values().any(begins)
+        {
+            self.waiting.push_back(None);
+            self.leave_by = Some(Instant::now() + LEAVE);
+        }
     }
 
     /// Reads the next slice when the last one is out.
     fn read_on(&mut self) {
-        if self.reading.is_some() || !self.waiting.is_empty() || self.out.is_none() {
+        let closed = self.out.is_none() || self.leave_by.is_some();
+        if self.reading.is_some() || !self.waiting.is_empty() || closed {
             return;
         }
         if let Some(slice) = self.sender.next() {
@@ -348,8 +404,8 @@ impl Stream<'_> {
     }
 
     fn tell(&mut self, kind: Up) {
-        if self.out.is_some() {
-            self.waiting.push_back(wire::up(kind));
+        if self.out.is_some() && self.leave_by.is_none() {
+            self.waiting.push_back(Some(wire::up(kind)));
         }
     }
 
@@ -377,6 +433,9 @@ impl Stream<'_> {
             Some(Down::Ping(ping)) => self.tell(Up::Pong(v1::Pong { id: ping.id })),
             Some(Down::Drain(drain)) => return Ok(Some(end_of(&drain))),
             Some(Down::Refused(refused)) => return Ok(Some(refusal(refused))),
+            Some(Down::Renewal(renewal)) => {
+                self.due.send_replace(renewal::due(Some(&renewal)));
+            }
         }
         Ok(None)
     }
@@ -425,28 +484,6 @@ impl Stream<'_> {
             self.instructions = None;
             self.out = None;
         }
-    }
-}
-
-/// Hands the first waiting message to HTTP/2 once it takes one. Cancel-safe: the message leaves the queue only then.
-async fn hand_over(
-    out: Option<&mpsc::Sender<v1::Up>>,
-    waiting: &mut VecDeque<v1::Up>,
-) -> Result<(), ()> {
-    let Some(out) = out else {
-        return std::future::pending().await;
-    };
-    let permit = out.reserve().await.map_err(|_| ())?;
-    if let Some(message) = waiting.pop_front() {
-        permit.send(message);
-    }
-    Ok(())
-}
-
-async fn read(reading: &mut Option<Reading>) -> (Slice, Result<Vec<u8>, ReadError>) {
-    match reading {
-        Some(reading) => reading.await,
-        None => std::future::pending().await,
     }
 }
 

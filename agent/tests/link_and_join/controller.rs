@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use shanty_certs::ca::Ca;
 use shanty_certs::csr::Csr;
 use shanty_certs::identity::PeerIdentity;
+use shanty_certs::late::{self, Binding};
 use shanty_certs::orders::OrderKey;
 use shanty_certs::revocation::Revoked;
 use shanty_certs::tls;
@@ -26,12 +27,21 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 use tonic::transport::server::Connected;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::program::{self, soon};
 
 /// Decides about a join that has a right shape.
 type Decide = Box<dyn FnMut(&v1::JoinRequest) -> Result<(), Status> + Send>;
+
+/// What is done with a request for the next certificate.
+#[derive(Clone, Debug)]
+pub(crate) enum Renew {
+    /// It is issued.
+    Issue,
+    /// It is refused.
+    Refuse(Code, &'static str),
+}
 
 pub(crate) struct Controller {
     pub(crate) ca: Arc<Ca>,
@@ -40,6 +50,10 @@ pub(crate) struct Controller {
     pub(crate) join: SocketAddr,
     pub(crate) joins: Arc<Mutex<Vec<v1::JoinRequest>>>,
     pub(crate) decide: Arc<Mutex<Decide>>,
+    /// How long the next certificates that it issues are good.
+    pub(crate) life: Arc<Mutex<Duration>>,
+    /// What it decides of renewals, on the link and late ones.
+    pub(crate) renew: Arc<Mutex<Renew>>,
     links: mpsc::Receiver<Link>,
     _dir: tempfile::TempDir,
     _servers: JoinSet<()>,
@@ -79,6 +93,11 @@ impl Link {
     }
 
     pub(crate) async fn welcome(&self, acked: Vec<v1::Ack>) {
+        self.welcome_to_renew(acked, None).await;
+    }
+
+    /// Greets, and says when to renew.
+    pub(crate) async fn welcome_to_renew(&self, acked: Vec<v1::Ack>, renewal: Option<v1::Renewal>) {
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap();
@@ -86,6 +105,7 @@ impl Link {
         let welcome = v1::Welcome {
             now_ms,
             acked,
+            renewal,
             order_key: self.orders.public().as_bytes().to_vec(),
             ..v1::Welcome::default()
         };
@@ -130,12 +150,20 @@ impl Controller {
         let joins = Arc::<Mutex<Vec<_>>>::default();
         let accept_all: Decide = Box::new(|_| Ok(()));
         let decide = Arc::new(Mutex::new(accept_all));
+        let life = Arc::new(Mutex::new(Duration::from_secs(86_400)));
+        let renew = Arc::new(Mutex::new(Renew::Issue));
+        let renewals = Renewals {
+            ca: ca.clone(),
+            life: life.clone(),
+            renew: renew.clone(),
+        };
 
         let link_config = tls::link_server(&ca, revoked.clone()).unwrap();
         let (link, link_streams) = listen(link_config, ca.clone(), &mut servers).await;
         let agents = AgentsServer::new(AgentsHere {
             links: links_tx,
             orders: orders.clone(),
+            renewals: renewals.clone(),
         });
         servers.spawn(async move {
             let served = Server::builder()
@@ -146,8 +174,8 @@ impl Controller {
         let (join, join_streams) =
             listen(tls::join_server(&ca).unwrap(), ca.clone(), &mut servers).await;
         let enroll = EnrollServer::new(EnrollHere {
-            ca: ca.clone(),
             orders: orders.clone(),
+            renewals,
             joins: joins.clone(),
             decide: decide.clone(),
             link,
@@ -165,6 +193,8 @@ impl Controller {
             join,
             joins,
             decide,
+            life,
+            renew,
             links,
             _dir: dir,
             _servers: servers,
@@ -221,6 +251,8 @@ async fn listen(
         while let Ok((tcp, _)) = listener.accept().await {
             if let Ok(io) = acceptor.accept(tcp).await {
                 let peer = tls::peer_identity(io.get_ref().1, ca.trust_domain()).ok();
+                let binding = Binding::of(io.get_ref().1).unwrap();
+                let peer = (peer, binding);
                 tx.send(Ok(AgentIo { io, peer })).await.ok();
             }
         }
@@ -230,11 +262,14 @@ async fn listen(
 
 struct AgentIo {
     io: TlsStream<TcpStream>,
-    peer: Option<PeerIdentity>,
+    peer: Known,
 }
 
+/// Whose connection it is, and what only the two ends of it know.
+type Known = (Option<PeerIdentity>, Binding);
+
 impl Connected for AgentIo {
-    type ConnectInfo = Option<PeerIdentity>;
+    type ConnectInfo = Known;
 
     fn connect_info(&self) -> Self::ConnectInfo {
         self.peer.clone()
@@ -269,9 +304,35 @@ impl AsyncWrite for AgentIo {
     }
 }
 
+#[derive(Clone)]
+struct Renewals {
+    ca: Arc<Ca>,
+    life: Arc<Mutex<Duration>>,
+    renew: Arc<Mutex<Renew>>,
+}
+
+impl Renewals {
+    fn issue(&self, csr: &[u8], agent: [u8; 16]) -> Result<Vec<Vec<u8>>, Status> {
+        let csr = Csr::check(csr).map_err(|e| Status::invalid_argument(e.to_string()))?;
+        let (now, life) = (SystemTime::now(), *self.life.lock().unwrap());
+        let chain = self.ca.issue_agent(&csr, agent, now, life).unwrap();
+        Ok(chain.iter().map(|der| der.to_vec()).collect())
+    }
+
+    fn renew(&self, csr: &[u8], agent: [u8; 16]) -> Result<Response<v1::RenewReply>, Status> {
+        match self.renew.lock().unwrap().clone() {
+            Renew::Issue => {}
+            Renew::Refuse(code, why) => return Err(Status::new(code, why)),
+        }
+        let chain = self.issue(csr, agent)?;
+        Ok(Response::new(v1::RenewReply { chain }))
+    }
+}
+
 struct AgentsHere {
     orders: Arc<OrderKey>,
     links: mpsc::Sender<Link>,
+    renewals: Renewals,
 }
 
 #[tonic::async_trait]
@@ -284,9 +345,8 @@ impl Agents for AgentsHere {
     ) -> Result<Response<Self::LinkStream>, Status> {
         let peer = request
             .extensions()
-            .get::<Option<PeerIdentity>>()
-            .cloned()
-            .flatten();
+            .get::<Known>()
+            .and_then(|(peer, _)| peer.clone());
         let (down, messages) = mpsc::channel(64);
         let link = Link {
             peer: peer.expect("the link listener knows its peers"),
@@ -317,11 +377,20 @@ impl Agents for AgentsHere {
         let slices: Vec<_> = slices.collect();
         Ok(Response::new(tokio_stream::iter(slices)))
     }
+
+    async fn renew(
+        &self,
+        request: Request<v1::RenewRequest>,
+    ) -> Result<Response<v1::RenewReply>, Status> {
+        let peer = request.extensions().get::<Known>().cloned();
+        let agent = peer.and_then(|(peer, _)| peer).unwrap().agent;
+        self.renewals.renew(&request.into_inner().csr, agent)
+    }
 }
 
 struct EnrollHere {
-    ca: Arc<Ca>,
     orders: Arc<OrderKey>,
+    renewals: Renewals,
     joins: Arc<Mutex<Vec<v1::JoinRequest>>>,
     decide: Arc<Mutex<Decide>>,
     link: SocketAddr,
@@ -336,16 +405,28 @@ impl Enroll for EnrollHere {
         let request = request.into_inner();
         self.joins.lock().unwrap().push(request.clone());
         (self.decide.lock().unwrap())(&request)?;
-        let csr = Csr::check(&request.csr).map_err(|e| Status::invalid_argument(e.to_string()))?;
         let agent = *uuid::Uuid::now_v7().as_bytes();
-        let chain = self.ca.issue_agent(&csr, agent, SystemTime::now()).unwrap();
+        let chain = self.renewals.issue(&request.csr, agent)?;
         Ok(Response::new(v1::JoinReply {
             agent: hex::encode(agent),
             name: request.name,
-            chain: chain.iter().map(|der| der.to_vec()).collect(),
+            chain,
             // Only a port: the agent knows the host that it dialled.
             link: format!(":{}", self.link.port()),
             order_key: self.orders.public().as_bytes().to_vec(),
         }))
+    }
+
+    /// The proof must be good, and the host is what its leaf says.
+    async fn renew_late(
+        &self,
+        request: Request<v1::RenewLateRequest>,
+    ) -> Result<Response<v1::RenewReply>, Status> {
+        let (_, binding) = request.extensions().get::<Known>().cloned().unwrap();
+        let v1::RenewLateRequest { leaf, csr, proof } = request.into_inner();
+        let domain = self.renewals.ca.trust_domain();
+        let peer = late::check(&leaf, domain, &binding, &csr, &proof);
+        let peer = peer.map_err(|error| Status::permission_denied(error.to_string()))?;
+        self.renewals.renew(&csr, peer.agent)
     }
 }

@@ -39,11 +39,11 @@ impl World {
     }
 }
 
-fn new_run() -> String {
+pub(crate) fn new_run() -> String {
     uuid::Uuid::now_v7().simple().to_string()
 }
 
-async fn start(link: &Link, hello: &v1::Hello, run: &str, command: &str) {
+pub(crate) async fn start(link: &Link, hello: &v1::Hello, run: &str, command: &str) {
     let what = v1::execution_order::What::Command(command.to_owned());
     start_with(link, hello, run, what, None).await;
 }

@@ -11,4 +11,5 @@ mod join;
 mod link;
 mod program;
 mod proxy;
+mod renewal;
 mod signed;

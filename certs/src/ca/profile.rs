@@ -8,16 +8,13 @@ use rcgen::{
 };
 
 use super::{CaError, since_epoch};
-use crate::identity::{SERVER_NAME, SpiffeId, TrustDomain};
+use crate::identity::{BACKDATE, SERVER_NAME, SpiffeId, TrustDomain};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Clocks of hosts differ: a certificate is already valid this long before it is made.
-const BACKDATE: Duration = Duration::from_secs(300);
-
 const ROOT_LIFE: Duration = DAY.saturating_mul(3_653);
 
-/// Life of the issuing certificate and of leaves. Shorter once leaves are renewed over the link.
+/// Life of the issuing certificate and of the controller's leaf.
 pub(super) const LEAF_LIFE: Duration = DAY.saturating_mul(365);
 
 /// The self-signed root, ten years.
@@ -41,15 +38,19 @@ pub(super) fn issuing(domain: &TrustDomain, now: SystemTime) -> Result<Certifica
 }
 
 /// An agent: a TLS client and nothing else.
-pub(super) fn agent(id: &SpiffeId, now: SystemTime) -> Result<CertificateParams, CaError> {
-    let mut params = leaf(id, now)?;
+pub(super) fn agent(
+    id: &SpiffeId,
+    now: SystemTime,
+    life: Duration,
+) -> Result<CertificateParams, CaError> {
+    let mut params = leaf(id, now, life)?;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     Ok(params)
 }
 
 /// The controller: a TLS server under its fixed name and nothing else.
 pub(super) fn controller(id: &SpiffeId, now: SystemTime) -> Result<CertificateParams, CaError> {
-    let mut params = leaf(id, now)?;
+    let mut params = leaf(id, now, LEAF_LIFE)?;
     let name = SERVER_NAME
         .try_into()
         .map_err(CaError::crypto("naming the controller"))?;
@@ -58,8 +59,8 @@ pub(super) fn controller(id: &SpiffeId, now: SystemTime) -> Result<CertificatePa
     Ok(params)
 }
 
-fn leaf(id: &SpiffeId, now: SystemTime) -> Result<CertificateParams, CaError> {
-    let mut params = blank(now, LEAF_LIFE)?;
+fn leaf(id: &SpiffeId, now: SystemTime, life: Duration) -> Result<CertificateParams, CaError> {
+    let mut params = blank(now, life)?;
     params.subject_alt_names = vec![uri(id.to_string())?];
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -74,7 +74,7 @@ fn an_agent_gets_its_identity_and_nothing_that_it_did_not_ask_for() {
     let ca = Dir::new().open().unwrap();
     let request = request();
     let now = SystemTime::now();
-    let chain = ca.issue_agent(&request, [7; 16], now).unwrap();
+    let chain = ca.issue_agent(&request, [7; 16], now, DAY * 365).unwrap();
     let peer = PeerIdentity::of_agent(&chain[0], ca.trust_domain()).unwrap();
     assert_eq!(peer.agent, [7; 16]);
     assert_eq!(peer.serial.len(), 32);
@@ -93,7 +93,7 @@ fn an_agent_gets_its_identity_and_nothing_that_it_did_not_ask_for() {
     assert_eq!(chain[2], *ca.root());
     assert_eq!(identity::pin_of(&chain[2]).unwrap(), ca.pin());
 
-    let again = ca.issue_agent(&request, [7; 16], now).unwrap();
+    let again = ca.issue_agent(&request, [7; 16], now, DAY * 365).unwrap();
     let other = PeerIdentity::of_agent(&again[0], ca.trust_domain()).unwrap();
     assert_ne!(peer.serial, other.serial);
 }
@@ -118,7 +118,7 @@ fn keys_of_the_authority_are_not_certified_for_agents() {
     let ca = Dir::new().open().unwrap();
     for key in [ca.issuer.key(), &ca.controller.key] {
         let csr = Csr::check(&csr::request(key).unwrap()).unwrap();
-        let refused = ca.issue_agent(&csr, [1; 16], SystemTime::now());
+        let refused = ca.issue_agent(&csr, [1; 16], SystemTime::now(), DAY);
         assert!(matches!(refused, Err(CaError::OwnKey)));
     }
 }

@@ -25,7 +25,7 @@ fn ca() -> Ca {
 fn agent_at(ca: &Ca, now: SystemTime) -> AgentIdentity {
     let key = AgentKey::generate().unwrap();
     let csr = Csr::check(&key.csr().unwrap()).unwrap();
-    let chain = ca.issue_agent(&csr, AGENT, now).unwrap();
+    let chain = ca.issue_agent(&csr, AGENT, now, DAY * 365).unwrap();
     let chain: Vec<_> = chain.iter().map(|der| der.to_vec()).collect();
     AgentIdentity::new(&key, &chain, &ca.pin()).unwrap()
 }

@@ -165,6 +165,12 @@ fn changed(change: &HostChange) -> (&'static str, Value) {
             ("released", json!({ "runs": runs }))
         }
         HostChange::NameFreed => ("name_freed", json!({})),
+        HostChange::Renewed { key_sha256, .. } => {
+            ("renewed", json!({ "key_sha256": hex::encode(key_sha256) }))
+        }
+        HostChange::Promoted { key_sha256 } => {
+            ("promoted", json!({ "key_sha256": hex::encode(key_sha256) }))
+        }
         HostChange::Revoked => ("revoked", json!({})),
     }
 }

@@ -82,7 +82,8 @@ enum HostsCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
-    /// Remove a host for good: its identity is refused from now on
+    /// Remove a host for good: its link is cut, and its identity is refused from now on
+    #[command(visible_alias = "revoke")]
     Remove {
         /// Its name
         #[arg(value_parser = not_empty, add = completer(), value_hint = ValueHint::Other)]

@@ -95,6 +95,7 @@ impl Config {
             self.limits.output_max != newer.limits.output_max,
         );
         note("install.artifacts", self.artifacts != newer.artifacts);
+        note("identities", self.identities != newer.identities);
         note("retention", self.retention != newer.retention);
         keys
     }

@@ -1,19 +1,36 @@
 //! Certificates of agents, as the hub's shell hands them out.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use shanty_core::hub::{Joined, Ticket};
+use shanty_certs::csr::Csr;
+use shanty_core::hub::{Event, Joined, Renewal, Ticket};
 use shanty_core::ids::AgentId;
+use shanty_core::refusal::Refusal;
 
+use super::message::Reply;
 use super::{Identity, Shell};
 
 impl Shell {
+    pub(super) fn renew(&mut self, renewal: Renewal, csr: Csr, reply: Reply<Vec<Vec<u8>>>) {
+        let ticket = self.ticket();
+        self.renewals.insert(ticket, (csr, reply));
+        self.take(Event::Renewing { ticket, renewal });
+    }
+
+    pub(super) fn renewed(&mut self, ticket: Ticket, renewed: Result<Vec<u8>, Refusal>) {
+        if let Some((_, reply)) = self.renewals.remove(&ticket) {
+            reply.send(renewed.map(|leaf| self.chain(leaf))).ok(); // the host has gone
+        }
+    }
+
     /// Signs what a host wants signed; nothing when that cannot be.
     pub(super) fn issue(&self, ticket: Ticket, agent: AgentId) -> Option<Vec<u8>> {
-        let (csr, _) = self.joins.get(&ticket)?;
+        let joining = self.joins.get(&ticket).map(|(csr, _)| csr);
+        let csr = joining.or_else(|| self.renewals.get(&ticket).map(|(csr, _)| csr))?;
+        let life = Duration::from_millis(self.machine.known().settings.identities.leaf_ms);
         match self
             .ca
-            .issue_agent(csr, *agent.as_bytes(), SystemTime::now())
+            .issue_agent(csr, *agent.as_bytes(), SystemTime::now(), life)
         {
             Ok(chain) => chain.first().map(|leaf| leaf.to_vec()),
             Err(error) => {
@@ -25,14 +42,16 @@ impl Shell {
 
     /// A leaf with the certificates above it.
     pub(super) fn with_chain(&self, joined: Joined) -> Identity {
-        let above = self.ca.issuers();
-        let chain = std::iter::once(joined.leaf);
         Identity {
             agent: joined.agent,
             name: joined.name,
-            chain: chain
-                .chain(above.into_iter().map(|der| der.to_vec()))
-                .collect(),
+            chain: self.chain(joined.leaf),
         }
+    }
+
+    fn chain(&self, leaf: Vec<u8>) -> Vec<Vec<u8>> {
+        let above = self.ca.issuers();
+        let above = above.into_iter().map(|der| der.to_vec());
+        std::iter::once(leaf).chain(above).collect()
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use shanty_certs::csr::Csr;
 use shanty_core::ask::{Answer, Ask};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
-use shanty_core::hub::{Configured, Known, Standing, Would};
+use shanty_core::hub::{Configured, Known, Renewal, Standing, Would};
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
@@ -18,8 +19,8 @@ use shanty_core::run::{Input, Run, Told};
 use shanty_proto::v1;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::fresh;
-use super::message::{AtHand, Identity, JoinRequest, Message, NewLink, Watch};
+use super::message::{AtHand, Holder, Identity, JoinRequest, Message, NewLink, Watch};
+use super::moment::fresh;
 use crate::clock::now_ms;
 use crate::store::{Inputs, Reader};
 
@@ -268,15 +269,31 @@ impl Handle {
         answer.await.unwrap_or_else(|_| Err(stopping()))
     }
 
+    /// The next certificate of a host, with those above it.
+    ///
+    /// # Errors
+    /// The host gets none.
+    pub async fn renew(&self, renewal: Renewal, csr: Csr) -> Result<Vec<Vec<u8>>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let csr = Box::new(csr);
+        self.tell(Message::Renew {
+            renewal,
+            csr,
+            reply,
+        })
+        .await;
+        answer.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
     /// Whether a host may have a link: asked before anything else that it says is looked at. It may take as long as the agent that has one
     /// takes to answer.
     ///
     /// # Errors
     /// What the agent is told instead.
-    pub async fn link_wanted(&self, agent: AgentId, instance: Instance) -> Result<(), v1::Refused> {
+    pub async fn link_wanted(&self, holder: Holder, instance: Instance) -> Result<(), v1::Refused> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::LinkWanted {
-            agent,
+            holder,
             instance,
             reply,
         })

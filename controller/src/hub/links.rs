@@ -13,7 +13,7 @@ use shanty_proto::convert::order_to_wire;
 use shanty_proto::v1;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{NewLink, Shell};
+use super::{Holder, NewLink, Shell};
 use crate::clock::link_ms;
 use crate::log::{self, Peer};
 
@@ -47,16 +47,18 @@ struct Link {
 struct Arriving {
     link: Link,
     acked: Vec<v1::Ack>,
+    renewal: v1::Renewal,
     reply: oneshot::Sender<Result<u64, v1::Refused>>,
 }
 
 impl Shell {
     pub(super) fn link_wanted(
         &mut self,
-        agent: AgentId,
+        holder: Holder,
         instance: Instance,
         reply: oneshot::Sender<Result<(), v1::Refused>>,
     ) {
+        let Holder { agent, certificate } = holder;
         // How silent another link of the same host has been is part of the decision.
         self.take(Event::Heard(self.links.heard_of(agent)));
         let ticket = self.ticket();
@@ -64,6 +66,7 @@ impl Shell {
         self.take(Event::LinkWanted {
             ticket,
             agent,
+            certificate,
             instance,
         });
     }
@@ -73,7 +76,7 @@ impl Shell {
         up: NewLink,
         reply: oneshot::Sender<Result<u64, v1::Refused>>,
     ) {
-        self.take(Event::Heard(self.links.heard_of(up.agent)));
+        self.take(Event::Heard(self.links.heard_of(up.holder.agent)));
         let event = self.links.arrive(up, reply);
         self.take(Event::LinkUp(event));
     }
@@ -112,6 +115,7 @@ impl Links {
         });
         self.arriving = Some(Arriving {
             acked: acked.collect(),
+            renewal: up.renewal,
             link: Link {
                 id,
                 tx: up.tx,
@@ -121,7 +125,8 @@ impl Links {
         });
         let executions = up.executions.into_iter();
         LinkUp {
-            agent: up.agent,
+            agent: up.holder.agent,
+            certificate: up.holder.certificate,
             link: id,
             instance: up.instance,
             version: up.version,
@@ -156,6 +161,7 @@ impl Links {
         let welcome = v1::Welcome {
             now_ms: link_ms(),
             acked: arriving.acked,
+            renewal: Some(arriving.renewal),
             ..v1::Welcome::default()
         };
         // The queue of a link that was just made has room.
@@ -242,6 +248,10 @@ fn refused(why: LinkRefusal) -> v1::Refused {
             "no host with this identity has joined here",
         ),
         LinkRefusal::Revoked => (v1::RefusedCode::Revoked, "this host was removed"),
+        LinkRefusal::Superseded => (
+            v1::RefusedCode::Superseded,
+            "this certificate was replaced by a newer one: the agent's files were copied, or an older backup of them was put back",
+        ),
         LinkRefusal::Duplicate => (
             v1::RefusedCode::Duplicate,
             "another machine with this identity is connected",

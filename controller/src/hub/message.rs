@@ -9,7 +9,7 @@ use shanty_certs::token::secret_sha256;
 use shanty_core::ask::{Answer, Ask, Snapshot};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
-use shanty_core::hub::{Configured, Join, Known, Standing};
+use shanty_core::hub::{Configured, Join, Known, Presented, Renewal, Standing};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
@@ -76,8 +76,13 @@ pub enum Message {
         join: JoinRequest,
         reply: Reply<Identity>,
     },
+    Renew {
+        renewal: Renewal,
+        csr: Box<Csr>,
+        reply: Reply<Vec<Vec<u8>>>,
+    },
     LinkWanted {
-        agent: AgentId,
+        holder: Holder,
         instance: Instance,
         reply: oneshot::Sender<Result<(), v1::Refused>>,
     },
@@ -161,10 +166,21 @@ pub struct Identity {
     pub chain: Vec<Vec<u8>>,
 }
 
+/// Who is at the other end, by the certificate.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The host.
+    pub agent: AgentId,
+    /// That certificate.
+    pub certificate: Presented,
+}
+
 /// A link whose agent has said who it is.
 pub struct NewLink {
     /// By its certificate.
-    pub agent: AgentId,
+    pub holder: Holder,
+    /// When it asks for its next certificate.
+    pub renewal: v1::Renewal,
     /// Which agent, on which boot of which machine.
     pub instance: Instance,
     /// Of the agent.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use shanty_certs::identity::{PeerIdentity, TrustDomain};
+use shanty_certs::late::Binding;
 use shanty_certs::tls;
 use shanty_core::causes::chain;
 use shanty_core::ids::AgentId;
@@ -35,8 +36,12 @@ const READY_MAX: usize = 64;
 pub(super) struct Peer {
     /// By its certificate; nothing on the join listener.
     pub(super) identity: Option<PeerIdentity>,
+    /// DER of that certificate.
+    pub(super) leaf: Vec<u8>,
     /// The address that it dialled from, for the log.
     pub(super) from: SocketAddr,
+    /// What only the two ends of the connection know.
+    pub(super) binding: Option<Binding>,
     /// The connection, as its calls know it.
     pub(super) connection: Arc<Connection>,
 }
@@ -206,6 +211,8 @@ impl Door {
         all: OwnedSemaphorePermit,
     ) -> Option<AgentIo> {
         let connection = Arc::new(Connection::default());
+        let binding = Binding::of(io.get_ref().1);
+        let leaf = tls::peer_leaf(io.get_ref().1);
         let (identity, own, over) = match &self.allowed {
             Allowed::Anybody(shares) => {
                 let share = shares.take(network(from));
@@ -240,7 +247,9 @@ impl Door {
             io,
             peer: Peer {
                 identity,
+                leaf,
                 from,
+                binding,
                 connection,
             },
             over,

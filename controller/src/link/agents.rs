@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
+use shanty_certs::identity::PeerIdentity;
 use shanty_certs::orders::OrderKey;
 use shanty_core::causes::chain;
 use shanty_core::fleet::Instance;
-use shanty_core::hub::Standing;
+use shanty_core::hub::{Presented, Standing};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
 use shanty_core::refusal::Refusal;
@@ -24,10 +25,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::accept::Peer;
+use super::connection::{Connection, Linked};
 use super::pump::{Pump, Wire};
+use super::renewal;
 use super::signer::Signer;
 use crate::clock::now_ms;
-use crate::hub::{Handle, Holds, NewLink};
+use crate::hub::{Handle, Holder, Holds, NewLink};
 use crate::log;
 use crate::store::{InputReader, Inputs, Output};
 use crate::supervise::Spawner;
@@ -51,6 +54,8 @@ pub(super) struct Agents {
     pub(super) orders: Arc<OrderKey>,
     pub(super) spawner: Spawner,
     pub(super) shutdown: CancellationToken,
+    /// How long a certificate is good, milliseconds.
+    pub(super) leaf_ms: u64,
 }
 
 type DownStream = Pin<Box<dyn Stream<Item = Result<v1::Down, Status>> + Send>>;
@@ -92,6 +97,8 @@ impl v1::agents_server::Agents for Agents {
         let (wire, down) = mpsc::channel(WIRE_MAX);
         let arrival = Arrival {
             agent,
+            certificate: renewal::presented(&identity, peer.leaf.clone()),
+            renewal: renewal::when(identity.not_after, self.leaf_ms, SystemTime::now()),
             from: peer.from,
             not_after: identity.not_after,
             hello,
@@ -102,7 +109,10 @@ impl v1::agents_server::Agents for Agents {
         let (hub, output, shutdown) =
             (self.hub.clone(), self.output.clone(), self.shutdown.clone());
         self.spawner.spawn(async move {
-            if let Err(status) = arrival.serve(hub, output, up, &wire, shutdown).await {
+            if let Err(status) = arrival
+                .serve(hub, output, up, &wire, (shutdown, &linked))
+                .await
+            {
                 wire.send(Err(status)).await.ok(); // the peer left
             }
             drop(linked);
@@ -122,14 +132,12 @@ impl v1::agents_server::Agents for Agents {
         let identity =
             identity.ok_or_else(|| Status::unauthenticated("a client certificate is required"))?;
         let agent = AgentId::from_bytes(identity.agent);
-        if !connection.is_some_and(|connection| connection.takes_call()) {
-            return Err(Status::resource_exhausted("too many calls at once"));
-        }
         let run: RunId = request
             .into_inner()
             .run
             .parse()
             .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
+        takes_call(connection, &identity)?;
         let input = self.hub.input_of(agent, run).await;
         let input = input.map_err(|refusal| Status::unavailable(refusal.what))?;
         let Some(input) = input else {
@@ -152,6 +160,34 @@ impl v1::agents_server::Agents for Agents {
         self.spawner.spawn(send_slices(reader, slices));
         Ok(Response::new(Box::pin(ReceiverStream::new(out))))
     }
+
+    async fn renew(
+        &self,
+        request: Request<v1::RenewRequest>,
+    ) -> Result<Response<v1::RenewReply>, Status> {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let identity = peer.as_ref().and_then(|peer| peer.identity.clone());
+        let identity =
+            identity.ok_or_else(|| Status::unauthenticated("a client certificate is required"))?;
+        let (connection, leaf) = peer.map(|peer| (peer.connection, peer.leaf)).unzip();
+        takes_call(connection, &identity)?;
+        let holder = Holder {
+            agent: AgentId::from_bytes(identity.agent),
+            certificate: renewal::presented(&identity, leaf.unwrap_or_default()),
+        };
+        let reply = renewal::linked(&self.hub, holder, request.into_inner()).await?;
+        Ok(Response::new(reply))
+    }
+}
+
+/// Whether a call beside the link is taken: from whoever has that link, with a certificate that is good at this moment.
+fn takes_call(connection: Option<Arc<Connection>>, identity: &PeerIdentity) -> Result<(), Status> {
+    let connection = connection.ok_or_else(|| Status::unauthenticated("a link is required"))?;
+    connection.takes_call()?;
+    if SystemTime::now() >= identity.not_after {
+        return Err(Status::unauthenticated("the certificate has run out"));
+    }
+    Ok(())
 }
 
 async fn send_slices(
@@ -174,6 +210,8 @@ async fn send_slices(
 /// An agent that has said its first message.
 struct Arrival {
     agent: AgentId,
+    certificate: Presented,
+    renewal: v1::Renewal,
     from: SocketAddr,
     not_after: SystemTime,
     hello: v1::Hello,
@@ -196,13 +234,17 @@ impl Arrival {
         output: Output,
         up: Streaming<v1::Up>,
         wire: &Wire,
-        shutdown: CancellationToken,
+        (shutdown, linked): (CancellationToken, &Linked),
     ) -> Result<(), Status> {
         let instance = Instance {
             boot_id: self.hello.boot_id.chars().take(ID_CHARS_MAX).collect(),
             drawn: self.hello.instance.chars().take(ID_CHARS_MAX).collect(),
         };
-        if let Err(refused) = hub.link_wanted(self.agent, instance.clone()).await {
+        let holder = Holder {
+            agent: self.agent,
+            certificate: self.certificate.clone(),
+        };
+        if let Err(refused) = hub.link_wanted(holder.clone(), instance.clone()).await {
             self.refuse(wire, refused).await;
             return Ok(());
         }
@@ -210,7 +252,8 @@ impl Arrival {
         let (tx, orders) = mpsc::channel(DOWN_MAX);
         let seen_ms = Arc::new(AtomicU64::new(now_ms()));
         let link = NewLink {
-            agent: self.agent,
+            holder,
+            renewal: self.renewal,
             instance,
             version: self.hello.version.clone(),
             takes_input: self.hello.takes_input,
@@ -221,6 +264,7 @@ impl Arrival {
         };
         match hub.link_up(link).await {
             Ok(id) => {
+                linked.admit();
                 let pump = Pump::new(
                     (self.agent, id),
                     hub,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use shanty_core::limits;
 use shanty_core::link::bucket::Bucket;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 
 use crate::clock::link_ms;
 
@@ -17,19 +18,25 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Connection {
     linked: AtomicBool,
+    /// The hub has taken its link, which is not over.
+    admitted: Arc<AtomicBool>,
     over: CancellationToken,
     calls: Mutex<Bucket>,
 }
 
 /// The link of a connection: when it is dropped, the connection is over.
 #[derive(Debug)]
-pub(super) struct Linked(CancellationToken);
+pub(super) struct Linked {
+    admitted: Arc<AtomicBool>,
+    over: CancellationToken,
+}
 
 impl Default for Connection {
     fn default() -> Self {
         let (burst, per_second) = limits::CONTROL_MAX;
         Self {
             linked: AtomicBool::new(false),
+            admitted: Arc::default(),
             over: CancellationToken::new(),
             calls: Mutex::new(Bucket::new(burst, per_second, link_ms())),
         }
@@ -40,11 +47,26 @@ impl Connection {
     /// The one link of this connection; nothing when it has, or had, another.
     pub(super) fn link(&self) -> Option<Linked> {
         let first = !self.linked.swap(true, Ordering::Relaxed);
-        first.then(|| Linked(self.over.clone()))
+        first.then(|| Linked {
+            admitted: Arc::clone(&self.admitted),
+            over: self.over.clone(),
+        })
     }
 
-    /// Whether another call beside the link is taken now.
-    pub(super) fn takes_call(&self) -> bool {
+    /// Whether another call beside the link is taken now: only what the hub let in is, and is as long as it is there.
+    pub(super) fn takes_call(&self) -> Result<(), Status> {
+        if !self.admitted.load(Ordering::Acquire) {
+            return Err(Status::failed_precondition(
+                "this connection has no link that was taken",
+            ));
+        }
+        match self.has_room() {
+            true => Ok(()),
+            false => Err(Status::resource_exhausted("too many calls at once")),
+        }
+    }
+
+    fn has_room(&self) -> bool {
         let calls = self.calls.lock();
         calls.is_ok_and(|mut calls| calls.take(link_ms()))
     }
@@ -61,9 +83,17 @@ impl Connection {
     }
 }
 
+impl Linked {
+    /// The hub has taken the link.
+    pub(super) fn admit(&self) {
+        self.admitted.store(true, Ordering::Release);
+    }
+}
+
 impl Drop for Linked {
     fn drop(&mut self) {
-        self.0.cancel();
+        self.admitted.store(false, Ordering::Release);
+        self.over.cancel();
     }
 }
 
@@ -87,7 +117,18 @@ mod tests {
     #[test]
     fn calls_beside_the_link_are_so_many() {
         let connection = Connection::default();
-        let taken = (0..10_000).filter(|_| connection.takes_call()).count();
+        assert!(connection.takes_call().is_err(), "it has no link");
+        let link = connection.link().unwrap();
+        assert!(connection.takes_call().is_err(), "nobody has taken it");
+        link.admit();
+        let taken = (0..10_000)
+            .filter(|_| connection.takes_call().is_ok())
+            .count();
         assert!((2_000..9_000).contains(&taken), "{taken}");
+        let connection = Connection::default();
+        let link = connection.link().unwrap();
+        link.admit();
+        drop(link);
+        assert!(connection.takes_call().is_err(), "it is over");
     }
 }

@@ -1,14 +1,16 @@
 //! The join service: turns a token and a request into an identity. Everything is decided by the hub.
 
-use shanty_certs::csr::Csr;
 use shanty_certs::orders::OrderPublicKey;
-use shanty_core::refusal::{Code, Refusal};
+use std::sync::Arc;
+
+use shanty_certs::ca::Ca;
 use shanty_proto::v1;
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::accept::Peer;
 use super::backlog::{Rates, network};
+use super::renewal;
 use crate::hub::{Handle, JoinRequest};
 use crate::log;
 use crate::status::status;
@@ -18,6 +20,8 @@ pub(super) struct Enroll {
     pub(super) hub: Handle,
     /// What hosts check orders with.
     pub(super) order_key: OrderPublicKey,
+    /// Whose certificates are renewed late.
+    pub(super) ca: Arc<Ca>,
     /// What agents are told to dial; nothing lets the agent take the host that it dialled, with the link's port.
     pub(super) public: Option<String>,
     pub(super) link_port: u16,
@@ -36,16 +40,10 @@ impl v1::enroll_server::Enroll for Enroll {
             self.rates.turn(from).await;
         }
         let request = request.into_inner();
-        let csr = Csr::check(&request.csr).map_err(|error| {
+        let csr = renewal::csr(&request.csr).inspect_err(|refused| {
             if let Some(from) = from {
-                log::of(log::Peer::Network(network(from)), || tracing::warn!(peer.address = %from, %error, "a signing request was refused"));
+                log::of(log::Peer::Network(network(from)), || tracing::warn!(peer.address = %from, "a signing request was refused: {}", refused.message()));
             }
-            let what = format!("The certificate signing request is not one of ours: {error}.");
-            status(&Refusal::new(
-                Code::Csr,
-                what,
-                "Use the agent of this version.",
-            ))
         })?;
         let join = JoinRequest {
             token: request.token_id,
@@ -71,5 +69,20 @@ impl v1::enroll_server::Enroll for Enroll {
             link,
             order_key: self.order_key.as_bytes().to_vec(),
         }))
+    }
+
+    async fn renew_late(
+        &self,
+        request: Request<v1::RenewLateRequest>,
+    ) -> Result<Response<v1::RenewReply>, Status> {
+        let peer = request.extensions().get::<Peer>().cloned();
+        let peer = peer.ok_or_else(|| Status::unauthenticated("a connection is required"))?;
+        self.rates.turn(peer.from).await;
+        let renewed = renewal::late(&self.hub, &self.ca, peer.binding, request.into_inner());
+        let (agent, reply) = renewed.await.inspect_err(|refused| {
+            log::of(log::Peer::Network(network(peer.from)), || tracing::warn!(peer.address = %peer.from, "a late renewal was refused: {}", refused.message()));
+        })?;
+        tracing::info!(peer.address = %peer.from, agent.id = %agent, "a host renewed its certificate after it ran out");
+        Ok(Response::new(reply))
     }
 }

@@ -26,11 +26,16 @@ use crate::store::{Appender, Output};
 /// Between two rounds of acknowledgements, milliseconds: commits are grouped, and so are they.
 const ACK_MS: u64 = 20;
 
+/// What was said to an agent that leaves goes out in this time.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Why a link ends.
 #[derive(Debug)]
 enum End {
     /// The agent left, or its network did.
     Left,
+    /// The agent said its last, and hears what it was told by then.
+    Leaving,
     /// The hub dropped it: replaced, removed, or it does not take what it is sent.
     Dropped,
     /// The process stops.
@@ -107,9 +112,24 @@ impl Pump {
                 let drain = v1::Drain { over_ms: 1_000 };
                 wire.try_send(Ok(down(v1::down::Kind::Drain(drain)))).ok(); // it finds out by itself
             }
-            End::Left | End::Dropped => {}
+            End::Left | End::Leaving | End::Dropped => {}
         }
         self.hub.link_down(self.agent, self.id).await;
+        if matches!(end, End::Leaving) {
+            self.say_the_rest(&mut orders, wire).await;
+        }
+    }
+
+    /// What the hub said before it knew that the agent leaves: an order among it is not lost.
+    async fn say_the_rest(&mut self, orders: &mut mpsc::Receiver<v1::Down>, wire: &Wire) {
+        let rest = async {
+            while let Some(order) = orders.recv().await {
+                if self.tell(wire, order).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(LAST_WORDS, rest).await.ok(); // it comes back, and says what it holds
     }
 
     fn refuse(&self, wire: &Wire, code: v1::RefusedCode, why: &str) {
@@ -155,7 +175,8 @@ impl Pump {
                         deadline = tokio::time::Instant::now() + silence;
                         self.took(message, wire).await
                     }
-                    Some(Err(_)) | None => return End::Left,
+                    Some(Err(_)) => return End::Left,
+                    None => return End::Leaving,
                 },
                 () = self.appender.changed(), if !acks_due => {
                     acks_due = true;

@@ -45,7 +45,8 @@ impl Signer {
                 | Kind::Release(_)
                 | Kind::Ping(_)
                 | Kind::Drain(_)
-                | Kind::Refused(_),
+                | Kind::Refused(_)
+                | Kind::Renewal(_),
             )
             | None => {}
         }

@@ -22,6 +22,8 @@ use super::*;
 use crate::supervise::Supervisor;
 use crate::testing::{FakeLink, Rig, agent, spool, within};
 
+mod renewal;
+
 /// The service on a hub.
 struct Service {
     rig: Rig,
@@ -47,6 +49,7 @@ impl Service {
             inputs: rig.inputs.clone(),
             spawner: supervisor.spawner(),
             shutdown: supervisor.shutdown(),
+            leaf_ms: 3_600_000,
         };
         Self {
             rig,
@@ -136,12 +139,16 @@ impl Agent {
 fn peer(connection: &Arc<Connection>, certified: Option<u8>) -> Peer {
     let identity = certified.map(|n| PeerIdentity {
         agent: *agent(n).as_bytes(),
+        key_sha256: [n; 32],
+        issued: SystemTime::UNIX_EPOCH,
         serial: "1".to_owned(),
         not_after: SystemTime::now() + Duration::from_secs(3_600),
     });
     Peer {
         identity,
         from: ([127, 0, 0, 1], 9).into(),
+        leaf: certified.map(|n| vec![n]).unwrap_or_default(),
+        binding: None,
         connection: Arc::clone(connection),
     }
 }

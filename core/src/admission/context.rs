@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::journal::{HostEntry, Kind, Recalled, Record, State};
+use crate::limits;
 use crate::policy::Policy;
 use crate::run::{Options, Origin, Run, Spec, What};
 
@@ -74,6 +75,26 @@ pub struct Settings {
     pub rates: Rates,
     /// Runs that are over are known so long after they were accepted, milliseconds; nothing means for ever.
     pub runs_ms: Option<u64>,
+    /// How long certificates of hosts are good.
+    pub identities: Identities,
+}
+
+/// How long certificates of hosts are good, milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identities {
+    /// From when one is issued until it runs out. It is renewed half-way.
+    pub leaf_ms: u64,
+    /// So long after one ran out it may still be renewed, with proof of its key.
+    pub late_ms: u64,
+}
+
+impl Default for Identities {
+    fn default() -> Self {
+        Self {
+            leaf_ms: limits::LEAF_MS,
+            late_ms: limits::LATE_MS,
+        }
+    }
 }
 
 /// Random bits, drawn for one request: a new id, and what a `pick:` draws by.

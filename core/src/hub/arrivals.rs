@@ -4,12 +4,16 @@
 //! once. Anybody else with the identity of a host that has a link may be the same machine, started anew, or a copy of it: the agent that has
 //! the link is asked whether it is there. When it answers, the other is refused, and people are told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::fleet::Instance;
-use crate::ids::AgentId;
+use crate::ids::{AgentId, RunId};
+use crate::journal::KeyStanding;
 use crate::limits;
+use crate::run::Held;
 use crate::time::{LinkTime, Now};
 
-use super::{Effect, Hub, LinkRefusal, Ticket};
+use super::{Effect, Hub, Presented, Ticket};
 
 /// A link that is asked whether its agent is there, and who waits for that.
 #[derive(Debug)]
@@ -19,17 +23,56 @@ pub(super) struct Probe {
     pub(super) ticket: Ticket,
 }
 
+/// A link whose agent has said who it is.
+#[derive(Clone, Debug)]
+pub struct LinkUp {
+    /// By its certificate.
+    pub agent: AgentId,
+    /// That certificate.
+    pub certificate: Presented,
+    /// Tells it from earlier ones of the same host.
+    pub link: u64,
+    /// Which agent, on which boot of which machine.
+    pub instance: Instance,
+    /// Of the agent.
+    pub version: String,
+    /// The agent can give commands an input and a terminal.
+    pub takes_input: bool,
+    /// The executions that it holds, by run.
+    pub executions: BTreeMap<RunId, Held>,
+    /// The runs of those that it holds and that are not known here.
+    pub unknown: BTreeSet<RunId>,
+}
+
+/// Why a link is not taken, or goes on no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkRefusal {
+    /// No host with this identity has joined here.
+    Unknown,
+    /// The host was removed.
+    Revoked,
+    /// Its certificate was replaced by a newer one, which was used.
+    Superseded,
+    /// Another machine with this identity is connected.
+    Duplicate,
+    /// It speaks of a run of other hosts.
+    Foreign,
+}
+
 impl Hub {
     /// A host wants a link: it is answered at once, or when it is known whether the agent that has one is there.
     pub(super) fn link_wanted(
         &mut self,
         ticket: Ticket,
-        agent: AgentId,
+        (agent, certificate): (AgentId, &Presented),
         instance: &Instance,
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        let admitted = self.may_link(agent, instance, now);
+        let admitted = self.may_link(agent, certificate, instance, now);
+        if admitted == Err(LinkRefusal::Superseded) {
+            self.is_superseded(agent, now);
+        }
         let link = self.known.fleet.get(agent).and_then(|p| p.link.as_ref());
         match (admitted, link.map(|link| link.id)) {
             // One at a time: whoever else wants it meanwhile comes again.
@@ -51,13 +94,17 @@ impl Hub {
     pub(super) fn may_link(
         &self,
         agent: AgentId,
+        certificate: &Presented,
         instance: &Instance,
         now: Now,
     ) -> Result<(), LinkRefusal> {
         match self.known.state.hosts.get(&agent) {
             None => return Err(LinkRefusal::Unknown),
             Some(host) if host.revoked => return Err(LinkRefusal::Revoked),
-            Some(_) => {}
+            Some(host) => match certificate.standing(&host.certificates) {
+                KeyStanding::Current | KeyStanding::Next | KeyStanding::Ahead => {}
+                KeyStanding::Void => return Err(LinkRefusal::Superseded),
+            },
         }
         let Some(presence) = self.known.fleet.get(agent) else {
             return Ok(());

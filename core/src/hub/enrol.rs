@@ -106,6 +106,9 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
+        if self.issued_again(ticket, leaf.as_ref(), now, out) {
+            return;
+        }
         let Some(joining) = self.joining.as_mut().filter(|j| j.ticket == ticket) else {
             return;
         };
@@ -161,6 +164,7 @@ impl Hub {
         if let Some((agent, host)) = hosts.find(|(_, host)| host.enrolment.key_sha256 == key) {
             let age_ms = now.wall_ms.saturating_sub(host.enrolled_ms);
             let again = host.enrolment.token == join.token
+                && host.certificates.current().key_sha256 == key
                 && host.enrolment.name.as_str() == join.name
                 && !host.revoked
                 && age_ms <= REPEAT_MS;
@@ -176,6 +180,13 @@ impl Hub {
                 name: host.enrolment.name.clone(),
                 leaf: host.enrolment.leaf.clone(),
             }));
+        }
+        if self.is_known(&key) {
+            return Err(Refusal::new(
+                Code::Csr,
+                "This key belongs to a host that has joined already.",
+                "Delete the agent's data directory and join again, so that it draws a new key.",
+            ));
         }
         if !usable(entry, now.wall_ms) {
             return Err(bad_token());

@@ -18,11 +18,12 @@ impl Hub {
     pub(super) fn link_up(&mut self, up: LinkUp, now: Now, out: &mut Vec<Effect>) {
         let (agent, link) = (up.agent, up.link);
         // Admitted before it said what it holds; another may have come meanwhile.
-        if let Err(why) = self.may_link(agent, &up.instance, now) {
+        if let Err(why) = self.may_link(agent, &up.certificate, &up.instance, now) {
             return out.push(Effect::CloseLink { agent, link, why });
         }
         out.push(Effect::Welcome { agent, link });
         self.is_there(agent, now, out);
+        self.used(agent, &up.certificate, now, out);
         let presence = self.known.fleet.entry(agent);
         presence.link = Some(Link {
             id: link,

@@ -50,6 +50,7 @@ impl Hub {
                 let answer = Ok(Answer::Configured);
                 out.push(Effect::Answer { ticket, answer });
             }
+            Reply::Renewed(ticket) => self.renewed(ticket, Ok(()), out),
         }
     }
 
@@ -82,6 +83,7 @@ impl Hub {
                 answer: refusal,
             }),
             Reply::Joined => self.enrolled(Err(storage_refusal(full)), now, out),
+            Reply::Renewed(ticket) => self.renewed(ticket, Err(storage_refusal(full)), out),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Events in, effects out.
 
 use super::*;
-use crate::admission::Rates;
+use crate::admission::{Identities, Rates};
 use crate::ask::{Confirm, InventoryAsk, RunOption, RunRequest, Typed, Which};
 use crate::hold::Hold;
 use crate::ids::{HostName, Labels};
@@ -9,7 +9,7 @@ use crate::journal::{Enrolment, HostChange};
 use crate::limits;
 use crate::policy::{Grant, Policy, Verb};
 use crate::refusal::Code;
-use crate::run::{Gate, How, Outcome, Phase};
+use crate::run::{Gate, Held, How, Outcome, Phase};
 use crate::selector::Selector;
 use crate::time::LinkTime;
 
@@ -19,6 +19,7 @@ mod joins;
 mod later;
 mod links;
 mod past;
+mod renew;
 mod runs;
 
 const AT: u64 = 1_000_000;
@@ -40,6 +41,15 @@ fn instance(boot_id: &str) -> Instance {
     Instance {
         boot_id: boot_id.into(),
         drawn: "one".into(),
+    }
+}
+
+/// The certificate that the host with this number joined with.
+fn presented(n: u8) -> Presented {
+    Presented {
+        key_sha256: [n; 32],
+        issued_ms: 0,
+        leaf: vec![n],
     }
 }
 
@@ -84,6 +94,7 @@ impl Rig {
             grace_ms: 10_000,
             runs_ms: None,
             rates: Rates::default(),
+            identities: Identities::default(),
         };
         Self {
             hub: Hub::new(state, Fleet::default(), settings),
@@ -208,6 +219,7 @@ impl Rig {
         self.give(Event::LinkUp(LinkUp {
             unknown: BTreeSet::new(),
             agent: agent(n),
+            certificate: presented(n),
             link,
             instance: instance(boot_id),
             version: "1.0.0".into(),

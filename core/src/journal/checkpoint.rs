@@ -271,6 +271,14 @@ mod tests {
         kinds.push(drained(3, true));
         kinds.push(drained(3, false));
         kinds.push(HostChange::Revoked.of(agent(4)));
+        for n in [11, 12, 13] {
+            let key_sha256 = [n; 32];
+            let leaf = vec![n];
+            kinds.push(HostChange::Renewed { key_sha256, leaf }.of(agent(1)));
+            if n == 12 {
+                kinds.push(HostChange::Promoted { key_sha256 }.of(agent(1)));
+            }
+        }
         kinds.extend([group("web"), group("old")]);
         kinds.push(Kind::GroupRemoved { name: "old".into() });
         kinds.push(Kind::GrantsLoaded(vec![GrantSpec {

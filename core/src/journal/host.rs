@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::ids::{AgentId, Labels, RunId};
 use crate::principal::{Actor, Principal};
 
+use super::certificate::{Certificate, Certificates};
 use super::checkpoint::{by, plain, record};
 use super::consequence::Consequence;
 use super::record::{Enrolment, Kind, Record};
@@ -18,6 +19,8 @@ pub struct HostEntry {
     pub labels: Labels,
     /// When it joined, milliseconds since the Unix epoch.
     pub enrolled_ms: u64,
+    /// What it proves with that it is this host.
+    pub certificates: Certificates,
     /// It takes no new runs.
     pub draining: Option<Draining>,
     /// It may not come back.
@@ -54,6 +57,18 @@ pub enum HostChange {
     Revoked,
     /// It was removed, and its name may be taken again.
     NameFreed,
+    /// It got its next certificate.
+    Renewed {
+        /// SHA-256 of the public key in it.
+        key_sha256: [u8; 32],
+        /// DER.
+        leaf: Vec<u8>,
+    },
+    /// It used its next certificate for the first time: the former is void.
+    Promoted {
+        /// SHA-256 of the public key in it.
+        key_sha256: [u8; 32],
+    },
 }
 
 impl HostEntry {
@@ -63,6 +78,11 @@ impl HostEntry {
             enrolment: Arc::new(enrolment.clone()),
             labels: enrolment.labels.clone(),
             enrolled_ms: at_ms,
+            certificates: Certificates::new(Certificate {
+                key_sha256: enrolment.key_sha256,
+                leaf: enrolment.leaf.clone(),
+                issued_ms: at_ms,
+            }),
             draining: None,
             revoked: false,
             name_free: false,
@@ -88,6 +108,14 @@ impl HostEntry {
             let drained = HostChange::Drained { on: true }.of(agent);
             out.push(record(draining.since_ms, by(&draining.by), drained));
         }
+        let current = self.certificates.current();
+        if current.key_sha256 != self.enrolment.key_sha256 {
+            let key_sha256 = current.key_sha256;
+            out.push(renewed(current, agent));
+            out.push(plain(0, HostChange::Promoted { key_sha256 }.of(agent)));
+        }
+        let next = self.certificates.next();
+        out.extend(next.map(|next| renewed(next, agent)));
         if self.revoked {
             out.push(plain(0, HostChange::Revoked.of(agent)));
         }
@@ -96,6 +124,14 @@ impl HostEntry {
         }
         out
     }
+}
+
+fn renewed(certificate: &Certificate, agent: AgentId) -> Record {
+    let renewed = HostChange::Renewed {
+        key_sha256: certificate.key_sha256,
+        leaf: certificate.leaf.clone(),
+    };
+    plain(certificate.issued_ms, renewed.of(agent))
 }
 
 impl HostChange {
@@ -119,6 +155,12 @@ impl HostChange {
             Self::Released { .. } => {}
             Self::Revoked => host.revoked = true,
             Self::NameFreed => host.name_free = true,
+            Self::Renewed { key_sha256, leaf } => host.certificates.renew(Certificate {
+                key_sha256: *key_sha256,
+                leaf: leaf.clone(),
+                issued_ms: at_ms,
+            }),
+            Self::Promoted { key_sha256 } => host.certificates.promote(key_sha256),
         }
     }
 
@@ -128,9 +170,11 @@ impl HostChange {
             Self::Drained { on: false } => Consequence::Freed(Some(agent)),
             Self::Released { .. } => Consequence::LetGo(agent),
             Self::Revoked => Consequence::Removed(agent),
-            Self::Labelled(_) | Self::Drained { on: true } | Self::NameFreed => {
-                Consequence::Nothing
-            }
+            Self::Labelled(_)
+            | Self::Drained { on: true }
+            | Self::NameFreed
+            | Self::Renewed { .. }
+            | Self::Promoted { .. } => Consequence::Nothing,
         }
     }
 }
@@ -193,7 +237,16 @@ mod tests {
     #[test]
     fn its_records_come_to_it_again() {
         let labels = Labels::parse("a=b").unwrap();
+        let renewed = |n: u8| HostChange::Renewed {
+            key_sha256: [n; 32],
+            leaf: vec![n],
+        };
         let host = after(&[
+            renewed(5),
+            HostChange::Promoted {
+                key_sha256: [5; 32],
+            },
+            renewed(6),
             HostChange::Drained { on: true },
             HostChange::Labelled(labels),
             HostChange::Revoked,
@@ -206,6 +259,6 @@ mod tests {
                 change.apply(&mut again, &record.actor, record.at_ms);
             }
         }
-        assert_eq!((records.len(), again), (5, host));
+        assert_eq!((records.len(), again), (8, host));
     }
 }

@@ -246,7 +246,9 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
             HostChange::Drained { .. }
             | HostChange::Released { .. }
             | HostChange::Revoked
-            | HostChange::NameFreed => {
+            | HostChange::NameFreed
+            | HostChange::Renewed { .. }
+            | HostChange::Promoted { .. } => {
                 others.push(name(agent)?);
             }
         }
@@ -259,6 +261,8 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
         HostChange::Released { .. } => Did::Release(others),
         HostChange::Revoked => Did::Remove(others),
         HostChange::NameFreed => Did::FreeName(others),
+        // Nobody does that here: hosts do.
+        HostChange::Renewed { .. } | HostChange::Promoted { .. } => return None,
     })
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use shanty_core::admission::{Rates, Settings};
+use shanty_core::admission::{Identities, Rates, Settings};
 use shanty_core::ask::{Answer, Ask, InventoryAsk};
 use shanty_core::fleet::{Fleet, Instance};
 use shanty_core::hold::Hold;
-use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp};
+use shanty_core::hub::{AppendId, Effect, Event, Hub, LinkUp, Presented};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, HostChange, Kind, Record, Runs, State, Window};
 use shanty_core::members::Membership;
@@ -75,6 +75,7 @@ fn settings() -> Settings {
         grace_ms: 10_000,
         runs_ms: None,
         rates: Rates::default(),
+        identities: Identities::default(),
     }
 }
 
@@ -413,6 +414,7 @@ impl World {
             }
             Effect::Publish(run) => self.faults_of_accepting(run),
             Effect::Joined { .. }
+            | Effect::Renewed { .. }
             | Effect::IssueCertificate { .. }
             | Effect::Welcome { .. }
             | Effect::LinkAdmitted { .. }

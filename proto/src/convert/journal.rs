@@ -163,6 +163,15 @@ fn host_change_to_wire(agent: AgentId, change: &HostChange) -> v1::record::Kind 
         }),
         HostChange::Revoked => Wire::Revoked(v1::Revoked { agent }),
         HostChange::NameFreed => Wire::NameFreed(v1::NameFreed { agent }),
+        HostChange::Renewed { key_sha256, leaf } => Wire::Renewed(v1::Renewed {
+            agent,
+            key_sha256: key_sha256.to_vec(),
+            leaf: leaf.clone(),
+        }),
+        HostChange::Promoted { key_sha256 } => Wire::Promoted(v1::Promoted {
+            agent,
+            key_sha256: key_sha256.to_vec(),
+        }),
     }
 }
 
@@ -193,6 +202,15 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         }
         Wire::Revoked(r) => HostChange::Revoked.of(id(&r.agent, "agent")?),
         Wire::NameFreed(n) => HostChange::NameFreed.of(id(&n.agent, "agent")?),
+        Wire::Renewed(r) => HostChange::Renewed {
+            key_sha256: digest(&r.key_sha256, "key_sha256")?,
+            leaf: r.leaf.clone(),
+        }
+        .of(id(&r.agent, "agent")?),
+        Wire::Promoted(p) => HostChange::Promoted {
+            key_sha256: digest(&p.key_sha256, "key_sha256")?,
+        }
+        .of(id(&p.agent, "agent")?),
         Wire::Accepted(a) => Kind::Accepted(spec(a.spec.as_ref())?),
         Wire::Denied(d) => Kind::Denied(Denied {
             verb: d.verb.clone(),
@@ -414,6 +432,15 @@ mod tests {
             HostChange::Labelled(labels).of(agent),
             HostChange::Revoked.of(agent),
             HostChange::NameFreed.of(agent),
+            HostChange::Renewed {
+                key_sha256: [8; 32],
+                leaf: vec![8],
+            }
+            .of(agent),
+            HostChange::Promoted {
+                key_sha256: [8; 32],
+            }
+            .of(agent),
             HostChange::Released { runs: vec![run] }.of(agent),
             Kind::Accepted(Spec {
                 strategy: Strategy {

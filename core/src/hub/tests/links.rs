@@ -154,6 +154,7 @@ fn a_version_is_short_and_plain() {
     let up = LinkUp {
         unknown: BTreeSet::new(),
         agent: agent(1),
+        certificate: presented(1),
         link: 1,
         instance: instance("boot"),
         version: format!("1\u{1b}[31m{}", "9".repeat(100)),
@@ -171,6 +172,7 @@ fn wanted(rig: &mut Rig, ticket: u64, n: u8, boot_id: &str, drawn: &str) -> Vec<
     rig.give(Event::LinkWanted {
         ticket: Ticket(ticket),
         agent: agent(n),
+        certificate: presented(n),
         instance: Instance {
             boot_id: boot_id.into(),
             drawn: drawn.into(),
@@ -368,6 +370,7 @@ fn what_is_not_known_stays_on_the_host_until_somebody_gives_it_up() {
     let up = LinkUp {
         unknown: BTreeSet::from([run]),
         agent: agent(1),
+        certificate: presented(1),
         link: 1,
         instance: Instance {
             boot_id: "boot".into(),

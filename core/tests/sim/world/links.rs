@@ -32,6 +32,10 @@ impl World {
         self.give(Event::LinkUp(LinkUp {
             unknown: BTreeSet::new(),
             agent,
+            certificate: Presented {
+                key_sha256: [agent.as_bytes()[0]; 32],
+                ..Presented::default()
+            },
             link,
             instance: Instance::default(),
             version: "1.0.0".to_owned(),
