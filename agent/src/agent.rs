@@ -17,6 +17,7 @@ use crate::config::{Address, Config, ConfigError, DataDir, ProxyVariables};
 use crate::executor::{self, Handle, State};
 use crate::facts;
 use crate::failure::{Failure, exit};
+use crate::group::Kernel;
 use crate::identity::Identities;
 use crate::link::dial::Way;
 use crate::link::{self, Context, OnStop, Over, Watcher};
@@ -58,6 +59,8 @@ struct Ends {
     executor: Handle,
     on_stop: OnStop,
     proxies: ProxyVariables,
+    /// What each command may use as a whole, where that is known here.
+    limits: String,
 }
 
 /// Runs until `stop` is cancelled, the identity is revoked, or a part fails. `ready` is called when the first link is up.
@@ -76,13 +79,14 @@ pub(crate) async fn run(
         policy,
         ..base(&options.data_dir, &config, options.shim)?
     };
-    let executor = open_executor(base, &config, &mut parts).await?;
+    let (executor, limits) = open_executor(base, &config, &mut parts).await?;
     let ends = Ends {
         identities: Identities::open(options.data_dir, identity),
         config,
         executor,
         on_stop: options.on_stop,
         proxies: options.proxies,
+        limits,
     };
     serve(ends, parts, stop, ready).await
 }
@@ -113,6 +117,7 @@ async fn serve(
         executor,
         on_stop,
         proxies,
+        limits,
     } = ends;
     let context = Context {
         agent: config.agent,
@@ -125,7 +130,7 @@ async fn serve(
         boot_id: boot_id()?,
         instance: uuid::Uuid::now_v7().simple().to_string(),
         executor: executor.clone(),
-        vitals: Watcher::start(config.run_as.clone(), config.times.metrics)
+        vitals: Watcher::start(config.run_as.clone(), limits, config.times.metrics)
             .map_err(|e| Failure::internal(&e))?,
         times: config.times,
         on_stop,
@@ -230,23 +235,22 @@ fn base(
     })
 }
 
+/// Opens it, and says what each command may use as a whole.
 async fn open_executor(
     base: executor::Config,
     config: &Config,
     parts: &mut Supervisor,
-) -> Result<Handle, Failure> {
+) -> Result<(Handle, String), Failure> {
     config
         .command
         .check()
         .map_err(|text| Failure::new("E_CONFIG", exit::CONFIG, text))?;
-    if config.command.max_processes.is_some() && runs_as_root(&config.run_as) {
-        tracing::warn!("max_processes of agent.toml does not hold commands that run as root.");
-    }
+    let limits = tried_limits(config);
     let (executor, work) = executor::open(base)
         .await
         .map_err(|e| Failure::config(&e))?;
     parts.start("executor", work);
-    Ok(executor)
+    Ok((executor, limits))
 }
 
 /// Reads the host's own policy, and again whenever that is asked for, as long as somebody goes by it.
@@ -271,6 +275,24 @@ fn way(config: &Config, address: &Address, proxies: &ProxyVariables) -> Result<W
         address: address.clone(),
         proxy,
     })
+}
+
+/// What of the limits on a whole command is to be had here, for people.
+fn tried_limits(config: &Config) -> String {
+    let (kernel, allowance) = (Kernel::here(), config.command.allowance());
+    let limits = kernel.said(config.agent, allowance);
+    if allowance.processes.is_some()
+        && runs_as_root(&config.run_as)
+        && !kernel.limits_processes(config.agent, allowance)
+    {
+        tracing::warn!(
+            "max_processes of agent.toml does not hold commands that run as root: this host offers no control group for them."
+        );
+    }
+    if allowance.memory.is_some() {
+        tracing::info!("Each command: {limits}.");
+    }
+    limits
 }
 
 fn runs_as_root(run_as: &[String]) -> bool {

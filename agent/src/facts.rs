@@ -19,9 +19,9 @@ const NOT_DISKS: [&str; 6] = [
     "overlay", "squashfs", "tmpfs", "devtmpfs", "ramfs", "iso9660",
 ];
 
-/// What seldom changes. `run_as` is the configured list, the first of which is told.
+/// What seldom changes. `run_as` is the configured list, the first of which is told; `limits` says what each command may use as a whole.
 #[must_use]
-pub fn facts(run_as: &[String]) -> v1::Facts {
+pub fn facts(run_as: &[String], limits: &str) -> v1::Facts {
     let ram = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let memory_bytes = System::new_with_specifics(ram).map_or(0, |system| system.total_memory());
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -38,6 +38,7 @@ pub fn facts(run_as: &[String]) -> v1::Facts {
         containment: "subreaper".to_owned(),
         run_as: shown(&run_as),
         boot_time_ms: booted_ms(),
+        limits: shown(limits),
         ..v1::Facts::default()
     }
 }
@@ -146,11 +147,14 @@ mod tests {
 
     #[test]
     fn this_host_has_facts_and_figures() {
-        let facts = facts(&["deploy".to_owned()]);
-        assert_eq!(facts.run_as, "deploy");
+        let facts = facts(&["deploy".to_owned()], "none");
+        assert_eq!(
+            (facts.run_as.as_str(), facts.limits.as_str()),
+            ("deploy", "none")
+        );
         assert!(!facts.os.is_empty() && !facts.kernel.is_empty() && !facts.hostname.is_empty());
         assert!(facts.cpus > 0 && facts.memory_bytes > 0 && facts.boot_time_ms > 0);
-        assert!(!self::facts(&[]).run_as.is_empty());
+        assert!(!self::facts(&[], "").run_as.is_empty());
         let metrics = Meter::new().metrics();
         assert!(metrics.memory_used_bytes > 0 && metrics.uptime_s > 0);
         assert_ne!(boot_id().unwrap(), [0; 16]);

@@ -18,6 +18,8 @@ mod mask;
 
 mod surroundings;
 
+mod group;
+
 mod failure;
 
 mod identity;

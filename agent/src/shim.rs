@@ -46,6 +46,7 @@ use thiserror::Error;
 
 use crate::clock::wall_ms;
 use crate::facts;
+use crate::group::{Group, Kernel};
 use crate::mask::{self, MASK_VARIABLE};
 use crate::surroundings::{COMMAND_VARIABLE, Surroundings};
 
@@ -124,10 +125,20 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     let recorder = Recorder::open(spool, &header, output_max(&order), &known)?;
     let limits = Limits::of(&order);
     let run_as = std::env::var(RUN_AS_VARIABLE).ok();
-    let memory = Watch::begin(Path::new("/proc"), Path::new("/sys/fs/cgroup"));
-    let keeper = Keeper::new(recorder, clients, limits, started_ms, memory);
-    // What could print secrets that cannot be masked must not run.
-    let started = masks.and_then(|_| start(dir, &order, run_as.as_deref()));
+    // What could print secrets that cannot be masked must not run, nor what cannot be held as the host says.
+    let around = masks.and_then(|_| Around::new(&order));
+    let group = around
+        .as_ref()
+        .ok()
+        .and_then(|around| around.group.as_ref());
+    let own = group.and_then(Watch::of);
+    let memory = own.or_else(|| Watch::begin(Path::new("/proc"), Path::new("/sys/fs/cgroup")));
+    let mut keeper = Keeper::new(recorder, clients, limits, started_ms, memory);
+    let started = around.and_then(|around| {
+        let started = start(dir, &order, run_as.as_deref(), &around);
+        keeper.group = around.group;
+        started
+    });
     let (command, script) = match started {
         Ok((running, script)) => (Ok(running), script),
         Err(why) => (Err(why), None),
@@ -137,16 +148,37 @@ fn carry_out(dir: &Path) -> Result<(), ShimError> {
     kept
 }
 
+/// What a command is put into.
+struct Around {
+    surroundings: Surroundings,
+    group: Option<Group>,
+}
+
+impl Around {
+    fn new(order: &Order) -> Result<Self, CannotStart> {
+        let surroundings = surroundings()?;
+        let whose = (order.run, order.agent);
+        let group = Kernel::here().make(whose, surroundings.allowance());
+        Ok(Self {
+            surroundings,
+            group: group.map_err(|why| CannotStart::refused(&why))?,
+        })
+    }
+}
+
 /// Starts the command with what it is given. The script lies there until it is dropped.
 fn start(
     dir: &Path,
     order: &Order,
     run_as: Option<&str>,
+    around: &Around,
 ) -> Result<(Running, Option<Script>), CannotStart> {
     let account = Account::find(run_as).map_err(|error| CannotStart::refused(&error))?;
-    let surroundings = surroundings()?;
-    let Given { stdin, script } = Given::of(dir, order, &account, &surroundings.path)?;
-    let running = command::spawn(order, &account, &surroundings, stdin, script.as_ref())?;
+    let Given { stdin, script } = Given::of(dir, order, &account, &around.surroundings.path)?;
+    let entrance = around.group.as_ref().map(Group::entrance).transpose();
+    let entrance = entrance.map_err(|error| CannotStart::refused(&error))?;
+    let within = (&around.surroundings, entrance);
+    let running = command::spawn(order, &account, within, stdin, script.as_ref())?;
     Ok((running, script))
 }
 

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::group::Allowance;
+
 /// Holds what [`Surroundings::encode`] makes, in the shim's own environment; absent means the usual ones.
 pub(crate) const COMMAND_VARIABLE: &str = "SHANTY_COMMAND";
 
@@ -35,8 +37,11 @@ pub struct Surroundings {
     pub nice: i32,
     /// Whether programs such as `sudo` give other users than root nothing that these do not have.
     pub no_new_privs: bool,
-    /// How many processes its user may have on the host; as many as usual when nothing is said.
+    /// How many processes its user may have on the host, and where that is to be had it itself, whoever it runs as; as many as usual when nothing
+    /// is said.
     pub max_processes: Option<u64>,
+    /// How much memory all of its processes may have together, bytes, where that is to be had.
+    pub max_memory: Option<u64>,
 }
 
 impl Default for Surroundings {
@@ -49,6 +54,7 @@ impl Default for Surroundings {
             nice: 0,
             no_new_privs: true,
             max_processes: None,
+            max_memory: None,
         }
     }
 }
@@ -69,6 +75,14 @@ impl Surroundings {
             "The shell {} that [command] of agent.toml names is no program on this host. Install it, or name another.",
             self.shell
         ))
+    }
+
+    /// What a command may use as a whole.
+    pub(crate) const fn allowance(&self) -> Allowance {
+        Allowance {
+            memory: self.max_memory,
+            processes: self.max_processes,
+        }
     }
 
     /// As the shim is told.
@@ -96,6 +110,7 @@ mod tests {
             nice: 19,
             no_new_privs: false,
             max_processes: Some(1 << 22),
+            max_memory: Some(1 << 30),
         };
         for one in [some, Surroundings::default()] {
             assert_eq!(Surroundings::decode(&one.encode()), Some(one));

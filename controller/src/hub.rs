@@ -95,8 +95,7 @@ pub struct Shell {
     deeds: broadcast::Sender<Deed>,
     /// Those who are asked about: whoever speaks with Discord goes by it.
     members: watch::Sender<BTreeSet<Member>>,
-    ticks: u32,
-    last_seen: watch::Sender<last_seen::Note>,
+    notes: last_seen::Notes,
     masks: Masks,
 }
 
@@ -116,6 +115,7 @@ impl Shell {
         let revoked = state.hosts.iter().filter(|(_, host)| host.revoked);
         parts.revoked.replace(revoked.map(|(id, _)| *id.as_bytes()));
         let fleet = last_seen::load(&parts.kept).await?;
+        let notes = last_seen::Notes::after(&fleet);
         let (tx, rx) = mpsc::channel(MESSAGES_MAX);
         let accepted = watch::Sender::new(state.runs.newest());
         let deeds = broadcast::Sender::new(DEEDS_MAX);
@@ -145,8 +145,7 @@ impl Shell {
             accepted,
             deeds,
             members,
-            ticks: 0,
-            last_seen: watch::Sender::default(),
+            notes,
             masks: parts.masks,
         };
         hub.recover().await?;
@@ -292,6 +291,7 @@ impl Shell {
                 told,
                 spool_full,
             }),
+            Message::HeldAll(agent) => self.take(Event::HeldAll(agent)),
             Message::Facts { agent, facts } => self.take(Event::Facts { agent, facts }),
             Message::Metrics { agent, metrics } => self.take(Event::Metrics { agent, metrics }),
             Message::Configure { to, reply } => {

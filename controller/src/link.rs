@@ -3,6 +3,7 @@
 mod accept;
 mod agents;
 mod backlog;
+mod budgets;
 mod connection;
 mod install;
 mod join;
@@ -12,6 +13,7 @@ mod signer;
 
 use accept::{Allowed, Listener};
 use backlog::Rates;
+use budgets::Budgets;
 
 use std::sync::Arc;
 
@@ -86,6 +88,7 @@ pub fn start(
         output: parts.output,
         inputs: parts.inputs,
         orders: Arc::clone(&parts.orders),
+        budgets: Budgets::default(),
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
         leaf_ms: parts.leaf_ms,

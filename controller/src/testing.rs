@@ -265,6 +265,7 @@ impl Rig {
                 },
             },
             renewal: v1::Renewal::default(),
+            more: false,
             instance: Instance {
                 boot_id: boot_id.to_owned(),
                 drawn: "one".to_owned(),

@@ -114,7 +114,7 @@ fn fleet() -> Fleet {
             instance: Instance::default(),
         });
         presence.heard_ms = AT;
-        presence.version = "0.1.0".to_owned();
+        presence.version = "0.1.0".to_owned().into();
         presence.facts = Some(Facts::default());
         presence.metrics = Some(Metrics::default());
     }

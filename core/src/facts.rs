@@ -1,30 +1,34 @@
 //! What an agent tells of its host. Shown to people, never trusted for rights.
 
+use crate::said::Said;
+
 /// What seldom changes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// For example `Debian GNU/Linux 12`.
-    pub os: String,
+    pub os: Said,
     /// The kernel's release.
-    pub kernel: String,
+    pub kernel: Said,
     /// For example `x86_64`.
-    pub arch: String,
+    pub arch: Said,
     /// The host's own idea of its name; only shown.
-    pub hostname: String,
+    pub hostname: Said,
     /// Logical CPUs.
     pub cpus: u32,
     /// Memory in bytes.
     pub memory_bytes: u64,
     /// How executions are contained.
-    pub containment: String,
+    pub containment: Said,
     /// The user that commands run as unless somebody asks for another.
-    pub run_as: String,
+    pub run_as: Said,
     /// When the host booted, milliseconds since the Unix epoch.
     pub boot_time_ms: u64,
     /// What the host's owner allows, by `host.toml`: `shell`, `actions` or `off`; empty without such a file.
-    pub policy_mode: String,
+    pub policy_mode: Said,
     /// SHA-256 of that file, in hex.
-    pub policy_digest: String,
+    pub policy_digest: Said,
+    /// What each command may use as a whole, and by what; empty where nothing is limited.
+    pub limits: Said,
 }
 
 /// What changes all the time.
@@ -44,7 +48,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
     /// Where it is mounted.
-    pub mount: String,
+    pub mount: Said,
     /// Its size in bytes.
     pub total_bytes: u64,
     /// What an ordinary user may still write, bytes.

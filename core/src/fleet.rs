@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::facts::{Facts, Metrics};
 use crate::ids::{AgentId, RunId};
 use crate::limits;
+use crate::said::Said;
 use crate::selector::AgentInfo;
 
 /// Every host that was ever seen. A clone is cheap: it is shared until one of the two changes.
@@ -20,7 +21,7 @@ pub struct Presence {
     /// When something was last heard of it, milliseconds since the Unix epoch; zero means never.
     pub heard_ms: u64,
     /// The version of its agent when it last had a link; empty before.
-    pub version: String,
+    pub version: Said,
     /// Its agent can give commands an input and a terminal. Older ones cannot.
     pub takes_input: bool,
     /// Told by the agent.
@@ -31,6 +32,8 @@ pub struct Presence {
     pub spool_full: BTreeSet<RunId>,
     /// When another machine last wanted a link with its identity and was refused, milliseconds since the Unix epoch.
     pub duplicate_ms: Option<u64>,
+    /// While it names what it holds, as its first message had no room for all of that: the runs of which it is not known whether it does.
+    pub unnamed: Option<BTreeSet<RunId>>,
     /// Executions that it held, when it last came, of runs that are not known here: the journal is an older one than theirs.
     pub unknown: BTreeSet<RunId>,
 }
@@ -110,7 +113,8 @@ impl Fleet {
 
     /// The users that commands run as on these hosts unless somebody asks for another.
     pub fn users_on(&self, agents: impl Iterator<Item = AgentId>) -> Vec<String> {
-        let told = |agent: AgentId| Some(self.get(agent)?.facts.as_ref()?.run_as.clone());
+        let told =
+            |agent: AgentId| Some(self.get(agent)?.facts.as_ref()?.run_as.as_data().to_owned());
         let mut users: Vec<String> = agents.filter_map(told).collect();
         users.sort_unstable();
         users.dedup();
@@ -144,7 +148,7 @@ impl Presence {
             told: AgentInfo {
                 facts: self.facts.as_ref(),
                 metrics: self.metrics.as_ref(),
-                version: &self.version,
+                version: self.version.as_data(),
             },
         }
     }

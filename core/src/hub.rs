@@ -156,6 +156,8 @@ pub enum Event {
         /// The command waits because too much output is not stored.
         spool_full: bool,
     },
+    /// An agent has named all that it holds, its first message and what followed taken together.
+    HeldAll(AgentId),
     /// An agent tells facts.
     Facts {
         /// The host.
@@ -448,6 +450,7 @@ impl Hub {
                 told,
                 spool_full,
             } => self.told((run, agent), told, spool_full, now, out),
+            Event::HeldAll(agent) => self.held_all(agent, now, out),
             Event::Facts { agent, facts } => self.facts(agent, facts),
             Event::Metrics { agent, metrics } => self.metrics(agent, metrics),
             Event::Exit {

@@ -18,6 +18,7 @@ pub mod causes;
 
 pub mod facts;
 pub mod install;
+pub mod said;
 pub mod selector;
 
 pub mod hold;

@@ -187,6 +187,10 @@ pub const DOWNLOADS_NETWORK_MAX: usize = 16;
 /// Output of one host that nobody has released yet, bytes: twice what an agent may hold. Past it the link is closed.
 pub const HELD_BYTES_MAX: u64 = 2 * SPOOL_TOTAL_BYTES_MAX;
 
+/// What a host has used of what it may is known for this long after it was last seen to, milliseconds. So is output that it does not say it
+/// holds: who has lost it is not kept out for it.
+pub const BUDGET_MEMORY_MS: u64 = 60 * 60_000;
+
 /// The controller pings a link this often, milliseconds.
 pub const PING_MS: u64 = 15_000;
 

@@ -3,6 +3,7 @@
 //! Offsets into spools are the only sequence numbers there are. Nothing here reads, stores or sends a byte.
 
 pub mod bucket;
+pub mod budget;
 pub mod receiver;
 pub mod sender;
 

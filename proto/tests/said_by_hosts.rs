@@ -127,6 +127,7 @@ fn row(text: &str) -> HostRow {
         boot_time_ms: u64::MAX,
         policy_mode: text.to_owned(),
         policy_digest: text.to_owned(),
+        limits: text.to_owned(),
     };
     let disk = v1::Disk {
         mount: text.to_owned(),
@@ -146,7 +147,7 @@ fn row(text: &str) -> HostRow {
         stale: false,
         draining: None,
         seen_ms: AT_MS,
-        version: plain(text),
+        version: plain(text).into(),
         outdated: true,
         duplicated: true,
         unknown: usize::MAX,
@@ -326,7 +327,9 @@ fn what_a_host_says_of_itself_is_only_text() {
                 facts.arch,
                 facts.hostname,
                 facts.run_as,
+                facts.limits,
             ] {
+                let fact = fact.as_data();
                 assert!(!fact.chars().any(is_hidden), "{fact:?}");
                 assert!(fact.chars().count() <= 128);
             }

@@ -62,6 +62,7 @@ mod demo_tour;
 mod disaster;
 mod faults;
 mod first_run;
+mod full_disk;
 mod guard;
 mod hostile_link;
 mod hostile_local;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use shanty_core::text::parse_size;
 use toml::Spanned;
 
 use crate::surroundings::Surroundings;
@@ -15,6 +16,9 @@ const BYTES_MAX: usize = 60_000;
 
 /// No Linux has more processes than this at a time.
 const PROCESSES_MAX: u64 = 1 << 22;
+
+/// With less than this no command begins.
+const MEMORY_MIN: u64 = 16 << 20;
 
 /// Variables that the agent sets for each run, or by another key of the table.
 const OURS: [(&str, &str); 5] = [
@@ -37,6 +41,7 @@ pub(super) struct CommandTable {
     nice: Option<i64>,
     no_new_privs: Option<bool>,
     max_processes: Option<i64>,
+    max_memory: Option<String>,
 }
 
 /// What commands find; the usual where nothing is said.
@@ -90,6 +95,11 @@ fn checked(table: CommandTable, wrong: &mut Vec<String>) -> Surroundings {
             "max_processes is a number from 1 to {PROCESSES_MAX}"
         ));
     }
+    let max_memory = table.max_memory.as_deref().map(max_memory).transpose();
+    let max_memory = max_memory.unwrap_or_else(|error| {
+        wrong.push(error);
+        None
+    });
     let surroundings = Surroundings {
         path: table.path.unwrap_or(usual.path),
         env: table.env,
@@ -98,6 +108,7 @@ fn checked(table: CommandTable, wrong: &mut Vec<String>) -> Surroundings {
         nice: nice.unwrap_or(usual.nice),
         no_new_privs: table.no_new_privs.unwrap_or(usual.no_new_privs),
         max_processes: max_processes.flatten(),
+        max_memory,
     };
     if surroundings.encode().len() > BYTES_MAX {
         wrong.push(format!("all of it together is over {BYTES_MAX} bytes"));
@@ -150,6 +161,14 @@ fn variable_error(name: &str, value: &str) -> Option<String> {
         .then(|| format!("the value of {name} holds a NUL"))
 }
 
+fn max_memory(text: &str) -> Result<u64, String> {
+    let bytes =
+        parse_size(text).filter(|bytes| (MEMORY_MIN..=i64::MAX.unsigned_abs()).contains(bytes));
+    bytes.ok_or_else(|| {
+        "max_memory is a size such as \"512m\" or \"2g\", and at least \"16m\"".to_owned()
+    })
+}
+
 /// Octal, as a shell shows it. A number would be read as a decimal one.
 fn umask(text: &str) -> Result<u32, String> {
     let octal =
@@ -187,7 +206,7 @@ mod tests {
         assert_eq!(with("[command]\n"), Ok(Surroundings::default()));
         let said = with(
             "[command]\npath = \"/opt/bin:/bin\"\numask = \"0077\"\nshell = \"/bin/bash\"\nnice = 10\n\
-             no_new_privs = false\nmax_processes = 500\n[command.env]\nHTTPS_PROXY = \"http://proxy:3128\"\nEMPTY = \"\"\n",
+             no_new_privs = false\nmax_processes = 500\nmax_memory = \"1.5g\"\n[command.env]\nHTTPS_PROXY = \"http://proxy:3128\"\nEMPTY = \"\"\n",
         );
         let expected = Surroundings {
             path: "/opt/bin:/bin".to_owned(),
@@ -200,6 +219,7 @@ mod tests {
             nice: 10,
             no_new_privs: false,
             max_processes: Some(500),
+            max_memory: Some(1_536 << 20),
         };
         assert_eq!(said, Ok(expected));
         assert_eq!(with("[command]\numask = \"002\"").unwrap().umask, 0o002);
@@ -231,6 +251,10 @@ mod tests {
                 "max_processes = 4194305",
                 "max_processes is a number from 1 to 4194304",
             ),
+            ("max_memory = \"1G\"", "max_memory is a size such as "),
+            ("max_memory = \"1\"", "max_memory is a size such as "),
+            ("max_memory = \"15m\"", "max_memory is a size such as "),
+            ("max_memory = \"9999999t\"", "max_memory is a size such as "),
             (
                 "env = { \"A-B\" = \"\" }",
                 "env: `A-B` is not the name of a variable",

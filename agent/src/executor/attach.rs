@@ -128,7 +128,7 @@ impl Follower {
                     self.tell(Event::NotBegun { full }).await;
                     break;
                 }
-                Ok(Found::Alive { .. }) => socket = self.connect().await.ok(),
+                Ok(Found::Alive { .. } | Found::Dying { .. }) => socket = self.connect().await.ok(),
                 Err(error) => {
                     tracing::warn!(run.id = %self.run, %error, "An execution cannot be looked at.");
                 }

@@ -24,6 +24,9 @@ const RELEASED_BYTES_MAX: usize = 20;
 /// A link to the id of the boot in which the order was accepted: it takes no block of a full disk, and is there whole or not at all.
 const BOOT: &str = "boot";
 
+/// A link that says that nothing of an accepted order ever ran, or will; like [`BOOT`].
+const NEVER: &str = "never";
+
 /// What a command is given, while it comes.
 const COMING: &str = "input.coming";
 
@@ -218,6 +221,19 @@ pub(super) fn accepted_in(folder: &Path) -> Option<[u8; 16]> {
     let mut boot_id = [0; 16];
     hex::decode_to_slice(target.to_str()?, &mut boot_id).ok()?;
     Some(boot_id)
+}
+
+/// Notes that nothing of the order in this folder ever ran: it is certain in this boot only, and may be heard after the next. Blocks.
+pub(super) fn note_never_began(folder: &Path) -> io::Result<()> {
+    match symlink("began", folder.join(NEVER)) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => sync(folder),
+    }
+}
+
+/// Whether that was noted.
+pub(super) fn never_began(folder: &Path) -> bool {
+    fs::symlink_metadata(folder.join(NEVER)).is_ok()
 }
 
 /// When the order in this folder of an execution was accepted, by the host's clock, milliseconds since the Unix epoch.

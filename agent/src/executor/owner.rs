@@ -6,7 +6,7 @@ mod given;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use shanty_core::ids::RunId;
 use shanty_core::refusal::Code;
@@ -19,18 +19,22 @@ use super::attach::{Cancel, Desired, Event, Follower, Shim};
 use super::check;
 use super::folder::{Folders, forget_at_ms};
 use super::input::Inputs;
-use super::recover::settle;
+use super::recover::settle_by;
 use super::signed::Keys;
 use super::{
     ClockOffset, Config, OpenError, ReadError, Refusal, Request, Signed, Started, State, Status,
 };
 use crate::clock::wall_ms;
+use crate::group::Kernel;
 
 /// Events that may wait for the owner. A full queue makes the followers wait, never the owner.
 const EVENTS_MAX: usize = 256;
 
 /// Runs held and remembered at once. Past it every new order is refused: one that cannot be remembered could start twice.
 const RUNS_MAX: usize = 10_000;
+
+/// At the start of an agent all that was left of lost commands together has so long to die. What the kernel holds longer has that beside the work.
+const DYING: Duration = Duration::from_millis(500);
 
 /// Runs are forgotten this often.
 const PRUNE: Duration = Duration::from_secs(60);
@@ -89,9 +93,12 @@ impl Owner {
             let folders = Folders::open(&data_dir)?;
             let cut_off = folders.cut_off()?;
             let remembered = folders.remembered()?;
-            let runs = folders.executions()?.into_iter();
+            let runs = folders.executions()?;
+            Kernel::here().remove_old(agent, &runs);
+            let by = Some(Instant::now() + DYING);
             let found: Vec<_> = runs
-                .map(|run| (run, settle(&folders.execution(run), run, agent)))
+                .into_iter()
+                .map(|run| (run, settle_by(&folders.execution(run), run, agent, by)))
                 .collect();
             let keys = Keys::open(&data_dir, learns)?;
             Ok::<_, OpenError>((keys, folders, cut_off, remembered, found))

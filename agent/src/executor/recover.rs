@@ -9,13 +9,14 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::sys::statvfs::statvfs;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits::CHUNK_BYTES_MAX;
 use shanty_core::spool::{Decoder, Exit, Header, Record, Restart, VERSION, Writer};
 
-use super::folder::{accepted_in, accepted_ms};
+use super::folder::{accepted_in, accepted_ms, never_began, note_never_began};
 use super::sweep::sweep;
 use crate::clock::wall_ms;
 use crate::facts;
@@ -31,6 +32,8 @@ pub(super) enum Found {
     Alive { len: u64 },
     /// Its spool ends with an exit, perhaps since now.
     Ended { len: u64 },
+    /// Its shim is gone, and what is left of the command does not die at once: it is to be looked at again, with more patience.
+    Dying { len: u64 },
     /// Nothing of it ever ran, and nothing will: a shim that comes late finds the spool taken.
     NotBegun {
         /// There is no room on the disk for a shim to record that one begins.
@@ -38,9 +41,22 @@ pub(super) enum Found {
     },
 }
 
-/// Looks at the spool in `folder`. Without a shim and without an exit it is lost, but where it is certain that it never began: the torn
-/// tail is cut, what is left of the command is killed, and the exit says so. Blocks.
+/// What the kernel does not let die in this time stays.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Settles it with all the patience that there is: it is never [`Found::Dying`].
 pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Found> {
+    settle_by(folder, run, agent, None)
+}
+
+/// Looks at the spool in `folder`. Without a shim and without an exit it is lost, but where it is certain that it never began: the torn
+/// tail is cut, what is left of the command is killed, and the exit says so. Who cannot wait for that says until when, and looks again. Blocks.
+pub(super) fn settle_by(
+    folder: &Path,
+    run: RunId,
+    agent: AgentId,
+    by: Option<Instant>,
+) -> io::Result<Found> {
     let mut file = fs::OpenOptions::new()
         .create(true)
         .truncate(false)
@@ -71,20 +87,33 @@ pub(super) fn settle(folder: &Path, run: RunId, agent: AgentId) -> io::Result<Fo
     let began = scan.header.as_ref();
     let began_in = began.map(|began| began.boot_id);
     let began_in = began_in.or_else(|| accepted_in(folder));
-    if began.is_none() && began_in == Some(boot_id) && is_torn_header(&file, &header)? {
-        // Takes no block, so that it works on a disk that is full too.
-        file.set_len(1)?;
-        remove_script(run, agent);
-        let full = has_no_room(folder);
-        return Ok(Found::NotBegun { full });
+    let in_this_boot = began_in == Some(boot_id) && is_torn_header(&file, &header)?;
+    if began.is_none() && (in_this_boot || never_began(folder)) {
+        return not_begun(&file, folder, run, agent);
     }
     let restarted = began_in.is_some_and(|began_in| began_in != boot_id);
     if !restarted {
-        sweep(run, agent);
+        let until = by.unwrap_or_else(|| Instant::now() + PATIENCE);
+        if !sweep(run, agent, until) && by.is_some() {
+            return Ok(Found::Dying { len: scan.len });
+        }
     }
     remove_script(run, agent);
     let len = append_lost(&mut file, &scan, &header, restarted)?;
     Ok(Found::Ended { len })
+}
+
+/// Makes sure that nothing will begin, and that the next agent knows it, also after a restart of the host. Takes no block, so that it works on a
+/// disk that is full too.
+fn not_begun(file: &File, folder: &Path, run: RunId, agent: AgentId) -> io::Result<Found> {
+    file.set_len(1)?;
+    remove_script(run, agent);
+    if let Err(error) = note_never_began(folder) {
+        // As long as the host is up this is known without it.
+        tracing::warn!(run.id = %run, %error, "That an order never began cannot be noted.");
+    }
+    let full = has_no_room(folder);
+    Ok(Found::NotBegun { full })
 }
 
 fn has_no_room(folder: &Path) -> bool {
@@ -274,6 +303,24 @@ mod tests {
         }
         // More than a header without one is damage, and then nobody knows.
         let folder = accepted(boot_id, Some(&[0xee; 100]));
+        let found = settle(folder.path(), RUN, AGENT).unwrap();
+        assert!(matches!(found, Found::Ended { .. }));
+    }
+
+    /// What never began is told as that, also when the host restarts before the controller heard it.
+    #[test]
+    fn what_never_began_is_known_after_a_restart_of_the_host() {
+        let folder = accepted(facts::boot_id().unwrap(), None);
+        settle(folder.path(), RUN, AGENT).unwrap();
+        let boot = folder.path().join("boot");
+        fs::remove_file(&boot).unwrap();
+        std::os::unix::fs::symlink(hex::encode([9; 16]), boot).unwrap();
+        // The file system may have lost what was not on the disk yet.
+        fs::write(folder.path().join("spool"), b"").unwrap();
+        let found = settle(folder.path(), RUN, AGENT).unwrap();
+        assert_eq!(found, Found::NotBegun { full: false });
+        // Whatever is noted, a header says that it was tried.
+        fs::write(folder.path().join("spool"), begun()).unwrap();
         let found = settle(folder.path(), RUN, AGENT).unwrap();
         assert!(matches!(found, Found::Ended { .. }));
     }

@@ -21,12 +21,14 @@ const _: () = assert!(RUNNING_MAX < NAMED_MAX && RUNNING_MAX * 100 < NAMED_BYTES
 
 /// Greets, with what is held here and what the executor wants the time signed for.
 pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>, nonce: Vec<u8>) -> v1::Hello {
+    let named = named(held);
     v1::Hello {
         agent: ctx.agent.to_string(),
         boot_id: ctx.boot_id.clone(),
         instance: ctx.instance.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        executions: named(held)
+        more: named.len() < held.len(),
+        executions: named
             .into_iter()
             .map(|(run, status)| wire::state(run, status))
             .collect(),
@@ -37,9 +39,8 @@ pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>, nonce: Vec<u8
 
 /// The executions that `Hello` names: all that run, then those that ended, then those that were refused, as far as there is room.
 ///
-/// The controller takes one that is not named for one that was never held, and what it knows to run for lost. The others are told
-/// right after `Hello` and sent from their beginning, of which it drops what it has: the end that it reads there stands above what it
-/// thought. A refusal is true of an order that was never held, too.
+/// The others are told right after `Hello`, then `HeldAll`, which the controller waits for before it takes one that is not named for one
+/// that is not held. They are sent from their beginning, of which it drops what it has.
 pub(super) fn named(held: &BTreeMap<RunId, Status>) -> Vec<(RunId, &Status)> {
     let mut named: Vec<_> = held.iter().map(|(run, status)| (*run, status)).collect();
     named.sort_by_key(|(_, status)| rank(&status.state));

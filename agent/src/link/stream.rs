@@ -250,7 +250,11 @@ impl Stream<'_> {
                 tracing::error!(run.id = %error.run, "The controller holds more of a spool than this host: {error}.");
             }
         }
+        let all_named = self.sent_states.len() == executions.len();
         self.observe(executions);
+        if !all_named {
+            self.tell(Up::HeldAll(v1::HeldAll {}));
+        }
         Ok(())
     }
 

@@ -25,16 +25,20 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts looking, now and then at every interval.
+    /// Starts looking, now and then at every interval. What limits each command has was tried before.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start(run_as: Vec<String>, interval: Duration) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        run_as: Vec<String>,
+        limits: String,
+        interval: Duration,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         let (tx, seen) = watch::channel(Vitals::default());
         thread::Builder::new()
             .name("vitals".to_owned())
-            .spawn(move || look(&run_as, interval, &stopped, &tx))?;
+            .spawn(move || look((&run_as, &limits), interval, &stopped, &tx))?;
         Ok(Self { _stop: stop, seen })
     }
 
@@ -45,7 +49,7 @@ impl Watcher {
 }
 
 fn look(
-    run_as: &[String],
+    (run_as, limits): (&[String], &str),
     interval: Duration,
     stopped: &mpsc::Receiver<()>,
     tx: &watch::Sender<Vitals>,
@@ -53,7 +57,7 @@ fn look(
     let mut meter = Meter::new();
     loop {
         let vitals = Vitals {
-            facts: Some(facts::facts(run_as)),
+            facts: Some(facts::facts(run_as, limits)),
             metrics: Some(meter.metrics()),
         };
         tx.send_replace(vitals);

@@ -29,6 +29,7 @@ use super::given::Script;
 use super::mark::{AGENT_VARIABLE, Mark, RUN_VARIABLE};
 use super::resources::{self, Limits};
 use super::{system, terminal};
+use crate::group::Entrance;
 use crate::surroundings::{Surroundings, USUAL_SHELL};
 
 /// What makes programs print at once though nobody sees a terminal, and changes nothing else.
@@ -147,11 +148,11 @@ impl From<User> for Account {
     }
 }
 
-/// Starts the command of `order` as `account`, in a group of its own, with what it is given.
+/// Starts the command of `order` as `account`, in a group of its own, with what it is given. It goes in by `entrance` before anything else.
 pub(super) fn spawn(
     order: &Order,
     account: &Account,
-    surroundings: &Surroundings,
+    (surroundings, entrance): (&Surroundings, Option<Entrance>),
     given: Option<File>,
     script: Option<&Script>,
 ) -> Result<Running, CannotStart> {
@@ -172,7 +173,7 @@ pub(super) fn spawn(
     let pipes = pipes.map_err(|error| CannotStart::refused(&error))?;
     let cwd = working_directory(order, account)?;
     let mark = Mark::of(order.run, order.agent);
-    enter(&mut command, account, cwd, surroundings, mark)
+    enter(&mut command, account, cwd, (surroundings, entrance), mark)
         .map_err(|error| CannotStart::refused(&error))?;
     let running = pipes
         .spawn(command)
@@ -290,7 +291,7 @@ fn enter(
     command: &mut Command,
     account: &Account,
     cwd: PathBuf,
-    surroundings: &Surroundings,
+    (surroundings, entrance): (&Surroundings, Option<Entrance>),
     mark: Mark,
 ) -> io::Result<()> {
     let other = if Uid::effective() == account.uid {
@@ -308,6 +309,9 @@ fn enter(
         SigSet::empty().thread_set_mask()?;
         umask(mode);
         mark.put().ok(); // Some sandboxes forbid it: the environment must do.
+        if let Some(entrance) = &entrance {
+            entrance.enter()?;
+        }
         limits.put()?;
         resources::be_killed_like_others();
         system::be_nice(nice)?;

@@ -28,6 +28,7 @@ use super::descendants;
 use super::memory::Watch;
 use super::recorder::Recorder;
 use super::system::{Reaped, reap};
+use crate::group::Group;
 
 /// Bytes of one read of a pipe: a whole pipe as Linux makes them.
 const READ_BYTES: usize = 64 * 1024;
@@ -93,6 +94,8 @@ pub(super) struct Keeper {
     shell: Option<String>,
     memory: Option<Watch>,
     oom_kill: Option<OomKill>,
+    /// The command's control group, where it has one: removed when all of it is over.
+    pub(super) group: Option<Group>,
     buffer: Vec<u8>,
 }
 
@@ -150,6 +153,7 @@ impl Keeper {
             shell: None,
             memory,
             oom_kill: None,
+            group: None,
             buffer: vec![0; READ_BYTES],
         }
     }
@@ -411,6 +415,9 @@ impl Keeper {
             if self.killed.insert(pid) && leader.is_none() {
                 self.left_over += 1;
             }
+        }
+        if let Some(group) = &self.group {
+            group.kill();
         }
         let stuck = now >= since + KILLING_MAX;
         let again = if stuck {

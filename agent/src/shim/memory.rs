@@ -1,6 +1,6 @@
 //! Whether the kernel killed for memory while a command ran, as nobody says who sent a KILL: counters of before and after.
 //!
-//! The nearest control group (v2) that counts is asked, and where there is none the whole host. Only the group that the command began
+//! The execution's own control group is asked where it has one that limits memory, or else the nearest one (v2) that counts, and where there is none the whole host. Only the group that the command began
 //! in speaks of it for sure; what runs beside it in that group, as other commands of the same agent do, is counted there too.
 
 use std::fs;
@@ -8,6 +8,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use shanty_core::spool::OomKill;
+
+use crate::group::{Group, Version};
 
 /// Bytes of a file of the kernel that are read: each of these is far shorter.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -22,8 +24,10 @@ pub(super) struct Watch {
 /// Where the counters are.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    /// The folder of this process's own group.
+    /// The folder of the command's own group, or of this process's.
     Own(PathBuf),
+    /// That of the command's own group of version 1.
+    OwnOld(PathBuf),
     /// The file of a group around it, or of the host.
     Around(PathBuf),
 }
@@ -63,23 +67,52 @@ impl Watch {
         Some(Self { place, before })
     }
 
+    /// Counts in the group of a command that did not begin yet; nothing when its memory is not limited, or not counted.
+    pub(super) fn of(group: &Group) -> Option<Self> {
+        let (version, folder) = group.memory()?;
+        let folder = folder.to_path_buf();
+        let place = match version {
+            Version::One => Place::OwnOld(folder),
+            Version::Two => Place::Own(folder),
+        };
+        let before = place.counted()?;
+        Some(Self { place, before })
+    }
+
     /// What happened since.
     pub(super) fn end(&self) -> Option<OomKill> {
-        let after = |file: &Path| read(file).as_deref().and_then(counted);
-        match &self.place {
-            Place::Own(folder) => {
-                let after = after(&folder.join(EVENTS))?;
-                let limit_bytes = || read(&folder.join("memory.max"))?.trim().parse().ok();
-                (after.killed > self.before.killed).then(|| OomKill::Group {
-                    limit_bytes: (after.reached > self.before.reached)
-                        .then(limit_bytes)
-                        .flatten(),
-                })
-            }
-            Place::Around(file) => {
-                (after(file)?.killed > self.before.killed).then_some(OomKill::Host)
-            }
+        let after = self.place.counted()?;
+        if after.killed <= self.before.killed {
+            return None;
         }
+        let limit = match &self.place {
+            Place::Own(folder) => folder.join("memory.max"),
+            Place::OwnOld(folder) => folder.join("memory.limit_in_bytes"),
+            Place::Around(_) => return Some(OomKill::Host),
+        };
+        let limit_bytes = || read(&limit)?.trim().parse().ok();
+        let reached = after.reached > self.before.reached;
+        let limit_bytes = reached.then(limit_bytes).flatten();
+        Some(OomKill::Group { limit_bytes })
+    }
+}
+
+impl Place {
+    fn counted(&self) -> Option<Counted> {
+        let file = match self {
+            Self::Own(folder) => folder.join(EVENTS),
+            Self::OwnOld(folder) => {
+                let events = counted(&read(&folder.join("memory.oom_control"))?)?;
+                let bytes = |file: &str| read(&folder.join(file))?.trim().parse().ok();
+                // Kernels of today do not count how often it was reached.
+                let most: Option<u64> = bytes("memory.max_usage_in_bytes");
+                let limit = bytes("memory.limit_in_bytes");
+                let reached = u64::from(most.zip(limit).is_some_and(|(most, limit)| most >= limit));
+                return Some(Counted { reached, ..events });
+            }
+            Self::Around(file) => file.clone(),
+        };
+        counted(&read(&file)?)
     }
 }
 

@@ -11,6 +11,7 @@ mod accepting;
 mod disk;
 mod endings;
 mod inputs;
+mod limits;
 mod masks;
 mod orders;
 mod output;

@@ -1,10 +1,16 @@
 //! Agents and shims that are killed, disks and hosts that fail: each order at most once, and the state told truly.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what is skipped must be seen in the test output"
+)]
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -135,6 +141,79 @@ async fn agent_and_shim_killed_leave_a_lost_execution_and_no_process() {
     let ended = world.ended(run).await;
     assert_eq!((ended.end(), ended.text().as_str()), (LOST, "ready\n"));
     assert!(commands(&run.to_string()).is_empty());
+}
+
+/// A control group whose processes do not die while it is frozen, as those do that hang in a driver. Thawed and removed at the end.
+struct Frozen(PathBuf);
+
+impl Frozen {
+    /// Freezes these; nothing where this is not to be had.
+    fn new(pids: &[Pid]) -> Option<Self> {
+        let group = Path::new("/sys/fs/cgroup/freezer").join(format!("shanty-{}", Pid::this()));
+        if let Err(error) = fs::create_dir(&group) {
+            println!("SKIPPED: no process can be frozen here: {error}");
+            return None;
+        }
+        let frozen = Self(group);
+        for pid in pids {
+            fs::write(frozen.0.join("cgroup.procs"), pid.to_string()).unwrap();
+        }
+        fs::write(frozen.0.join("freezer.state"), "FROZEN").unwrap();
+        wait(|| {
+            let state = fs::read_to_string(frozen.0.join("freezer.state")).unwrap();
+            (state.trim() != "FROZEN").then_some(state)
+        });
+        Some(frozen)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        fs::write(self.0.join("freezer.state"), "THAWED").unwrap();
+        // Who lives on does not belong here.
+        for pid in fs::read_to_string(self.0.join("cgroup.procs"))
+            .unwrap()
+            .lines()
+        {
+            fs::write("/sys/fs/cgroup/freezer/cgroup.procs", pid).ok(); // It has died.
+        }
+        wait(|| fs::remove_dir(&self.0).err().map(|error| error.to_string()));
+    }
+}
+
+/// Commands that the kernel does not let die hold up neither the start of an agent nor one another.
+#[tokio::test]
+async fn what_does_not_die_does_not_hold_up_the_start() {
+    let mut world = World::new().await;
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let run = world.start(&order("echo ready; exec sleep 1000")).await;
+        world.wrote(run, "ready\n").await;
+        runs.push(run);
+    }
+    let pids: Vec<Pid> = runs
+        .iter()
+        .flat_map(|run| commands(&run.to_string()))
+        .collect();
+    let Some(frozen) = Frozen::new(&pids) else {
+        return;
+    };
+    let shims: Vec<Pid> = runs.iter().map(|run| world.shim(*run)).collect();
+    world.stop().await;
+    for shim in shims {
+        kill(shim, Signal::SIGKILL).unwrap();
+    }
+    world.open().await;
+    for run in &runs {
+        let status = world.status(*run).await.unwrap();
+        assert_eq!(status.state, State::Running, "it is not settled");
+    }
+    drop(frozen);
+    for run in runs {
+        let ended = world.ended(run).await;
+        assert_eq!((ended.end(), ended.text().as_str()), (LOST, "ready\n"));
+        assert!(commands(&run.to_string()).is_empty());
+    }
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
             .as_ref()
             .map(|draining| principal_to_wire(&draining.by)),
         seen_ms: row.seen_ms,
-        version: row.version,
+        version: row.version.as_data().to_owned(),
         facts: row.facts.as_ref().map(facts),
         metrics: row.metrics.as_ref().map(metrics),
         enrolled_ms,
@@ -97,23 +97,24 @@ const fn trouble(trouble: Trouble) -> host_info::Trouble {
 
 fn facts(facts: &Facts) -> v1::Facts {
     v1::Facts {
-        os: facts.os.clone(),
-        kernel: facts.kernel.clone(),
-        arch: facts.arch.clone(),
-        hostname: facts.hostname.clone(),
+        os: facts.os.as_data().to_owned(),
+        kernel: facts.kernel.as_data().to_owned(),
+        arch: facts.arch.as_data().to_owned(),
+        hostname: facts.hostname.as_data().to_owned(),
         cpus: facts.cpus,
         memory_bytes: facts.memory_bytes,
-        containment: facts.containment.clone(),
-        run_as: facts.run_as.clone(),
+        containment: facts.containment.as_data().to_owned(),
+        run_as: facts.run_as.as_data().to_owned(),
         boot_time_ms: facts.boot_time_ms,
-        policy_mode: facts.policy_mode.clone(),
-        policy_digest: facts.policy_digest.clone(),
+        policy_mode: facts.policy_mode.as_data().to_owned(),
+        policy_digest: facts.policy_digest.as_data().to_owned(),
+        limits: facts.limits.as_data().to_owned(),
     }
 }
 
 fn metrics(metrics: &Metrics) -> v1::Metrics {
     let disk = |disk: &shanty_core::facts::Disk| v1::Disk {
-        mount: disk.mount.clone(),
+        mount: disk.mount.as_data().to_owned(),
         total_bytes: disk.total_bytes,
         available_bytes: disk.available_bytes,
     };
@@ -356,7 +357,7 @@ mod tests {
             stale: false,
             draining: None,
             seen_ms: 1,
-            version: String::new(),
+            version: String::new().into(),
             outdated: true,
             duplicated: false,
             facts: None,
@@ -365,7 +366,7 @@ mod tests {
                 memory_used_bytes: 0,
                 uptime_s: 1,
                 disks: vec![shanty_core::facts::Disk {
-                    mount: "/".to_owned(),
+                    mount: "/".into(),
                     total_bytes: 100,
                     available_bytes: 9,
                 }],

@@ -362,6 +362,11 @@ impl Handle {
         .await;
     }
 
+    /// An agent has named all that it holds.
+    pub async fn held_all(&self, agent: AgentId) {
+        self.tell(Message::HeldAll(agent)).await;
+    }
+
     /// An agent tells facts.
     pub async fn facts(&self, agent: AgentId, facts: Facts) {
         self.tell(Message::Facts { agent, facts }).await;

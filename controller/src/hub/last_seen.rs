@@ -1,20 +1,27 @@
 //! When each host was last seen, kept beside the journal: a restart must not make hosts that were there yesterday look as if they had
 //! never been. It decides nothing, so it may be a minute old after a crash.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use shanty_core::causes::chain;
 use shanty_core::fleet::Fleet;
+use shanty_core::ids::AgentId;
 use tokio::sync::watch;
 
 use super::Shell;
+use crate::clock::link_ms;
 use crate::store::{Kept, StoreError};
 
 const KEY: &str = "last_seen";
 
 /// Ticks of the hub between two notes: one a minute.
 const NOTE_TICKS: u32 = 12;
+
+/// A host that comes for the first time is noted at once, unless others were so short a time ago, milliseconds: then at the next tick. When a
+/// whole fleet comes for the first time, not everything is written again for each of it.
+const NOTE_AGAIN_MS: u64 = 1_000;
 
 /// What is kept; replaced whole.
 pub type Note = Arc<Vec<Seen>>;
@@ -27,30 +34,69 @@ pub struct Seen {
     version: String,
 }
 
+/// What was noted, and when.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    newest: watch::Sender<Note>,
+    ticks: u32,
+    at_ms: Option<u64>,
+    /// The hosts that are in what is kept.
+    hosts: BTreeSet<AgentId>,
+    /// A host that is in none waits for a tick.
+    new: bool,
+}
+
+impl Notes {
+    /// After what an earlier process kept.
+    pub(super) fn after(fleet: &Fleet) -> Self {
+        Self {
+            hosts: fleet.iter().map(|(agent, _)| agent).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Shell {
     /// The newest note, for whoever keeps it.
     #[must_use]
     pub fn last_seen(&self) -> watch::Receiver<Note> {
-        self.last_seen.subscribe()
+        self.notes.newest.subscribe()
     }
 
-    /// Notes once a minute who was seen when.
+    /// Notes once a minute who was seen when, and sooner who is new.
     pub(super) fn note_seen_at_times(&mut self) {
-        self.ticks = self.ticks.wrapping_add(1);
-        if self.ticks.is_multiple_of(NOTE_TICKS) {
+        self.notes.ticks = self.notes.ticks.wrapping_add(1);
+        if self.notes.ticks.is_multiple_of(NOTE_TICKS) || self.notes.new {
+            self.note_seen();
+        }
+    }
+
+    /// Notes a host that has a link, if it never was.
+    pub(super) fn note_new(&mut self, agent: AgentId) {
+        let linked = self.machine.known().fleet.is_online(agent);
+        if !linked || self.notes.hosts.contains(&agent) {
+            return;
+        }
+        let lately = |at_ms: u64| link_ms().saturating_sub(at_ms) < NOTE_AGAIN_MS;
+        if self.notes.at_ms.is_some_and(lately) {
+            self.notes.new = true;
+        } else {
             self.note_seen();
         }
     }
 
     /// Notes who was seen when.
-    pub(super) fn note_seen(&self) {
+    pub(super) fn note_seen(&mut self) {
         let fleet = &self.machine.known().fleet;
         let seen = fleet.iter().map(|(agent, presence)| Seen {
             agent: agent.to_string(),
             seen_ms: presence.heard_ms,
-            version: presence.version.clone(),
+            version: presence.version.as_data().to_owned(),
         });
-        self.last_seen.send_replace(Arc::new(seen.collect()));
+        let note: Vec<Seen> = seen.collect();
+        self.notes.hosts = fleet.iter().map(|(agent, _)| agent).collect();
+        (self.notes.at_ms, self.notes.new) = (Some(link_ms()), false);
+        self.notes.newest.send_replace(Arc::new(note));
     }
 }
 
@@ -61,7 +107,7 @@ pub(super) async fn load(kept: &Kept) -> Result<Fleet, StoreError> {
     for seen in note {
         if let Ok(agent) = seen.agent.parse() {
             let presence = fleet.entry(agent);
-            (presence.heard_ms, presence.version) = (seen.seen_ms, seen.version);
+            (presence.heard_ms, presence.version) = (seen.seen_ms, seen.version.into());
         }
     }
     Ok(fleet)

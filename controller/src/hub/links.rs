@@ -76,9 +76,11 @@ impl Shell {
         up: NewLink,
         reply: oneshot::Sender<Result<u64, v1::Refused>>,
     ) {
-        self.take(Event::Heard(self.links.heard_of(up.holder.agent)));
+        let agent = up.holder.agent;
+        self.take(Event::Heard(self.links.heard_of(agent)));
         let event = self.links.arrive(up, reply);
         self.take(Event::LinkUp(event));
+        self.note_new(agent);
     }
 
     pub(super) fn link_down(&mut self, agent: AgentId, link: u64) {
@@ -132,6 +134,7 @@ impl Links {
             version: up.version,
             takes_input: up.takes_input,
             unknown: up.unknown,
+            more: up.more,
             executions: executions.map(|holds| (holds.run, holds.held)).collect(),
         }
     }

@@ -98,6 +98,7 @@ pub enum Message {
         agent: AgentId,
         link: u64,
     },
+    HeldAll(AgentId),
     Told {
         agent: AgentId,
         run: RunId,
@@ -191,6 +192,8 @@ pub struct NewLink {
     pub executions: Vec<Holds>,
     /// The runs of what else it holds, which are not known here.
     pub unknown: BTreeSet<RunId>,
+    /// It holds still more, which it names after this.
+    pub more: bool,
     /// What is sent to it; dropped to close the link.
     pub tx: mpsc::Sender<v1::Down>,
     /// When something came from it, milliseconds since the Unix epoch; the link keeps it.

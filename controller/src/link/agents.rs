@@ -14,6 +14,7 @@ use shanty_core::fleet::Instance;
 use shanty_core::hub::{Presented, Standing};
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
+use shanty_core::link::budget::messages_of_hello;
 use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
 use shanty_proto::convert::told_from_wire;
@@ -25,11 +26,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::accept::Peer;
+use super::budgets::{Budgets, Shared};
 use super::connection::{Connection, Linked};
 use super::pump::{Pump, Wire};
 use super::renewal;
 use super::signer::Signer;
-use crate::clock::now_ms;
+use crate::clock::{link_ms, now_ms};
 use crate::hub::{Handle, Holder, Holds, NewLink};
 use crate::log;
 use crate::store::{InputReader, Inputs, Output};
@@ -52,6 +54,7 @@ pub(super) struct Agents {
     pub(super) output: Output,
     pub(super) inputs: Inputs,
     pub(super) orders: Arc<OrderKey>,
+    pub(super) budgets: Budgets,
     pub(super) spawner: Spawner,
     pub(super) shutdown: CancellationToken,
     /// How long a certificate is good, milliseconds.
@@ -104,6 +107,7 @@ impl v1::agents_server::Agents for Agents {
             hello,
             named,
             orders: Arc::clone(&self.orders),
+            budget: self.budgets.of(agent),
         };
         // In a task of its own: a peer that leaves now must not leave the hub with a link that nobody ends.
         let (hub, output, shutdown) =
@@ -137,7 +141,7 @@ impl v1::agents_server::Agents for Agents {
             .run
             .parse()
             .map_err(|_| Status::invalid_argument("`run` is not an id"))?;
-        takes_call(connection, &identity)?;
+        self.takes_call(connection, &identity)?;
         let input = self.hub.input_of(agent, run).await;
         let input = input.map_err(|refusal| Status::unavailable(refusal.what))?;
         let Some(input) = input else {
@@ -170,7 +174,7 @@ impl v1::agents_server::Agents for Agents {
         let identity =
             identity.ok_or_else(|| Status::unauthenticated("a client certificate is required"))?;
         let (connection, leaf) = peer.map(|peer| (peer.connection, peer.leaf)).unzip();
-        takes_call(connection, &identity)?;
+        self.takes_call(connection, &identity)?;
         let holder = Holder {
             agent: AgentId::from_bytes(identity.agent),
             certificate: renewal::presented(&identity, leaf.unwrap_or_default()),
@@ -180,14 +184,24 @@ impl v1::agents_server::Agents for Agents {
     }
 }
 
-/// Whether a call beside the link is taken: from whoever has that link, with a certificate that is good at this moment.
-fn takes_call(connection: Option<Arc<Connection>>, identity: &PeerIdentity) -> Result<(), Status> {
-    let connection = connection.ok_or_else(|| Status::unauthenticated("a link is required"))?;
-    connection.takes_call()?;
-    if SystemTime::now() >= identity.not_after {
-        return Err(Status::unauthenticated("the certificate has run out"));
+impl Agents {
+    /// Whether a call beside the link is taken: from whoever has that link, with a certificate that is good at this moment, and so many.
+    fn takes_call(
+        &self,
+        connection: Option<Arc<Connection>>,
+        identity: &PeerIdentity,
+    ) -> Result<(), Status> {
+        let connection = connection.ok_or_else(|| Status::unauthenticated("a link is required"))?;
+        connection.takes_call()?;
+        if SystemTime::now() >= identity.not_after {
+            return Err(Status::unauthenticated("the certificate has run out"));
+        }
+        let budget = self.budgets.of(AgentId::from_bytes(identity.agent));
+        match budget.lock().call(link_ms()) {
+            true => Ok(()),
+            false => Err(Status::resource_exhausted("too many calls at once")),
+        }
     }
-    Ok(())
 }
 
 async fn send_slices(
@@ -217,6 +231,7 @@ struct Arrival {
     hello: v1::Hello,
     named: Vec<Named>,
     orders: Arc<OrderKey>,
+    budget: Shared,
 }
 
 /// An execution as the first message names it.
@@ -248,6 +263,7 @@ impl Arrival {
             self.refuse(wire, refused).await;
             return Ok(());
         }
+        self.in_turn().await;
         let (executions, unknown) = self.holds(&hub, &output).await?;
         let (tx, orders) = mpsc::channel(DOWN_MAX);
         let seen_ms = Arc::new(AtomicU64::new(now_ms()));
@@ -259,17 +275,19 @@ impl Arrival {
             takes_input: self.hello.takes_input,
             executions,
             unknown: unknown.clone(),
+            more: self.hello.more,
             tx,
             seen_ms: Arc::clone(&seen_ms),
         };
         match hub.link_up(link).await {
             Ok(id) => {
                 linked.admit();
+                let names = self.hello.more;
                 let pump = Pump::new(
                     (self.agent, id),
                     hub,
-                    &output,
-                    unknown,
+                    (&output, self.budget),
+                    (unknown, names),
                     (seen_ms, self.not_after),
                     Signer::new(Arc::clone(&self.orders), self.agent, self.hello.nonce),
                 );
@@ -278,6 +296,16 @@ impl Arrival {
             Err(refused) => self.refuse(wire, refused).await,
         }
         Ok(())
+    }
+
+    /// What the first message costs is taken of what the host may say: who comes again and again with all that it holds waits.
+    async fn in_turn(&self) {
+        for _ in 0..messages_of_hello(self.named.len()) {
+            while !self.budget.lock().message(link_ms()) {
+                let wait_ms = self.budget.lock().wait_ms(link_ms());
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
+        }
     }
 
     async fn refuse(&self, wire: &Wire, refused: v1::Refused) {
@@ -326,6 +354,8 @@ impl Arrival {
                 }
             }
         }
+        let stored = executions.iter().map(|holds| (holds.run, holds.stored));
+        self.budget.lock().holds(&stored.collect(), link_ms());
         if !unknown.is_empty() {
             of(
                 self.agent,

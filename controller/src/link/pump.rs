@@ -1,6 +1,6 @@
 //! One link at work: orders go down, output goes to the store, acknowledgements go down when they are committed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,6 @@ use bytes::Bytes;
 use shanty_core::hub::Standing;
 use shanty_core::ids::{AgentId, RunId};
 use shanty_core::limits;
-use shanty_core::link::bucket::Bucket;
 use shanty_proto::convert::{facts_from_wire, metrics_from_wire, told_from_wire};
 use shanty_proto::v1;
 use tokio::sync::mpsc;
@@ -17,6 +16,7 @@ use tokio_stream::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::budgets::Shared;
 use super::signer::Signer;
 use crate::clock::{link_ms, now_ms};
 use crate::hub::Handle;
@@ -52,15 +52,17 @@ pub(super) struct Pump {
     id: u64,
     hub: Handle,
     appender: Appender,
-    /// Runs whose output this agent may send, until they are released, and how far it has sent it.
-    own: BTreeMap<RunId, u64>,
+    /// Runs whose output this agent may send, until they are released.
+    own: BTreeSet<RunId>,
     /// Runs that it holds something of and was not ordered here: that stays where it is.
     unknown: BTreeSet<RunId>,
+    /// It is still naming what it holds.
+    names: bool,
     seen_ms: Arc<AtomicU64>,
     /// When its certificate runs out.
     not_after: SystemTime,
-    /// Messages besides output that it may send.
-    control: Bucket,
+    /// What it may send, and has sent, over all of its links.
+    budget: Shared,
     /// What the hub asked last, to know whether the agent is there.
     probe: Option<u64>,
     signer: Signer,
@@ -72,22 +74,22 @@ impl Pump {
     pub(super) fn new(
         (agent, id): (AgentId, u64),
         hub: Handle,
-        output: &Output,
-        unknown: BTreeSet<RunId>,
+        (output, budget): (&Output, Shared),
+        (unknown, names): (BTreeSet<RunId>, bool),
         (seen_ms, not_after): (Arc<AtomicU64>, SystemTime),
         signer: Signer,
     ) -> Self {
-        let (burst, per_second) = limits::CONTROL_MAX;
         Self {
             agent,
             id,
             hub,
             appender: output.appender(agent),
-            own: BTreeMap::new(),
+            own: BTreeSet::new(),
             unknown,
+            names,
             seen_ms,
             not_after,
-            control: Bucket::new(burst, per_second, link_ms()),
+            budget,
             probe: None,
             signer,
         }
@@ -162,7 +164,7 @@ impl Pump {
         let life = self.not_after.duration_since(SystemTime::now());
         let expires = tokio::time::Instant::now() + life.unwrap_or_default();
         loop {
-            let wait_ms = self.control.wait_ms(link_ms());
+            let wait_ms = self.budget.lock().wait_ms(link_ms());
             let said = tokio::select! {
                 () = shutdown.cancelled() => return End::Stopping,
                 order = orders.recv() => match order {
@@ -207,15 +209,23 @@ impl Pump {
         use v1::up::Kind;
         if !matches!(message.kind, Some(Kind::Output(_))) {
             // There is one: nothing is read while there is none.
-            self.control.take(link_ms());
+            self.budget.lock().message(link_ms());
         }
         match message.kind {
             Some(Kind::Output(output)) => self.took_output(output, wire).await,
             Some(Kind::State(state)) => {
                 let told = told_from_wire(&state).map_err(|error| error.to_string())?;
-                self.hub
-                    .told(self.agent, parse(&state.run)?, told, state.spool_full)
-                    .await;
+                let run = parse(&state.run)?;
+                if self.names && self.is_unknown(run).await? {
+                    self.unknown.insert(run);
+                }
+                self.hub.told(self.agent, run, told, state.spool_full).await;
+                Ok(())
+            }
+            Some(Kind::HeldAll(_)) => {
+                if std::mem::take(&mut self.names) {
+                    self.hub.held_all(self.agent).await;
+                }
                 Ok(())
             }
             Some(Kind::Facts(facts)) => {
@@ -240,6 +250,13 @@ impl Pump {
         }
     }
 
+    /// Whether the run is one that is not known here, or was for others.
+    async fn is_unknown(&self, run: RunId) -> Result<bool, String> {
+        let standing = self.hub.standing(self.agent, run).await;
+        let standing = standing.map_err(|refusal| refusal.what)?;
+        Ok(matches!(standing, Standing::Foreign | Standing::Unknown))
+    }
+
     /// Output is stored while an order of this host is out, and at no other time.
     async fn took_output(&mut self, output: v1::Output, wire: &Wire) -> Result<(), String> {
         if output.bytes.len() > limits::CHUNK_BYTES_MAX {
@@ -253,12 +270,15 @@ impl Pump {
             return self.pass_over(&output, wire).await;
         }
         let end = output.offset.saturating_add(output.bytes.len() as u64);
-        if !self.own.contains_key(&run) {
+        if !self.own.contains(&run) {
             let standing = self.hub.standing(self.agent, run).await;
             match standing.map_err(|refusal| refusal.what)? {
-                Standing::Ordered => {}
+                Standing::Ordered => {
+                    self.own.insert(run);
+                }
                 // Nobody wants it: the agent need not keep it either.
                 Standing::Over | Standing::NotOrdered => {
+                    self.budget.lock().release(run);
                     let ack = v1::Ack {
                         run: run.to_string(),
                         offset: end,
@@ -270,13 +290,7 @@ impl Pump {
                 }
             }
         }
-        let sent = self.own.entry(run).or_default();
-        *sent = end.max(*sent);
-        let held = self
-            .own
-            .values()
-            .fold(0_u64, |sum, sent| sum.saturating_add(*sent));
-        if held > limits::HELD_BYTES_MAX {
+        if !self.budget.lock().send(run, end) {
             return Err("more output than a host may hold".to_owned());
         }
         let bytes = Bytes::from(output.bytes);
@@ -291,6 +305,7 @@ impl Pump {
             Some(v1::down::Kind::Release(release)) => {
                 if let Ok(run) = parse(&release.run) {
                     self.own.remove(&run);
+                    self.budget.lock().release(run);
                 }
             }
             // The rest is the agent's business.

@@ -47,6 +47,7 @@ impl Service {
             hub: rig.hub.clone(),
             output: rig.output.clone(),
             inputs: rig.inputs.clone(),
+            budgets: Budgets::default(),
             spawner: supervisor.spawner(),
             shutdown: supervisor.shutdown(),
             leaf_ms: 3_600_000,
@@ -127,8 +128,9 @@ impl Agent {
 
     /// Why the link is closed, which is the last that is said.
     async fn refused(&mut self) -> (RefusedCode, String) {
-        let Some(Down::Refused(refused)) = self.next().await else {
-            panic!("the link goes on")
+        let next = self.next().await;
+        let Some(Down::Refused(refused)) = next else {
+            panic!("the link goes on: {next:?}")
         };
         assert_eq!(self.next().await, None, "it is closed");
         (refused.code(), refused.text)
@@ -417,7 +419,7 @@ async fn what_an_agent_tells_of_its_host_is_known() {
             let known = service.rig.hub.known().await.unwrap();
             let presence = known.fleet.get(agent(1)).unwrap().clone();
             if let (Some(facts), Some(metrics)) = (presence.facts, presence.metrics) {
-                return (facts.os, metrics.load1);
+                return (facts.os.as_data().to_owned(), metrics.load1);
             }
         }
     };
@@ -571,6 +573,66 @@ async fn a_host_sends_no_more_than_it_may_hold() {
     let why = "more output than a host may hold";
     assert_eq!(one.refused().await, broken(why));
     service.offline(1).await;
+}
+
+/// What a host may send and say is its own and not that of a link: whoever comes again has no more of it.
+#[tokio::test]
+async fn who_comes_again_may_send_no_more_than_before() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let [first, second] = [
+        service.ordered(&mut one).await,
+        service.ordered(&mut one).await,
+    ];
+    let (bytes, ends) = spool(first, 1, &["mine\n"]);
+    one.say(Up::State(state(first, ExecutionState::Running)))
+        .await;
+    one.say(output(first, 0, &bytes[..ends[1]])).await;
+    assert!(matches!(one.next().await, Some(Down::Ack(_))));
+    // Far ahead of what is stored: it is asked to begin where that ends.
+    let ahead = limits::HELD_BYTES_MAX - 4;
+    one.say(output(first, ahead, b"more")).await;
+    assert!(matches!(one.next().await, Some(Down::Resume(_))));
+    drop(one);
+    service.offline(1).await;
+    let runs = |run| state(run, ExecutionState::Running);
+    for named in [vec![runs(second)], vec![runs(first), runs(second)]] {
+        let opened = service.open(Some(1), hello(1, named)).await;
+        let mut again = opened.unwrap();
+        assert!(matches!(again.next().await, Some(Down::Welcome(_))));
+        again.say(output(second, 0, b"x")).await;
+        let why = "more output than a host may hold";
+        assert_eq!(again.refused().await, broken(why));
+        service.offline(1).await;
+    }
+}
+
+#[tokio::test]
+async fn what_follows_a_first_message_counts_like_what_it_names() {
+    let mut service = Service::start().await;
+    let mut one = service.linked(1).await;
+    let run = service.ordered(&mut one).await;
+    drop(one);
+    service.offline(1).await;
+    let Up::Hello(mut hello) = hello(1, Vec::new()) else {
+        unreachable!("it is one")
+    };
+    hello.more = true;
+    let mut back = service.open(Some(1), Up::Hello(hello)).await.unwrap();
+    assert!(matches!(back.next().await, Some(Down::Welcome(_))));
+    let other = RunId::from_bytes([7; 16]);
+    back.say(Up::State(state(other, ExecutionState::Ended)))
+        .await;
+    back.say(Up::State(state(run, ExecutionState::Running)))
+        .await;
+    back.say(Up::HeldAll(v1::HeldAll {})).await;
+    // What is not known here is taken off its hands, and held against nobody.
+    back.say(output(other, 0, b"old")).await;
+    assert!(matches!(back.next().await, Some(Down::Ack(_))));
+    let (bytes, _) = spool(run, 1, &["up\n"]);
+    back.say(output(run, 0, &bytes)).await;
+    let over = service.rig.over(run).await;
+    assert_eq!(over.execution(agent(1)).unwrap().state(), "exited");
 }
 
 #[tokio::test]

@@ -119,7 +119,7 @@ fn host_row(ctx: &Context<'_>, agent: AgentId) -> Option<(AgentId, u64, HostRow)
         stale: seen.stale,
         draining: host.draining.clone(),
         seen_ms: presence.map_or(0, |presence| presence.heard_ms),
-        version: seen.told.version.to_owned(),
+        version: seen.told.version.into(),
         outdated: is_outdated(seen.told.version, &ctx.settings.agent_version),
         duplicated: presence.is_some_and(|presence| presence.is_duplicated(ctx.now_ms)),
         facts: seen.told.facts.cloned(),

@@ -42,6 +42,8 @@ pub struct LinkUp {
     pub executions: BTreeMap<RunId, Held>,
     /// The runs of those that it holds and that are not known here.
     pub unknown: BTreeSet<RunId>,
+    /// It holds more than these: the others are told one by one, and then [`Event::HeldAll`](super::Event::HeldAll).
+    pub more: bool,
 }
 
 /// Why a link is not taken, or goes on no longer.

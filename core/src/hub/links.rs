@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use crate::facts::{Facts, Metrics};
 use crate::fleet::Link;
 use crate::ids::{AgentId, RunId};
-use crate::output::sanitise::push_visible;
-use crate::run::{Event, Told};
+use crate::run::{Event, Execution, Held, Told};
+use crate::said::Said;
 use crate::time::Now;
 
 use super::{Effect, Hub, LinkRefusal, LinkUp, Standing};
 
 /// Characters of an agent's version that are kept.
 const VERSION_CHARS_MAX: usize = 32;
+
+/// Runs that are not known here and are noted of one host: more than an agent remembers.
+const UNKNOWN_MAX: usize = 16_384;
 
 impl Hub {
     pub(super) fn link_up(&mut self, up: LinkUp, now: Now, out: &mut Vec<Effect>) {
@@ -31,18 +34,17 @@ impl Hub {
         });
         presence.heard_ms = now.wall_ms;
         presence.takes_input = up.takes_input;
-        let mut version = String::new();
-        let seen = up.version.chars().filter(|c| !c.is_control());
-        seen.take(VERSION_CHARS_MAX)
-            .for_each(|c| push_visible(c, &mut version));
-        presence.version = version.chars().take(VERSION_CHARS_MAX).collect();
+        presence.version = Said::of(&up.version, VERSION_CHARS_MAX);
         presence.spool_full.clear();
         presence.unknown = up.unknown;
+        presence.unnamed = up.more.then(BTreeSet::new);
         let mut concerned: BTreeSet<RunId> = up.executions.keys().copied().collect();
         concerned.extend(self.open_runs_of(agent));
         for run in concerned {
             if self.is_let_go(run, now) {
                 out.push(Effect::Release { agent, run });
+            } else if up.more && !up.executions.contains_key(&run) && self.may_hold(agent, run) {
+                self.doubt(agent, run);
             } else if !self.known.state.is_accepted(run) {
                 let gate = self.gate(run, agent, now, out);
                 let holds = up.executions.get(&run).cloned();
@@ -62,9 +64,34 @@ impl Hub {
         let presence = self.known.fleet.entry(agent);
         presence.link = None;
         presence.spool_full.clear();
+        presence.unnamed = None;
         self.has_gone(agent, out);
         for run in self.open_runs_of(agent) {
             self.drive(run, Event::LinkDown { agent }, now, out);
+        }
+    }
+
+    /// Whether an order of this run went to the host, or may have.
+    fn may_hold(&self, agent: AgentId, run: RunId) -> bool {
+        let run = self.known.state.run_of(run);
+        let execution = run.and_then(|run| run.execution(agent));
+        !execution.is_none_or(Execution::has_not_begun)
+    }
+
+    /// Whether the host holds the run is not known before it has named all that it holds.
+    fn doubt(&mut self, agent: AgentId, run: RunId) {
+        let presence = self.known.fleet.entry(agent);
+        presence.unnamed.get_or_insert_default().insert(run);
+    }
+
+    /// The host has named all that it holds: what it did not name it does not hold.
+    pub(super) fn held_all(&mut self, agent: AgentId, now: Now, out: &mut Vec<Effect>) {
+        let presence = self.known.fleet.get_mut(agent);
+        let unnamed = presence.and_then(|presence| presence.unnamed.take());
+        for run in unnamed.unwrap_or_default() {
+            let gate = self.gate(run, agent, now, out);
+            let holds = None;
+            self.drive(run, Event::LinkUp { agent, holds, gate }, now, out);
         }
     }
 
@@ -109,8 +136,13 @@ impl Hub {
             // That was told when it came.
             return;
         }
+        let names = presence.is_some_and(|presence| presence.unnamed.is_some());
         match self.known.standing(agent, run, now.wall_ms) {
             Standing::Ordered => {}
+            // It is as if its first message had said it.
+            Standing::Foreign | Standing::Unknown if names && self.note_unknown(agent, run) => {
+                return;
+            }
             // What a host says to run it may not forget.
             Standing::Over if told == Told::Running && !self.is_let_go(run, now) => return,
             Standing::Over => return out.push(Effect::Release { agent, run }),
@@ -140,7 +172,28 @@ impl Hub {
                 self.changed.insert(run);
             }
         }
-        self.drive(run, Event::Told { agent, told }, now, out);
+        let unnamed = self.known.fleet.get_mut(agent);
+        let unnamed = unnamed.and_then(|presence| presence.unnamed.as_mut());
+        let event = if unnamed.is_some_and(|unnamed| unnamed.remove(&run)) {
+            let gate = self.gate(run, agent, now, out);
+            let held = Held {
+                told,
+                complete: false,
+                short: false,
+            };
+            let holds = Some(held);
+            Event::LinkUp { agent, holds, gate }
+        } else {
+            Event::Told { agent, told }
+        };
+        self.drive(run, event, now, out);
+    }
+
+    /// Notes what a host holds of a run that is not known here, or was not for it; false when that is more than any agent holds.
+    fn note_unknown(&mut self, agent: AgentId, run: RunId) -> bool {
+        let unknown = &mut self.known.fleet.entry(agent).unknown;
+        let room = unknown.len() < UNKNOWN_MAX;
+        room && unknown.insert(run)
     }
 
     /// Somebody gave up what a host holds of runs that are not known here.

@@ -218,6 +218,7 @@ impl Rig {
     ) -> Vec<Effect> {
         self.give(Event::LinkUp(LinkUp {
             unknown: BTreeSet::new(),
+            more: false,
             agent: agent(n),
             certificate: presented(n),
             link,

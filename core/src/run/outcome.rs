@@ -1,7 +1,7 @@
 //! How an execution ended.
 
-use crate::output::sanitise::push_visible;
 use crate::refusal::Code;
+use crate::said::Said;
 use crate::spool::{self, Cause, Exit, Left, OomKill};
 use crate::text::{size, thousands, utc};
 
@@ -65,12 +65,12 @@ pub struct Reason {
     /// A stable code as in [`Code`]; agents of other versions may have others.
     pub code: String,
     /// One sentence fragment.
-    pub text: String,
+    pub text: Said,
 }
 
 impl Reason {
     /// A reason with one of our codes.
-    pub fn new(code: Code, text: impl Into<String>) -> Self {
+    pub fn new(code: Code, text: impl Into<Said>) -> Self {
         Self {
             code: code.as_str().to_owned(),
             text: text.into(),
@@ -268,18 +268,10 @@ impl How {
             Self::StoppedOnHost(code) => {
                 format!("stopped on the host, not by Shanty, exit {code}")
             }
-            Self::Refused(reason) => format!("refused: {}", reason.visible()),
-            Self::NotStarted(reason) => format!("not started: {}", reason.visible()),
-            Self::Lost(reason) => format!("outcome unknown: {}", reason.visible()),
+            Self::Refused(reason) => format!("refused: {}", reason.text.as_data()),
+            Self::NotStarted(reason) => format!("not started: {}", reason.text.as_data()),
+            Self::Lost(reason) => format!("outcome unknown: {}", reason.text.as_data()),
         }
-    }
-}
-
-impl Reason {
-    fn visible(&self) -> String {
-        let mut shown = String::new();
-        self.text.chars().for_each(|c| push_visible(c, &mut shown));
-        shown
     }
 }
 

@@ -233,7 +233,7 @@ impl Measured {
                 let wanted = |disk: &&crate::facts::Disk| {
                     mount
                         .as_ref()
-                        .is_none_or(|mount| mount_word(&disk.mount) == *mount)
+                        .is_none_or(|mount| mount_word(disk.mount.as_data()) == *mount)
                 };
                 let disks = told.metrics?.disks.iter().filter(wanted);
                 let used = |disk: &crate::facts::Disk| {
@@ -260,10 +260,10 @@ impl Measured {
 pub(super) fn text_fact(key: &str, told: &AgentInfo<'_>) -> Option<String> {
     let text = match key {
         "agent" => told.version,
-        "arch" => &told.facts?.arch,
-        "hostname" => &told.facts?.hostname,
-        "kernel" => &told.facts?.kernel,
-        "os" => &told.facts?.os,
+        "arch" => told.facts?.arch.as_data(),
+        "hostname" => told.facts?.hostname.as_data(),
+        "kernel" => told.facts?.kernel.as_data(),
+        "os" => told.facts?.os.as_data(),
         _ => return None,
     };
     (!text.is_empty()).then(|| text.to_lowercase())
@@ -355,12 +355,12 @@ mod tests {
 
     fn facts() -> (Facts, Metrics) {
         let disk = |mount: &str, total_bytes, available_bytes| Disk {
-            mount: mount.to_owned(),
+            mount: mount.into(),
             total_bytes,
             available_bytes,
         };
         let facts = Facts {
-            os: "Debian GNU/Linux 12".to_owned(),
+            os: "Debian GNU/Linux 12".into(),
             cpus: 8,
             memory_bytes: 16 << 30,
             ..Facts::default()

@@ -11,6 +11,7 @@ use crate::hold::Held;
 use crate::ids::{HostName, Labels};
 use crate::journal::Draining;
 use crate::limits::NAME_CHARS_MAX;
+use crate::said::Said;
 use crate::selector::fold::natural;
 use crate::text::{cut, duration, units};
 
@@ -41,7 +42,7 @@ pub struct HostRow {
     /// When a message of it was last seen, milliseconds since the Unix epoch; zero means never.
     pub seen_ms: u64,
     /// The agent's version.
-    pub version: String,
+    pub version: Said,
     /// Its agent is older than the controller.
     pub outdated: bool,
     /// Another machine tries to use its identity.
@@ -425,9 +426,9 @@ mod tests {
             }
             let facts = row.facts.as_mut().unwrap();
             let hostile = "`*_~|>#[](<@&1>:)\u{202e}".repeat(20);
-            facts.os = format!("{n}{hostile}");
-            facts.run_as = hostile.clone();
-            facts.kernel = hostile;
+            facts.os = format!("{n}{hostile}").into();
+            facts.run_as = hostile.clone().into();
+            facts.kernel = hostile.into();
             row
         };
         let rows: Vec<HostRow> = (0..HOSTS_PAGE).map(wide).collect();

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::fleet::{HostRow, Trouble, short_os, whole_lines};
-use super::{Accent, Button, Card, Texts, escape_markdown_cut, inline_code, mention, run_summary};
+use super::{Accent, Button, Card, Texts, inline_code, mention, run_summary};
 use crate::hold::Held;
 use crate::run::Run;
+use crate::said::Said;
 use crate::text::{count, duration, size};
 
 /// Characters of a mount's path.
@@ -13,6 +14,8 @@ const MOUNT_CHARS_MAX: usize = 28;
 
 /// Characters of a fact.
 const FACT_CHARS_MAX: usize = 80;
+/// Characters of what each command may use.
+const LIMITS_CHARS_MAX: usize = 160;
 
 /// What to do about an identity that two machines use.
 const DUPLICATED: &str = "**Two machines use the identity of this host.** The one that was there first keeps its link, the other gets none. If \
@@ -58,7 +61,7 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
     let (dot, state) = state.split_once(' ').unwrap_or(("", state.as_str()));
     let mut lines = vec![format!("### {dot} {} · {state}", row.name)];
     if let Some(facts) = &row.facts {
-        let plain = |text: &str| escape_markdown_cut(text, FACT_CHARS_MAX);
+        let plain = |said: &Said| said.in_chat(FACT_CHARS_MAX);
         lines.push(format!(
             "{} · {} · {} · {} CPU · {}",
             plain(&short_os(&facts.os)),
@@ -67,7 +70,7 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
             facts.cpus,
             size(facts.memory_bytes)
         ));
-        let called = if facts.hostname == row.name.as_str() {
+        let called = if facts.hostname.as_data() == row.name.as_str() {
             String::new()
         } else {
             format!(" · host name {}", plain(&facts.hostname))
@@ -80,10 +83,16 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
                 plain(&facts.policy_digest)
             ));
         }
+        if !facts.limits.is_empty() {
+            lines.push(format!(
+                "each command: {}",
+                facts.limits.in_chat(LIMITS_CHARS_MAX)
+            ));
+        }
     }
-    let version = match row.version.as_str() {
-        "" => "never linked".to_owned(),
-        version => escape_markdown_cut(version, FACT_CHARS_MAX),
+    let version = match row.version.is_empty() {
+        true => "never linked".to_owned(),
+        false => row.version.in_chat(FACT_CHARS_MAX),
     };
     let outdated = if row.outdated { " (outdated)" } else { "" };
     let joined = host.enrolled_ms / 1_000;
@@ -127,11 +136,7 @@ fn measured(row: &HostRow) -> Option<String> {
         .collect();
     disks.sort_by_key(|disk| std::cmp::Reverse(disk.used_percent()));
     lines.extend(disks.iter().map(|disk| {
-        let mut mount = String::new();
-        for c in disk.mount.chars().take(MOUNT_CHARS_MAX) {
-            crate::output::sanitise::push_visible(if c == '`' { '\'' } else { c }, &mut mount);
-        }
-        let mount: String = mount.chars().take(MOUNT_CHARS_MAX).collect();
+        let mount = disk.mount.in_code(MOUNT_CHARS_MAX);
         // A long path gets a line of its own: a phone shows 36 columns.
         let between = if mount.chars().count() > 15 {
             "\n      "
@@ -199,6 +204,7 @@ mod tests {
                 hostname: text.into(),
                 containment: text.into(),
                 run_as: text.into(),
+                limits: text.into(),
                 cpus: 16,
                 memory_bytes: 16 << 30,
                 boot_time_ms: 1,

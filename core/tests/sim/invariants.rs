@@ -181,7 +181,7 @@ impl World {
                 How::NotStarted(reason) => assert!(
                     !started,
                     "truth: {run} ran on {agent}, and is said not to have: {}",
-                    reason.text
+                    reason.text.as_data()
                 ),
                 How::Exited(code) => {
                     let own = self.exits.get(&(*run, *agent));

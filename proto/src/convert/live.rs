@@ -2,9 +2,9 @@
 //! no terminal and no reader takes it for more than text; what Markdown would take for itself is escaped where it is shown.
 
 use shanty_core::facts::{Disk, Facts, Metrics};
-use shanty_core::output::sanitise::push_visible;
 use shanty_core::refusal::Code;
 use shanty_core::run::{Reason, Told};
+use shanty_core::said::Said;
 
 use super::ConvertError;
 use crate::v1;
@@ -37,6 +37,7 @@ pub fn facts_from_wire(facts: &v1::Facts) -> Facts {
         boot_time_ms: facts.boot_time_ms.min(TIME_MS_MAX),
         policy_mode: plain(&facts.policy_mode),
         policy_digest: plain(&facts.policy_digest),
+        limits: plain(&facts.limits),
     }
 }
 
@@ -88,15 +89,6 @@ fn code(text: &str) -> String {
     code.to_owned()
 }
 
-fn plain(text: &str) -> String {
-    let mut shown = String::new();
-    // None becomes fewer characters than it is.
-    for c in text
-        .chars()
-        .take(TEXT_CHARS_MAX)
-        .filter(|c| !c.is_control())
-    {
-        push_visible(c, &mut shown);
-    }
-    shown.chars().take(TEXT_CHARS_MAX).collect()
+fn plain(text: &str) -> Said {
+    Said::of(text, TEXT_CHARS_MAX)
 }

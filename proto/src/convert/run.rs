@@ -225,7 +225,9 @@ pub fn outcome_to_wire(outcome: &Outcome) -> v1::Outcome {
     v1::Outcome {
         how: Some(how),
         code: reason.map(|reason| reason.code.clone()).unwrap_or_default(),
-        text: reason.map(|reason| reason.text.clone()).unwrap_or_default(),
+        text: reason
+            .map(|reason| reason.text.as_data().to_owned())
+            .unwrap_or_default(),
         duration_ms: outcome.duration_ms,
         output_bytes: outcome.output_bytes,
         dropped_bytes: outcome.dropped_bytes,
@@ -266,7 +268,7 @@ pub fn outcome_from_wire(wire: &v1::Outcome) -> Result<Outcome, ConvertError> {
     use v1::outcome::How as Wire;
     let reason = || Reason {
         code: wire.code.clone(),
-        text: wire.text.clone(),
+        text: wire.text.as_str().into(),
     };
     let how = match wire
         .how

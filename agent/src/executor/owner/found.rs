@@ -14,7 +14,8 @@ impl Owner {
     pub(super) fn take_up(&mut self, run: RunId, found: std::io::Result<Found>) {
         let (spool_len, state) = match found {
             Ok(Found::Ended { len }) => (len, State::Ended),
-            Ok(Found::Alive { len }) => (len, State::Running),
+            // What dies slowly is seen to like what lives, and all at once.
+            Ok(Found::Alive { len } | Found::Dying { len }) => (len, State::Running),
             Ok(Found::NotBegun { full }) => return self.not_begun(run, full),
             Err(error) => {
                 tracing::warn!(run.id = %run, %error, "An execution cannot be looked at.");

@@ -137,6 +137,9 @@ pub(super) fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
             let (mode, digest) = (&facts.policy_mode, &facts.policy_digest);
             line("host.toml", &format!("mode {mode} · sha256 {digest}"));
         }
+        if !facts.limits.is_empty() {
+            line("each command", &facts.limits);
+        }
     }
     if let Some(metrics) = &host.metrics {
         line("load", &format!("{:.2}", metrics.load1));
@@ -156,7 +159,7 @@ pub(super) fn json(host: &v1::HostInfo) -> serde_json::Value {
         serde_json::json!({
             "os": facts.os, "kernel": facts.kernel, "arch": facts.arch, "hostname": facts.hostname,
             "cpus": facts.cpus, "memory_bytes": facts.memory_bytes, "containment": facts.containment,
-            "run_as": facts.run_as, "boot_time_ms": facts.boot_time_ms,
+            "run_as": facts.run_as, "boot_time_ms": facts.boot_time_ms, "limits": facts.limits,
             "policy_mode": facts.policy_mode, "policy_digest": facts.policy_digest,
         })
     });

@@ -99,8 +99,27 @@ async fn when_hosts_were_last_seen_outlives_the_process() {
     let known = rig.hub.known().await.unwrap();
     let presence = known.fleet.get(agent(1)).expect("it was seen");
     assert_eq!(
-        (presence.heard_ms, presence.version.as_str()),
+        (presence.heard_ms, presence.version.as_data()),
         (seen_ms, "1.0.0")
     );
     assert!(!known.fleet.is_online(agent(1)));
+}
+
+/// A host that was there is never shown as one that was not, also when the controller is killed again and again within its first minute.
+#[tokio::test]
+async fn a_host_that_comes_for_the_first_time_is_noted_at_once() {
+    let rig = Rig::start().await;
+    let _web = rig.link(1).await;
+    // What is on the disk is what a process leaves that is killed now: it says nothing at its end.
+    let kept = async {
+        loop {
+            let fleet = last_seen::load(&rig.kept).await.unwrap();
+            if let Some(presence) = fleet.get(agent(1)) {
+                return presence.clone();
+            }
+        }
+    };
+    let presence = within("a note of the first host", kept).await;
+    assert!(presence.heard_ms > 0);
+    assert_eq!(presence.version.as_data(), "1.0.0");
 }

@@ -153,6 +153,7 @@ fn a_version_is_short_and_plain() {
     let mut rig = Rig::new();
     let up = LinkUp {
         unknown: BTreeSet::new(),
+        more: false,
         agent: agent(1),
         certificate: presented(1),
         link: 1,
@@ -163,8 +164,8 @@ fn a_version_is_short_and_plain() {
     };
     rig.give(Event::LinkUp(up));
     let version = &rig.hub.known.fleet.get(agent(1)).unwrap().version;
-    assert_eq!(version.chars().count(), 32);
-    assert!(!version.contains('\u{1b}'));
+    assert_eq!(version.as_data().chars().count(), 32);
+    assert!(!version.as_data().contains('\u{1b}'));
 }
 
 /// Somebody with the identity of a host wants a link; what is said to it.
@@ -369,6 +370,7 @@ fn what_is_not_known_stays_on_the_host_until_somebody_gives_it_up() {
     let run = RunId::from_bytes([9; 16]);
     let up = LinkUp {
         unknown: BTreeSet::from([run]),
+        more: false,
         agent: agent(1),
         certificate: presented(1),
         link: 1,
@@ -407,4 +409,89 @@ fn what_is_not_known_stays_on_the_host_until_somebody_gives_it_up() {
     assert_eq!(unknown(&rig), 0);
     rig.ask(&local(), release());
     assert!(!released(&rig.commit()), "there is nothing more");
+}
+
+/// A host comes back and holds more than it says now.
+fn comes_with_more(rig: &mut Rig, executions: BTreeMap<RunId, Held>) {
+    rig.give(Event::LinkUp(LinkUp {
+        unknown: BTreeSet::new(),
+        more: true,
+        agent: agent(1),
+        certificate: presented(1),
+        link: 8,
+        instance: instance("boot"),
+        version: "1.0.0".into(),
+        takes_input: true,
+        executions,
+    }));
+}
+
+fn tells(rig: &mut Rig, run: RunId, told: Told) -> Vec<Effect> {
+    rig.give(Event::Told {
+        agent: agent(1),
+        run,
+        told,
+        spool_full: false,
+    })
+}
+
+/// However many executions a host holds, none of them is called lost or not started because its first message had no room.
+#[test]
+fn what_a_first_message_had_no_room_for_is_not_called_lost() {
+    let mut rig = Rig::with_links(&[1]);
+    let runs = [0; 4].map(|_| rig.run("web-01", None).0);
+    let [named, follows, refused, gone] = runs;
+    tells(&mut rig, gone, Told::Running);
+    rig.commit();
+    let down = Event::LinkDown {
+        agent: agent(1),
+        link: 1,
+    };
+    rig.give(down);
+    let held = Held {
+        told: Told::Running,
+        complete: false,
+        short: false,
+    };
+    comes_with_more(&mut rig, BTreeMap::from([(named, held)]));
+    rig.commit();
+    let states = |rig: &Rig| {
+        runs.map(|run| {
+            let run = rig.hub.known.state.run_of(run).unwrap();
+            run.execution(agent(1)).unwrap().state()
+        })
+    };
+    assert_eq!(states(&rig)[1..], ["queued", "queued", "running"]);
+    tells(&mut rig, follows, Told::Ended);
+    let no = Told::Refused(Reason::new(Code::RunAs, "no"));
+    tells(&mut rig, refused, no);
+    rig.commit();
+    assert_eq!(states(&rig), ["running", "running", "refused", "running"]);
+    // A new order goes to it meanwhile.
+    let (new, effects) = rig.run("web-01", None);
+    assert_eq!(orders(&effects), [agent(1)]);
+    rig.give(Event::HeldAll(agent(1)));
+    rig.commit();
+    assert_eq!(states(&rig), ["running", "running", "refused", "lost"]);
+    let new = rig.hub.known.state.run_of(new).unwrap();
+    assert!(new.execution(agent(1)).unwrap().outcome().is_none());
+    // Nothing is left to be decided.
+    assert!(rig.give(Event::HeldAll(agent(1))).is_empty() && rig.appends.is_empty());
+}
+
+/// However many executions a host holds, none of them is called lost or not started because its first message had no room.
+#[test]
+fn what_follows_a_first_message_may_not_be_known_here() {
+    let mut rig = Rig::new();
+    comes_with_more(&mut rig, BTreeMap::new());
+    let runs = [3, 4].map(|n| RunId::from_bytes([n; 16]));
+    for run in runs {
+        assert!(tells(&mut rig, run, Told::Ended).is_empty());
+    }
+    let unknown = |rig: &Rig| rig.hub.known.fleet.get(agent(1)).unwrap().unknown.clone();
+    assert_eq!(unknown(&rig), BTreeSet::from(runs));
+    rig.give(Event::HeldAll(agent(1)));
+    let late = tells(&mut rig, RunId::from_bytes([5; 16]), Told::Ended);
+    assert!(matches!(&late[..], [Effect::WarnOf { .. }]), "{late:?}");
+    assert_eq!(unknown(&rig), BTreeSet::from(runs));
 }

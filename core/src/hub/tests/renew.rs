@@ -73,6 +73,7 @@ impl Rig {
         admitted.expect("an answer")?;
         self.give(Event::LinkUp(LinkUp {
             unknown: BTreeSet::new(),
+            more: false,
             agent: agent(1),
             certificate: presented(key),
             link: u64::from(key),
@@ -254,6 +255,7 @@ fn one_that_has_a_newer_certificate_than_an_older_journal_knows_is_let_in_and_kn
     let up = |rig: &mut Rig, certificate: &Presented| {
         rig.give(Event::LinkUp(LinkUp {
             unknown: BTreeSet::new(),
+            more: false,
             agent: agent(1),
             certificate: certificate.clone(),
             link: 1,

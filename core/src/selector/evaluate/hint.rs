@@ -119,7 +119,7 @@ impl Evaluation<'_, '_> {
         let metrics = self.hosts.iter().filter_map(|host| host.told.metrics);
         let mut mounts: Vec<String> = metrics
             .flat_map(|metrics| &metrics.disks)
-            .map(|disk| mount_word(&disk.mount))
+            .map(|disk| mount_word(disk.mount.as_data()))
             .collect();
         mounts.sort_unstable();
         mounts.dedup();

@@ -23,14 +23,14 @@ impl Wide {
                 } else {
                     "Ubuntu 24.04"
                 }
-                .to_owned(),
+                .into(),
                 cpus: 4,
                 memory_bytes: (at as u64 + 1) << 30,
                 ..Facts::default()
             };
             let metrics = Metrics {
                 disks: vec![Disk {
-                    mount: "/srv".to_owned(),
+                    mount: "/srv".into(),
                     total_bytes: 100,
                     available_bytes: at as u64 * 10,
                 }],

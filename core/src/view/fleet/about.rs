@@ -2,8 +2,9 @@
 
 use super::table::NAME_COLUMNS;
 use super::{HostRow, Trouble};
+use crate::said::Said;
 use crate::selector::fold::fold;
-use crate::view::{escape_markdown_cut, inline_code};
+use crate::view::inline_code;
 
 /// What the table does not say: first what is the same for all, then of each host what is its own, hosts with the same together.
 pub(super) fn abouts(shown: &[&HostRow]) -> Vec<String> {
@@ -86,7 +87,7 @@ fn code(labels: &[String]) -> Option<String> {
 
 /// What an agent told of its host, always in this order; nothing when it told nothing.
 fn facts_of(row: &HostRow) -> Vec<String> {
-    let plain = |text: &str| escape_markdown_cut(text, 40);
+    let plain = |said: &Said| said.in_chat(40);
     row.facts.as_ref().map_or_else(Vec::new, |facts| {
         vec![
             plain(&short_os(&facts.os)),
@@ -99,11 +100,12 @@ fn facts_of(row: &HostRow) -> Vec<String> {
 }
 
 /// `Debian 12` for `Linux (Debian GNU/Linux 12)`.
-pub(in crate::view) fn short_os(os: &str) -> String {
+pub(in crate::view) fn short_os(os: &Said) -> Said {
+    let os = os.as_data();
     let inner = os
         .strip_prefix("Linux (")
         .and_then(|rest| rest.strip_suffix(')'));
-    inner.unwrap_or(os).replace("GNU/Linux ", "")
+    inner.unwrap_or(os).replace("GNU/Linux ", "").into()
 }
 
 fn trouble_word(row: &HostRow) -> Option<&'static str> {

@@ -125,8 +125,8 @@ pub(super) fn how_words(how: &How, rank: Rank) -> String {
     };
     match rank {
         Rank::LeftOut => {
-            let why = reason.text.strip_prefix("skipped: ");
-            let why = why.unwrap_or(&reason.text);
+            let text = reason.text.as_data();
+            let why = text.strip_prefix("skipped: ").unwrap_or(text);
             format!("left out: {}", escape_markdown_cut(why, REASON_MAX))
         }
         Rank::Failed

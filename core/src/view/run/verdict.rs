@@ -117,7 +117,7 @@ pub(super) fn kept_words(executions: &[&Execution]) -> Option<String> {
         if let How::NotStarted(reason) = how
             && is_kept(how)
         {
-            return Some(reason.text.clone());
+            return Some(reason.text.as_data().to_owned());
         }
         None
     };

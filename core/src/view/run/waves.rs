@@ -243,7 +243,7 @@ fn failures(run: &Run) -> Option<String> {
 
 /// Why no further host starts, when so many have failed: `stopped after 3 of 40 failed`.
 pub(super) fn gave_up(run: &Run) -> Option<String> {
-    Some(run.waves()?.given_up()?.text)
+    Some(run.waves()?.given_up()?.text.as_data().to_owned())
 }
 
 /// Who paused it, what goes on all the same, and until when it can be continued.

@@ -31,6 +31,7 @@ impl World {
         self.host(agent).say_again();
         self.give(Event::LinkUp(LinkUp {
             unknown: BTreeSet::new(),
+            more: false,
             agent,
             certificate: Presented {
                 key_sha256: [agent.as_bytes()[0]; 32],

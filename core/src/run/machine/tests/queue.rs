@@ -83,7 +83,7 @@ fn record(run: &mut Run, effects: &[Effect]) {
 fn reasons(effects: &[Effect]) -> Vec<(AgentId, String)> {
     let reason = |effect: &Effect| match effect {
         Effect::RecordFinished(agent, outcome) => match &outcome.how {
-            How::NotStarted(reason) => Some((*agent, reason.text.clone())),
+            How::NotStarted(reason) => Some((*agent, reason.text.as_data().to_owned())),
             How::Exited(_)
             | How::Signaled(_)
             | How::TimedOut(_)
