@@ -227,10 +227,11 @@ impl SplitHost {
 
     /// Stops both in order; nothing may be left.
     pub async fn stop(mut self) {
-        for process in [self.link.take(), self.executor.take()] {
-            if let Some(process) = process {
-                process.stop().await;
-            }
+        for process in [self.link.take(), self.executor.take()]
+            .into_iter()
+            .flatten()
+        {
+            process.stop().await;
         }
         let dir = self.dir.path().to_string_lossy().into_owned();
         let gone = || left::with_argument(&dir).is_empty();
