@@ -187,14 +187,37 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
         address: options.server.clone(),
         proxy: options.proxies.proxy_to(&options.server)?,
     };
-    if let Some(split) = &options.split {
-        split.begin(&options.data_dir)?;
+    let Some(split) = options.split.clone() else {
+        return enroll(options, name, &token, &way).await;
+    };
+    let data_dir = options.data_dir.clone();
+    let taken = split.begin(&data_dir)?;
+    match enroll(options, name, &token, &way).await {
+        Ok(joined) => split
+            .hand_over(&data_dir)
+            .map(|()| joined)
+            .map_err(Into::into),
+        Err(error) => {
+            if taken && let Err(kept) = split.hand_over(&data_dir) {
+                tracing::warn!("The link's folder stays with root: {}.", chain(&kept));
+            }
+            Err(error)
+        }
     }
+}
+
+/// With the folder in our hands.
+async fn enroll(
+    options: Options,
+    name: HostName,
+    token: &JoinToken,
+    way: &Way,
+) -> Result<Joined, JoinError> {
     let _lock = options.data_dir.lock().map_err(JoinError::DataDir)?;
     refuse_second_join(&options.data_dir)?;
     let key = kept_key(&options.data_dir)?;
 
-    let reply = ask(&way, &token, &key, &name).await?;
+    let reply = ask(way, token, &key, &name).await?;
     let identity = AgentIdentity::new(&key, &reply.chain, &token.pin())?;
     let agent = AgentId::from_bytes(identity.peer().agent);
     if reply.agent.parse() != Ok(agent) {
@@ -220,10 +243,7 @@ pub(crate) async fn join(options: Options) -> Result<Joined, JoinError> {
     let (data_dir, keys) = (&options.data_dir, KnownKeys::of(orders));
     match &options.split {
         None => data_dir.enroll(&identity, &config, &keys)?,
-        Some(split) => {
-            split.enroll(data_dir, &identity, &config, &keys)?;
-            split.hand_over(data_dir)?;
-        }
+        Some(split) => split.enroll(data_dir, &identity, &config, &keys)?,
     }
     Ok(Joined {
         agent,

@@ -3,10 +3,11 @@
 //! `identity.pem` is written last, so it alone says whether the host is enrolled. Only joining writes them.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::geteuid;
 use shanty_certs::agent::{AgentIdentity, IDENTITY_BYTES_MAX};
 use shanty_certs::files::{self, FileError};
@@ -52,11 +53,15 @@ impl DataDir {
         self.path.join("join.key")
     }
 
-    fn lock_file(&self) -> PathBuf {
+    /// The file that keeps other agents out.
+    #[must_use]
+    pub(super) fn lock_file(&self) -> PathBuf {
         self.path.join("lock")
     }
 
-    fn identity(&self) -> PathBuf {
+    /// The key and the chain of the host.
+    #[must_use]
+    pub(super) fn identity(&self) -> PathBuf {
         self.path.join("identity.pem")
     }
 
@@ -84,13 +89,9 @@ impl DataDir {
             path: path.clone(),
             source,
         };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let file = regular(&mut options, &path).map_err(failed)?;
         Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
             if errno == nix::errno::Errno::EWOULDBLOCK {
                 ConfigError::InUse(self.path.clone())
@@ -103,7 +104,8 @@ impl DataDir {
     /// True while an agent works in it. Changes nothing, and creates nothing.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        let Ok(file) = File::open(self.lock_file()) else {
+        let opened = regular(OpenOptions::new().read(true), &self.lock_file());
+        let Ok(file) = opened else {
             return false;
         };
         // Given back at once.
@@ -175,9 +177,49 @@ impl DataDir {
     }
 }
 
+/// Opens a file where another user may have put something: never through a link, and without waiting at a pipe.
+fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = options.custom_flags(flags.bits()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file; remove it"));
+    }
+    Ok(file)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
+
     use super::*;
+
+    #[test]
+    fn what_somebody_put_in_the_place_of_the_lock_is_not_followed_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = DataDir::new(dir.path().join("agent"));
+        drop(data_dir.lock().unwrap());
+        let (lock, victim) = (data_dir.lock_file(), dir.path().join("victim"));
+        let refused = || {
+            assert!(matches!(data_dir.lock(), Err(ConfigError::Lock { .. })));
+            assert!(!data_dir.is_in_use());
+            fs::remove_file(&lock).unwrap();
+        };
+        fs::remove_file(&lock).unwrap();
+        symlink(&victim, &lock).unwrap();
+        refused();
+        assert!(!victim.exists());
+        mkfifo(&lock, Mode::S_IRWXU).unwrap();
+        refused();
+        mkfifo(&lock, Mode::S_IRWXU).unwrap();
+        let mut read = OpenOptions::new();
+        read.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        let _reader = read.open(&lock).unwrap();
+        refused();
+        data_dir.lock().unwrap();
+    }
 
     #[test]
     fn one_agent_works_in_a_directory() {

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt as _, chown, lchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{User, geteuid};
@@ -53,7 +53,7 @@ pub enum SplitError {
 }
 
 /// The set-up of two processes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Split {
     config: PathBuf,
     executor_dir: PathBuf,
@@ -89,35 +89,47 @@ impl Split {
         &self.user.name
     }
 
-    /// Takes the link's folder over for the time of joining, if it is there: so nobody else changes what stands in it.
+    /// Takes the link's folder over for the time of joining, if it is there: so nobody else changes what stands in it. Whether it was the
+    /// link's.
     ///
     /// # Errors
     /// [`SplitError::Io`].
-    pub fn begin(&self, data_dir: &DataDir) -> Result<(), SplitError> {
+    pub fn begin(&self, data_dir: &DataDir) -> Result<bool, SplitError> {
         let folder = data_dir.path();
         match fs::symlink_metadata(folder) {
             Ok(found) if found.is_dir() && geteuid().is_root() => {
-                lchown(folder, Some(0), None).map_err(failed("take over", folder))
+                lchown(folder, Some(0), None).map_err(failed("take over", folder))?;
+                Ok(found.uid() == self.user.uid.as_raw())
             }
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) | Err(_) => Ok(false),
         }
     }
 
-    /// Gives the link's folder to its user.
+    /// Gives the link's folder to its user, whether a join came to its end or not, and in it what a join writes: nothing else there is ours
+    /// to give, and nothing that has another name elsewhere. The key of an attempt that failed stays ours until the next.
     ///
     /// # Errors
-    /// [`SplitError::Io`].
+    /// [`SplitError::Io`], [`SplitError::File`].
     pub fn hand_over(&self, data_dir: &DataDir) -> Result<(), SplitError> {
         if !geteuid().is_root() {
             return Ok(());
         }
         let folder = data_dir.path();
+        files::check_private_directory(folder)?;
         let give = |path: &Path| {
             let (uid, gid) = (self.user.uid.as_raw(), self.user.gid.as_raw());
             lchown(path, Some(uid), Some(gid)).map_err(failed("hand over", path))
         };
-        for entry in fs::read_dir(folder).map_err(failed("read", folder))? {
-            give(&entry.map_err(failed("read", folder))?.path())?;
+        for path in [data_dir.lock_file(), data_dir.identity()] {
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_file() && found.nlink() == 1 => give(&path)?,
+                Ok(_) => {
+                    let why = io::Error::other("it is no file, or has another name elsewhere");
+                    return give(folder).and(Err(failed("hand over", &path)(why)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(failed("hand over", &path)(error)),
+            }
         }
         give(folder)
     }
@@ -178,6 +190,38 @@ mod tests {
 
     fn split(user: &str) -> Result<Split, SplitError> {
         Split::new(user, PathBuf::new(), PathBuf::new())
+    }
+
+    #[test]
+    fn what_the_links_user_put_into_its_folder_is_not_given_to_it() {
+        if !geteuid().is_root() {
+            return; // Nothing can be given away.
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("link");
+        files::private_directory(&folder).unwrap();
+        let data_dir = DataDir::new(folder.clone());
+        let split = split("nobody").unwrap();
+        let own = split.user.uid.as_raw();
+        let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
+        assert!(!split.begin(&data_dir).unwrap());
+        drop(data_dir.lock().unwrap());
+        let [victim, other] = ["victim", "other"].map(|name| dir.path().join(name));
+        fs::write(&victim, "").unwrap();
+        fs::hard_link(&victim, folder.join("any")).unwrap();
+        fs::write(data_dir.join_key(), "").unwrap();
+        split.hand_over(&data_dir).unwrap();
+        assert_eq!(owner(&victim), 0);
+        assert_eq!(owner(&data_dir.join_key()), 0);
+        assert_eq!((owner(&folder), owner(&data_dir.lock_file())), (own, own));
+
+        assert!(split.begin(&data_dir).unwrap());
+        assert_eq!(owner(&folder), 0);
+        fs::write(&other, "").unwrap();
+        fs::hard_link(&other, data_dir.identity()).unwrap();
+        let refused = split.hand_over(&data_dir).unwrap_err();
+        assert!(refused.to_string().contains("identity.pem"), "{refused}");
+        assert_eq!((owner(&folder), owner(&other)), (own, 0));
     }
 
     #[test]
