@@ -118,7 +118,7 @@ async fn what_the_owner_of_a_host_forbids_does_not_run_whoever_asks() {
     let args = ["run", "--on", "web-01", "--timeout", "30m", "--", "true"];
     let ran = world.shanty(&args).await;
     assert!(
-        ran.code != 0 && ran.err.contains("20m at most") || ran.out.contains("20m at most"),
+        ran.code != 0 && (ran.err.contains("20m at most") || ran.out.contains("20m at most")),
         "{ran:?}"
     );
     let number = world.detach("web-01", "seq 100000").await;
