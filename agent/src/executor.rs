@@ -20,7 +20,7 @@ mod sweep;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::Duration;
 
 use shanty_certs::orders::{OrderKeyError, OrderPublicKey};
 use shanty_core::ids::{AgentId, RunId};
@@ -30,6 +30,7 @@ use shanty_core::refusal::Code;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::clock::since_boot;
 use crate::policy::{PolicyWatch, Told};
 
 pub use crate::surroundings::Surroundings;
@@ -75,6 +76,8 @@ pub struct Config {
     pub spool_total_bytes_max: u64,
     /// Executions that may run at once; more are refused. [`RUNNING_MAX`] unless a test needs less.
     pub running_max: usize,
+    /// What a command is given is there after this time or does not come any more; 15 minutes unless a test needs less.
+    pub input_within: Duration,
     /// What the host's owner allows.
     pub policy: PolicyWatch,
 }
@@ -98,6 +101,7 @@ impl Config {
             shim,
             spool_total_bytes_max: limits::SPOOL_TOTAL_BYTES_MAX,
             running_max: RUNNING_MAX,
+            input_within: input::WITHIN,
             policy: PolicyWatch::default(),
         }
     }
@@ -124,25 +128,31 @@ pub struct Signed {
 #[derive(Clone, Copy, Debug)]
 pub struct ClockOffset {
     controller_ms: u64,
-    at: Instant,
+    /// Since the boot: a host that slept meanwhile knows how late it is.
+    at: Duration,
 }
 
 impl ClockOffset {
     /// What `Welcome` said, taken now, milliseconds since the Unix epoch.
     #[must_use]
     pub fn new(controller_ms: u64) -> Self {
-        Self::since(controller_ms, Instant::now())
+        Self::since(controller_ms, since_boot())
     }
 
-    /// What was said after this moment: the controller's time may be behind what comes of it, and never ahead.
-    pub(crate) const fn since(controller_ms: u64, at: Instant) -> Self {
+    /// What was said after this moment since the boot: the controller's time may be behind what comes of it, and never ahead.
+    pub(crate) const fn since(controller_ms: u64, at: Duration) -> Self {
         Self { controller_ms, at }
     }
 
     /// The controller's time now, milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        let elapsed = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at_boot_time(since_boot())
+    }
+
+    fn at_boot_time(&self, now: Duration) -> u64 {
+        let elapsed = now.saturating_sub(self.at).as_millis();
+        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         self.controller_ms.saturating_add(elapsed)
     }
 }
@@ -482,4 +492,20 @@ pub async fn open(
         policy,
     };
     Ok((handle, owner.run(requests)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_controllers_time_goes_on_with_the_hosts() {
+        let clock = ClockOffset::since(5_000, Duration::from_secs(100));
+        assert_eq!(clock.at_boot_time(Duration::from_millis(103_250)), 8_250);
+        assert_eq!(clock.at_boot_time(Duration::MAX), u64::MAX);
+        // Which clock that is: the one that counts while the host sleeps.
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        assert!(since_boot().as_secs_f64() >= uptime - 0.01);
+    }
 }

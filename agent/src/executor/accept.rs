@@ -19,19 +19,21 @@ pub(super) fn accept(
     clock: ClockOffset,
 ) -> Result<Shim, Refusal> {
     let run = received.run;
-    let accepted = ready(received, config, clock)
+    let accepted = ready(received, config, clock, 0)
         .and_then(|run_as| begin(run, bytes, config, folders, run_as.as_deref()));
     accepted.inspect_err(|_| remember_refused(run, folders))
 }
 
-/// Whether an order may be carried out here now, and as whom: none is the agent's own user. Blocks.
+/// Whether an order may be carried out here now, or was so many milliseconds ago, and as whom: none is the agent's own user. What the
+/// host's owner allows is asked as it is now. Blocks.
 pub(super) fn ready(
     received: &ReceivedOrder,
     config: &Config,
     clock: ClockOffset,
+    late_ms_max: u64,
 ) -> Result<Option<String>, Refusal> {
     let order = received.order.as_ref().map_err(check::refused)?;
-    let run_as = check::check(order, config, clock)?;
+    let run_as = check::check(order, config, clock, late_ms_max)?;
     check::policy(order, config, run_as.as_deref())?;
     check::secrets(&config.mask)?;
     Ok(run_as)

@@ -61,14 +61,16 @@ pub(super) fn secrets(files: &SecretFiles) -> Result<(), Refusal> {
     })
 }
 
-/// Checks what hangs on the time and on this host, and finds the user: none when that is the agent's own. Blocks: it looks at users and
+/// Checks what hangs on the time, with so much patience, and on this host, and finds the user: none when that is the agent's own. Blocks: it looks at users and
 /// folders.
 pub(super) fn check(
     order: &Order,
     config: &Config,
     clock: ClockOffset,
+    late_ms_max: u64,
 ) -> Result<Option<String>, Refusal> {
-    in_time(order.not_after, LinkTime::from_ms(clock.now_ms()))?;
+    let now = LinkTime::from_ms(clock.now_ms());
+    in_time(order.not_after, now, late_ms_max)?;
     order.cwd.as_deref().map_or(Ok(()), folder)?;
     user(order.options.run_as.as_deref(), &config.run_as)
 }
@@ -86,8 +88,8 @@ pub(super) fn policy(order: &Order, config: &Config, run_as: Option<&str>) -> Re
     }
 }
 
-fn in_time(not_after: LinkTime, now: LinkTime) -> Result<(), Refusal> {
-    if now > not_after {
+fn in_time(not_after: LinkTime, now: LinkTime, late_ms_max: u64) -> Result<(), Refusal> {
+    if now > not_after.plus_ms(late_ms_max) {
         let late = now.since_ms(not_after);
         let text = format!("The order reached the host {late} ms too late and was not run.");
         return Err(Refusal::new(Code::Expired, text));

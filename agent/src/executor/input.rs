@@ -5,13 +5,16 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use shanty_core::ids::RunId;
 use shanty_core::refusal::Code;
 use shanty_core::run::Input;
+use shanty_core::text::duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::Refusal;
 use super::attach::{Cancel, Desired};
@@ -19,6 +22,10 @@ use super::folder::Folders;
 
 /// Slices that wait for the disk. A full queue makes the link wait, and the controller behind it.
 const SLICES_MAX: usize = 4;
+
+/// All of it is there after this time, or does not come any more: the longest over a slow line. Whoever brings it can hold an order up by
+/// no more.
+pub(super) const WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// A slice, or why there are no more.
 pub type SliceOrEnd = Result<Vec<u8>, String>;
@@ -35,18 +42,25 @@ pub struct Wanted {
 /// Where inputs come from: the link that brought the order.
 pub type Inputs = mpsc::Sender<Wanted>;
 
-/// Fetches an input into the run's folder, durably.
+/// Fetches an input into the run's folder, durably and within this time.
 pub(super) async fn fetch(
     run: RunId,
-    input: &Input,
+    (input, within): (&Input, Duration),
     inputs: Option<Inputs>,
     folders: &Folders,
     mut desired: watch::Receiver<Desired>,
 ) -> Result<(), Refusal> {
-    let fetching = arrive(run, input, inputs, folders);
+    let fetching = timeout(within, arrive(run, input, inputs, folders));
     let cancelled = desired.wait_for(|desired| desired.cancel != Cancel::No);
     tokio::select! {
-        fetched = fetching => fetched,
+        fetched = fetching => fetched.unwrap_or_else(|_| {
+            let within = duration(u64::try_from(within.as_millis()).unwrap_or(u64::MAX));
+            let text = format!(
+                "The {} did not come whole within {within}, and nothing was run.",
+                input.kind.as_str()
+            );
+            Err(Refusal::new(Code::Agent, text))
+        }),
         _ = cancelled => {
             let text = format!("It was cancelled before its {} had come.", input.kind.as_str());
             Err(Refusal::new(Code::Closed, text))

@@ -1,9 +1,11 @@
 //! The seam over a socket: the same as over the channel, whoever of the two ends is killed, and whatever the link says.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use shanty_agent::executor::{ClockOffset, Handle, Inputs, Refusal, Started, State};
+use shanty_agent::executor::{ClockOffset, Handle, Inputs, Refusal, Started, State, Status};
+use shanty_agent::policy::Keeper;
 use shanty_agent::seam::{Listener, connect};
 use shanty_core::ids::RunId;
 use shanty_core::refusal::Code;
@@ -200,6 +202,72 @@ async fn what_a_command_is_given_passes() {
         panic!("it is refused");
     };
     assert!(refusal.text.contains("it is gone"), "{refusal}");
+}
+
+/// Waits until a run is refused, and gives what is said.
+async fn refused(link: &Link, run: RunId) -> Refusal {
+    let mut watch = link.handle.watch();
+    let state = |held: &BTreeMap<RunId, Status>| held.get(&run).map(|status| status.state.clone());
+    let over = watch.wait_for(|held| matches!(state(held), Some(State::Refused(_))));
+    match state(&tokio::time::timeout(BOUND, over).await.unwrap().unwrap()) {
+        Some(State::Refused(refusal)) => refusal,
+        other => panic!("it is refused, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_brings_nothing_holds_no_place() {
+    let world = World::with(|config| {
+        config.running_max = 1;
+        config.input_within = Duration::from_millis(50);
+    })
+    .await;
+    let (socket, _server) = serve(&world);
+    let link = Link::greeted(&socket).await;
+    let (inputs, mut wanted): (Inputs, _) = mpsc::channel(4);
+    let fed = stdin("cat", b"never comes");
+    let start = link
+        .handle
+        .start_with(signed(&fed), ClockOffset::new(0), Some(inputs));
+    assert_eq!(start.await, Ok(Started::New));
+    let asked = wanted.recv().await.unwrap();
+    asked.slices.send(Ok(b"never".to_vec())).await.unwrap();
+    let refusal = refused(&link, asked.run).await;
+    assert!(
+        refusal.text.contains("did not come whole within"),
+        "{refusal}"
+    );
+    let next = order("echo next");
+    assert_eq!(link.start(&next).await, Ok(Started::New));
+    let run = next.run.parse().unwrap();
+    assert_eq!(link.printed(&world, run).await, b"next\n");
+}
+
+#[tokio::test]
+async fn what_was_allowed_when_the_order_came_is_asked_again_when_its_input_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("host.toml");
+    std::fs::write(&file, "").unwrap();
+    let policy = Keeper::open(file.clone(), true).unwrap();
+    let world = World::with(|config| config.policy = policy.watch()).await;
+    let (socket, _server) = serve(&world);
+    let link = Link::greeted(&socket).await;
+    let (inputs, mut wanted): (Inputs, _) = mpsc::channel(4);
+    let made = world.path("made");
+    let fed = stdin(&format!("echo > {}", made.display()), b"late");
+    let start = link
+        .handle
+        .start_with(signed(&fed), ClockOffset::new(0), Some(inputs));
+    assert_eq!(start.await, Ok(Started::New));
+    let asked = wanted.recv().await.unwrap();
+    std::fs::write(&file, "mode = \"off\"\n").unwrap();
+    policy.reload();
+    give(&asked, b"late").await;
+    let run = asked.run;
+    drop(asked);
+    let refusal = refused(&link, run).await;
+    assert!(refusal.text.contains("host.toml"), "{refusal}");
+    assert!(!made.exists());
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ fn checked(change: impl FnOnce(&mut v1::ExecutionOrder)) -> Result<Option<String
     let received = parse(&order.encode_to_vec(), config.agent);
     let checked = received.and_then(|received| {
         let order = received.order.map_err(|error| refused(&error))?;
-        check(&order, &config, clock)
+        check(&order, &config, clock, 0)
     });
     checked.map_err(|refusal| refusal.code)
 }
@@ -113,6 +113,15 @@ fn late_and_everlasting_orders_are_refused() {
         checked(|order| order.not_after_ms = u64::MAX),
         Err(Code::Expired)
     );
+}
+
+#[test]
+fn what_is_looked_at_again_may_be_so_late_and_no_later() {
+    let at = LinkTime::from_ms;
+    assert_eq!(in_time(at(1_000), at(1_500), 500), Ok(()));
+    let late = in_time(at(1_000), at(1_501), 500).unwrap_err();
+    assert!(late.text.contains(" 501 ms too late"), "{late}");
+    assert!(in_time(at(u64::MAX), at(1_501), u64::MAX).is_err());
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::executor::{ClockOffset, Refusal, State};
 
 impl Owner {
     /// Fetches what the command is given, and then begins. It is held meanwhile, so that it is named and can be cancelled.
+    ///
+    /// The link decides how long that takes: so it takes no longer than a bound of ours, and everything that was asked before is asked again.
     pub(super) fn start_when_given(
         &mut self,
         received: ReceivedOrder,
@@ -29,9 +31,20 @@ impl Owner {
         self.work.spawn(async move {
             let own = (Arc::clone(&config), folders.clone());
             let begun = async {
-                let run_as = blocking(move || ready(&received, &config, clock)).await?;
-                fetch(run, &input, inputs, &folders, desired).await?;
-                blocking(move || begin(run, &order, &own.0, &own.1, run_as.as_deref())).await
+                let within = config.input_within;
+                let late_ms_max = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+                let received = blocking(move || {
+                    ready(&received, &config, clock, 0)?;
+                    Ok(received)
+                });
+                let received = received.await?;
+                fetch(run, (&input, within), inputs, &folders, desired).await?;
+                let (config, folders) = own;
+                let begins = blocking(move || {
+                    let run_as = ready(&received, &config, clock, late_ms_max)?;
+                    begin(run, &order, &config, &folders, run_as.as_deref())
+                });
+                begins.await
             };
             let mut result = begun.await;
             if result.is_err() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::Instant;
+use std::time::Duration;
 
 use shanty_certs::orders::NONCE_BYTES;
 use shanty_core::ids::RunId;
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use v1::from_executor::Kind as Said;
 use v1::to_executor::Kind as Asked;
 
+use crate::clock::since_boot;
 use crate::executor::{
     ClockOffset, Handle, Inputs, Refusal, Request, Signed, SliceOrEnd, Started, Status, Wanted,
 };
@@ -50,7 +51,7 @@ pub(super) struct Connection {
     policy: watch::Receiver<Told>,
     told: BTreeMap<RunId, Status>,
     /// What was drawn last, and when: whoever signs the time for it does so afterwards.
-    nonce: Option<([u8; NONCE_BYTES], Instant)>,
+    nonce: Option<([u8; NONCE_BYTES], Duration)>,
     clock: Option<ClockOffset>,
     closed: bool,
     work: JoinSet<Done>,
@@ -138,7 +139,7 @@ impl Connection {
             Some(Asked::Nonce(_)) => {
                 let mut nonce = [0; NONCE_BYTES];
                 getrandom::fill(&mut nonce).map_err(io::Error::other)?;
-                self.nonce = Some((nonce, Instant::now()));
+                self.nonce = Some((nonce, since_boot()));
                 let bytes = nonce.to_vec();
                 self.say(id, Said::Nonce(v1::Nonce { bytes }));
             }
@@ -213,7 +214,7 @@ impl Connection {
     /// A nonce is good once: the time that it proves cannot be set back with it.
     async fn time(&mut self, id: u64, time: v1::ControllerTime) {
         let drawn = self.nonce.take();
-        let (nonce, at) = drawn.unwrap_or_else(|| ([0; NONCE_BYTES], Instant::now()));
+        let (nonce, at) = drawn.unwrap_or_else(|| ([0; NONCE_BYTES], since_boot()));
         let (reply, answer) = oneshot::channel();
         let request = Request::Time {
             nonce: nonce.to_vec(),
