@@ -5,6 +5,7 @@ mod command;
 mod data_dir;
 mod mask;
 mod proxy;
+mod replace;
 pub mod split;
 
 use std::fmt;

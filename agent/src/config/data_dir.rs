@@ -14,6 +14,7 @@ use shanty_certs::files::{self, FileError};
 use shanty_certs::orders::KnownKeys;
 use shanty_core::ids::AgentId;
 
+use super::replace::replace;
 use super::{CONFIG_BYTES_MAX, Config, ConfigError};
 use crate::executor::KEYS_FILE;
 
@@ -161,7 +162,8 @@ impl DataDir {
         config: &Config,
         keys: &KnownKeys,
     ) -> Result<(), FileError> {
-        files::write_secret(&self.config(), config.to_toml().as_bytes())?;
+        let path = self.config();
+        replace(&path, config, files::read_secret(&path, CONFIG_BYTES_MAX))?;
         keys.write(&self.path.join(KEYS_FILE))?;
         self.write_identity(identity)
     }

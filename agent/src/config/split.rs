@@ -12,7 +12,8 @@ use shanty_certs::files::{self, FileError};
 use shanty_certs::orders::KnownKeys;
 use thiserror::Error;
 
-use super::{Config, DataDir};
+use super::replace::replace;
+use super::{CONFIG_BYTES_MAX, Config, DataDir};
 use crate::executor::KEYS_FILE;
 
 /// The configuration of both.
@@ -153,7 +154,7 @@ impl Split {
         Ok(())
     }
 
-    /// What stood there before is kept beside it. The link's user may read it, and nobody but us may write it.
+    /// The link's user may read it, and nobody but us may write it.
     fn write_config(&self, config: &Config) -> Result<(), SplitError> {
         let path = &self.config;
         if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
@@ -161,11 +162,7 @@ impl Split {
             let open = fs::Permissions::from_mode(0o755);
             fs::set_permissions(folder, open).map_err(failed("open", folder))?;
         }
-        if path.exists() {
-            let old = path.with_extension("toml.old");
-            fs::rename(path, &old).map_err(failed("keep", path))?;
-        }
-        files::write_secret(path, config.to_toml().as_bytes())?;
+        replace(path, config, files::read_trusted(path, CONFIG_BYTES_MAX))?;
         if geteuid().is_root() {
             let group = self.user.gid.as_raw();
             chown(path, None, Some(group)).map_err(failed("hand over", path))?;
