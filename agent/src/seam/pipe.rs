@@ -4,9 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use prost::Message;
+use prost::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use shanty_core::limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 /// Longest frame, bytes.
@@ -17,6 +19,12 @@ const STALL: Duration = Duration::from_secs(20);
 
 /// What waits to be read by the other end before no more is asked of us, bytes.
 const WAITING_BYTES_MAX: usize = 256 * 1024;
+
+/// Messages that are taken from what was read before others have their turn.
+const AT_ONCE: usize = 64;
+
+/// Room for what is read at once, bytes.
+const READ_BYTES: usize = 16 * 1024;
 
 /// Bytes of the length before a frame.
 const HEAD: usize = 4;
@@ -41,8 +49,10 @@ enum Step {
 /// One end.
 pub(super) struct Pipe {
     socket: UnixStream,
-    incoming: Vec<u8>,
-    outgoing: Vec<u8>,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+    /// Messages that were taken since others had their turn.
+    taken: usize,
     /// When the other end did last what it had to do.
     moved: Instant,
     stall: Duration,
@@ -52,8 +62,9 @@ impl Pipe {
     pub(super) fn new(socket: UnixStream) -> Self {
         Self {
             socket,
-            incoming: Vec::new(),
-            outgoing: Vec::new(),
+            incoming: BytesMut::new(),
+            outgoing: BytesMut::new(),
+            taken: 0,
             moved: Instant::now(),
             stall: STALL,
         }
@@ -65,10 +76,10 @@ impl Pipe {
         if self.outgoing.is_empty() {
             self.moved = Instant::now();
         }
-        self.outgoing.extend(len.to_be_bytes());
+        self.outgoing.put_u32(len);
         message
             .encode(&mut self.outgoing)
-            .expect("invariant: a vector has room");
+            .expect("invariant: a buffer that grows has room");
     }
 
     /// True while the other end does not read what it was sent: it should be asked for no more.
@@ -87,8 +98,13 @@ impl Pipe {
     /// The socket broke, or the other end does not keep to the rules.
     pub(super) async fn turn<M: Message + Default>(&mut self, reads: bool) -> io::Result<Turn<M>> {
         loop {
+            if self.taken >= AT_ONCE {
+                self.taken = 0;
+                yield_now().await;
+            }
             if reads && let Some(frame) = take(&mut self.incoming)? {
-                let message = M::decode(frame.as_slice());
+                self.taken += 1;
+                let message = M::decode(frame);
                 return message
                     .map(Turn::Came)
                     .map_err(|_| invalid("it sends a frame that is no message"));
@@ -106,6 +122,7 @@ impl Pipe {
         // What was read and is not taken yet is our own affair.
         let waits = !self.outgoing.is_empty() || (reads && !self.incoming.is_empty());
         let stalled = self.moved + self.stall;
+        self.incoming.reserve(READ_BYTES);
         let (mut from, mut to) = self.socket.split();
         tokio::select! {
             biased;
@@ -114,7 +131,7 @@ impl Pipe {
                 Ok(if read? > 0 { Step::Read } else { Step::Closed })
             }
             written = to.write(&self.outgoing), if !self.outgoing.is_empty() => {
-                self.outgoing.drain(..written?);
+                self.outgoing.advance(written?);
                 self.moved = Instant::now();
                 Ok(Step::Wrote)
             }
@@ -126,7 +143,7 @@ impl Pipe {
 }
 
 /// Takes the first frame if all of it is there.
-fn take(incoming: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+fn take(incoming: &mut BytesMut) -> io::Result<Option<Bytes>> {
     let Some(head) = incoming.first_chunk::<HEAD>() else {
         return Ok(None);
     };
@@ -135,11 +152,12 @@ fn take(incoming: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
         return Err(invalid("it sends a frame over the limit"));
     }
     let end = HEAD + len;
-    let Some(frame) = incoming.get(HEAD..end).map(<[u8]>::to_vec) else {
+    if incoming.len() < end {
         return Ok(None);
-    };
-    incoming.drain(..end);
-    Ok(Some(frame))
+    }
+    // Where the next one begins moves; the bytes do not.
+    incoming.advance(HEAD);
+    Ok(Some(incoming.split_to(len).freeze()))
 }
 
 fn invalid(what: &'static str) -> io::Error {
@@ -149,6 +167,7 @@ fn invalid(what: &'static str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use shanty_proto::v1;
+    use tokio::task::JoinSet;
 
     use super::*;
 
@@ -178,7 +197,7 @@ mod tests {
         let write = async {
             for byte in bytes {
                 other.write_all(&[byte]).await.unwrap();
-                tokio::task::yield_now().await;
+                yield_now().await;
             }
             drop(other);
         };
@@ -234,6 +253,22 @@ mod tests {
         assert!(pipe.is_full() && !pipe.is_flushed());
         let error = next(&mut pipe).await.unwrap_err();
         assert!(error.to_string().contains("neither"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn many_frames_that_came_at_once_leave_others_their_turn_and_are_not_moved() {
+        let (one, mut other) = UnixStream::pair().unwrap();
+        let mut pipe = Pipe::new(one);
+        other.write_all(&[0; 8_000]).await.unwrap();
+        next(&mut pipe).await.unwrap().unwrap();
+        let begins = pipe.incoming.as_ptr().addr();
+        let mut others = JoinSet::new();
+        others.spawn(async {});
+        for taken in 1..200 {
+            assert_eq!(pipe.incoming.as_ptr().addr(), begins + HEAD * (taken - 1));
+            next(&mut pipe).await.unwrap().unwrap();
+        }
+        assert!(others.try_join_next().is_some());
     }
 
     #[tokio::test]
