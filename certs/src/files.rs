@@ -328,7 +328,10 @@ fn opening(path: &Path, source: io::Error, expected: &'static str) -> FileError 
 
 /// Checks every directory above a file, by the names that were given and by where they lead: whoever may write in one of them chooses what
 /// stands in that place.
-fn check_place(path: &Path) -> Result<(), FileError> {
+///
+/// # Errors
+/// [`FileError`].
+pub fn check_place(path: &Path) -> Result<(), FileError> {
     let absolute = std::path::absolute(path).map_err(|e| FileError::io("find", path, e))?;
     let named = parent(&absolute);
     let real = fs::canonicalize(named).map_err(|e| FileError::io("find", named, e))?;

@@ -5,11 +5,12 @@ mod connection;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
+use shanty_certs::files::{self, FileError};
 use shanty_core::causes::chain;
 use shanty_core::quiet::{Line, Quiet};
 use thiserror::Error;
@@ -31,6 +32,9 @@ pub enum SocketError {
     /// Something else is there.
     #[error("{} is no socket; remove it, or choose another place with --socket", .0.display())]
     Occupied(PathBuf),
+    /// Others may put something in its place.
+    #[error("the link and the executor cannot meet there; or choose another place with --socket")]
+    Place(#[from] FileError),
     /// The operating system refused.
     #[error("cannot listen at {}", path.display())]
     Io {
@@ -68,6 +72,8 @@ impl Listener {
             let open = fs::Permissions::from_mode(0o755);
             fs::set_permissions(folder, open).map_err(failed)?;
         }
+        // From here on nobody else changes what stands there.
+        files::check_place(path)?;
         match fs::symlink_metadata(path) {
             Ok(found) if found.file_type().is_socket() => {
                 fs::remove_file(path).map_err(failed)?;
@@ -80,7 +86,7 @@ impl Listener {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
         let own = geteuid().as_raw();
         if let Some(user) = user.filter(|user| *user != own) {
-            chown(path, Some(user), None).map_err(failed)?;
+            lchown(path, Some(user), None).map_err(failed)?;
         }
         Ok(Self {
             socket,
@@ -158,5 +164,33 @@ impl Listener {
             Line::Last => tracing::warn!("{what} More like it is only counted for a minute."),
             Line::Counted => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_touched_where_somebody_else_may_put_something() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("open");
+        let socket = folder.join("executor.sock");
+        drop(Listener::bind(&socket, None).unwrap());
+        let mode = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o777);
+        let inode = || fs::symlink_metadata(&socket).unwrap().ino();
+        let before = inode();
+        let refused = Listener::bind(&socket, None).err().unwrap();
+        let said = chain(&refused);
+        assert!(
+            said.contains("chmod go-w") && said.contains("--socket"),
+            "{said}"
+        );
+        assert_eq!(inode(), before);
+        mode(0o755);
+        Listener::bind(&socket, None).unwrap();
     }
 }
