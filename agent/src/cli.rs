@@ -277,7 +277,8 @@ fn join_main(args: JoinArgs) -> Result<(), Failure> {
         out::line(&format_args!(
             "Joined as {name}. Start the agent with {}.\nKey: sha256:{key}",
             if split {
-                "`shanty-agent executor` and `shanty-agent link`"
+                "`shanty-agent executor` and `shanty-agent link`, or `systemctl restart shanty-executor shanty-agent`: one that \
+                 went on would be the agent before"
             } else {
                 "`shanty-agent run`"
             }

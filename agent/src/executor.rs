@@ -30,9 +30,9 @@ use shanty_core::refusal::Code;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::clock::since_boot;
 use crate::policy::{PolicyWatch, Told};
 
+pub use crate::clock::ClockOffset;
 pub use crate::surroundings::Surroundings;
 pub use input::{Inputs, SliceOrEnd, Wanted};
 pub use signed::KEYS_FILE;
@@ -51,6 +51,7 @@ pub struct Handle {
     /// Which connection to it there is, where it is another process.
     present: Option<watch::Receiver<Option<u64>>>,
     policy: watch::Receiver<Told>,
+    agent: watch::Receiver<Option<AgentId>>,
 }
 
 /// What the executor is told at its start.
@@ -122,39 +123,6 @@ pub struct Signed {
     pub sig: Vec<u8>,
     /// The key that it signed with.
     pub key_id: String,
-}
-
-/// The controller's clock as one link knows it: orders are judged by it, never by the host's own.
-#[derive(Clone, Copy, Debug)]
-pub struct ClockOffset {
-    controller_ms: u64,
-    /// Since the boot: a host that slept meanwhile knows how late it is.
-    at: Duration,
-}
-
-impl ClockOffset {
-    /// What `Welcome` said, taken now, milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn new(controller_ms: u64) -> Self {
-        Self::since(controller_ms, since_boot())
-    }
-
-    /// What was said after this moment since the boot: the controller's time may be behind what comes of it, and never ahead.
-    pub(crate) const fn since(controller_ms: u64, at: Duration) -> Self {
-        Self { controller_ms, at }
-    }
-
-    /// The controller's time now, milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn now_ms(&self) -> u64 {
-        self.at_boot_time(since_boot())
-    }
-
-    fn at_boot_time(&self, now: Duration) -> u64 {
-        let elapsed = now.saturating_sub(self.at).as_millis();
-        let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
-        self.controller_ms.saturating_add(elapsed)
-    }
 }
 
 /// One execution as it stands.
@@ -349,13 +317,21 @@ impl Handle {
         watch: watch::Receiver<BTreeMap<RunId, Status>>,
         present: watch::Receiver<Option<u64>>,
         policy: watch::Receiver<Told>,
+        agent: watch::Receiver<Option<AgentId>>,
     ) -> Self {
         Self {
             tx,
             watch,
             present: Some(present),
             policy,
+            agent,
         }
+    }
+
+    /// Whom the executor works as; not known of one that does not say it, or that was never there.
+    #[must_use]
+    pub fn agent(&self) -> Option<AgentId> {
+        *self.agent.borrow()
     }
 
     /// Waits until the executor is there, and says by which connection: the number of one that has ended never comes again.
@@ -483,6 +459,7 @@ pub async fn open(
     config: Config,
 ) -> Result<(Handle, impl Future<Output = ()> + Send + 'static), OpenError> {
     let policy = config.policy.told.clone();
+    let agent = watch::channel(Some(config.agent)).1;
     let owner = owner::Owner::open(config).await?;
     let (tx, requests) = mpsc::channel(REQUESTS_MAX);
     let handle = Handle {
@@ -490,22 +467,7 @@ pub async fn open(
         watch: owner.watch(),
         present: None,
         policy,
+        agent,
     };
     Ok((handle, owner.run(requests)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_controllers_time_goes_on_with_the_hosts() {
-        let clock = ClockOffset::since(5_000, Duration::from_secs(100));
-        assert_eq!(clock.at_boot_time(Duration::from_millis(103_250)), 8_250);
-        assert_eq!(clock.at_boot_time(Duration::MAX), u64::MAX);
-        // Which clock that is: the one that counts while the host sleeps.
-        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
-        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
-        assert!(since_boot().as_secs_f64() >= uptime - 0.01);
-    }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod dial;
 
 mod backoff;
+mod error;
 mod hello;
 mod inputs;
 mod instructions;
@@ -28,8 +29,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::backoff::Backoff;
 use self::dial::{DialError, Verdict, Way};
+use self::error::LinkError;
 use self::renewal::NotRenewed;
-use self::stream::{End, LinkError};
+use self::stream::End;
 use crate::config::Times;
 use crate::executor::Handle;
 use crate::failure::printable;

@@ -4,18 +4,16 @@
 //! controller costs no memory here.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use shanty_certs::orders::OrderPublicKey;
-use shanty_core::causes::{chain, innermost};
+use shanty_core::causes::chain;
 use shanty_core::ids::RunId;
 use shanty_core::limits;
-use shanty_core::link::sender::{PastEnd, Sender, Slice};
+use shanty_core::link::sender::{Sender, Slice};
 use shanty_proto::v1;
-use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tonic::Streaming;
@@ -24,6 +22,7 @@ use v1::agents_client::AgentsClient;
 use v1::down::Kind as Down;
 use v1::up::Kind as Up;
 
+use super::error::{LinkError, same_agent};
 use super::hello;
 use super::inputs::{self, WANTED_MAX};
 use super::instructions::{self, INSTRUCTIONS_MAX, Instruction};
@@ -59,49 +58,6 @@ pub(crate) enum End {
     Refused { code: v1::RefusedCode, text: String },
 }
 
-/// Why a link broke.
-#[derive(Debug, Error)]
-pub(crate) enum LinkError {
-    /// gRPC ended with an error.
-    #[error("{0}")]
-    Broken(String),
-    /// The controller closed it.
-    #[error("the controller closed the link")]
-    Closed,
-    /// No message for too long.
-    #[error("the controller was silent for {} s", .0.as_secs())]
-    Silent(Duration),
-    /// No `Welcome` in time.
-    #[error("the controller did not greet")]
-    NoWelcome,
-    /// A message that makes no sense.
-    #[error(transparent)]
-    BadMessage(#[from] BadMessage),
-    /// It acknowledged, or asked for, what does not exist.
-    #[error("the controller named bytes that there are not")]
-    PastEnd(#[from] PastEnd),
-    /// The other process has ended.
-    #[error("the executor has gone; is `shanty-agent executor` running?")]
-    Executor,
-    /// What a controller that signs says is signed.
-    #[error(
-        "the controller did not sign its time, or not with the key that this host knows. If its key was replaced on purpose, let the host \
-         join again"
-    )]
-    Time,
-    /// More at once than an agent takes.
-    #[error("the controller sends more than it reads, or more orders than can be taken")]
-    Flood,
-}
-
-impl From<tonic::Status> for LinkError {
-    /// Keeps what a person needs: the controller's own words, or the innermost cause. A status prints itself with all its layers.
-    fn from(status: tonic::Status) -> Self {
-        let cause = status.source().map(innermost);
-        Self::Broken(cause.map_or_else(|| status.message().to_owned(), ToString::to_string))
-    }
-}
-
 /// What of a state is worth sending again when it changes; its length is told by the output itself.
 type StateKey = (std::mem::Discriminant<State>, bool);
 
@@ -112,6 +68,7 @@ pub(crate) async fn serve(
     channel: Channel,
     up: impl FnOnce(),
 ) -> Result<End, LinkError> {
+    same_agent(ctx.executor.agent(), ctx.agent)?;
     let asked = tokio::select! {
         asked = ask(&ctx.executor) => asked,
         () = ctx.executor.gone(session) => return Err(LinkError::Executor),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shanty_core::causes::chain;
-use shanty_core::ids::RunId;
+use shanty_core::ids::{AgentId, RunId};
 use shanty_proto::v1;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -79,6 +79,7 @@ struct Client {
     /// Connections that there have been.
     sessions: u64,
     policy: watch::Sender<Told>,
+    agent: watch::Sender<Option<AgentId>>,
     last: u64,
     waiting: BTreeMap<u64, (Asked, Reply)>,
     /// They get no answer, and leave by themselves.
@@ -102,6 +103,7 @@ pub fn connect(path: PathBuf) -> (Handle, impl Future<Output = ()> + Send + 'sta
     let (held, watch) = watch::channel(BTreeMap::new());
     let (present, here) = watch::channel(None);
     let (policy, told) = watch::channel(Told::default());
+    let (agent, who) = watch::channel(None);
     let client = Client {
         path,
         requests,
@@ -109,12 +111,13 @@ pub fn connect(path: PathBuf) -> (Handle, impl Future<Output = ()> + Send + 'sta
         present,
         sessions: 0,
         policy,
+        agent,
         last: 0,
         waiting: BTreeMap::new(),
         unanswered: Vec::new(),
         inputs: None,
     };
-    (Handle::remote(tx, watch, here, told), client.run())
+    (Handle::remote(tx, watch, here, told, who), client.run())
 }
 
 impl Client {
@@ -272,6 +275,7 @@ impl Client {
                 if self.present.borrow().is_none() {
                     tracing::info!(version = about.version, "The executor is there.");
                 }
+                self.agent.send_replace(about.agent.parse().ok());
                 self.policy.send_replace(Told {
                     mode: about.policy_mode,
                     digest: about.policy_digest,

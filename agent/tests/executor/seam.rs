@@ -89,6 +89,7 @@ async fn all_that_can_be_asked_is_asked_over_the_socket() {
     let world = World::new().await;
     let (socket, _server) = serve(&world);
     let link = Link::greeted(&socket).await;
+    assert_eq!(link.handle.agent(), Some(AGENT));
     let first = order("echo out; echo err >&2; exit 3");
     let run: RunId = first.run.parse().unwrap();
     assert_eq!(link.start(&first).await, Ok(Started::New));

@@ -293,6 +293,10 @@ impl Connection {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             policy_mode: policy.mode,
             policy_digest: policy.digest,
+            agent: self
+                .executor
+                .agent()
+                .map_or_else(String::new, |agent| agent.to_string()),
         };
         self.say(0, Said::About(about));
     }
