@@ -1,5 +1,6 @@
 //! What people paste to install an agent on a host: one line, and the same for other tools. The token goes through a pipe, so that it stands in
-//! no arguments, which others on the host read, and in no address, which proxies log.
+//! no arguments, which others on the host read, and in no address, which proxies log. When the script does not come, the line fails: `exit 1`
+//! comes instead, on a line of its own, which does nothing in a script that was cut off.
 
 use std::fmt;
 use std::str::FromStr;
@@ -69,7 +70,7 @@ impl Place {
 
     fn curl(&self) -> String {
         let (pins, script) = (&self.pins, self.script());
-        format!("curl -fsSk --pinnedpubkey '{pins}' {script}")
+        format!("curl -fsSk --pinnedpubkey '{pins}' {script} || (echo; echo exit 1)")
     }
 
     /// The line to paste on a host that has curl.
@@ -84,7 +85,7 @@ impl Place {
     pub fn with_wget(&self, token: &str, run_as: &RunAs) -> String {
         let (pins, script, arguments) = (&self.pins, self.script(), run_as.arguments());
         format!(
-            "{{ echo SHANTY_TOKEN={token}; wget -qO- --no-check-certificate --pinnedpubkey='{pins}' {script}; }} | sudo sh{arguments}"
+            "{{ echo SHANTY_TOKEN={token}; wget -nv -O- --no-check-certificate --pinnedpubkey='{pins}' {script} || (echo; echo exit 1); }} | sudo sh{arguments}"
         )
     }
 
@@ -93,8 +94,8 @@ impl Place {
     pub fn with_digest(&self, token: &str, run_as: &RunAs) -> String {
         let (script, sha256, arguments) = (self.script(), &self.script_sha256, run_as.arguments());
         format!(
-            "f=$(mktemp) && wget -qO \"$f\" --no-check-certificate {script} && echo \"{sha256}  $f\" | sha256sum -c - && \
-             {{ echo SHANTY_TOKEN={token}; cat \"$f\"; }} | sudo sh{arguments}; rm -f \"$f\""
+            "f=$(mktemp) && wget -nv -O \"$f\" --no-check-certificate {script} && echo \"{sha256}  $f\" | sha256sum -c - && \
+             {{ echo SHANTY_TOKEN={token}; cat \"$f\"; }} | sudo sh{arguments}; s=$?; rm -f \"$f\"; (exit $s)"
         )
     }
 
@@ -113,7 +114,7 @@ impl Place {
                  permissions: \"0600\"\n    \
                  content: \"{token}\"\n\
              runcmd:\n  \
-               - [\"sh\", \"-c\", \"{curl} | {sh} --token-file /run/shanty-token; rm -f /run/shanty-token\"]\n"
+               - [\"sh\", \"-c\", \"{{ {curl}; }} | {sh} --token-file /run/shanty-token; s=$?; rm -f /run/shanty-token; exit $s\"]\n"
         )
     }
 
@@ -129,7 +130,7 @@ impl Place {
                  cmd: >-\n      \
                    read -r token; {{ echo \"SHANTY_TOKEN=$token\"; {curl}; }} | sh{arguments}\n    \
                  stdin: \"{{{{ shanty_token }}}}\"\n    \
-                 creates: /opt/shanty/stable\n"
+                 creates: /var/lib/shanty-agent/identity.pem\n"
         )
     }
 }

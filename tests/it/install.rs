@@ -54,7 +54,7 @@ fn cloud_init(user_data: &str, site: &Site) -> String {
         .replace("/run/shanty-token", &file)
         .replace("| sh ", "| sudo sh ");
     format!(
-        "umask 077; echo {token} >{file}; chmod {mode} {file}; {command}; test ! -e {file} || exit 9"
+        "umask 077; echo {token} >{file}; chmod {mode} {file}; ({command}); s=$?; test ! -e {file} || exit 9; exit $s"
     )
 }
 
@@ -91,6 +91,10 @@ async fn every_form_that_is_printed_installs_and_joins_and_keeps_the_token_out_o
             "ansible" => ansible(&text(&made, form), token),
             _ => text(&made, form),
         };
+        // Tools that run it look at the code, and only at that.
+        let nobody = line.replace(&world.join_address(), "127.0.0.1:1");
+        let ran = site.types(&nobody).await;
+        assert!(ran.code != 0 && !ran.err.is_empty(), "{form}: {ran:?}");
         let ran = site.types(&line).await;
         assert_eq!(ran.code, 0, "{form}: {ran:?}");
         let said = format!("Seen by the controller: yes, it joined as {name}.");
