@@ -215,7 +215,7 @@ choose_downloader() {
 	if [ -n "$proxy" ]; then
 		case $proxy in
 		http://* | https://*) ;;
-		*) fail E023 "the proxy $proxy is no URL" "Write for example --proxy http://proxy.example.net:3128." ;;
+		*) fail E023 "the proxy $(shown_proxy) is no URL" "Write for example --proxy http://proxy.example.net:3128." ;;
 		esac
 		https_proxy=$proxy HTTPS_PROXY=$proxy
 		export https_proxy HTTPS_PROXY
@@ -231,6 +231,14 @@ choose_downloader() {
 	else
 		fail E013 "there is nothing here that downloads" "Install curl, wget or python3, or copy a file and use --bundle."
 	fi
+}
+
+# Without the name and password that it may hold.
+shown_proxy() {
+	case $proxy in
+	*://*@*) say "${proxy%%://*}://${proxy##*@}" ;;
+	*) say "${proxy##*@}" ;;
+	esac
 }
 
 # Fetches path $1 into file $2, or with a third argument what is said of it. The digest of what was fetched is checked before anything is done
@@ -272,6 +280,11 @@ get() {
 		esac
 	done
 	last=$(tail -n 1 "$scratch/said")
+	through=${proxy:+$(shown_proxy)}
+	# Some repeat what they were told.
+	case $proxy:$last in
+	?*:*"$proxy"*) last=${last%%"$proxy"*}$through${last#*"$proxy"} ;;
+	esac
 	case $downloader:$code in
 	curl:90 | gnu_wget:5)
 		fail E021 "whoever answers at $server is not the controller: its key is not the pinned one$(by_whom)" \
@@ -281,11 +294,11 @@ get() {
 		fail E022 "the controller at $server did not give $1: $last" "Its log says why; make a new line with \`shanty token create --install\`."
 		;;
 	curl:5 | curl:56 | curl:97)
-		fail E023 "the proxy ${proxy:-in between} did not let us through: $last" "See --proxy, and whether it may reach $server."
+		fail E023 "the proxy ${through:-in between} did not let us through: $last" "See --proxy, and whether it may reach $server."
 		;;
 	curl:23 | gnu_wget:3) cannot_write ;;
 	*)
-		fail E020 "the controller at $server cannot be reached${proxy:+ through $proxy}: $last" \
+		fail E020 "the controller at $server cannot be reached${through:+ through $through}: $last" \
 			"Let this host connect to $server, or name a proxy with --proxy."
 		;;
 	esac
@@ -449,7 +462,7 @@ put_units() {
 		if have systemd-sysusers; then
 			systemd-sysusers "$from/sysusers.conf"
 		else
-			useradd --system --home-dir / --shell /usr/sbin/nologin shanty
+			useradd --system --user-group --home-dir /var/lib/shanty-agent --no-create-home --shell /usr/sbin/nologin shanty
 		fi || fail E034 "the user shanty could not be made" "Make it, and run this again."
 	fi
 	for unit in $units; do
@@ -470,6 +483,13 @@ remove_units() {
 
 is_joined() {
 	[ -e "$state/identity.pem" ]
+}
+
+# The units run a link of its own user, by /etc/shanty/agent.toml; a host that joined for one process has neither.
+refuse_other_setup() {
+	[ -n "$systemd" ] && is_joined && [ -f "$state/agent.toml" ] && [ ! -f "$root/etc/shanty/agent.toml" ] || return 0
+	fail E036 "this host joined without --link-user: its agent is one process, by $state/agent.toml, and the units start another" \
+		"Keep it as it is; or stop it, move $state away, give its name back with \`shanty hosts remove\` and \`shanty hosts free\`, and run this again with a token."
 }
 
 its_name() {
@@ -549,27 +569,25 @@ start_agent() {
 		present="$present $unit"
 		systemctl enable --quiet "$unit" || fail E050 "$unit cannot be enabled" "See \`systemctl status $unit\`."
 		if [ -n "$changed" ] || ! systemctl is-active --quiet "$unit"; then
-			since=$(date '+%Y-%m-%d %H:%M:%S')
 			systemctl restart "$unit" 9<&- || did_not_start
-			started=yes
 		fi
 	done
-	[ -n "$present" ] || return 0
-	[ -z "$started" ] || have_link
+	[ -z "$present" ] || have_link
 }
 
 did_not_start() {
-	result=$(systemctl show -P Result "$unit" 2>/dev/null || :)
+	result=$(systemctl show -p Result "$unit" 2>/dev/null || :)
+	result=${result#Result=}
 	[ "$result" != timeout ] || fail E051 "the agent has no link to the controller yet" "See \`journalctl -u $unit\`; it goes on trying."
 	fail E050 "$unit does not start: $result" "See \`journalctl -u $unit\`."
 }
 
-# The agent says a line when its link is up; a unit that tells systemd of that has waited for it.
+# The agent says when its link is up. That it was started is no word of that: without a link it says after a while that it goes on trying.
 have_link() {
-	have journalctl || return 0
-	[ "$(systemctl show -P Type shanty-agent.service 2>/dev/null || :)" != notify ] || return 0
 	for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-		if journalctl -u shanty-agent.service -o cat --since "$since" 2>/dev/null | grep -q '"event":"ready"'; then return; fi
+		case $(systemctl show -p StatusText shanty-agent.service 2>/dev/null || :) in
+		'StatusText=Works as host '*) return 0 ;;
+		esac
 		sleep 1
 	done
 	fail E051 "the agent runs, and has no link to the controller yet (after $attempt s)" "See \`journalctl -u shanty-agent\`; it goes on trying."
@@ -672,7 +690,10 @@ remove() {
 	rm -rf "$opt"
 	[ ! -L "$root/usr/bin/shanty-agent" ] || rm -f "$root/usr/bin/shanty-agent"
 	if [ -n "$purge" ]; then
-		rm -rf "$state" "$root/var/lib/shanty-executor" "$root/etc/shanty"
+		rm -rf "$state" "$root/var/lib/shanty-executor"
+		# A controller on the same machine has its own there.
+		rm -f "$root/etc/shanty/agent.toml" "$root/etc/shanty/agent.toml.old" "$root/etc/shanty/host.toml"
+		rmdir "$root/etc/shanty" 2>/dev/null || :
 		if as_root && id shanty >/dev/null 2>&1; then userdel shanty 2>/dev/null || :; fi
 	fi
 	[ -z "$root" ] || prune
@@ -703,7 +724,7 @@ prune() {
 # ---- all of it
 
 main() {
-	scratch='' stage='' locked='' installed='' changed='' joined='' started=''
+	scratch='' stage='' locked='' installed='' changed='' joined=''
 	parse "$@"
 	trap clean_up EXIT
 	trap 'exit 129' HUP
@@ -717,6 +738,7 @@ main() {
 	scratch=$(mktemp -d) || fail E031 "no temporary folder can be made" "Make room in ${TMPDIR:-/tmp}."
 	detect
 	choose
+	refuse_other_setup
 	[ -n "$dry" ] || find_token
 	if needs_token || { [ -z "$bundle" ] && ! is_installed; }; then
 		choose_downloader

@@ -1,5 +1,6 @@
 //! Installing where something is wrong: what is said, with which code, and that nothing was run before.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -26,7 +27,7 @@ fn script() -> String {
 }
 
 /// Runs a text as the script that comes through a pipe, where a shell finds no other program.
-fn cut(shell: &[&str], text: &str, below: &Path) -> String {
+fn cut(shell: &[&str], text: &str, below: &Path) -> (String, i32) {
     use std::io::Write as _;
     let mut call = Command::new(site::found(shell[0]).unwrap());
     call.args(&shell[1..])
@@ -42,7 +43,9 @@ fn cut(shell: &[&str], text: &str, below: &Path) -> String {
     stdin.write_all(text.as_bytes()).ok(); // a shell that gave up reads no more
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    (said, output.status.code().unwrap())
 }
 
 /// Whatever is missing at its end: no program was looked for, so none was run. The whole script looks for some at once.
@@ -58,18 +61,158 @@ fn a_script_that_was_cut_off_runs_nothing() {
     let ends: Vec<usize> = lines.chain(script.len() - 60..script.len()).collect();
     for shell in [&["dash"][..], &["busybox", "sh"]] {
         assert!(
-            cut(shell, script, dir.path()).contains("not found"),
+            cut(shell, script, dir.path()).0.contains("not found"),
             "{shell:?}"
         );
         for end in &ends {
-            let said = cut(shell, &script[..*end], dir.path());
-            assert!(
-                !said.contains("not found") && !said.contains("E0"),
-                "{shell:?} {end}: {said}"
-            );
+            // With what the line says when fetching failed, it fails besides.
+            let ended = format!("{}\nexit 1\n", &script[..*end]);
+            for (text, fails) in [(&script[..*end], false), (&ended, true)] {
+                let (said, code) = cut(shell, text, dir.path());
+                assert!(
+                    !said.contains("not found") && !said.contains("E0"),
+                    "{shell:?} {end}: {said}"
+                );
+                assert!(code != 0 || !fails, "{shell:?} {end}");
+            }
         }
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// The functions of the script, and then these lines, where no other programs are found than these.
+fn functions(lines: &str, programs: &[(&str, &str)]) -> Ran {
+    let dir = tempfile::tempdir().unwrap();
+    let bin = dir.path().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    for (name, lines) in programs {
+        let program = bin.join(name);
+        std::fs::write(&program, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        let runs = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, runs).unwrap();
+    }
+    let script = script();
+    let (functions, _) = script.rsplit_once("{ main").unwrap();
+    let lines = format!("{functions}\ncd {}\n{lines}\n", dir.path().display());
+    let mut call = Command::new(site::found("dash").unwrap());
+    let output = call.args(["-c", &lines]).env("PATH", &bin).output();
+    let output = output.unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A unit without a link starts as well, after a while.
+#[test]
+fn a_host_is_seen_by_the_controller_when_its_agent_says_so_and_not_before() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let starts = "systemd=yes start=yes changed=yes state=. installed='' joined=''\n: >identity.pem\n\
+                  program=x root='' uid=0 run_as='' opt=/opt/shanty\nstart_agent\ntell";
+    let started = |status: &str| {
+        let systemctl = format!("case $* in *StatusText*) echo 'StatusText={status}' ;; esac");
+        functions(starts, &[("systemctl", &systemctl), ("sleep", "")])
+    };
+    let linked = started("Works as host web-01.");
+    assert_eq!(linked.code, 0, "{linked:?}");
+    assert!(
+        linked.out.contains("Seen by the controller: yes"),
+        "{linked:?}"
+    );
+    for status in [
+        "The controller cannot be reached yet; it is dialled until it can.",
+        "",
+    ] {
+        let without = started(status);
+        told(&without, "E051", 1, "no link to the controller yet");
+        assert!(
+            !without.out.contains("Seen by the controller"),
+            "{without:?}"
+        );
+    }
+}
+
+/// A link that runs as another user finds none of what such a host has.
+#[test]
+fn a_host_that_joined_for_one_process_is_not_given_units_for_two() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let asked = |more: &str| {
+        let lines = format!(
+            "systemd=yes root=$PWD state=$PWD\n: >identity.pem\n: >agent.toml\n{more}\nrefuse_other_setup"
+        );
+        functions(&lines, &[("mkdir", "exec /bin/mkdir \"$@\"")])
+    };
+    told(&asked(""), "E036", 1, "joined without --link-user");
+    for good in [
+        "mkdir -p etc/shanty; : >etc/shanty/agent.toml",
+        "systemd=''",
+        "state=/nowhere",
+    ] {
+        assert_eq!(asked(good).code, 0, "{good}");
+    }
+}
+
+/// Where there is no systemd-sysusers, as packages make it: a group of its own, which the units name.
+#[test]
+fn the_user_of_the_link_is_made_as_packages_make_it() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let package = include_str!("../../packaging/scripts/agent-postinstall.sh");
+    let line = |script: &str| {
+        let line = script.lines().find(|line| line.contains("useradd --"));
+        line.unwrap().trim().to_owned()
+    };
+    assert_eq!(line(TEMPLATE), line(package));
+    let lines = "opt=$PWD units=''\nmkdir -p versions/$version\n: >versions/$version/sysusers.conf\nput_units";
+    let programs = [
+        ("mkdir", "exec /bin/mkdir \"$@\""),
+        ("id", "exit 1"),
+        ("systemctl", ""),
+        ("useradd", "echo useradd \"$@\""),
+    ];
+    let made = functions(lines, &programs);
+    assert_eq!(made.out.trim_end(), line(package), "{made:?}");
+}
+
+#[tokio::test]
+async fn purging_an_agent_leaves_what_a_controller_has_beside_it() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("install.sh");
+    std::fs::write(&file, script()).unwrap();
+    let site = Site::new(dir.path(), "both", "dash");
+    let etc = site.root.join("etc/shanty");
+    for folder in [&etc, &site.data(), &site.root.join("opt/shanty")] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    for name in [
+        "agent.toml",
+        "agent.toml.old",
+        "host.toml",
+        "shanty.toml",
+        "bot-token",
+    ] {
+        std::fs::write(etc.join(name), name).unwrap();
+    }
+    let line = format!(
+        "cat {} | sudo sh -s -- --uninstall --purge --yes",
+        file.display()
+    );
+    let ran = site.types(&line).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let left = std::fs::read_dir(&etc).unwrap();
+    let mut left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["bot-token", "shanty.toml"]);
+    assert!(!site.data().exists());
 }
 
 #[test]
@@ -156,13 +299,34 @@ async fn what_a_host_is_and_what_was_typed_is_told_before_anything_is_fetched() 
             "the proxy ftp://x is no URL",
         ),
         (
+            line("--no-join --proxy ann:hunter2@x:3128"),
+            "E023",
+            1,
+            "the proxy x:3128 is no URL",
+        ),
+        (
+            line("--no-join --proxy http://ann:hunter2@127.0.0.1:1"),
+            "E020",
+            1,
+            "cannot be reached through http://127.0.0.1:1:",
+        ),
+        (
+            // curl repeats what it was told.
+            line("--no-join --proxy http://ann:hunter2@127.0.0.1:99999"),
+            "E023",
+            1,
+            "the proxy http://127.0.0.1:99999 did not let us through",
+        ),
+        (
             with("sht1.a.b.c"),
             "E020",
             1,
             "the controller at 127.0.0.1:1 cannot be reached",
         ),
     ] {
-        told(&site.types(&line).await, code, exit, said);
+        let ran = site.types(&line).await;
+        told(&ran, code, exit, said);
+        assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
     }
     for (program, lines, code, said) in [
         (
@@ -311,6 +475,7 @@ async fn whoever_answers_instead_of_the_controller_gets_nothing_run() {
             ran.out.is_empty() && !ran.err.contains("install.sh:"),
             "{ran:?}"
         );
+        assert_ne!(ran.code, 0, "whoever looks at the code knows: {ran:?}");
     }
     // The script came before, and now somebody else answers: it says who.
     let script = site
