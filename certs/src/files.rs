@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -185,11 +185,40 @@ fn read_open(
     Ok(bytes)
 }
 
+/// Whose a file is, and who may do what with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Its user's id; ours where there is none.
+    pub uid: Option<u32>,
+    /// Its group's id; ours where there is none.
+    pub gid: Option<u32>,
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+impl Access {
+    /// For nobody but us.
+    pub const OURS: Self = Self {
+        uid: None,
+        gid: None,
+        mode: 0o600,
+    };
+}
+
 /// Writes a secret with mode 0600, replacing what is there: the file holds the old bytes or the new ones, also after a crash.
 ///
 /// # Errors
 /// [`FileError::Io`].
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    write_with(path, bytes, Access::OURS)
+}
+
+/// The same, for somebody else. It is theirs before it gets its name, so that nobody can put another file in its place meanwhile and have
+/// that one handed out.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn write_with(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
     let parent = parent(path);
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
@@ -200,7 +229,7 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(FileError::io("remove", &temporary, e)),
     }
-    write_new(&temporary, bytes)?;
+    write_new(&temporary, bytes, access)?;
     fs::rename(&temporary, path).map_err(|e| FileError::io("replace", path, e))?;
     sync_directory(parent)
 }
@@ -285,7 +314,7 @@ pub fn staging_directory(place: &Path) -> Result<PathBuf, FileError> {
     Ok(staging)
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -293,6 +322,9 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         .custom_flags(OFlag::O_CLOEXEC.bits())
         .open(path)
         .map_err(|e| FileError::io("create", path, e))?;
+    fchown(&file, access.uid, access.gid)
+        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(access.mode)))
+        .map_err(|e| FileError::io("hand out", path, e))?;
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(|e| FileError::io("write", path, e))

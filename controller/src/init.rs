@@ -2,13 +2,14 @@
 //! overwritten. Who is asked, and what Discord says, is not known here.
 
 use std::fmt::Write as _;
-use std::fs::Permissions;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::fs::{File, OpenOptions, Permissions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use nix::unistd::{Gid, Uid, User, chown, getegid, geteuid, setegid, seteuid};
-use shanty_certs::files::write_secret;
+use nix::fcntl::OFlag;
+use nix::unistd::{Gid, Uid, User, getegid, geteuid, setegid, seteuid};
+use shanty_certs::files::{Access, write_with};
 use shanty_core::text::{shown, utc};
 
 use crate::config::Config;
@@ -41,7 +42,7 @@ pub struct Wanted {
     pub guild: Named,
     /// Where runs of the command line and news are shown.
     pub ops: Option<Named>,
-    /// Where anchors are posted, when not in the ops channel.
+    /// Where it is told what is changed and who is refused, and where anchors are posted, when not in the ops channel.
     pub audit: Option<Named>,
     /// Where Discord is.
     pub api: Api,
@@ -137,15 +138,18 @@ pub fn write(files: &Files<'_>) -> anyhow::Result<()> {
     let parsed = Config::parse(&name, files.text).context("write the configuration")?;
     let parents = [Some(files.config), files.token.map(|(path, _)| path)];
     for parent in parents.into_iter().flatten().filter_map(Path::parent) {
-        make(parent, 0o755)?;
+        make(parent, 0o755, None)?;
     }
     if let Some((path, token)) = files.token {
-        write_secret(path, format!("{}\n", token.expose()).as_bytes())?;
-        give(path, files.owner)?;
+        let access = Access {
+            uid: files.owner.map(|owner| owner.uid.as_raw()),
+            gid: files.owner.map(|owner| owner.gid.as_raw()),
+            mode: 0o600,
+        };
+        write_with(path, format!("{}\n", token.expose()).as_bytes(), access)?;
     }
     if !parsed.data_dir.exists() {
-        make(&parsed.data_dir, 0o700)?;
-        give(&parsed.data_dir, files.owner)?;
+        make(&parsed.data_dir, 0o700, files.owner)?;
     }
     let begin = || crate::app::begin(&parsed).map_err(anyhow::Error::from);
     match files.owner {
@@ -154,33 +158,43 @@ pub fn write(files: &Files<'_>) -> anyhow::Result<()> {
             .with_context(|| format!("become {}", owner.name))??,
         None => begin()?,
     }
-    write_secret(files.config, files.text.as_bytes())?;
-    if let Some(owner) = files.owner {
-        chown(files.config, None, Some(owner.gid)).with_context(|| format!("hand {name} out"))?;
-        std::fs::set_permissions(files.config, Permissions::from_mode(0o640))?;
-    }
+    let access = Access {
+        uid: None,
+        gid: files.owner.map(|owner| owner.gid.as_raw()),
+        mode: files.owner.map_or(0o600, |_| 0o640),
+    };
+    write_with(files.config, files.text.as_bytes(), access)?;
     Ok(())
 }
 
-/// Makes a directory and those above it, whatever the umask says: others must get through to what is theirs.
-fn make(directory: &Path, mode: u32) -> anyhow::Result<()> {
+/// Makes a directory and those above it, whatever the umask says: others must get through to what is theirs. It is
+/// handed out as what was opened, whatever somebody puts in its place meanwhile.
+fn make(directory: &Path, mode: u32, owner: Option<&Owner>) -> anyhow::Result<()> {
     let missing = directory.ancestors().take_while(|one| !one.exists());
     let missing: Vec<&Path> = missing.collect();
     for one in missing.into_iter().rev() {
-        let mode = if one == directory { mode } else { 0o755 };
+        let (mode, owner) = match one == directory {
+            true => (mode, owner),
+            false => (0o755, None),
+        };
         let made = std::fs::create_dir(one)
-            .and_then(|()| std::fs::set_permissions(one, Permissions::from_mode(mode)));
+            .and_then(|()| opened(one))
+            .and_then(|opened| {
+                let (uid, gid) = (owner.map(|o| o.uid.as_raw()), owner.map(|o| o.gid.as_raw()));
+                fchown(&opened, uid, gid)?;
+                opened.set_permissions(Permissions::from_mode(mode))
+            });
         made.with_context(|| format!("create {}", one.display()))?;
     }
     Ok(())
 }
 
-fn give(path: &Path, owner: Option<&Owner>) -> anyhow::Result<()> {
-    let Some(owner) = owner else {
-        return Ok(());
-    };
-    let given = chown(path, Some(owner.uid), Some(owner.gid));
-    given.with_context(|| format!("hand {} to {}", path.display(), owner.name))
+/// A directory itself, and not what a link leads to.
+fn opened(directory: &Path) -> std::io::Result<File> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits());
+    options.open(directory)
 }
 
 /// The configuration, with comments for whoever reads it next.
@@ -241,11 +255,11 @@ fn discord(wanted: &Wanted) -> String {
     };
     part += &match &wanted.audit {
         Some(audit) => format!(
-            "# Anchors of the journal.\naudit_channel = \"{}\"       # #{}",
+            "# What is changed, by whom, who is refused and who joins is told here, and anchors of the journal are posted.\naudit_channel = \"{}\"       # #{}",
             audit.id,
             name(audit)
         ),
-        None => "# Anchors of the journal go to the ops channel, or to\n# audit_channel = \"ID\""
+        None => "# What is changed, by whom, who is refused and who joins is told in the ops channel, with anchors of the journal, or in\n# audit_channel = \"ID\""
             .to_owned(),
     };
     if wanted.api != Api::discord() {
@@ -426,6 +440,20 @@ mod tests {
         };
         write(&again).unwrap();
         assert_eq!(pin(), before);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_directory_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        assert!(opened(dir.path()).is_ok());
+        assert!(opened(&link).is_err());
+        // One that leads nowhere is no place for data either.
+        let nowhere = dir.path().join("nowhere");
+        std::os::unix::fs::symlink(dir.path().join("absent"), &nowhere).unwrap();
+        assert!(make(&nowhere, 0o700, None).is_err());
+        assert!(!dir.path().join("absent").exists());
     }
 
     fn mode(path: &Path) -> u32 {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::geteuid;
 use shanty_certs::agent::{AgentIdentity, IDENTITY_BYTES_MAX};
-use shanty_certs::files::{self, FileError};
+use shanty_certs::files::{self, Access, FileError};
 use shanty_certs::orders::KnownKeys;
 use shanty_core::ids::AgentId;
 
@@ -163,7 +163,8 @@ impl DataDir {
         keys: &KnownKeys,
     ) -> Result<(), FileError> {
         let path = self.config();
-        replace(&path, config, files::read_secret(&path, CONFIG_BYTES_MAX))?;
+        let old = files::read_secret(&path, CONFIG_BYTES_MAX);
+        replace(&path, config, old, Access::OURS)?;
         keys.write(&self.path.join(KEYS_FILE))?;
         self.write_identity(identity)
     }

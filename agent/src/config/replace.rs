@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use shanty_certs::files::{self, FileError};
+use shanty_certs::files::{self, Access, FileError};
 use shanty_core::causes::chain;
 use zeroize::Zeroizing;
 
@@ -19,10 +19,11 @@ pub(super) fn replace(
     path: &Path,
     config: &Config,
     old: Result<Zeroizing<Vec<u8>>, FileError>,
+    access: Access,
 ) -> Result<(), FileError> {
     let old = match old {
         Err(error) if error.is_missing() => {
-            return files::write_secret(path, config.to_toml().as_bytes());
+            return files::write_with(path, config.to_toml().as_bytes(), access);
         }
         Err(error) => Err(chain(&error)),
         Ok(bytes) => own_tables(path, &bytes),
@@ -47,7 +48,7 @@ pub(super) fn replace(
         );
     }
     let text = format!("{}{own}", config.to_toml());
-    files::write_secret(path, text.as_bytes())
+    files::write_with(path, text.as_bytes(), access)
 }
 
 /// The tables of a configuration that is whole, as text.
@@ -97,7 +98,13 @@ mod tests {
     }
 
     fn replaced(path: &Path) -> Config {
-        replace(path, &joined(), files::read_secret(path, 1_000)).unwrap();
+        replace(
+            path,
+            &joined(),
+            files::read_secret(path, 1_000),
+            Access::OURS,
+        )
+        .unwrap();
         Config::of_bytes(path, &fs::read(path).unwrap()).unwrap()
     }
 

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{User, geteuid};
 use shanty_certs::agent::AgentIdentity;
-use shanty_certs::files::{self, FileError};
+use shanty_certs::files::{self, Access, FileError};
 use shanty_certs::orders::KnownKeys;
 use thiserror::Error;
 
@@ -162,13 +162,14 @@ impl Split {
             let open = fs::Permissions::from_mode(0o755);
             fs::set_permissions(folder, open).map_err(failed("open", folder))?;
         }
-        replace(path, config, files::read_trusted(path, CONFIG_BYTES_MAX))?;
-        if geteuid().is_root() {
-            let group = self.user.gid.as_raw();
-            chown(path, None, Some(group)).map_err(failed("hand over", path))?;
-        }
-        let readable = fs::Permissions::from_mode(0o640);
-        fs::set_permissions(path, readable).map_err(failed("open", path))
+        let access = Access {
+            uid: None,
+            gid: geteuid().is_root().then(|| self.user.gid.as_raw()),
+            mode: 0o640,
+        };
+        let old = files::read_trusted(path, CONFIG_BYTES_MAX);
+        replace(path, config, old, access)?;
+        Ok(())
     }
 }
 

@@ -20,6 +20,28 @@ fn a_written_secret_is_private_and_read_back() {
 }
 
 #[test]
+fn what_is_written_for_another_is_theirs_and_what_stood_there_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, other) = (dir.path().join("key"), dir.path().join("other"));
+    write_secret(&other, b"untouched").unwrap();
+    symlink(&other, &path).unwrap();
+    let access = Access {
+        // Only root may give files away.
+        uid: geteuid().is_root().then_some(4242),
+        gid: geteuid().is_root().then_some(4243),
+        mode: 0o640,
+    };
+    write_with(&path, b"whole", access).unwrap();
+    let meta = fs::symlink_metadata(&path).unwrap();
+    assert!(meta.is_file());
+    assert_eq!(meta.mode() & 0o777, 0o640);
+    if let (Some(uid), Some(gid)) = (access.uid, access.gid) {
+        assert_eq!((meta.uid(), meta.gid()), (uid, gid));
+    }
+    assert_eq!(*read_secret(&other, 9).unwrap(), b"untouched");
+}
+
+#[test]
 fn a_left_over_of_an_interrupted_write_is_no_obstacle() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join(".key.new"), "torn").unwrap();
