@@ -217,7 +217,7 @@ async fn somebody_at_a_terminal_is_asked_with_names_to_choose_from() {
     terminal.types(&token).await;
     terminal.shows("The operators' channel").await;
     terminal.types("ops").await;
-    terminal.shows("Another channel for anchors").await;
+    terminal.shows("Another channel for what is changed").await;
     terminal.types("#audit").await;
     terminal.shows("Who may do everything there").await;
     terminal.types("").await;

@@ -52,7 +52,7 @@ pub(super) struct InitArgs {
     /// The channel where runs of the command line and news are shown, by id or name
     #[arg(long, value_name = "CHANNEL")]
     ops_channel: Option<String>,
-    /// Another channel for anchors of the journal, by id or name
+    /// Another channel for what is changed, by whom, who is refused and who joins, and for anchors of the journal, by id or name
     #[arg(long, value_name = "CHANNEL")]
     audit_channel: Option<String>,
     /// The name or address by which servers reach this machine

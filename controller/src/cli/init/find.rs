@@ -106,7 +106,7 @@ impl<'a> Finder<'a> {
         Failure::new("E_NOT_INVITED", exit::TRY_AGAIN, text, next)
     }
 
-    /// The channel for operators, and the one for anchors where it is another.
+    /// The channel for operators, and the one for the audit where it is another.
     pub(super) fn channels<R: BufRead, W: Write>(
         &mut self,
         guild: &Guild,
@@ -132,7 +132,7 @@ impl<'a> Finder<'a> {
         let audit = match (audit, talk.as_mut()) {
             (Some(named), _) => Some(self.channel("--audit-channel", named, guild, &all)?),
             (None, Some(talk)) if ops.is_some() => talk.choose(
-                "Another channel for anchors of the journal; nothing: the same",
+                "Another channel for what is changed, who is refused and who joins, and anchors of the journal; nothing: the same",
                 &all,
                 true,
             )?,
