@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
-use shanty_tests::process::Ran;
+use shanty_tests::process::{self, Ran};
 use shanty_tests::write_trusted;
 use shanty_tests::{Options, World};
 
@@ -99,6 +99,43 @@ async fn all_is_well_whether_the_controller_runs_or_not() {
     let token = checked.text("bot_token");
     assert!(!running.contains(&token) && !stopped.contains(&token));
     checked.world.end().await;
+}
+
+#[tokio::test]
+async fn root_reads_the_configuration_as_the_user_to_whom_the_data_belongs() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(dir.path(), 0o755);
+    let (config, data) = (dir.path().join("shanty.toml"), dir.path().join("data"));
+    std::fs::create_dir(&data).unwrap();
+    mode(&data, 0o700);
+    let other = Some(65_534);
+    std::os::unix::fs::chown(&data, other, other).unwrap();
+    let listen =
+        "[listen]\nagents = \"127.0.0.1:0\"\njoin = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
+    write_trusted(&config, &format!("data_dir = {data:?}\n{listen}"));
+    let path = config.to_string_lossy().into_owned();
+    let check = async || {
+        let mut call = process::call(&programs().shanty, &["check", "--config", &path]);
+        process::run(&mut call).await
+    };
+    mode(&config, 0o600);
+    let closed = check().await;
+    assert_eq!(closed.code, 78, "{closed:?}");
+    assert!(closed.err.contains("as the controller will"), "{closed:?}");
+    std::os::unix::fs::chown(&config, None, other).unwrap();
+    mode(&config, 0o640);
+    let open = check().await;
+    assert!(
+        open.out
+            .contains(&format!("✔ data           {}", data.display())),
+        "{open:?}"
+    );
 }
 
 #[tokio::test]

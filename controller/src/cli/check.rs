@@ -42,17 +42,17 @@ pub(super) async fn check(args: CheckArgs) -> Result<u8, Failure> {
     look_as_the_owner(&args.config)?;
     let config = match load(&args.config) {
         Ok(config) => config,
-        Err(wrong) if args.admin.json => {
-            let event = serde_json::json!({"event": "error", "code": "E_CONFIG", "text": wrong, "next": ""});
-            out::line(event)?;
-            return Ok(exit::CONFIG);
-        }
-        Err(wrong) => {
-            out::note(wrong);
-            return Ok(exit::CONFIG);
-        }
+        Err(wrong) => return unusable(&args, &wrong, ""),
     };
-    look_as_the_owner(&config.data_dir)?;
+    if look_as_the_owner(&config.data_dir)?
+        && let Err(wrong) = load(&args.config)
+    {
+        let whose = config.data_dir.display();
+        let next = format!(
+            "It was read as the user to whom {whose} belongs, as the controller will: `chgrp` it to them, mode 0640."
+        );
+        return unusable(&args, &wrong, &next);
+    }
     let seen = see(config).await?;
     let looked = tokio::task::spawn_blocking(move || check::look(&seen)).await;
     let found =
@@ -76,18 +76,33 @@ pub(super) async fn check(args: CheckArgs) -> Result<u8, Failure> {
     Ok(if bad == 0 { exit::OK } else { exit::FAILED })
 }
 
-/// What belongs to the controller's user looks wrong to root, and what only root may read would look right.
-fn look_as_the_owner(path: &Path) -> Result<(), Failure> {
+fn unusable(args: &CheckArgs, wrong: &str, next: &str) -> Result<u8, Failure> {
+    if args.admin.json {
+        let event =
+            serde_json::json!({"event": "error", "code": "E_CONFIG", "text": wrong, "next": next});
+        out::line(event)?;
+    } else {
+        out::note(wrong);
+        if !next.is_empty() {
+            out::note(next);
+        }
+    }
+    Ok(exit::CONFIG)
+}
+
+/// What belongs to the controller's user looks wrong to root, and what only root may read would look right. Whether we are that user from
+/// now on.
+fn look_as_the_owner(path: &Path) -> Result<bool, Failure> {
     let owner = std::fs::symlink_metadata(path)
         .ok()
         .map(|meta| (meta.uid(), meta.gid()));
     let Some((uid, gid)) = owner.filter(|(uid, _)| *uid != 0 && geteuid().is_root()) else {
-        return Ok(());
+        return Ok(false);
     };
     let changed = setgroups(&[Gid::from_raw(gid)])
         .and_then(|()| setegid(Gid::from_raw(gid)))
         .and_then(|()| seteuid(Uid::from_raw(uid)));
-    changed.map_err(|error| {
+    changed.map(|()| true).map_err(|error| {
         let text = format!(
             "cannot look as user {uid}, to whom {} belongs: {error}",
             path.display()
