@@ -34,7 +34,7 @@ use crate::clock::now_ms;
 use crate::store::{Inputs, Journal, Kept, Output, StoreError};
 
 pub use handle::Handle;
-pub use message::{Holder, Holds, Identity, JoinRequest, Message, NewLink};
+pub use message::{Chain, Holder, Holds, Identity, JoinRequest, Message, NewLink};
 
 use message::{AtHand, Reply};
 use moment::{fresh, now};
@@ -85,7 +85,7 @@ pub struct Shell {
     /// Hosts that wait to be let in, with what they want signed.
     joins: HashMap<Ticket, (Csr, Reply<Identity>)>,
     /// Hosts that wait for their next certificate.
-    renewals: HashMap<Ticket, (Csr, Reply<Vec<Vec<u8>>>)>,
+    renewals: HashMap<Ticket, (Csr, Reply<Chain>)>,
     last_ticket: u64,
     links: links::Links,
     snapshots: HashMap<RunId, watch::Sender<Arc<Snapshot>>>,

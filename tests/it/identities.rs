@@ -224,8 +224,10 @@ async fn a_host_that_renews_and_is_killed_over_and_over_keeps_its_link_and_one_c
     assert_eq!((ran.code, ran.out.as_str()), (0, "here\n"), "{}", ran.err);
     world.host("web-01").stop().await;
     let ran = world.shanty(&["audit", "export"]).await;
-    let promoted = ran.out.lines().filter(|line| line.contains("\"promoted\""));
-    let last = promoted.last().expect("a certificate that came into use");
+    let mut promoted = ran.out.lines().filter(|line| line.contains("\"promoted\""));
+    let last = promoted
+        .next_back()
+        .expect("a certificate that came into use");
     assert!(last.contains(&kept(&world).0), "{last}");
     world.end().await;
 }

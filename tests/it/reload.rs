@@ -90,9 +90,7 @@ async fn grants_count_at_once_and_what_is_wrong_changes_nothing() {
     // SIGHUP takes it away again, and says what takes a restart in the log.
     write(
         &world,
-        &before
-            .replacen("confirm_hosts", "confirm_hosts", 1)
-            .replacen("[limits]", "[retention]\noutput = \"1d\"\n[limits]", 1),
+        &before.replacen("[limits]", "[retention]\noutput = \"1d\"\n[limits]", 1),
     );
     world.controller().signal(Signal::SIGHUP);
     wait::until("the log to tell what takes a restart", async || {

@@ -46,7 +46,6 @@ impl SmallDisk {
     ///
     /// # Panics
     /// When it does not get full.
-    #[must_use]
     pub fn fill(&self) -> Filling {
         let path = self.path().join("filling");
         let mut file = File::create(&path).expect("a file can be made");

@@ -8,10 +8,10 @@ use shanty_core::ids::AgentId;
 use shanty_core::refusal::Refusal;
 
 use super::message::Reply;
-use super::{Identity, Shell};
+use super::{Chain, Identity, Shell};
 
 impl Shell {
-    pub(super) fn renew(&mut self, renewal: Renewal, csr: Csr, reply: Reply<Vec<Vec<u8>>>) {
+    pub(super) fn renew(&mut self, renewal: Renewal, csr: Csr, reply: Reply<Chain>) {
         let ticket = self.ticket();
         self.renewals.insert(ticket, (csr, reply));
         self.take(Event::Renewing { ticket, renewal });
@@ -49,7 +49,7 @@ impl Shell {
         }
     }
 
-    fn chain(&self, leaf: Vec<u8>) -> Vec<Vec<u8>> {
+    fn chain(&self, leaf: Vec<u8>) -> Chain {
         let above = self.ca.issuers();
         let above = above.into_iter().map(|der| der.to_vec());
         std::iter::once(leaf).chain(above).collect()

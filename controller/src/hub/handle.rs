@@ -19,7 +19,7 @@ use shanty_core::run::{Input, Run, Told};
 use shanty_proto::v1;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::message::{AtHand, Holder, Identity, JoinRequest, Message, NewLink, Watch};
+use super::message::{AtHand, Chain, Holder, Identity, JoinRequest, Message, NewLink, Watch};
 use super::moment::fresh;
 use crate::clock::now_ms;
 use crate::store::{Inputs, Reader};
@@ -273,7 +273,7 @@ impl Handle {
     ///
     /// # Errors
     /// The host gets none.
-    pub async fn renew(&self, renewal: Renewal, csr: Csr) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub async fn renew(&self, renewal: Renewal, csr: Csr) -> Result<Chain, Refusal> {
         let (reply, answer) = oneshot::channel();
         let csr = Box::new(csr);
         self.tell(Message::Renew {

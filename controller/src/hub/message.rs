@@ -79,7 +79,7 @@ pub enum Message {
     Renew {
         renewal: Renewal,
         csr: Box<Csr>,
-        reply: Reply<Vec<Vec<u8>>>,
+        reply: Reply<Chain>,
     },
     LinkWanted {
         holder: Holder,
@@ -156,6 +156,9 @@ impl JoinRequest {
     }
 }
 
+/// Certificates as a host gets them, DER: leaf, issuing, root.
+pub type Chain = Vec<Vec<u8>>;
+
 /// What a host gets.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -163,8 +166,8 @@ pub struct Identity {
     pub agent: AgentId,
     /// Its name.
     pub name: HostName,
-    /// DER: leaf, issuing, root.
-    pub chain: Vec<Vec<u8>>,
+    /// What proves it.
+    pub chain: Chain,
 }
 
 /// Who is at the other end, by the certificate.

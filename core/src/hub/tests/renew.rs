@@ -34,7 +34,7 @@ fn renewed(effects: &[Effect]) -> Option<Result<Vec<u8>, String>> {
     effects.iter().find_map(|effect| match effect {
         Effect::Renewed { renewed, .. } => {
             let refused = |refusal: &Refusal| format!("{} {}", refusal.code, refusal.what);
-            Some(renewed.as_ref().map(Vec::clone).map_err(refused))
+            Some(renewed.clone().map_err(|refusal| refused(&refusal)))
         }
         _ => None,
     })
