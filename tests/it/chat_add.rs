@@ -54,6 +54,13 @@ async fn a_line_from_chat_lets_a_server_in_until_it_is_revoked() {
             .any(|message| message.answers(&asked))
     );
 
+    // Only who asked has the line; that there is one is known to all.
+    operator
+        .sees("that a token was made", |message| {
+            message.text().contains("made the join token")
+        })
+        .await;
+
     let web = Site::new(world.dir.path(), "web-01", "dash");
     let ran = web.types(&line(&answer)).await;
     assert_eq!(ran.code, 0, "{ran:?}");

@@ -37,12 +37,13 @@ pub enum Scope {
 impl Scope {
     fn takes(self, deed: &Deed) -> bool {
         let refused = matches!(deed.did, Did::Refused(_));
+        // Of these only who asked sees the answer.
+        let unseen = refused || matches!(deed.did, Did::CreateToken { .. } | Did::RevokeToken(_));
         match (self, &deed.by) {
             (Self::Machine, Actor::Socket { .. }) => !refused,
             (Self::Machine, Actor::Chat { .. } | Actor::Host(_) | Actor::Controller) => false,
-            // Only who is refused sees that.
             (Self::Audit { channel, .. }, Actor::Chat { place, .. }) => {
-                refused || place.is_none_or(|place| place.channel != channel)
+                unseen || place.is_none_or(|place| place.channel != channel)
             }
             (Self::Audit { joins, .. }, Actor::Host(_)) => {
                 joins || !matches!(deed.did, Did::Join { .. })
@@ -295,6 +296,23 @@ mod tests {
             (sheet.id, times.collect(), sheet.more)
         };
         feed.due(now_ms).into_iter().map(told).collect()
+    }
+
+    #[test]
+    fn what_only_the_asker_was_answered_is_told_in_that_channel_too() {
+        let token = || Did::CreateToken {
+            token: "k7".to_owned(),
+            uses_max: 1,
+            expires_ms: 10,
+        };
+        for did in [token(), Did::RevokeToken("k7".to_owned())] {
+            let mut feed = Feed::new(ALL);
+            feed.take(deed(chat(50, AUDIT), did), 0);
+            assert_eq!(due(&mut feed, 0).len(), 1);
+        }
+        let mut feed = Feed::new(ALL);
+        feed.take(deed(chat(50, AUDIT), Did::RemoveGroup("web".to_owned())), 0);
+        assert!(due(&mut feed, 0).is_empty(), "its answer stands there");
     }
 
     #[test]
