@@ -322,9 +322,12 @@ fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<(), FileError>
         .custom_flags(OFlag::O_CLOEXEC.bits())
         .open(path)
         .map_err(|e| FileError::io("create", path, e))?;
-    fchown(&file, access.uid, access.gid)
-        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(access.mode)))
-        .map_err(|e| FileError::io("hand out", path, e))?;
+    if access != Access::OURS {
+        // A service that hands nothing out may not even ask to.
+        fchown(&file, access.uid, access.gid)
+            .and_then(|()| file.set_permissions(fs::Permissions::from_mode(access.mode)))
+            .map_err(|e| FileError::io("hand out", path, e))?;
+    }
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(|e| FileError::io("write", path, e))
