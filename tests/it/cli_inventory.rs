@@ -98,6 +98,7 @@ async fn tokens_are_made_listed_and_revoked_and_shown_once() {
         (["token", "revoke", "nothing"].as_slice(), 65),
         (&["token", "create", "--ttl", "5"], 64),
         (&["token", "create", "--ttl", "900d"], 64),
+        (&["token", "create", "--ttl", "0s"], 64),
         (&["token", "create", "--uses", "0"], 64),
         (&["token", "create", "--uses", "1000000"], 64),
         (&["token", "create", "--labels", "env"], 64),

@@ -135,6 +135,12 @@ async fn create(
             "`{ttl}` is not a duration: write a whole number and s, m, h or d"
         ))
     })?;
+    // To the controller nothing said is the usual time.
+    if ttl_ms == 0 {
+        return Err(Failure::usage(
+            "a token lives from 1s to 7d: none was made".to_owned(),
+        ));
+    }
     let client = Client::connect(admin).await?;
     let request = v1::TokenCreateRequest {
         labels: labels_to_wire(&labels),
