@@ -129,24 +129,31 @@ impl Host {
             Printed::Binary(self.bytes)
         } else {
             Printed::Text {
-                excerpt: self.excerpt.clone().of_lines(self.lines()),
+                excerpt: self.seen().of_lines(self.lines()),
                 bytes: self.bytes,
             }
         }
     }
 
+    /// All that came, settled or not: of a host that is gone for ever nothing more comes that would settle it.
+    fn seen(&self) -> Excerpt {
+        let mut excerpt = self.excerpt.clone();
+        if !self.finished {
+            excerpt.push(&self.sanitiser.pending());
+        }
+        excerpt
+    }
+
     /// All of its text without colours, when that is little and none is missing.
     pub(super) fn whole(&self) -> Option<String> {
         let text = self.missing.is_none() && self.bytes > 0 && !self.is_binary();
-        let whole = self.excerpt.whole().filter(|_| text)?;
+        let whole = self.seen().whole().filter(|_| text)?;
         Some(colours::stripped(&whole).into_owned())
     }
 
     /// The end of what it printed so far, with the unfinished line.
     pub(super) fn live(&self, lines_max: usize, units_max: usize) -> String {
-        let mut excerpt = self.excerpt.clone();
-        excerpt.push(&self.sanitiser.pending());
-        excerpt.last(lines_max, units_max).tail
+        self.seen().last(lines_max, units_max).tail
     }
 
     /// The unfinished line as it would be shown now.

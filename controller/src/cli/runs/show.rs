@@ -105,11 +105,14 @@ fn each(run: &v1::RunInfo) -> String {
             line(&execution.name, &format!("{state}{away}"));
             continue;
         };
+        // Of what ended without anybody hearing of it, neither is known.
+        let measured = match (outcome.duration_ms, outcome.output_bytes) {
+            (0, 0) if outcome.how.exit_code().is_none() => String::new(),
+            (ms, bytes) => format!(" · {} · {}", duration(ms), size(bytes)),
+        };
         let what = format!(
-            "{} · {} · {}{}{}",
+            "{}{measured}{}{}",
             outcome.how.plain(),
-            duration(outcome.duration_ms),
-            size(outcome.output_bytes),
             words::left(&outcome),
             words::masked(outcome.masked)
         );

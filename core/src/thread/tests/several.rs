@@ -88,6 +88,28 @@ fn twelve_hosts_with_an_odd_one_and_a_failure_look_like_this() {
 }
 
 #[test]
+fn what_a_host_printed_before_it_was_gone_for_ever_stays_to_be_seen() {
+    for hosts in [1, 2] {
+        let online: Vec<u8> = (1..=hosts).collect();
+        let mut run = run_on(hosts, &online, Offline::Fail);
+        let mut thread = fresh(&run);
+        for n in 1..=hosts {
+            run.apply_started(agent(n), ACCEPTED_MS);
+            print(&mut thread, n, format!("line-1 of {n}\nline-2 of {n}\nhal"));
+        }
+        // Nobody hears how it ends, so its records have no end.
+        let removed = Reason::new(Code::NotFound, "the host was removed");
+        end(&mut run, hosts, How::Lost(removed), 0);
+        let looks = all(&mut thread, &run);
+        for printed in ["line-1", "line-2"] {
+            let printed = format!("{printed} of {hosts}");
+            assert!(looks.contains(&printed), "{looks}");
+        }
+        assert!(!looks.contains("only blank lines"), "{looks}");
+    }
+}
+
+#[test]
 fn what_failed_is_shown_however_many_hosts_there_are() {
     let online: Vec<u8> = (1..=200).collect();
     let mut run = run_on(200, &online, Offline::Fail);
