@@ -283,7 +283,7 @@ fn refused(line: &Line) -> Option<String> {
     if line.times > 1 {
         let (times, since) = (thousands(line.times), line.first_ms / 1_000);
         shown.push_str(&format!(
-            " · **{times} times** since <t:{since}:t>, this the last"
+            " · **{times} times** since <t:{since}:t>, this one of them"
         ));
     }
     Some(shown)
