@@ -138,7 +138,7 @@ async fn create(
     // To the controller nothing said is the usual time.
     if ttl_ms == 0 {
         return Err(Failure::usage(
-            "a token lives from 1s to 7d: none was made".to_owned(),
+            "a token lives from 1s to 7d: none was made; write for example --ttl 30m".to_owned(),
         ));
     }
     let client = Client::connect(admin).await?;
