@@ -13,11 +13,11 @@ use shanty_core::ids::{AgentId, HostName};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::cgroup::Kernel;
 use crate::config::{Address, Config, ConfigError, DataDir, ProxyVariables};
 use crate::executor::{self, Handle, State};
 use crate::facts;
 use crate::failure::{Failure, exit};
-use crate::group::Kernel;
 use crate::identity::Identities;
 use crate::link::dial::Way;
 use crate::link::{self, Context, OnStop, Over, Watcher};

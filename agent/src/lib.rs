@@ -18,7 +18,7 @@ mod mask;
 
 mod surroundings;
 
-mod group;
+mod cgroup;
 
 mod failure;
 

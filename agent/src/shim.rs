@@ -44,9 +44,9 @@ use shanty_proto::convert::{ConvertError, order_from_wire};
 use shanty_proto::v1;
 use thiserror::Error;
 
+use crate::cgroup::{Group, Kernel};
 use crate::clock::wall_ms;
 use crate::facts;
-use crate::group::{Group, Kernel};
 use crate::mask::{self, MASK_VARIABLE};
 use crate::surroundings::{COMMAND_VARIABLE, Surroundings};
 

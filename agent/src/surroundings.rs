@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::group::Allowance;
+use crate::cgroup::Allowance;
 
 /// Holds what [`Surroundings::encode`] makes, in the shim's own environment; absent means the usual ones.
 pub(crate) const COMMAND_VARIABLE: &str = "SHANTY_COMMAND";

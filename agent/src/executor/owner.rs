@@ -24,8 +24,8 @@ use super::signed::Keys;
 use super::{
     ClockOffset, Config, OpenError, ReadError, Refusal, Request, Signed, Started, State, Status,
 };
+use crate::cgroup::Kernel;
 use crate::clock::wall_ms;
-use crate::group::Kernel;
 
 /// Events that may wait for the owner. A full queue makes the followers wait, never the owner.
 const EVENTS_MAX: usize = 256;

@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use shanty_core::ids::{AgentId, RunId};
 
-use crate::group::Kernel;
+use crate::cgroup::Kernel;
 use crate::shim::Mark;
 use crate::shim::descendants::living;
 

@@ -29,7 +29,7 @@ use super::given::Script;
 use super::mark::{AGENT_VARIABLE, Mark, RUN_VARIABLE};
 use super::resources::{self, Limits};
 use super::{system, terminal};
-use crate::group::Entrance;
+use crate::cgroup::Entrance;
 use crate::surroundings::{Surroundings, USUAL_SHELL};
 
 /// What makes programs print at once though nobody sees a terminal, and changes nothing else.

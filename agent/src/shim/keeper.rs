@@ -28,7 +28,7 @@ use super::descendants;
 use super::memory::Watch;
 use super::recorder::Recorder;
 use super::system::{Reaped, reap};
-use crate::group::Group;
+use crate::cgroup::Group;
 
 /// Bytes of one read of a pipe: a whole pipe as Linux makes them.
 const READ_BYTES: usize = 64 * 1024;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use shanty_core::spool::OomKill;
 
-use crate::group::{Group, Version};
+use crate::cgroup::{Group, Version};
 
 /// Bytes of a file of the kernel that are read: each of these is far shorter.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
