@@ -23,6 +23,8 @@ pub mod orders;
 
 pub mod late;
 
+pub mod release;
+
 pub mod revocation;
 
 pub mod tls;
