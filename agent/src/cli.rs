@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use nix::sys::stat::{Mode, umask};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -157,6 +157,13 @@ impl PolicyArg {
     }
 }
 
+/// Runs the program as another version of itself: so what follows from versions can be tried with one build.
+#[must_use]
+pub fn main_as(version: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::version::say(version);
+    main_from(args)
+}
+
 /// Runs the program with these arguments, the program's own name first.
 #[must_use]
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -167,14 +174,23 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     {
         return shim::main(dir);
     }
-    match Cli::try_parse_from(&args) {
+    match parse(&args) {
         Ok(cli) => dispatch(cli.command),
         Err(error) if error.use_stderr() => {
-            out::mistake(&error, Cli::try_parse_from(out::seen(&args)).err());
+            out::mistake(&error, parse(&out::seen(&args)).err());
             ExitCode::from(exit::USAGE)
         }
         Err(help) => finish(out::help(&help), false),
     }
+}
+
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = words().try_get_matches_from(args)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn words() -> clap::Command {
+    Cli::command().version(crate::version::here())
 }
 
 fn dispatch(command: Command) -> ExitCode {
@@ -236,7 +252,7 @@ fn finish(ended: Result<(), Failure>, json: bool) -> ExitCode {
 }
 
 fn man(dir: &Path) -> Result<(), Failure> {
-    clap_mangen::generate_to(Cli::command(), dir).map_err(|error| {
+    clap_mangen::generate_to(words(), dir).map_err(|error| {
         let dir = dir.display();
         let text = format!("manual pages cannot be written to {dir}: {error}");
         Failure::new("E_OUTPUT", exit::CREATE, text)

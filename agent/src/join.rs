@@ -357,7 +357,7 @@ async fn ask(
         token_secret: token.secret().to_vec(),
         csr: key.csr()?,
         name: name.to_string(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version::here().to_owned(),
     };
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
     let answer = tokio::time::timeout(limit, client.join(request)).await;

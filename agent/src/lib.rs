@@ -4,6 +4,8 @@
 
 mod clock;
 
+mod version;
+
 pub mod facts;
 
 pub mod shim;
@@ -42,4 +44,4 @@ mod agent;
 
 mod cli;
 
-pub use cli::main_from;
+pub use cli::{main_as, main_from};

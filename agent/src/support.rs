@@ -46,7 +46,7 @@ pub(crate) async fn bundle(options: &doctor::Options) -> String {
 fn gather(findings: &Findings, file: &Path, work_dir: &Path) -> String {
     let mut text = format!(
         "shanty-agent {} on {} UTC\n",
-        env!("CARGO_PKG_VERSION"),
+        crate::version::here(),
         utc(wall_ms())
     );
     let mut section = |title: &str, body: &str| {

@@ -21,6 +21,7 @@ pub mod process;
 pub mod site;
 pub mod split;
 pub mod terminal;
+pub mod under_test;
 pub mod wait;
 pub mod words;
 pub mod world;

@@ -24,7 +24,7 @@ const DISK_FILES_LOW: u64 = 10_000;
 const LEAF_LOW: Duration = Duration::from_secs(12 * 60 * 60);
 
 pub(super) fn program() -> Point {
-    let version = env!("CARGO_PKG_VERSION");
+    let version = crate::version::here();
     match std::env::current_exe() {
         // As Linux says it of a file that was replaced under a running program.
         Ok(path) if path.to_string_lossy().ends_with(" (deleted)") => Point::warning(

@@ -173,7 +173,7 @@ async fn connect(way: &Way, config: Arc<ClientConfig>) -> Result<Dialed, DialErr
     // The controller sees as authority what was dialled.
     let channel = Endpoint::from_shared(format!("http://{}", way.address))
         .and_then(|endpoint| {
-            endpoint.user_agent(concat!("shanty-agent/", env!("CARGO_PKG_VERSION")))
+            endpoint.user_agent(format!("shanty-agent/{}", crate::version::here()))
         })
         .map_err(failed)?
         .http2_keep_alive_interval(KEEPALIVE)

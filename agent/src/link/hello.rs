@@ -26,7 +26,7 @@ pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>, nonce: Vec<u8
         agent: ctx.agent.to_string(),
         boot_id: ctx.boot_id.clone(),
         instance: ctx.instance.clone(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: crate::version::here().to_owned(),
         more: named.len() < held.len(),
         executions: named
             .into_iter()

@@ -65,7 +65,7 @@ fn request(proxy: &Proxy, address: &Address) -> Zeroizing<String> {
     let authorization = authorization.as_ref().map_or_else(String::new, |login| {
         format!("Proxy-Authorization: {}\r\n", login.as_str())
     });
-    let version = env!("CARGO_PKG_VERSION");
+    let version = crate::version::here();
     Zeroizing::new(format!(
         "CONNECT {address} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: shanty-agent/{version}\r\n{authorization}\r\n"
     ))
@@ -126,7 +126,7 @@ mod tests {
     fn a_proxy_is_asked_for_the_controller() {
         let address = "shanty.example.net:7443".parse().unwrap();
         let asked = |proxy: &str| request(&proxy.parse().unwrap(), &address).to_string();
-        let version = env!("CARGO_PKG_VERSION");
+        let version = crate::version::here();
         let head = format!(
             "CONNECT shanty.example.net:7443 HTTP/1.1\r\nHost: shanty.example.net:7443\r\nUser-Agent: shanty-agent/{version}\r\n"
         );

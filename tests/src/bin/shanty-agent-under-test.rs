@@ -1,5 +1,9 @@
-//! `shanty-agent` as the tests run it: always built together with them.
+//! `shanty-agent` as the tests run it: always built together with them, and of the version that `under_test` says.
 
 fn main() -> std::process::ExitCode {
-    shanty_agent::main_from(std::env::args_os())
+    shanty_tests::under_test::main(
+        &["run", "link", "executor"],
+        shanty_agent::main_from,
+        shanty_agent::main_as,
+    )
 }

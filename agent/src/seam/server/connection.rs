@@ -290,7 +290,7 @@ impl Connection {
     fn introduce(&mut self) {
         let policy = self.policy.borrow_and_update().clone();
         let about = v1::About {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: crate::version::here().to_owned(),
             policy_mode: policy.mode,
             policy_digest: policy.digest,
             agent: self
