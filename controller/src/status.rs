@@ -41,7 +41,8 @@ pub fn status(refusal: &Refusal) -> Status {
         | Code::Label
         | Code::Csr
         | Code::Agent
-        | Code::Unsupported => Grpc::InvalidArgument,
+        | Code::Unsupported
+        | Code::Version => Grpc::InvalidArgument,
     };
     let mut status = Status::new(grpc, refusal.what.clone());
     status

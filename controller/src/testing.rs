@@ -272,6 +272,7 @@ impl Rig {
             },
             version: "1.0.0".to_owned(),
             takes_input: true,
+            takes_upkeep: true,
             executions,
             tx,
             seen_ms: Arc::new(AtomicU64::new(now_ms())),

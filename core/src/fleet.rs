@@ -24,6 +24,8 @@ pub struct Presence {
     pub version: Said,
     /// Its agent can give commands an input and a terminal. Older ones cannot.
     pub takes_input: bool,
+    /// Its agent can be updated and asked how it is. Older ones cannot.
+    pub takes_upkeep: bool,
     /// Told by the agent.
     pub facts: Option<Facts>,
     /// Told by the agent.

@@ -13,6 +13,7 @@ pub mod principal;
 pub mod refusal;
 pub mod text;
 pub mod time;
+pub mod version;
 
 pub mod causes;
 

@@ -92,6 +92,12 @@ pub enum OrderError {
     /// Something about the run that is none.
     #[error("{0} of the run is not valid")]
     Names(&'static str),
+    /// A version that is none.
+    #[error("the version is none")]
+    Version,
+    /// More than what an agent does to itself.
+    #[error("an order of upkeep says how a command runs")]
+    Upkeep,
     /// A folder that hangs on where somebody stands.
     #[error("the working directory must be an absolute path")]
     Folder,
@@ -108,6 +114,8 @@ impl OrderError {
             | Self::Name
             | Self::Folder
             | Self::Input
+            | Self::Upkeep
+            | Self::Version
             | Self::Names(_) => Code::BadChar,
             Self::Over { .. } | Self::LongInput { .. } => Code::TooLong,
             Self::Variable(_) => Code::Denied,
@@ -123,6 +131,7 @@ impl Order {
     /// The first thing that no order may say.
     pub fn check(&self) -> Result<(), OrderError> {
         what(&self.what)?;
+        self.upkeep()?;
         self.input
             .as_ref()
             .map_or(Ok(()), |given| input(given, &self.what))?;
@@ -134,6 +143,21 @@ impl Order {
             return Err(OrderError::Times);
         }
         self.cwd.as_deref().map_or(Ok(()), folder)
+    }
+
+    /// Upkeep is the agent's own: nothing of how a command runs is said of it.
+    fn upkeep(&self) -> Result<(), OrderError> {
+        let options = &self.options;
+        let of_a_command = options.run_as.is_some()
+            || options.terminal.is_own()
+            || options.leave
+            || self.stdin
+            || self.cwd.is_some()
+            || !self.environment.is_empty();
+        match self.what {
+            What::Upkeep(_) if of_a_command => Err(OrderError::Upkeep),
+            What::Upkeep(_) | What::Shell(_) | What::Argv(_) => Ok(()),
+        }
     }
 }
 
@@ -158,6 +182,8 @@ fn what(what: &What) -> Result<(), OrderError> {
                 without_nul("a word of the command", word)
             })
         }
+        // A version is checked where it is made.
+        What::Upkeep(_) => Ok(()),
     }
 }
 
@@ -320,6 +346,46 @@ mod tests {
             check(|order| given(order, 8_388_609, shell("deploy.sh"))),
             Err(long.to_owned())
         );
+    }
+
+    #[test]
+    fn upkeep_says_nothing_of_how_a_command_runs() {
+        use crate::run::{Terminal, Update, Upkeep};
+        let update = || {
+            What::Upkeep(Upkeep::Update(Update {
+                version: "0.2.0".parse().unwrap(),
+                older: false,
+            }))
+        };
+        assert_eq!(check(|order| order.what = update()), Ok(()));
+        assert_eq!(
+            check(|order| order.what = What::Upkeep(Upkeep::Doctor)),
+            Ok(())
+        );
+        let refused = "E_BAD_CHAR an order of upkeep says how a command runs";
+        let changes: [fn(&mut Order); 6] = [
+            |order| order.options.run_as = Some("www".to_owned()),
+            |order| order.options.terminal = Terminal::Own,
+            |order| order.options.leave = true,
+            |order| order.stdin = true,
+            |order| order.cwd = Some("/tmp".to_owned()),
+            |order| {
+                let variable = Variable::new("A".to_owned(), "b".to_owned());
+                order.environment = vec![variable.unwrap()];
+            },
+        ];
+        for change in changes {
+            let checked = check(|order| {
+                order.what = update();
+                change(order);
+            });
+            assert_eq!(checked, Err(refused.to_owned()));
+        }
+        let fed = check(|order| {
+            order.what = update();
+            order.input = Some(Input::example());
+        });
+        assert!(fed.is_err());
     }
 
     #[test]

@@ -76,6 +76,8 @@ pub enum Code {
     Rate,
     /// An interaction or message of a kind that this version does not know.
     Unsupported,
+    /// An agent that is too old for what is asked of it.
+    Version,
     /// Stopping; try again soon. Stays the last: [`Code::ALL`] counts to it.
     Stopping,
 }
@@ -118,6 +120,7 @@ impl Code {
         Self::Agent,
         Self::Rate,
         Self::Unsupported,
+        Self::Version,
         Self::Stopping,
     ];
 
@@ -160,6 +163,7 @@ impl Code {
             | Self::Csr
             | Self::Agent
             | Self::Rate
+            | Self::Version
             | Self::Stopping => false,
         }
     }
@@ -203,6 +207,7 @@ impl Code {
             Self::Agent => "E_AGENT",
             Self::Rate => "E_RATE",
             Self::Unsupported => "E_UNSUPPORTED",
+            Self::Version => "E_VERSION",
             Self::Stopping => "E_STOPPING",
         }
     }

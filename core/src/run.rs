@@ -16,8 +16,8 @@ mod steps;
 mod streams;
 mod terminal;
 mod waves;
+mod what;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ pub use rollout::{Amount, BadRollout, Pauses, Rollout};
 pub use streams::Streams;
 pub use terminal::{TERMINAL_SIZE, Terminal};
 pub use waves::{Pause, Wave, Waves, is_kept};
+pub use what::{Update, Upkeep, What};
 
 /// What was accepted: fixed for the life of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,36 +156,6 @@ impl Origin {
             Self::Chat { place, .. } => Some(*place),
             Self::Socket { .. } => None,
         }
-    }
-}
-
-/// What runs on each host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// A text for `/bin/sh -c`.
-    Shell(String),
-    /// A program and its arguments, without a shell.
-    Argv(Vec<String>),
-}
-
-impl What {
-    /// As people read it.
-    #[must_use]
-    pub fn text(&self) -> Cow<'_, str> {
-        match self {
-            Self::Shell(text) => Cow::Borrowed(text),
-            Self::Argv(words) => Cow::Owned(words.join(" ")),
-        }
-    }
-
-    /// The same for somebody to read, when something of it is masked; never to run.
-    pub(crate) fn masked(&self, masks: &Masks) -> Option<Self> {
-        let text = self.text();
-        let masked = masks.text(&text);
-        (masked != text).then(|| match self {
-            Self::Shell(_) => Self::Shell(masked),
-            Self::Argv(_) => Self::Argv(vec![masked]),
-        })
     }
 }
 

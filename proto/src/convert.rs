@@ -8,6 +8,7 @@ mod order;
 mod principal;
 mod rollout;
 mod run;
+mod upkeep;
 
 use shanty_core::ids::{IdError, Labels};
 use thiserror::Error;

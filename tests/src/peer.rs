@@ -160,6 +160,7 @@ impl Talk {
 pub fn hello(agent: &str, boot_id: &str, instance: &str, executions: Vec<v1::State>) -> v1::Hello {
     v1::Hello {
         takes_input: true,
+        takes_upkeep: true,
         more: false,
         agent: agent.to_owned(),
         boot_id: boot_id.to_owned(),

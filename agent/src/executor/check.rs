@@ -69,6 +69,10 @@ pub(super) fn check(
     clock: ClockOffset,
     late_ms_max: u64,
 ) -> Result<Option<String>, Refusal> {
+    if order.what.upkeep().is_some() {
+        let text = "This agent does not update itself yet.";
+        return Err(Refusal::new(Code::Unsupported, text));
+    }
     let now = LinkTime::from_ms(clock.now_ms());
     in_time(order.not_after, now, late_ms_max)?;
     order.cwd.as_deref().map_or(Ok(()), folder)?;

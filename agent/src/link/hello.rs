@@ -33,6 +33,7 @@ pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>, nonce: Vec<u8
             .map(|(run, status)| wire::state(run, status))
             .collect(),
         takes_input: true,
+        takes_upkeep: false,
         nonce,
     }
 }

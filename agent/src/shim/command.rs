@@ -215,6 +215,7 @@ fn words(what: &What, program: &str) -> Command {
     match what {
         What::Shell(text) => command.arg("-c").arg(text),
         What::Argv(words) => command.args(words.iter().skip(1)),
+        What::Upkeep(_) => &mut command,
     };
     command
 }
@@ -224,6 +225,8 @@ fn program<'a>(what: &'a What, surroundings: &'a Surroundings) -> &'a str {
         What::Shell(_) => &surroundings.shell,
         // A checked order has one.
         What::Argv(words) => words.first().map_or("", String::as_str),
+        // The executor refuses it.
+        What::Upkeep(_) => "",
     }
 }
 

@@ -134,7 +134,8 @@ const fn exit_code(code: Code) -> u8 {
         | Code::Name
         | Code::Label
         | Code::Csr
-        | Code::Unsupported => exit::USAGE,
+        | Code::Unsupported
+        | Code::Version => exit::USAGE,
         Code::Agent => exit::FAILED,
     }
 }
@@ -219,7 +220,7 @@ mod tests {
             .map(|(exit, codes)| format!("{exit}: {}", codes.join(" ")));
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
         1: E_AGENT
-        64: E_SELECTOR E_EMPTY_COMMAND E_MASKED E_TOO_LONG E_BAD_CHAR E_DURATION E_OPTION E_RUN_AS E_TOKEN E_NAME_TAKEN E_NAME_CONFUSABLE E_NAME E_LABEL E_CSR E_UNSUPPORTED
+        64: E_SELECTOR E_EMPTY_COMMAND E_MASKED E_TOO_LONG E_BAD_CHAR E_DURATION E_OPTION E_RUN_AS E_TOKEN E_NAME_TAKEN E_NAME_CONFUSABLE E_NAME E_LABEL E_CSR E_UNSUPPORTED E_VERSION
         65: E_NOT_FOUND E_CLOSED E_STALE E_DAMAGED E_DELETED E_MAX_FAIL E_PAUSED
         75: E_ALL_OFFLINE E_STORAGE E_OFFLINE E_DRAINING E_EXPIRED E_CONTROLLER_RESTART E_ACK_FAILED E_RATE E_STOPPING
         77: E_DENIED E_GUILD E_GUILD_ONLY E_HOLD

@@ -133,6 +133,7 @@ impl Links {
             instance: up.instance,
             version: up.version,
             takes_input: up.takes_input,
+            takes_upkeep: up.takes_upkeep,
             unknown: up.unknown,
             more: up.more,
             executions: executions.map(|holds| (holds.run, holds.held)).collect(),

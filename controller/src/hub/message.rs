@@ -191,6 +191,8 @@ pub struct NewLink {
     pub version: String,
     /// The agent can give commands an input and a terminal.
     pub takes_input: bool,
+    /// The agent can be updated and asked how it is.
+    pub takes_upkeep: bool,
     /// What it holds.
     pub executions: Vec<Holds>,
     /// The runs of what else it holds, which are not known here.

@@ -273,6 +273,7 @@ impl Arrival {
             instance,
             version: self.hello.version.clone(),
             takes_input: self.hello.takes_input,
+            takes_upkeep: self.hello.takes_upkeep,
             executions,
             unknown: unknown.clone(),
             more: self.hello.more,

@@ -162,6 +162,7 @@ fn hello(n: u8, executions: Vec<v1::State>) -> Up {
         instance: "one".to_owned(),
         version: "1.0.0".to_owned(),
         takes_input: true,
+        takes_upkeep: true,
         executions,
         ..v1::Hello::default()
     })

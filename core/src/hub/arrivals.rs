@@ -38,6 +38,8 @@ pub struct LinkUp {
     pub version: String,
     /// The agent can give commands an input and a terminal.
     pub takes_input: bool,
+    /// The agent can be updated and asked how it is.
+    pub takes_upkeep: bool,
     /// The executions that it holds, by run.
     pub executions: BTreeMap<RunId, Held>,
     /// The runs of those that it holds and that are not known here.

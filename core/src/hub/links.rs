@@ -34,6 +34,7 @@ impl Hub {
         });
         presence.heard_ms = now.wall_ms;
         presence.takes_input = up.takes_input;
+        presence.takes_upkeep = up.takes_upkeep;
         presence.version = Said::of(&up.version, VERSION_CHARS_MAX);
         presence.spool_full.clear();
         presence.unknown = up.unknown;

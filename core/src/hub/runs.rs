@@ -115,10 +115,19 @@ impl Hub {
             _ if !self.known.fleet.is_online(agent) => Gate::Offline,
             None | Some(Err(NoStart::Host)) => Gate::Denied,
             Some(Err(NoStart::Person)) => Gate::Dismissed,
+            Some(Ok(())) if !self.knows_how(run, agent) => Gate::Old,
             Some(Ok(())) if host.draining.is_some() => Gate::Draining,
             Some(Ok(())) if state.hold.is_some() => Gate::Hold,
             Some(Ok(())) => Gate::Open,
         }
+    }
+
+    /// Whether an agent that has a link knows what a run asks of it.
+    fn knows_how(&self, run: RunId, agent: AgentId) -> bool {
+        let run = self.known.state.run_of(run);
+        let upkeep = run.is_some_and(|run| run.spec.what.upkeep().is_some());
+        let presence = self.known.fleet.get(agent);
+        !upkeep || presence.is_some_and(|presence| presence.takes_upkeep)
     }
 
     /// It was heard where somebody stands, or that could not be asked: what waits for it is looked at again.

@@ -225,6 +225,7 @@ impl Rig {
             instance: instance(boot_id),
             version: "1.0.0".into(),
             takes_input: true,
+            takes_upkeep: true,
             executions,
         }))
     }

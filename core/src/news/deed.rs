@@ -226,6 +226,7 @@ fn is_told(denied: &Denied) -> bool {
             | Code::Label
             | Code::Agent
             | Code::Unsupported
+            | Code::Version
             | Code::Stopping,
         ) => false,
     }

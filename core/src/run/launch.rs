@@ -20,6 +20,8 @@ pub enum Gate {
     Offline,
     /// What the run was asked under does not cover it any more.
     Denied,
+    /// Its agent is too old for what the run asks for.
+    Old,
     /// Somebody asked it to take no new runs.
     Draining,
     /// New runs are on hold.
@@ -116,7 +118,12 @@ fn waiting(run: &Run, execution: &Execution, gate: Gate, moment: Moment, now: No
     let waits = until_ms.is_some();
     // A run that waits for nobody has begun, and this part of it was never ended: an earlier process was cut off in between.
     let cut_off = !waits && moment != Moment::Begin;
-    if cut_off && !matches!(gate, Gate::Removed | Gate::Denied | Gate::Dismissed) {
+    if cut_off
+        && !matches!(
+            gate,
+            Gate::Removed | Gate::Denied | Gate::Old | Gate::Dismissed
+        )
+    {
         return Launch::NotStarted(restarted());
     }
     let first = waits && (execution.away.is_some() || moment != Moment::Begin);
@@ -136,9 +143,11 @@ fn ordered(run: &Run, sent: Option<LinkTime>, gate: Gate, moment: Moment, now: N
         return match gate {
             Gate::Open if idle => Launch::Send,
             Gate::Denied if idle && sent.is_none() => Launch::NotStarted(denied()),
+            Gate::Old if idle && sent.is_none() => Launch::NotStarted(old()),
             Gate::Dismissed if idle && sent.is_none() => Launch::NotStarted(dismissed()),
             Gate::Open
             | Gate::Denied
+            | Gate::Old
             | Gate::Draining
             | Gate::Hold
             | Gate::Dismissed
@@ -210,6 +219,7 @@ fn kept_by(gate: Gate, waits: bool) -> Option<Launch> {
         Gate::Open => return None,
         Gate::Removed => removed(),
         Gate::Denied => denied(),
+        Gate::Old => old(),
         Gate::Dismissed => dismissed(),
         // Who could not be asked about may nothing yet.
         Gate::Asking => return Some(Launch::Wait),
@@ -239,6 +249,11 @@ fn removed() -> Reason {
 fn denied() -> Reason {
     let text = "the grant that it was asked under does not cover the host any more";
     Reason::new(Code::Denied, text)
+}
+
+fn old() -> Reason {
+    let text = "its agent is too old for this: run the line of /host add there once";
+    Reason::new(Code::Version, text)
 }
 
 fn dismissed() -> Reason {

@@ -174,6 +174,13 @@ fn fields((command, on): (String, String), timeout: String, run_as: String) -> V
 /// When the command is longer than a form can hold.
 pub fn edit_sheet(run: &Run) -> Result<Sheet, Refusal> {
     let spec = &run.spec;
+    if spec.what.upkeep().is_some() {
+        return Err(Refusal::new(
+            Code::Unsupported,
+            "This was no command, so that there is none to edit. Nothing was run.",
+            "Ask for it anew with `/host`, or run it as it is with ↻ Run again.",
+        ));
+    }
     let command = typed(&spec.what);
     if units(&command) > FORM_CHARS_MAX {
         return Err(Refusal::new(
@@ -297,6 +304,7 @@ fn typed(what: &What) -> String {
             let quoted = |word: &String| format!("'{}'", word.replace('\'', "'\\''"));
             words.iter().map(quoted).collect::<Vec<_>>().join(" ")
         }
+        What::Upkeep(upkeep) => upkeep.text().into_owned(),
     }
 }
 

@@ -352,7 +352,7 @@ mod tests {
     use shanty_core::principal::Place;
     use shanty_core::run::{
         About, Away, Colours, How, Input, InputKind, Offline, Options, Origin, Outcome, Reason,
-        Rollout, Strategy, Streams, Terminal, What,
+        Rollout, Strategy, Streams, Terminal, Update, Upkeep, What,
     };
     use shanty_core::spool::{Left, OomKill, Process};
 
@@ -451,6 +451,17 @@ mod tests {
                 origin: Origin::Socket {
                     user: "root".into(),
                 },
+                ..spec.clone()
+            }),
+            Kind::Accepted(Spec {
+                what: What::Upkeep(Upkeep::Update(Update {
+                    version: "0.2.0".parse().unwrap(),
+                    older: true,
+                })),
+                ..spec.clone()
+            }),
+            Kind::Accepted(Spec {
+                what: What::Upkeep(Upkeep::Doctor),
                 ..spec.clone()
             }),
             Kind::Proposed(Proposal {

@@ -7,6 +7,7 @@ use shanty_core::run::{Colours, Options, Streams, Terminal, What};
 use shanty_core::time::LinkTime;
 
 use super::input::{input_from_wire, input_to_wire};
+use super::upkeep::{upkeep_from_wire, upkeep_to_wire};
 use super::{ConvertError, id};
 use crate::v1;
 
@@ -35,6 +36,7 @@ pub fn order_to_wire(order: &Order) -> v1::ExecutionOrder {
         What::Argv(words) => Wire::Argv(v1::Argv {
             words: words.clone(),
         }),
+        What::Upkeep(upkeep) => Wire::Upkeep(upkeep_to_wire(upkeep)),
     };
     let names = order.names.as_ref();
     v1::ExecutionOrder {
@@ -95,6 +97,11 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
         what: match wire.what {
             Some(Wire::Command(text) | Wire::CommandWithInput(text)) => What::Shell(text),
             Some(Wire::Argv(argv)) => What::Argv(argv.words),
+            Some(Wire::Upkeep(wire)) => match upkeep_from_wire(&wire) {
+                Ok(Some(upkeep)) => What::Upkeep(upkeep),
+                Ok(None) => return Err(OrderError::NoCommand),
+                Err(_) => return Err(OrderError::Version),
+            },
             // Or one of a kind that a newer controller knows.
             None => return Err(OrderError::NoCommand),
         },
@@ -127,7 +134,7 @@ fn checked(run: RunId, agent: AgentId, wire: v1::ExecutionOrder) -> Result<Order
 mod tests {
     use std::error::Error as _;
 
-    use shanty_core::run::{About, Input, InputKind};
+    use shanty_core::run::{About, Input, InputKind, Update, Upkeep};
 
     use super::*;
     use v1::execution_order::What as Wire;
@@ -186,7 +193,12 @@ mod tests {
             }),
             ..order(What::Shell("uptime -p".to_owned()))
         };
-        for order in [bare, full, fed] {
+        let upkeep = |upkeep| order(What::Upkeep(upkeep));
+        let update = upkeep(Upkeep::Update(Update {
+            version: "0.2.0-rc.1".parse().unwrap(),
+            older: true,
+        }));
+        for order in [bare, full, fed, update, upkeep(Upkeep::Doctor)] {
             let received = order_from_wire(order_to_wire(&order)).unwrap();
             assert_eq!((received.run, received.agent), (RUN, AGENT));
             assert_eq!(received.order, Ok(order));
@@ -267,8 +279,23 @@ mod tests {
             }]
         }
         type Change = fn(&mut v1::ExecutionOrder);
-        let cases: [(Change, &str); 9] = [
+        let cases: [(Change, &str); 11] = [
             (|order| order.what = None, "the order has no command"),
+            (
+                |order| order.what = Some(Wire::Upkeep(v1::Upkeep::default())),
+                "the order has no command",
+            ),
+            (
+                |order| {
+                    let update = v1::Update {
+                        version: "../0.2.0".to_owned(),
+                        older: false,
+                    };
+                    let kind = Some(v1::upkeep::Kind::Update(update));
+                    order.what = Some(Wire::Upkeep(v1::Upkeep { kind }));
+                },
+                "the version is none",
+            ),
             (
                 |order| order.what = Some(Wire::Command("a\0".to_owned())),
                 "the command holds a NUL",

@@ -10,6 +10,7 @@ use shanty_core::spool::{Left, OomKill, Process, plain};
 use super::input::{input_from_wire, input_to_wire};
 use super::principal::{place_from_wire, place_to_wire};
 use super::rollout::{rollout_from_wire, rollout_to_wire};
+use super::upkeep::{upkeep_from_wire, upkeep_to_wire};
 use super::{ConvertError, digest, id};
 use crate::v1;
 
@@ -124,6 +125,7 @@ fn what_to_wire(what: &What) -> v1::What {
         What::Argv(words) => Wire::Program(v1::Program {
             argv: words.clone(),
         }),
+        What::Upkeep(upkeep) => Wire::Upkeep(upkeep_to_wire(upkeep)),
     };
     v1::What { kind: Some(kind) }
 }
@@ -133,6 +135,14 @@ fn what_from_wire(wire: Option<&v1::What>) -> Result<What, ConvertError> {
     match wire.and_then(|wire| wire.kind.as_ref()) {
         Some(Wire::Shell(text)) => Ok(What::Shell(text.clone())),
         Some(Wire::Program(program)) => Ok(What::Argv(program.argv.clone())),
+        Some(Wire::Upkeep(wire)) => {
+            let upkeep = upkeep_from_wire(wire).map_err(|_| ConvertError::Invalid {
+                field: "what.upkeep.version",
+                source: None,
+            })?;
+            let upkeep = upkeep.ok_or(ConvertError::Missing("what.upkeep"))?;
+            Ok(What::Upkeep(upkeep))
+        }
         None => Err(ConvertError::Missing("what")),
     }
 }

@@ -160,6 +160,7 @@ fn a_version_is_short_and_plain() {
         instance: instance("boot"),
         version: format!("1\u{1b}[31m{}", "9".repeat(100)),
         takes_input: true,
+        takes_upkeep: true,
         executions: BTreeMap::new(),
     };
     rig.give(Event::LinkUp(up));
@@ -380,6 +381,7 @@ fn what_is_not_known_stays_on_the_host_until_somebody_gives_it_up() {
         },
         version: "1".into(),
         takes_input: true,
+        takes_upkeep: true,
         executions: BTreeMap::new(),
     };
     let effects = rig.give(Event::LinkUp(up));
@@ -422,6 +424,7 @@ fn comes_with_more(rig: &mut Rig, executions: BTreeMap<RunId, Held>) {
         instance: instance("boot"),
         version: "1.0.0".into(),
         takes_input: true,
+        takes_upkeep: true,
         executions,
     }));
 }

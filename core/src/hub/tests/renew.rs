@@ -80,6 +80,7 @@ impl Rig {
             instance: instance("boot"),
             version: "1.0.0".into(),
             takes_input: true,
+            takes_upkeep: true,
             executions: BTreeMap::new(),
         }));
         Ok(())
@@ -262,6 +263,7 @@ fn one_that_has_a_newer_certificate_than_an_older_journal_knows_is_let_in_and_kn
             instance: instance("boot"),
             version: "1.0.0".into(),
             takes_input: true,
+            takes_upkeep: true,
             executions: BTreeMap::new(),
         }))
     };

@@ -8,10 +8,11 @@ use crate::run::{CancelRequest, Outcome, Phase, Spec, Strategy, Target};
 const NOW: u64 = 1_000_000;
 const DAY: u64 = 24 * 3_600_000;
 
-const GATES: [Gate; 8] = [
+const GATES: [Gate; 9] = [
     Gate::Removed,
     Gate::Offline,
     Gate::Denied,
+    Gate::Old,
     Gate::Draining,
     Gate::Hold,
     Gate::Dismissed,
@@ -73,10 +74,10 @@ fn check(run: &Run, progress: &Progress, moment: Moment, expected: &str) {
 fn a_run_that_waits_for_nobody_begins_where_it_can() {
     let run = run(Offline::Fail, None);
     let waiting = Progress::Waiting(Waiting::Begin);
-    let begins = "not:NOT_FOUND not:OFFLINE not:DENIED not:DRAINING not:HOLD not:DENIED wait send";
+    let begins = "not:NOT_FOUND not:OFFLINE not:DENIED not:VERSION not:DRAINING not:HOLD not:DENIED wait send";
     check(&run, &waiting, Moment::Begin, begins);
     // Afterwards nothing of it waits: what is left was cut off by a restart.
-    let later = "not:NOT_FOUND not:CONTROLLER_RESTART not:DENIED not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:DENIED not:CONTROLLER_RESTART not:CONTROLLER_RESTART";
+    let later = "not:NOT_FOUND not:CONTROLLER_RESTART not:DENIED not:VERSION not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:DENIED not:CONTROLLER_RESTART not:CONTROLLER_RESTART";
     check(&run, &waiting, Moment::NotHeld, later);
     check(&run, &waiting, Moment::Changed, later);
 }
@@ -84,14 +85,14 @@ fn a_run_that_waits_for_nobody_begins_where_it_can() {
 #[test]
 fn what_waits_goes_when_nothing_keeps_it_and_is_recorded_first() {
     let run = run(Offline::Queue { for_ms: DAY }, Some(Away::Offline));
-    let gates = "not:NOT_FOUND wait not:DENIED wait wait not:DENIED wait record";
+    let gates = "not:NOT_FOUND wait not:DENIED not:VERSION wait wait not:DENIED wait record";
     for moment in [Moment::Begin, Moment::NotHeld, Moment::Changed] {
         check(&run, &Progress::Waiting(Waiting::Begin), moment, gates);
         let kept = Progress::Waiting(Waiting::Gate(Gate::Hold));
         check(&run, &kept, moment, gates);
     }
     let recording = Progress::Waiting(Waiting::Record);
-    let once = "not:NOT_FOUND wait wait wait wait wait wait wait";
+    let once = "not:NOT_FOUND wait wait wait wait wait wait wait wait";
     check(&run, &recording, Moment::Changed, once);
     check(&run, &recording, Moment::NotHeld, gates);
     let over = follows(&run, &recording, Moment::NotHeld, NOW + DAY);
@@ -135,22 +136,22 @@ fn an_order_that_may_have_gone_is_sent_again_only_when_it_is_known_not_to_be_hel
     let plain = run(Offline::Fail, None);
     let waits = run(Offline::Queue { for_ms: DAY }, None);
     let fresh = Progress::Ordered(Some(LinkTime::from_ms(NOW)));
-    let plainly = "lost not:OFFLINE not:DENIED not:DRAINING not:HOLD not:DENIED again again";
+    let plainly =
+        "lost not:OFFLINE not:DENIED not:VERSION not:DRAINING not:HOLD not:DENIED again again";
     check(&plain, &fresh, Moment::NotHeld, plainly);
-    let waited = "lost wait not:DENIED wait wait not:DENIED again again";
+    let waited = "lost wait not:DENIED not:VERSION wait wait not:DENIED again again";
     check(&waits, &fresh, Moment::NotHeld, waited);
-    check(&plain, &fresh, Moment::Changed, "lost - - - - - - -");
-    check(&waits, &fresh, Moment::Changed, "lost - - - - - - -");
+    check(&plain, &fresh, Moment::Changed, "lost - - - - - - - -");
+    check(&waits, &fresh, Moment::Changed, "lost - - - - - - - -");
 
     let late = NOW + limits::ORDER_NOT_AFTER_MS;
-    let expired =
-        "lost not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED";
+    let expired = "lost not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED not:EXPIRED";
     assert_eq!(follows(&plain, &fresh, Moment::NotHeld, late), expired);
-    let waited = "lost wait not:DENIED wait wait not:DENIED wait send";
+    let waited = "lost wait not:DENIED not:VERSION wait wait not:DENIED wait send";
     assert_eq!(follows(&waits, &fresh, Moment::NotHeld, late), waited);
 
     let before = Progress::Ordered(None);
-    let restarted = "lost not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART";
+    let restarted = "lost not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART not:CONTROLLER_RESTART";
     check(&plain, &before, Moment::NotHeld, restarted);
     check(&waits, &before, Moment::NotHeld, waited);
     // Nothing was cut off: its time is up.
@@ -161,7 +162,7 @@ fn an_order_that_may_have_gone_is_sent_again_only_when_it_is_known_not_to_be_hel
         &waits,
         &before,
         Moment::Changed,
-        "lost - not:DENIED - - not:DENIED - send",
+        "lost - not:DENIED not:VERSION - - not:DENIED - send",
     );
 }
 
@@ -171,11 +172,11 @@ fn what_runs_or_is_over_is_never_started() {
     let running = Progress::Running { since_ms: NOW };
     let lost = ["lost"; GATES.len()].join(" ");
     check(&run, &running, Moment::NotHeld, &lost);
-    check(&run, &running, Moment::Changed, "lost - - - - - - -");
+    check(&run, &running, Moment::Changed, "lost - - - - - - - -");
     let outcome = Outcome::without_output(super::super::How::Exited(0));
     for over in [Progress::Ending(outcome.clone()), Progress::Done(outcome)] {
         for moment in [Moment::Begin, Moment::NotHeld, Moment::Changed] {
-            check(&run, &over, moment, "- - - - - - - -");
+            check(&run, &over, moment, "- - - - - - - - -");
         }
     }
 }

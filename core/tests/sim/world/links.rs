@@ -41,6 +41,7 @@ impl World {
             instance: Instance::default(),
             version: "1.0.0".to_owned(),
             takes_input: true,
+            takes_upkeep: true,
             executions,
         }));
     }
