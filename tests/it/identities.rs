@@ -1,4 +1,4 @@
-//! Identities of hosts while they live: who may call what with which certificate, renewals through kills, and one that ran out.
+//! Identities of hosts while they live: who may call what with which certificate, and one that ran out.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,11 +14,11 @@ use tonic_prost::ProstCodec;
 
 use crate::programs;
 
-const WEB: [(&str, &str); 1] = [("web-01", "role=web")];
+pub(crate) const WEB: [(&str, &str); 1] = [("web-01", "role=web")];
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Certificates that live so long.
-fn leaves_of(life: &str) -> Options {
+pub(crate) fn leaves_of(life: &str) -> Options {
     Options {
         limits: format!("[identities]\nleaf = {life:?}\n"),
         ..Options::default()
@@ -167,69 +167,13 @@ async fn each_call_is_for_its_own_credential_and_no_other() {
     world.end().await;
 }
 
-/// How often the agent of a host said that its certificate was renewed.
-fn renewals(world: &World) -> usize {
-    let records = std::fs::read_dir(world.dir.path()).unwrap();
-    let logs = records.filter_map(|entry| {
-        let path = entry.unwrap().path();
-        let is_log = path.extension().is_some_and(|ext| ext == "log");
-        is_log.then(|| std::fs::read_to_string(path).unwrap_or_default())
-    });
-    let said = logs.map(|log| log.matches("The certificate was renewed").count());
-    said.sum()
-}
-
 /// The key of a certificate that an agent keeps, as the journal says it; and when it runs out.
-fn kept(world: &World) -> (String, SystemTime) {
+pub(crate) fn kept(world: &World) -> (String, SystemTime) {
     let path = world.hosts[0].data.join("identity.pem");
     let text = std::fs::read(path).unwrap();
     let peer = AgentIdentity::from_pem(&text).unwrap().peer().clone();
     let digits: String = peer.key_sha256.iter().map(|b| format!("{b:02x}")).collect();
     (digits, peer.not_after)
-}
-
-#[tokio::test]
-async fn a_host_that_renews_and_is_killed_over_and_over_keeps_its_link_and_one_certificate() {
-    let mut world = World::with_hosts(&programs(), leaves_of("3s"), &WEB).await;
-    for round in 0..6 {
-        let before = renewals(&world);
-        let renewed = || renewals(&world) > before;
-        wait::until_true("a certificate to be renewed", renewed).await;
-        let (agent, controller) = (round % 3 != 1, round % 3 != 0);
-        if controller {
-            world.take_controller().kill().await;
-        }
-        if agent {
-            world.host("web-01").take_agent().kill().await;
-        }
-        if controller {
-            world.start_controller().await;
-        }
-        if agent {
-            world.host("web-01").run("keep").await;
-        }
-        world.is_online("web-01", true).await;
-    }
-    // Between two links it is away for a moment.
-    let run = [
-        "run",
-        "--on",
-        "web-01",
-        "--offline",
-        "queue",
-        "--",
-        "echo here",
-    ];
-    let ran = world.shanty(&run).await;
-    assert_eq!((ran.code, ran.out.as_str()), (0, "here\n"), "{}", ran.err);
-    world.host("web-01").stop().await;
-    let ran = world.shanty(&["audit", "export"]).await;
-    let mut promoted = ran.out.lines().filter(|line| line.contains("\"promoted\""));
-    let last = promoted
-        .next_back()
-        .expect("a certificate that came into use");
-    assert!(last.contains(&kept(&world).0), "{last}");
-    world.end().await;
 }
 
 #[tokio::test]

@@ -69,6 +69,7 @@ mod hostile_local;
 mod hostile_rights;
 mod hostile_words;
 mod identities;
+mod identities_killed;
 mod init;
 mod install;
 mod install_faults;

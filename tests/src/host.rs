@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio::process::Command;
+
 use crate::process::{self, Process, Programs, Ran};
 
 /// One server.
@@ -50,12 +52,22 @@ impl Host {
 
     /// `shanty-agent run`; `on_stop` is `keep` or `kill`. Waits until the link is up.
     pub async fn run(&mut self, on_stop: &str) {
-        let data = self.data.to_string_lossy().into_owned();
-        let args = ["run", "--data-dir", &data, "--on-stop", on_stop];
-        let command = process::call(&self.programs.agent, &args);
-        let log = self.dir.join(format!("{}.log", self.name));
+        let (command, log) = self.call(on_stop);
         let (agent, _) = Process::start(&self.name, command, log).await;
         self.agent = Some(agent);
+    }
+
+    /// The same, and waits for nothing.
+    pub fn launch(&mut self, on_stop: &str) {
+        let (command, log) = self.call(on_stop);
+        self.agent = Some(Process::launch(&self.name, command, log));
+    }
+
+    fn call(&self, on_stop: &str) -> (Command, PathBuf) {
+        let data = self.data.to_string_lossy().into_owned();
+        let args = ["run", "--data-dir", &data, "--on-stop", on_stop];
+        let log = self.dir.join(format!("{}.log", self.name));
+        (process::call(&self.programs.agent, &args), log)
     }
 
     /// The running agent.

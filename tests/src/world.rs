@@ -295,9 +295,7 @@ impl World {
 
     /// Starts the controller, again if it ran before: on the same addresses then.
     pub async fn start_controller(&mut self) {
-        let config = self.config_path().to_string_lossy().into_owned();
-        let command = process::call(&self.programs.shanty, &["serve", "--config", &config]);
-        let log = self.dir.path().join("controller.log");
+        let (command, log) = self.controller_call();
         let (controller, ready) = Process::start("controller", command, log).await;
         self.controller = Some(controller);
         self.ready = ready;
@@ -312,6 +310,18 @@ impl World {
             );
         }
         std::fs::write(self.config_path(), fixed).expect("the configuration can be written");
+    }
+
+    /// Starts the controller again, and waits for nothing: its addresses stay, but that of its health listener.
+    pub fn launch_controller(&mut self) {
+        let (command, log) = self.controller_call();
+        self.controller = Some(Process::launch("controller", command, log));
+    }
+
+    fn controller_call(&self) -> (tokio::process::Command, PathBuf) {
+        let config = self.config_path().to_string_lossy().into_owned();
+        let command = process::call(&self.programs.shanty, &["serve", "--config", &config]);
+        (command, self.dir.path().join("controller.log"))
     }
 
     /// Gives who has a role, in the channel that everybody types in, what it takes to run on some hosts: a controller that is started again
