@@ -154,8 +154,7 @@ fn is_new(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
             "Whoever runs the controller can set that clock: it is behind Discord's.",
         ));
     }
-    let old = ctx.now_ms.saturating_sub(asked_ms(*interaction)) > limits::REPEATED_MS;
-    if old && ask.needs_fresh() {
+    if ask.needs_fresh() && is_too_late(*interaction, ctx.now_ms) {
         return Err(Refusal::new(
             Code::Stale,
             "This reached the controller too late. Nothing was done.",
@@ -176,6 +175,11 @@ fn is_new(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<(), Refusal> {
 
 /// Discord's ids count from 2015-01-01T00:00:00Z.
 const DISCORD_EPOCH_MS: u64 = 1_420_070_400_000;
+
+/// Whether an interaction is too old to be done where nothing else proves that it is fresh.
+pub(crate) const fn is_too_late(interaction: u64, now_ms: u64) -> bool {
+    now_ms.saturating_sub(asked_ms(interaction)) > limits::REPEATED_MS
+}
 
 /// When an interaction was made, milliseconds since the Unix epoch.
 const fn asked_ms(interaction: u64) -> u64 {

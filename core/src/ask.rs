@@ -192,18 +192,24 @@ impl Ask {
     }
 
     /// True when it is done at once, without another proof that an interaction is fresh. A run has one: its card is taken, or it does not
-    /// begin; and stopping twice stops once.
+    /// begin; and stopping a run twice stops it once, while all runs are others later.
     #[must_use]
     pub const fn needs_fresh(&self) -> bool {
-        !matches!(
-            self,
+        match self {
+            Self::Cancel { which, .. } => matches!(which, Which::All),
             Self::Run(_)
-                | Self::Again { .. }
-                | Self::Confirm { .. }
-                | Self::TakeBack { .. }
-                | Self::Cancel { .. }
-                | Self::Look(_)
-        )
+            | Self::Again { .. }
+            | Self::Confirm { .. }
+            | Self::TakeBack { .. }
+            | Self::Look(_) => false,
+            Self::Steer { .. }
+            | Self::Hold(_)
+            | Self::Inventory(_)
+            | Self::RemoveHost { .. }
+            | Self::FreeName { .. }
+            | Self::CreateToken(_)
+            | Self::RevokeToken { .. } => true,
+        }
     }
 }
 

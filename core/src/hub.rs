@@ -3,6 +3,7 @@
 //! It appends records and moves on only when one comes back as [`Event::Recorded`], whoever appended it. What it knows is [`Known`]: the
 //! fold of the journal, and who has a link. Questions are answered from a clone of that, beside the hub. Output never passes through here.
 
+mod answered;
 mod arrivals;
 mod asked;
 mod configured;
@@ -336,6 +337,8 @@ pub struct Hub {
     members: Members,
     /// Refusals that were recorded a moment ago.
     denials: denials::Denials,
+    /// Interactions that changed nothing, so that no record holds them.
+    answered: answered::Answered,
     /// Records that could not be written and must be: tried again with time.
     unwritten: Vec<(Actor, Kind)>,
     /// Hosts that are asked whether they are there, because another machine wants a link with their identity.
@@ -386,6 +389,7 @@ impl Hub {
             renewals: BTreeMap::new(),
             members: Members::default(),
             denials: denials::Denials::default(),
+            answered: answered::Answered::default(),
             unwritten: Vec::new(),
             probes: BTreeMap::new(),
             changed: BTreeSet::new(),

@@ -26,11 +26,17 @@ impl Hub {
         out: &mut Vec<Effect>,
     ) {
         let records = self.pending.values().flat_map(|p| p.records.iter());
-        let under_way = UnderWay::of(&self.known.state, records);
+        let mut under_way = UnderWay::of(&self.known.state, records);
+        let asked_by = asker.place().map(|place| place.interaction);
+        let repeated = asked_by.filter(|id| self.answered.has(*id));
+        under_way.interactions.extend(repeated);
         let ctx = self.known.context(&under_way, recalled, fresh, now.wall_ms);
         let admitted = match admission::admit(&ctx, asker, ask) {
             Ok(admitted) => admitted,
-            Err(refusal) => return self.refuse(ticket, asker, ask, refusal, now, out),
+            Err(refusal) => {
+                self.changed_nothing(asker, ask, now);
+                return self.refuse(ticket, asker, ask, refusal, now, out);
+            }
         };
         let actor = &asker.actor();
         let (kinds, reply) = match admitted {
@@ -38,10 +44,14 @@ impl Hub {
             Admitted::Run(plan) => self.proposed(ticket, *plan, now),
             Admitted::Confirmed(spec) => accepted(ticket, *spec),
             Admitted::Cancel { runs, force } => {
+                if runs.is_empty() {
+                    self.changed_nothing(asker, ask, now);
+                }
                 return self.cancel(ticket, actor, &runs, force, now, out);
             }
             // It is so already.
             Admitted::Change(change) if change.kinds.is_empty() => {
+                self.changed_nothing(asker, ask, now);
                 let answer = Ok(change.answer);
                 return out.push(Effect::Answer { ticket, answer });
             }
@@ -55,6 +65,13 @@ impl Hub {
             }
         };
         self.append(actor, kinds, reply, now, out);
+    }
+
+    /// It is answered, and not done when it is repeated, though no record says so.
+    fn changed_nothing(&mut self, asker: &Asker, ask: &Ask, now: Now) {
+        if let Some(place) = asker.place().filter(|_| ask.needs_fresh()) {
+            self.answered.note(place.interaction, now.wall_ms);
+        }
     }
 
     /// Somebody is told why not. What they would have changed is recorded as denied.

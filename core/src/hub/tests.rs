@@ -20,6 +20,7 @@ mod later;
 mod links;
 mod past;
 mod renew;
+mod repeated;
 mod runs;
 
 const AT: u64 = 1_000_000;

@@ -32,18 +32,18 @@ impl Record {
             | Kind::Paused { .. }
             | Kind::Continued { .. }
             | Kind::GroupSaved { .. }
-            | Kind::GroupRemoved { .. } => match self.actor.place() {
+            | Kind::GroupRemoved { .. }
+            | Kind::CancelRequested { .. }
+            | Kind::TokenCreated { .. }
+            | Kind::TokenRevoked { .. } => match self.actor.place() {
                 Some(place) => Some(place.interaction),
                 None => None,
             },
-            Kind::TokenCreated { .. }
-            | Kind::TokenRevoked { .. }
-            | Kind::Enrolled(_)
+            Kind::Enrolled(_)
             | Kind::Denied(_)
             | Kind::GrantsLoaded(_)
             | Kind::Go(_)
             | Kind::Expired { .. }
-            | Kind::CancelRequested { .. }
             | Kind::Started { .. }
             | Kind::Finished { .. }
             | Kind::Sent { .. }
