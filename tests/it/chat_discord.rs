@@ -368,20 +368,14 @@ async fn an_answer_that_arrived_although_it_failed_runs_once() {
     world.end().await;
 }
 
-/// The event of a `/run` once more, as a gateway that resumes may send it.
-fn repeated(
-    world: &World,
-    operator: &Person,
-    interaction: &str,
-    token: &str,
-    command: &str,
-) -> Value {
+/// The event of an interaction once more, as a gateway that resumes may send it.
+fn repeated(world: &World, operator: &Person, (id, token): (&str, &str), data: &Value) -> Value {
     let defaults = &world.defaults;
     let user = json!({
         "id": operator.id, "username": "operator", "discriminator": "0", "avatar": null, "bot": false,
     });
     json!({
-        "id": interaction, "application_id": defaults["application_id"], "type": 2, "token": token,
+        "id": id, "application_id": defaults["application_id"], "type": 2, "token": token,
         "version": 1, "guild_id": operator.guild, "channel_id": operator.channel,
         "channel": {"id": operator.channel, "type": 0, "name": "general", "guild_id": operator.guild},
         "member": {
@@ -390,35 +384,55 @@ fn repeated(
         },
         "locale": "en-US", "entitlements": [], "authorizing_integration_owners": {"0": operator.guild}, "context": 0,
         "attachment_size_limit": 10_485_760,
-        "data": {"id": "1", "name": "run", "type": 1, "options": [
-            {"name": "on", "type": 3, "value": "web-01"},
-            {"name": "command", "type": 3, "value": command},
-        ]},
+        "data": data,
     })
 }
 
+/// What Discord was told of this interaction: where, and what, oldest first.
+async fn answers(world: &World, interaction: &str) -> Vec<(String, String)> {
+    let begins = format!("/interactions/{interaction}/");
+    let told = |call: &Value| {
+        let path = call["path"].as_str().unwrap_or_default();
+        let of_it = path.contains(&begins) && path.contains("/callback");
+        of_it.then(|| (path.to_owned(), call["request"].to_string()))
+    };
+    world.traffic().await.iter().filter_map(told).collect()
+}
+
+/// Discord brings an interaction once more; the controller does nothing, and says so.
+async fn is_not_done_twice(world: &World, operator: &Person, interaction: &str, data: &Value) {
+    let before = answers(world, interaction).await;
+    let (path, _) = before.first().expect("it was answered");
+    let token = path.rsplit('/').nth(1).unwrap_or_default();
+    let event = repeated(world, operator, (interaction, token), data);
+    let sent = json!({"op": 0, "t": "INTERACTION_CREATE", "d": event});
+    assert_eq!(world.act("gateway_send", &sent).await["sent"], 1);
+    let refused = wait::until("the repetition to be refused", || async {
+        let now = answers(world, interaction).await;
+        now.get(before.len()).cloned().ok_or(now.len())
+    })
+    .await;
+    assert!(refused.1.contains("Nothing was done twice."), "{refused:?}");
+}
+
 #[tokio::test]
-async fn the_same_interaction_runs_once_also_after_a_restart() {
+async fn the_same_interaction_does_once_what_it_asks_also_after_a_restart() {
     let mut world = world().await;
     let operator = world.operator();
     let (command, trace) = traced(&world);
-    let asked = operator.run("web-01", &command).await;
-    operator.card_end(&asked, "exit 0").await;
-    let answered = |call: &&Value| {
-        call["path"]
-            .as_str()
-            .unwrap_or_default()
-            .contains("/callback")
-    };
-    let traffic = world.traffic().await;
-    let path = traffic.iter().find(answered).expect("there was an answer")["path"].clone();
-    let token = path
-        .as_str()
-        .unwrap()
-        .rsplit('/')
-        .nth(1)
-        .unwrap()
-        .to_owned();
+    let ran = operator.run("web-01", &command).await;
+    operator.card_end(&ran, "exit 0").await;
+    let run = json!({"id": "1", "name": "run", "type": 1, "options": [
+        {"name": "on", "type": 3, "value": "web-01"},
+        {"name": "command", "type": 3, "value": command},
+    ]});
+    // It ends what somebody begins anew before it is repeated.
+    operator.below("hold", "on", &[("reason", "db move")]).await;
+    let ended = operator.below("hold", "off", &[]).await;
+    operator.answer(&ended).await;
+    let hold_off = json!({"id": "1", "name": "hold", "type": 1, "options": [{"name": "off", "type": 1, "options": []}]});
+    let held = world.shanty(&["hold", "on", "again"]).await;
+    assert_eq!(held.code, 0, "{held:?}");
 
     for restart in [false, true] {
         if restart {
@@ -426,22 +440,12 @@ async fn the_same_interaction_runs_once_also_after_a_restart() {
             world.start_controller().await;
             world.is_online("web-01", true).await;
         }
-        let before = world.traffic().await.iter().filter(answered).count();
-        let event = repeated(&world, &operator, &asked, &token, &command);
-        let sent = json!({"op": 0, "t": "INTERACTION_CREATE", "d": event});
-        assert_eq!(world.act("gateway_send", &sent).await["sent"], 1);
-        let refused = wait::until("the repetition to be refused", || async {
-            let traffic = world.traffic().await;
-            let answers: Vec<&Value> = traffic.iter().filter(answered).collect();
-            answers
-                .get(before)
-                .map(|answer| answer["request"].to_string())
-                .ok_or(())
-        })
-        .await;
-        assert!(refused.contains("Nothing was done twice."), "{refused}");
+        is_not_done_twice(&world, &operator, &ran, &run).await;
+        is_not_done_twice(&world, &operator, &ended, &hold_off).await;
     }
     assert_eq!(world.runs().await.len(), 1);
     assert_eq!(std::fs::read_to_string(trace).unwrap(), "ran\n");
+    let refused = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
+    assert!(refused.err.contains("again"), "it is on hold: {refused:?}");
     world.end().await;
 }
