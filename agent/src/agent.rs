@@ -59,8 +59,6 @@ struct Ends {
     executor: Handle,
     on_stop: OnStop,
     proxies: ProxyVariables,
-    /// What each command may use as a whole, where that is known here.
-    limits: String,
 }
 
 /// Runs until `stop` is cancelled, the identity is revoked, or a part fails. `ready` is called when the first link is up.
@@ -79,14 +77,13 @@ pub(crate) async fn run(
         policy,
         ..base(&options.data_dir, &config, options.shim)?
     };
-    let (executor, limits) = open_executor(base, &config, &mut parts).await?;
+    let executor = open_executor(base, &config, &mut parts).await?;
     let ends = Ends {
         identities: Identities::open(options.data_dir, identity),
         config,
         executor,
         on_stop: options.on_stop,
         proxies: options.proxies,
-        limits,
     };
     serve(ends, parts, stop, ready).await
 }
@@ -117,7 +114,6 @@ async fn serve(
         executor,
         on_stop,
         proxies,
-        limits,
     } = ends;
     let context = Context {
         agent: config.agent,
@@ -130,8 +126,7 @@ async fn serve(
         boot_id: boot_id()?,
         instance: uuid::Uuid::now_v7().simple().to_string(),
         executor: executor.clone(),
-        vitals: Watcher::start(config.run_as.clone(), limits, config.times.metrics)
-            .map_err(|e| Failure::internal(&e))?,
+        vitals: Watcher::start(config.times.metrics).map_err(|e| Failure::internal(&e))?,
         times: config.times,
         on_stop,
         stop,
@@ -235,22 +230,25 @@ fn base(
     })
 }
 
-/// Opens it, and says what each command may use as a whole.
+/// Opens it, once it is known what each command may use as a whole.
 async fn open_executor(
     base: executor::Config,
     config: &Config,
     parts: &mut Supervisor,
-) -> Result<(Handle, String), Failure> {
+) -> Result<Handle, Failure> {
     config
         .command
         .check()
         .map_err(|text| Failure::new("E_CONFIG", exit::CONFIG, text))?;
-    let limits = tried_limits(config);
+    let base = executor::Config {
+        limits: tried_limits(config),
+        ..base
+    };
     let (executor, work) = executor::open(base)
         .await
         .map_err(|e| Failure::config(&e))?;
     parts.start("executor", work);
-    Ok((executor, limits))
+    Ok(executor)
 }
 
 /// Reads the host's own policy, and again whenever that is asked for, as long as somebody goes by it.

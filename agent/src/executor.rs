@@ -31,6 +31,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::policy::{PolicyWatch, Told};
+use crate::shim::command::Account;
 
 pub use crate::clock::ClockOffset;
 pub use crate::surroundings::Surroundings;
@@ -52,6 +53,16 @@ pub struct Handle {
     present: Option<watch::Receiver<Option<u64>>>,
     policy: watch::Receiver<Told>,
     agent: watch::Receiver<Option<AgentId>>,
+    offers: watch::Receiver<Offers>,
+}
+
+/// What a command gets here for which nobody asks for anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    /// The user that it runs as; empty when that is not known.
+    pub run_as: String,
+    /// What it may use as a whole, for people; empty when nothing limits it.
+    pub limits: String,
 }
 
 /// What the executor is told at its start.
@@ -81,6 +92,8 @@ pub struct Config {
     pub input_within: Duration,
     /// What the host's owner allows.
     pub policy: PolicyWatch,
+    /// What each command may use as a whole, for people.
+    pub limits: String,
 }
 
 impl Config {
@@ -104,6 +117,16 @@ impl Config {
             running_max: RUNNING_MAX,
             input_within: input::WITHIN,
             policy: PolicyWatch::default(),
+            limits: String::new(),
+        }
+    }
+
+    fn offers(&self) -> Offers {
+        let own = || Account::find(None).map(|account| account.name().to_owned());
+        let first = self.run_as.first().cloned();
+        Offers {
+            run_as: first.unwrap_or_else(|| own().unwrap_or_default()),
+            limits: self.limits.clone(),
         }
     }
 
@@ -318,6 +341,7 @@ impl Handle {
         present: watch::Receiver<Option<u64>>,
         policy: watch::Receiver<Told>,
         agent: watch::Receiver<Option<AgentId>>,
+        offers: watch::Receiver<Offers>,
     ) -> Self {
         Self {
             tx,
@@ -325,6 +349,7 @@ impl Handle {
             present: Some(present),
             policy,
             agent,
+            offers,
         }
     }
 
@@ -443,6 +468,11 @@ impl Handle {
         self.policy.clone()
     }
 
+    /// What a command gets there. Known as soon as the executor is there.
+    pub(crate) fn offers(&self) -> Offers {
+        self.offers.borrow().clone()
+    }
+
     /// Forgets an execution that is over and deletes its spool. Its order is remembered, so that it never starts again.
     pub async fn release(&self, run: RunId) {
         let request = Request::Release { run };
@@ -460,6 +490,7 @@ pub async fn open(
 ) -> Result<(Handle, impl Future<Output = ()> + Send + 'static), OpenError> {
     let policy = config.policy.told.clone();
     let agent = watch::channel(Some(config.agent)).1;
+    let offers = watch::channel(config.offers()).1;
     let owner = owner::Owner::open(config).await?;
     let (tx, requests) = mpsc::channel(REQUESTS_MAX);
     let handle = Handle {
@@ -468,6 +499,7 @@ pub async fn open(
         present: None,
         policy,
         agent,
+        offers,
     };
     Ok((handle, owner.run(requests)))
 }

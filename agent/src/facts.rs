@@ -6,8 +6,6 @@ use std::io;
 use shanty_proto::v1;
 use sysinfo::{DiskRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
 
-use crate::shim::command::Account;
-
 /// Disks told, at most; the largest ones.
 const DISKS_MAX: usize = 32;
 
@@ -19,15 +17,12 @@ const NOT_DISKS: [&str; 6] = [
     "overlay", "squashfs", "tmpfs", "devtmpfs", "ramfs", "iso9660",
 ];
 
-/// What seldom changes. `run_as` is the configured list, the first of which is told; `limits` says what each command may use as a whole.
+/// What seldom changes of the host. What commands get here is the executor's to say, which may be another user's process.
 #[must_use]
-pub fn facts(run_as: &[String], limits: &str) -> v1::Facts {
+pub fn facts() -> v1::Facts {
     let ram = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let memory_bytes = System::new_with_specifics(ram).map_or(0, |system| system.total_memory());
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let run_as = run_as.first().cloned().unwrap_or_else(|| {
-        Account::find(None).map_or_else(|_| String::new(), |account| account.name().to_owned())
-    });
     v1::Facts {
         os: shown(&System::long_os_version().unwrap_or_default()),
         kernel: shown(&System::kernel_version().unwrap_or_default()),
@@ -36,9 +31,7 @@ pub fn facts(run_as: &[String], limits: &str) -> v1::Facts {
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
         memory_bytes,
         containment: "subreaper".to_owned(),
-        run_as: shown(&run_as),
         boot_time_ms: booted_ms(),
-        limits: shown(limits),
         ..v1::Facts::default()
     }
 }
@@ -136,7 +129,8 @@ fn distinct(disks: impl Iterator<Item = (String, String, v1::Disk)>) -> Vec<v1::
     disks
 }
 
-fn shown(text: &str) -> String {
+/// A text as it is told: bounded, and without what the controller would not take.
+pub(crate) fn shown(text: &str) -> String {
     let printable = text.chars().filter(|c| !c.is_control());
     printable.take(TEXT_CHARS_MAX).collect()
 }
@@ -147,14 +141,9 @@ mod tests {
 
     #[test]
     fn this_host_has_facts_and_figures() {
-        let facts = facts(&["deploy".to_owned()], "none");
-        assert_eq!(
-            (facts.run_as.as_str(), facts.limits.as_str()),
-            ("deploy", "none")
-        );
+        let facts = facts();
         assert!(!facts.os.is_empty() && !facts.kernel.is_empty() && !facts.hostname.is_empty());
         assert!(facts.cpus > 0 && facts.memory_bytes > 0 && facts.boot_time_ms > 0);
-        assert!(!self::facts(&[], "").run_as.is_empty());
         let metrics = Meter::new().metrics();
         assert!(metrics.memory_used_bytes > 0 && metrics.uptime_s > 0);
         assert_ne!(boot_id().unwrap(), [0; 16]);

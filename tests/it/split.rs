@@ -46,6 +46,9 @@ async fn commands_run_and_survive_the_death_of_either_half() {
     host.take_executor().kill().await;
     world.is_online("web-01", false).await;
     gate.say("on");
+    let mut config = std::fs::read_to_string(host.config()).unwrap();
+    config.push_str("[command]\nmax_processes = 4000\n");
+    std::fs::write(host.config(), config).unwrap();
     host.start_executor().await;
     let run = world.run_ends(&number).await;
     assert_eq!(run["executions"][0]["exit_code"], 0, "{run}");
@@ -53,6 +56,17 @@ async fn commands_run_and_survive_the_death_of_either_half() {
     assert!(world.output(&number).await == lines.into_bytes());
 
     world.is_online("web-01", true).await;
+    // The link cannot know what only the executor may try.
+    wait::until("the limit of each command to be told", || async {
+        let ran = world.shanty(&["hosts", "web-01", "--json"]).await;
+        let told: Value = serde_json::from_str(&ran.out).unwrap_or_default();
+        let limits = told["facts"]["limits"].as_str().unwrap_or_default();
+        let is_told = limits.starts_with("processes at most 4,000");
+        if is_told { Ok(()) } else { Err(ran) }
+    })
+    .await;
+    let shown = world.shanty(&["hosts", "show", "web-01"]).await.out;
+    assert!(shown.contains("processes at most 4,000"), "{shown}");
     let found = host.doctor().await;
     assert!(found["healthy"] == true, "{found:#}");
     let long = world.detach("web-01", "echo begun; sleep 1000").await;

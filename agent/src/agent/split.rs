@@ -57,8 +57,6 @@ pub(crate) async fn run_link(
         // They are the executor's.
         on_stop: OnStop::Keep,
         proxies: options.proxies,
-        // The executor's log says it.
-        limits: String::new(),
     };
     serve(ends, parts, stop, ready).await
 }
@@ -89,7 +87,7 @@ pub(crate) async fn run_executor(
         policy,
         ..base(&options.data_dir, &config, options.shim)?
     };
-    let (executor, _limits) = open_executor(base, &config, &mut parts).await?;
+    let executor = open_executor(base, &config, &mut parts).await?;
     let socket = seam::Listener::bind(&options.socket, user).map_err(|e| Failure::config(&e))?;
     parts.start("socket of the link", socket.serve(executor.clone()));
     ready(&Ready {

@@ -32,6 +32,7 @@ use super::vitals::Vitals;
 use super::wire::{self, BadMessage};
 use super::{Context, OnStop};
 use crate::executor::{ClockOffset, Handle, ReadError, Signed, State, Status};
+use crate::facts;
 
 /// Messages handed to HTTP/2 and not yet sent. Small: they wait here only for flow control.
 const UP_MAX: usize = 16;
@@ -348,7 +349,10 @@ impl Stream<'_> {
 
     fn tell_vitals(&mut self, vitals: &Vitals, last_facts: &mut Option<v1::Facts>) {
         let policy = self.ctx.executor.policy().borrow().clone();
+        let offers = self.ctx.executor.offers();
         let facts = vitals.facts.clone().map(|facts| v1::Facts {
+            run_as: facts::shown(&offers.run_as),
+            limits: facts::shown(&offers.limits),
             policy_mode: policy.mode,
             policy_digest: policy.digest,
             ..facts

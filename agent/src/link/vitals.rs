@@ -25,20 +25,16 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts looking, now and then at every interval. What limits each command has was tried before.
+    /// Starts looking, now and then at every interval.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start(
-        run_as: Vec<String>,
-        limits: String,
-        interval: Duration,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start(interval: Duration) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         let (tx, seen) = watch::channel(Vitals::default());
         thread::Builder::new()
             .name("vitals".to_owned())
-            .spawn(move || look((&run_as, &limits), interval, &stopped, &tx))?;
+            .spawn(move || look(interval, &stopped, &tx))?;
         Ok(Self { _stop: stop, seen })
     }
 
@@ -48,16 +44,11 @@ impl Watcher {
     }
 }
 
-fn look(
-    (run_as, limits): (&[String], &str),
-    interval: Duration,
-    stopped: &mpsc::Receiver<()>,
-    tx: &watch::Sender<Vitals>,
-) {
+fn look(interval: Duration, stopped: &mpsc::Receiver<()>, tx: &watch::Sender<Vitals>) {
     let mut meter = Meter::new();
     loop {
         let vitals = Vitals {
-            facts: Some(facts::facts(run_as, limits)),
+            facts: Some(facts::facts()),
             metrics: Some(meter.metrics()),
         };
         tx.send_replace(vitals);

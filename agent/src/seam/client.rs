@@ -19,7 +19,7 @@ use v1::to_executor::Kind as Asked;
 use super::pipe::{Pipe, Turn};
 use super::wire;
 use crate::executor::{
-    Handle, Inputs, ReadError, Refusal, Request, SliceOrEnd, Started, Status, Wanted,
+    Handle, Inputs, Offers, ReadError, Refusal, Request, SliceOrEnd, Started, Status, Wanted,
 };
 use crate::policy::Told;
 
@@ -80,6 +80,7 @@ struct Client {
     sessions: u64,
     policy: watch::Sender<Told>,
     agent: watch::Sender<Option<AgentId>>,
+    offers: watch::Sender<Offers>,
     last: u64,
     waiting: BTreeMap<u64, (Asked, Reply)>,
     /// They get no answer, and leave by themselves.
@@ -104,6 +105,7 @@ pub fn connect(path: PathBuf) -> (Handle, impl Future<Output = ()> + Send + 'sta
     let (present, here) = watch::channel(None);
     let (policy, told) = watch::channel(Told::default());
     let (agent, who) = watch::channel(None);
+    let (offers, offered) = watch::channel(Offers::default());
     let client = Client {
         path,
         requests,
@@ -112,12 +114,16 @@ pub fn connect(path: PathBuf) -> (Handle, impl Future<Output = ()> + Send + 'sta
         sessions: 0,
         policy,
         agent,
+        offers,
         last: 0,
         waiting: BTreeMap::new(),
         unanswered: Vec::new(),
         inputs: None,
     };
-    (Handle::remote(tx, watch, here, told, who), client.run())
+    (
+        Handle::remote(tx, watch, here, told, who, offered),
+        client.run(),
+    )
 }
 
 impl Client {
@@ -276,6 +282,10 @@ impl Client {
                     tracing::info!(version = about.version, "The executor is there.");
                 }
                 self.agent.send_replace(about.agent.parse().ok());
+                self.offers.send_replace(Offers {
+                    run_as: about.run_as,
+                    limits: about.limits,
+                });
                 self.policy.send_replace(Told {
                     mode: about.policy_mode,
                     digest: about.policy_digest,

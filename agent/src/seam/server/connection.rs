@@ -289,7 +289,10 @@ impl Connection {
 
     fn introduce(&mut self) {
         let policy = self.policy.borrow_and_update().clone();
+        let offers = self.executor.offers();
         let about = v1::About {
+            run_as: offers.run_as,
+            limits: offers.limits,
             version: crate::version::here().to_owned(),
             policy_mode: policy.mode,
             policy_digest: policy.digest,
