@@ -115,13 +115,13 @@ impl Fleet {
 
     /// The users that commands run as on these hosts unless somebody asks for another.
     pub fn users_on(&self, agents: impl Iterator<Item = AgentId>) -> Vec<String> {
-        let told =
-            |agent: AgentId| Some(self.get(agent)?.facts.as_ref()?.run_as.as_data().to_owned());
-        let mut users: Vec<String> = agents.filter_map(told).collect();
-        users.sort_unstable();
-        users.dedup();
-        users.retain(|user| crate::ids::is_word(user));
-        users
+        users(agents.filter_map(|agent| self.user_on(agent)))
+    }
+
+    /// The same of one host, as it says now.
+    #[must_use]
+    pub fn user_on(&self, agent: AgentId) -> Option<String> {
+        Some(self.get(agent)?.facts.as_ref()?.run_as.as_data().to_owned())
     }
 
     /// Something is heard of a host that is known here, or is known from now on.
@@ -168,4 +168,11 @@ impl Presence {
     pub const fn silent_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.heard_ms)
     }
+}
+/// Each once, in order. What is no name is left out: hosts say them.
+pub(crate) fn users(all: impl Iterator<Item = String>) -> Vec<String> {
+    let mut users: Vec<String> = all.filter(|user| crate::ids::is_word(user)).collect();
+    users.sort_unstable();
+    users.dedup();
+    users
 }

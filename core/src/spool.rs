@@ -122,6 +122,8 @@ pub struct Exit {
     pub shell: Option<String>,
     /// What took the execution with it: with [`Cause::Lost`] only.
     pub restart: Option<Restart>,
+    /// The user that the command ran as; nothing when it did not start, or from agents that did not say it.
+    pub user: Option<String>,
 }
 
 impl Exit {
@@ -143,6 +145,7 @@ impl Exit {
             left: Left::default(),
             shell: None,
             restart: None,
+            user: None,
         }
     }
 }

@@ -222,7 +222,8 @@ fn ends(text: &str) -> Vec<Outcome> {
             count: u32::MAX,
             named,
         }),
-        shell: Some(plain(text)),
+        shell: Some(plain(text).into()),
+        user: Some(plain(text).into()),
         ..Outcome::without_output(How::Exited(1))
     };
     let left = Outcome {

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 use serde_json::Value;
+use shanty_tests::host::own_user;
 use shanty_tests::split::SplitHost;
 use shanty_tests::{Gate, Options, World, wait};
 
@@ -33,6 +34,12 @@ async fn commands_run_and_survive_the_death_of_either_half() {
         .shanty(&["run", "--on", "web-01", "--", "echo out; exit 3"])
         .await;
     assert!(ran.code == 3 && ran.out.contains("out"), "{ran:?}");
+    let run = world.shanty(&["runs", "show", "1", "--json"]).await.json();
+    assert_eq!(run["executions"][0]["user"], own_user(), "{run}");
+    assert_eq!(run["users"], serde_json::json!([own_user()]), "{run}");
+    let shown = world.shanty(&["runs", "show", "1"]).await.out;
+    let who = format!(" · as {} · ", own_user());
+    assert!(shown.contains(&who), "{shown}");
 
     let mut gate = Gate::new(world.dir.path(), "gate");
     let number = world.detach("web-01", &slow(&gate)).await;

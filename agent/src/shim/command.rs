@@ -72,6 +72,8 @@ pub(super) struct Running {
     pub(super) stdin: Option<File>,
     /// What reads the command, when that is no usual shell.
     pub(super) shell: Option<String>,
+    /// The user that it runs as.
+    pub(super) user: String,
 }
 
 /// Why a command does not run, and the exit code that a shell gives for that.
@@ -186,6 +188,7 @@ pub(super) fn spawn(
     let unusual = matches!(order.what, What::Shell(_)) && program != USUAL_SHELL;
     Ok(Running {
         shell: unusual.then(|| plain(program)),
+        user: account.name().to_owned(),
         ..running
     })
 }
@@ -399,6 +402,7 @@ impl Pipes {
             err,
             stdin,
             shell: None,
+            user: String::new(),
         })
     }
 }

@@ -90,8 +90,9 @@ pub(super) struct Keeper {
     left_over: u32,
     /// Who was left alone; nothing before that.
     left: Option<Left>,
-    /// What read the command, when that is told.
+    /// What read the command, when that is told, and the user that it runs as.
     shell: Option<String>,
+    user: Option<String>,
     memory: Option<Watch>,
     oom_kill: Option<OomKill>,
     /// The command's control group, where it has one: removed when all of it is over.
@@ -151,6 +152,7 @@ impl Keeper {
             left_over: 0,
             left: None,
             shell: None,
+            user: None,
             memory,
             oom_kill: None,
             group: None,
@@ -173,6 +175,7 @@ impl Keeper {
                 self.err = running.err;
                 self.stdin = running.stdin;
                 self.shell = running.shell;
+                self.user = Some(running.user);
             }
             Err(why) => self.cannot_start(&why)?,
         }

@@ -170,6 +170,7 @@ pub(super) fn run(run: &Run) -> v1::RunInfo {
         stopped_by: String::new(),
         stopped_ms: 0,
         rollout: rollout.map(rollout_words).unwrap_or_default(),
+        users: Vec::new(),
         stopper: stopped(run).map(|cancel| principal_to_wire(&cancel.by)),
     }
 }

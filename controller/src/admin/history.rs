@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shanty_core::ask::{Answer, Ask, Part, Question};
 use shanty_core::history::{Counted, Found, Short, Turn, Wanted, csv_line};
+use shanty_core::hub::Known;
 use shanty_core::ids::RunNumber;
 use shanty_core::output::sanitise::unfenced;
 use shanty_core::principal::Asker;
@@ -52,8 +53,11 @@ impl Admin {
         let shown = self.history.shown(run.spec.id).await;
         let stopper = self.stopper(run).await;
         let cancel = convert::stopped(run);
+        let known = self.hub.known().await.ok();
+        let users = known.as_ref().map(|known| known.users_of(run));
         v1::RunInfo {
-            waits: self.waits(run).await,
+            users: users.unwrap_or_default(),
+            waits: known.map_or_else(Vec::new, |known| waits(&known, run)),
             by_name: self.history.name(&run.spec.origin.principal()).await,
             link: shown.and_then(link).unwrap_or_default(),
             result: run_result(run, &stopper),
@@ -61,16 +65,6 @@ impl Admin {
             stopped_by: cancel.map_or_else(String::new, |_| stopper),
             ..convert::run(run)
         }
-    }
-
-    /// The hosts where its command waits until more of its output is stored.
-    async fn waits(&self, run: &Run) -> Vec<String> {
-        if run.is_over() {
-            return Vec::new();
-        }
-        let known = self.hub.known().await.ok();
-        let snapshot = known.and_then(|known| known.snapshot(run.spec.id));
-        snapshot.map_or_else(Vec::new, |snapshot| snapshot.spool_full)
     }
 
     /// What they are called who asked to stop a run; nothing when nobody did.
@@ -240,6 +234,13 @@ impl Admin {
             text: wanted.text,
         })
     }
+}
+
+/// The hosts where its command waits until more of its output is stored.
+fn waits(known: &Known, run: &Run) -> Vec<String> {
+    let open = (!run.is_over()).then_some(run.spec.id);
+    let snapshot = open.and_then(|id| known.snapshot(id));
+    snapshot.map_or_else(Vec::new, |snapshot| snapshot.spool_full)
 }
 
 fn told(short: &BTreeSet<Short>) -> Vec<String> {

@@ -154,7 +154,7 @@ pub(super) fn json_run(run: &v1::RunInfo) -> serde_json::Value {
         "accepted_ms": run.accepted_ms, "closed_ms": run.closed_ms, "expired": run.expired,
         "offline": words::offline(run.offline()), "queued_until_ms": run.queued_until_ms, "set": run.set,
         "color": run.color, "tty": run.terminal, "input": run.input.as_ref().map(input::json),
-        "leave": run.leave,
+        "leave": run.leave, "as": (!run.run_as.is_empty()).then_some(&run.run_as), "users": run.users,
         "executions": executions, "groups": groups.collect::<Vec<_>>(),
     })
 }
@@ -208,6 +208,8 @@ fn json_execution(execution: &v1::ExecutionInfo) -> serde_json::Value {
         "left_over": outcome.map(|outcome| outcome.left_over),
         "left": outcome.map(words::json_left),
         "shell": outcome.and_then(|outcome| outcome.shell.clone()),
+        // Of the host itself; nothing where it did not run, or an older agent ran it.
+        "user": outcome.and_then(|outcome| outcome.user.clone()),
         "masked": outcome.map(|outcome| outcome.masked),
     })
 }

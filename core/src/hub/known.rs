@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::admission::{self, Admitted, Context, Fresh, Settings, UnderWay};
 use crate::ask::{Answer, Ask, Question, Snapshot};
-use crate::fleet::Fleet;
+use crate::fleet::{self, Fleet};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{PastRun, Recalled, State};
 use crate::principal::Asker;
 use crate::refusal::Refusal;
-use crate::run::{Input, Run};
+use crate::run::{Execution, Input, Run};
 
 /// The fold of the journal, who has a link, and the configuration.
 #[derive(Clone, Debug)]
@@ -196,19 +196,27 @@ impl Known {
             .map(|(_, execution)| execution.name.to_string())
             .collect();
         Snapshot {
-            run_as: self.run_as(&run),
+            run_as: self.users_of(&run),
             spool_full,
             run,
         }
     }
 
-    fn run_as(&self, run: &Run) -> Vec<String> {
-        match &run.spec.options.run_as {
-            Some(user) => vec![user.clone()],
-            None => self
-                .fleet
-                .users_on(run.executions().map(|(agent, _)| agent)),
+    /// As whom a run runs or ran: the user that was asked for; or those of its hosts, where an ended one said it then, and others say it now.
+    #[must_use]
+    pub fn users_of(&self, run: &Run) -> Vec<String> {
+        if let Some(user) = &run.spec.options.run_as {
+            return vec![user.clone()];
         }
+        let said = |execution: &Execution| {
+            execution
+                .outcome()
+                .and_then(|end| Some(end.user.as_deref()?.to_owned()))
+        };
+        let executions = run.executions();
+        let users = executions
+            .filter_map(|(agent, execution)| said(execution).or_else(|| self.fleet.user_on(agent)));
+        fleet::users(users)
     }
 
     pub(super) fn context<'a>(

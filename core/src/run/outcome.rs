@@ -21,7 +21,9 @@ pub struct Outcome {
     /// Descendants that were left alive, as was asked.
     pub left: Box<Left>,
     /// What read the command, when it was not `/bin/sh`.
-    pub shell: Option<String>,
+    pub shell: Option<Box<str>>,
+    /// The user that it ran as, as the host says; nothing when it did not run, or the agent did not say it.
+    pub user: Option<Box<str>>,
     /// Secrets that the host masked in its output.
     pub masked: u64,
     /// SHA-256 of the spool before its last record, as the controller stored it.
@@ -90,6 +92,7 @@ impl Outcome {
             left_over: 0,
             left: Box::default(),
             shell: None,
+            user: None,
             masked: 0,
             output_sha256: None,
             content_sha256: None,

@@ -240,6 +240,7 @@ fn exit(payload: &mut Bytes) -> Option<Exit> {
     exit.left = left(payload).unwrap_or_default();
     exit.shell = text(payload).filter(|shell| !shell.is_empty());
     exit.restart = restart(payload);
+    exit.user = text(payload).filter(|user| !user.is_empty());
     Some(exit)
 }
 

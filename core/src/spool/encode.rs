@@ -182,5 +182,6 @@ fn exit_payload(exit: &Exit) -> Vec<u8> {
         .map_or((0, 0), |restart| (restart.booted_ms, restart.back_ms));
     payload.extend_from_slice(&booted_ms.to_le_bytes());
     payload.extend_from_slice(&back_ms.to_le_bytes());
+    put_text(exit.user.as_deref().unwrap_or_default(), &mut payload);
     payload
 }

@@ -65,6 +65,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
         left,
         proptest::option::of("/[ -~]{0,20}"),
         proptest::option::of(restart),
+        proptest::option::of("[a-z][a-z0-9_-]{0,20}"),
     );
     (
         (how, oom_kill, told),
@@ -74,7 +75,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
     )
         .prop_map(
             |(((how, cause), oom_kill, told), numbers, left_over, sha256)| {
-                let (left, shell, restart) = told;
+                let (left, shell, restart, user) = told;
                 let [
                     started_ms,
                     duration_us,
@@ -104,6 +105,7 @@ fn any_exit() -> impl Strategy<Value = Record> {
                     left,
                     shell,
                     restart,
+                    user,
                 })
             },
         )
@@ -309,7 +311,7 @@ fn order_lengths_and_fields_are_checked() {
     };
     check(&[&head, &head], second);
     let after = Corrupt::Place {
-        offset: 195,
+        offset: 196,
         kind: 2,
     };
     check(&[&head, &last, &out], after);
@@ -391,35 +393,38 @@ fn an_exit_of_before_says_nothing_of_what_was_not_known_then() {
             booted_ms: 1,
             back_ms: 2,
         }),
+        user: Some("nobody".to_owned()),
         ..exit(How::Signal(9), Cause::OnHost)
     };
     assert_eq!(shortened(&exit, 0), exit);
+    let before_users = Exit { user: None, ..exit };
+    assert_eq!(shortened(&before_users, 1), before_users);
     let before_restarts = Exit {
         restart: None,
-        ..exit
+        ..before_users
     };
-    assert_eq!(shortened(&before_restarts, 16), before_restarts);
+    assert_eq!(shortened(&before_restarts, 17), before_restarts);
     let before_shells = Exit {
         shell: None,
         ..before_restarts
     };
-    assert_eq!(shortened(&before_shells, 17), before_shells);
+    assert_eq!(shortened(&before_shells, 18), before_shells);
     let exit = Exit {
         left: Left::default(),
         ..before_shells
     };
-    assert_eq!(shortened(&exit, 22), exit);
+    assert_eq!(shortened(&exit, 23), exit);
     let before_memory = Exit {
         oom_kill: None,
         cause: Cause::Cancelled,
         ..exit.clone()
     };
-    assert_eq!(shortened(&exit, 32), before_memory);
+    assert_eq!(shortened(&exit, 33), before_memory);
     let before_masks = Exit {
         masked: 0,
         ..before_memory
     };
-    assert_eq!(shortened(&exit, 40), before_masks);
+    assert_eq!(shortened(&exit, 41), before_masks);
 }
 
 #[test]

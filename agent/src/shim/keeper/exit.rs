@@ -37,6 +37,7 @@ impl Keeper {
             left: self.left.clone().unwrap_or_default(),
             shell: self.shell.clone(),
             restart: None,
+            user: self.user.clone(),
         }
     }
 }

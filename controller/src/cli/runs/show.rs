@@ -128,9 +128,9 @@ fn origin(run: &v1::RunInfo, now_ms: u64) -> String {
         channel => format!("channel {channel}"),
     };
     let ago = duration(now_ms.saturating_sub(run.accepted_ms));
-    let user = match run.run_as.as_str() {
-        "" => "the agent's own user",
-        user => user,
+    let user = match run.users.as_slice() {
+        [] => "a user that is not known here".to_owned(),
+        users => users.join("/"),
     };
     let timeout = match run.timeout_ms {
         0 => "no timeout".to_owned(),
@@ -165,6 +165,7 @@ mod tests {
             accepted_ms: 1_000,
             closed_ms: 30_000,
             timeout_ms: 300_000,
+            users: vec!["deploy".to_owned(), "nobody".to_owned()],
             state: v1::run_info::State::Closed.into(),
             result: "stopped by ann · 1 ok · 1 stopped".to_owned(),
             stopped_by: "ann".to_owned(),
@@ -180,6 +181,7 @@ mod tests {
         run.result = "1 ok · 1 failed".to_owned();
         run.stopped_by.clear();
         run.rollout.clear();
+        run.users.clear();
         insta::assert_snapshot!(format!("{stopped}{}", detail(&run, 61_000)));
     }
 }

@@ -336,3 +336,52 @@ fn records_of_others_move_the_state_too() {
     assert!(give(99, &[off.clone(), off.clone()]), "taken already");
     assert!(!give(100, &[record, off]), "the second is new");
 }
+
+#[test]
+fn whom_a_run_ran_as_is_what_each_host_said_at_its_end() {
+    let mut rig = Rig::with_links(&[1, 2]);
+    let says = |rig: &mut Rig, n: u8, user: &str| {
+        rig.hub.known.fleet.entry(agent(n)).facts = Some(Facts {
+            run_as: user.into(),
+            ..Facts::default()
+        });
+    };
+    let (run, _) = rig.run("role=web", None);
+    let users = |rig: &Rig| rig.hub.known.snapshot(run).unwrap().run_as.join("/");
+    assert_eq!(users(&rig), "", "nobody knows");
+    says(&mut rig, 1, "deploy");
+    says(&mut rig, 2, "deploy; rm");
+    assert_eq!(users(&rig), "deploy");
+    let outcome = Outcome {
+        user: Some("nobody".into()),
+        ..Outcome::without_output(How::Exited(0))
+    };
+    let finished = Kind::Finished {
+        run,
+        agent: agent(1),
+        outcome,
+    };
+    let actor = Actor::Controller;
+    rig.hub.append(
+        &actor,
+        [finished],
+        Reply::Nobody,
+        rig.now(),
+        &mut Vec::new(),
+    );
+    let pending: Vec<AppendId> = rig.hub.pending.keys().copied().collect();
+    for append in pending {
+        let records = Arc::clone(&rig.hub.pending[&append].records);
+        let seq = rig.hub.known.state.seq + 1;
+        rig.give(Event::Recorded {
+            append: Some(append),
+            seq,
+            records,
+        });
+    }
+    says(&mut rig, 2, "www");
+    assert_eq!(users(&rig), "nobody/www");
+    // What is configured since then changes nothing of it.
+    says(&mut rig, 1, "root");
+    assert_eq!(users(&rig), "nobody/www");
+}

@@ -101,7 +101,7 @@ fn left_running(run: &Run) -> Option<String> {
 /// What read the command where it was not the usual shell.
 fn shells(run: &Run) -> Option<String> {
     let shell = |e: &Execution| e.outcome().and_then(|outcome| outcome.shell.clone());
-    let mut by_shell: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut by_shell: BTreeMap<Box<str>, Vec<&str>> = BTreeMap::new();
     for (_, execution) in run.executions() {
         if let Some(shell) = shell(execution) {
             by_shell

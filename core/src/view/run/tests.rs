@@ -380,7 +380,7 @@ fn what_outlived_a_command_is_told_in_the_heading_and_by_name() {
 #[test]
 fn the_shell_is_told_when_it_is_no_usual_one_and_words_of_bash_are_explained() {
     let ended = |shell: Option<&str>| Outcome {
-        shell: shell.map(str::to_owned),
+        shell: shell.map(Into::into),
         output_bytes: 10,
         ..Outcome::without_output(How::Exited(127))
     };
