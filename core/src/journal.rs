@@ -15,6 +15,6 @@ pub use certificate::{Certificate, Certificates, KeyStanding};
 pub use consequence::Consequence;
 pub use host::{Draining, HostChange, HostEntry};
 pub use past::{Past, PastRun, Recalled};
-pub use record::{Checkpoint, Denied, Enrolment, Kind, Needs, Proposal, Record};
+pub use record::{Checkpoint, Denied, Enrolment, Kind, Needs, Proposal, Record, VersionChange};
 pub use runs::{Runs, Window};
 pub use state::{FOLD, State, TokenEntry};

@@ -135,6 +135,10 @@ fn told(kind: &Kind) -> (&'static str, Value) {
         Kind::Hold(Hold::On { reason }) => ("hold_on", json!({ "reason": reason })),
         Kind::Hold(Hold::Off) => ("hold_off", json!({})),
         Kind::PolicyChanged { changes } => ("policy_changed", json!({ "changes": changes })),
+        Kind::VersionChanged(change) => (
+            "version_changed",
+            json!({ "version": change.version, "was": change.was, "backup": change.backup }),
+        ),
         Kind::Checkpoint(_) => ("checkpoint", json!({})),
         // Its bytes are in the chain all the same.
         Kind::Unknown => ("unknown", json!({})),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::admission::{self, Fresh, NoStart, Proof, UnderWay};
 use crate::ids::{AgentId, RunId};
-use crate::journal::{Kind, Recalled};
+use crate::journal::{Kind, Recalled, VersionChange};
 use crate::limits;
 use crate::members::{Member, Membership};
 use crate::order::{Names, Order};
@@ -58,6 +58,13 @@ impl Hub {
         let grants = self.known.settings.policy.specs();
         if *self.known.state.grants != grants[..] {
             self.note(Kind::GrantsLoaded(grants), now, out);
+        }
+    }
+
+    /// Records that another version decides from now on than the one before, once.
+    pub fn note_version(&mut self, change: VersionChange, now: Now, out: &mut Vec<Effect>) {
+        if self.known.state.version.as_ref() != Some(&change.version) {
+            self.note(Kind::VersionChanged(change), now, out);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::principal::{Actor, Principal};
 use crate::run::{Execution, Phase, Progress, Run, Waves};
 
 use super::past::PastRun;
-use super::record::{Checkpoint, Kind, Proposal, Record};
+use super::record::{Checkpoint, Kind, Proposal, Record, VersionChange};
 use super::state::{State, TokenEntry};
 
 /// Past runs of one record.
@@ -43,6 +43,13 @@ impl State {
         }
         if !self.grants.is_empty() {
             out.push(plain(0, Kind::GrantsLoaded(self.grants.to_vec())));
+        }
+        if let Some(version) = &self.version {
+            let change = VersionChange {
+                version: version.clone(),
+                ..VersionChange::default()
+            };
+            out.push(plain(0, Kind::VersionChanged(change)));
         }
         self.run_records(&mut out);
         let proposals = self.proposals.values();
@@ -349,6 +356,10 @@ mod tests {
             until_ms: 10_000,
         }));
         kinds.push(Kind::Hold(Hold::on("db move")));
+        kinds.push(Kind::VersionChanged(VersionChange {
+            version: "0.2.0".to_owned(),
+            ..VersionChange::default()
+        }));
         kinds
     }
 

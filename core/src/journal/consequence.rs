@@ -73,6 +73,7 @@ impl Kind {
             | Self::GroupRemoved { .. }
             | Self::Hold(_)
             | Self::PolicyChanged { .. }
+            | Self::VersionChanged(_)
             | Self::Checkpoint(_)
             | Self::Unknown => Consequence::Nothing,
         }

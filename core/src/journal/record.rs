@@ -50,6 +50,7 @@ impl Record {
             | Kind::Closed(_)
             | Kind::Proposed(_)
             | Kind::PolicyChanged { .. }
+            | Kind::VersionChanged(_)
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
@@ -80,6 +81,7 @@ impl Record {
             | Kind::GroupRemoved { .. }
             | Kind::Hold(_)
             | Kind::PolicyChanged { .. }
+            | Kind::VersionChanged(_)
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
@@ -198,6 +200,8 @@ pub enum Kind {
         /// What changed, for people: a line each.
         changes: Vec<String>,
     },
+    /// Another version of the controller than before decides from now on.
+    VersionChanged(VersionChange),
     /// What no other record of a checkpoint says: see [`super::State::checkpoint`].
     Checkpoint(Checkpoint),
     /// A kind of a newer program: kept and skipped.
@@ -222,6 +226,17 @@ impl Kind {
             Self::Sent { .. } | Self::Finished { .. } | Self::Closed(_)
         )
     }
+}
+
+/// Another version of the controller than before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VersionChange {
+    /// Which one it is.
+    pub version: String,
+    /// Which one it was.
+    pub was: String,
+    /// Where the backup is that was made before; empty where none was needed.
+    pub backup: String,
 }
 
 /// Something that was refused.

@@ -63,6 +63,8 @@ pub struct State {
     pub proposals: Arc<BTreeMap<RunId, Proposal>>,
     /// The grants that were loaded last.
     pub grants: Arc<[GrantSpec]>,
+    /// The version of the controller that was recorded last; nothing while none took the place of another.
+    pub version: Option<String>,
 }
 
 impl State {
@@ -175,6 +177,7 @@ impl State {
                 Arc::make_mut(&mut self.interactions).extend(interactions);
             }
             Kind::GrantsLoaded(grants) => self.grants = grants.as_slice().into(),
+            Kind::VersionChanged(change) => self.version = Some(change.version.clone()),
             Kind::Denied(_) | Kind::PolicyChanged { .. } | Kind::Unknown => {}
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::hold::{Held, Hold};
 use crate::ids::{AgentId, HostName, Labels};
-use crate::journal::{Denied, HostChange, Kind, Record, State};
+use crate::journal::{Denied, HostChange, Kind, Record, State, VersionChange};
 use crate::output::mask::Masks;
 use crate::policy::{GrantChanges, GrantSpec};
 use crate::principal::{Actor, Principal};
@@ -75,6 +75,8 @@ pub enum Did {
         /// The grants, where they are others.
         grants: Option<Box<GrantChanges>>,
     },
+    /// The controller is another version than before.
+    ChangeVersion(VersionChange),
     /// Nothing: it was refused.
     Refused(Denied),
 }
@@ -144,6 +146,7 @@ impl Did {
                 changes: changes.clone(),
                 grants: records.iter().find_map(|record| grants_of(state, record)),
             }),
+            Kind::VersionChanged(change) => Some(Self::ChangeVersion(change.clone())),
             Kind::Denied(denied) => is_told(denied).then(|| Self::Refused(denied.clone())),
             Kind::Accepted(_)
             | Kind::Go(_)

@@ -41,7 +41,9 @@ impl Scope {
         let unseen = refused || matches!(deed.did, Did::CreateToken { .. } | Did::RevokeToken(_));
         match (self, &deed.by) {
             (Self::Machine, Actor::Socket { .. }) => !refused,
-            (Self::Machine, Actor::Chat { .. } | Actor::Host(_) | Actor::Controller) => false,
+            // Nobody asked for it in chat, and everybody there meets what it changes.
+            (Self::Machine, Actor::Controller) => matches!(deed.did, Did::ChangeVersion(_)),
+            (Self::Machine, Actor::Chat { .. } | Actor::Host(_)) => false,
             (Self::Audit { channel, .. }, Actor::Chat { place, .. }) => {
                 unseen || place.is_none_or(|place| place.channel != channel)
             }
@@ -151,6 +153,7 @@ impl Feed {
             | Did::CreateToken { .. }
             | Did::RevokeToken(_)
             | Did::Configure { .. }
+            | Did::ChangeVersion(_)
             | Did::LoadGrants(_) => (Topic::Done, 1, DEEDS_MAX),
         };
         let sheet = self.sheet(topic, now_ms);
@@ -241,7 +244,7 @@ fn is_told_whole(deed: &Deed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::Denied;
+    use crate::journal::{Denied, VersionChange};
     use crate::principal::Place;
 
     const OPS: u64 = 5;
@@ -404,6 +407,15 @@ mod tests {
             (
                 deed(Actor::Controller, Did::LoadGrants(Box::default())),
                 false,
+                true,
+                true,
+            ),
+            (
+                deed(
+                    Actor::Controller,
+                    Did::ChangeVersion(VersionChange::default()),
+                ),
+                true,
                 true,
                 true,
             ),

@@ -7,7 +7,7 @@ use super::fleet::whole_lines;
 use super::{Accent, Card, escape_markdown_cut, inline_code, mention};
 use crate::hold::HoldAnswer;
 use crate::ids::{HostName, Labels};
-use crate::journal::Denied;
+use crate::journal::{Denied, VersionChange};
 use crate::news::{Deed, Did, Line, Sheet, Topic};
 use crate::policy::{GrantChanges, GrantSpec};
 use crate::principal::{Actor, Principal};
@@ -116,6 +116,7 @@ fn lines(deed: &Deed) -> Vec<String> {
             let others = others.iter().flat_map(|others| grants(others));
             return std::iter::once(taken).chain(others).collect();
         }
+        Did::ChangeVersion(change) => return vec![changed_version(change)],
         Did::Label(hosts) => labelled(hosts),
         Did::Drain(names) => format!("⏸ drained {}: no new runs go there", folded(names)),
         Did::Undrain(names) => format!("▶ ended the drain of {}", folded(names)),
@@ -145,6 +146,26 @@ fn lines(deed: &Deed) -> Vec<String> {
     };
     let (mark, did) = did.split_once(' ').unwrap_or(("", &did));
     vec![format!("{mark} {} {did}", who(deed))]
+}
+
+fn changed_version(change: &VersionChange) -> String {
+    let VersionChange {
+        version,
+        was,
+        backup,
+    } = change;
+    let (version, was) = (
+        escape_markdown_cut(version, 64),
+        escape_markdown_cut(was, 64),
+    );
+    let changed = format!("⚙ Shanty is **{version}** now (was {was})");
+    match backup.is_empty() {
+        true => changed,
+        false => format!(
+            "{changed}; the backup of before is at {}",
+            inline_code(backup, 300)
+        ),
+    }
 }
 
 fn who(deed: &Deed) -> String {

@@ -4,6 +4,7 @@ use shanty_core::hold::Hold;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{
     Checkpoint, Denied, Enrolment, HostChange, Kind, Needs, PastRun, Proposal, Record,
+    VersionChange,
 };
 use shanty_core::policy::GrantSpec;
 use shanty_core::principal::Actor;
@@ -143,6 +144,11 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
         Kind::PolicyChanged { changes } => Wire::PolicyChanged(v1::PolicyChanged {
             changes: changes.clone(),
         }),
+        Kind::VersionChanged(change) => Wire::VersionChanged(v1::VersionChanged {
+            version: change.version.clone(),
+            was: change.was.clone(),
+            backup: change.backup.clone(),
+        }),
         Kind::Checkpoint(checkpoint) => Wire::Checkpoint(checkpoint_to_wire(checkpoint)),
         Kind::Unknown => return None,
     })
@@ -280,6 +286,11 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
         Wire::PolicyChanged(p) => Kind::PolicyChanged {
             changes: p.changes.clone(),
         },
+        Wire::VersionChanged(v) => Kind::VersionChanged(VersionChange {
+            version: v.version.clone(),
+            was: v.was.clone(),
+            backup: v.backup.clone(),
+        }),
         Wire::Checkpoint(c) => Kind::Checkpoint(checkpoint_from_wire(c)?),
     })
 }
@@ -515,6 +526,11 @@ mod tests {
             Kind::PolicyChanged {
                 changes: vec!["grant ops: added".into()],
             },
+            Kind::VersionChanged(VersionChange {
+                version: "0.2.0".into(),
+                was: "0.1.0".into(),
+                backup: "/b".into(),
+            }),
             Kind::Checkpoint(Checkpoint {
                 newest: RunNumber(9),
                 past: vec![PastRun {

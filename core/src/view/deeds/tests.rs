@@ -107,6 +107,16 @@ fn each_deed_is_a_line_and_a_hold_looks_as_in_chat() {
             ],
             grants: Some(Box::default()),
         },
+        Did::ChangeVersion(VersionChange {
+            version: "0.2.0".to_owned(),
+            was: "0.1.0".to_owned(),
+            backup: "/var/lib/shanty/backups/before-0.2.0".to_owned(),
+        }),
+        Did::ChangeVersion(VersionChange {
+            version: "0.2.1-rc_1".to_owned(),
+            was: "0.2.0".to_owned(),
+            backup: String::new(),
+        }),
     ];
     let lines = lines.map(|did| deed(root(), did));
     let of = |did| deed(root(), did);
