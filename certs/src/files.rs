@@ -104,6 +104,12 @@ impl FileError {
         }
     }
 
+    /// True when there is no room for it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
+    }
+
     /// True when the file is simply not there.
     #[must_use]
     pub const fn is_missing(&self) -> bool {

@@ -12,11 +12,13 @@ use shanty_certs::ca::Ca;
 use shanty_certs::files;
 use shanty_certs::orders::OrderKey;
 use shanty_certs::revocation::Revoked;
+use shanty_core::journal::VersionChange;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::clock::now_ms;
 use crate::config::{Config, Limits, Listen};
 use crate::discord;
 use crate::health::ChatState;
@@ -24,6 +26,7 @@ use crate::hub::{self, Shell};
 use crate::install::Installer;
 use crate::store::{self, Store, StoreError};
 use crate::supervise::Supervisor;
+use crate::upgrade::{self, Program, UpgradeError};
 use crate::{
     admin, backup, bot_token, checkpoints, disk, history, http, link, reload, retention,
     service_manager,
@@ -137,6 +140,7 @@ pub async fn run(
     };
     // Listeners before anything else is opened: a second controller on the same data finds the socket taken and leaves.
     let sockets = bind(&config.listen).await.map_err(AppError::Listen)?;
+    let change = take_over(&config.data_dir).await?;
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
         .map_err(|error| data(error, &config.data_dir))?;
     let ca = Arc::new(authority(&config)?);
@@ -157,11 +161,14 @@ pub async fn run(
         settings: reload::settings(&config, &config),
         masks: masks.clone(),
     };
-    let (hub, handle, messages) = Shell::open(parts)
+    let (mut hub, handle, messages) = Shell::open(parts)
         .await
         .map_err(|error| data(error, &config.data_dir))?;
     // Before the hub runs: what it records first is told too.
     let deeds = handle.deeds();
+    if let Some(change) = change {
+        hub.note_version(change);
+    }
     // The hub stops last: it commits what the edges still tell it.
     let hub_stop = CancellationToken::new();
     let hub_task = Supervisor::new(hub_stop.clone());
@@ -295,6 +302,25 @@ pub async fn run(
         })
 }
 
+/// Makes the data that of this version, where another one wrote it. However long that takes, the service manager waits.
+async fn take_over(data_dir: &Path) -> Result<Option<VersionChange>, AppError> {
+    let dir = data_dir.to_owned();
+    let work = move || upgrade::bring(&dir, Program::ours(), now_ms());
+    let brought = service_manager::while_starting(tokio::task::spawn_blocking(work)).await;
+    let brought = brought.context("take over the data");
+    brought
+        .map_err(AppError::Failed)?
+        .map_err(|error| not_taken_over(error, data_dir))
+}
+
+fn not_taken_over(error: UpgradeError, data_dir: &Path) -> AppError {
+    match error {
+        UpgradeError::Store(error) => data(error, data_dir),
+        full if full.is_full() => AppError::Full(full.into()),
+        other => AppError::Data(other.into()),
+    }
+}
+
 /// Stored data that cannot be used, with what to do.
 fn data(error: StoreError, data_dir: &Path) -> AppError {
     if matches!(error, StoreError::Full) {
@@ -362,6 +388,8 @@ async fn announce(mut ready: Ready, mut chat: tokio::sync::watch::Receiver<ChatS
 /// See [`AppError`].
 pub fn begin(config: &Config) -> Result<(), AppError> {
     let _lock = lock(config)?;
+    let brought = upgrade::bring(&config.data_dir, Program::ours(), now_ms());
+    brought.map_err(|error| not_taken_over(error, &config.data_dir))?;
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
         .map_err(|error| data(error, &config.data_dir))?;
     let ca = authority(config);

@@ -17,13 +17,14 @@ use shanty_core::journal::Anchor;
 use shanty_core::text::utc;
 use thiserror::Error;
 
-use crate::store::{self, Frozen, StoreError};
+use crate::store::{self, Frozen, StoreError, WRITTEN_BY, WrittenBy};
+use crate::upgrade;
 
 pub use manifest::{Manifest, NAME as MANIFEST};
 pub use restore::{Restored, restore};
 
 /// Folders that are copied file by file: what is in them is written once.
-const FOLDERS: [&str; 2] = ["ca", "inputs"];
+pub(crate) const FOLDERS: [&str; 2] = ["ca", "inputs"];
 
 /// Where a data directory says which backup of it is the newest.
 const NEWEST: &str = "backup.json";
@@ -44,6 +45,19 @@ pub enum BackupError {
         path: PathBuf,
         /// Why.
         why: String,
+    },
+    /// It is of a newer program.
+    #[error(
+        "{path} is a backup of Shanty {version}, and this is the older {ours}: it would pass over what only the newer one knows. Restore it \
+         with Shanty {version}; nothing was put back"
+    )]
+    Newer {
+        /// The backup.
+        path: PathBuf,
+        /// The program whose data it is.
+        version: String,
+        /// This program.
+        ours: String,
     },
     /// A file is not what the manifest says.
     #[error("{path} is not what the backup's manifest says ({why}): use another backup")]
@@ -71,6 +85,21 @@ pub enum BackupError {
 }
 
 impl BackupError {
+    /// True when it failed because there is no room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Copy { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Directory(error) => error.is_full(),
+            Self::Store(error) => error.is_full(),
+            Self::NotEmpty(_)
+            | Self::None(_)
+            | Self::Manifest { .. }
+            | Self::Newer { .. }
+            | Self::Differs { .. } => false,
+        }
+    }
+
     fn copy(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Copy { path, source }
@@ -90,11 +119,22 @@ pub struct Made {
     pub sha256: String,
 }
 
-/// Makes a backup of a data directory, also of one that is in use. Blocks as long as that takes.
+/// Makes a backup of a data directory, also of one that is in use, and notes there that it is the newest. Blocks as long as that takes.
 ///
 /// # Errors
 /// See [`BackupError`]. What was written by then is no backup.
 pub fn make(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Made, BackupError> {
+    let made = copy(data_dir, to, now_ms)?;
+    note(data_dir, to, now_ms);
+    Ok(made)
+}
+
+/// The same, which is noted when it has its place.
+///
+/// # Errors
+/// See [`make`].
+pub fn copy(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Made, BackupError> {
+    let program = WrittenBy::read(data_dir)?.map_or(store::FIRST.to_owned(), |by| by.version);
     // Before anything is made there.
     let frozen = Frozen::at(data_dir)?;
     files_free(to)?;
@@ -105,10 +145,11 @@ pub fn make(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Made, BackupError
     for folder in FOLDERS {
         copy_folder(&data_dir.join(folder), &to.join(folder))?;
     }
-    let manifest = Manifest::of(to, verified.newest, now_ms)?;
+    // A directory that says nothing of it is copied without it.
+    copy_file(&data_dir.join(WRITTEN_BY), &to.join(WRITTEN_BY))?;
+    let manifest = Manifest::of(to, program, verified.newest, now_ms)?;
     let bytes = manifest.bytes();
     let sha256 = manifest.write(to)?;
-    note(data_dir, to, now_ms);
     Ok(Made {
         path: to.to_owned(),
         anchor: verified.newest,
@@ -139,6 +180,9 @@ pub fn next(error: &StoreError, data_dir: &Path) -> Option<String> {
     let dir = data_dir.display();
     let is_short = matches!(error, StoreError::Short { .. });
     let is_gone = matches!(error, StoreError::Gone { .. });
+    if let Some(next) = upgrade::ways_on(error, data_dir) {
+        return Some(next);
+    }
     if error.unsound().is_none() && !is_gone {
         return None;
     }
@@ -161,7 +205,7 @@ pub fn next(error: &StoreError, data_dir: &Path) -> Option<String> {
     Some(next)
 }
 
-fn note(data_dir: &Path, to: &Path, now_ms: u64) {
+pub(crate) fn note(data_dir: &Path, to: &Path, now_ms: u64) {
     let newest = Newest {
         path: std::path::absolute(to).unwrap_or_else(|_| to.to_owned()),
         at_ms: now_ms,

@@ -10,6 +10,7 @@ mod guilds;
 mod names;
 mod place;
 mod ports;
+mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,6 +105,7 @@ pub struct Seen {
 pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         place::CHECKS,
+        upgrade::CHECKS,
         certificates::CHECKS,
         ports::CHECKS,
         names::CHECKS,

@@ -36,7 +36,7 @@ use client::Failure;
 
 /// ChatOps for servers: one voice calls, the crew pulls as one.
 #[derive(Parser, Debug)]
-#[command(name = "shanty", version, after_long_help = HELP)]
+#[command(name = "shanty", version = crate::version::current(), after_long_help = HELP)]
 struct Cli {
     #[command(flatten)]
     admin: AdminArgs,
@@ -132,6 +132,12 @@ fn not_empty(text: &str) -> Result<String, String> {
         true => Err("it is empty: name what is meant".to_owned()),
         false => Ok(text.to_owned()),
     }
+}
+
+/// The same as another version than that of the source.
+pub fn main_as(version: &str, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::version::is(version);
+    main_from(args)
 }
 
 /// Parses the arguments (the first is the program's name), does it, and gives the exit code.

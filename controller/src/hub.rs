@@ -22,7 +22,7 @@ use shanty_core::admission::Settings;
 use shanty_core::ask::{Answer, Snapshot};
 use shanty_core::hub::{AppendId, Effect, Event, Hub, Ticket};
 use shanty_core::ids::{RunId, RunNumber};
-use shanty_core::journal::Record;
+use shanty_core::journal::{Record, VersionChange};
 use shanty_core::members::Member;
 use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
@@ -151,6 +151,13 @@ impl Shell {
         hub.recover().await?;
         hub.publish();
         Ok((hub, handle, rx))
+    }
+
+    /// Another version than before decides from now on: recorded once.
+    pub fn note_version(&mut self, change: VersionChange) {
+        let mut effects = Vec::new();
+        self.machine.note_version(change, now(), &mut effects);
+        self.carry_out_all(effects);
     }
 
     /// Runs until shutdown, then until everything that was decided is committed.

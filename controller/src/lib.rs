@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod log;
 pub mod supervise;
+pub mod version;
 
 pub mod store;
 
@@ -16,6 +17,7 @@ pub mod backup;
 pub mod checkpoints;
 pub mod disk;
 pub mod hub;
+pub mod upgrade;
 
 pub mod history;
 pub mod retention;
@@ -46,4 +48,4 @@ pub mod demo;
 #[cfg(test)]
 mod testing;
 
-pub use cli::main_from;
+pub use cli::{main_as, main_from};

@@ -246,7 +246,7 @@ pub fn settings(started: &Config, newer: &Config) -> Settings {
         policy: newer.policy.clone(),
         guilds: discord.map_or_else(Vec::new, |discord| discord.guilds.clone()),
         // Agents are released with the controller.
-        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        agent_version: crate::version::current().to_owned(),
         confirm_hosts: newer.limits.confirm_hosts,
         output_max: started.limits.output_max,
         grace_ms: newer.limits.grace_ms,

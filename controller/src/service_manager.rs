@@ -1,5 +1,6 @@
 //! What systemd is told of this process: that it is ready, lives and stops. Where nobody asked, nobody is told.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,10 +9,28 @@ use sd_notify::NotifyState;
 use crate::hub::Handle;
 use crate::supervise::Supervisor;
 
+/// What a start that is not over asks for each time.
+const MORE_TIME: Duration = Duration::from_secs(120);
+
 /// The controller takes agents and the command line's questions; chat may be slower.
 pub fn ready(agents: SocketAddr, discord: &str) {
     let status = format!("Agents dial {agents}; Discord: {discord}.");
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+}
+
+/// Waits for what a start has to wait for, and asks for more time meanwhile.
+pub async fn while_starting<F: Future>(work: F) -> F::Output {
+    let mut work = std::pin::pin!(work);
+    let mut asks = tokio::time::interval(MORE_TIME / 4);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = asks.tick() => {
+                let more = u32::try_from(MORE_TIME.as_micros()).unwrap_or(u32::MAX);
+                tell(&[NotifyState::ExtendTimeoutUsec(more)]);
+            }
+        }
+    }
 }
 
 /// Says that the process lives for as long as its hub answers, and that it stops when it does.

@@ -10,23 +10,28 @@ mod frozen;
 mod inputs;
 mod journal;
 mod kept;
+pub mod migrate;
 mod names;
 mod output;
 mod room;
 mod search;
 mod shown;
 mod sqlite;
+mod written_by;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use rusqlite::ErrorCode;
+use shanty_certs::files::FileError;
 use shanty_core::ids::RunId;
 use shanty_core::journal::Anchor;
 use shanty_core::spool::Corrupt;
-use shanty_core::text::thousands;
+use shanty_core::text::{thousands, utc};
 use thiserror::Error;
+
+use crate::version;
 
 pub use entry::Stored;
 pub use frozen::Frozen;
@@ -38,9 +43,10 @@ pub use journal::{
 pub use kept::Kept;
 pub use names::Names;
 pub use output::{Appender, Deleted, Deletion, Exited, OldOutput, Output, Records};
-pub use room::Room;
+pub use room::{Room, disk};
 pub use search::{PRINTED_BYTES_MAX, PRINTED_MAX, Printed, Ran, Search};
 pub use shown::Shown;
+pub use written_by::{FIRST, NAME as WRITTEN_BY, WrittenBy, admits, is_patch};
 
 /// The journal's file, in the data directory.
 pub const JOURNAL: &str = "shanty.db";
@@ -69,9 +75,9 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
-    /// The file was written by an older program, whose files are not converted.
+    /// The file was written by a program so old that nothing leads from it to ours.
     #[error(
-        "{path} has schema {found} of an older program, and this one needs {known}: start with a new, empty data directory \
+        "{path} has schema {found} of an older program, and this one begins with {known}: start with a new, empty data directory \
          (`data_dir`), or use the older program; nothing was changed"
     )]
     Older {
@@ -79,8 +85,52 @@ pub enum StoreError {
         path: PathBuf,
         /// Its schema.
         found: u32,
-        /// Ours.
+        /// The oldest of ours.
         known: u32,
+    },
+    /// A newer program wrote the data directory.
+    #[error(
+        "{data_dir} is of Shanty {version}, which wrote it since {} UTC, and this is the older {ours}: it would pass over what only the newer \
+         one knows, so nothing was opened and nothing was changed",
+        utc(*since_ms)
+    )]
+    NewerProgram {
+        /// The directory.
+        data_dir: PathBuf,
+        /// The program that wrote it.
+        version: String,
+        /// Since when, milliseconds since the Unix epoch.
+        since_ms: u64,
+        /// This program.
+        ours: String,
+    },
+    /// Which program wrote the data directory cannot be read.
+    #[error(
+        "{path} does not say which program wrote the data directory ({why}), so nothing was opened"
+    )]
+    UnknownProgram {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Which program writes the data directory cannot be said there.
+    #[error("write {path}")]
+    NotSaid {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: FileError,
+    },
+    /// A file cannot be brought to our schema.
+    #[error("bring {path} to the schema of this program")]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
     },
     /// The file is damaged.
     #[error("{path} is damaged ({why}): restore it from a backup")]
@@ -228,7 +278,8 @@ impl StoreError {
     }
 
     /// True when it failed because there is no room.
-    fn is_full(&self) -> bool {
+    #[must_use]
+    pub fn is_full(&self) -> bool {
         let full = matches!(self, Self::Full);
         full || matches!(self, Self::Sqlite(error) if is_full(error))
     }
@@ -252,6 +303,10 @@ impl StoreError {
             Self::Open { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
+            | Self::NewerProgram { .. }
+            | Self::UnknownProgram { .. }
+            | Self::NotSaid { .. }
+            | Self::Migration { .. }
             | Self::Gone { .. }
             | Self::Beside { .. }
             | Self::InUse { .. }
@@ -279,6 +334,10 @@ impl StoreError {
             Self::Open { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
+            | Self::NewerProgram { .. }
+            | Self::UnknownProgram { .. }
+            | Self::NotSaid { .. }
+            | Self::Migration { .. }
             | Self::Damaged { .. }
             | Self::Broken { .. }
             | Self::Short { .. }
@@ -333,6 +392,7 @@ impl Store {
     /// # Errors
     /// A file that cannot be opened, is damaged, or was written by a newer or an older program; a journal that is gone.
     pub fn open(data_dir: &Path, spool_bytes_max: u64) -> Result<Self, StoreError> {
+        admits(data_dir, version::current())?;
         let room = Room::of(data_dir);
         let (journal, journal_thread) =
             Journal::open(&data_dir.join(JOURNAL), traces(data_dir), &room)?;
@@ -388,7 +448,8 @@ fn lacking(stored: u64, recorded: u64) -> String {
 }
 
 /// What shows that a directory had a journal: it is made before any of these.
-fn traces(data_dir: &Path) -> Option<PathBuf> {
+#[must_use]
+pub fn traces(data_dir: &Path) -> Option<PathBuf> {
     let after = ["ca", "output.db", "journal.head", "kept.db"];
     let mut after = after.into_iter().map(|name| data_dir.join(name));
     after.find(|path| path.exists())
@@ -400,6 +461,7 @@ fn traces(data_dir: &Path) -> Option<PathBuf> {
 /// A controller uses the directory, a record is not what was written, or the files cannot be written.
 pub fn accept(data_dir: &Path) -> Result<Accepted, StoreError> {
     let _lock = lock(data_dir)?;
+    admits(data_dir, version::current())?;
     journal::accept(&data_dir.join(JOURNAL))
 }
 

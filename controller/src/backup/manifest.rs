@@ -29,7 +29,7 @@ const READ_BYTES: usize = 256 * 1024;
 pub struct Manifest {
     /// In which form it is written.
     form: u32,
-    /// The version of the program that made it.
+    /// The version of the program that wrote what is in it.
     pub program: String,
     /// When, milliseconds since the Unix epoch.
     pub made_ms: u64,
@@ -49,13 +49,18 @@ pub(super) struct Entry {
 
 impl Manifest {
     /// Of all files of a directory.
-    pub(super) fn of(dir: &Path, anchor: Anchor, made_ms: u64) -> Result<Self, BackupError> {
+    pub(super) fn of(
+        dir: &Path,
+        program: String,
+        anchor: Anchor,
+        made_ms: u64,
+    ) -> Result<Self, BackupError> {
         let mut files = Vec::new();
         look(dir, "", &mut files)?;
         files.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self {
             form: FORM,
-            program: env!("CARGO_PKG_VERSION").to_owned(),
+            program,
             made_ms,
             anchor: anchor.to_string(),
             files,

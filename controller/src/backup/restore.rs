@@ -10,9 +10,11 @@ use shanty_core::journal::{Anchor, Kind, Record, State};
 use shanty_core::principal::Actor;
 use shanty_core::refusal::Code;
 use shanty_core::run::{How, Outcome, Phase, Progress, Reason, Run};
+use shanty_core::version::Version;
 
-use super::{BackupError, Manifest, copy_file, files_free, sync};
-use crate::store::{self, JOURNAL, Store, StoreError};
+use super::{BackupError, MANIFEST, Manifest, copy_file, files_free, sync};
+use crate::store::{self, JOURNAL, Store, StoreError, WrittenBy};
+use crate::version;
 
 /// A backup that was put back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,13 @@ pub struct Restored {
 pub fn restore(backup: &Path, data_dir: &Path, now_ms: u64) -> Result<Restored, BackupError> {
     let manifest = Manifest::read(backup)?;
     let anchor = manifest.anchor(backup)?;
+    let ours: Version = version::current()
+        .parse()
+        .map_err(|_| BackupError::Manifest {
+            path: backup.join(MANIFEST),
+            why: "this program has no version to compare with".to_owned(),
+        })?;
+    let program = program(&manifest, backup, &ours)?;
     manifest.check(backup)?;
     files_free(data_dir)?;
     let lock = store::lock(data_dir)?;
@@ -59,6 +68,16 @@ pub fn restore(backup: &Path, data_dir: &Path, now_ms: u64) -> Result<Restored, 
         let why = "its records are not those that the manifest says";
         return Err(BackupError::Differs { path: place, why });
     }
+    // From here on it is ours; the backup itself stays what it was.
+    store::migrate::migrate(data_dir, store::migrate::MIGRATIONS)?;
+    let written = match program == ours {
+        true => WrittenBy::new(ours.as_str(), manifest.made_ms),
+        false => WrittenBy::new(ours.as_str(), now_ms).after(
+            program.as_str(),
+            Some(std::path::absolute(backup).unwrap_or_else(|_| backup.to_owned())),
+        ),
+    };
+    written.write(data_dir)?;
     let given_up = give_up(data_dir, now_ms)?;
     let anchor = store::newest(&place)?;
     drop(lock);
@@ -68,6 +87,25 @@ pub fn restore(backup: &Path, data_dir: &Path, now_ms: u64) -> Result<Restored, 
         anchor,
         given_up,
     })
+}
+
+/// The program whose data a backup holds, when ours may go on with it.
+fn program(manifest: &Manifest, backup: &Path, ours: &Version) -> Result<Version, BackupError> {
+    let theirs: Version = manifest
+        .program
+        .parse()
+        .map_err(|_| BackupError::Manifest {
+            path: backup.join(MANIFEST),
+            why: "it does not name the program that wrote it".to_owned(),
+        })?;
+    if ours.is_older_than(&theirs) && !store::is_patch(ours, &theirs) {
+        return Err(BackupError::Newer {
+            path: backup.to_owned(),
+            version: theirs.to_string(),
+            ours: ours.to_string(),
+        });
+    }
+    Ok(theirs)
 }
 
 /// Records that nothing that waited begins; how many executions those were.

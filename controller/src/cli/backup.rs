@@ -118,6 +118,7 @@ fn failed(error: &BackupError) -> Failure {
         BackupError::None(_) | BackupError::Manifest { .. } | BackupError::Differs { .. } => {
             ("E_DAMAGED", exit::DATA)
         }
+        BackupError::Newer { .. } => ("E_VERSION", exit::DATA),
         BackupError::Store(_) => ("E_STORAGE", exit::DATA),
         BackupError::Copy { .. } | BackupError::Directory(_) => ("E_STORAGE", exit::CREATE),
     };

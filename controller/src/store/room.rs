@@ -5,7 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::fcntl::posix_fallocate;
@@ -30,7 +30,7 @@ pub struct Room {
 
 impl Room {
     /// Of this directory. When hardly anything is left, what was kept is given up at once.
-    pub(super) fn of(data_dir: &std::path::Path) -> Self {
+    pub(super) fn of(data_dir: &Path) -> Self {
         let room = Self {
             reserve: Arc::new(data_dir.join("reserve")),
             full: Arc::default(),
@@ -61,7 +61,7 @@ impl Room {
     /// Looks at the disk: says that it is full when little is left, and keeps something when there is plenty. True when it was found full and
     /// there would be room again.
     pub fn look(&self) -> bool {
-        let (left, all) = self.disk();
+        let (left, all) = self.reserve.parent().map_or((u64::MAX, u64::MAX), disk);
         if left < LOW_BYTES.min(all / 16) {
             self.found_full();
         }
@@ -80,16 +80,6 @@ impl Room {
             .send_if_modified(|full| std::mem::replace(full, false));
     }
 
-    /// Bytes that are left for us, and all; plenty when nobody tells.
-    fn disk(&self) -> (u64, u64) {
-        let dir = self.reserve.parent();
-        let disk = dir.and_then(|dir| statvfs(dir).ok());
-        disk.map_or((u64::MAX, u64::MAX), |disk| {
-            let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
-            (bytes(disk.blocks_available()), bytes(disk.blocks()))
-        })
-    }
-
     fn keep(&self, bytes: u64) -> bool {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         let made = OpenOptions::new()
@@ -103,6 +93,15 @@ impl Room {
         }
         kept
     }
+}
+
+/// Bytes of the disk of a directory that are left for us, and all; plenty when nobody tells.
+#[must_use]
+pub fn disk(dir: &Path) -> (u64, u64) {
+    statvfs(dir).map_or((u64::MAX, u64::MAX), |disk| {
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.fragment_size());
+        (bytes(disk.blocks_available()), bytes(disk.blocks()))
+    })
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Opens an SQLite file as every store needs it: WAL, durable commits, the schema of this program.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::StoreError;
+use super::{StoreError, migrate};
 
-/// The version of the schemas of all files together: raised when one of them changes. There is one schema at a time, and none of an
-/// older program is converted.
-const VERSION: u32 = 4;
+/// The version of the schemas of all files together: raised by a migration when one of them changes.
+const VERSION: u32 = migrate::newest(migrate::MIGRATIONS);
 
 /// A file of the store.
 pub(super) struct File<'a> {
@@ -46,7 +46,7 @@ pub(super) fn open(file: &File<'_>) -> Result<Connection, StoreError> {
         return Err(gone(traces));
     }
     if !is_new {
-        judge(file, found)?;
+        judge(file.path, found, VERSION..=VERSION)?;
         let checked: String = connection
             .query_row(file.check, [], |row| row.get(0))
             .map_err(failed)?;
@@ -73,21 +73,18 @@ pub(super) fn open(file: &File<'_>) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn judge(file: &File<'_>, found: u32) -> Result<(), StoreError> {
-    let path = file.path.to_owned();
-    match found.cmp(&VERSION) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => Err(StoreError::Older {
-            path,
-            found,
-            known: VERSION,
-        }),
-        std::cmp::Ordering::Greater => Err(StoreError::Newer {
-            path,
-            found,
-            known: VERSION,
-        }),
+/// Whether a schema is one of these.
+pub(super) fn judge(path: &Path, found: u32, known: RangeInclusive<u32>) -> Result<(), StoreError> {
+    let path = path.to_owned();
+    if found < *known.start() {
+        let known = *known.start();
+        return Err(StoreError::Older { path, found, known });
     }
+    if found > *known.end() {
+        let known = *known.end();
+        return Err(StoreError::Newer { path, found, known });
+    }
+    Ok(())
 }
 
 /// A second connection that only reads. It creates nothing.

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{File, Journal, Write, chain, reader, whole};
 use crate::store::{StoreError, sqlite};
+use crate::version;
 
 /// Bytes of one part, about: others write between two parts.
 const PART_BYTES: usize = 512 * 1024;
@@ -179,7 +180,7 @@ impl Part {
 
 /// What makes a checkpoint worth reading: another program may make something else of the same records.
 fn program() -> String {
-    format!("{}/{FOLD}", env!("CARGO_PKG_VERSION"))
+    format!("{}/{FOLD}", version::current())
 }
 
 /// The place of the newest checkpoint that is finished and was made by this program.
