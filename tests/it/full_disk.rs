@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::programs;
 
 /// A world whose controller keeps all of its data on this disk.
-async fn on(disk: &SmallDisk) -> World {
+pub(crate) async fn on(disk: &SmallDisk) -> World {
     let mut world = World::start(&programs(), Options::default()).await;
     world.take_controller().stop().await;
     let before = world.dir.path().join("controller");

@@ -82,6 +82,7 @@ mod systemd_controller;
 mod systemd_machine;
 mod systemd_units;
 mod tidy;
+mod upgrade;
 
 use shanty_tests::Programs;
 

@@ -54,6 +54,7 @@ pub fn call(program: &PathBuf, args: &[&str]) -> Command {
         .env_remove("SHANTY_ADMIN")
         .env_remove("SHANTY_TOKEN")
         .env_remove("SHANTY_LOG")
+        .env_remove("SHANTY_UNDER_TEST")
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR")
         .env_remove("COLUMNS")

@@ -61,6 +61,8 @@ pub struct World {
     pub defaults: Value,
     /// Addresses of the controller's ready line.
     pub ready: Value,
+    /// The version that `shanty` is from now on; that of its source where none is named.
+    pub version: Option<String>,
     /// The servers, by the order in which they were added.
     pub hosts: Vec<Host>,
     /// The sandbox's address, with a slash at its end.
@@ -90,6 +92,7 @@ impl World {
             dir,
             defaults,
             ready: Value::Null,
+            version: None,
             hosts: Vec::new(),
             web,
             http,
@@ -189,6 +192,9 @@ impl World {
     pub fn shanty_call(&self, args: &[&str]) -> tokio::process::Command {
         let mut command = process::call(&self.programs.shanty, args);
         command.env("SHANTY_ADMIN", self.admin());
+        if let Some(version) = &self.version {
+            command.env("SHANTY_UNDER_TEST", version);
+        }
         command
     }
 

@@ -1,5 +1,9 @@
-//! `shanty` as the tests run it: always built together with them.
+//! `shanty` as the tests run it: always built together with them, and of the version that `under_test` says.
 
 fn main() -> std::process::ExitCode {
-    shanty_controller::main_from(std::env::args_os())
+    shanty_tests::under_test::main(
+        &["serve"],
+        shanty_controller::main_from,
+        shanty_controller::main_as,
+    )
 }
