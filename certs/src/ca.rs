@@ -1,15 +1,20 @@
 //! The certificate authority of one installation: a root that agents pin, an issuing certificate below it, the controller's own
 //! identity, and certificates for agents.
 //!
+//! What changes while it is open, and how, is `rotation`'s.
+//!
 //! Decides what stands in a certificate; who gets one is decided by whoever checks join tokens. On disk (one private directory):
-//! `root.crt`, `root.key` (needed only to renew the issuing certificate, so it may be kept elsewhere), `issuing.pem` and
-//! `controller.pem` (key and certificate each).
+//! `root.crt`, `root.key` (needed only to make or renew the issuing certificate, so it may be kept elsewhere), `issuing.pem` and
+//! `controller.pem` (key and certificate each); while a rotation is under way `issuing.next.pem`, and then `former.crt`.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use rcgen::{Issuer, KeyPair, PublicKeyData};
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use arc_swap::ArcSwap;
+use rcgen::{KeyPair, PublicKeyData};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::CertificateDer;
 use thiserror::Error;
 use x509_parser::certificate::X509Certificate;
 
@@ -20,9 +25,11 @@ use crate::token::RootPin;
 
 mod lifetimes;
 mod profile;
+mod rotation;
 mod store;
 
 pub use lifetimes::{Lifetime, lifetimes};
+pub use rotation::{CaKey, CaStatus};
 
 /// A clock before 2020 would make certificates that nobody accepts.
 const CLOCK_MIN: Duration = Duration::from_secs(1_577_836_800);
@@ -41,12 +48,24 @@ pub enum CaError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// The issuing certificate must be renewed and the root's key is not there.
-    #[error("the issuing certificate must be renewed, and {} is not there; put it back for one start", path.display())]
+    /// The issuing certificate has run out and the root's key is not there.
+    #[error("the issuing certificate has run out, and {} is not there; put it back for one start", path.display())]
     RootKeyAway {
         /// Where the key is looked for.
         path: PathBuf,
     },
+    /// The root's key is needed and is not there.
+    #[error("the root's key is needed, and it is not in {}", path.display())]
+    NoRootKey {
+        /// Where the key is looked for.
+        path: PathBuf,
+    },
+    /// The key that was brought is another.
+    #[error("what was given is not the key of this root")]
+    OtherRootKey,
+    /// An issuing certificate was replaced, and what it signed is good still.
+    #[error("the issuing certificate before the one in use is not retired yet")]
+    NotRetired,
     /// The clock is wrong beyond doubt.
     #[error("the clock says a time before 2020; set it and try again")]
     Clock,
@@ -86,12 +105,25 @@ struct Pair {
 /// The authority, open. Holds the issuing key and the controller's, not the root's.
 #[derive(Debug)]
 pub struct Ca {
+    directory: PathBuf,
     root: CertificateDer<'static>,
     pin: RootPin,
     domain: TrustDomain,
+    active: ArcSwap<Active>,
+    /// Changes are made one after another.
+    changing: Mutex<()>,
+}
+
+/// What changes while the authority is open.
+#[derive(Debug)]
+struct Active {
     issuing: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
+    issuer: rcgen::Issuer<'static, KeyPair>,
     controller: Pair,
+    /// What connections are shown: the controller's chain with its key.
+    shown: Arc<CertifiedKey>,
+    /// The issuing certificate before this one, while what it signed is good still.
+    former: Option<CertificateDer<'static>>,
 }
 
 impl Ca {
@@ -122,30 +154,30 @@ impl Ca {
         now: SystemTime,
         life: Duration,
     ) -> Result<[CertificateDer<'static>; 3], CaError> {
+        let active = self.active.load();
         let own = [
             self.pin,
-            RootPin::of_spki(&self.issuer.key().subject_public_key_info()),
-            RootPin::of_spki(&self.controller.key.subject_public_key_info()),
+            RootPin::of_spki(&active.issuer.key().subject_public_key_info()),
+            RootPin::of_spki(&active.controller.key.subject_public_key_info()),
         ];
         if own.contains(&RootPin::from_bytes(*csr.key_sha256())) {
             return Err(CaError::OwnKey);
         }
         let id = self.spiffe_id(Role::Agent, agent);
         let leaf = profile::agent(&id, now, life)?
-            .signed_by(csr.key(), &self.issuer)
+            .signed_by(csr.key(), &active.issuer)
             .map_err(CaError::crypto("signing a certificate"))?;
-        Ok([leaf.der().clone(), self.issuing.clone(), self.root.clone()])
+        Ok([
+            leaf.der().clone(),
+            active.issuing.clone(),
+            self.root.clone(),
+        ])
     }
 
-    /// Whether a leaf was issued here.
+    /// Whether a leaf was issued here, by a certificate that is not retired.
     #[must_use]
     pub fn is_ours(&self, leaf: &[u8]) -> bool {
-        let leaf = CertificateDer::from(leaf);
-        let Ok(issuing) = identity::parse(&self.issuing) else {
-            return false;
-        };
-        let signed = |leaf: X509Certificate<'_>| leaf.verify_signature(Some(issuing.public_key()));
-        identity::parse(&leaf).is_ok_and(|leaf| signed(leaf).is_ok())
+        self.issuing().iter().any(|issuing| is_by(leaf, issuing))
     }
 
     /// What agents pin.
@@ -157,7 +189,7 @@ impl Ca {
     /// The key that both listeners show, for downloaders that can pin no root: the same over restarts and renewals.
     #[must_use]
     pub fn listener_pin(&self) -> RootPin {
-        RootPin::of_spki(&self.controller.key.subject_public_key_info())
+        RootPin::of_spki(&self.active.load().controller.key.subject_public_key_info())
     }
 
     /// The trust domain of all identities that it issues.
@@ -166,10 +198,13 @@ impl Ca {
         &self.domain
     }
 
-    /// The certificates above every leaf: issuing and root.
+    /// The certificates above a leaf of ours: issuing and root.
     #[must_use]
-    pub fn issuers(&self) -> [CertificateDer<'static>; 2] {
-        [self.issuing.clone(), self.root.clone()]
+    pub fn issuers_of(&self, leaf: &[u8]) -> [CertificateDer<'static>; 2] {
+        let active = self.active.load();
+        let former = active.former.as_ref().filter(|former| is_by(leaf, former));
+        let issuing = former.unwrap_or(&active.issuing).clone();
+        [issuing, self.root.clone()]
     }
 
     /// The root certificate.
@@ -178,26 +213,42 @@ impl Ca {
         &self.root
     }
 
-    /// The issuing certificate.
-    pub(crate) const fn issuing(&self) -> &CertificateDer<'static> {
-        &self.issuing
+    /// The issuing certificates whose leaves are good: the one in use, and the former until it is retired.
+    pub(crate) fn issuing(&self) -> Vec<CertificateDer<'static>> {
+        let active = self.active.load();
+        let former = active.former.clone();
+        std::iter::once(active.issuing.clone())
+            .chain(former)
+            .collect()
     }
 
-    /// The controller's leaf, issuing and root: what both listeners send.
-    pub(crate) fn controller_chain(&self) -> Vec<CertificateDer<'static>> {
-        let leaf = self.controller.certificate.clone();
-        vec![leaf, self.issuing.clone(), self.root.clone()]
+    /// The controller's leaf, issuing and root with the leaf's key: what both listeners show.
+    pub(crate) fn shown(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.active.load().shown)
     }
 
-    /// The key of the controller's leaf.
-    pub(crate) fn controller_key(&self) -> PrivatePkcs8KeyDer<'static> {
-        self.controller.key.serialize_der().into()
-    }
-
-    /// The issuing key, for certificates that only tests make.
+    /// The controller's leaf, issuing and root, for tests.
     #[cfg(test)]
-    pub(crate) const fn issuer(&self) -> &Issuer<'static, KeyPair> {
-        &self.issuer
+    pub(crate) fn controller_chain(&self) -> Vec<CertificateDer<'static>> {
+        self.shown().cert.clone()
+    }
+
+    /// The key of the controller's leaf, for tests.
+    #[cfg(test)]
+    pub(crate) fn controller_key(&self) -> rustls_pki_types::PrivatePkcs8KeyDer<'static> {
+        self.active.load().controller.key.serialize_der().into()
+    }
+
+    /// Signs what only tests make.
+    #[cfg(test)]
+    pub(crate) fn sign<K: PublicKeyData>(
+        &self,
+        params: rcgen::CertificateParams,
+        key: &K,
+    ) -> CertificateDer<'static> {
+        let active = self.active.load();
+        let signed = params.signed_by(key, &active.issuer);
+        signed.expect("a test's certificate").der().clone()
     }
 
     fn spiffe_id(&self, role: Role, id: [u8; 16]) -> SpiffeId {
@@ -212,6 +263,16 @@ impl Ca {
 fn since_epoch(now: SystemTime) -> Duration {
     now.duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or(Duration::ZERO)
+}
+
+/// Whether a leaf is signed by the key of this certificate.
+fn is_by(leaf: &[u8], issuing: &CertificateDer<'_>) -> bool {
+    let leaf = CertificateDer::from(leaf);
+    let Ok(issuing) = identity::parse(issuing) else {
+        return false;
+    };
+    let signed = |leaf: X509Certificate<'_>| leaf.verify_signature(Some(issuing.public_key()));
+    identity::parse(&leaf).is_ok_and(|leaf| signed(leaf).is_ok())
 }
 
 /// True when less than a third of the certificate's life is left.

@@ -249,6 +249,37 @@ pub fn replace(from: &Path, place: &Path) -> Result<(), FileError> {
     sync_directory(parent(place))
 }
 
+/// Removes a file for good, if it is there.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_directory(parent(path)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(FileError::io("remove", path, e)),
+    }
+}
+
+/// Overwrites a file before it is removed, so that nothing of it is left where the file system writes in place.
+///
+/// # Errors
+/// [`FileError::Io`].
+pub fn shred(path: &Path) -> Result<(), FileError> {
+    let io = |e| FileError::io("overwrite", path, e);
+    let options = OpenOptions::new()
+        .write(true)
+        .custom_flags((OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW).bits())
+        .open(path);
+    let mut file = options.map_err(|e| opening(path, e, "file"))?;
+    let length = file.metadata().map_err(io)?.len();
+    let zeros = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.write_all(&zeros)
+        .and_then(|()| file.sync_all())
+        .map_err(io)?;
+    remove(path)
+}
+
 /// Makes sure that a directory exists which only we may enter: creates it (and parents) with mode 0700, or checks what is there.
 ///
 /// # Errors

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{AlertDescription, CertificateError, ClientConfig, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use thiserror::Error;
@@ -52,12 +53,12 @@ pub fn server_name() -> ServerName<'static> {
 ///
 /// # Errors
 /// [`TlsError`].
-pub fn link_server(ca: &Ca, revoked: Revoked) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn link_server(ca: &Arc<Ca>, revoked: Revoked) -> Result<Arc<ServerConfig>, TlsError> {
     let verifier = verify::AgentVerifier::new(ca, revoked, &provider())?;
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(verifier));
-    let config = builder.with_single_cert(ca.controller_chain(), ca.controller_key().into())?;
+    let config = builder.with_cert_resolver(Shown::of(ca));
     Ok(hardened(config, &[ALPN]))
 }
 
@@ -65,12 +66,28 @@ pub fn link_server(ca: &Ca, revoked: Revoked) -> Result<Arc<ServerConfig>, TlsEr
 ///
 /// # Errors
 /// [`TlsError`].
-pub fn join_server(ca: &Ca) -> Result<Arc<ServerConfig>, TlsError> {
+pub fn join_server(ca: &Arc<Ca>) -> Result<Arc<ServerConfig>, TlsError> {
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
-        .with_single_cert(ca.controller_chain(), ca.controller_key().into())?;
+        .with_cert_resolver(Shown::of(ca));
     Ok(hardened(config, &[ALPN, ALPN_OLD]))
+}
+
+/// Shows each connection the controller's identity of that moment.
+#[derive(Debug)]
+struct Shown(Arc<Ca>);
+
+impl Shown {
+    fn of(ca: &Arc<Ca>) -> Arc<Self> {
+        Arc::new(Self(Arc::clone(ca)))
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.shown())
+    }
 }
 
 /// For joining: trusts exactly the installation whose root has this pin. Nothing may be sent before the handshake is done.
@@ -155,13 +172,14 @@ pub fn says_revoked(error: &(dyn StdError + 'static)) -> bool {
     )
 }
 
-/// True when the controller ended the connection because our certificate ran out, by its clock.
+/// True when the controller ended the connection because our certificate ran out, by its clock, or because who signed it is retired: another
+/// can be asked for with proof of its key.
 #[must_use]
 pub fn says_expired(error: &(dyn StdError + 'static)) -> bool {
     matches!(
         rustls_error(error),
         Some(rustls::Error::AlertReceived(
-            AlertDescription::CertificateExpired
+            AlertDescription::CertificateExpired | AlertDescription::UnknownCA
         ))
     )
 }

@@ -2,6 +2,7 @@
 //! do everything; nobody else gets a word.
 
 mod audit;
+mod authority;
 mod compare;
 mod convert;
 mod follow;
@@ -21,7 +22,7 @@ use shanty_core::ids::RunNumber;
 use shanty_core::limits;
 use shanty_core::output::same_but::SameBut;
 use shanty_core::principal::Asker;
-use shanty_core::refusal::{Code, Refusal};
+
 use shanty_core::run::Run;
 use shanty_core::selector::complete::Choice;
 use shanty_proto::v1;
@@ -39,6 +40,7 @@ use peer::asker;
 pub use socket::bind;
 
 use crate::audit::Audit;
+use crate::authority::Authority;
 use crate::history::History;
 use crate::hub::Handle;
 use crate::install::Installer;
@@ -67,6 +69,7 @@ pub fn start(
     (inputs, audit): (Inputs, Audit),
     join: JoinAt,
     (same_but, reload): (SameBut, Reload),
+    authority: Authority,
 ) {
     let shutdown = supervisor.shutdown();
     let admin = Admin {
@@ -78,6 +81,7 @@ pub fn start(
         join,
         same_but,
         reload,
+        authority,
         spawner: supervisor.spawner(),
         shutdown: supervisor.shutdown(),
     };
@@ -103,6 +107,7 @@ struct Admin {
     join: JoinAt,
     same_but: SameBut,
     reload: Reload,
+    authority: Authority,
     spawner: Spawner,
     shutdown: CancellationToken,
 }
@@ -311,30 +316,7 @@ impl v1::admin_server::Admin for Admin {
         let asker = asker(&request)?;
         let request = request.into_inner();
         let run = self.run(asker, request.number).await?;
-        let mut of: Vec<_> = run
-            .executions()
-            .filter(|(_, execution)| {
-                request.host.is_empty() || execution.name.as_str() == request.host
-            })
-            .map(|(agent, execution)| follow::Stands {
-                agent,
-                host: execution.name.to_string(),
-                outcome: execution.outcome().cloned(),
-            })
-            .collect();
-        if of.is_empty() {
-            let number = run.number;
-            let what = format!("Run {number} was not for that host.");
-            let next = format!("`shanty runs show {}` names its hosts.", number.0);
-            return Err(status(&Refusal::new(Code::NotFound, what, next)));
-        }
-        of.sort_by(|a, b| a.host.cmp(&b.host));
-        let chunks = follow::stored(
-            &self.spawner,
-            self.output.clone(),
-            (run.spec.id, run.number),
-            of,
-        );
+        let chunks = follow::printed(&self.spawner, self.output.clone(), &run, &request.host)?;
         Ok(Response::new(Box::pin(chunks)))
     }
 
@@ -426,6 +408,35 @@ impl v1::admin_server::Admin for Admin {
         asker(&request)?;
         let records = self.records(request.into_inner().after);
         Ok(Response::new(Box::pin(records)))
+    }
+
+    async fn ca_status(&self, request: Request<v1::Empty>) -> Answered<v1::CaStatusReply> {
+        asker(&request)?;
+        self.authority_stands().await
+    }
+
+    async fn ca_rotate(
+        &self,
+        request: Request<v1::CaRotateRequest>,
+    ) -> Answered<v1::CaStatusReply> {
+        let by = asker(&request)?.actor();
+        self.rotated(by, request.into_inner()).await
+    }
+
+    async fn ca_retire(
+        &self,
+        request: Request<v1::CaRetireRequest>,
+    ) -> Answered<v1::CaRetireReply> {
+        let by = asker(&request)?.actor();
+        self.retired(by, request.into_inner()).await
+    }
+
+    async fn ca_export(
+        &self,
+        request: Request<v1::CaExportRequest>,
+    ) -> Answered<v1::CaExportReply> {
+        let by = asker(&request)?.actor();
+        self.root_exported(by, request.into_inner()).await
     }
 
     async fn backup(&self, request: Request<v1::BackupRequest>) -> Answered<v1::BackupReply> {

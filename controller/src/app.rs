@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::authority::{self, Authority};
 use crate::clock::now_ms;
 use crate::config::{Config, Limits, Listen};
 use crate::discord;
@@ -144,7 +145,7 @@ pub async fn run(
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
         .map_err(|error| data(error, &config.data_dir))?;
     let ca = Arc::new(authority(&config)?);
-    let orders = order_key(&config)?;
+    let orders = Arc::new(order_key(&config)?);
 
     let mut supervisor = Supervisor::new(shutdown.clone());
     let guilds = config.discord.as_ref();
@@ -174,6 +175,8 @@ pub async fn run(
     let hub_task = Supervisor::new(hub_stop.clone());
     let hub_task = start_hub(hub_task, hub, messages, store.kept.clone());
 
+    let authority = Authority::open(Arc::clone(&ca), Arc::clone(&orders), handle.clone()).await;
+    let authority = authority.map_err(AppError::Config)?;
     let ready = sockets.ready(&config.listen);
     let join = config.public.join.unwrap_or_else(|| ready.join.to_string());
     let installer = Installer::new(
@@ -184,7 +187,8 @@ pub async fn run(
     );
     let links = link::Parts {
         ca,
-        orders: Arc::new(orders),
+        authority: authority.clone(),
+        orders,
         revoked,
         hub: handle.clone(),
         output: store.output.clone(),
@@ -229,7 +233,9 @@ pub async fn run(
             installer: installer.clone(),
         },
         (config.style.same_but, reload),
+        authority.clone(),
     );
+    authority::start(&mut supervisor, authority);
     checkpoints::start(&mut supervisor, &store.journal);
     disk::start(
         &mut supervisor,

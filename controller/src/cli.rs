@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod ca;
 mod check;
 mod client;
 mod complete;
@@ -79,6 +80,8 @@ enum Command {
     Hold(hold::HoldArgs),
     /// Check the journal of what was done, or print all of it
     Audit(audit::AuditArgs),
+    /// Show the authority that identities come from, and change its keys
+    Ca(ca::CaArgs),
     /// Copy all that cannot be made again, while the controller works
     Backup(backup::BackupArgs),
     /// Put a backup back into an empty data directory
@@ -173,6 +176,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Token(args) => report(args.admin().json, client::block_on(token::token(args))),
         Command::Hold(args) => report(args.admin.json, client::block_on(hold::hold(args))),
         Command::Audit(args) => report(args.admin().json, client::block_on(audit::audit(args))),
+        Command::Ca(args) => report(args.admin().json, client::block_on(ca::ca(args))),
         Command::Backup(args) => report(args.admin.json, client::block_on(backup::backup(args))),
         Command::Restore(args) => report(args.admin.json, backup::restore(&args)),
         Command::Man { dir } => report(false, man(&dir)),

@@ -306,6 +306,11 @@ impl Shell {
                 self.tickets.insert(ticket, reply);
                 self.take(Event::Configured(ticket, to));
             }
+            Message::Authority { by, change, reply } => {
+                let ticket = self.ticket();
+                self.tickets.insert(ticket, reply);
+                self.take(Event::Authority(ticket, by, change));
+            }
         }
     }
 

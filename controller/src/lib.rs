@@ -13,6 +13,7 @@ pub mod version;
 pub mod store;
 
 pub mod audit;
+pub mod authority;
 pub mod backup;
 pub mod checkpoints;
 pub mod disk;

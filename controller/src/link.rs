@@ -28,6 +28,7 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic::transport::Server;
 
+use crate::authority::Authority;
 use crate::hub;
 use crate::install::Installer;
 use crate::store::{Inputs, Output};
@@ -50,6 +51,8 @@ const DOWNLOAD_AGE: std::time::Duration = std::time::Duration::from_secs(600);
 pub struct Parts {
     /// Proves that we are the controller.
     pub ca: Arc<Ca>,
+    /// When its issuing key is replaced.
+    pub authority: Authority,
     /// Signs what hosts are told to run.
     pub orders: Arc<OrderKey>,
     /// Whose certificates are good for nothing any more: the hub's own set.
@@ -87,6 +90,7 @@ pub fn start(
         hub: parts.hub.clone(),
         output: parts.output,
         inputs: parts.inputs,
+        authority: parts.authority,
         orders: Arc::clone(&parts.orders),
         budgets: Budgets::default(),
         spawner: supervisor.spawner(),

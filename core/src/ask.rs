@@ -344,6 +344,8 @@ pub enum Answer {
     TokenRevoked,
     /// The configuration counts.
     Configured,
+    /// A step of the authority is recorded.
+    AuthorityChanged,
     /// Hosts.
     Hosts(HostsView),
     /// What the selector could go on with.

@@ -6,6 +6,7 @@
 mod answered;
 mod arrivals;
 mod asked;
+mod authority;
 mod configured;
 mod denials;
 mod enrol;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use crate::admission::{Fresh, Settings};
 use crate::ask::{Answer, Ask};
+use crate::authority::AuthorityChange;
 use crate::facts::{Facts, Metrics};
 use crate::fleet::{Fleet, Instance};
 use crate::ids::{AgentId, RunId};
@@ -191,6 +193,8 @@ pub enum Event {
     },
     /// The configuration is another one.
     Configured(Ticket, Box<Configured>),
+    /// Somebody takes a step of the authority.
+    Authority(Ticket, Actor, Box<AuthorityChange>),
     /// Time passed: every few seconds.
     Tick,
 }
@@ -466,6 +470,7 @@ impl Hub {
                 self.heard_of(member, membership, now, out)
             }
             Event::Configured(ticket, to) => self.configured(ticket, *to, now, out),
+            Event::Authority(ticket, by, to) => self.authority(ticket, &by, *to, now, out),
             Event::Tick => self.tick(now, out),
         }
     }

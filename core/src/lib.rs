@@ -22,6 +22,7 @@ pub mod install;
 pub mod said;
 pub mod selector;
 
+pub mod authority;
 pub mod hold;
 pub mod members;
 

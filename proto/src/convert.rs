@@ -1,6 +1,7 @@
 //! Between the wire's types and those of the core. What a peer sends is checked here: an id that is none, a missing field or a text that
 //! is too long is an error that names the field, never a default.
 
+mod authority;
 mod input;
 mod journal;
 mod live;

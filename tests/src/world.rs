@@ -326,7 +326,7 @@ impl World {
 
     fn controller_call(&self) -> (tokio::process::Command, PathBuf) {
         let config = self.config_path().to_string_lossy().into_owned();
-        let command = process::call(&self.programs.shanty, &["serve", "--config", &config]);
+        let command = self.shanty_call(&["serve", "--config", &config]);
         (command, self.dir.path().join("controller.log"))
     }
 

@@ -3,20 +3,27 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use rcgen::{Issuer, KeyPair, PublicKeyData};
-use rustls_pki_types::CertificateDer;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-use super::{Ca, CaError, Pair, is_due, profile};
+use super::{Active, Ca, CaError, Pair, is_due, profile};
 use crate::files::{self, FileError};
 use crate::identity::{self, Role, SpiffeId, TrustDomain};
 use crate::pem;
 use crate::token::RootPin;
 
-const ROOT_KEY: &str = "root.key";
+pub(super) const ROOT_KEY: &str = "root.key";
 pub(super) const ROOT: &str = "root.crt";
 pub(super) const ISSUING: &str = "issuing.pem";
+/// The issuing certificate that comes, until its record is written.
+pub(super) const NEXT: &str = "issuing.next.pem";
+/// The issuing certificate before the one in use, while what it signed is good. Its key is gone.
+pub(super) const FORMER: &str = "former.crt";
 pub(super) const CONTROLLER: &str = "controller.pem";
 
 /// True when nothing was ever created in `directory`.
@@ -70,54 +77,117 @@ pub(super) fn open(directory: &Path, now: SystemTime) -> Result<Ca, CaError> {
     let domain = TrustDomain::of_root(&pin);
     let root_key = read_root_key(&directory.join(ROOT_KEY), &pin)?;
 
+    let active = open_active(directory, (&root, &domain), root_key.as_ref(), now)?;
+    Ok(Ca {
+        directory: directory.to_owned(),
+        root,
+        pin,
+        domain,
+        active: ArcSwap::from_pointee(active),
+        changing: Mutex::default(),
+    })
+}
+
+/// Opens what may change while the authority is open, and renews what is due. Without the root's key the issuing certificate is used to its end.
+pub(super) fn open_active(
+    directory: &Path,
+    (root, domain): (&CertificateDer<'static>, &TrustDomain),
+    root_key: Option<&KeyPair>,
+    now: SystemTime,
+) -> Result<Active, CaError> {
     let issuing_path = directory.join(ISSUING);
     let mut issuing = read_pair(&issuing_path)?;
-    check_signed(&issuing.certificate, &root, &issuing_path)?;
-    if due(&issuing.certificate, &issuing_path, now)? {
-        let root_key = root_key.ok_or_else(|| CaError::RootKeyAway {
-            path: directory.join(ROOT_KEY),
-        })?;
-        issuing.certificate = profile::issuing(&domain, now)?
-            .signed_by(&issuing.key, &issuer(&root, &root_key)?)
-            .map_err(CaError::crypto("signing the issuing certificate"))?
-            .der()
-            .clone();
+    check_signed(&issuing.certificate, root, &issuing_path)?;
+    let is_due = due(&issuing.certificate, &issuing_path, now)?;
+    if is_due && let Some(root_key) = root_key {
+        issuing.certificate = sign_issuing(domain, &issuing.key, (root, root_key), now)?;
         write(
             &issuing_path,
             Some(&issuing.key),
             Some(&issuing.certificate),
         )?;
+    } else if is_due && until(&issuing.certificate, &issuing_path)? <= now {
+        return Err(CaError::RootKeyAway {
+            path: directory.join(ROOT_KEY),
+        });
     }
     let issuer = issuer(&issuing.certificate, issuing.key)?;
+    let former = read_former(directory, root, &issuing.certificate)?;
     let controller = open_controller(
         &directory.join(CONTROLLER),
-        (&issuing.certificate, &issuer),
-        &domain,
+        (&issuing.certificate, &issuer, former.as_ref()),
+        domain,
         now,
     )?;
-    Ok(Ca {
-        root,
-        pin,
-        domain,
+    let chain = [&controller.certificate, &issuing.certificate, root];
+    let shown = shown(chain.map(Clone::clone).into(), &controller.key)?;
+    Ok(Active {
         issuing: issuing.certificate,
         issuer,
         controller,
+        shown,
+        former,
     })
+}
+
+/// An issuing certificate for a key.
+pub(super) fn sign_issuing(
+    domain: &TrustDomain,
+    key: &KeyPair,
+    (root, root_key): (&CertificateDer<'static>, &KeyPair),
+    now: SystemTime,
+) -> Result<CertificateDer<'static>, CaError> {
+    let signed = profile::issuing(domain, now)?.signed_by(key, &issuer(root, root_key)?);
+    let signed = signed.map_err(CaError::crypto("signing the issuing certificate"))?;
+    Ok(signed.der().clone())
+}
+
+/// The former issuing certificate; one that is the one in use was kept before that was replaced, and counts for nothing.
+fn read_former(
+    directory: &Path,
+    root: &CertificateDer<'_>,
+    issuing: &CertificateDer<'_>,
+) -> Result<Option<CertificateDer<'static>>, CaError> {
+    let path = directory.join(FORMER);
+    let text = match files::read_secret(&path, pem::PEM_BYTES_MAX) {
+        Err(error) if error.is_missing() => return Ok(None),
+        read => read?,
+    };
+    let former = only_certificate(&text, &path)?;
+    check_signed(&former, root, &path)?;
+    let pin = |der: &CertificateDer<'_>| identity::pin_of(der);
+    Ok(Some(former).filter(|former| pin(former) != pin(issuing)))
+}
+
+/// What connections are shown.
+fn shown(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<Arc<CertifiedKey>, CaError> {
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let provider = rustls::crypto::ring::default_provider();
+    let certified = CertifiedKey::from_der(chain, key, &provider);
+    let certified = certified.map_err(|_| CaError::Crypto("using the controller's key", None))?;
+    Ok(Arc::new(certified))
 }
 
 /// The controller's leaf: made at the first open and again when it is due, with the same id and the same key, which downloaders pin.
 fn open_controller(
     path: &Path,
-    (issuing, issuer): (&CertificateDer<'static>, &Issuer<'static, KeyPair>),
+    (issuing, issuer, former): (
+        &CertificateDer<'static>,
+        &Issuer<'static, KeyPair>,
+        Option<&CertificateDer<'static>>,
+    ),
     domain: &TrustDomain,
     now: SystemTime,
 ) -> Result<Pair, CaError> {
     let (id, key) = match read_pair(path) {
         Ok(pair) => {
-            check_signed(&pair.certificate, issuing, path)?;
+            let by_former = former.is_some_and(|former| super::is_by(&pair.certificate, former));
+            if !by_former {
+                check_signed(&pair.certificate, issuing, path)?;
+            }
             let id = identity::controller_id(&pair.certificate, domain)
                 .map_err(|_| broken(path.to_owned(), "is not a controller's identity"))?;
-            if !due(&pair.certificate, path, now)? {
+            if !by_former && !due(&pair.certificate, path, now)? {
                 return Ok(pair);
             }
             (id, pair.key)
@@ -148,7 +218,7 @@ fn read_root(path: &Path) -> Result<CertificateDer<'static>, CaError> {
     Ok(root)
 }
 
-fn read_root_key(path: &Path, pin: &RootPin) -> Result<Option<KeyPair>, CaError> {
+pub(super) fn read_root_key(path: &Path, pin: &RootPin) -> Result<Option<KeyPair>, CaError> {
     let text = match files::read_secret(path, pem::PEM_BYTES_MAX) {
         Err(error) if error.is_missing() => return Ok(None),
         read => read?,
@@ -161,7 +231,7 @@ fn read_root_key(path: &Path, pin: &RootPin) -> Result<Option<KeyPair>, CaError>
     }
 }
 
-fn read_pair(path: &Path) -> Result<Pair, CaError> {
+pub(super) fn read_pair(path: &Path) -> Result<Pair, CaError> {
     let text = files::read_secret(path, pem::PEM_BYTES_MAX)?;
     let certificate = only_certificate(&text, path)?;
     let key = read_key(&text, path)?;
@@ -200,7 +270,7 @@ pub(super) fn only_certificate(
     Ok(certificate)
 }
 
-fn check_signed(
+pub(super) fn check_signed(
     certificate: &CertificateDer<'_>,
     by: &CertificateDer<'_>,
     path: &Path,
@@ -218,6 +288,12 @@ fn check_signed(
         })
 }
 
+/// When a certificate runs out.
+pub(super) fn until(certificate: &CertificateDer<'_>, path: &Path) -> Result<SystemTime, CaError> {
+    let parsed = identity::parse(certificate).map_err(|_| broken(path.to_owned(), UNREADABLE))?;
+    Ok(identity::not_after(&parsed))
+}
+
 fn due(certificate: &CertificateDer<'_>, path: &Path, now: SystemTime) -> Result<bool, CaError> {
     let parsed = identity::parse(certificate).map_err(|_| broken(path.to_owned(), UNREADABLE))?;
     Ok(is_due(&parsed, now))
@@ -230,11 +306,11 @@ fn issuer<K: rcgen::SigningKey>(
     Issuer::from_ca_cert_der(certificate, key).map_err(CaError::crypto("reading a certificate"))
 }
 
-fn generate() -> Result<KeyPair, CaError> {
+pub(super) fn generate() -> Result<KeyPair, CaError> {
     KeyPair::generate().map_err(CaError::crypto("generating a key"))
 }
 
-fn write(
+pub(super) fn write(
     path: &Path,
     key: Option<&KeyPair>,
     certificate: Option<&CertificateDer<'_>>,

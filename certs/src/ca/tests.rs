@@ -101,7 +101,8 @@ fn an_agent_gets_its_identity_and_nothing_that_it_did_not_ask_for() {
 #[test]
 fn root_and_issuing_certificate_are_limited() {
     let ca = Dir::new().open().unwrap();
-    let [root, issuing] = [ca.root(), ca.issuing()].map(|der| identity::parse(der).unwrap());
+    let issuing = ca.issuing();
+    let [root, issuing] = [ca.root(), &issuing[0]].map(|der| identity::parse(der).unwrap());
     let life = |c: &X509Certificate<'_>| {
         c.validity().not_after.timestamp() - c.validity().not_before.timestamp()
     };
@@ -116,7 +117,8 @@ fn root_and_issuing_certificate_are_limited() {
 #[test]
 fn keys_of_the_authority_are_not_certified_for_agents() {
     let ca = Dir::new().open().unwrap();
-    for key in [ca.issuer.key(), &ca.controller.key] {
+    let active = ca.active.load();
+    for key in [active.issuer.key(), &active.controller.key] {
         let csr = Csr::check(&csr::request(key).unwrap()).unwrap();
         let refused = ca.issue_agent(&csr, [1; 16], SystemTime::now(), DAY);
         assert!(matches!(refused, Err(CaError::OwnKey)));
@@ -131,7 +133,7 @@ fn what_is_due_is_renewed_with_the_same_issuing_key_and_id() {
     let new = dir.open().unwrap();
     assert_eq!(old.root(), new.root());
     assert_ne!(old.issuing(), new.issuing());
-    let spki = |ca: &Ca| ca.issuer.key().subject_public_key_info();
+    let spki = |ca: &Ca| ca.active.load().issuer.key().subject_public_key_info();
     assert_eq!(spki(&old), spki(&new));
     let id =
         |ca: &Ca| identity::controller_id(&ca.controller_chain()[0], ca.trust_domain()).unwrap();
@@ -155,7 +157,9 @@ fn the_roots_key_may_be_away_until_it_is_needed() {
     dir.open_at(SystemTime::now() - DAY * 30).unwrap();
     fs::remove_file(dir.path().join("root.key")).unwrap();
     dir.open().unwrap();
-    let later = dir.open_at(SystemTime::now() + DAY * 300);
+    // Due, and good still.
+    dir.open_at(SystemTime::now() + DAY * 300).unwrap();
+    let later = dir.open_at(SystemTime::now() + DAY * 340);
     assert!(
         matches!(later, Err(CaError::RootKeyAway { .. })),
         "{later:?}"
@@ -236,4 +240,116 @@ fn a_clock_in_the_past_makes_no_certificates() {
     let refused = dir.open_at(SystemTime::UNIX_EPOCH + DAY);
     assert!(matches!(refused, Err(CaError::Clock)));
     assert!(!dir.path().exists());
+}
+
+/// The files that a rotation touches.
+const ROTATING: [&str; 4] = [
+    "issuing.pem",
+    "controller.pem",
+    "former.crt",
+    "issuing.next.pem",
+];
+
+type Files = [Option<Vec<u8>>; 4];
+
+impl Dir {
+    fn rotating(&self) -> Files {
+        ROTATING.map(|name| fs::read(self.path().join(name)).ok())
+    }
+
+    fn put(&self, files: [Option<&Vec<u8>>; 4]) {
+        for (name, bytes) in ROTATING.into_iter().zip(files) {
+            let path = self.path().join(name);
+            match bytes {
+                Some(bytes) => crate::files::write_secret(&path, bytes).unwrap(),
+                None => crate::files::remove(&path).unwrap(),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_rotation_that_was_recorded_is_finished_after_a_kill_at_any_file_and_another_is_undone() {
+    let dir = Dir::new();
+    let (ca, now) = (dir.open().unwrap(), SystemTime::now());
+    let id = |ca: &Ca| {
+        let chain = ca.controller_chain();
+        identity::controller_id(&chain[0], ca.trust_domain()).unwrap()
+    };
+    let old_leaf = ca.issue_agent(&request(), [7; 16], now, DAY).unwrap();
+    let (old_id, old) = (id(&ca), ca.status().unwrap().issuing.pin);
+    let before = dir.rotating();
+    let new = ca.prepare(None, now).unwrap();
+    let prepared = dir.rotating();
+    ca.activate(now).unwrap();
+    assert!(matches!(ca.prepare(None, now), Err(CaError::NotRetired)));
+    let after = dir.rotating();
+    let next = prepared[3].as_ref();
+    let (b, a) = (|n: usize| before[n].as_ref(), |n: usize| after[n].as_ref());
+    for state in [
+        [b(0), b(1), None, next],
+        [b(0), b(1), a(2), next],
+        [a(0), b(1), a(2), None],
+        [a(0), a(1), a(2), None],
+    ] {
+        dir.put(state);
+        let opened = dir.open().unwrap();
+        opened.settle(Some(new.as_bytes()), None, now).unwrap();
+        for opened in [opened, dir.open().unwrap()] {
+            let status = opened.status().unwrap();
+            assert_eq!(status.issuing.pin, new);
+            assert_eq!(status.former.unwrap().pin, old);
+            assert_eq!(id(&opened), old_id, "and its key: lines pin it");
+            assert_eq!(opened.listener_pin(), ca.listener_pin());
+            assert!(opened.is_by_former(&old_leaf[0]) && opened.is_ours(&old_leaf[0]));
+            assert_eq!(opened.issuers_of(&old_leaf[0])[0], old_leaf[1]);
+            let leaf = opened.issue_agent(&request(), [7; 16], now, DAY).unwrap();
+            assert!(!opened.is_by_former(&leaf[0]) && opened.is_ours(&leaf[0]));
+            assert_eq!(opened.issuers_of(&leaf[0])[0], leaf[1]);
+        }
+    }
+    // Prepared, and never recorded.
+    for state in [[b(0), b(1), None, next], [b(0), b(1), a(2), next]] {
+        dir.put(state);
+        let opened = dir.open().unwrap();
+        opened.settle(None, None, now).unwrap();
+        let status = opened.status().unwrap();
+        assert_eq!((status.issuing.pin, status.former), (old, None));
+        assert!(!dir.path().join("issuing.next.pem").exists());
+    }
+    // Recorded as retired, and killed before it was.
+    dir.put([a(0), a(1), a(2), None]);
+    let opened = dir.open().unwrap();
+    opened
+        .settle(Some(new.as_bytes()), Some(old.as_bytes()), now)
+        .unwrap();
+    assert!(!opened.has_former() && !opened.is_ours(&old_leaf[0]));
+    assert!(!dir.open().unwrap().has_former());
+}
+
+#[test]
+fn the_roots_key_is_brought_where_it_is_not_and_no_other_is_taken_for_it() {
+    let (dir, now) = (Dir::new(), SystemTime::now());
+    let ca = dir.open().unwrap();
+    let key = ca.root_key().unwrap();
+    assert!(ca.status().unwrap().root_key);
+    ca.shred_root_key().unwrap();
+    assert!(!ca.status().unwrap().root_key);
+    for gone in [ca.shred_root_key().err(), ca.root_key().err()] {
+        assert!(matches!(gone, Some(CaError::NoRootKey { .. })), "{gone:?}");
+    }
+    assert!(matches!(
+        ca.prepare(None, now),
+        Err(CaError::NoRootKey { .. })
+    ));
+    let other = Dir::new().open().unwrap().root_key().unwrap();
+    for wrong in [&other[..], b"nothing", ca.root_pem().as_bytes()] {
+        assert!(!ca.is_root_key(wrong));
+        let refused = ca.prepare(Some(wrong), now);
+        assert!(matches!(refused, Err(CaError::OtherRootKey)), "{refused:?}");
+    }
+    assert!(ca.is_root_key(&key));
+    ca.prepare(Some(&key), now).unwrap();
+    ca.activate(now).unwrap();
+    assert!(dir.open().unwrap().has_former());
 }

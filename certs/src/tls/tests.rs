@@ -13,12 +13,12 @@ use crate::csr::Csr;
 const AGENT: [u8; 16] = [0xa5; 16];
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn ca_at(now: SystemTime) -> Ca {
+fn ca_at(now: SystemTime) -> Arc<Ca> {
     let dir = tempfile::tempdir().unwrap();
-    Ca::open_or_create(&dir.path().join("ca"), now).unwrap()
+    Arc::new(Ca::open_or_create(&dir.path().join("ca"), now).unwrap())
 }
 
-fn ca() -> Ca {
+fn ca() -> Arc<Ca> {
     ca_at(SystemTime::now())
 }
 
@@ -44,8 +44,8 @@ fn odd_leaf(
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params.subject_alt_names = vec![agent_uri(ca.trust_domain().as_str())];
     change(&mut params);
-    let leaf = params.signed_by(&key, ca.issuer()).unwrap();
-    (vec![leaf.der().clone(), ca.issuing().clone()], key)
+    let leaf = ca.sign(params, &key);
+    (vec![leaf, ca.issuing()[0].clone()], key)
 }
 
 fn agent_uri(domain: &str) -> SanType {
@@ -125,7 +125,7 @@ async fn handshake(server: Arc<ServerConfig>, client: Arc<ClientConfig>, ca: &Ca
     Outcome { server, client }
 }
 
-async fn link(ca: &Ca, client: Arc<ClientConfig>) -> Outcome {
+async fn link(ca: &Arc<Ca>, client: Arc<ClientConfig>) -> Outcome {
     let server = link_server(ca, Revoked::default()).unwrap();
     handshake(server, client, ca).await
 }
@@ -166,7 +166,7 @@ async fn an_agent_outlives_the_issuing_certificate_that_it_joined_with() {
     let now = SystemTime::now();
     let old = Ca::open_or_create(&place, now - DAY * 400).unwrap();
     let identity = agent_at(&old, now - DAY * 200);
-    let renewed = Ca::open_or_create(&place, now).unwrap();
+    let renewed = Arc::new(Ca::open_or_create(&place, now).unwrap());
     let outcome = link(&renewed, link_client(&identity).unwrap()).await;
     assert_eq!(outcome.client.unwrap(), b'!');
 }
@@ -357,7 +357,7 @@ async fn joining_needs_the_pinned_root() {
     let text = refused(&wrong).to_string();
     assert!(text.contains(&pinned.to_string()) && text.contains(&presented.to_string()));
 
-    let of_issuing = identity::pin_of(ca.issuing()).unwrap();
+    let of_issuing = identity::pin_of(&ca.issuing()[0]).unwrap();
     let outcome = handshake(server, join_client(of_issuing).unwrap(), &ca).await;
     assert!(matches!(refused(&outcome), ServerRefused::Pin { .. }));
 }
@@ -388,10 +388,38 @@ async fn a_chain_without_root_is_refused_for_joining() {
 
 #[test]
 fn downloaders_may_speak_the_older_http_at_the_join_listener_only() {
-    let dir = tempfile::tempdir().unwrap();
-    let ca = Ca::open_or_create(&dir.path().join("ca"), SystemTime::now()).unwrap();
+    let ca = ca();
     let join = join_server(&ca).unwrap();
     assert_eq!(join.alpn_protocols, [ALPN, b"http/1.1"]);
     let link = link_server(&ca, Revoked::default()).unwrap();
     assert_eq!(link.alpn_protocols, [ALPN]);
+}
+
+#[tokio::test]
+async fn another_issuing_key_is_taken_into_use_and_the_former_retired_under_open_listeners() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = Arc::new(Ca::open_or_create(&dir.path().join("ca"), SystemTime::now()).unwrap());
+    let now = SystemTime::now();
+    let server = link_server(&ca, Revoked::default()).unwrap();
+    let old = agent(&ca);
+    let gets_in = async |identity: &AgentIdentity| {
+        let client = link_client(identity).unwrap();
+        let outcome = handshake(server.clone(), client, &ca).await;
+        outcome.server.is_ok() && outcome.client.is_ok()
+    };
+    ca.prepare(None, now).unwrap();
+    assert!(gets_in(&old).await);
+    ca.activate(now).unwrap();
+    let new = agent(&ca);
+    assert!(ca.is_by_former(old.leaf()) && !ca.is_by_former(new.leaf()));
+    assert!(ca.is_ours(old.leaf()) && ca.is_ours(new.leaf()));
+    assert!(gets_in(&old).await && gets_in(&new).await);
+    ca.retire(now).unwrap();
+    assert!(gets_in(&new).await);
+    assert!(!ca.is_ours(old.leaf()) && ca.is_ours(new.leaf()));
+    let client = link_client(&old).unwrap();
+    let outcome = handshake(server.clone(), client, &ca).await;
+    assert!(outcome.server.is_err(), "though it sends what signed it");
+    let said = outcome.client.unwrap_err();
+    assert!(says_expired(&said), "another can be asked for: {said}");
 }

@@ -72,14 +72,14 @@ impl From<ServerRefused> for Error {
 #[derive(Debug)]
 pub(super) struct AgentVerifier {
     path: Arc<dyn ClientCertVerifier>,
-    issuing: CertificateDer<'static>,
+    ca: Arc<Ca>,
     domain: TrustDomain,
     revoked: Revoked,
 }
 
 impl AgentVerifier {
     pub(super) fn new(
-        ca: &Ca,
+        ca: &Arc<Ca>,
         revoked: Revoked,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, TlsError> {
@@ -87,7 +87,7 @@ impl AgentVerifier {
         let path = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build()?;
         Ok(Self {
             path,
-            issuing: ca.issuing().clone(),
+            ca: Arc::clone(ca),
             domain: ca.trust_domain().clone(),
             revoked,
         })
@@ -116,10 +116,16 @@ impl ClientCertVerifier for AgentVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         check_length(intermediates)?;
-        // An agent keeps the issuing certificate that it joined with. Ours has the same key and may be newer.
-        let mut above = vec![self.issuing.clone()];
-        above.extend(intermediates.iter().cloned());
-        let verified = self.path.verify_client_cert(end_entity, &above, now)?;
+        // Below ours alone: what an agent keeps of an issuing certificate may be older than ours with the same key, or retired.
+        let above = self.ca.issuing();
+        let verified = self.path.verify_client_cert(end_entity, &above, now);
+        let verified = verified.map_err(|error| match error {
+            // All issuing certificates have one name: by one that is retired is by nobody whom we know.
+            Error::InvalidCertificate(CertificateError::BadSignature) => {
+                CertificateError::UnknownIssuer.into()
+            }
+            other => other,
+        })?;
         self.check_identity(end_entity)?;
         Ok(verified)
     }

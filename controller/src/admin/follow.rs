@@ -32,6 +32,32 @@ const DAY_MS: u64 = 86_400_000;
 
 type Tx<T> = mpsc::Sender<Result<T, Status>>;
 
+/// What hosts of a run printed, one after another: all of them, or one.
+pub(super) fn printed(
+    spawner: &Spawner,
+    output: Output,
+    run: &Run,
+    host: &str,
+) -> Result<ReceiverStream<Result<v1::OutputChunk, Status>>, Status> {
+    let mut of: Vec<_> = run
+        .executions()
+        .filter(|(_, execution)| host.is_empty() || execution.name.as_str() == host)
+        .map(|(agent, execution)| Stands {
+            agent,
+            host: execution.name.to_string(),
+            outcome: execution.outcome().cloned(),
+        })
+        .collect();
+    if of.is_empty() {
+        let number = run.number;
+        let what = format!("Run {number} was not for that host.");
+        let next = format!("`shanty runs show {}` names its hosts.", number.0);
+        return Err(status(&Refusal::new(Code::NotFound, what, next)));
+    }
+    of.sort_by(|a, b| a.host.cmp(&b.host));
+    Ok(stored(spawner, output, (run.spec.id, run.number), of))
+}
+
 /// What of a run is told.
 pub(super) enum What {
     /// All that it prints, and how it stands.

@@ -1,6 +1,7 @@
 //! A record as other programs read it. Ids are as everywhere; what nobody needs to know, such as digests of secrets, is left out.
 
 use serde_json::{Map, Value, json};
+use shanty_core::authority::AuthorityChange;
 use shanty_core::hold::Hold;
 use shanty_core::journal::{Anchor, HostChange, Kind, Proposal, Record};
 use shanty_core::output::mask::Masks;
@@ -139,9 +140,36 @@ fn told(kind: &Kind) -> (&'static str, Value) {
             "version_changed",
             json!({ "version": change.version, "was": change.was, "backup": change.backup }),
         ),
+        Kind::AuthorityChanged(change) => authority(change),
         Kind::Checkpoint(_) => ("checkpoint", json!({})),
         // Its bytes are in the chain all the same.
         Kind::Unknown => ("unknown", json!({})),
+    }
+}
+
+fn authority(change: &AuthorityChange) -> (&'static str, Value) {
+    match change {
+        AuthorityChange::Rotated {
+            key,
+            former,
+            to,
+            over_ms,
+        } => (
+            "authority_rotated",
+            json!({
+                "key": key.as_str(), "former": hex::encode(former), "to": hex::encode(to), "over_ms": over_ms,
+            }),
+        ),
+        AuthorityChange::Retired { key, former, lost } => {
+            let lost: Vec<String> = lost.iter().map(ToString::to_string).collect();
+            (
+                "authority_retired",
+                json!({ "key": key.as_str(), "former": hex::encode(former), "lost": lost }),
+            )
+        }
+        AuthorityChange::RootExported { shredded } => {
+            ("root_exported", json!({ "shredded": shredded }))
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Shell {
     }
 
     fn chain(&self, leaf: Vec<u8>) -> Chain {
-        let above = self.ca.issuers();
+        let above = self.ca.issuers_of(&leaf);
         let above = above.into_iter().map(|der| der.to_vec());
         std::iter::once(leaf).chain(above).collect()
     }

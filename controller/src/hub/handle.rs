@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shanty_certs::csr::Csr;
 use shanty_core::ask::{Answer, Ask};
+use shanty_core::authority::AuthorityChange;
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
 use shanty_core::hub::{Configured, Known, Renewal, Standing, Would};
@@ -13,7 +14,7 @@ use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
 use shanty_core::news::Deed;
 use shanty_core::output::mask::Masks;
-use shanty_core::principal::Asker;
+use shanty_core::principal::{Actor, Asker};
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Input, Run, Told};
 use shanty_proto::v1;
@@ -390,6 +391,21 @@ impl Handle {
         let (reply, answer) = oneshot::channel();
         let to = Box::new(to);
         self.tell(Message::Configure { to, reply }).await;
+        answer.await.map_err(|_| stopping())?.map(drop)
+    }
+
+    /// Takes a step of the authority, once it is recorded.
+    ///
+    /// # Errors
+    /// It does not follow from how it stands, or could not be recorded.
+    pub async fn change_authority(
+        &self,
+        by: Actor,
+        change: AuthorityChange,
+    ) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let change = Box::new(change);
+        self.tell(Message::Authority { by, change, reply }).await;
         answer.await.map_err(|_| stopping())?.map(drop)
     }
 

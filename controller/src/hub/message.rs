@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicU64;
 use shanty_certs::csr::Csr;
 use shanty_certs::token::secret_sha256;
 use shanty_core::ask::{Answer, Ask, Snapshot};
+use shanty_core::authority::AuthorityChange;
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
 use shanty_core::hub::{Configured, Join, Known, Presented, Renewal, Standing};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
-use shanty_core::principal::Asker;
+use shanty_core::principal::{Actor, Asker};
 use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
 use shanty_proto::v1;
@@ -115,6 +116,11 @@ pub enum Message {
     },
     Configure {
         to: Box<Configured>,
+        reply: Reply<Answer>,
+    },
+    Authority {
+        by: Actor,
+        change: Box<AuthorityChange>,
         reply: Reply<Answer>,
     },
 }

@@ -29,8 +29,9 @@ use super::accept::Peer;
 use super::budgets::{Budgets, Shared};
 use super::connection::{Connection, Linked};
 use super::pump::{Pump, Wire};
-use super::renewal;
+use super::renewal::{self, Turns};
 use super::signer::Signer;
+use crate::authority::Authority;
 use crate::clock::{link_ms, now_ms};
 use crate::hub::{Handle, Holder, Holds, NewLink};
 use crate::log;
@@ -53,6 +54,7 @@ pub(super) struct Agents {
     pub(super) hub: Handle,
     pub(super) output: Output,
     pub(super) inputs: Inputs,
+    pub(super) authority: Authority,
     pub(super) orders: Arc<OrderKey>,
     pub(super) budgets: Budgets,
     pub(super) spawner: Spawner,
@@ -101,7 +103,13 @@ impl v1::agents_server::Agents for Agents {
         let arrival = Arrival {
             agent,
             certificate: renewal::presented(&identity, peer.leaf.clone()),
-            renewal: renewal::when(identity.not_after, self.leaf_ms, SystemTime::now()),
+            renewal: renewal::of(
+                &self.authority,
+                &peer.leaf,
+                identity.not_after,
+                self.leaf_ms,
+            ),
+            turns: Turns::new(self.authority.clone(), peer.leaf.clone()),
             from: peer.from,
             not_after: identity.not_after,
             hello,
@@ -226,6 +234,7 @@ struct Arrival {
     agent: AgentId,
     certificate: Presented,
     renewal: v1::Renewal,
+    turns: Turns,
     from: SocketAddr,
     not_after: SystemTime,
     hello: v1::Hello,
@@ -290,6 +299,7 @@ impl Arrival {
                     (&output, self.budget),
                     (unknown, names),
                     (seen_ms, self.not_after),
+                    self.turns,
                     Signer::new(Arc::clone(&self.orders), self.agent, self.hello.nonce),
                 );
                 pump.run(up, orders, wire, shutdown).await;

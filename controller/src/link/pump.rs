@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::budgets::Shared;
+use super::renewal::Turns;
 use super::signer::Signer;
 use crate::clock::{link_ms, now_ms};
 use crate::hub::Handle;
@@ -65,6 +66,8 @@ pub(super) struct Pump {
     budget: Shared,
     /// What the hub asked last, to know whether the agent is there.
     probe: Option<u64>,
+    /// When it is to renew its certificate before its time.
+    turns: Turns,
     signer: Signer,
 }
 
@@ -77,6 +80,7 @@ impl Pump {
         (output, budget): (&Output, Shared),
         (unknown, names): (BTreeSet<RunId>, bool),
         (seen_ms, not_after): (Arc<AtomicU64>, SystemTime),
+        turns: Turns,
         signer: Signer,
     ) -> Self {
         Self {
@@ -91,6 +95,7 @@ impl Pump {
             not_after,
             budget,
             probe: None,
+            turns,
             signer,
         }
     }
@@ -195,6 +200,9 @@ impl Pump {
                         return End::Expired;
                     }
                     self.send(wire, down(v1::down::Kind::Ping(v1::Ping { id: now_ms() }))).await
+                }
+                renewal = self.turns.next() => {
+                    self.send(wire, down(v1::down::Kind::Renewal(renewal))).await
                 }
                 () = tokio::time::sleep_until(deadline) => return End::Left,
                 () = tokio::time::sleep_until(expires) => return End::Expired,

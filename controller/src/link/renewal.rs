@@ -10,8 +10,10 @@ use shanty_core::hub::{Presented, Renewal};
 use shanty_core::ids::AgentId;
 use shanty_core::refusal::{Code, Refusal};
 use shanty_proto::v1;
+use tokio::sync::watch;
 use tonic::Status;
 
+use crate::authority::Authority;
 use crate::hub::{Handle, Holder};
 use crate::status::status;
 
@@ -34,6 +36,49 @@ pub(super) fn when(not_after: SystemTime, leaf_ms: u64, now: SystemTime) -> v1::
         _ => tenth_ms,
     };
     v1::Renewal { in_ms, over_ms }
+}
+
+/// When the agent with this leaf asks for the next: at once where an issuing key was replaced that the leaf is by.
+pub(super) fn of(
+    authority: &Authority,
+    leaf: &[u8],
+    not_after: SystemTime,
+    leaf_ms: u64,
+) -> v1::Renewal {
+    match authority.is_superseded(leaf) {
+        Some(over_ms) => v1::Renewal { in_ms: 0, over_ms },
+        None => when(not_after, leaf_ms, SystemTime::now()),
+    }
+}
+
+/// Says when the agent of a link is to renew because the issuing key of its leaf was replaced under the link.
+pub(super) struct Turns {
+    authority: Authority,
+    turned: watch::Receiver<u64>,
+    leaf: Vec<u8>,
+}
+
+impl Turns {
+    /// Of the agent with this leaf. Before its first renewal is told: nothing is missed between.
+    pub(super) fn new(authority: Authority, leaf: Vec<u8>) -> Self {
+        Self {
+            turned: authority.turns(),
+            authority,
+            leaf,
+        }
+    }
+
+    /// The next time that it is to renew; mostly there is none. Cancel-safe.
+    pub(super) async fn next(&mut self) -> v1::Renewal {
+        loop {
+            if self.turned.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            if let Some(over_ms) = self.authority.is_superseded(&self.leaf) {
+                return v1::Renewal { in_ms: 0, over_ms };
+            }
+        }
+    }
 }
 
 /// The certificate of a peer, as the hub looks at it.

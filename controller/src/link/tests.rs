@@ -42,8 +42,11 @@ impl Service {
     async fn start() -> Self {
         let rig = Rig::start().await;
         let supervisor = Supervisor::default();
+        let orders = Arc::new(OrderKey::generate().unwrap());
+        let authority = Authority::open(rig.ca.clone(), orders.clone(), rig.hub.clone()).await;
         let agents = Agents {
-            orders: Arc::new(OrderKey::generate().unwrap()),
+            authority: authority.unwrap(),
+            orders,
             hub: rig.hub.clone(),
             output: rig.output.clone(),
             inputs: rig.inputs.clone(),

@@ -49,6 +49,7 @@ impl Answer {
             | Self::TokenCreated { .. }
             | Self::TokenRevoked
             | Self::Configured
+            | Self::AuthorityChanged
             | Self::History(_)
             | Self::Groups(_)
             | Self::Tokens(_)

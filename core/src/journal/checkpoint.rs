@@ -51,6 +51,8 @@ impl State {
             };
             out.push(plain(0, Kind::VersionChanged(change)));
         }
+        let changes = self.authority.changes().into_iter();
+        out.extend(changes.map(|(at_ms, change)| plain(at_ms, Kind::AuthorityChanged(change))));
         self.run_records(&mut out);
         let proposals = self.proposals.values();
         out.extend(proposals.map(|proposal: &Proposal| plain(0, Kind::Proposed(proposal.clone()))));
@@ -193,6 +195,7 @@ pub(super) fn by(principal: &Principal) -> Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authority::{AuthorityChange, AuthorityKey};
     use crate::ids::Labels;
     use crate::journal::{Enrolment, HostChange, Needs, Runs, Window};
     use crate::policy::GrantSpec;
@@ -360,6 +363,20 @@ mod tests {
             version: "0.2.0".to_owned(),
             ..VersionChange::default()
         }));
+        for key in AuthorityKey::ALL {
+            let (former, to, over_ms) = ([1; 32], [2; 32], 9);
+            let rotated = AuthorityChange::Rotated {
+                key,
+                former,
+                to,
+                over_ms,
+            };
+            let lost = vec![agent(1)];
+            let retired = AuthorityChange::Retired { key, former, lost };
+            kinds.extend([rotated.clone(), retired, rotated].map(Kind::AuthorityChanged));
+        }
+        let exported = AuthorityChange::RootExported { shredded: true };
+        kinds.push(Kind::AuthorityChanged(exported));
         kinds
     }
 

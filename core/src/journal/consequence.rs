@@ -74,6 +74,7 @@ impl Kind {
             | Self::Hold(_)
             | Self::PolicyChanged { .. }
             | Self::VersionChanged(_)
+            | Self::AuthorityChanged(_)
             | Self::Checkpoint(_)
             | Self::Unknown => Consequence::Nothing,
         }

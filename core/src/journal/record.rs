@@ -1,5 +1,6 @@
 //! One record: what was decided or done, when, and by whom.
 
+use crate::authority::AuthorityChange;
 use crate::hold::Hold;
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::GrantSpec;
@@ -51,6 +52,7 @@ impl Record {
             | Kind::Proposed(_)
             | Kind::PolicyChanged { .. }
             | Kind::VersionChanged(_)
+            | Kind::AuthorityChanged(_)
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
@@ -82,6 +84,7 @@ impl Record {
             | Kind::Hold(_)
             | Kind::PolicyChanged { .. }
             | Kind::VersionChanged(_)
+            | Kind::AuthorityChanged(_)
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
@@ -202,6 +205,8 @@ pub enum Kind {
     },
     /// Another version of the controller than before decides from now on.
     VersionChanged(VersionChange),
+    /// Something of the authority changed.
+    AuthorityChanged(AuthorityChange),
     /// What no other record of a checkpoint says: see [`super::State::checkpoint`].
     Checkpoint(Checkpoint),
     /// A kind of a newer program: kept and skipped.

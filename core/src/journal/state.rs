@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::authority::Authority;
 use crate::hold::{Held, Hold};
 use crate::ids::{AgentId, Labels, RunId, RunNumber};
 use crate::limits;
@@ -18,7 +19,7 @@ use super::record::{Enrolment, Kind, Proposal, Record};
 use super::runs::Runs;
 
 /// What records come to, as a number: raised when the same records come to something else, so that nothing is built on an older reading.
-pub const FOLD: u32 = 3;
+pub const FOLD: u32 = 4;
 
 /// Records that are read between two looks at what can be dropped.
 const FORGET_EVERY: u64 = 1_024;
@@ -65,6 +66,8 @@ pub struct State {
     pub grants: Arc<[GrantSpec]>,
     /// The version of the controller that was recorded last; nothing while none took the place of another.
     pub version: Option<String>,
+    /// How far changes of the authority have come.
+    pub authority: Authority,
 }
 
 impl State {
@@ -178,6 +181,7 @@ impl State {
             }
             Kind::GrantsLoaded(grants) => self.grants = grants.as_slice().into(),
             Kind::VersionChanged(change) => self.version = Some(change.version.clone()),
+            Kind::AuthorityChanged(change) => self.authority.apply(change, at_ms),
             Kind::Denied(_) | Kind::PolicyChanged { .. } | Kind::Unknown => {}
         }
     }

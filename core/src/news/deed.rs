@@ -1,6 +1,7 @@
 //! What operators are told of what is recorded: changes, whoever made them and wherever, what was refused, who joined, and what grants hold. Runs
 //! are not among it: they have cards.
 
+use crate::authority::{AuthorityChange, AuthorityKey};
 use crate::hold::{Held, Hold};
 use crate::ids::{AgentId, HostName, Labels};
 use crate::journal::{Denied, HostChange, Kind, Record, State, VersionChange};
@@ -77,6 +78,20 @@ pub enum Did {
     },
     /// The controller is another version than before.
     ChangeVersion(VersionChange),
+    /// Another key of the authority is in use.
+    RotateKey(AuthorityKey),
+    /// What the former key signed is good for nothing any more.
+    RetireKey {
+        /// Which.
+        key: AuthorityKey,
+        /// Hosts that have to join anew.
+        lost: Vec<HostName>,
+    },
+    /// The root's private key was copied.
+    ExportRoot {
+        /// And is deleted on the controller.
+        shredded: bool,
+    },
     /// Nothing: it was refused.
     Refused(Denied),
 }
@@ -147,6 +162,7 @@ impl Did {
                 grants: records.iter().find_map(|record| grants_of(state, record)),
             }),
             Kind::VersionChanged(change) => Some(Self::ChangeVersion(change.clone())),
+            Kind::AuthorityChanged(change) => Some(authority(state, change)),
             Kind::Denied(denied) => is_told(denied).then(|| Self::Refused(denied.clone())),
             Kind::Accepted(_)
             | Kind::Go(_)
@@ -171,6 +187,20 @@ fn held(record: &Record, reason: &str) -> Did {
         since_ms: record.at_ms,
         reason: reason.to_owned(),
     })
+}
+
+fn authority(state: &State, change: &AuthorityChange) -> Did {
+    match change {
+        AuthorityChange::Rotated { key, .. } => Did::RotateKey(*key),
+        AuthorityChange::Retired { key, lost, .. } => {
+            let host = |agent| Some(state.hosts.get(agent)?.enrolment.name.clone());
+            let lost = lost.iter().filter_map(host).collect();
+            Did::RetireKey { key: *key, lost }
+        }
+        AuthorityChange::RootExported { shredded } => Did::ExportRoot {
+            shredded: *shredded,
+        },
+    }
 }
 
 fn loaded(state: &State, grants: &[GrantSpec]) -> Option<Box<GrantChanges>> {
@@ -310,6 +340,36 @@ mod tests {
 
     fn did(state: &State, records: &[Record]) -> Option<Did> {
         Deed::of(state, records).map(|deed| deed.did)
+    }
+
+    #[test]
+    fn steps_of_the_authority_are_deeds_that_name_who_is_lost() {
+        let state = state();
+        let key = AuthorityKey::Issuing;
+        let (former, to, over_ms) = ([1; 32], [2; 32], 9);
+        let lost = vec![agent(2), agent(9)];
+        let (rotated, retired) = (
+            AuthorityChange::Rotated {
+                key,
+                former,
+                to,
+                over_ms,
+            },
+            AuthorityChange::Retired { key, former, lost },
+        );
+        let lost = vec!["web-02".parse().unwrap()];
+        let shredded = true;
+        for (change, expected) in [
+            (rotated, Did::RotateKey(key)),
+            (retired, Did::RetireKey { key, lost }),
+            (
+                AuthorityChange::RootExported { shredded },
+                Did::ExportRoot { shredded },
+            ),
+        ] {
+            let told = did(&state, &[root(Kind::AuthorityChanged(change))]);
+            assert_eq!(told, Some(expected));
+        }
     }
 
     #[test]

@@ -154,6 +154,9 @@ impl Feed {
             | Did::RevokeToken(_)
             | Did::Configure { .. }
             | Did::ChangeVersion(_)
+            | Did::RotateKey(_)
+            | Did::RetireKey { .. }
+            | Did::ExportRoot { .. }
             | Did::LoadGrants(_) => (Topic::Done, 1, DEEDS_MAX),
         };
         let sheet = self.sheet(topic, now_ms);

@@ -60,6 +60,7 @@ pub fn reply<'a>(ask: &Ask, answer: &'a Answer, by: &Principal, now_ms: u64) -> 
         | Answer::NameFreed { .. }
         | Answer::TokenCreated { .. }
         | Answer::Configured
+        | Answer::AuthorityChanged
         | Answer::Tokens(_) => return None,
     };
     Some(Reply::Card(card, to_whom))

@@ -140,6 +140,22 @@ fn lines(deed: &Deed) -> Vec<String> {
             let until = expires_ms / 1_000;
             format!("🔑 made the join token {token} for {hosts}, until <t:{until}:f>")
         }
+        Did::RotateKey(key) => format!("🔐 rotated the {}: hosts take up the new one", key.said()),
+        Did::RetireKey { key, lost } if lost.is_empty() => {
+            format!(
+                "🔐 retired the former {}: all hosts have the new one",
+                key.said()
+            )
+        }
+        Did::RetireKey { key, lost } => format!(
+            "🔐 retired the former {} before all hosts had the new one: {} must join anew",
+            key.said(),
+            folded(lost)
+        ),
+        Did::ExportRoot { shredded: true } => {
+            "🔐 took the root's key off the controller".to_owned()
+        }
+        Did::ExportRoot { shredded: false } => "🔐 copied the root's key".to_owned(),
         Did::RevokeToken(token) => {
             format!("🔑 revoked the join token {}", inline_code(token, 40))
         }

@@ -1,5 +1,6 @@
 //! Records of the journal.
 
+use shanty_core::authority::AuthorityChange;
 use shanty_core::hold::Hold;
 use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{
@@ -10,6 +11,7 @@ use shanty_core::policy::GrantSpec;
 use shanty_core::principal::Actor;
 use shanty_core::run::Spec;
 
+use super::authority::{self, authority_to_wire};
 use super::principal::{actor_from_wire, actor_to_wire};
 use super::run::{outcome_from_wire, outcome_to_wire, spec_from_wire, spec_to_wire};
 use super::{ConvertError, digest, id, labels_from_wire, labels_to_wire};
@@ -149,6 +151,7 @@ fn kind_to_wire(kind: &Kind) -> Option<v1::record::Kind> {
             was: change.was.clone(),
             backup: change.backup.clone(),
         }),
+        Kind::AuthorityChanged(change) => authority_to_wire(change),
         Kind::Checkpoint(checkpoint) => Wire::Checkpoint(checkpoint_to_wire(checkpoint)),
         Kind::Unknown => return None,
     })
@@ -291,6 +294,11 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             was: v.was.clone(),
             backup: v.backup.clone(),
         }),
+        Wire::AuthorityRotated(r) => Kind::AuthorityChanged(authority::rotated(r)?),
+        Wire::AuthorityRetired(r) => Kind::AuthorityChanged(authority::retired(r)?),
+        Wire::RootExported(r) => Kind::AuthorityChanged(AuthorityChange::RootExported {
+            shredded: r.shredded,
+        }),
         Wire::Checkpoint(c) => Kind::Checkpoint(checkpoint_from_wire(c)?),
     })
 }
@@ -358,6 +366,8 @@ fn spec(wire: Option<&v1::Spec>) -> Result<Spec, ConvertError> {
 
 #[cfg(test)]
 mod tests {
+    use shanty_core::authority::AuthorityKey;
+
     use super::*;
     use shanty_core::ids::Labels;
     use shanty_core::principal::Place;
@@ -531,6 +541,18 @@ mod tests {
                 was: "0.1.0".into(),
                 backup: "/b".into(),
             }),
+            Kind::AuthorityChanged(AuthorityChange::Rotated {
+                key: AuthorityKey::Issuing,
+                former: [1; 32],
+                to: [2; 32],
+                over_ms: 3,
+            }),
+            Kind::AuthorityChanged(AuthorityChange::Retired {
+                key: AuthorityKey::Orders,
+                former: [1; 32],
+                lost: vec![agent],
+            }),
+            Kind::AuthorityChanged(AuthorityChange::RootExported { shredded: true }),
             Kind::Checkpoint(Checkpoint {
                 newest: RunNumber(9),
                 past: vec![PastRun {

@@ -48,7 +48,7 @@ async fn a_host_gets_its_certificate_when_its_entry_is_committed() {
     rig.journal.commit(Commits::AtOnce);
     let identity = within("an identity", joining).await.unwrap();
     assert_eq!(identity.name.as_str(), "web-09");
-    let [issuing, root] = rig.ca.issuers();
+    let [issuing, root] = rig.ca.issuers_of(&identity.chain[0]);
     assert_eq!(identity.chain.len(), 3);
     assert_eq!(identity.chain[1..], [issuing.to_vec(), root.to_vec()]);
 

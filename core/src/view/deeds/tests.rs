@@ -1,6 +1,7 @@
 //! Each kind of message as people read it, and as nobody can style it.
 
 use super::*;
+use crate::authority::AuthorityKey;
 use crate::hold::Held;
 use crate::limits::TEXT_DISPLAY_CHARS_MAX;
 use crate::principal::Place;
@@ -100,6 +101,17 @@ fn each_deed_is_a_line_and_a_hold_looks_as_in_chat() {
             expires_ms: AT + 3_600_000,
         },
         Did::RevokeToken("k7Qm".to_owned()),
+        Did::RotateKey(AuthorityKey::Issuing),
+        Did::RetireKey {
+            key: AuthorityKey::Orders,
+            lost: Vec::new(),
+        },
+        Did::RetireKey {
+            key: AuthorityKey::Issuing,
+            lost: names[..1].to_vec(),
+        },
+        Did::ExportRoot { shredded: true },
+        Did::ExportRoot { shredded: false },
         Did::Configure {
             changes: vec![
                 "grant ops: removed".to_owned(),
