@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod authority;
 mod browser;
 mod browser_controls;
 mod browser_keyboard;
