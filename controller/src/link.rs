@@ -9,7 +9,9 @@ mod install;
 mod join;
 mod pump;
 mod renewal;
+mod seats;
 mod signer;
+mod visit;
 
 use accept::{Allowed, Listener};
 use backlog::Rates;
@@ -17,6 +19,7 @@ use budgets::Budgets;
 
 use std::sync::Arc;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use shanty_certs::ca::Ca;
 use shanty_certs::orders::OrderKey;
 use shanty_certs::revocation::Revoked;
@@ -39,13 +42,16 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 
 /// Links at once: what one controller is made for.
 const LINKS_MAX: usize = 20_000;
-/// Connections to the join listener at once, and how long each may last.
+/// Connections to the join listener at once, and those of one network. Past it, who has come to a stop makes room.
 const JOINS_MAX: usize = 256;
-/// The same of one network.
+/// See [`JOINS_MAX`].
 const JOINS_NETWORK_MAX: usize = 64;
+/// How long each may last.
 const JOIN_AGE: std::time::Duration = std::time::Duration::from_secs(30);
-/// A download that is under way then may take so much longer: what a slow line needs for an agent.
+/// The same of one with a download that moves: what a slow line needs for an agent.
 const DOWNLOAD_AGE: std::time::Duration = std::time::Duration::from_secs(600);
+/// What the system takes of an answer before its peer read it, bytes: so that what was taken is soon read too.
+const SEND_BYTES: usize = 256 * 1024;
 
 /// What the listeners need.
 pub struct Parts {
@@ -100,7 +106,7 @@ pub fn start(
     let agents = AgentsServer::new(agents)
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
         .max_encoding_message_size(limits::FRAME_BYTES_MAX);
-    let listener = Listener::new(links, link_tls, Allowed::agents(domain), LINKS_MAX);
+    let listener = Listener::new(links, link_tls, Allowed::agents(domain, LINKS_MAX));
     serve(
         supervisor,
         "link listener",
@@ -117,12 +123,10 @@ pub fn start(
         rates: Rates::new(limits::JOINS_MAX),
     };
     let enroll = EnrollServer::new(enroll).max_decoding_message_size(limits::CHUNK_BYTES_MAX);
-    let listener = Listener::new(
-        joins,
-        join_tls,
-        Allowed::anybody(JOINS_NETWORK_MAX),
-        JOINS_MAX,
-    );
+    // What is accepted has what its listener has.
+    setsockopt(&joins, sockopt::SndBuf, &SEND_BYTES)?;
+    let allowed = Allowed::anybody(JOINS_MAX, JOINS_NETWORK_MAX);
+    let listener = Listener::new(joins, join_tls, allowed);
     // Whoever can reach the port can connect: nobody stays.
     let mut server = server()
         .accept_http1(true)

@@ -178,11 +178,23 @@ pub const CONTROL_MAX: (u32, u32) = (2_000, 50);
 /// Joins that one network may ask for: so many at once, as when a site is set up, and so many a second. Others wait.
 pub const JOINS_MAX: (u32, u32) = (256, 20);
 
-/// Files that are fetched from the join listener at once, and the same by one network; others are told to come again.
+/// Files that are fetched from the join listener at once, and the same by one network. Others wait for a moment, and are then told to come again.
 pub const DOWNLOADS_MAX: usize = 64;
 
 /// See [`DOWNLOADS_MAX`].
 pub const DOWNLOADS_NETWORK_MAX: usize = 16;
+
+/// Whoever wants to fetch a file waits so long for a place, milliseconds.
+pub const DOWNLOAD_WAIT_MS: u64 = 5_000;
+
+/// A download moves so many bytes a second, or ends: a slow line fetches an agent with that, and who reads nothing holds no place.
+pub const DOWNLOAD_LEAST: u64 = 16 * 1024;
+
+/// From so long after its beginning on, milliseconds.
+pub const DOWNLOAD_GRACE_MS: u64 = 10_000;
+
+/// Who holds a place for longer than this, milliseconds, and moves nothing makes room for whoever waits for one.
+pub const STALLED_MS: u64 = 5_000;
 
 /// Output of one host that nobody has released yet, bytes: twice what an agent may hold. Past it the link is closed.
 pub const HELD_BYTES_MAX: u64 = 2 * SPOOL_TOTAL_BYTES_MAX;

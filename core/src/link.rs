@@ -4,6 +4,7 @@
 
 pub mod bucket;
 pub mod budget;
+pub mod pace;
 pub mod receiver;
 pub mod sender;
 

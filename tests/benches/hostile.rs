@@ -1,12 +1,14 @@
 //! How much a hostile host slows another: `cargo bench --package shanty-tests --bench hostile`.
 //!
 //! `echo ok` on one host, at rest and while another identity attacks: first messages that name what is stored many times over, before and after
-//! the host was removed; states and facts without end; connections that say nothing while a host comes back.
+//! the host was removed; states and facts without end; connections that say nothing while a host comes back; places of the join port that four
+//! addresses take.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::time::{Duration, Instant};
 
+use shanty_certs::token::JoinToken;
 use shanty_proto::v1::down::Kind as Down;
 use shanty_proto::v1::up::Kind as Up;
 use shanty_proto::v1::{self, ExecutionState};
@@ -68,6 +70,7 @@ async fn all() {
     measure(&world, "while a removed host claims to hold what is stored").await;
     drop(attack);
     silent(&mut world).await;
+    crowded(&world).await;
     world.stop().await;
 }
 
@@ -172,5 +175,25 @@ async fn silent(world: &mut World) {
             begun.elapsed().as_secs_f64() * 1e3
         );
         drop(connections);
+    }
+}
+
+/// A host joins beside connections of four networks that take all places of the join port.
+async fn crowded(world: &World) {
+    let address = world.join_address();
+    for (name, each) in [("alone", 0), ("crowded", 64)] {
+        let token = world.token(&["--name", name]).await;
+        let pin = token.parse::<JoinToken>().expect("a token").pin();
+        let crowd = peer::crowd(&address, pin, &peer::STRANGERS, each, "GET /i HTTP/1.1\r\n");
+        let crowd = crowd.await.expect("the port takes them");
+        let host = world.new_host(name);
+        let begun = Instant::now();
+        let joined = host.join(&address, &token).await;
+        assert_eq!(joined.code, 0, "{joined:?}");
+        println!(
+            "a host joins beside {} connections of strangers: {:.0} ms",
+            crowd.len(),
+            begun.elapsed().as_secs_f64() * 1e3
+        );
     }
 }

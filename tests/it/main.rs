@@ -65,6 +65,7 @@ mod faults;
 mod first_run;
 mod full_disk;
 mod guard;
+mod hostile_join;
 mod hostile_link;
 mod hostile_local;
 mod hostile_rights;

@@ -1,6 +1,7 @@
 //! Speaks to a controller's ports directly, to do what no agent of ours does: foreign certificates, none, or a copied identity.
 
 use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use hyper_util::rt::TokioIo;
@@ -13,9 +14,11 @@ use shanty_certs::token::RootPin;
 use shanty_core::ids::AgentId;
 use shanty_proto::v1;
 use shanty_proto::v1::agents_client::AgentsClient;
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
@@ -58,6 +61,41 @@ pub async fn connect(address: &str, pin: RootPin, certificate: &[&str]) -> io::R
         .connect_with_connector(once)
         .await
         .map_err(io::Error::other)
+}
+
+/// Addresses of this machine in four networks that nothing else here is in.
+pub const STRANGERS: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(127, 1, 0, 1),
+    Ipv4Addr::new(127, 2, 0, 1),
+    Ipv4Addr::new(127, 3, 0, 1),
+    Ipv4Addr::new(127, 4, 0, 1),
+];
+
+/// Connections to a join port from each of these addresses of this machine, through their handshake, on which this was said. They say and read
+/// nothing more.
+///
+/// # Errors
+/// A connection, or a handshake, failed.
+pub async fn crowd(
+    address: &str,
+    pin: RootPin,
+    from: &[Ipv4Addr],
+    each: usize,
+    said: &str,
+) -> io::Result<Vec<TlsStream<TcpStream>>> {
+    let config = tls::join_client(pin).map_err(io::Error::other)?;
+    let to: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let mut crowd = Vec::new();
+    for ip in from.iter().cycle().take(from.len() * each) {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((*ip, 0)))?;
+        let stream = socket.connect(to).await?;
+        let connector = TlsConnector::from(Arc::clone(&config));
+        let mut stream = connector.connect(tls::server_name(), stream).await?;
+        stream.write_all(said.as_bytes()).await?;
+        crowd.push(stream);
+    }
+    Ok(crowd)
 }
 
 /// The identity of a host that joined, in the hands of somebody else.

@@ -25,6 +25,8 @@ use tonic::transport::server::Connected;
 
 use super::backlog::{Backlog, Guest, Rates, Share, Shares, network};
 use super::connection::Connection;
+use super::seats::{Bounds, Claim, Seats};
+use super::visit::Visit;
 use crate::log;
 use crate::supervise::Spawner;
 
@@ -42,48 +44,80 @@ pub(super) struct Peer {
     pub(super) from: SocketAddr,
     /// What only the two ends of the connection know.
     pub(super) binding: Option<Binding>,
-    /// The connection, as its calls know it.
+    /// The connection of an agent, as its calls know it.
     pub(super) connection: Arc<Connection>,
+    /// The connection of anybody.
+    pub(super) visit: Option<Arc<Visit>>,
 }
 
 /// A connection through its handshake.
 pub(super) struct AgentIo {
     io: TlsStream<TcpStream>,
     peer: Peer,
-    /// Ends when the connection is over; nothing where only its age ends it.
-    over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Ends when the connection is over.
+    over: Option<Over>,
     ended: bool,
-    _places: Places,
+    _place: Place,
 }
 
-/// What a connection takes of what there is: one of all, and one of its identity or network.
-struct Places {
-    _all: OwnedSemaphorePermit,
-    _own: Own,
+type Over = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What a connection takes of what there is, until this is dropped.
+enum Place {
+    /// One of all, and one of its identity, which is known after the handshake.
+    Link(
+        OwnedSemaphorePermit,
+        #[expect(dead_code, reason = "held until it is dropped")] Option<Share<AgentId>>,
+    ),
+    /// One of all and of its network.
+    Visit(Arc<Visit>),
 }
 
-enum Own {
-    Agent(#[expect(dead_code, reason = "held until it is dropped")] Share<AgentId>),
-    Network(#[expect(dead_code, reason = "held until it is dropped")] Share<IpAddr>),
-}
-
-/// Who may connect to a listener, besides how many.
+/// Who may connect to a listener, and how many.
 pub(super) enum Allowed {
-    /// Agents with an identity in this domain, each with so many connections.
-    Agents(TrustDomain, Arc<Shares<AgentId>>),
-    /// Anybody, each network with so many connections.
-    Anybody(Arc<Shares<IpAddr>>),
+    /// Agents with an identity in this domain, so many in all, and each with so many connections.
+    Agents(TrustDomain, Arc<Semaphore>, Arc<Shares<AgentId>>),
+    /// Anybody, so many in all and of each network.
+    Anybody(Arc<Seats>),
 }
 
 impl Allowed {
-    /// Agents of this domain.
-    pub(super) fn agents(domain: TrustDomain) -> Self {
-        Self::Agents(domain, Arc::new(Shares::new(limits::CONNECTIONS_MAX)))
+    /// Agents of this domain, so many in all.
+    pub(super) fn agents(domain: TrustDomain, all: usize) -> Self {
+        let shares = Shares::new(limits::CONNECTIONS_MAX);
+        Self::Agents(domain, Arc::new(Semaphore::new(all)), Arc::new(shares))
     }
 
-    /// Anybody, each network with so many connections.
-    pub(super) fn anybody(network_max: usize) -> Self {
-        Self::Anybody(Arc::new(Shares::new(network_max)))
+    /// Anybody, so many in all and of each network.
+    pub(super) fn anybody(all: usize, each: usize) -> Self {
+        let bounds = Bounds {
+            all,
+            each,
+            spared_ms: 0,
+        };
+        Self::Anybody(Arc::new(Seats::new(bounds)))
+    }
+
+    /// A place, when there is one.
+    async fn place(&self, from: SocketAddr) -> io::Result<Place> {
+        match self {
+            Self::Agents(_, places, _) => {
+                let place = Arc::clone(places).acquire_owned().await;
+                let place = place.map_err(|_| io::Error::other("the listener is gone"))?;
+                Ok(Place::Link(place, None))
+            }
+            Self::Anybody(seats) => Ok(Place::Visit(Visit::begin(seats, from).await)),
+        }
+    }
+}
+
+impl Place {
+    /// Ends when it is lost to somebody else.
+    async fn lost(&self) {
+        match self {
+            Self::Link(..) => std::future::pending().await,
+            Self::Visit(visit) => visit.must_go().await,
+        }
     }
 }
 
@@ -99,24 +133,20 @@ struct Door {
     allowed: Allowed,
     backlog: Arc<Backlog>,
     rates: Rates,
-    places: Arc<Semaphore>,
 }
 
 impl Listener {
-    /// Past this number of connections others wait.
     #[must_use]
     pub(super) fn new(
         socket: TcpListener,
         config: Arc<rustls::ServerConfig>,
         allowed: Allowed,
-        connections_max: usize,
     ) -> Self {
         let door = Door {
             config,
             allowed,
             backlog: Arc::new(Backlog::new()),
             rates: Rates::new(limits::HANDSHAKE_RATE),
-            places: Arc::new(Semaphore::new(connections_max)),
         };
         Self {
             socket,
@@ -175,23 +205,25 @@ impl Door {
         stream.set_nodelay(true).ok(); // a socket that is gone fails at its next use
         let greeted = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream);
         let greeted = within(limits::CLIENT_HELLO_MS, from, greeted).await?;
-        let (hands, all) = within(limits::HANDSHAKE_MS_MAX, from, self.places(guest, from)).await?;
-        let io = self.shake_hands(greeted, from).await?;
+        let (place, hands) =
+            within(limits::HANDSHAKE_MS_MAX, from, self.places(guest, from)).await?;
+        let io = tokio::select! {
+            () = place.lost() => None,
+            io = self.shake_hands(greeted, from) => io,
+        };
         drop(hands);
-        self.know(io, from, all)
+        self.know(io?, from, place)
     }
 
-    async fn places(
-        &self,
-        guest: &Guest,
-        from: SocketAddr,
-    ) -> io::Result<([OwnedSemaphorePermit; 2], OwnedSemaphorePermit)> {
-        let gone = || io::Error::other("the listener is gone");
+    /// Of its network first, so that nobody waits for those who have too many.
+    async fn places(&self, guest: &Guest, from: SocketAddr) -> io::Result<(Place, Claim)> {
         self.rates.turn(from).await;
-        let all = Arc::clone(&self.places).acquire_owned().await;
-        let all = all.map_err(|_| gone())?;
-        let hands = guest.place().await.ok_or_else(gone)?;
-        Ok((hands, all))
+        let place = self.allowed.place(from).await?;
+        let hands = tokio::select! {
+            () = place.lost() => return Err(io::Error::other("it made room for others")),
+            hands = guest.place() => hands,
+        };
+        Ok((place, hands))
     }
 
     async fn shake_hands(
@@ -204,62 +236,69 @@ impl Door {
     }
 
     /// Who it is, and whether it has a connection too many.
-    fn know(
-        &self,
-        io: TlsStream<TcpStream>,
-        from: SocketAddr,
-        all: OwnedSemaphorePermit,
-    ) -> Option<AgentIo> {
+    fn know(&self, io: TlsStream<TcpStream>, from: SocketAddr, place: Place) -> Option<AgentIo> {
         let connection = Arc::new(Connection::default());
-        let binding = Binding::of(io.get_ref().1);
-        let leaf = tls::peer_leaf(io.get_ref().1);
-        let (identity, own, over) = match &self.allowed {
-            Allowed::Anybody(shares) => {
-                let share = shares.take(network(from));
-                (None, share.map(Own::Network), None)
+        let (identity, place, over): (_, _, Over) = match (&self.allowed, place) {
+            (Allowed::Agents(domain, _, shares), Place::Link(all, _)) => {
+                let (identity, own) = known(&io, from, domain, shares)?;
+                let over = Box::pin(Arc::clone(&connection).over());
+                (Some(identity), Place::Link(all, Some(own)), over)
             }
-            Allowed::Agents(domain, shares) => {
-                let identity = match tls::peer_identity(io.get_ref().1, domain) {
-                    Ok(identity) => identity,
-                    Err(error) => {
-                        said(
-                            from,
-                            || tracing::warn!(peer.address = %from, error = chain(&error), "a peer has no identity here"),
-                        );
-                        return None;
-                    }
+            (Allowed::Agents(..) | Allowed::Anybody(_), place) => {
+                let over = match &place {
+                    Place::Visit(visit) => Box::pin(Arc::clone(visit).over()) as Over,
+                    Place::Link(..) => Box::pin(std::future::ready(())),
                 };
-                let share = shares.take(AgentId::from_bytes(identity.agent));
-                let over: Pin<Box<dyn Future<Output = ()> + Send>> =
-                    Box::pin(Arc::clone(&connection).over());
-                (Some(identity), share.map(Own::Agent), Some(over))
+                (None, place, over)
             }
         };
-        let Some(own) = own else {
-            let agent = identity.map(|identity| AgentId::from_bytes(identity.agent).to_string());
-            said(
-                from,
-                || tracing::warn!(peer.address = %from, agent.id = agent, "a peer has too many connections"),
-            );
-            return None;
+        let visit = match &place {
+            Place::Visit(visit) => Some(Arc::clone(visit)),
+            Place::Link(..) => None,
         };
         Some(AgentIo {
-            io,
             peer: Peer {
                 identity,
-                leaf,
+                leaf: tls::peer_leaf(io.get_ref().1),
                 from,
-                binding,
+                binding: Binding::of(io.get_ref().1),
                 connection,
+                visit,
             },
-            over,
+            io,
+            over: Some(over),
             ended: false,
-            _places: Places {
-                _all: all,
-                _own: own,
-            },
+            _place: place,
         })
     }
+}
+
+/// Which agent it is, and one of its connections.
+fn known(
+    io: &TlsStream<TcpStream>,
+    from: SocketAddr,
+    domain: &TrustDomain,
+    shares: &Arc<Shares<AgentId>>,
+) -> Option<(PeerIdentity, Share<AgentId>)> {
+    let identity = match tls::peer_identity(io.get_ref().1, domain) {
+        Ok(identity) => identity,
+        Err(error) => {
+            said(
+                from,
+                || tracing::warn!(peer.address = %from, error = chain(&error), "a peer has no identity here"),
+            );
+            return None;
+        }
+    };
+    let agent = AgentId::from_bytes(identity.agent);
+    let Some(own) = shares.take(agent) else {
+        said(
+            from,
+            || tracing::warn!(peer.address = %from, agent.id = %agent, "a peer has too many connections"),
+        );
+        return None;
+    };
+    Some((identity, own))
 }
 
 /// What a step of a handshake comes to in this time; otherwise the log says why not.
@@ -302,40 +341,56 @@ impl Connected for AgentIo {
     }
 }
 
+impl AgentIo {
+    /// Whether it is over, as if the peer had left. Whoever asks is woken when it is.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(over) = &mut self.over
+            && over.as_mut().poll(cx).is_ready()
+        {
+            self.over = None;
+            self.ended = true;
+        }
+        self.ended
+    }
+}
+
 impl AsyncRead for AgentIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(over) = &mut self.over
-            && over.as_mut().poll(cx).is_ready()
-        {
-            // As if the peer had left.
-            self.over = None;
-            self.ended = true;
-        }
-        if self.ended {
+        if self.is_over(cx) {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }
 
+/// A peer that reads nothing holds up whoever writes: that ends too.
 impl AsyncWrite for AgentIo {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.is_over(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_over(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_over(cx) {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

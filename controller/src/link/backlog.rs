@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use shanty_core::limits;
 use shanty_core::link::bucket::Bucket;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::seats::{Bounds, Claim, Seats};
 use crate::clock::link_ms;
 
 /// The network that an address is in.
@@ -26,7 +26,7 @@ pub(crate) fn network(from: SocketAddr) -> IpAddr {
 /// The connections of one listener that are not through their handshake.
 pub(super) struct Backlog {
     inner: Mutex<Inner>,
-    places: Arc<Semaphore>,
+    hands: Arc<Seats>,
 }
 
 #[derive(Default)]
@@ -36,38 +36,32 @@ struct Inner {
     networks: BTreeMap<IpAddr, Network>,
 }
 
+#[derive(Default)]
 struct Network {
     /// Waiting or shaking hands.
     guests: usize,
     /// Those that wait, the oldest first.
     waiting: VecDeque<(u64, CancellationToken)>,
-    places: Arc<Semaphore>,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            guests: 0,
-            waiting: VecDeque::new(),
-            places: Arc::new(Semaphore::new(limits::HANDSHAKES_NETWORK_MAX)),
-        }
-    }
 }
 
 /// A connection of the backlog, until this is dropped.
 pub(super) struct Guest {
     backlog: Arc<Backlog>,
-    network: IpAddr,
+    from: SocketAddr,
     id: u64,
     dropped: CancellationToken,
-    places: Arc<Semaphore>,
 }
 
 impl Backlog {
     pub(super) fn new() -> Self {
+        let hands = Bounds {
+            all: limits::HANDSHAKES_MAX,
+            each: limits::HANDSHAKES_NETWORK_MAX,
+            spared_ms: 0,
+        };
         Self {
             inner: Mutex::default(),
-            places: Arc::new(Semaphore::new(limits::HANDSHAKES_MAX)),
+            hands: Arc::new(Seats::new(hands)),
         }
     }
 
@@ -82,7 +76,6 @@ impl Backlog {
         let entry = inner.networks.entry(network).or_default();
         entry.guests += 1;
         entry.waiting.push_back((id, dropped.clone()));
-        let places = Arc::clone(&entry.places);
         if entry.waiting.len() > limits::BACKLOG_NETWORK_MAX {
             inner.drop_oldest(network);
         } else if inner.waiting > limits::BACKLOG_MAX {
@@ -95,10 +88,9 @@ impl Backlog {
         drop(inner);
         Guest {
             backlog: Arc::clone(self),
-            network,
+            from,
             id,
             dropped,
-            places,
         }
     }
 
@@ -134,24 +126,26 @@ impl Guest {
         self.dropped.cancelled().await;
     }
 
-    /// A place to shake hands, of its network and of all; it need not make room for anybody from then on.
-    pub(super) async fn place(&self) -> Option<[OwnedSemaphorePermit; 2]> {
-        let own = Arc::clone(&self.places).acquire_owned().await.ok()?;
-        let all = Arc::clone(&self.backlog.places).acquire_owned();
-        let all = all.await.ok()?;
-        self.backlog.lock().waits_no_more(self.network, self.id);
-        Some([own, all])
+    /// A place to shake hands. Its network has some of them; who is slow may have to make room for another network there as well.
+    pub(super) async fn place(&self) -> Claim {
+        let hands = &self.backlog.hands;
+        let place = hands.take(self.from, Arc::default(), self.dropped.clone());
+        let place = place.await;
+        let mut inner = self.backlog.lock();
+        inner.waits_no_more(network(self.from), self.id);
+        place
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
         let mut inner = self.backlog.lock();
-        inner.waits_no_more(self.network, self.id);
-        if let Some(network) = inner.networks.get_mut(&self.network) {
+        let of = network(self.from);
+        inner.waits_no_more(of, self.id);
+        if let Some(network) = inner.networks.get_mut(&of) {
             network.guests -= 1;
             if network.guests == 0 {
-                inner.networks.remove(&self.network);
+                inner.networks.remove(&of);
             }
         }
     }
@@ -302,8 +296,8 @@ mod tests {
         assert!(large.iter().take(9).all(is_dropped));
     }
 
-    #[test]
-    fn those_who_shake_hands_slowly_take_the_places_of_their_network_only() {
+    #[tokio::test]
+    async fn those_who_shake_hands_slowly_take_the_places_of_their_network_only() {
         let backlog = Arc::new(Backlog::new());
         let slow: Vec<Guest> = (0..100).map(|_| backlog.enter(from("192.0.2.2"))).collect();
         let places = slow.iter().map(|guest| guest.place().now_or_never());
@@ -311,7 +305,7 @@ mod tests {
         assert_eq!(held.len(), limits::HANDSHAKES_NETWORK_MAX);
         let other = backlog.enter(from("192.0.2.3"));
         assert!(other.place().now_or_never().is_some());
-        // Whoever has a place makes room for nobody.
+        // Whoever has a place makes room for nobody of its own network.
         let more: Vec<Guest> = (0..limits::BACKLOG_NETWORK_MAX)
             .map(|_| backlog.enter(from("192.0.2.2")))
             .collect();

@@ -1,7 +1,6 @@
 //! What the join port serves besides joining, for hosts that have no agent yet: the script, and the files of the manifest. Nothing else, and
 //! no list of what there is.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -20,7 +19,9 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
 use super::accept::Peer;
-use super::backlog::{Rates, Share, Shares, network};
+use super::backlog::{Rates, network};
+use super::seats::{Bounds, Seats};
+use super::visit::Fetch;
 use crate::install::{InstallError, Installer};
 use crate::log;
 
@@ -30,11 +31,16 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The routes.
 pub(super) fn routes(installer: Installer) -> Router {
+    // Who has just begun is not sent away for somebody else: that would have to begin again.
+    let places = Bounds {
+        all: limits::DOWNLOADS_MAX,
+        each: limits::DOWNLOADS_NETWORK_MAX,
+        spared_ms: limits::STALLED_MS,
+    };
     let downloads = Arc::new(Downloads {
         installer,
         rates: Rates::new(limits::JOINS_MAX),
-        all: Arc::new(Shares::new(limits::DOWNLOADS_MAX)),
-        networks: Arc::new(Shares::new(limits::DOWNLOADS_NETWORK_MAX)),
+        places: Arc::new(Seats::new(places)),
     });
     Router::new()
         .route("/i", get(script))
@@ -56,23 +62,7 @@ pub(super) async fn nothing_here(headers: HeaderMap) -> Response {
 struct Downloads {
     installer: Installer,
     rates: Rates,
-    all: Arc<Shares<()>>,
-    networks: Arc<Shares<IpAddr>>,
-}
-
-/// The places of one download, until this is dropped.
-struct Places {
-    _all: Share<()>,
-    _network: Share<IpAddr>,
-}
-
-impl Downloads {
-    fn places(&self, from: SocketAddr) -> Option<Places> {
-        Some(Places {
-            _all: self.all.take(())?,
-            _network: self.networks.take(network(from))?,
-        })
-    }
+    places: Arc<Seats>,
 }
 
 async fn script(
@@ -108,19 +98,30 @@ async fn artifact(
         Ok(file) => file,
         Err(what) => return unusable(&peer, &InstallError::Unusable { path, what }),
     };
-    let Some(places) = downloads.places(peer.from) else {
-        let text = "Too many downloads at once; try again in a few seconds.\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "3")], text).into_response();
-    };
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
         (CONTENT_LENGTH, artifact.size.to_string()),
     ];
-    let body = match method == Method::HEAD {
-        true => Body::empty(),
-        false => Body::from_stream(chunks(file, artifact.size, places)),
+    if method == Method::HEAD {
+        return (usual_headers(), headers, Body::empty()).into_response();
+    }
+    let fetch = match &peer.visit {
+        Some(visit) => visit.fetch(&downloads.places).await,
+        None => None,
     };
+    let Some(fetch) = fetch else {
+        return busy(&peer);
+    };
+    let body = Body::from_stream(chunks(file, artifact.size, fetch));
     (usual_headers(), headers, body).into_response()
+}
+
+/// Those who come at once come again one after the other: the ports that they have are chance enough.
+fn busy(peer: &Peer) -> Response {
+    let seconds = 2 + peer.from.port() % 4;
+    let text = format!("Too many downloads at once; try again in {seconds} seconds.\n");
+    let retry = [(RETRY_AFTER, seconds.to_string())];
+    (StatusCode::SERVICE_UNAVAILABLE, retry, text).into_response()
 }
 
 /// Only what is as long as the manifest says: the digest of anything else would be wrong too.
@@ -139,13 +140,14 @@ async fn open(path: &std::path::Path, size: u64) -> Result<File, String> {
 fn chunks(
     file: File,
     size: u64,
-    places: Places,
+    fetch: Fetch,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send {
-    stream::try_unfold((file.take(size), places), |(mut file, places)| async move {
+    stream::try_unfold((file.take(size), fetch), |(mut file, fetch)| async move {
         let mut chunk = vec![0; CHUNK_BYTES];
         let read = file.read(&mut chunk).await?;
         chunk.truncate(read);
-        Ok((read > 0).then(|| (Bytes::from(chunk), (file, places))))
+        fetch.moved(read);
+        Ok((read > 0).then(|| (Bytes::from(chunk), (file, fetch))))
     })
 }
 

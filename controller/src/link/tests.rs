@@ -155,6 +155,7 @@ fn peer(connection: &Arc<Connection>, certified: Option<u8>) -> Peer {
         leaf: certified.map(|n| vec![n]).unwrap_or_default(),
         binding: None,
         connection: Arc::clone(connection),
+        visit: None,
     }
 }
 
