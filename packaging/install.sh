@@ -454,7 +454,7 @@ link_to() {
 	}
 }
 
-units='shanty-agent.service shanty-executor.service'
+units='shanty-agent.service shanty-executor.service shanty-agent-exp.service shanty-executor-exp.service'
 
 put_units() {
 	from=$opt/versions/$version
