@@ -1,6 +1,7 @@
 //! The command line: arguments, environment, signals and standard streams, which nothing else of the crate touches.
 
 mod examine;
+mod installed;
 mod out;
 mod split;
 
@@ -45,12 +46,20 @@ enum Command {
     Link(split::LinkArgs),
     /// Run what the controller ordered and signed, for the link behind a socket: the half that has rights.
     Executor(split::ExecutorArgs),
+    /// Say what this host is to Shanty, and whether it is up.
+    ///
+    /// Exits with 0 when it is, else with 1. Nothing is changed, and the network is not used.
+    Status(installed::StatusArgs),
     /// Look at everything that this host needs, and say what is wrong and how to mend it.
     ///
     /// Exits with 0 when all of it works, else with 1. Nothing that stays is started or changed.
     Doctor(examine::DoctorArgs),
     /// Gather what helps somebody else to find out what is wrong here, without keys, commands and output, and with secrets masked.
     SupportBundle(examine::SupportArgs),
+    /// Remove the agent from this host, as the install script's --uninstall does. Packages remove themselves.
+    ///
+    /// Commands that run go on to their end. The controller is not told: `shanty hosts remove NAME` there voids the host's identity.
+    Uninstall(installed::UninstallArgs),
     /// Write a manual page for each subcommand into a directory.
     #[command(hide = true)]
     Man {
@@ -201,6 +210,11 @@ fn dispatch(command: Command) -> ExitCode {
             close_to_others();
             let json = args.json;
             finish(join_main(args), json)
+        }
+        Command::Status(args) => installed::status_main(args),
+        Command::Uninstall(args) => {
+            close_to_others();
+            finish(installed::uninstall_main(args), false)
         }
         Command::Doctor(args) => {
             close_to_others();
@@ -467,8 +481,10 @@ mod tests {
             "run",
             "link",
             "executor",
+            "status",
             "doctor",
             "support-bundle",
+            "uninstall",
         ] {
             let mut cli = Cli::command();
             cli.build();

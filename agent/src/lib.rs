@@ -34,6 +34,10 @@ mod doctor;
 
 mod support;
 
+mod status;
+
+mod uninstall;
+
 mod link;
 
 mod supervise;

@@ -36,6 +36,7 @@ use crate::config::Times;
 use crate::executor::Handle;
 use crate::failure::printable;
 use crate::identity::{Identities, Which};
+use crate::service_manager;
 
 pub(crate) use self::vitals::Watcher;
 
@@ -106,11 +107,15 @@ pub(crate) async fn keep(ctx: &Context, ready: impl FnOnce()) -> Over {
         let up = || {
             since = Some(Instant::now());
             tracing::info!(address = %ctx.way, "The link is up.");
-            if let Some(ready) = ready.take() {
-                ready();
+            match ready.take() {
+                Some(ready) => ready(),
+                None => service_manager::linked(),
             }
         };
         let ended = one(ctx, up).await;
+        if since.is_some() && !ctx.stop.is_cancelled() {
+            service_manager::without_link();
+        }
         if since.is_some_and(|since| since.elapsed() >= STABLE) {
             backoff.reset();
         }

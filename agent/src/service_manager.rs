@@ -1,6 +1,7 @@
 //! What systemd is told of this process: that it is ready, lives and stops. Where nobody asked, nobody is told.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,8 +13,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The service manager knows one service for each process.
 static READY: AtomicBool = AtomicBool::new(false);
 
+/// What is told while it does its work.
+static WORKS: OnceLock<String> = OnceLock::new();
+
 /// The service does its work; `status` says so to people.
 pub(crate) fn ready(status: &str) {
+    WORKS.set(status.to_owned()).ok(); // One service: it is the same text.
+    started(status);
+}
+
+/// There is a link again.
+pub(crate) fn linked() {
+    if let Some(works) = WORKS.get() {
+        tell(&[NotifyState::Status(works)]);
+    }
+}
+
+/// The link ended, and is dialled again.
+pub(crate) fn without_link() {
+    if WORKS.get().is_some() {
+        tell(&[NotifyState::Status(
+            "No link to the controller; it is dialled until there is one.",
+        )]);
+    }
+}
+
+fn started(status: &str) {
     READY.store(true, Ordering::Release);
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
@@ -41,7 +66,7 @@ async fn watch_with<T>(
         tokio::select! {
             ended = &mut service => return ended,
             () = &mut patience, if !READY.load(Ordering::Acquire) => {
-                ready("The controller cannot be reached yet; it is dialled until it can.");
+                started("The controller cannot be reached yet; it is dialled until it can.");
             }
             _ = alive.tick(), if every.is_some() => tell(&[NotifyState::Watchdog]),
         }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::installed::split_or_not;
 use super::{DataDirArg, ShimArgs, finish, out, proxies, runtime};
 use crate::config::{DataDir, split};
 use crate::failure::{Failure, exit};
@@ -96,17 +97,10 @@ pub(super) fn support_main(args: SupportArgs) -> Result<(), Failure> {
 
 fn examination(host: HostArgs) -> Result<doctor::Options, Failure> {
     let data_dir = DataDir::new(host.data_dir.data_dir);
-    let usual = || {
-        let file = PathBuf::from(split::CONFIG);
-        (!data_dir.config().exists() && file.exists()).then_some(file)
-    };
-    let config = host.config.or_else(usual);
+    let (data_dir, split) = split_or_not(data_dir, host.config);
     Ok(doctor::Options {
-        executor_dir: config.is_some().then_some(host.executor_dir),
-        data_dir: match config {
-            Some(file) => data_dir.with_config(file),
-            None => data_dir,
-        },
+        executor_dir: split.then_some(host.executor_dir),
+        data_dir,
         shim: host.shim.command()?,
         proxies: proxies(),
     })
