@@ -4,7 +4,7 @@
 mod look;
 mod units;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shanty_core::text::{duration, utc};
 
@@ -53,13 +53,26 @@ pub(crate) struct Part {
     pub(crate) unit: Option<Unit>,
 }
 
-/// What was last tried of an update.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// What was last tried of an update, as the updater writes it; what else it writes is its own affair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Update {
     pub(crate) version: String,
-    pub(crate) outcome: String,
-    pub(crate) reason: String,
-    pub(crate) when_ms: u64,
+    /// What there was before.
+    pub(crate) from: String,
+    /// When it was decided, Unix seconds.
+    pub(crate) at: u64,
+    pub(crate) outcome: Outcome,
+    /// Why it came back.
+    pub(crate) reason: Option<String>,
+}
+
+/// How far it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Trying,
+    InUse,
+    CameBack,
 }
 
 /// All of it.
@@ -271,12 +284,16 @@ impl Part {
 
 impl Update {
     fn text(&self, now_ms: u64) -> String {
-        let ago = duration(now_ms.saturating_sub(self.when_ms));
-        let why = match self.reason.as_str() {
-            "" => String::new(),
-            reason => format!(": {reason}"),
-        };
-        format!("{} {}, {ago} ago{why}", self.version, self.outcome)
+        let ago = duration(now_ms.saturating_sub(self.at.saturating_mul(1_000)));
+        let (version, from) = (&self.version, &self.from);
+        let why = self.reason.as_deref().unwrap_or("nobody knows why");
+        match self.outcome {
+            Outcome::Trying => format!("{version} is being tried since {ago}; before it {from}"),
+            Outcome::InUse => format!("to {version}, {ago} ago; before it {from}"),
+            Outcome::CameBack => {
+                format!("{version} was tried {ago} ago, and {from} came back: {why}")
+            }
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde::Deserialize;
 use shanty_certs::files::read_foreign;
 use shanty_core::causes::chain;
 
@@ -46,7 +45,7 @@ pub(crate) fn look(options: &Options) -> Status {
     let (host, certificate_ms) = enrolled(&options.data_dir);
     Status {
         now_ms: wall_ms(),
-        version: env!("CARGO_PKG_VERSION"),
+        version: crate::version::here(),
         host,
         parts: parts(options),
         certificate_ms,
@@ -172,16 +171,6 @@ fn policy(file: &Path) -> Seen<String> {
     })
 }
 
-/// As the updater writes it; what else stands there is its own affair.
-#[derive(Deserialize)]
-struct Written {
-    version: String,
-    outcome: String,
-    #[serde(default)]
-    reason: String,
-    when_ms: u64,
-}
-
 fn update(file: &Path) -> Seen<Update> {
     opened(file).unwrap_or_else(|| {
         let broken = |why: String| Seen::Broken(format!("{}: {why}", file.display()));
@@ -189,15 +178,7 @@ fn update(file: &Path) -> Seen<Update> {
             Ok(read) => read,
             Err(error) => return Seen::Broken(chain(&error)),
         };
-        match serde_json::from_slice::<Written>(&read) {
-            Ok(written) => Seen::Known(Update {
-                version: written.version,
-                outcome: written.outcome,
-                reason: written.reason,
-                when_ms: written.when_ms,
-            }),
-            Err(error) => broken(error.to_string()),
-        }
+        serde_json::from_slice(&read).map_or_else(|error| broken(error.to_string()), Seen::Known)
     })
 }
 
@@ -206,6 +187,7 @@ mod tests {
     use std::io::{BufRead as _, BufReader};
     use std::process::{Command, Stdio};
 
+    use super::super::Outcome;
     use super::*;
 
     #[test]
@@ -255,12 +237,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(UPDATE);
         assert_eq!(update(&file), Seen::None);
-        let text = r#"{"version":"0.2.0","outcome":"rolled back","reason":"it hung","when_ms":5,"later":1}"#;
+        let text = r#"{"version":"0.2.0","from":"0.1.0","at":5,"outcome":"came_back","reason":"it hung","later":1}"#;
         fs::write(&file, text).unwrap();
         let Seen::Known(read) = update(&file) else {
             panic!("{:?}", update(&file))
         };
-        assert_eq!((read.version.as_str(), read.when_ms), ("0.2.0", 5));
+        assert_eq!(
+            (read.version.as_str(), read.outcome),
+            ("0.2.0", Outcome::CameBack)
+        );
         fs::write(&file, "{").unwrap();
         assert!(matches!(update(&file), Seen::Broken(why) if why.contains("update.json")));
     }

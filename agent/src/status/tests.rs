@@ -65,9 +65,10 @@ fn a_host_that_was_revoked_is_told_what_to_do() {
     status.policy = Seen::Known("off".to_owned());
     status.update = Seen::Known(Update {
         version: "1.5.0".to_owned(),
-        outcome: "rolled back".to_owned(),
-        reason: "it did not connect within 60 s".to_owned(),
-        when_ms: status.now_ms - 2 * DAY_MS,
+        from: "1.4.0".to_owned(),
+        at: (status.now_ms - 2 * DAY_MS) / 1_000,
+        outcome: Outcome::CameBack,
+        reason: Some("it did not connect within 60 s".to_owned()),
     });
     status.certificate_ms = Seen::Known(status.now_ms - DAY_MS);
     insta::assert_snapshot!("revoked", status.text());
