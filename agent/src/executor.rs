@@ -11,6 +11,7 @@ mod attach;
 mod check;
 mod folder;
 mod input;
+mod offers;
 mod owner;
 mod recover;
 mod reserve;
@@ -31,11 +32,11 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::policy::{PolicyWatch, Told};
-use crate::shim::command::Account;
 
 pub use crate::clock::ClockOffset;
 pub use crate::surroundings::Surroundings;
 pub use input::{Inputs, SliceOrEnd, Wanted};
+pub use offers::Offers;
 pub use signed::KEYS_FILE;
 
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
@@ -54,15 +55,6 @@ pub struct Handle {
     policy: watch::Receiver<Told>,
     agent: watch::Receiver<Option<AgentId>>,
     offers: watch::Receiver<Offers>,
-}
-
-/// What a command gets here for which nobody asks for anything else.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Offers {
-    /// The user that it runs as; empty when that is not known.
-    pub run_as: String,
-    /// What it may use as a whole, for people; empty when nothing limits it.
-    pub limits: String,
 }
 
 /// What the executor is told at its start.
@@ -118,15 +110,6 @@ impl Config {
             input_within: input::WITHIN,
             policy: PolicyWatch::default(),
             limits: String::new(),
-        }
-    }
-
-    fn offers(&self) -> Offers {
-        let own = || Account::find(None).map(|account| account.name().to_owned());
-        let first = self.run_as.first().cloned();
-        Offers {
-            run_as: first.unwrap_or_else(|| own().unwrap_or_default()),
-            limits: self.limits.clone(),
         }
     }
 
@@ -490,7 +473,7 @@ pub async fn open(
 ) -> Result<(Handle, impl Future<Output = ()> + Send + 'static), OpenError> {
     let policy = config.policy.told.clone();
     let agent = watch::channel(Some(config.agent)).1;
-    let offers = watch::channel(config.offers()).1;
+    let offers = watch::channel(Offers::of(&config)).1;
     let owner = owner::Owner::open(config).await?;
     let (tx, requests) = mpsc::channel(REQUESTS_MAX);
     let handle = Handle {
