@@ -34,7 +34,9 @@ pub use inventory::unknown_runs_card;
 pub use news::{attendance_text, news_card};
 pub use press::{HistoryPage, Listed, Listing, NoPress, Press, Try, key_of};
 pub use preview::{AwayRow, Preview, preview_card, taken_back_card};
-pub use refusal::{Enclosed, ask_card, name_card, plain_card, refusal_card, with_ask, with_edit};
+pub use refusal::{
+    Enclosed, ask_card, name_card, plain_card, refusal_card, with_ask, with_edit, with_look,
+};
 pub use run::{
     Opened, Picked, Scene, between_card, by_host_card, card_is_whole, copy_card, diff_card,
     diff_shown, groups, moved_card, open_card, rollout_words, run_card, run_result, run_summary,

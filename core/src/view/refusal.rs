@@ -84,6 +84,17 @@ pub fn ask_card(
     Card::new(Accent::Blue, vec![text])
 }
 
+/// The card of what others are asked for with a button that opens the form with all of it, for whoever may: it is kept under this key.
+#[must_use]
+pub fn with_look(mut card: Card, key: String) -> Card {
+    card.buttons.push(Button {
+        label: "Look and run…".to_owned(),
+        target: ButtonTarget::Press(Press::Change(key)),
+        style: ButtonStyle::Secondary,
+    });
+    card
+}
+
 /// The same card with a button that opens the form with what was typed, which is kept under this key.
 #[must_use]
 pub fn with_edit(mut card: Card, key: String) -> Card {

@@ -2,14 +2,11 @@
 //! runs that; another opens the form with all that was typed. What is asked then is kept under a key that stands in the button, and decided
 //! anew for whoever presses it. A file that was attached is fetched again.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use shanty_core::admission::plain_command;
-use shanty_core::ask::{Ask, RunOption, RunRequest, Typed, YES};
+use shanty_core::ask::{Ask, RunOption, RunRequest, YES};
 use shanty_core::refusal::{Code, Meant, Refusal};
-use shanty_core::run::{About, Input, InputKind};
 use shanty_core::view::{self, Audience, Card, Enclosed};
 
 use super::run::Shown;
@@ -21,8 +18,10 @@ use crate::discord::commands::{Attached, Invocation};
 use crate::store::{StoreError, input_of};
 
 mod questions;
+mod request;
 
 pub(in crate::discord) use questions::Questions;
+use request::Request;
 
 /// Where requests are kept for the buttons of refusals.
 const KEPT: &str = "meant/";
@@ -33,149 +32,6 @@ const AGE_MS: u64 = 24 * 3_600_000;
 
 /// When it was kept, and the request.
 type Kept = (u64, Option<Request>);
-
-/// A request as it is kept: options by name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Request {
-    on: String,
-    command: String,
-    #[serde(default)]
-    typed: BTreeMap<String, String>,
-    #[serde(default)]
-    like: Option<String>,
-    #[serde(default)]
-    input: Option<Given>,
-    #[serde(default)]
-    file: Option<File>,
-    /// Whose button it is for.
-    #[serde(default)]
-    person: u64,
-    /// The interaction that was refused: what is kept for it is taken together. Zero where an earlier version kept it.
-    #[serde(default)]
-    refused: u64,
-    /// It was pressed: nothing of it is kept any more.
-    #[serde(default)]
-    pressed: bool,
-}
-
-/// A file that was attached, as it is kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct File {
-    url: String,
-    name: String,
-    bytes: u64,
-}
-
-impl From<&Attached> for File {
-    fn from(file: &Attached) -> Self {
-        Self {
-            url: file.url.clone(),
-            name: file.name.clone(),
-            bytes: file.bytes,
-        }
-    }
-}
-
-impl From<File> for Attached {
-    fn from(file: File) -> Self {
-        Self {
-            url: file.url,
-            name: file.name,
-            bytes: file.bytes,
-        }
-    }
-}
-
-/// What a command is given, as it is kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Given {
-    script: bool,
-    name: String,
-    bytes: u64,
-    sha256: [u8; 32],
-    lines: u64,
-    head: String,
-    crlf: bool,
-}
-
-impl From<&Input> for Given {
-    fn from(input: &Input) -> Self {
-        Self {
-            script: match input.kind {
-                InputKind::Script => true,
-                InputKind::Stdin => false,
-            },
-            name: input.name.clone(),
-            bytes: input.bytes,
-            sha256: input.sha256,
-            lines: input.about.lines,
-            head: input.about.head.clone(),
-            crlf: input.about.crlf,
-        }
-    }
-}
-
-impl From<Given> for Input {
-    fn from(given: Given) -> Self {
-        Self {
-            kind: match given.script {
-                true => InputKind::Script,
-                false => InputKind::Stdin,
-            },
-            name: given.name,
-            bytes: given.bytes,
-            sha256: given.sha256,
-            about: About {
-                lines: given.lines,
-                head: given.head,
-                crlf: given.crlf,
-            },
-        }
-    }
-}
-
-impl Request {
-    fn of(request: &RunRequest, file: Option<&Attached>) -> Self {
-        let typed = request.typed.iter();
-        Self {
-            on: request.on.clone(),
-            command: request.command.clone(),
-            typed: typed
-                .map(|(name, text)| (name.to_owned(), text.to_owned()))
-                .collect(),
-            like: request.like.map(|run| run.to_string()),
-            input: request.input.as_ref().map(Given::from),
-            file: file.map(File::from),
-            person: 0,
-            refused: 0,
-            pressed: false,
-        }
-    }
-
-    /// What stays where this person pressed.
-    fn pressed_by(person: u64) -> Self {
-        Self {
-            person,
-            pressed: true,
-            ..Self::of(&RunRequest::default(), None)
-        }
-    }
-
-    /// What it asks, and the file of it; nothing when a newer version kept what this one cannot do.
-    fn asked(self) -> Option<(RunRequest, Option<Attached>)> {
-        let request = RunRequest {
-            on: self.on,
-            command: self.command,
-            typed: Typed::from_names(self.typed).ok()?,
-            like: match self.like {
-                Some(run) => Some(run.parse().ok()?),
-                None => None,
-            },
-            input: self.input.map(Input::from),
-        };
-        Some((request, self.file.map(Attached::from)))
-    }
-}
 
 /// Tells somebody why not, and offers what was probably meant.
 pub(super) async fn refuse(edge: &Edge, invocation: &Invocation, ask: &Ask, refusal: &Refusal) {
@@ -382,7 +238,37 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
         enclosed,
         who,
     );
+    let card = match to_look_at(edge, &invocation, &request, file.as_ref()).await {
+        Some(key) => view::with_look(card, key),
+        None => card,
+    };
     show(edge, &invocation, &card, Audience::Channel).await;
+}
+
+/// Keeps what others are asked for under a key for them, where the form has all of it: nobody runs for somebody else what they do not see
+/// whole, or what has a secret that only that person typed.
+async fn to_look_at(
+    edge: &Edge,
+    invocation: &Invocation,
+    request: &RunRequest,
+    file: Option<&Attached>,
+) -> Option<String> {
+    let in_form = [RunOption::Timeout, RunOption::As].map(RunOption::name);
+    let mut typed = request.typed.iter();
+    let is_seen = |(name, text): (&str, &str)| text.trim().is_empty() || in_form.contains(&name);
+    let enclosed = file.is_some() || request.input.is_some() || request.like.is_some();
+    let masked = |text: &str| edge.hub.readable(text) != text;
+    if enclosed
+        || !typed.all(is_seen)
+        || masked(&request.command)
+        || masked(&request.on)
+        || view::change_sheet("", request, false).is_none()
+    {
+        return None;
+    }
+    let kept = keep(edge, invocation, Request::of(request, None)).await;
+    kept.inspect_err(|error| tracing::warn!(%error, "what others are asked for could not be kept"))
+        .ok()
 }
 
 /// What was kept for the buttons of one refusal, where one of them was pressed.
@@ -494,40 +380,4 @@ async fn gone(edge: &Edge, invocation: &Invocation) {
         "Type the command again.",
     );
     super::refuse(edge, invocation, &refusal).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use shanty_core::ids::RunId;
-
-    #[test]
-    fn what_is_kept_is_asked_for_again_and_nothing_of_it_is_dropped() {
-        let request = RunRequest {
-            on: "web".to_owned(),
-            command: "id".to_owned(),
-            typed: Typed::default()
-                .with(RunOption::Timeout, "5s")
-                .with(RunOption::Color, YES),
-            like: Some(RunId::from_bytes([7; 16])),
-            input: Some(Input {
-                kind: InputKind::Script,
-                name: "deploy.sh".to_owned(),
-                bytes: 5,
-                sha256: [1; 32],
-                about: About::default(),
-            }),
-        };
-        let file = Attached {
-            url: "https://cdn.discordapp.com/a/1/x.sh?ex=1".to_owned(),
-            name: "x.sh".to_owned(),
-            bytes: 5,
-        };
-        let kept = serde_json::to_string(&Request::of(&request, Some(&file))).unwrap();
-        let read: Request = serde_json::from_str(&kept).unwrap();
-        assert_eq!(read.asked(), Some((request, Some(file))));
-        let newer = kept.replace("color", "priority");
-        let read: Request = serde_json::from_str(&newer).unwrap();
-        assert_eq!(read.asked(), None);
-    }
 }

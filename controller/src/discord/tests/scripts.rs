@@ -459,3 +459,62 @@ async fn a_refusal_is_one_question_with_one_answer_and_goes_when_it_has_it() {
     assert!(late.to_string().contains("pressed already"), "{late}");
     assert_eq!(ran(), 1);
 }
+
+/// Ann submits a form as it was opened.
+fn submitted(form: &Value) -> Value {
+    let data = &form["data"];
+    let fields = data["components"].as_array().unwrap().iter();
+    let fields = fields.map(|label| {
+        let field = &label["component"];
+        let value = field["value"].as_str().unwrap_or_default();
+        let component =
+            json!({"type": 4, "id": 2, "custom_id": field["custom_id"], "value": value});
+        json!({"type": 18, "id": 1, "component": component})
+    });
+    let fields: Vec<Value> = fields.collect();
+    interaction(
+        5,
+        json!({"custom_id": data["custom_id"], "components": fields}),
+    )
+}
+
+#[tokio::test]
+async fn whoever_may_runs_what_others_are_asked_for_once_and_sees_it_whole_before() {
+    let stage = stage().await;
+    let mut web = stage.rig.link(1).await;
+    let asked_for = async |asked: Value| {
+        let refused = told(&stage, by(8, asked)).await;
+        *stage.edge.asks.lock().unwrap() = Manners::default();
+        told(
+            &stage,
+            by(8, press(&format!("v1:ask:{}", key(&refused, "ask")))),
+        )
+        .await
+    };
+    let long = format!("echo {}", "x".repeat(1_000));
+    let options = json!([option("on", "web-01"), option("command", &long)]);
+    let public = asked_for(slash("run", options)).await;
+    let look = press(&format!("v1:change:{}", key(&public, "change")));
+    stage.interact(look.clone()).await;
+    let form = stage.bodies(&callback(&look)).remove(0);
+    assert!(form.to_string().contains(&long), "{form}");
+    // Who may not either is told so, and takes nothing from who may.
+    let refused = told(&stage, by(9, submitted(&form))).await;
+    assert!(refused.to_string().contains("You may not"), "{refused}");
+    stage.interact(submitted(&form)).await;
+    let order = web.order().await;
+    let ran = shanty_proto::v1::execution_order::What::Command(long.clone());
+    assert_eq!(order.what, Some(ran));
+    let late = told(&stage, submitted(&form)).await;
+    assert!(late.to_string().contains("pressed already"), "{late}");
+
+    // What the form does not show is for who types it.
+    let hidden = json!([
+        option("on", "web-01"),
+        option("command", "uptime"),
+        option("offline", "queue")
+    ]);
+    let text = asked_for(slash("run", hidden)).await.to_string();
+    assert!(text.contains("asks for a run"), "{text}");
+    assert!(!text.contains("v1:change:"), "{text}");
+}
