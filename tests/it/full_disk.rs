@@ -1,4 +1,4 @@
-//! A disk of the controller that is really full. It is named everywhere, nothing is lost, and when there is room it goes on by itself.
+//! A disk that is really full, of the controller or of a host. It is named everywhere, nothing is lost, and when there is room it goes on by itself.
 
 use std::fs;
 use std::process::Command;
@@ -78,8 +78,9 @@ async fn a_full_disk_of_the_controller_is_named_and_gone_on_from() {
     let filling = disk.fill();
     readyz_says(&world, FULL).await;
     let log = world.dir.path().join("controller.log");
-    let log = || fs::read_to_string(&log).unwrap();
-    assert!(log().contains("the disk of the data directory is full"));
+    let log = &|| fs::read_to_string(&log).unwrap();
+    let says = |what: &'static str| wait::until_true(what, move || log().contains(what));
+    says("the disk of the data directory is full").await;
     let refused = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
     assert_ne!(refused.code, 0);
     let said = "The controller's disk is full. Nothing was run.";
@@ -105,7 +106,7 @@ async fn a_full_disk_of_the_controller_is_named_and_gone_on_from() {
 
     drop(filling);
     readyz_says(&world, FINE).await;
-    assert!(log().contains("the disk of the data directory has room again"));
+    says("the disk of the data directory has room again").await;
     world.output_has(&goes_on, "after").await;
     let state = |run: &serde_json::Value| run["executions"][0]["state"].as_str().map(str::to_owned);
     assert_eq!(
@@ -130,6 +131,66 @@ async fn a_full_disk_of_the_controller_is_named_and_gone_on_from() {
     assert!(refused.err.contains(said), "{refused:?}");
     drop(filling);
     readyz_says(&world, FINE).await;
+    let ran = world
+        .shanty(&["run", "--on", "web-01", "--", "echo fine"])
+        .await;
+    assert_eq!((ran.code, ran.out.as_str()), (0, "fine\n"), "{ran:?}");
+    world.end().await;
+}
+
+/// Whether the command of a run waits on its host, since what it prints finds no room.
+async fn waits(world: &World, number: &str, wanted: bool) {
+    wait::until(&format!("#{number} to wait: {wanted}"), || async {
+        let shown = world.shanty(&["runs", "show", number]).await;
+        let waits = shown.out.contains("commands wait on web-01");
+        if waits == wanted { Ok(()) } else { Err(shown) }
+    })
+    .await;
+}
+
+/// On a full disk of a host the command that prints is held and nothing of it is lost; what is ordered anew does not run, and says why; the host
+/// keeps its link, also when its agent is killed, and when there is room it goes on by itself.
+#[tokio::test]
+async fn a_full_disk_of_a_host_is_named_and_gone_on_from() {
+    // Too small for the room that an agent keeps for orders on a full disk.
+    let Some(disk) = SmallDisk::mounted(32) else {
+        return;
+    };
+    let mut world = World::start(&programs(), Options::default()).await;
+    let token = world.token(&["--name", "web-01"]).await;
+    let mut host = world.new_host("web-01");
+    host.data = disk.path().join("agent");
+    let joined = host.join(&world.join_address(), &token).await;
+    assert_eq!(joined.code, 0, "{joined:?}");
+    host.run("keep").await;
+    world.hosts.push(host);
+    let mut gate = Gate::new(world.dir.path(), "gate");
+    let prints = format!(
+        "{}; echo before; read x <&3; seq 1 400000; echo after",
+        gate.open_in_shell()
+    );
+    let held = world.detach("web-01", &prints).await;
+    world.output_has(&held, "before").await;
+
+    let filling = disk.fill();
+    gate.say("go");
+    waits(&world, &held, true).await;
+    let ran = world.shanty(&["run", "--on", "web-01", "--", "true"]).await;
+    assert_ne!(ran.code, 0);
+    let said = format!("{}{}", ran.out, ran.err);
+    let full = "is full, and nothing was run: make room there";
+    assert!(said.contains(full), "{said}");
+    world.run_ends("2").await;
+    world.host("web-01").take_agent().kill().await;
+    world.is_online("web-01", false).await;
+    world.host("web-01").run("keep").await;
+    waits(&world, &held, true).await;
+
+    drop(filling);
+    let run = world.run_ends(&held).await;
+    assert_eq!(run["executions"][0]["exit_code"], 0, "{run}");
+    let lines: String = (1..=400_000).map(|n| format!("{n}\n")).collect();
+    assert!(world.output(&held).await == format!("before\n{lines}after\n").into_bytes());
     let ran = world
         .shanty(&["run", "--on", "web-01", "--", "echo fine"])
         .await;

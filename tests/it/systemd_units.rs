@@ -9,8 +9,7 @@ use shanty_agent::config::Config;
 const EXPOSURE_MAX: &str = "15";
 
 /// What systemd before 254 says of a line that is for later ones.
-pub(crate) const NEWER: &str =
-    "Unknown key name 'DelegateSubgroup' in section 'Service', ignoring.";
+pub(crate) const NEWER: &str = "'DelegateSubgroup' in section";
 
 const EXAMPLE: &str = include_str!("../../packaging/agent.toml.example");
 

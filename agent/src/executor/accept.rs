@@ -7,6 +7,7 @@ use shanty_proto::convert::ReceivedOrder;
 use super::attach::Shim;
 use super::check;
 use super::folder::Folders;
+use super::reserve::is_full;
 use super::{ClockOffset, Config, Refusal};
 
 /// Checks an order, makes its bytes durable as they came and spawns its shim. Whatever is refused is remembered, so that it stays refused.
@@ -48,6 +49,12 @@ pub(super) fn begin(
     run_as: Option<&str>,
 ) -> Result<Shim, Refusal> {
     let failed = |what: &str, error: std::io::Error| {
+        if is_full(&error) {
+            let at = config.data_dir.display();
+            let text =
+                format!("The disk that holds {at} is full, and nothing was run: make room there.");
+            return Refusal::new(Code::Storage, text);
+        }
         Refusal::new(Code::Agent, format!("The agent cannot {what}: {error}."))
     };
     folders
