@@ -37,7 +37,7 @@ pub use crate::clock::ClockOffset;
 pub use crate::surroundings::Surroundings;
 pub use input::{Inputs, SliceOrEnd, Wanted};
 pub use offers::Offers;
-pub use signed::KEYS_FILE;
+pub use signed::{KEYS_FILE, KeysTold};
 
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
 const REQUESTS_MAX: usize = 64;
@@ -270,6 +270,11 @@ pub(crate) enum Request {
     Learn {
         key: OrderPublicKey,
     },
+    /// Keys for orders that come and go, on the word of one that is known; which are known then.
+    Keys {
+        told: KeysTold,
+        reply: oneshot::Sender<Vec<String>>,
+    },
     /// Something that the controller has to sign its time for; nothing where the link is believed.
     Nonce {
         reply: oneshot::Sender<Vec<u8>>,
@@ -393,6 +398,13 @@ impl Handle {
     /// Tells the key of the controller that has just proved who it is. Counts only where none is known and one may be learned.
     pub async fn learn(&self, key: OrderPublicKey) {
         self.tx.send(Request::Learn { key }).await.ok(); // Executor gone: the next link tells it again.
+    }
+
+    /// Tells of keys for orders that come and go, and gives the ids of those that are known then; of nothing told, those that are known.
+    pub async fn order_keys(&self, told: KeysTold) -> Vec<String> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Keys { told, reply }).await;
+        answer.await.unwrap_or_default()
     }
 
     /// Stops an execution: TERM, then KILL after its grace, or KILL now with `force`. Unknown and ended runs are left alone.

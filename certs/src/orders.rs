@@ -13,6 +13,10 @@ use thiserror::Error;
 use crate::files::{self, FileError};
 use crate::pem;
 
+mod keys;
+
+pub use keys::OrderKeys;
+
 /// In the authority's directory: the key that a controller signs with.
 const KEY: &str = "orders.pem";
 
@@ -21,6 +25,12 @@ const ORDER_TAG: &[u8] = b"shanty-order-v1\0";
 
 /// The same for the time.
 const TIME_TAG: &[u8] = b"shanty-time-v1\0";
+
+/// And for a key that takes the place of this one.
+const ENDORSE_TAG: &[u8] = b"shanty-order-key-v1\0";
+
+/// And for one that is to be known no more.
+const GONE_TAG: &[u8] = b"shanty-order-key-gone-v1\0";
 
 /// Largest file of known keys that is read, bytes.
 const KNOWN_BYTES_MAX: u64 = 4 * 1024;
@@ -98,18 +108,21 @@ impl OrderKey {
     /// [`OrderKeyError`]: what is there is never overwritten.
     pub fn open_or_create(directory: &Path) -> Result<(Self, bool), OrderKeyError> {
         let path = directory.join(KEY);
-        match files::read_secret(&path, pem::PEM_BYTES_MAX) {
-            Ok(text) => {
-                let der = pem::key(&text).ok_or_else(|| OrderKeyError::Key(path.clone()))?;
-                let key = Self::of(der.secret_pkcs8_der());
-                return Ok((key.ok_or(OrderKeyError::Key(path))?, false));
-            }
-            Err(error) if error.is_missing() => {}
-            Err(error) => return Err(error.into()),
+        match Self::read(&path) {
+            Ok(key) => return Ok((key, false)),
+            Err(OrderKeyError::File(error)) if error.is_missing() => {}
+            Err(error) => return Err(error),
         }
         let (key, der) = Self::drawn()?;
         files::write_secret(&path, pem::encode(Some(&der), &[]).as_bytes())?;
         Ok((key, true))
+    }
+
+    fn read(path: &Path) -> Result<Self, OrderKeyError> {
+        let text = files::read_secret(path, pem::PEM_BYTES_MAX)?;
+        let der = pem::key(&text);
+        let key = der.and_then(|der| Self::of(der.secret_pkcs8_der()));
+        key.ok_or_else(|| OrderKeyError::Key(path.to_owned()))
     }
 
     /// A key that is kept nowhere.
@@ -144,6 +157,20 @@ impl OrderKey {
     #[must_use]
     pub fn sign(&self, order: &[u8]) -> Vec<u8> {
         let signature = self.pair.sign(&tagged(ORDER_TAG, &[order]));
+        signature.as_ref().to_vec()
+    }
+
+    /// Says that another key takes the place of this one.
+    #[must_use]
+    pub fn endorse(&self, other: &OrderPublicKey) -> Vec<u8> {
+        let signature = self.pair.sign(&tagged(ENDORSE_TAG, &[&other.0]));
+        signature.as_ref().to_vec()
+    }
+
+    /// Says that the key with this id is to be known no more.
+    #[must_use]
+    pub fn renounce(&self, id: &str) -> Vec<u8> {
+        let signature = self.pair.sign(&tagged(GONE_TAG, &[id.as_bytes()]));
         signature.as_ref().to_vec()
     }
 
@@ -259,6 +286,37 @@ impl KnownKeys {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// What they are called.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        self.0.iter().map(OrderPublicKey::id).collect()
+    }
+
+    /// These with another key that one of them vouches for; nothing when none does. Where there are too many, the oldest goes.
+    #[must_use]
+    pub fn endorsed(&self, key: OrderPublicKey, signature: &[u8]) -> Option<Self> {
+        let vouches = |known: &&OrderPublicKey| known.verifies(ENDORSE_TAG, &[&key.0], signature);
+        let by = *self.0.iter().find(vouches)?;
+        let mut keys = self.0.clone();
+        if !keys.contains(&key) {
+            if keys.len() >= KNOWN_MAX {
+                let oldest = keys.iter().position(|known| *known != by)?;
+                keys.remove(oldest);
+            }
+            keys.push(key);
+        }
+        Some(Self(keys))
+    }
+
+    /// These without the one with this id, where another of them says so; nothing when none does.
+    #[must_use]
+    pub fn without(&self, id: &str, signature: &[u8]) -> Option<Self> {
+        let stay = self.0.iter().filter(|key| key.id() != id);
+        let stay: Vec<OrderPublicKey> = stay.copied().collect();
+        let said = |key: &OrderPublicKey| key.verifies(GONE_TAG, &[id.as_bytes()], signature);
+        stay.iter().any(said).then_some(Self(stay))
     }
 
     /// Checks that the controller signed exactly these bytes as an order.
@@ -393,6 +451,57 @@ mod tests {
         assert!(!known.said_time(&[4; 16], &nonce, 1_000, &said));
         assert!(!known.said_time(&agent, &[8; NONCE_BYTES], 1_000, &said));
         assert!(!KnownKeys::default().said_time(&agent, &nonce, 1_000, &said));
+    }
+
+    #[test]
+    fn another_key_is_taken_on_the_word_of_one_that_is_known_and_of_no_other() {
+        let [old, new, foreign] = [key(), key(), key()];
+        let known = KnownKeys::of(*old.public());
+        let both = known
+            .endorsed(*new.public(), &old.endorse(new.public()))
+            .unwrap();
+        assert_eq!(both.ids(), [old.public().id(), new.public().id()]);
+        assert_eq!(
+            both.endorsed(*new.public(), &old.endorse(new.public())),
+            Some(both.clone())
+        );
+        for (added, signature) in [
+            (new.public(), foreign.endorse(new.public())),
+            (new.public(), new.endorse(new.public())),
+            (foreign.public(), old.endorse(new.public())),
+            (new.public(), old.sign(new.public().as_bytes())),
+            (new.public(), Vec::new()),
+        ] {
+            assert_eq!(known.endorsed(*added, &signature), None);
+        }
+        let none = KnownKeys::default();
+        assert_eq!(
+            none.endorsed(*new.public(), &old.endorse(new.public())),
+            None
+        );
+        // And is known no more on the word of another that is.
+        let gone = old.public().id();
+        let after = both.without(&gone, &new.renounce(&gone)).unwrap();
+        assert_eq!(after, KnownKeys::of(*new.public()));
+        assert_eq!(both.without(&gone, &old.renounce(&gone)), None);
+        assert_eq!(both.without(&gone, &new.renounce(&new.public().id())), None);
+        assert_eq!(
+            known.without(&gone, &old.renounce(&gone)),
+            None,
+            "the last one stays"
+        );
+        // However many came.
+        let mut many = known;
+        let mut last = old;
+        for _ in 0..9 {
+            let next = key();
+            many = many
+                .endorsed(*next.public(), &last.endorse(next.public()))
+                .unwrap();
+            last = next;
+        }
+        assert_eq!(many.ids().len(), KNOWN_MAX);
+        assert_eq!(many.ids().last(), Some(&last.public().id()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use nix::fcntl::Flock;
 use shanty_certs::ca::Ca;
 use shanty_certs::files;
-use shanty_certs::orders::OrderKey;
+use shanty_certs::orders::OrderKeys;
 use shanty_certs::revocation::Revoked;
 use shanty_core::journal::VersionChange;
 use thiserror::Error;
@@ -145,7 +145,7 @@ pub async fn run(
     let store = Store::open(&config.data_dir, spool_bytes_max(&config.limits))
         .map_err(|error| data(error, &config.data_dir))?;
     let ca = Arc::new(authority(&config)?);
-    let orders = Arc::new(order_key(&config)?);
+    let orders = Arc::new(order_keys(&config)?);
 
     let mut supervisor = Supervisor::new(shutdown.clone());
     let guilds = config.discord.as_ref();
@@ -411,12 +411,12 @@ fn authority(config: &Config) -> Result<Ca, AppError> {
 }
 
 /// What orders are signed with.
-fn order_key(config: &Config) -> Result<OrderKey, AppError> {
-    let (orders, made) = OrderKey::open_or_create(&config.data_dir.join("ca"))
+fn order_keys(config: &Config) -> Result<OrderKeys, AppError> {
+    let (orders, made) = OrderKeys::open_or_create(&config.data_dir.join("ca"))
         .context("open the key that orders are signed with")
         .map_err(AppError::Config)?;
     if made {
-        let key = orders.public().id();
+        let key = orders.current().public().id();
         tracing::info!(key, "a key for signing orders was made");
     }
     Ok(orders)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use shanty_certs::ca::{Ca, CaError};
-use shanty_certs::orders::OrderKey;
+use shanty_certs::orders::{OrderKeyError, OrderKeys};
 use shanty_core::authority::{AuthorityChange, AuthorityKey};
 use shanty_core::causes::chain;
 use shanty_core::hub::Known;
@@ -32,12 +32,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Authority {
     ca: Arc<Ca>,
-    orders: Arc<OrderKey>,
+    orders: Arc<OrderKeys>,
     hub: Handle,
     /// Steps are taken one after another.
     one: Arc<Mutex<()>>,
     /// Within how long hosts take up the issuing key that was rotated last, milliseconds.
     turned: Arc<watch::Sender<u64>>,
+    /// Other keys for orders than before.
+    key_turned: Arc<watch::Sender<()>>,
 }
 
 impl Authority {
@@ -45,7 +47,7 @@ impl Authority {
     ///
     /// # Errors
     /// The hub has stopped, or files of the authority cannot be used.
-    pub async fn open(ca: Arc<Ca>, orders: Arc<OrderKey>, hub: Handle) -> anyhow::Result<Self> {
+    pub async fn open(ca: Arc<Ca>, orders: Arc<OrderKeys>, hub: Handle) -> anyhow::Result<Self> {
         let known = hub.known().await;
         let known = known.map_err(|refusal| anyhow::anyhow!(refusal.what))?;
         let over_ms = known.state.authority.issuing.as_ref();
@@ -56,8 +58,10 @@ impl Authority {
             hub,
             one: Arc::default(),
             turned: Arc::new(watch::Sender::new(over_ms)),
+            key_turned: Arc::default(),
         };
         authority.settle(&known).await?;
+        authority.catch_up(&known).await;
         Ok(authority)
     }
 
@@ -67,8 +71,8 @@ impl Authority {
     /// The hub has stopped, or a file cannot be read.
     pub async fn status(&self) -> Result<Status, Refusal> {
         let known = self.hub.known().await?;
-        let orders = self.orders.public().id();
-        self.blocking(move |ca| Status::of(&ca, orders, &known, SystemTime::now()))
+        let orders = Arc::clone(&self.orders);
+        self.blocking(move |ca| Status::of(&ca, &orders, &known, SystemTime::now()))
             .await
     }
 
@@ -108,15 +112,57 @@ impl Authority {
         Ok(())
     }
 
-    /// Ends what the former issuing key signed, and says whom that costs its identity: nobody unless it is forced.
+    /// Signs orders with a new key. Hosts that are there hear of it at once, and others when they come back.
     ///
     /// # Errors
-    /// Nothing is under way, hosts have certificates by it still, or it could not be recorded.
-    pub async fn retire_issuing(&self, by: Actor, force: bool) -> Result<Vec<Host>, Refusal> {
+    /// A rotation is under way, or it could not be recorded.
+    pub async fn rotate_orders(&self, by: Actor) -> Result<(), Refusal> {
+        let _one = self.one.lock().await;
+        // Before anything is drawn: what comes is told to hosts that know the one in use.
+        if self.orders.former().is_some() {
+            let known = self.hub.known().await?;
+            let change = rotated_orders([0; 32], [0; 32]);
+            known.state.authority.may(&change)?;
+            return Err(refused(&CaError::NotRetired));
+        }
+        let (former, to) = self.of_orders(OrderKeys::prepare).await?;
+        let change = rotated_orders(*former.as_bytes(), *to.as_bytes());
+        if let Err(refusal) = self.hub.change_authority(by, change).await {
+            if refusal.code != Code::Stopping {
+                self.of_orders(OrderKeys::give_up).await?;
+            }
+            return Err(refusal);
+        }
+        self.of_orders(OrderKeys::activate).await?;
+        self.key_turned.send_replace(());
+        tracing::info!(
+            key = to.id(),
+            "orders are signed with another key now, for hosts that know it"
+        );
+        Ok(())
+    }
+
+    /// Ends what a former key signed, and says whom that costs its identity: nobody unless it is forced.
+    ///
+    /// # Errors
+    /// Nothing is under way, hosts have not taken up the new one, or it could not be recorded.
+    pub async fn retire(
+        &self,
+        by: Actor,
+        key: AuthorityKey,
+        force: bool,
+    ) -> Result<Vec<Host>, Refusal> {
         let _one = self.one.lock().await;
         let status = self.status().await?;
-        let Some(takeup) = status.issuing else {
-            let what = "No rotation is under way: there is no former issuing certificate.";
+        let takeup = match key {
+            AuthorityKey::Issuing => status.issuing,
+            AuthorityKey::Orders => status.order_keys,
+        };
+        let Some(takeup) = takeup else {
+            let what = format!(
+                "No rotation is under way: there is no former {}.",
+                key.said()
+            );
             return Err(Refusal::new(
                 Code::NotFound,
                 what,
@@ -125,19 +171,22 @@ impl Authority {
         };
         let lost: Vec<Host> = takeup.missing().cloned().collect();
         if !force && !lost.is_empty() {
-            return Err(takeup.not_yet());
+            return Err(takeup.not_yet(key));
         }
         let change = AuthorityChange::Retired {
-            key: AuthorityKey::Issuing,
+            key,
             former: takeup.former,
             lost: lost.iter().map(|(agent, _)| *agent).collect(),
         };
         self.hub.change_authority(by, change).await?;
-        self.blocking(|ca| ca.retire(SystemTime::now())).await?;
-        tracing::info!(
-            lost = lost.len(),
-            "the former issuing certificate is retired"
-        );
+        match key {
+            AuthorityKey::Issuing => self.blocking(|ca| ca.retire(SystemTime::now())).await?,
+            AuthorityKey::Orders => {
+                self.of_orders(OrderKeys::retire).await?;
+                self.key_turned.send_replace(());
+            }
+        }
+        tracing::info!(lost = lost.len(), "the former {} is retired", key.said());
         Ok(lost)
     }
 
@@ -187,6 +236,12 @@ impl Authority {
         self.turned.subscribe()
     }
 
+    /// Changes when there are other keys for orders.
+    #[must_use]
+    pub fn key_turns(&self) -> watch::Receiver<()> {
+        self.key_turned.subscribe()
+    }
+
     /// Within how long a host with this leaf renews, milliseconds, where it is by an issuing key that was replaced.
     #[must_use]
     pub fn is_superseded(&self, leaf: &[u8]) -> Option<u64> {
@@ -194,28 +249,87 @@ impl Authority {
     }
 
     async fn settle(&self, known: &Known) -> anyhow::Result<()> {
-        let rotated = known.state.authority.issuing.as_ref();
-        let to = rotated.map(|rotation| rotation.to);
-        let retired = rotated.filter(|rotation| rotation.retired);
-        let retired = retired.map(|rotation| rotation.former);
-        let settled =
+        let recorded = |key| {
+            let last = known.state.authority.last(key);
+            let retired = last.filter(|rotation| rotation.retired);
+            (last.map(|last| last.to), retired.map(|last| last.former))
+        };
+        let (to, retired) = recorded(AuthorityKey::Issuing);
+        let issuing =
             self.blocking(move |ca| ca.settle(to.as_ref(), retired.as_ref(), SystemTime::now()));
-        settled
-            .await
-            .map_err(|refusal| anyhow::anyhow!(refusal.what))
+        let (to, retired) = recorded(AuthorityKey::Orders);
+        let orders = self.of_orders(move |keys| keys.settle(to.as_ref(), retired.as_ref()));
+        let said = |refusal: Refusal| anyhow::anyhow!(refusal.what);
+        issuing.await.map_err(said)?;
+        orders.await.map_err(said)
+    }
+
+    /// Records a rotation that the files know and the journal does not: it is an older one, put back beside a newer authority.
+    async fn catch_up(&self, known: &Known) {
+        let Ok(status) = self.status().await else {
+            return;
+        };
+        let issuing = status
+            .issuing
+            .map(|takeup| (takeup.former, status.ca.issuing.pin));
+        let issuing = issuing.map(|(former, to)| (AuthorityKey::Issuing, former, *to.as_bytes()));
+        let current = *self.orders.current().public().as_bytes();
+        let orders = status.order_keys.map(|takeup| takeup.former);
+        let orders = orders.map(|former| (AuthorityKey::Orders, former, current));
+        for (key, former, to) in issuing.into_iter().chain(orders) {
+            let last = known.state.authority.rotating(key);
+            if last.is_some_and(|last| last.former == former && last.to == to) {
+                continue;
+            }
+            let change = AuthorityChange::Rotated {
+                key,
+                former,
+                to,
+                over_ms: 0,
+            };
+            if let Err(refusal) = self.hub.change_authority(Actor::Controller, change).await {
+                tracing::warn!(
+                    "a rotation of the {} is not in the journal: {}",
+                    key.said(),
+                    refusal.what
+                );
+            }
+        }
     }
 
     /// Retires what every host has taken up the successor of.
     async fn look(&self) -> Result<(), Refusal> {
-        if !self.ca.has_former() {
-            return Ok(());
+        for key in AuthorityKey::ALL {
+            let has_former = match key {
+                AuthorityKey::Issuing => self.ca.has_former(),
+                AuthorityKey::Orders => self.orders.former().is_some(),
+            };
+            if !has_former {
+                continue;
+            }
+            // Not yet, or somebody was faster.
+            let later = [Code::Offline, Code::Stale, Code::NotFound, Code::Stopping];
+            match self.retire(Actor::Controller, key, false).await {
+                Err(refusal) if !later.contains(&refusal.code) => return Err(refusal),
+                Ok(_) | Err(_) => {}
+            }
         }
-        // Not yet, or somebody was faster.
-        let later = [Code::Offline, Code::Stale, Code::NotFound, Code::Stopping];
-        match self.retire_issuing(Actor::Controller, false).await {
-            Err(refusal) if !later.contains(&refusal.code) => Err(refusal),
-            Ok(_) | Err(_) => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// The same of the keys for orders.
+    async fn of_orders<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&OrderKeys) -> Result<T, OrderKeyError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let orders = Arc::clone(&self.orders);
+        let done = spawn_blocking(move || work(&orders)).await;
+        let failed = |what: String| {
+            let next = "Look at the controller's log and at its directory `ca`.";
+            Refusal::new(Code::Storage, sentence(&what), next)
+        };
+        let done = done.map_err(|error| failed(chain(&error)))?;
+        done.map_err(|error| failed(chain(&error)))
     }
 
     /// Files are read and written beside the tasks of the runtime.
@@ -248,13 +362,19 @@ pub fn start(supervisor: &mut Supervisor, authority: Authority) {
                 _ = looks.tick() => {}
             }
             if let Err(refusal) = authority.look().await {
-                tracing::warn!(
-                    "the former issuing certificate is not retired yet: {}",
-                    refusal.what
-                );
+                tracing::warn!("a former key is not retired yet: {}", refusal.what);
             }
         }
     });
+}
+
+const fn rotated_orders(former: [u8; 32], to: [u8; 32]) -> AuthorityChange {
+    AuthorityChange::Rotated {
+        key: AuthorityKey::Orders,
+        former,
+        to,
+        over_ms: 0,
+    }
 }
 
 /// What is wrong with the authority's files, or with what was brought, for people.

@@ -306,6 +306,7 @@ impl Shell {
                 self.tickets.insert(ticket, reply);
                 self.take(Event::Configured(ticket, to));
             }
+            Message::OrderKeyTaken { agent, key } => self.take(Event::OrderKeyTaken(agent, key)),
             Message::Authority { by, change, reply } => {
                 let ticket = self.ticket();
                 self.tickets.insert(ticket, reply);

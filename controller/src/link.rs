@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use shanty_certs::ca::Ca;
-use shanty_certs::orders::OrderKey;
+use shanty_certs::orders::OrderKeys;
 use shanty_certs::revocation::Revoked;
 use shanty_certs::tls;
 use shanty_core::limits;
@@ -60,7 +60,7 @@ pub struct Parts {
     /// When its issuing key is replaced.
     pub authority: Authority,
     /// Signs what hosts are told to run.
-    pub orders: Arc<OrderKey>,
+    pub orders: Arc<OrderKeys>,
     /// Whose certificates are good for nothing any more: the hub's own set.
     pub revoked: Revoked,
     /// The hub.
@@ -116,7 +116,7 @@ pub fn start(
 
     let enroll = join::Enroll {
         hub: parts.hub,
-        order_key: *parts.orders.public(),
+        orders: parts.orders,
         ca: parts.ca,
         public: parts.public,
         link_port,

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::admission::{Fresh, Settings};
 use crate::ask::{Answer, Ask};
-use crate::authority::AuthorityChange;
+use crate::authority::{AuthorityChange, Key};
 use crate::facts::{Facts, Metrics};
 use crate::fleet::{Fleet, Instance};
 use crate::ids::{AgentId, RunId};
@@ -34,6 +34,7 @@ use crate::run::{Outcome, Told};
 use crate::time::Now;
 
 use arrivals::Probe;
+use recorded::{Pending, Reply};
 
 pub use arrivals::{LinkRefusal, LinkUp};
 pub use configured::Configured;
@@ -195,6 +196,8 @@ pub enum Event {
     Configured(Ticket, Box<Configured>),
     /// Somebody takes a step of the authority.
     Authority(Ticket, Actor, Box<AuthorityChange>),
+    /// The executor of a host says that it knows this key for orders.
+    OrderKeyTaken(AgentId, Key),
     /// Time passed: every few seconds.
     Tick,
 }
@@ -351,29 +354,6 @@ pub struct Hub {
     changed: BTreeSet<RunId>,
 }
 
-#[derive(Debug)]
-struct Pending {
-    records: Arc<[Record]>,
-    reply: Reply,
-}
-
-/// What is said when records are written, or could not be.
-#[derive(Debug)]
-enum Reply {
-    /// Nobody waits.
-    Nobody,
-    /// This.
-    Answer(Ticket, Box<Answer>),
-    /// The run as it is then.
-    Accepted(Ticket, RunId),
-    /// To the host that is joining.
-    Joined,
-    /// That these settings count from now on.
-    Configured(Ticket, Arc<Settings>),
-    /// To the host that gets its next certificate.
-    Renewed(Ticket),
-}
-
 impl Hub {
     /// A hub that knows what an earlier process left. [`Hub::recover`] comes next.
     #[must_use]
@@ -471,6 +451,7 @@ impl Hub {
             }
             Event::Configured(ticket, to) => self.configured(ticket, *to, now, out),
             Event::Authority(ticket, by, to) => self.authority(ticket, &by, *to, now, out),
+            Event::OrderKeyTaken(agent, key) => self.order_key_taken(agent, key, now, out),
             Event::Tick => self.tick(now, out),
         }
     }

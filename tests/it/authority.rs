@@ -13,6 +13,7 @@ use shanty_proto::v1;
 use shanty_proto::v1::agents_client::AgentsClient;
 use shanty_proto::v1::down::Kind;
 use shanty_proto::v1::enroll_client::EnrollClient;
+use shanty_tests::split::SplitHost;
 use shanty_tests::{Options, World, peer, wait};
 
 use crate::programs;
@@ -408,5 +409,90 @@ async fn the_roots_key_is_taken_elsewhere_and_brought_when_it_is_needed() {
         status(&world).await["rotations"].as_array().unwrap().len(),
         1
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_key_for_orders_is_rotated_through_kills_and_hosts_that_were_away_take_it_up_when_they_are_back()
+ {
+    let mut world = world("1h").await;
+    let split = SplitHost::start(&world, "app-01").await;
+    let keys = split.executor_dir().join("orders.pub");
+    let known = || {
+        let text = std::fs::read_to_string(&keys).unwrap();
+        text.lines()
+            .filter(|line| line.starts_with("ed25519 "))
+            .count()
+    };
+    world.host("web-02").stop().await;
+    let before = status(&world).await;
+    let only_web_02 = |all: &[Value]| {
+        all.len() == 1
+            && all[0]["key"] == "orders"
+            && all[0]["taken"] == 2
+            && all[0]["away"] == serde_json::json!(["web-02"])
+    };
+    let ran = world.shanty(&["ca", "rotate", "orders"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    rotations(&world, "only web-02 to be missing", only_web_02).await;
+    assert_eq!(known(), 2, "both are good");
+    let refused = world.shanty(&["ca", "rotate", "orders"]).await;
+    assert!(
+        refused.code != 0 && refused.err.contains("not retired yet"),
+        "{refused:?}"
+    );
+    world.take_controller().kill().await;
+    world.start_controller().await;
+    rotations(&world, "only web-02 to be missing", only_web_02).await;
+    for host in ["app-01", "web-01"] {
+        world.is_online(host, true).await;
+        let ran = world
+            .shanty(&["run", "--on", host, "--", "echo here"])
+            .await;
+        assert_eq!((ran.code, ran.out.as_str()), (0, "here\n"), "{}", ran.err);
+    }
+    // Who joins meanwhile takes it up as others do.
+    world.add_host("db-01", "role=db").await;
+    world.host("web-02").run("keep").await;
+    none_is_under_way(&world).await;
+    let after = status(&world).await;
+    assert_ne!(after["orders"]["pin"], before["orders"]["pin"]);
+    wait::until_true("the former key to be known no more", || known() == 1).await;
+    runs(&world, "all").await;
+    let ran = world
+        .shanty(&["run", "--on", "app-01,db-01", "--", "echo here"])
+        .await;
+    assert_eq!(
+        (ran.code, ran.out.matches("here").count()),
+        (0, 2),
+        "{ran:?}"
+    );
+
+    // Without waiting for who is away: that host takes no orders any more, and says what to do.
+    world.host("web-02").stop().await;
+    let ran = world.shanty(&["ca", "rotate", "orders"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    rotations(&world, "only web-02 to be missing", |all| {
+        all.len() == 1 && all[0]["pending"] == serde_json::json!([])
+    })
+    .await;
+    let forced = world
+        .shanty(&["ca", "retire", "orders", "--force", "--yes"])
+        .await;
+    assert!(
+        forced.code == 0 && forced.out.contains("web-02"),
+        "{forced:?}"
+    );
+    world.host("web-02").run("keep").await;
+    let ran = world
+        .shanty(&["run", "--on", "web-02", "--", "echo here"])
+        .await;
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(ran.code != 0 && said.contains("this host knows"), "{ran:?}");
+    let ran = world
+        .shanty(&["run", "--on", "app-01", "--", "echo here"])
+        .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    split.stop().await;
     world.end().await;
 }

@@ -170,6 +170,9 @@ impl Owner {
                 reply.send(self.status.borrow().clone()).ok(); // Asker gone.
             }
             Request::Learn { key } => self.keys.learn(key),
+            Request::Keys { told, reply } => {
+                reply.send(self.keys.told(&told)).ok(); // Asker gone.
+            }
             Request::Nonce { reply } => {
                 reply.send(Vec::new()).ok(); // Asker gone.
             }

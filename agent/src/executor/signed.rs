@@ -12,6 +12,15 @@ use super::{Refusal, Signed};
 /// The file of known keys, in the executor's folder.
 pub const KEYS_FILE: &str = "orders.pub";
 
+/// What the controller tells of its keys; nothing of it counts but on the word of a key that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeysTold {
+    /// One that takes the place of another, with what says so.
+    pub next: Option<(OrderPublicKey, Vec<u8>)>,
+    /// The id of one that is to be known no more, with what says so.
+    pub gone: Option<(String, Vec<u8>)>,
+}
+
 /// The keys of the controller.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -52,6 +61,50 @@ impl Keys {
                     chain(&error)
                 );
             }
+        }
+    }
+
+    /// Takes what is told of keys, and gives the ids of those that are known then. Blocks when something changes.
+    pub(super) fn told(&mut self, told: &KeysTold) -> Vec<String> {
+        if let Some((key, sig)) = &told.next {
+            let known = self.known.endorsed(*key, sig);
+            self.keep(
+                known,
+                &format!("the key {} takes the place of another", key.id()),
+            );
+        }
+        if let Some((id, sig)) = &told.gone {
+            let known = self.known.without(id, sig);
+            let id: String = id
+                .chars()
+                .filter(char::is_ascii_hexdigit)
+                .take(16)
+                .collect();
+            self.keep(known, &format!("the key {id} is known no more"));
+        }
+        self.known.ids()
+    }
+
+    /// Keeps what is known from now on, which counts when it is written.
+    fn keep(&mut self, known: Option<KnownKeys>, what: &str) {
+        let Some(known) = known else {
+            tracing::warn!(
+                "The controller's keys for orders stay as they are: no key that this host knows says that {what}."
+            );
+            return;
+        };
+        if known == self.known {
+            return;
+        }
+        match known.write(&self.file) {
+            Ok(()) => {
+                self.known = known;
+                tracing::info!("Of the controller's keys for orders, {what}.");
+            }
+            Err(error) => tracing::warn!(
+                "The controller's keys for orders stay as they are: {}.",
+                chain(&error)
+            ),
         }
     }
 
@@ -130,6 +183,49 @@ mod tests {
                 "{said}"
             );
         }
+    }
+
+    #[test]
+    fn another_key_is_taken_on_the_word_of_one_that_is_known_and_stays_over_a_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new, foreign] = [(); 3].map(|()| OrderKey::generate().unwrap());
+        let mut keys = Keys::open(dir.path(), true).unwrap();
+        keys.learn(*old.public());
+        let next = |by: &OrderKey| KeysTold {
+            next: Some((*new.public(), by.endorse(new.public()))),
+            gone: None,
+        };
+        let (old_id, new_id) = (old.public().id(), new.public().id());
+        assert_eq!(keys.told(&next(&foreign)), [old_id.clone()]);
+        assert_eq!(keys.told(&next(&new)), [old_id.clone()]);
+        assert_eq!(keys.told(&next(&old)), [old_id.clone(), new_id.clone()]);
+        let mut keys = Keys::open(dir.path(), false).unwrap();
+        for key in [&old, &new] {
+            assert_eq!(keys.check(&signed(key, b"x")), Ok(()));
+        }
+        let gone = |by: &OrderKey| KeysTold {
+            next: None,
+            gone: Some((old_id.clone(), by.renounce(&old_id))),
+        };
+        assert_eq!(keys.told(&gone(&old)).len(), 2);
+        assert_eq!(keys.told(&gone(&new)), [new_id]);
+        let keys = Keys::open(dir.path(), false).unwrap();
+        assert!(keys.check(&signed(&old, b"x")).is_err());
+        assert_eq!(keys.check(&signed(&new, b"x")), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_does_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new] = [(); 2].map(|()| OrderKey::generate().unwrap());
+        let place = dir.path().join("data");
+        std::fs::create_dir(&place).unwrap();
+        let mut keys = Keys::open(&place, true).unwrap();
+        keys.learn(*old.public());
+        std::fs::remove_dir_all(&place).unwrap();
+        let next = Some((*new.public(), old.endorse(new.public())));
+        let known = keys.told(&KeysTold { next, gone: None });
+        assert_eq!(known, [old.public().id()]);
     }
 
     #[test]

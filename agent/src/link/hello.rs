@@ -19,8 +19,13 @@ const NAMED_BYTES_MAX: usize = limits::FRAME_BYTES_MAX - 64 * 1024;
 // What runs and is not named would be taken for lost. One that runs takes less than a hundred bytes.
 const _: () = assert!(RUNNING_MAX < NAMED_MAX && RUNNING_MAX * 100 < NAMED_BYTES_MAX);
 
-/// Greets, with what is held here and what the executor wants the time signed for.
-pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>, nonce: Vec<u8>) -> v1::Hello {
+/// Greets, with what is held here, what the executor wants the time signed for and the keys that it takes orders of.
+pub(super) fn hello(
+    ctx: &Context,
+    held: &BTreeMap<RunId, Status>,
+    nonce: Vec<u8>,
+    order_keys: Vec<String>,
+) -> v1::Hello {
     let named = named(held);
     v1::Hello {
         agent: ctx.agent.to_string(),
@@ -35,6 +40,7 @@ pub(super) fn hello(ctx: &Context, held: &BTreeMap<RunId, Status>, nonce: Vec<u8
         takes_input: true,
         takes_upkeep: false,
         nonce,
+        order_keys,
     }
 }
 

@@ -8,7 +8,7 @@ use shanty_proto::v1;
 use tokio::sync::mpsc;
 
 use super::wire;
-use crate::executor::{ClockOffset, Handle, Inputs, Refusal, Signed, Started};
+use crate::executor::{ClockOffset, Handle, Inputs, KeysTold, Refusal, Signed, Started};
 
 /// Instructions that may wait for the executor. A fleet-wide run is one order for each host, so hundreds at once are not for work; when
 /// they do not fit, the link is closed and the controller sorts it out with what the next `Hello` says.
@@ -20,6 +20,7 @@ pub(super) enum Instruction {
     Start { run: RunId, order: Signed },
     Cancel { run: RunId, force: bool },
     Release { run: RunId },
+    Keys(KeysTold),
 }
 
 /// Works until there are no more instructions. `answers` is the link's own bounded channel: a controller that
@@ -42,6 +43,14 @@ pub(super) async fn carry_out(
             }
             Instruction::Release { run } => {
                 executor.release(run).await;
+                continue;
+            }
+            Instruction::Keys(told) => {
+                let ids = executor.order_keys(told).await;
+                let known = v1::OrderKeysKnown { ids };
+                let answer = Some(wire::up(v1::up::Kind::OrderKeys(known)));
+                // As below: the next link says which are known.
+                answers.send(answer).await.ok();
                 continue;
             }
         };

@@ -31,7 +31,7 @@ use super::saying::{Reading, hand_over, read, until_the_last};
 use super::vitals::Vitals;
 use super::wire::{self, BadMessage};
 use super::{Context, OnStop};
-use crate::executor::{ClockOffset, Handle, ReadError, Signed, State, Status};
+use crate::executor::{ClockOffset, Handle, KeysTold, ReadError, Signed, State, Status};
 use crate::facts;
 
 /// Messages handed to HTTP/2 and not yet sent. Small: they wait here only for flow control.
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
         () = ctx.executor.gone(session) => return Err(LinkError::Executor),
         () = ctx.stop.cancelled() => return Ok(End::Stopped),
     };
-    let (executions, nonce) = asked;
+    let (executions, nonce, order_keys) = asked;
     let unproven = nonce.is_empty();
     let held = ctx.executor.watch();
     let (out, messages) = mpsc::channel(UP_MAX);
@@ -83,6 +83,7 @@ pub(crate) async fn serve(
         ctx,
         &executions,
         nonce,
+        order_keys,
     )))))
     .map_err(|_| LinkError::Flood)?;
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
@@ -141,10 +142,11 @@ pub(crate) async fn serve(
         .await
 }
 
-/// What is held, and what the controller has to sign its time for.
-async fn ask(executor: &Handle) -> (BTreeMap<RunId, Status>, Vec<u8>) {
+/// What is held, what the controller has to sign its time for, and the keys that orders are taken of.
+async fn ask(executor: &Handle) -> (BTreeMap<RunId, Status>, Vec<u8>, Vec<String>) {
     // Asked for, not only looked at: an order that the last link handed over in its last moment is among them.
-    (executor.list().await, executor.nonce().await)
+    let keys = executor.order_keys(KeysTold::default());
+    (executor.list().await, executor.nonce().await, keys.await)
 }
 
 async fn greet(
@@ -398,6 +400,9 @@ impl Stream<'_> {
             Some(Down::Ping(ping)) => self.tell(Up::Pong(v1::Pong { id: ping.id })),
             Some(Down::Drain(drain)) => return Ok(Some(end_of(&drain))),
             Some(Down::Refused(refused)) => return Ok(Some(refusal(refused))),
+            Some(Down::OrderKeys(keys)) => {
+                self.instruct(Instruction::Keys(wire::keys_told(keys)))?;
+            }
             Some(Down::Renewal(renewal)) => {
                 self.due.send_replace(renewal::due(Some(&renewal)));
             }

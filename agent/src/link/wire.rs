@@ -1,10 +1,11 @@
 //! Between the executor's types and the messages of the link. What comes from the controller is checked here.
 
+use shanty_certs::orders::OrderPublicKey;
 use shanty_core::ids::RunId;
 use shanty_proto::v1;
 use thiserror::Error;
 
-use crate::executor::{Refusal, State, Status};
+use crate::executor::{KeysTold, Refusal, State, Status};
 
 /// The controller sent what it may not.
 #[derive(Debug, Error)]
@@ -50,4 +51,25 @@ pub(crate) fn refused(run: RunId, refusal: Refusal) -> v1::State {
 /// A message up, from its content.
 pub(crate) const fn up(kind: v1::up::Kind) -> v1::Up {
     v1::Up { kind: Some(kind) }
+}
+
+/// What is told of keys for orders, as it travels.
+pub(crate) fn keys(told: KeysTold) -> v1::OrderKeys {
+    let (next, next_sig) = told.next.unzip();
+    let (gone, gone_sig) = told.gone.unzip();
+    v1::OrderKeys {
+        next: next.map_or_else(Vec::new, |key| key.as_bytes().to_vec()),
+        next_sig: next_sig.unwrap_or_default(),
+        gone: gone.unwrap_or_default(),
+        gone_sig: gone_sig.unwrap_or_default(),
+    }
+}
+
+/// The same, as it came.
+pub(crate) fn keys_told(keys: v1::OrderKeys) -> KeysTold {
+    let next = OrderPublicKey::from_bytes(&keys.next);
+    KeysTold {
+        next: next.map(|key| (key, keys.next_sig)),
+        gone: (!keys.gone.is_empty()).then_some((keys.gone, keys.gone_sig)),
+    }
 }

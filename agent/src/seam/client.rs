@@ -21,6 +21,7 @@ use super::wire;
 use crate::executor::{
     Handle, Inputs, Offers, ReadError, Refusal, Request, SliceOrEnd, Started, Status, Wanted,
 };
+use crate::link::wire as link;
 use crate::policy::Told;
 
 /// Requests that wait for their answers; more wait for a place.
@@ -37,6 +38,7 @@ enum Reply {
     List(oneshot::Sender<BTreeMap<RunId, Status>>),
     Close(oneshot::Sender<()>),
     Nonce(oneshot::Sender<Vec<u8>>),
+    Keys(oneshot::Sender<Vec<String>>),
     /// Nobody, and it has to be done.
     Nobody,
 }
@@ -46,7 +48,7 @@ impl Reply {
     /// the executor what became of it.
     const fn is_asked_again(&self) -> bool {
         match self {
-            Self::List(_) | Self::Close(_) | Self::Nonce(_) | Self::Nobody => true,
+            Self::List(_) | Self::Close(_) | Self::Nonce(_) | Self::Keys(_) | Self::Nobody => true,
             Self::Start(_) | Self::Read(_) | Self::Time(_) => false,
         }
     }
@@ -59,6 +61,7 @@ impl Reply {
             Self::List(reply) => reply.is_closed(),
             Self::Close(reply) => reply.is_closed(),
             Self::Nonce(reply) => reply.is_closed(),
+            Self::Keys(reply) => reply.is_closed(),
             Self::Nobody => true,
         }
     }
@@ -256,6 +259,9 @@ impl Client {
             Request::List { reply } => (Asked::List(v1::Unit {}), Reply::List(reply)),
             Request::Close { reply } => (Asked::Close(v1::Unit {}), Reply::Close(reply)),
             Request::Nonce { reply } => (Asked::Nonce(v1::Unit {}), Reply::Nonce(reply)),
+            Request::Keys { told, reply } => {
+                (Asked::OrderKeys(link::keys(told)), Reply::Keys(reply))
+            }
             Request::Time {
                 nonce: _,
                 now_ms,
@@ -309,7 +315,13 @@ impl Client {
                 session.more(&more);
                 Ok(())
             }
-            Some(kind @ (Said::Done(_) | Said::Started(_) | Said::Piece(_) | Said::Nonce(_))) => {
+            Some(
+                kind @ (Said::Done(_)
+                | Said::Started(_)
+                | Said::Piece(_)
+                | Said::Nonce(_)
+                | Said::OrderKeys(_)),
+            ) => {
                 let (_, reply) = self.waiting.remove(&message.id).ok_or_else(senseless)?;
                 self.answer(reply, kind)
             }
@@ -333,6 +345,7 @@ impl Client {
                 drop(reply.send(answer));
             }
             (Reply::Nonce(reply), Said::Nonce(nonce)) => drop(reply.send(nonce.bytes)),
+            (Reply::Keys(reply), Said::OrderKeys(known)) => drop(reply.send(known.ids)),
             (Reply::Time(reply), Said::Done(_)) => drop(reply.send(true)),
             (Reply::Time(reply), Said::Nonce(_)) => drop(reply.send(false)),
             (Reply::List(reply), Said::Done(_)) => drop(reply.send(self.held.borrow().clone())),

@@ -42,7 +42,7 @@ impl Admin {
         let root_key = Some(Zeroizing::new(request.root_key)).filter(|key| !key.is_empty());
         let rotated = match key {
             AuthorityKey::Issuing => self.authority.rotate_issuing(by, root_key, over_ms).await,
-            AuthorityKey::Orders => return Err(not_here()),
+            AuthorityKey::Orders => self.authority.rotate_orders(by).await,
         };
         rotated.map_err(|refusal| status(&refusal))?;
         self.authority_stands().await
@@ -53,10 +53,8 @@ impl Admin {
         by: Actor,
         request: v1::CaRetireRequest,
     ) -> Answered<v1::CaRetireReply> {
-        let retired = match key(request.key())? {
-            AuthorityKey::Issuing => self.authority.retire_issuing(by, request.force).await,
-            AuthorityKey::Orders => return Err(not_here()),
-        };
+        let key = key(request.key())?;
+        let retired = self.authority.retire(by, key, request.force).await;
         let lost = retired.map_err(|refusal| status(&refusal))?;
         let lost = lost.into_iter().map(|(_, name)| name.to_string());
         Ok(Response::new(v1::CaRetireReply {
@@ -85,12 +83,6 @@ impl Admin {
     }
 }
 
-fn not_here() -> Status {
-    let what = "This controller cannot put another key in the place of that one.";
-    let next = "`shanty ca --help` says which.";
-    status(&Refusal::new(Code::Unsupported, what, next))
-}
-
 fn key(key: v1::AuthorityKey) -> Result<AuthorityKey, Status> {
     match key {
         v1::AuthorityKey::Issuing => Ok(AuthorityKey::Issuing),
@@ -101,20 +93,21 @@ fn key(key: v1::AuthorityKey) -> Result<AuthorityKey, Status> {
 
 fn reply(stands: &Stands) -> v1::CaStatusReply {
     let ca = &stands.ca;
-    let rotation = |takeup: &Takeup| {
-        let former = ca.former.as_ref().map(certified);
-        rotation(v1::AuthorityKey::Issuing, former, takeup)
-    };
+    let former = ca.former.as_ref().map(certified);
+    let issuing = stands.issuing.iter();
+    let issuing = issuing.map(|takeup| rotation(v1::AuthorityKey::Issuing, former.clone(), takeup));
+    let orders = stands.order_keys.iter();
+    let orders = orders.map(|takeup| {
+        let former = stands.former_orders.as_deref().map(named);
+        rotation(v1::AuthorityKey::Orders, former, takeup)
+    });
     v1::CaStatusReply {
         root: Some(certified(&ca.root)),
         root_key: ca.root_key,
         issuing: Some(certified(&ca.issuing)),
         controller: Some(certified(&ca.controller)),
-        orders: Some(v1::CaKey {
-            pin: stands.orders.clone(),
-            until_ms: 0,
-        }),
-        rotations: stands.issuing.iter().map(rotation).collect(),
+        orders: Some(named(&stands.orders)),
+        rotations: issuing.chain(orders).collect(),
     }
 }
 
@@ -129,6 +122,13 @@ fn rotation(key: v1::AuthorityKey, former: Option<v1::CaKey>, takeup: &Takeup) -
         taken: takeup.taken as u64,
         pending: names(&takeup.pending),
         away: names(&takeup.away),
+    }
+}
+
+fn named(id: &str) -> v1::CaKey {
+    v1::CaKey {
+        pin: id.to_owned(),
+        until_ms: 0,
     }
 }
 

@@ -31,7 +31,9 @@ impl Service {
     async fn start() -> Self {
         let rig = Rig::start().await;
         let supervisor = Supervisor::default();
-        let orders = Arc::new(shanty_certs::orders::OrderKey::generate().unwrap());
+        let orders = Arc::new(shanty_certs::orders::OrderKeys::of(
+            shanty_certs::orders::OrderKey::generate().unwrap(),
+        ));
         let authority = Authority::open(rig.ca.clone(), orders, rig.hub.clone()).await;
         let admin = Admin {
             authority: authority.unwrap(),

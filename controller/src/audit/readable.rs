@@ -203,6 +203,9 @@ fn changed(change: &HostChange) -> (&'static str, Value) {
         HostChange::Promoted { key_sha256 } => {
             ("promoted", json!({ "key_sha256": hex::encode(key_sha256) }))
         }
+        HostChange::OrderKeyTaken { key } => {
+            ("order_key_taken", json!({ "key": hex::encode(key) }))
+        }
         HostChange::Revoked => ("revoked", json!({})),
     }
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use shanty_certs::ca::{Ca, CaError, CaStatus};
-use shanty_core::authority::Key;
+use shanty_certs::orders::OrderKeys;
+use shanty_core::authority::{AuthorityKey, Key};
 use shanty_core::hub::Known;
 use shanty_core::ids::{AgentId, HostName};
 use shanty_core::journal::HostEntry;
@@ -21,8 +22,12 @@ pub struct Status {
     pub ca: CaStatus,
     /// The id of the key that orders are signed with.
     pub orders: String,
+    /// Of the one before, until it is retired.
+    pub former_orders: Option<String>,
     /// The rotation of the issuing key that is under way.
     pub issuing: Option<Takeup>,
+    /// The rotation of the key for orders that is under way.
+    pub order_keys: Option<Takeup>,
 }
 
 /// A host.
@@ -47,34 +52,40 @@ impl Status {
     /// By the files, the records and the hosts that are there.
     pub(super) fn of(
         ca: &Ca,
-        orders: String,
+        orders: &OrderKeys,
         known: &Known,
         now: SystemTime,
     ) -> Result<Self, CaError> {
         let status = ca.status()?;
+        let late = Duration::from_millis(known.settings.identities.late_ms);
         let issuing = status.former.map(|former| {
-            let former = *former.pin.as_bytes();
-            let rotation = known.state.authority.issuing.as_ref();
-            let rotation = rotation.filter(|rotation| rotation.former == former);
-            let late = Duration::from_millis(known.settings.identities.late_ms);
-            let mut takeup = Takeup {
-                former,
-                since_ms: rotation.map_or(0, |rotation| rotation.since_ms),
-                taken: 0,
-                pending: Vec::new(),
-                away: Vec::new(),
+            let has = |host: &HostEntry| {
+                let leaf = &host.certificates.current().leaf;
+                if !ca.is_by_former(leaf) {
+                    return Some(true);
+                }
+                // What ran out too long ago is renewed no more, whoever signed it.
+                let end = Ca::runs_out(leaf);
+                end.is_none_or(|end| end + late >= now).then_some(false)
             };
-            for (agent, host) in known.state.hosts.iter() {
-                takeup.count(ca, known, (*agent, host), (now, late));
-            }
-            takeup.pending.sort_by(|a, b| a.1.cmp(&b.1));
-            takeup.away.sort_by(|a, b| a.1.cmp(&b.1));
-            takeup
+            Takeup::of(AuthorityKey::Issuing, *former.pin.as_bytes(), known, has)
+        });
+        let current = *orders.current().public().as_bytes();
+        let order_keys = orders.former().map(|former| {
+            let has = |host: &HostEntry| Some(host.order_key == Some(current));
+            Takeup::of(
+                AuthorityKey::Orders,
+                *former.public().as_bytes(),
+                known,
+                has,
+            )
         });
         Ok(Self {
             ca: status,
-            orders,
+            orders: orders.current().public().id(),
+            former_orders: orders.former().map(|former| former.public().id()),
             issuing,
+            order_keys,
         })
     }
 }
@@ -85,43 +96,49 @@ impl Takeup {
         self.pending.iter().chain(&self.away)
     }
 
-    fn count(
-        &mut self,
-        ca: &Ca,
+    /// Of all hosts that may come back: `has` says whether one has the new key, and nothing of one that is not waited for.
+    fn of(
+        key: AuthorityKey,
+        former: Key,
         known: &Known,
-        (agent, host): (AgentId, &HostEntry),
-        (now, late): (SystemTime, Duration),
-    ) {
-        if host.revoked {
-            return;
+        has: impl Fn(&HostEntry) -> Option<bool>,
+    ) -> Self {
+        let last = known.state.authority.last(key);
+        let last = last.filter(|rotation| rotation.former == former);
+        let mut takeup = Self {
+            former,
+            since_ms: last.map_or(0, |rotation| rotation.since_ms),
+            taken: 0,
+            pending: Vec::new(),
+            away: Vec::new(),
+        };
+        let hosts = known.state.hosts.iter().filter(|(_, host)| !host.revoked);
+        for (agent, host) in hosts {
+            let name = host.enrolment.name.clone();
+            match has(host) {
+                Some(true) => takeup.taken += 1,
+                Some(false) if known.fleet.is_online(*agent) => takeup.pending.push((*agent, name)),
+                Some(false) => takeup.away.push((*agent, name)),
+                None => {}
+            }
         }
-        let current = &host.certificates.current().leaf;
-        if !ca.is_by_former(current) {
-            self.taken += 1;
-            return;
-        }
-        // What ran out too long ago is renewed no more, whoever signed it.
-        if Ca::runs_out(current).is_some_and(|end| end + late < now) {
-            return;
-        }
-        let name = host.enrolment.name.clone();
-        match known.fleet.is_online(agent) {
-            true => self.pending.push((agent, name)),
-            false => self.away.push((agent, name)),
-        }
+        takeup.pending.sort_by(|a, b| a.1.cmp(&b.1));
+        takeup.away.sort_by(|a, b| a.1.cmp(&b.1));
+        takeup
     }
 
     /// That it cannot be retired yet, and who is why.
-    pub(super) fn not_yet(&self) -> Refusal {
+    pub(super) fn not_yet(&self, key: AuthorityKey) -> Refusal {
         let missing = self.pending.len() + self.away.len();
         let names = self.missing().map(|(_, name)| name.as_str());
         let what = format!(
-            "{} {} a certificate by the former issuing certificate still: {}.",
+            "{} {} not taken up the new {} yet: {}.",
             count(missing, "host"),
             if missing == 1 { "has" } else { "have" },
+            key.said(),
             cut(&fold(names), NAMES_CHARS_MAX)
         );
-        let next = "Those that are there renew by themselves, and those that are away when they come back. `--force` does not wait: these would \
+        let next = "Those that are there do it by themselves, and those that are away when they come back. `--force` does not wait: these would \
                     have to join anew.";
         Refusal::new(Code::Offline, what, next)
     }

@@ -12,7 +12,9 @@ fn root() -> Actor {
 }
 
 async fn opened(rig: &Rig) -> Authority {
-    let orders = Arc::new(OrderKey::generate().unwrap());
+    let orders = Arc::new(OrderKeys::of(
+        shanty_certs::orders::OrderKey::generate().unwrap(),
+    ));
     Authority::open(rig.ca.clone(), orders, rig.hub.clone())
         .await
         .unwrap()
@@ -111,4 +113,55 @@ async fn the_roots_key_is_deleted_for_whoever_shows_that_they_have_it() {
     assert_eq!(steps(&rig), [exported(false), exported(true)]);
     let key = Some(shown(&key));
     authority.rotate_issuing(root(), key, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_rotation_that_an_older_journal_does_not_know_is_recorded_at_the_start() {
+    let rig = Rig::start().await;
+    let (orders, _) = OrderKeys::open_or_create(&rig.data_dir().join("ca")).unwrap();
+    let orders = Arc::new(orders);
+    rig.ca.prepare(None, SystemTime::now()).unwrap();
+    rig.ca.activate(SystemTime::now()).unwrap();
+    orders.prepare().unwrap();
+    orders.activate().unwrap();
+    for _ in 0..2 {
+        let opened = Authority::open(rig.ca.clone(), orders.clone(), rig.hub.clone());
+        let status = opened.await.unwrap().status().await.unwrap();
+        assert!(status.issuing.is_some() && status.order_keys.is_some());
+        assert_eq!(steps(&rig).len(), 2, "once each");
+    }
+}
+
+#[tokio::test]
+async fn the_key_for_orders_is_deleted_when_all_hosts_know_the_new_one() {
+    let rig = Rig::start().await;
+    let (orders, _) = OrderKeys::open_or_create(&rig.data_dir().join("ca")).unwrap();
+    let orders = Arc::new(orders);
+    let opened = Authority::open(rig.ca.clone(), orders.clone(), rig.hub.clone());
+    let authority = opened.await.unwrap();
+    let mut turns = authority.key_turns();
+    let old = *orders.current().public();
+    authority.rotate_orders(root()).await.unwrap();
+    within("other keys", turns.changed()).await.unwrap();
+    let again = authority.rotate_orders(root()).await.unwrap_err();
+    assert_eq!(again.code, Code::Stale, "{again:?}");
+    assert_eq!(orders.former().map(|key| *key.public()), Some(old));
+    let refused = authority
+        .retire(root(), AuthorityKey::Orders, false)
+        .await
+        .unwrap_err();
+    assert!(refused.what.contains("web-[01-02]"), "{refused:?}");
+    authority.look().await.unwrap();
+    assert!(orders.former().is_some(), "hosts do not know it yet");
+    let known = rig.hub.known().await.unwrap();
+    let key = *orders.current().public().as_bytes();
+    for agent in known.state.hosts.keys() {
+        rig.hub.order_key_taken(*agent, key).await;
+    }
+    authority.look().await.unwrap();
+    assert!(orders.former().is_none());
+    assert!(!rig.data_dir().join("ca/orders.former.pem").exists());
+    within("the end of the former", turns.changed())
+        .await
+        .unwrap();
 }

@@ -38,10 +38,10 @@ enum CaCommand {
     Rotate {
         /// Which key
         key: Key,
-        /// Hosts that are there take it up within this time
+        /// Hosts that are there renew within this time, for the issuing key; of another for orders they hear at once
         #[arg(long, value_name = "DURATION", default_value = "10m")]
         over: String,
-        /// The root's private key, where it is kept elsewhere
+        /// The root's private key, where it is kept elsewhere, for the issuing key
         #[arg(long, value_name = "FILE")]
         root_key: Option<PathBuf>,
         #[command(flatten)]
@@ -78,12 +78,15 @@ enum CaCommand {
 enum Key {
     /// What certificates of hosts and of the controller come from
     Issuing,
+    /// What orders to hosts are signed with
+    Orders,
 }
 
 impl Key {
     const fn on_wire(self) -> v1::AuthorityKey {
         match self {
             Self::Issuing => v1::AuthorityKey::Issuing,
+            Self::Orders => v1::AuthorityKey::Orders,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shanty_certs::csr::Csr;
 use shanty_core::ask::{Answer, Ask};
-use shanty_core::authority::AuthorityChange;
+use shanty_core::authority::{AuthorityChange, Key};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
 use shanty_core::hub::{Configured, Known, Renewal, Standing, Would};
@@ -407,6 +407,11 @@ impl Handle {
         let change = Box::new(change);
         self.tell(Message::Authority { by, change, reply }).await;
         answer.await.map_err(|_| stopping())?.map(drop)
+    }
+
+    /// The executor of a host says that it knows this key for orders.
+    pub async fn order_key_taken(&self, agent: AgentId, key: Key) {
+        self.tell(Message::OrderKeyTaken { agent, key }).await;
     }
 
     async fn tell(&self, message: Message) {

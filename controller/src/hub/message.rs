@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use shanty_certs::csr::Csr;
 use shanty_certs::token::secret_sha256;
 use shanty_core::ask::{Answer, Ask, Snapshot};
-use shanty_core::authority::AuthorityChange;
+use shanty_core::authority::{AuthorityChange, Key};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::Instance;
 use shanty_core::hub::{Configured, Join, Known, Presented, Renewal, Standing};
@@ -117,6 +117,10 @@ pub enum Message {
     Configure {
         to: Box<Configured>,
         reply: Reply<Answer>,
+    },
+    OrderKeyTaken {
+        agent: AgentId,
+        key: Key,
     },
     Authority {
         by: Actor,

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use shanty_certs::identity::PeerIdentity;
-use shanty_certs::orders::OrderKey;
+use shanty_certs::orders::OrderKeys;
 use shanty_core::causes::chain;
 use shanty_core::fleet::Instance;
 use shanty_core::hub::{Presented, Standing};
@@ -55,7 +55,7 @@ pub(super) struct Agents {
     pub(super) output: Output,
     pub(super) inputs: Inputs,
     pub(super) authority: Authority,
-    pub(super) orders: Arc<OrderKey>,
+    pub(super) orders: Arc<OrderKeys>,
     pub(super) budgets: Budgets,
     pub(super) spawner: Spawner,
     pub(super) shutdown: CancellationToken,
@@ -239,7 +239,7 @@ struct Arrival {
     not_after: SystemTime,
     hello: v1::Hello,
     named: Vec<Named>,
-    orders: Arc<OrderKey>,
+    orders: Arc<OrderKeys>,
     budget: Shared,
 }
 
@@ -300,7 +300,12 @@ impl Arrival {
                     (unknown, names),
                     (seen_ms, self.not_after),
                     self.turns,
-                    Signer::new(Arc::clone(&self.orders), self.agent, self.hello.nonce),
+                    Signer::new(
+                        Arc::clone(&self.orders),
+                        self.agent,
+                        self.hello.nonce,
+                        self.hello.order_keys,
+                    ),
                 );
                 pump.run(up, orders, wire, shutdown).await;
             }

@@ -1,9 +1,9 @@
 //! The join service: turns a token and a request into an identity. Everything is decided by the hub.
 
-use shanty_certs::orders::OrderPublicKey;
 use std::sync::Arc;
 
 use shanty_certs::ca::Ca;
+use shanty_certs::orders::OrderKeys;
 use shanty_proto::v1;
 use tonic::{Request, Response, Status};
 use zeroize::Zeroizing;
@@ -19,7 +19,7 @@ use crate::status::status;
 pub(super) struct Enroll {
     pub(super) hub: Handle,
     /// What hosts check orders with.
-    pub(super) order_key: OrderPublicKey,
+    pub(super) orders: Arc<OrderKeys>,
     /// Whose certificates are renewed late.
     pub(super) ca: Arc<Ca>,
     /// What agents are told to dial; nothing lets the agent take the host that it dialled, with the link's port.
@@ -67,7 +67,8 @@ impl v1::enroll_server::Enroll for Enroll {
             name: joined.name.to_string(),
             chain: joined.chain,
             link,
-            order_key: self.order_key.as_bytes().to_vec(),
+            // While another takes its place, of the former: who joins takes up the new one as others do, once it says what it knows.
+            order_key: self.orders.for_host(&[]).public().as_bytes().to_vec(),
         }))
     }
 

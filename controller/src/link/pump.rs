@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::budgets::Shared;
-use super::renewal::Turns;
+use super::renewal::{Turn, Turns};
 use super::signer::Signer;
 use crate::clock::{link_ms, now_ms};
 use crate::hub::Handle;
@@ -201,9 +201,10 @@ impl Pump {
                     }
                     self.send(wire, down(v1::down::Kind::Ping(v1::Ping { id: now_ms() }))).await
                 }
-                renewal = self.turns.next() => {
-                    self.send(wire, down(v1::down::Kind::Renewal(renewal))).await
-                }
+                turn = self.turns.next() => match turn {
+                    Turn::Renew(renewal) => self.send(wire, down(v1::down::Kind::Renewal(renewal))).await,
+                    Turn::Keys => self.tell_keys(wire).await,
+                },
                 () = tokio::time::sleep_until(deadline) => return End::Left,
                 () = tokio::time::sleep_until(expires) => return End::Expired,
             };
@@ -247,6 +248,10 @@ impl Pump {
                 Ok(())
             }
             Some(Kind::Hello(_)) => Err("a second Hello".to_owned()),
+            Some(Kind::OrderKeys(known)) => match self.signer.knows(known.ids) {
+                true => self.tell_keys(wire).await,
+                false => Ok(()),
+            },
             Some(Kind::Pong(pong)) => {
                 if self.probe.take_if(|probe| *probe == pong.id).is_some() {
                     self.hub.probed(self.agent, self.id).await;
@@ -320,7 +325,23 @@ impl Pump {
             _ => {}
         }
         self.signer.sign(&mut message);
-        self.send(wire, message).await
+        let welcome = matches!(message.kind, Some(v1::down::Kind::Welcome(_)));
+        self.send(wire, message).await?;
+        match welcome {
+            true => self.tell_keys(wire).await,
+            false => Ok(()),
+        }
+    }
+
+    /// What the host knows of keys for orders, to the hub; and what it should know, to the host.
+    async fn tell_keys(&mut self, wire: &Wire) -> Result<(), String> {
+        if let Some(key) = self.signer.taken() {
+            self.hub.order_key_taken(self.agent, key).await;
+        }
+        match self.signer.tells() {
+            Some(keys) => self.send(wire, down(v1::down::Kind::OrderKeys(keys))).await,
+            None => Ok(()),
+        }
     }
 
     /// Drops a slice of what is not known here. The agent is told to go on, so that this holds up no other output; it keeps what it has until

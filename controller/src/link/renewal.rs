@@ -51,10 +51,20 @@ pub(super) fn of(
     }
 }
 
-/// Says when the agent of a link is to renew because the issuing key of its leaf was replaced under the link.
+/// What the agent of a link is to know at once.
+#[derive(Debug, PartialEq)]
+pub(super) enum Turn {
+    /// It is to renew its certificate.
+    Renew(v1::Renewal),
+    /// There are other keys for orders.
+    Keys,
+}
+
+/// Says when keys of the authority were replaced under a link: that its agent is to renew, and that there are others for orders.
 pub(super) struct Turns {
     authority: Authority,
     turned: watch::Receiver<u64>,
+    keys: watch::Receiver<()>,
     leaf: Vec<u8>,
 }
 
@@ -63,19 +73,27 @@ impl Turns {
     pub(super) fn new(authority: Authority, leaf: Vec<u8>) -> Self {
         Self {
             turned: authority.turns(),
+            keys: authority.key_turns(),
             authority,
             leaf,
         }
     }
 
-    /// The next time that it is to renew; mostly there is none. Cancel-safe.
-    pub(super) async fn next(&mut self) -> v1::Renewal {
+    /// The next of them; mostly there is none. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Turn {
         loop {
-            if self.turned.changed().await.is_err() {
+            let turned = tokio::select! {
+                turned = self.turned.changed() => turned.is_ok(),
+                turned = self.keys.changed() => match turned {
+                    Ok(()) => return Turn::Keys,
+                    Err(_) => false,
+                },
+            };
+            if !turned {
                 return std::future::pending().await;
             }
             if let Some(over_ms) = self.authority.is_superseded(&self.leaf) {
-                return v1::Renewal { in_ms: 0, over_ms };
+                return Turn::Renew(v1::Renewal { in_ms: 0, over_ms });
             }
         }
     }

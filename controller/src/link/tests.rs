@@ -42,7 +42,9 @@ impl Service {
     async fn start() -> Self {
         let rig = Rig::start().await;
         let supervisor = Supervisor::default();
-        let orders = Arc::new(OrderKey::generate().unwrap());
+        let orders = Arc::new(OrderKeys::of(
+            shanty_certs::orders::OrderKey::generate().unwrap(),
+        ));
         let authority = Authority::open(rig.ca.clone(), orders.clone(), rig.hub.clone()).await;
         let agents = Agents {
             authority: authority.unwrap(),

@@ -2,15 +2,40 @@
 
 use std::sync::Arc;
 
+use crate::admission::Settings;
 use crate::ask::Answer;
-use crate::ids::AgentId;
+use crate::ids::{AgentId, RunId};
 use crate::journal::{Consequence, HostChange, Kind, Record};
 use crate::principal::Actor;
 use crate::refusal::{Code, Refusal};
 use crate::run::{Event, Execution, Gate, Run};
 use crate::time::Now;
 
-use super::{AppendId, Effect, Hub, LinkRefusal, Pending, Reply};
+use super::{AppendId, Effect, Hub, LinkRefusal, Ticket};
+
+/// An append, until it is written.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) records: Arc<[Record]>,
+    pub(super) reply: Reply,
+}
+
+/// What is said when records are written, or could not be.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// Nobody waits.
+    Nobody,
+    /// This.
+    Answer(Ticket, Box<Answer>),
+    /// The run as it is then.
+    Accepted(Ticket, RunId),
+    /// To the host that is joining.
+    Joined,
+    /// That these settings count from now on.
+    Configured(Ticket, Arc<Settings>),
+    /// To the host that gets its next certificate.
+    Renewed(Ticket),
+}
 
 impl Hub {
     pub(super) fn recorded(

@@ -14,6 +14,7 @@ use crate::selector::Selector;
 use crate::time::LinkTime;
 
 mod asks;
+mod authority;
 mod configured;
 mod joins;
 mod later;

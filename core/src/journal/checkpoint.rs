@@ -280,6 +280,7 @@ mod tests {
         kinds.push(drained(2, true));
         kinds.push(drained(3, true));
         kinds.push(drained(3, false));
+        kinds.push(HostChange::OrderKeyTaken { key: [7; 32] }.of(agent(2)));
         kinds.push(HostChange::Revoked.of(agent(4)));
         for n in [11, 12, 13] {
             let key_sha256 = [n; 32];

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::authority::Key;
 use crate::ids::{AgentId, Labels, RunId};
 use crate::principal::{Actor, Principal};
 
@@ -23,6 +24,8 @@ pub struct HostEntry {
     pub certificates: Certificates,
     /// It takes no new runs.
     pub draining: Option<Draining>,
+    /// The key for orders that it took up last; nothing where it knows the one that it joined with.
+    pub order_key: Option<Key>,
     /// It may not come back.
     pub revoked: bool,
     /// Its name may be taken again, once it was removed.
@@ -64,6 +67,11 @@ pub enum HostChange {
         /// DER.
         leaf: Vec<u8>,
     },
+    /// It knows this key that orders are signed with.
+    OrderKeyTaken {
+        /// The key.
+        key: Key,
+    },
     /// It used its next certificate for the first time: the former is void.
     Promoted {
         /// SHA-256 of the public key in it.
@@ -84,6 +92,7 @@ impl HostEntry {
                 issued_ms: at_ms,
             }),
             draining: None,
+            order_key: None,
             revoked: false,
             name_free: false,
         }
@@ -116,6 +125,9 @@ impl HostEntry {
         }
         let next = self.certificates.next();
         out.extend(next.map(|next| renewed(next, agent)));
+        if let Some(key) = self.order_key {
+            out.push(plain(0, HostChange::OrderKeyTaken { key }.of(agent)));
+        }
         if self.revoked {
             out.push(plain(0, HostChange::Revoked.of(agent)));
         }
@@ -161,6 +173,7 @@ impl HostChange {
                 issued_ms: at_ms,
             }),
             Self::Promoted { key_sha256 } => host.certificates.promote(key_sha256),
+            Self::OrderKeyTaken { key } => host.order_key = Some(*key),
         }
     }
 
@@ -174,7 +187,8 @@ impl HostChange {
             | Self::Drained { on: true }
             | Self::NameFreed
             | Self::Renewed { .. }
-            | Self::Promoted { .. } => Consequence::Nothing,
+            | Self::Promoted { .. }
+            | Self::OrderKeyTaken { .. } => Consequence::Nothing,
         }
     }
 }

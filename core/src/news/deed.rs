@@ -282,6 +282,7 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
             | HostChange::Revoked
             | HostChange::NameFreed
             | HostChange::Renewed { .. }
+            | HostChange::OrderKeyTaken { .. }
             | HostChange::Promoted { .. } => {
                 others.push(name(agent)?);
             }
@@ -296,7 +297,9 @@ fn changed(state: &State, records: &[Record]) -> Option<Did> {
         HostChange::Revoked => Did::Remove(others),
         HostChange::NameFreed => Did::FreeName(others),
         // Nobody does that here: hosts do.
-        HostChange::Renewed { .. } | HostChange::Promoted { .. } => return None,
+        HostChange::Renewed { .. }
+        | HostChange::OrderKeyTaken { .. }
+        | HostChange::Promoted { .. } => return None,
     })
 }
 

@@ -177,6 +177,10 @@ fn host_change_to_wire(agent: AgentId, change: &HostChange) -> v1::record::Kind 
             key_sha256: key_sha256.to_vec(),
             leaf: leaf.clone(),
         }),
+        HostChange::OrderKeyTaken { key } => Wire::OrderKeyTaken(v1::OrderKeyTaken {
+            agent,
+            key: key.to_vec(),
+        }),
         HostChange::Promoted { key_sha256 } => Wire::Promoted(v1::Promoted {
             agent,
             key_sha256: key_sha256.to_vec(),
@@ -294,6 +298,10 @@ fn kind_from_wire(kind: &v1::record::Kind) -> Result<Kind, ConvertError> {
             was: v.was.clone(),
             backup: v.backup.clone(),
         }),
+        Wire::OrderKeyTaken(t) => HostChange::OrderKeyTaken {
+            key: digest(&t.key, "key")?,
+        }
+        .of(id(&t.agent, "agent")?),
         Wire::AuthorityRotated(r) => Kind::AuthorityChanged(authority::rotated(r)?),
         Wire::AuthorityRetired(r) => Kind::AuthorityChanged(authority::retired(r)?),
         Wire::RootExported(r) => Kind::AuthorityChanged(AuthorityChange::RootExported {
@@ -453,6 +461,7 @@ mod tests {
             HostChange::Labelled(labels).of(agent),
             HostChange::Revoked.of(agent),
             HostChange::NameFreed.of(agent),
+            HostChange::OrderKeyTaken { key: [9; 32] }.of(agent),
             HostChange::Renewed {
                 key_sha256: [8; 32],
                 leaf: vec![8],

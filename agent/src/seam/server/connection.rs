@@ -20,6 +20,7 @@ use crate::executor::{
     ClockOffset, Handle, Inputs, Refusal, Request, Signed, SliceOrEnd, Started, Status, Wanted,
 };
 use crate::failure::printable;
+use crate::link::wire as link;
 use crate::policy::Told;
 use crate::seam::pipe::{Pipe, Turn};
 use crate::seam::wire;
@@ -142,6 +143,10 @@ impl Connection {
                 self.nonce = Some((nonce, since_boot()));
                 let bytes = nonce.to_vec();
                 self.say(id, Said::Nonce(v1::Nonce { bytes }));
+            }
+            Some(Asked::OrderKeys(told)) => {
+                let ids = self.executor.order_keys(link::keys_told(told)).await;
+                self.say(id, Said::OrderKeys(v1::OrderKeysKnown { ids }));
             }
             Some(Asked::Time(time)) => self.time(id, time).await,
             Some(Asked::Part(part)) => self.part(part)?,

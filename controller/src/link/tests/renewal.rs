@@ -149,3 +149,56 @@ async fn a_certificate_that_ran_out_is_renewed_with_proof_of_its_key_on_its_conn
     let early = renewal::late(hub, ca, Some(here), request).await;
     assert_eq!(early.unwrap_err().code(), Code::ResourceExhausted);
 }
+
+/// A host with a leaf of the authority.
+fn certified(service: &Service, connection: &Arc<Connection>, n: u8) -> Peer {
+    let csr = AgentKey::generate().unwrap().csr().unwrap();
+    let csr = shanty_certs::csr::Csr::check(&csr).unwrap();
+    let life = Duration::from_secs(3_600);
+    let chain = service
+        .rig
+        .ca
+        .issue_agent(&csr, [n; 16], SystemTime::now(), life);
+    let mut peer = peer(connection, Some(n));
+    peer.leaf = chain.unwrap()[0].to_vec();
+    peer
+}
+
+#[tokio::test]
+async fn a_link_by_a_former_issuing_key_is_told_to_renew_at_once_and_no_other() {
+    let mut service = Service::start().await;
+    let orders = Arc::new(OrderKeys::of(
+        shanty_certs::orders::OrderKey::generate().unwrap(),
+    ));
+    let (ca, hub) = (service.rig.ca.clone(), service.rig.hub.clone());
+    let authority = Authority::open(ca, orders, hub).await.unwrap();
+    let old = certified(&service, &Arc::default(), 1);
+    let hour = renewal::of(
+        &authority,
+        &old.leaf,
+        SystemTime::now() + Duration::from_secs(3_600),
+        3_600_000,
+    );
+    assert!(hour.in_ms > 1_000_000, "{hour:?}");
+    let mut turns = renewal::Turns::new(authority.clone(), old.leaf.clone());
+    let by = shanty_core::principal::Actor::Controller;
+    authority.rotate_issuing(by, None, 7_000).await.unwrap();
+    let now = v1::Renewal {
+        in_ms: 0,
+        over_ms: 7_000,
+    };
+    let told = within("a turn", turns.next()).await;
+    assert_eq!(told, renewal::Turn::Renew(now));
+    let not_after = SystemTime::now() + Duration::from_secs(3_600);
+    assert_eq!(
+        renewal::of(&authority, &old.leaf, not_after, 3_600_000),
+        now,
+        "at the next link too"
+    );
+    let new = certified(&service, &Arc::default(), 2);
+    assert_eq!(
+        renewal::of(&authority, &new.leaf, not_after, 3_600_000).in_ms,
+        renewal::when(not_after, 3_600_000, SystemTime::now()).in_ms
+    );
+    service.linked(2).await;
+}
