@@ -41,6 +41,10 @@ pub fn status(refusal: &Refusal) -> Status {
         | Code::Label
         | Code::Csr
         | Code::Agent
+        | Code::Action
+        | Code::ActionUnknown
+        | Code::Param
+        | Code::On
         | Code::Unsupported
         | Code::Version => Grpc::InvalidArgument,
     };

@@ -36,6 +36,8 @@ pub mod journal;
 pub mod order;
 pub mod run;
 
+pub mod action;
+
 pub mod history;
 
 pub mod hub;

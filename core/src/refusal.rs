@@ -72,6 +72,14 @@ pub enum Code {
     Csr,
     /// The agent could not record or start the execution.
     Agent,
+    /// A definition of an action that is none.
+    Action,
+    /// No such action.
+    ActionUnknown,
+    /// A value that a parameter of an action does not take.
+    Param,
+    /// A host that an action is not for.
+    On,
     /// Too many at once.
     Rate,
     /// An interaction or message of a kind that this version does not know.
@@ -118,6 +126,10 @@ impl Code {
         Self::Label,
         Self::Csr,
         Self::Agent,
+        Self::Action,
+        Self::ActionUnknown,
+        Self::Param,
+        Self::On,
         Self::Rate,
         Self::Unsupported,
         Self::Version,
@@ -137,6 +149,9 @@ impl Code {
             | Self::Duration
             | Self::BadOption
             | Self::RunAs
+            | Self::ActionUnknown
+            | Self::Param
+            | Self::On
             | Self::Unsupported => true,
             Self::Denied
             | Self::Guild
@@ -162,6 +177,7 @@ impl Code {
             | Self::Label
             | Self::Csr
             | Self::Agent
+            | Self::Action
             | Self::Rate
             | Self::Version
             | Self::Stopping => false,
@@ -205,6 +221,10 @@ impl Code {
             Self::Label => "E_LABEL",
             Self::Csr => "E_CSR",
             Self::Agent => "E_AGENT",
+            Self::Action => "E_ACTION",
+            Self::ActionUnknown => "E_ACTION_UNKNOWN",
+            Self::Param => "E_PARAM",
+            Self::On => "E_ON",
             Self::Rate => "E_RATE",
             Self::Unsupported => "E_UNSUPPORTED",
             Self::Version => "E_VERSION",

@@ -28,6 +28,7 @@ pub use error::{SelectorError, SelectorErrorKind};
 
 pub use evaluate::Evaluator;
 pub use fact::is_outdated;
+pub(crate) use near::nearest;
 
 use tree::{AtomKind, Clause, Item, LabelOp, for_each_atom};
 

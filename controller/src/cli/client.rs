@@ -105,6 +105,8 @@ const fn exit_code(code: Code) -> u8 {
     match code {
         Code::Denied | Code::Guild | Code::GuildOnly | Code::Hold => exit::REFUSED,
         Code::NotFound
+        | Code::Action
+        | Code::ActionUnknown
         | Code::Closed
         | Code::MaxFail
         | Code::Paused
@@ -134,6 +136,8 @@ const fn exit_code(code: Code) -> u8 {
         | Code::Name
         | Code::Label
         | Code::Csr
+        | Code::Param
+        | Code::On
         | Code::Unsupported
         | Code::Version => exit::USAGE,
         Code::Agent => exit::FAILED,

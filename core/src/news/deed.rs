@@ -258,6 +258,10 @@ fn is_told(denied: &Denied) -> bool {
             | Code::AckFailed
             | Code::Label
             | Code::Agent
+            | Code::Action
+            | Code::ActionUnknown
+            | Code::Param
+            | Code::On
             | Code::Unsupported
             | Code::Version
             | Code::Stopping,

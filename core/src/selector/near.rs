@@ -15,7 +15,7 @@ const LONG_WORD_BYTES: usize = 5;
 const WORD_BYTES_MAX: usize = 63;
 
 /// The words nearest to `wanted`, nearest first: words that begin with it, and words a few edits away.
-pub(super) fn nearest<'a>(wanted: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn nearest<'a>(wanted: &str, words: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     if wanted.is_empty() || wanted.len() > WORD_BYTES_MAX {
         return Vec::new();
     }
