@@ -1,5 +1,6 @@
 //! The command line of `shanty`: what it takes, and where each subcommand goes.
 
+mod actions;
 mod audit;
 mod backup;
 mod ca;
@@ -74,6 +75,9 @@ enum Command {
     /// Show saved groups, or change them
     #[command(override_usage = "shanty groups [OPTIONS]\n       shanty groups [OPTIONS] <COMMAND>")]
     Groups(groups::GroupsArgs),
+    /// Check and show a catalogue of actions, without a controller
+    #[command(after_long_help = actions::HELP)]
+    Actions(actions::ActionsArgs),
     /// Make, list and revoke the tokens with which hosts join
     Token(token::TokenArgs),
     /// Refuse every new run, allow them again, or show how it is
@@ -173,6 +177,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => report(args.admin.json, client::block_on(run::run(*args))),
         Command::Runs(args) => report(args.admin().json, client::block_on(runs::runs(args))),
         Command::Groups(args) => report(args.admin().json, client::block_on(groups::groups(args))),
+        Command::Actions(args) => report(args.json(), actions::actions(args)),
         Command::Token(args) => report(args.admin().json, client::block_on(token::token(args))),
         Command::Hold(args) => report(args.admin.json, client::block_on(hold::hold(args))),
         Command::Audit(args) => report(args.admin().json, client::block_on(audit::audit(args))),

@@ -29,6 +29,8 @@ pub mod status;
 
 pub mod install;
 
+pub mod actions;
+
 pub mod admin;
 pub mod discord;
 pub mod http;
