@@ -5,6 +5,7 @@
     reason = "an unwrap in a test is an assertion, also outside of its function"
 )]
 
+mod actions;
 mod audit;
 mod authority;
 mod browser;
