@@ -54,6 +54,8 @@ parse() {
 		case $1 in
 		--name | --run-as | --token-file | --prefix | --proxy | --bundle)
 			[ $# -ge 2 ] || fail E001 "$1 takes a value" "See --help." 64
+			# A variable that is not set must not install somewhere else, or under another name.
+			[ -n "$2" ] || fail E001 "$1 takes a value, and was given an empty one" "Leave $1 out, or write its value." 64
 			case $1 in
 			--name) name=$2 ;;
 			--run-as) run_as=$2 ;;
@@ -87,7 +89,8 @@ parse() {
 
 places() {
 	uid=$(id -u)
-	root=${prefix%/}
+	root=$prefix
+	while [ "$root" != "${root%/}" ]; do root=${root%/}; done
 	if [ -z "$prefix" ] && [ "$uid" != 0 ]; then
 		[ -n "${HOME:-}" ] || fail E002 "this is not root, and HOME is not set" "Name a folder with --prefix, or run it as root."
 		root=$HOME/.shanty
@@ -161,6 +164,35 @@ at_least() {
 	at_least "${rest_1#.}" "${rest_2#.}"
 }
 
+# Whoever may write above a place chooses what stands there: the agent does not start in such a place. What links lead to counts as well.
+check_place() {
+	have ls || return 0
+	named=$state
+	until [ -d "${named:-/}" ]; do named=${named%/*}; done
+	real=$(cd -P "${named:-/}" && pwd -P)
+	for above in "$named" "${real%/}"; do
+		while :; do
+			check_folder "${above:-/}"
+			[ -n "$above" ] || break
+			above=${above%/*}
+		done
+	done
+}
+
+check_folder() {
+	read -r mode_of _ owner_of _ <<EOF
+$(ls -ldnL "$1")
+EOF
+	[ "$owner_of" = 0 ] || [ "$owner_of" = "$uid" ] ||
+		fail E016 "$1 belongs to another user, who could put another agent below it" "Choose another place with --prefix, or give it to this user, or to root."
+	case $mode_of in
+	?????????[tT]*) ;;
+	?????w* | ????????w*)
+		fail E016 "$1 can be changed by other users, and the agent does not start below it" "Run \`chmod go-w $1\`, or choose another place with --prefix."
+		;;
+	esac
+}
+
 # ---- which artifact
 
 # Sets kind, size, sha and file.
@@ -174,7 +206,7 @@ choose() {
 		wanted=tar
 	fi
 	if [ -n "$bundle" ]; then
-		[ -r "$bundle" ] || fail E031 "$bundle cannot be read" "Name a file that is there."
+		[ -r "$bundle" ] || fail E002 "the artifact $bundle cannot be read" "Name a file that is there, with --bundle."
 		bundle_sha=$(digest "$bundle")
 		wanted='deb rpm tar'
 	fi
@@ -242,49 +274,116 @@ shown_proxy() {
 }
 
 # Fetches path $1 into file $2, or with a third argument what is said of it. The digest of what was fetched is checked before anything is done
-# with it; the pin tells earlier, and better, that somebody else answers.
+# with it; the pin tells earlier, and better, that somebody else answers. What a user has configured for a downloader does not count.
 fetch() {
 	url=https://$server/$1
+	: >"$scratch/headers"
+	: >"$scratch/tunnel"
 	case $downloader in
 	curl)
-		curl -fsSk ${3:+-I} --proto '=https' --pinnedpubkey "$pins" --connect-timeout 15 --max-time 900 -o "$2" "$url" 2>"$scratch/said"
+		curl -q -fsSk ${3:+-I} --proto '=https' --pinnedpubkey "$pins" --connect-timeout 15 --max-time 900 \
+			-D "$scratch/headers" -w '%{http_connect}' -o "$2" "$url" 2>"$scratch/said" >"$scratch/tunnel"
 		;;
 	gnu_wget)
-		wget -nv ${3:+-S --spider} --no-check-certificate --pinnedpubkey="$pins" -T 30 -t 2 -O "$2" "$url" 2>"$scratch/said"
+		wget --no-config -nv -S ${3:+--spider} --no-check-certificate --pinnedpubkey="$pins" -T 30 -t 2 -O "$2" "$url" 2>"$scratch/said"
 		;;
 	wget)
-		wget -q ${3:+-S --spider} --no-check-certificate -T 30 -O "$2" "$url" 2>"$scratch/said"
+		wget -q -S ${3:+--spider} --no-check-certificate -T 30 -O "$2" "$url" 2>"$scratch/said"
 		;;
 	python3)
 		python3 -c '
-import ssl, sys, urllib.request as r
+import ssl, sys, urllib.error as e, urllib.request as r
 context = ssl._create_unverified_context()
 asked = r.Request(sys.argv[1], method="HEAD" if sys.argv[3] else "GET")
-with r.urlopen(asked, timeout=30, context=context) as answer, open(sys.argv[2], "wb") as file:
-    file.write(str(answer.headers).encode() if sys.argv[3] else b"")
-    for piece in iter(lambda: answer.read(65536), b""):
-        file.write(piece)
+try:
+    with r.urlopen(asked, timeout=30, context=context) as answer, open(sys.argv[2], "wb") as file:
+        file.write(str(answer.headers).encode() if sys.argv[3] else b"")
+        for piece in iter(lambda: answer.read(65536), b""):
+            file.write(piece)
+except e.HTTPError as error:
+    sys.exit("%s%s" % (error.headers, error))
 ' "$url" "$2" "${3:-}" 2>"$scratch/said"
 		;;
 	esac
 }
 
-# The same, and what went wrong in words. A controller that is busy is asked again.
+# The same, and what went wrong in words. A controller that is busy is asked again, and so is one that broke off.
 get() {
-	for attempt in 1 2 3 4 5; do
-		fetch "$@" && return
-		code=$?
-		case $downloader:$code:$(cat "$scratch/said") in
-		*503*) [ "$attempt" = 5 ] || sleep 3 ;;
-		*) break ;;
-		esac
+	waited=0 broken=0
+	while :; do
+		code=0
+		fetch "$@" || code=$?
+		[ "$code" != 0 ] || return 0
+		if by_proxy; then
+			break
+		elif is_busy; then
+			pause=$(asked_to_wait)
+			[ $((waited + pause)) -le 300 ] ||
+				fail E024 "the controller at $server has been busy for $waited s" "Run this again later." 75
+			say "The controller is busy; trying again in $pause s."
+		elif broke_off && [ "$broken" -lt 5 ]; then
+			broken=$((broken + 1)) pause=3
+			say "The connection to the controller broke off; trying again in $pause s."
+		else
+			break
+		fi
+		sleep "$pause"
+		waited=$((waited + pause))
 	done
+	did_not_get "$1"
+}
+
+# Whether a proxy in between said no.
+by_proxy() {
+	case $(cat "$scratch/tunnel") in
+	'' | 000 | 2??) ;;
+	*) return 0 ;;
+	esac
+	grep -qi -e 'proxy tunneling failed' -e 'tunnel connection failed' -e 'connect tunnel failed' -e 'from proxy after connect' "$scratch/said"
+}
+
+is_busy() {
+	grep -q -e 'error: 503' -e 'ERROR 503' -e 'HTTP/[0-9.]* 503' -e 'HTTP Error 503' "$scratch/said"
+}
+
+# Seconds, as the controller said, within reason.
+asked_to_wait() {
+	seconds=$(cat "$scratch/headers" "$scratch/said" | tr -d '\r' |
+		sed -n 's/^ *[Rr]etry-[Aa]fter: *\([0-9][0-9]*\)$/\1/p' | tail -n 1)
+	case $seconds in
+	'' | 0*) seconds=3 ;;
+	[1-9] | [1-5][0-9]) ;;
+	*) seconds=60 ;;
+	esac
+	say "$seconds"
+}
+
+broke_off() {
+	case $downloader:$code in
+	curl:18 | curl:52 | curl:55 | curl:56 | curl:92) return 0 ;;
+	curl:35) grep -qi -e reset -e SYSCALL -e 'unexpected eof' "$scratch/said" ;;
+	gnu_wget:4) grep -qi -e reset -e 'connection closed' "$scratch/said" ;;
+	*) return 1 ;;
+	esac
+}
+
+did_not_get() {
 	last=$(tail -n 1 "$scratch/said")
 	through=${proxy:+$(shown_proxy)}
 	# Some repeat what they were told.
 	case $proxy:$last in
 	?*:*"$proxy"*) last=${last%%"$proxy"*}$through${last#*"$proxy"} ;;
 	esac
+	if by_proxy; then
+		told=$(cat "$scratch/tunnel")
+		case $told in
+		'' | 000 | 2??) told=$(grep -i -e tunnel -e 'from proxy' "$scratch/said" | tail -n 1) ;;
+		407) told="it wants a name and a password (407)" ;;
+		*) told="it answered $told" ;;
+		esac
+		fail E023 "the proxy ${through:-in between} did not let us through: $told" \
+			"See --proxy, which may be http://NAME:PASSWORD@HOST:PORT, and whether the proxy may reach $server."
+	fi
 	case $downloader:$code in
 	curl:90 | gnu_wget:5)
 		fail E021 "whoever answers at $server is not the controller: its key is not the pinned one$(by_whom)" \
@@ -293,7 +392,7 @@ get() {
 	curl:22 | gnu_wget:8)
 		fail E022 "the controller at $server did not give $1: $last" "Its log says why; make a new line with \`shanty token create --install\`."
 		;;
-	curl:5 | curl:56 | curl:97)
+	curl:5 | curl:97)
 		fail E023 "the proxy ${through:-in between} did not let us through: $last" "See --proxy, and whether it may reach $server."
 		;;
 	curl:23 | gnu_wget:3) cannot_write ;;
@@ -307,7 +406,7 @@ get() {
 # Who signed the certificate that is presented instead of ours.
 by_whom() {
 	[ "$downloader" = curl ] || return 0
-	whose=$(curl -ksv --max-time 15 -o /dev/null "https://$server/i" 2>&1 | sed -n 's/^\* *issuer: *//p' | tail -n 1 | tr -cd '[:print:]')
+	whose=$(curl -q -ksv --max-time 15 -o /dev/null "https://$server/i" 2>&1 | sed -n 's/^\* *issuer: *//p' | tail -n 1 | tr -cd '[:print:]')
 	[ -z "$whose" ] || printf ', and was signed by %s' "$whose"
 }
 
@@ -331,8 +430,21 @@ person_time() {
 
 # ---- putting it there
 
+# Why, as far as it can be seen.
 cannot_write() {
-	fail E031 "$opt cannot be written: the disk is full, or read-only" "Make room there ($(df -Pk "${root:-/}" 2>/dev/null | awk 'NR == 2 { print $4 }' || :) KiB are free), or choose another place with --prefix."
+	at=$opt
+	until [ -e "${at:-/}" ]; do at=${at%/*}; done
+	at=${at:-/}
+	other="or choose another place with --prefix"
+	if [ ! -d "$at" ]; then
+		fail E031 "$opt cannot be written: $at is no folder" "Move it away, $other."
+	elif [ ! -w "$at" ] && [ "$uid" = 0 ]; then
+		fail E031 "$opt cannot be written: $at is read-only" "Mount it so that it can be written, $other."
+	elif [ ! -w "$at" ]; then
+		fail E031 "$opt cannot be written: this user may not write in $at" "Run this as another user, such as root, $other."
+	fi
+	free=$(df -Pk "$at" 2>/dev/null | awk 'NR == 2 { print $4 }' || :)
+	fail E031 "$opt cannot be written: ${free:-too few} KiB are free there, and it needs $((${size:-0} / 200 + 1024))" "Make room there, $other."
 }
 
 # Nobody else installs here meanwhile.
@@ -407,7 +519,7 @@ package() {
 unpack() {
 	if ! have tar || ! have gzip; then fail E017 "tar or gzip is missing here" "Install both."; fi
 	mkdir "$stage/version"
-	gzip -dc <"$stage/artifact" | tar -xf - -C "$stage/version" || cannot_write
+	gzip -dc <"$stage/artifact" | tar -xf - -C "$stage/version" 2>"$scratch/said" || cannot_write
 	rm -f "$stage/artifact"
 	new=$stage/version/shanty-agent
 	[ -f "$new" ] || fail E034 "$file holds no shanty-agent" "Tell who runs the controller."
@@ -737,6 +849,7 @@ main() {
 	fi
 	scratch=$(mktemp -d) || fail E031 "no temporary folder can be made" "Make room in ${TMPDIR:-/tmp}."
 	detect
+	check_place
 	choose
 	refuse_other_setup
 	[ -n "$dry" ] || find_token

@@ -215,6 +215,8 @@ async fn enroll(
 ) -> Result<Joined, JoinError> {
     let _lock = options.data_dir.lock().map_err(JoinError::DataDir)?;
     refuse_second_join(&options.data_dir)?;
+    // An agent starts with nothing that others could put there: that is known before the token is used up.
+    options.data_dir.check_places()?;
     let key = kept_key(&options.data_dir)?;
 
     let reply = ask(way, token, &key, &name).await?;

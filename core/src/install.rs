@@ -70,7 +70,7 @@ impl Place {
 
     fn curl(&self) -> String {
         let (pins, script) = (&self.pins, self.script());
-        format!("curl -fsSk --pinnedpubkey '{pins}' {script} || (echo; echo exit 1)")
+        format!("curl -qfsSk --pinnedpubkey '{pins}' {script} || (echo; echo exit 1)")
     }
 
     /// The line to paste on a host that has curl.
@@ -85,7 +85,7 @@ impl Place {
     pub fn with_wget(&self, token: &str, run_as: &RunAs) -> String {
         let (pins, script, arguments) = (&self.pins, self.script(), run_as.arguments());
         format!(
-            "{{ echo SHANTY_TOKEN={token}; wget -nv -O- --no-check-certificate --pinnedpubkey='{pins}' {script} || (echo; echo exit 1); }} | sudo sh{arguments}"
+            "{{ echo SHANTY_TOKEN={token}; wget --no-config -nv -O- --no-check-certificate --pinnedpubkey='{pins}' {script} || (echo; echo exit 1); }} | sudo sh{arguments}"
         )
     }
 

@@ -261,6 +261,13 @@ async fn what_a_host_is_and_what_was_typed_is_told_before_anything_is_fetched() 
             64,
             "--purge goes with --uninstall only",
         ),
+        (line("--prefix ''"), "E001", 64, "--prefix takes a value"),
+        (
+            line("--no-join --name ''"),
+            "E001",
+            64,
+            "--name takes a value",
+        ),
         (
             line("--prefix here"),
             "E001",
@@ -282,7 +289,7 @@ async fn what_a_host_is_and_what_was_typed_is_told_before_anything_is_fetched() 
         ),
         (
             line("--no-join --bundle /nowhere"),
-            "E031",
+            "E002",
             1,
             "/nowhere cannot be read",
         ),
@@ -365,6 +372,160 @@ async fn what_a_host_is_and_what_was_typed_is_told_before_anything_is_fetched() 
         "nothing here that downloads",
     );
     assert!(site.is_empty());
+}
+
+/// Where others may write, another agent may stand tomorrow: that is told before anything is fetched, and a token is used for nothing.
+#[tokio::test]
+async fn nothing_is_installed_where_others_may_write() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let world = World::start(&programs(), Options::default()).await;
+    hand_out(&world, "");
+    let made = lines(&world, &[]).await;
+    let open = |path: &Path, mode| {
+        std::fs::create_dir_all(path).unwrap();
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, mode).unwrap();
+    };
+    let shared = world.dir.path().join("shared");
+    for (name, mode, refused) in [
+        ("group", 0o775, true),
+        ("all", 0o777, true),
+        ("sticky", 0o1777, false),
+        ("own", 0o755, false),
+    ] {
+        let place = shared.join(name);
+        open(&place, mode);
+        for (n, root) in [place.join("a/b"), place.clone()].into_iter().enumerate() {
+            let mut site = Site::new(world.dir.path(), &format!("{name}-{n}"), "dash");
+            site.lies_at(&root);
+            let ran = site.types(&format!("{} -s -- --dry-run", made.curl)).await;
+            match refused {
+                true => told(&ran, "E016", 1, &format!("shared/{name} can be changed by")),
+                false => assert_eq!(ran.code, 0, "{ran:?}"),
+            }
+        }
+    }
+    // Nor does an agent join there that somebody calls by hand.
+    let token = world.token(&["--name", "web-01"]).await;
+    let mut host = world.new_host("web-01");
+    host.data = shared.join("all/agent");
+    let joined = host.join(&world.join_address(), &token).await;
+    assert_eq!(joined.code, 78, "{joined:?}");
+    assert!(joined.err.contains("chmod go-w"), "{joined:?}");
+    host.data = shared.join("own/agent");
+    let joined = host.join(&world.join_address(), &token).await;
+    assert_eq!(joined.code, 0, "the token is good: {joined:?}");
+    world.end().await;
+}
+
+/// What the script does with a downloader that says this: how often it asked, and what it waited for.
+fn fetched(curl: &str, proxy: &str) -> Ran {
+    let lines = format!(
+        "scratch=$PWD downloader=curl proxy={proxy} opt=$PWD state=$PWD uid=1\nget a/agent out\necho got it"
+    );
+    let tool = |name: &str| (name.to_owned(), format!("exec {} \"$@\"", found(name)));
+    let mut programs = ["cat", "grep", "sed", "tail", "tr"].map(tool).to_vec();
+    programs.push(("curl".to_owned(), curl.to_owned()));
+    programs.push(("sleep".to_owned(), "echo $1 >>slept".to_owned()));
+    let programs: Vec<_> = programs
+        .iter()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
+    functions(&lines, &programs)
+}
+
+fn found(tool: &str) -> String {
+    site::found(tool).unwrap().display().to_string()
+}
+
+/// A downloader that fails so often, with these headers.
+fn busy(times: usize, headers: &str) -> String {
+    format!(
+        "n=0; [ ! -e n ] || read n <n; echo $((n + 1)) >n\n[ $n -lt {times} ] || exit 0\n\
+         printf 'HTTP/2 503\\r\\n{headers}\\r\\n' >headers\necho 'curl: (22) The requested URL returned error: 503' >&2\nexit 22"
+    )
+}
+
+#[test]
+fn a_controller_that_is_busy_is_waited_for_as_it_says() {
+    if !site::can_be_tried() {
+        return;
+    }
+    for (headers, seconds) in [
+        ("retry-after: 7", 7),
+        ("Retry-After: 4", 4),
+        ("x: y", 3),
+        ("retry-after: 0", 3),
+        ("retry-after: 99999999999999999999", 60),
+        ("retry-after: Mon, 30 Nov 2026 10:14:00 GMT", 3),
+    ] {
+        let ran = fetched(&busy(2, headers), "''");
+        let said = format!("The controller is busy; trying again in {seconds} s.\n");
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(ran.out, format!("{said}{said}got it\n"), "{headers}");
+    }
+    let ran = fetched(&busy(1_000, "retry-after: 50"), "''");
+    told(&ran, "E024", 75, "has been busy for 300 s");
+    assert_eq!(ran.out.lines().count(), 6, "{ran:?}");
+    // Another name for a number is no busy controller.
+    let ran = fetched(
+        "echo 'curl: (6) Could not resolve host: srv503' >&2; exit 6",
+        "''",
+    );
+    told(&ran, "E020", 1, "srv503");
+    assert_eq!(ran.out, "");
+}
+
+#[test]
+fn a_proxy_that_says_no_is_named_and_not_the_controller() {
+    if !site::can_be_tried() {
+        return;
+    }
+    let proxy = "http://ann:hunter2@proxy.example.net:3128";
+    let answers = |code: &str, exit: u8, said: &str| {
+        format!("printf {code}\necho 'curl: ({exit}) {said}' >&2\nexit {exit}")
+    };
+    for (curl, said) in [
+        (
+            answers("407", 22, "The requested URL returned error: 407"),
+            "did not let us through: it wants a name and a password (407)",
+        ),
+        (
+            answers("407", 56, "CONNECT tunnel failed, response 407"),
+            "it wants a name and a password (407)",
+        ),
+        (
+            answers("503", 56, "CONNECT tunnel failed, response 503"),
+            "it answered 503",
+        ),
+        (
+            answers("000", 56, "Received HTTP code 403 from proxy after CONNECT"),
+            "Received HTTP code 403 from proxy after CONNECT",
+        ),
+    ] {
+        let ran = fetched(&curl, proxy);
+        told(&ran, "E023", 1, said);
+        assert!(ran.err.contains("the proxy http://proxy.example.net:3128"));
+        assert!(
+            ran.out.is_empty() && !ran.err.contains("hunter2"),
+            "{ran:?}"
+        );
+    }
+    let ran = fetched(
+        &answers("200", 22, "The requested URL returned error: 404"),
+        proxy,
+    );
+    told(&ran, "E022", 1, "did not give a/agent");
+    // A connection that breaks off is tried again, and not without end.
+    let ran = fetched(
+        &answers("200", 18, "transfer closed with 9 bytes remaining"),
+        proxy,
+    );
+    told(&ran, "E020", 1, "transfer closed");
+    let again = "The connection to the controller broke off; trying again in 3 s.\n";
+    assert_eq!(ran.out, again.repeat(5));
 }
 
 /// Refused with this code, and a cure.
@@ -489,6 +650,30 @@ async fn whoever_answers_instead_of_the_controller_gets_nothing_run() {
     // Of several keys one is enough, as while they change.
     std::fs::write(&file, script.replace(pin, &format!("{other};{pin}"))).unwrap();
     let ran = site.types(&format!("{line} --dry-run")).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+
+    // What a user has configured for a downloader does not count.
+    for rc in [".curlrc", ".wgetrc"] {
+        std::fs::write(
+            world.dir.path().join(rc),
+            "proxy=http://127.0.0.1:1\nhttps_proxy=http://127.0.0.1:1\n",
+        )
+        .unwrap();
+    }
+    let home = format!("export HOME={}; ", world.dir.path().display());
+    let ran = site
+        .types(&format!(
+            "{home}{}",
+            lines.curl.replace("sudo sh", "sudo sh -s -- --dry-run")
+        ))
+        .await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = site
+        .types(&format!(
+            "{home}{}",
+            lines.wget.replace("sudo sh", "sudo sh -s -- --dry-run")
+        ))
+        .await;
     assert_eq!(ran.code, 0, "{ran:?}");
 
     std::fs::write(&file, &script).unwrap();

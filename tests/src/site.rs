@@ -32,6 +32,7 @@ const TOOLS: &[&str] = &[
     "id",
     "ldd",
     "ln",
+    "ls",
     "mkdir",
     "mktemp",
     "mv",
@@ -137,6 +138,7 @@ pub struct Site {
     pub name: String,
     /// What stands for `/`.
     pub root: PathBuf,
+    shell: String,
     bin: PathBuf,
     path: String,
 }
@@ -154,19 +156,30 @@ impl Site {
         let usual = std::env::var("PATH").unwrap_or_default();
         let site = Self {
             name: name.to_owned(),
+            shell: shell.to_owned(),
             path: format!("{}:{usual}", bin.display()),
             root,
             bin,
         };
-        let below = site.root.display();
+        site.put_sudo();
+        site
+    }
+
+    fn put_sudo(&self) {
+        let (below, shell, name) = (self.root.display(), &self.shell, &self.name);
         let user = crate::host::own_user();
-        site.replace(
+        self.replace(
             "sudo",
             &format!(
                 "shift\nif [ \"${{1:-}}\" = -s ]; then shift 2; fi\nexec {shell} -s -- --prefix {below} --name {name} --run-as {user} \"$@\""
             ),
         );
-        site
+    }
+
+    /// Lets it lie somewhere else.
+    pub fn lies_at(&mut self, root: &Path) {
+        root.clone_into(&mut self.root);
+        self.put_sudo();
     }
 
     /// Puts another program in the place of one.

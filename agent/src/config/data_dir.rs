@@ -102,6 +102,21 @@ impl DataDir {
         })
     }
 
+    /// Checks that nobody else chooses what stands where the identity and the configuration are, or will be.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn check_places(&self) -> Result<(), FileError> {
+        for path in [self.identity(), self.config()] {
+            let path = std::path::absolute(&path).unwrap_or(path);
+            // What is not there yet will be made in the nearest folder that is.
+            let is_there = |path: &&Path| path.parent().is_none_or(Path::exists);
+            let at = path.ancestors().find(is_there);
+            files::check_place(at.unwrap_or(&path))?;
+        }
+        Ok(())
+    }
+
     /// True while an agent works in it. Changes nothing, and creates nothing.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
