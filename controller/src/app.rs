@@ -24,7 +24,7 @@ use crate::config::{Config, Limits, Listen};
 use crate::discord;
 use crate::health::ChatState;
 use crate::hub::{self, Shell};
-use crate::install::Installer;
+use crate::install::{Installer, offered};
 use crate::store::{self, Store, StoreError};
 use crate::supervise::Supervisor;
 use crate::upgrade::{self, Program, UpgradeError};
@@ -184,7 +184,8 @@ pub async fn run(
         join.clone(),
         ca.pin(),
         &[ca.listener_pin()],
-    );
+    )
+    .trusting(config.roots);
     let links = link::Parts {
         ca,
         authority: authority.clone(),
@@ -236,6 +237,7 @@ pub async fn run(
         authority.clone(),
     );
     authority::start(&mut supervisor, authority);
+    offered::start(&mut supervisor, installer.clone(), handle.clone()).await;
     checkpoints::start(&mut supervisor, &store.journal);
     disk::start(
         &mut supervisor,

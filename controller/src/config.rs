@@ -64,6 +64,8 @@ pub struct Config {
     pub mask: SecretFiles,
     /// Where the agents lie that new hosts are installed with.
     pub artifacts: PathBuf,
+    /// The file that says who may sign them; nothing asks for no signature.
+    pub roots: Option<PathBuf>,
     /// Where it was read, to be read again; nothing for a text.
     pub source: Option<Source>,
 }
@@ -143,9 +145,9 @@ impl Config {
             |s| chat::read(s, errors),
         );
         let mask = root.section("mask", errors).map(|s| mask::read(s, errors));
-        let artifacts = root
+        let (artifacts, roots) = root
             .section("install", errors)
-            .map_or_else(install::standard, |s| install::read(s, errors));
+            .map_or_else(|| (install::standard(), None), |s| install::read(s, errors));
         root.finish(errors);
         Some(Self {
             data_dir: data_dir?.0,
@@ -166,6 +168,7 @@ impl Config {
             gone_ms,
             mask: mask.unwrap_or_default(),
             artifacts,
+            roots,
             source: None,
         })
     }

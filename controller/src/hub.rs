@@ -285,6 +285,7 @@ impl Shell {
             } => self.link_wanted(holder, instance, reply),
             Message::Probed { agent, link } => self.take(Event::Probed { agent, link }),
             Message::Disk { full } => self.take(Event::Disk(full)),
+            Message::Offered(offer) => self.take(Event::Offered(offer)),
             Message::LinkUp { link, reply } => self.link_up(link, reply),
             Message::LinkDown { agent, link } => self.link_down(agent, link),
             Message::Told {

@@ -301,7 +301,7 @@ fn grant(wanted: &Wanted) -> String {
         (Some(admin), Some(ops)) => format!(
             "{why}\n[[grant]]\nid = \"admin\"\nwho = {{ people = [\"{}\"] }}           # {}; or roles = [\"ID\"]\n\
              where = {{ channels = [\"{}\"] }}       # #{}, and its threads\n\
-             what = [\"view\", \"run\", \"cancel\", \"hold\", \"manage\", \"leave\"]\nhosts = \"all\"",
+             what = [\"view\", \"run\", \"cancel\", \"hold\", \"manage\", \"leave\", \"update\"]\nhosts = \"all\"",
             admin.id,
             name(admin),
             ops.id,

@@ -2,6 +2,8 @@
 //! address, keys and digests filled in. Serves nothing itself.
 
 mod manifest;
+pub mod offered;
+mod signed;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,10 +13,14 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use shanty_certs::token::{JoinToken, RootPin};
 use shanty_core::install::Place;
+use shanty_core::offer::Offer;
 use shanty_core::refusal::{Code, Refusal};
 use thiserror::Error;
 
+use crate::clock::now_ms;
+
 pub(crate) use manifest::{Artifact, Manifest};
+pub(crate) use signed::Lying;
 
 const TEMPLATE: &str = include_str!("../../packaging/install.sh");
 
@@ -32,21 +38,34 @@ pub(crate) enum InstallError {
         /// What is wrong with it.
         what: String,
     },
+    /// The manifest is not what somebody signed who may.
+    #[error("the agents to hand out are of no release that is known here: {0}")]
+    Unproven(String),
     /// Hosts cannot dial what we listen on.
     #[error("hosts cannot dial `{0}`")]
     Address(String),
 }
 
-impl From<InstallError> for Refusal {
-    fn from(error: InstallError) -> Self {
-        let next = match &error {
-            InstallError::Missing(_) | InstallError::Unusable { .. } => {
+impl InstallError {
+    /// What to do about it: a sentence.
+    pub(crate) const fn next(&self) -> &'static str {
+        match self {
+            Self::Missing(_) | Self::Unusable { .. } => {
                 "Put the agents of a release there, or name their folder as `artifacts` in [install] of the controller's configuration."
             }
-            InstallError::Address(_) => {
+            Self::Unproven(_) => {
+                "Put a release there whole, with its manifest.json.sig, or name who may sign one as `roots` in [install] of the controller's configuration."
+            }
+            Self::Address(_) => {
                 "Set `join` in [public] of the controller's configuration to the name or address that hosts reach it by."
             }
-        };
+        }
+    }
+}
+
+impl From<InstallError> for Refusal {
+    fn from(error: InstallError) -> Self {
+        let next = error.next();
         let what =
             format!("Nothing can be installed from this controller: {error}. No token was made.");
         Self::new(Code::NotFound, what, next)
@@ -71,6 +90,8 @@ pub struct Installer {
 #[derive(Debug)]
 struct Inner {
     artifacts: PathBuf,
+    /// The file that says who may sign a release; without one nobody is asked.
+    roots: Option<PathBuf>,
     address: String,
     /// What agents pin.
     root: RootPin,
@@ -84,6 +105,7 @@ impl Installer {
     pub fn new(artifacts: PathBuf, address: String, root: RootPin, pins: &[RootPin]) -> Self {
         let inner = Inner {
             artifacts,
+            roots: None,
             address,
             root,
             pins: pins
@@ -91,6 +113,28 @@ impl Installer {
                 .map(for_downloaders)
                 .collect::<Vec<_>>()
                 .join(";"),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The same where a release must be signed by who is named in this file.
+    #[must_use]
+    pub fn trusting(self, roots: Option<PathBuf>) -> Self {
+        let Inner {
+            artifacts,
+            address,
+            root,
+            pins,
+            ..
+        } = &*self.inner;
+        let inner = Inner {
+            artifacts: artifacts.clone(),
+            roots,
+            address: address.clone(),
+            root: *root,
+            pins: pins.clone(),
         };
         Self {
             inner: Arc::new(inner),
@@ -107,7 +151,17 @@ impl Installer {
 
     /// What is handed out now. It is read anew each time, so that a new release needs no restart.
     pub(crate) async fn manifest(&self) -> Result<Manifest, InstallError> {
-        Manifest::read(&self.inner.artifacts).await
+        Ok(self.lying().await?.manifest)
+    }
+
+    /// The same as it lies there, with its signature.
+    pub(crate) async fn lying(&self) -> Result<Lying, InstallError> {
+        lying(self.inner.artifacts.clone(), self.inner.roots.clone()).await
+    }
+
+    /// What hosts are installed with and updated to.
+    pub async fn offer(&self) -> Offer {
+        signed::offer(self.lying().await)
     }
 
     /// Where an artifact of the manifest lies.
@@ -142,6 +196,20 @@ impl Installer {
             script_sha256: script.sha256,
         })
     }
+}
+
+/// What lies in a folder now, proven where roots are named.
+pub(crate) async fn lying(
+    artifacts: PathBuf,
+    roots: Option<PathBuf>,
+) -> Result<Lying, InstallError> {
+    let path = artifacts.clone();
+    let read = move || signed::read(&artifacts, roots.as_deref(), now_ms() / 1_000);
+    let read = tokio::task::spawn_blocking(read).await;
+    read.unwrap_or_else(|error| {
+        let what = error.to_string();
+        Err(InstallError::Unusable { path, what })
+    })
 }
 
 /// As `--pinnedpubkey` of curl and wget takes it.

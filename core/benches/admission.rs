@@ -16,6 +16,7 @@ use shanty_core::facts::{Facts, Metrics};
 use shanty_core::fleet::{Fleet, Instance, Link};
 use shanty_core::ids::{AgentId, Labels, RunId};
 use shanty_core::journal::{Enrolment, Kind, Needs, Proposal, Recalled, Record, State};
+use shanty_core::offer::Offer;
 use shanty_core::policy::{Grant, Policy, Verb};
 use shanty_core::principal::{Actor, Asker};
 use shanty_core::run::{Event, Gate, Phase, Run, Spec};
@@ -264,6 +265,7 @@ fn with<T>(
         state,
         fleet,
         settings,
+        offer: &Offer::default(),
         under_way: &UnderWay::default(),
         recalled: &Recalled::default(),
         fresh: Fresh::new([7; 16]),

@@ -24,6 +24,7 @@ pub(crate) use room::disk_full;
 pub use run::{Caution, Plan};
 pub(crate) use seen::preview;
 pub(crate) use stop::not_found;
+pub use upkeep::{Found, TOO_OLD, UPDATE_BATCH};
 
 mod caller;
 mod characters;
@@ -46,6 +47,7 @@ mod run;
 mod seen;
 mod steer;
 mod stop;
+mod upkeep;
 
 /// What may happen, and exactly what.
 #[derive(Clone, Debug)]
@@ -109,7 +111,7 @@ pub fn admit(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Re
 
 fn decide(ctx: &Context<'_>, asker: &Asker, ask: &Ask) -> Result<Admitted, Refusal> {
     let caller = &authenticate(ctx, asker)?;
-    require(ctx, caller, ask.right())?;
+    require(ctx, caller, ask.right(|run| ctx.what_of(run)))?;
     is_new(ctx, asker, ask)?;
     if ask.starts_a_run() {
         rate::may_start_one_more(ctx, caller)?;

@@ -2,6 +2,7 @@
 //!
 //! Who may ask what is in [`crate::admission`]; nothing here decides.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::history::{Query, Wanted};
@@ -9,7 +10,7 @@ use crate::hold::{Held, Hold, HoldAnswer};
 use crate::ids::{AgentId, HostName, Labels, RunId, RunNumber};
 use crate::policy::Verb;
 use crate::principal::Principal;
-use crate::run::{Input, Run};
+use crate::run::{Input, Run, What};
 use crate::selector::complete::Choice;
 use crate::view::{HostRow, Preview};
 
@@ -103,6 +104,8 @@ pub enum Question {
         /// What is typed so far.
         typed: String,
     },
+    /// The versions that agents can be updated to.
+    Versions,
     /// The newest runs.
     Runs {
         /// So many at most.
@@ -165,12 +168,13 @@ pub enum Right {
 }
 
 impl Ask {
-    /// What must be had to ask it.
+    /// What must be had to ask it, by what is known of what a run or a proposal is of.
     #[must_use]
-    pub const fn right(&self) -> Right {
+    pub fn right<'a>(&self, of: impl FnOnce(RunId) -> Option<&'a What>) -> Right {
         match self {
-            Self::Run(_) | Self::Again { .. } | Self::Confirm { .. } | Self::TakeBack { .. } => {
-                Right::Grant(Verb::Run)
+            Self::Run(request) => Right::Grant(request.verb()),
+            Self::Again { run, .. } | Self::Confirm { run, .. } | Self::TakeBack { run } => {
+                Right::Grant(of(*run).map_or(Verb::Run, What::verb))
             }
             Self::Cancel { .. } | Self::Steer { .. } => Right::Grant(Verb::Cancel),
             Self::Hold(_) => Right::Grant(Verb::Hold),
@@ -178,7 +182,7 @@ impl Ask {
                 Right::Grant(Verb::Manage)
             }
             Self::RemoveHost { .. } | Self::FreeName { .. } => Right::Operator,
-            Self::Look(question) => question.right(),
+            Self::Look(question) => question.right(of),
         }
     }
 
@@ -214,9 +218,9 @@ impl Ask {
 }
 
 impl Question {
-    /// What must be had to ask it.
+    /// What must be had to ask it, by what is known of what a run is of.
     #[must_use]
-    pub const fn right(&self) -> Right {
+    pub fn right<'a>(&self, of: impl FnOnce(RunId) -> Option<&'a What>) -> Right {
         match self {
             Self::Hosts { .. }
             | Self::Complete { .. }
@@ -226,9 +230,10 @@ impl Question {
             | Self::History { .. }
             | Self::Groups
             | Self::Hold => Right::Grant(Verb::View),
-            Self::Edit { .. } | Self::Commands | Self::Plan(_) | Self::PlanAgain { .. } => {
-                Right::Grant(Verb::Run)
-            }
+            Self::Edit { .. } | Self::Commands => Right::Grant(Verb::Run),
+            Self::Plan(request) => Right::Grant(request.verb()),
+            Self::PlanAgain { run, .. } => Right::Grant(of(*run).map_or(Verb::Run, What::verb)),
+            Self::Versions => Right::Grant(Verb::Update),
             Self::Welcome => Right::Grant(Verb::Manage),
             Self::Tokens => Right::Operator,
             Self::Help(_) | Self::Whoami => Right::Anybody,
@@ -249,6 +254,49 @@ pub struct RunRequest {
     pub like: Option<RunId>,
     /// What the command is given. It is kept already. With a script the command is what is given to that.
     pub input: Option<Input>,
+    /// What agents shall do to themselves instead of a command.
+    pub upkeep: Option<UpkeepRequest>,
+}
+
+/// What agents shall do to themselves, as typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpkeepRequest {
+    /// Another version.
+    Update {
+        /// Which; empty means the one that is offered.
+        version: String,
+        /// That may be an older one.
+        older: bool,
+    },
+    /// They look what is wrong with them.
+    Doctor,
+}
+
+impl RunRequest {
+    /// What it asks for, as people read it.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.upkeep {
+            None => Cow::Borrowed(&self.command),
+            Some(UpkeepRequest::Doctor) => Cow::Borrowed("doctor"),
+            Some(UpkeepRequest::Update { version, .. }) if version.trim().is_empty() => {
+                Cow::Borrowed("update to the version that is handed out")
+            }
+            Some(UpkeepRequest::Update { version, .. }) => {
+                Cow::Owned(format!("update to {}", version.trim()))
+            }
+        }
+    }
+
+    /// What must be granted for it.
+    #[must_use]
+    pub const fn verb(&self) -> Verb {
+        match &self.upkeep {
+            None => Verb::Run,
+            Some(UpkeepRequest::Update { .. }) => Verb::Update,
+            Some(UpkeepRequest::Doctor) => Verb::Manage,
+        }
+    }
 }
 
 /// What somebody chose who was shown a run.

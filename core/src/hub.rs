@@ -27,6 +27,7 @@ use crate::fleet::{Fleet, Instance};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{Kind, Recalled, Record, State};
 use crate::members::{Member, Members, Membership};
+use crate::offer::Offer;
 use crate::order::Order;
 use crate::principal::{Actor, Asker};
 use crate::refusal::Refusal;
@@ -120,6 +121,8 @@ pub enum Event {
     },
     /// Whether the controller's disk is full from now on.
     Disk(bool),
+    /// What is handed out to hosts from now on.
+    Offered(Box<Offer>),
     /// A host wants a link. Before it may have one, nothing else that it says is looked at.
     LinkWanted {
         /// Where the answer goes.
@@ -362,6 +365,7 @@ impl Hub {
         Self {
             known: Known {
                 disk_full: false,
+                offer: Arc::default(),
                 state,
                 fleet,
                 settings,
@@ -422,6 +426,7 @@ impl Hub {
             } => self.recorded(append, seq, &records, now, out),
             Event::NotRecorded { append, full } => self.not_recorded(append, full, now, out),
             Event::Disk(full) => self.known.disk_full = full,
+            Event::Offered(offer) => self.known.offer = Arc::from(offer),
             Event::LinkWanted {
                 ticket,
                 agent,

@@ -33,6 +33,7 @@ pub mod policy;
 
 pub mod fleet;
 pub mod journal;
+pub mod offer;
 pub mod order;
 pub mod run;
 

@@ -15,6 +15,13 @@ pub const SPOOL_TOTAL_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// A command's time when nobody said one, milliseconds.
 pub const TIMEOUT_MS_DEFAULT: u64 = 300_000;
 
+/// Time that an update has unless somebody says otherwise, milliseconds: fetching over a slow line, waiting for its turn, and the minute in
+/// which the new version must prove itself.
+pub const UPDATE_MS: u64 = 900_000;
+
+/// The same of a doctor, which waits for networks that do not answer.
+pub const DOCTOR_MS: u64 = 120_000;
+
 /// The longest timeout that may be asked for, milliseconds: one day.
 pub const TIMEOUT_MS_MAX: u64 = 24 * 3_600_000;
 

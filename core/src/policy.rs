@@ -24,17 +24,20 @@ pub enum Verb {
     Manage,
     /// Let live what a command leaves running, beside the right to run it.
     Leave,
+    /// Replace agents by the version that the controller hands out.
+    Update,
 }
 
 impl Verb {
     /// Every verb, for messages and configuration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::View,
         Self::Run,
         Self::Cancel,
         Self::Hold,
         Self::Manage,
         Self::Leave,
+        Self::Update,
     ];
 
     /// What it lets somebody do, after "may" and "may not".
@@ -47,6 +50,7 @@ impl Verb {
             Self::Hold => "put runs on hold",
             Self::Manage => "change hosts and groups",
             Self::Leave => "leave processes running",
+            Self::Update => "update agents",
         }
     }
 
@@ -60,6 +64,7 @@ impl Verb {
             Self::Hold => "hold",
             Self::Manage => "manage",
             Self::Leave => "leave",
+            Self::Update => "update",
         }
     }
 }
@@ -79,7 +84,7 @@ impl FromStr for Verb {
             .find(|verb| verb.as_str() == text)
             .ok_or_else(|| {
                 format!(
-                    "`{text}` is not something that can be granted: view, run, cancel, hold, manage, leave"
+                    "`{text}` is not something that can be granted: view, run, cancel, hold, manage, leave, update"
                 )
             })
     }

@@ -26,7 +26,7 @@ mod tree;
 
 pub use error::{SelectorError, SelectorErrorKind};
 
-pub use evaluate::Evaluator;
+pub use evaluate::{Evaluator, digest};
 pub use fact::is_outdated;
 pub(crate) use near::nearest;
 

@@ -9,6 +9,7 @@ use shanty_core::fleet::{Fleet, Instance, Link};
 use shanty_core::ids::{AgentId, HostName, Labels, RunId};
 use shanty_core::journal::{Enrolment, HostChange, Kind, Needs, Proposal, Recalled, Record, State};
 use shanty_core::limits::{COMBINING_MARKS_MAX, LINE_CHARS_MAX, PAGE_CHARS_MAX};
+use shanty_core::offer::Offer;
 use shanty_core::output::pages::{Above, Pager, Tail};
 use shanty_core::output::sanitise::{Sanitiser, is_hidden, whole};
 use shanty_core::policy::{Grant, Policy, Verb};
@@ -188,6 +189,7 @@ impl Shown {
             state: &self.state,
             fleet: &fleet,
             settings: &settings,
+            offer: &Offer::default(),
             under_way: &UnderWay::default(),
             recalled: &Recalled::default(),
             fresh: Fresh::new([7; 16]),

@@ -1,5 +1,6 @@
 //! What the command line is shown.
 
+use shanty_core::admission::Found;
 use shanty_core::ask::{GroupRow, HostsView, SavedGroup, TokenRow};
 use shanty_core::facts::{Facts, Metrics};
 use shanty_core::history::Stand;
@@ -57,7 +58,8 @@ pub(super) fn hosts(view: HostsView) -> v1::HostsReply {
         labels: labels_to_wire(&row.labels),
         online: row.online,
         stale: row.stale,
-        outdated: row.outdated,
+        outdated: row.outdated.is_some(),
+        offered: row.outdated.clone().unwrap_or_default(),
         duplicated: row.duplicated,
         draining_since_ms: row
             .draining
@@ -183,6 +185,9 @@ pub(super) fn stopped(run: &Run) -> Option<&CancelRequest> {
 
 pub(super) fn plan(preview: &Preview) -> v1::PlanReply {
     let spec = &preview.spec;
+    let found = preview.found.as_ref();
+    let names = |hosts: &[HostName]| fold(hosts.iter().map(HostName::as_str));
+    let rollout = spec.strategy.rollout.as_ref();
     let away = |row: &AwayRow| v1::AwayHost {
         name: row.name.to_string(),
         why: row.away.as_str().to_owned(),
@@ -198,11 +203,18 @@ pub(super) fn plan(preview: &Preview) -> v1::PlanReply {
         absent: fold(preview.absent.iter().map(String::as_str)),
         run_as: match &spec.options.run_as {
             Some(user) => vec![user.clone()],
+            // Agents look after themselves as who they are.
+            None if spec.what.upkeep().is_some() => Vec::new(),
             None => preview.run_as.clone(),
         },
         timeout_ms: spec.options.timeout_ms,
         offline: offline(spec.strategy.offline).into(),
         seen: hex::encode(spec.digest),
+        from: found.map(Found::from_words).unwrap_or_default(),
+        there: found.map_or_else(String::new, |found| names(&found.there)),
+        old: found.map_or_else(String::new, |found| names(&found.old)),
+        signer: found.map(|found| found.signer.clone()).unwrap_or_default(),
+        rollout: rollout.map(rollout_words).unwrap_or_default(),
     }
 }
 
@@ -359,7 +371,7 @@ mod tests {
             draining: None,
             seen_ms: 1,
             version: String::new().into(),
-            outdated: true,
+            outdated: Some("1.5.0".to_owned()),
             duplicated: false,
             facts: None,
             metrics: Some(Metrics {

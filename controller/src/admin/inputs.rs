@@ -1,6 +1,6 @@
 //! What commands are given: taken from the command line before a run of it is asked for, and shown to it afterwards.
 
-use shanty_core::ask::{RunRequest, Typed};
+use shanty_core::ask::{RunRequest, Typed, UpkeepRequest};
 use shanty_core::refusal::{Code, Refusal};
 use shanty_core::run::{Input, InputKind, Run};
 use shanty_proto::convert::{input_from_wire, input_to_wire};
@@ -144,7 +144,23 @@ pub(super) async fn asked(
         typed: Typed::from_names(request.options).map_err(|name| unknown_option(&name))?,
         like: None,
         input: given(inputs, request.input.as_ref()).await?,
+        upkeep: request.upkeep.map(upkeep).transpose()?,
     })
+}
+
+fn upkeep(asked: v1::Upkeep) -> Result<UpkeepRequest, Status> {
+    use v1::upkeep::Kind as Wire;
+    match asked.kind {
+        Some(Wire::Update(v1::Update { version, older })) => {
+            Ok(UpkeepRequest::Update { version, older })
+        }
+        Some(Wire::Doctor(v1::Doctor {})) => Ok(UpkeepRequest::Doctor),
+        None => Err(status(&Refusal::new(
+            Code::Unsupported,
+            "This controller does not know what agents shall do to themselves. Nothing was run.",
+            "Use the command line of the controller's own version.",
+        ))),
+    }
 }
 
 /// An option of a newer command line: left out, it would silently not be done.

@@ -20,7 +20,7 @@ use crate::clock::now_ms;
 use crate::config::Config;
 use crate::discord::sender::Sender;
 use crate::discord::survey::Survey;
-use crate::install::Manifest;
+use crate::install::lying;
 
 /// What stands in front of how something is mended: as wide as sign and name.
 const INDENT: &str = "                 ";
@@ -142,16 +142,21 @@ async fn see(config: Config) -> Result<Seen, Failure> {
 
 /// The agents that new hosts are installed with.
 async fn agents(config: &Config) -> Result<String, String> {
-    let manifest = Manifest::read(&config.artifacts).await;
-    let manifest = manifest.map_err(|error| chain(&error))?;
+    let lying = lying(config.artifacts.clone(), config.roots.clone()).await;
+    let lying = lying.map_err(|error| chain(&error))?;
+    let manifest = lying.manifest;
     let arches: BTreeSet<&str> = manifest
         .files
         .iter()
         .map(|file| file.arch.as_str())
         .collect();
     let arches: Vec<&str> = arches.into_iter().collect();
+    let signed = match lying.signer {
+        Some(signer) => format!("signed by {}", one_line(&signer.key)),
+        None => "not updated to, as [install] names no `roots`".to_owned(),
+    };
     Ok(format!(
-        "agents {} for {}",
+        "agents {} for {}, {signed},",
         manifest.version,
         arches.join(", ")
     ))

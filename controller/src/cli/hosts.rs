@@ -14,6 +14,7 @@ use super::{AdminArgs, exit, not_empty, out, plan};
 use crate::clock::now_ms;
 
 mod shown;
+mod upkeep;
 
 use shown::{detail, held, json, table};
 
@@ -74,6 +75,10 @@ enum HostsCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
+    /// Replace agents by the version that the controller hands out; those that do not work with it come back as they were
+    Update(Box<upkeep::UpdateArgs>),
+    /// Let agents look what is wrong with them and their hosts
+    Doctor(upkeep::DoctorArgs),
     /// Give up what hosts hold of runs that are not known here, after an older backup was put back
     Release {
         /// Which hosts, for example: web-01
@@ -117,6 +122,8 @@ impl HostsArgs {
                 | HostsCommand::Remove { admin, .. }
                 | HostsCommand::Free { admin, .. },
             ) => admin,
+            Some(HostsCommand::Update(args)) => &args.follow.admin,
+            Some(HostsCommand::Doctor(args)) => &args.follow.admin,
         }
     }
 }
@@ -142,6 +149,8 @@ pub(super) async fn hosts(args: HostsArgs) -> Result<u8, Failure> {
         Some(HostsCommand::Undrain { selector, admin }) => {
             drain(&client, selector, false, &admin).await
         }
+        Some(HostsCommand::Update(args)) => upkeep::update(&client, *args).await,
+        Some(HostsCommand::Doctor(args)) => upkeep::doctor(&client, args).await,
         Some(HostsCommand::Release { selector, admin }) => release(&client, selector, &admin).await,
         Some(HostsCommand::Remove { name, yes, admin }) => {
             if !yes {

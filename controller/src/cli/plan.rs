@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use shanty_core::admission::TOO_OLD;
 use shanty_core::text::{count, duration};
 use shanty_core::view::terminal::{lines, one_line};
 use shanty_proto::v1;
@@ -19,6 +20,10 @@ fn text(plan: &v1::PlanReply, now_ms: u64) -> String {
         text.push_str(&format!("  {name:<9} {what}\n"));
     };
     line("command", &one_line(&plan.command));
+    if !plan.from.is_empty() {
+        line("from", &one_line(&plan.from));
+        line("signed by", &one_line(&plan.signer));
+    }
     if !plan.run_as.is_empty() {
         line("as", &one_line(&plan.run_as.join(", ")));
     }
@@ -44,7 +49,20 @@ fn text(plan: &v1::PlanReply, now_ms: u64) -> String {
             &format!("{} is {}{since}: {then}", host.name, host.why),
         );
     }
-    for (name, hosts) in [("excluded", &plan.excluded), ("no host", &plan.absent)] {
+    if !plan.rollout.is_empty() {
+        line("in turn", &plan.rollout);
+    }
+    if !plan.old.is_empty() {
+        line(
+            "too old",
+            &format!("{} will fail. {TOO_OLD}", one_line(&plan.old)),
+        );
+    }
+    for (name, hosts) in [
+        ("there", &plan.there),
+        ("excluded", &plan.excluded),
+        ("no host", &plan.absent),
+    ] {
         if !hosts.is_empty() {
             line(name, &one_line(hosts));
         }
@@ -61,7 +79,8 @@ fn json(plan: &v1::PlanReply) -> serde_json::Value {
         "event": "plan", "command": plan.command, "hosts": plan.hosts, "count": plan.count,
         "cautions": plan.cautions, "away": away.collect::<Vec<_>>(), "excluded": plan.excluded,
         "absent": plan.absent, "run_as": plan.run_as, "timeout_ms": plan.timeout_ms,
-        "offline": words::offline(plan.offline()),
+        "offline": words::offline(plan.offline()), "from": plan.from, "there": plan.there, "old": plan.old,
+        "signer": plan.signer, "rollout": plan.rollout,
     })
 }
 

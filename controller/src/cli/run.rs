@@ -21,7 +21,7 @@ use super::printer::Style;
 use super::{AdminArgs, exit, input, out, plan};
 
 /// How long a controller that went away is waited for unless somebody says otherwise.
-const PATIENCE: &str = "60s";
+pub(super) const PATIENCE: &str = "60s";
 
 /// What is where, and what comes back.
 pub(super) const HELP: &str = "\
@@ -121,30 +121,97 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
     if args.script.is_some() {
         request.input = input::give(&client, args.script.as_deref(), args.no_stdin).await?;
     }
-    if args.yes {
-        see(&mut request, YES);
-    } else {
-        let planned = request.clone();
-        let plan = client
-            .call(|mut api| async move { api.plan_run(planned).await })
-            .await?;
-        if args.dry_run {
-            plan::show(&plan, args.admin.json)?;
-            return Ok(exit::OK);
-        }
-        if let Some(seen) = plan::seen(&plan)? {
-            see(&mut request, &seen);
-        }
+    let asks = (args.yes, args.dry_run, args.admin.json);
+    if !looked_at(&client, &mut request, asks).await? {
+        return Ok(exit::OK);
     }
     // Nothing is read of what may never end before it is sure that it runs.
     if args.script.is_none() {
         request.input = input::give(&client, None, args.no_stdin).await?;
     }
+    let how = (args.detach, args.admin.json, patience);
+    begin(&client, request, how, |several| args.showing(several)).await
+}
+
+/// How upkeep is asked for, shown and followed.
+pub(super) struct Way {
+    pub(super) yes: bool,
+    pub(super) dry_run: bool,
+    pub(super) detach: bool,
+    pub(super) stream: bool,
+    pub(super) json: bool,
+    pub(super) patience: Duration,
+}
+
+/// Asks for what agents do to themselves, as for a command.
+pub(super) async fn upkeep(
+    client: &Client,
+    mut request: v1::StartRunRequest,
+    way: &Way,
+) -> Result<u8, Failure> {
+    let asks = (way.yes, way.dry_run, way.json);
+    if !looked_at(client, &mut request, asks).await? {
+        return Ok(exit::OK);
+    }
+    let showing = |several| showing(several, way.stream, way.json);
+    begin(
+        client,
+        request,
+        (way.detach, way.json, way.patience),
+        showing,
+    )
+    .await
+}
+
+/// Folded for people who look at several hosts, as it comes for everybody else.
+fn showing(several: bool, stream: bool, json: bool) -> Showing {
+    match several && !stream && !json && Terminal::of_stdout().is_terminal {
+        true => Showing::Folded { diff: false },
+        false => Showing::Streamed(Style {
+            json,
+            raw: false,
+            colours: false,
+        }),
+    }
+}
+
+/// Lets somebody look at what would run where that is asked for or needed, and puts their word into the request; false when they only
+/// wanted to look.
+async fn looked_at(
+    client: &Client,
+    request: &mut v1::StartRunRequest,
+    (yes, dry_run, json): (bool, bool, bool),
+) -> Result<bool, Failure> {
+    if yes {
+        see(request, YES);
+        return Ok(true);
+    }
+    let planned = request.clone();
+    let plan = client
+        .call(|mut api| async move { api.plan_run(planned).await })
+        .await?;
+    if dry_run {
+        plan::show(&plan, json)?;
+        return Ok(false);
+    }
+    if let Some(seen) = plan::seen(&plan)? {
+        see(request, &seen);
+    }
+    Ok(true)
+}
+
+/// Starts it, and shows it to its end unless somebody only wants its number.
+async fn begin(
+    client: &Client,
+    request: v1::StartRunRequest,
+    (detach, json, patience): (bool, bool, Duration),
+    showing: impl FnOnce(bool) -> Showing,
+) -> Result<u8, Failure> {
     let run = client
         .call(|mut api| async move { api.start_run(request).await })
         .await?;
-    if args.detach {
-        if args.admin.json {
+    if detach {
+        if json {
             out::line(json_run(&run))?;
         } else {
             out::line(format_args!(
@@ -155,15 +222,15 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Failure> {
         return Ok(exit::OK);
     }
     let several = run.executions.len() > 1;
-    if !args.admin.json && several {
+    if !json && several {
         out::note(format_args!("#{} on {}", run.number, run.hosts));
     }
     let followed = Followed {
         number: run.number,
-        showing: args.showing(several),
+        showing: showing(several),
         patience,
     };
-    follow::follow(&client, followed).await
+    follow::follow(client, followed).await
 }
 
 impl RunArgs {
@@ -211,6 +278,7 @@ impl RunArgs {
                 .filter_map(|(option, text)| Some((option.name().to_owned(), text?)))
                 .collect(),
             input: None,
+            upkeep: None,
         })
     }
 

@@ -95,6 +95,7 @@ impl Config {
             self.limits.output_max != newer.limits.output_max,
         );
         note("install.artifacts", self.artifacts != newer.artifacts);
+        note("install.roots", self.roots != newer.roots);
         note("identities", self.identities != newer.identities);
         note("retention", self.retention != newer.retention);
         keys
@@ -230,6 +231,11 @@ confirm_hosts = 10
                 "[limits]",
                 "[install]\nartifacts = \"/a\"\n[limits]",
                 "install.artifacts",
+            ),
+            (
+                "[limits]",
+                "[install]\nroots = \"/r\"\n[limits]",
+                "install.roots",
             ),
         ] {
             let changes = changes(&[(from, to)]);

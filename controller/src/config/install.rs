@@ -10,11 +10,16 @@ pub(super) fn standard() -> PathBuf {
     PathBuf::from("/usr/share/shanty/agents")
 }
 
-/// The folder of the agents.
-pub(super) fn read(mut section: Section<'_, '_>, errors: &mut Errors<'_>) -> PathBuf {
+/// The folder of the agents, and the file that says who may sign them.
+pub(super) fn read(
+    mut section: Section<'_, '_>,
+    errors: &mut Errors<'_>,
+) -> (PathBuf, Option<PathBuf>) {
     let artifacts = section.text::<AbsolutePath>("artifacts", errors);
+    let roots = section.text::<AbsolutePath>("roots", errors);
     section.finish(errors);
-    artifacts.map_or_else(standard, |path| path.0)
+    let artifacts = artifacts.map_or_else(standard, |path| path.0);
+    (artifacts, roots.map(|path| path.0))
 }
 
 #[cfg(test)]
@@ -32,6 +37,7 @@ mod tests {
         assert_eq!(of("").unwrap(), "/usr/share/shanty/agents");
         assert_eq!(of("[install]\nartifacts = \"/srv/a\"").unwrap(), "/srv/a");
         assert!(of("[install]\nartifacts = \"a\"").is_err());
+        assert!(of("[install]\nroots = \"roots\"").is_err());
         assert!(
             of("[install]\nartefacts = \"/a\"")
                 .unwrap_err()

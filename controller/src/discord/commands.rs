@@ -230,6 +230,8 @@ mod tests {
                 "/host drain on",
                 "/host undrain on",
                 "/host label on set",
+                "/host update on version? older? batch? parallel? max_fail? pause? offline? timeout?",
+                "/host doctor on offline? timeout?",
                 "/group save name hosts",
                 "/group remove name",
                 "/group list",

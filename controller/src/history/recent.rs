@@ -6,6 +6,7 @@ use shanty_core::ids::RunId;
 use shanty_core::output::mask::MASKED;
 use shanty_core::principal::{Asker, Principal};
 use shanty_core::refusal::{Code, Refusal};
+use shanty_core::run::Upkeep;
 use shanty_core::selector::complete::Choice;
 
 use super::{CATCH_UP, History, unreadable};
@@ -43,6 +44,7 @@ impl History {
         // Their own words tell nobody anything new.
         let mut all = own;
         all.extend(here);
+        all.retain(|ran| !Upkeep::is_called(&ran.command));
         all.sort_by_key(|ran| std::cmp::Reverse(ran.number));
         let stars = self.stars(&by).await;
         let stars = stars.iter().map(String::as_str);
@@ -67,6 +69,13 @@ impl History {
                 "`/runs` shows the last ones.",
             ));
         };
+        if run.spec.what.upkeep().is_some() {
+            return Err(Refusal::new(
+                Code::Unsupported,
+                "This was no command. It was not kept.",
+                "`/host` has what agents can be asked to do.",
+            ));
+        }
         let command = run.spec.what.text().into_owned();
         let mut stars = self.stars(&by).await;
         let known = stars.iter().position(|starred| *starred == command);

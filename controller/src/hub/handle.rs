@@ -13,6 +13,7 @@ use shanty_core::ids::{AgentId, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
 use shanty_core::news::Deed;
+use shanty_core::offer::Offer;
 use shanty_core::output::mask::Masks;
 use shanty_core::principal::{Actor, Asker};
 use shanty_core::refusal::{Code, Refusal};
@@ -381,6 +382,11 @@ impl Handle {
     /// The disk is full, or has room again.
     pub async fn disk(&self, full: bool) {
         self.tell(Message::Disk { full }).await;
+    }
+
+    /// What is handed out to hosts from now on.
+    pub async fn offered(&self, offer: Offer) {
+        self.tell(Message::Offered(Box::new(offer))).await;
     }
 
     /// Decisions rest on these settings once that is recorded, with what changed.

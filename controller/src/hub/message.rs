@@ -14,6 +14,7 @@ use shanty_core::hub::{Configured, Join, Known, Presented, Renewal, Standing};
 use shanty_core::ids::{AgentId, HostName, RunId, RunNumber};
 use shanty_core::journal::{PastRun, Recalled};
 use shanty_core::members::{Member, Membership};
+use shanty_core::offer::Offer;
 use shanty_core::principal::{Actor, Asker};
 use shanty_core::refusal::Refusal;
 use shanty_core::run::{Held, Told};
@@ -30,6 +31,8 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
     reason = "each is described at the method of `Handle` that sends it"
 )]
 pub enum Message {
+    /// What is handed out to hosts from now on.
+    Offered(Box<Offer>),
     /// The disk is full, or has room again.
     Disk {
         /// It is full.

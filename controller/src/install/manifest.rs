@@ -10,7 +10,10 @@ use shanty_core::causes::chain;
 
 use super::InstallError;
 
-const FILE: &str = "manifest.json";
+/// Its name in the folder of the agents.
+pub(super) const FILE: &str = "manifest.json";
+/// The name of what stands beside it.
+pub(super) const SIGNATURE: &str = "manifest.json.sig";
 const BYTES_MAX: u64 = 64 * 1024;
 const FILES_MAX: usize = 64;
 const WORD_BYTES_MAX: usize = 128;
@@ -24,6 +27,15 @@ pub(crate) struct Manifest {
     pub(crate) version: String,
     /// One for each architecture and way to install.
     pub(crate) files: Vec<Artifact>,
+    /// Until when it counts, Unix seconds.
+    #[serde(default)]
+    pub(crate) not_after: Option<u64>,
+    /// The oldest version that may be updated to it.
+    #[serde(default)]
+    pub(crate) min_from: Option<String>,
+    /// A newer version may go back to it.
+    #[serde(default)]
+    pub(crate) older_ok: bool,
 }
 
 /// One file that is handed out.
@@ -66,25 +78,25 @@ impl fmt::Display for ArtifactKind {
     }
 }
 
-impl Manifest {
-    /// Reads the manifest in a folder, where nobody else could have put another: root runs what it says on every host that is installed.
-    pub(crate) async fn read(folder: &Path) -> Result<Self, InstallError> {
-        let path = folder.join(FILE);
-        let unusable = |what: String| InstallError::Unusable {
-            path: path.clone(),
-            what,
-        };
-        let own = path.clone();
-        let read = tokio::task::spawn_blocking(move || read_trusted(&own, BYTES_MAX)).await;
-        let text = match read.map_err(|error| unusable(error.to_string()))? {
-            Ok(text) => text,
-            Err(error) if error.is_missing() => return Err(InstallError::Missing(path)),
-            Err(error) => return Err(unusable(chain(&error))),
-        };
-        let text = str::from_utf8(&text).map_err(|error| unusable(error.to_string()))?;
-        Self::parse(text).map_err(unusable)
-    }
+/// Reads the manifest in a folder, where nobody else could have put another: root runs what it says on every host that is installed. Gives
+/// its bytes too, which are what is signed. Blocks.
+pub(super) fn read(folder: &Path) -> Result<(Manifest, Vec<u8>), InstallError> {
+    let path = folder.join(FILE);
+    let unusable = |what: String| InstallError::Unusable {
+        path: path.clone(),
+        what,
+    };
+    let bytes = match read_trusted(&path, BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.is_missing() => return Err(InstallError::Missing(path)),
+        Err(error) => return Err(unusable(chain(&error))),
+    };
+    let text = str::from_utf8(&bytes).map_err(|error| unusable(error.to_string()))?;
+    let manifest = Manifest::parse(text).map_err(unusable)?;
+    Ok((manifest, bytes.to_vec()))
+}
 
+impl Manifest {
     /// The artifact with this name.
     pub(crate) fn named(&self, name: &str) -> Option<&Artifact> {
         self.files.iter().find(|file| file.name == name)
@@ -108,8 +120,8 @@ impl Artifact {
     fn check(&self) -> Result<(), String> {
         word("name", &self.name)?;
         word("arch", &self.arch)?;
-        if self.name == FILE {
-            return Err(format!("it hands out {FILE} itself"));
+        if self.name == FILE || self.name == SIGNATURE {
+            return Err(format!("it hands out {} itself", self.name));
         }
         if let Some(glibc) = &self.glibc {
             let plain = glibc.split('.').all(|part| {
@@ -174,37 +186,32 @@ mod tests {
         assert_eq!(read.files[0].glibc.as_deref(), Some("2.17"));
     }
 
-    #[tokio::test]
-    async fn it_is_read_only_where_nobody_else_could_have_written_it() {
+    #[test]
+    fn it_is_read_only_where_nobody_else_could_have_written_it() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("agents");
         let mode = |path: &Path, mode| {
             let mode = std::fs::Permissions::from_mode(mode);
             std::fs::set_permissions(path, mode).unwrap();
         };
-        let why = async |folder: &Path| {
-            Manifest::read(folder)
-                .await
-                .err()
-                .map(|error| error.to_string())
-        };
-        let missing = why(&folder).await.expect("nothing is there");
+        let why = |folder: &Path| read(folder).err().map(|error| error.to_string());
+        let missing = why(&folder).expect("nothing is there");
         assert!(missing.contains("is not there"), "{missing}");
         std::fs::create_dir(&folder).unwrap();
         let path = folder.join(FILE);
         std::fs::write(&path, manifest("a", "1", "")).unwrap();
         for (of, at, bits) in [(&folder, 0o755, 0o777), (&path, 0o644, 0o664)] {
             mode(of, bits);
-            let told = why(&folder).await.expect("others may write it");
+            let told = why(&folder).expect("others may write it");
             let remedy = format!("run `chmod go-w {}`", of.display());
             assert!(told.contains(&remedy), "{told}");
             mode(of, at);
         }
-        assert_eq!(why(&folder).await, None);
+        assert_eq!(why(&folder), None);
         // Nobody waits for what is no file.
         std::fs::remove_file(&path).unwrap();
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let told = why(&folder).await.expect("a pipe");
+        let told = why(&folder).expect("a pipe");
         assert!(told.contains("is not a regular file"), "{told}");
     }
 
@@ -221,6 +228,7 @@ mod tests {
             manifest("a b", "1", ""),
             manifest("a\nb", "1", ""),
             manifest("manifest.json", "1", ""),
+            manifest("manifest.json.sig", "1", ""),
             manifest("a", "1'$(reboot)'", ""),
             manifest("a", "", ""),
             manifest("a", "1", ",\"glibc\":\"2.17 x\""),

@@ -44,6 +44,8 @@ pub(super) fn routes(installer: Installer) -> Router {
     });
     Router::new()
         .route("/i", get(script))
+        .route("/a/manifest.json", get(manifest))
+        .route("/a/manifest.json.sig", get(signature))
         .route("/a/{name}", get(artifact))
         .with_state(downloads)
 }
@@ -75,6 +77,42 @@ async fn script(
             let kind = (CONTENT_TYPE, "text/x-shellscript; charset=utf-8");
             (usual_headers(), [kind], script.text).into_response()
         }
+        Err(error) => unusable(&peer, &error),
+    }
+}
+
+/// What updates go by, exactly as it was signed.
+async fn manifest(
+    State(downloads): State<Arc<Downloads>>,
+    Extension(peer): Extension<Peer>,
+) -> Response {
+    downloads.rates.turn(peer.from).await;
+    match downloads.installer.lying().await {
+        Ok(lying) => {
+            let kind = (CONTENT_TYPE, "application/json");
+            (usual_headers(), [kind], lying.bytes).into_response()
+        }
+        Err(error) => unusable(&peer, &error),
+    }
+}
+
+/// Who signed that.
+async fn signature(
+    State(downloads): State<Arc<Downloads>>,
+    Extension(peer): Extension<Peer>,
+) -> Response {
+    downloads.rates.turn(peer.from).await;
+    match downloads.installer.lying().await {
+        Ok(lying) => match lying.signature {
+            Some(signature) => {
+                let kind = (CONTENT_TYPE, "text/plain; charset=utf-8");
+                (usual_headers(), [kind], signature).into_response()
+            }
+            None => {
+                let text = "Nobody signed the agents that this controller hands out.\n";
+                (StatusCode::NOT_FOUND, text).into_response()
+            }
+        },
         Err(error) => unusable(&peer, &error),
     }
 }

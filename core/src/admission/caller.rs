@@ -139,7 +139,9 @@ pub(super) fn require(ctx: &Context<'_>, caller: &Caller<'_>, right: Right) -> R
 pub(super) fn denied(ctx: &Context<'_>, who: Who<'_>, verb: Verb) -> Refusal {
     let done = match verb {
         Verb::Run => "run",
-        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage | Verb::Leave => "done",
+        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage | Verb::Leave | Verb::Update => {
+            "done"
+        }
     };
     let what = format!("You may not {} here. Nothing was {done}.", verb.deed());
     let own = ctx.settings.policy.channels_for(who, verb);

@@ -7,6 +7,7 @@ use crate::fleet::Fleet;
 use crate::ids::{AgentId, RunId, RunNumber};
 use crate::journal::{HostEntry, Kind, Recalled, Record, State};
 use crate::limits;
+use crate::offer::Offer;
 use crate::policy::Policy;
 use crate::run::{Options, Origin, Run, Spec, What};
 
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub fleet: &'a Fleet,
     /// What the operator configured.
     pub settings: &'a Settings,
+    /// Which agent is handed out, and whether agents may be updated to it.
+    pub offer: &'a Offer,
     /// What is being recorded at this moment.
     pub under_way: &'a UnderWay,
     /// Past runs that were read again, because they are asked about.
@@ -44,6 +47,19 @@ impl<'a> Context<'a> {
         self.run_numbered(self.state.runs.number_of(id)?)
     }
 
+    /// What a run is of, or one that was shown and is not confirmed.
+    pub(super) fn what_of(&self, id: RunId) -> Option<&'a What> {
+        let shown = self.state.proposals.get(&id).map(|shown| &shown.spec);
+        let run = || self.run_of(id).map(|run| &*run.spec);
+        shown.or_else(run).map(|spec| &spec.what)
+    }
+
+    /// The version that agents should have: the one that is handed out, or else the controller's own.
+    pub(super) fn agent_version(&self) -> &'a str {
+        let offered = self.offer.version.as_ref();
+        offered.map_or(&self.settings.agent_version, |version| version.as_str())
+    }
+
     /// Numbers of all runs that there are, newest first.
     pub(super) fn newest_numbers(&self) -> impl Iterator<Item = RunNumber> {
         let newest = self.state.runs.newest().0;
@@ -63,7 +79,7 @@ pub struct Settings {
     pub policy: Policy,
     /// The guilds that are served.
     pub guilds: Vec<u64>,
-    /// The version that agents should have.
+    /// The controller's own version, which agents should have where none is handed out.
     pub agent_version: String,
     /// More hosts than this are shown before anything runs on them.
     pub confirm_hosts: usize,

@@ -10,7 +10,7 @@ use crate::ids::{AgentId, RunNumber};
 use crate::journal::HostEntry;
 use crate::policy::{Grant, Verb};
 use crate::refusal::{Code, Meant, Refusal};
-use crate::run::{Options, Origin, Run, Target};
+use crate::run::{Options, Origin, Run, Target, What};
 use crate::selector::error::mark;
 use crate::selector::fold::fold;
 use crate::selector::{
@@ -57,12 +57,15 @@ fn with_seen<'a>(id: AgentId, host: &'a HostEntry, seen: Seen<'a>) -> Host<'a> {
     }
 }
 
-/// What a grant must give whole for a run with these options.
-pub(super) const fn to_run(options: &Options) -> &'static [Verb] {
-    if options.leave {
-        &[Verb::Run, Verb::Leave]
-    } else {
-        &[Verb::Run]
+/// What a grant must give whole for a run of this with these options.
+pub(super) const fn to_run(what: &What, options: &Options) -> &'static [Verb] {
+    match what.verb() {
+        Verb::Update => &[Verb::Update],
+        Verb::Manage => &[Verb::Manage],
+        Verb::View | Verb::Run | Verb::Cancel | Verb::Hold | Verb::Leave if options.leave => {
+            &[Verb::Run, Verb::Leave]
+        }
+        Verb::View | Verb::Run | Verb::Cancel | Verb::Hold | Verb::Leave => &[Verb::Run],
     }
 }
 
@@ -78,7 +81,7 @@ pub(super) fn with_scope<T>(
         groups_strict: true,
         stale: &|_| None,
         run: &|number| ctx.run_numbered(number).map(AsRef::as_ref),
-        agent_version: &ctx.settings.agent_version,
+        agent_version: ctx.agent_version(),
         seed: ctx.fresh.seed(),
     };
     // All hosts are looked at when the first group is named.
@@ -283,15 +286,15 @@ pub(super) fn permit(
 pub(super) fn permit_run(
     ctx: &Context<'_>,
     caller: &Caller<'_>,
-    options: &Options,
+    (what, options): (&What, &Options),
     hosts: &[&Host<'_>],
 ) -> Result<Origin, Refusal> {
-    let origin = permit(ctx, caller, Verb::Run, hosts)?;
+    let origin = permit(ctx, caller, what.verb(), hosts)?;
     let (Caller::Person { who, name, place }, true) = (caller, options.leave) else {
         return Ok(origin);
     };
     let policy = &ctx.settings.policy;
-    let grant = policy.grant_with(*who, to_run(options), hosts);
+    let grant = policy.grant_with(*who, to_run(what, options), hosts);
     let grant = grant.ok_or_else(|| {
         let others = who_may(ctx, who.channel, Verb::Leave, hosts);
         let next = match &others {
@@ -313,6 +316,7 @@ pub(super) fn permit_run(
 fn to(verb: Verb) -> String {
     match verb {
         Verb::Manage => "change".to_owned(),
+        Verb::Update => "update".to_owned(),
         Verb::Leave => "leave processes running on".to_owned(),
         Verb::View | Verb::Run | Verb::Cancel | Verb::Hold => format!("{verb} on"),
     }
@@ -321,7 +325,9 @@ fn to(verb: Verb) -> String {
 pub(super) fn bad_selector(on: &str, verb: Verb, errors: &[SelectorError]) -> Refusal {
     let nothing = match verb {
         Verb::Run => "Nothing was run.",
-        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage | Verb::Leave => "Nothing was done.",
+        Verb::View | Verb::Cancel | Verb::Hold | Verb::Manage | Verb::Leave | Verb::Update => {
+            "Nothing was done."
+        }
     };
     let (what, next) = match errors {
         // A backtick would end the code span of the heading, and a card's block has none.

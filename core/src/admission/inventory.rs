@@ -403,7 +403,7 @@ fn may_change(ctx: &Context<'_>, caller: &Caller<'_>, name: &str) -> Result<(), 
     let scope = Scope {
         groups: &ctx.state.groups,
         run: &|number| ctx.run_numbered(number).map(AsRef::as_ref),
-        agent_version: &ctx.settings.agent_version,
+        agent_version: ctx.agent_version(),
         ..Scope::empty()
     };
     let members = Evaluator::new(&hosts, scope).hosts(&group.selector);

@@ -7,7 +7,7 @@ use crate::ids::AgentId;
 use crate::members::{Member, Membership};
 use crate::policy::{Grant, Verb, Who};
 use crate::principal::Place;
-use crate::run::{Options, Origin, Spec};
+use crate::run::{Origin, Spec};
 
 use super::Context;
 use super::hosts::{as_granted, to_run};
@@ -61,7 +61,7 @@ pub fn may_start(
     };
     let grants = ctx.settings.policy.grants.iter();
     let grant = grants.clone().find(|known| known.id == *grant);
-    let grant = grant.filter(|grant| gives(grant, &spec.options));
+    let grant = grant.filter(|grant| gives(grant, spec));
     let host = as_granted(agent, entry);
     let grant = grant
         .filter(|grant| grant.hosts.contains(&host))
@@ -84,8 +84,8 @@ pub fn may_start(
     }
 }
 
-fn gives(grant: &Grant, options: &Options) -> bool {
-    let verbs: &[Verb] = to_run(options);
+fn gives(grant: &Grant, spec: &Spec) -> bool {
+    let verbs: &[Verb] = to_run(&spec.what, &spec.options);
     verbs.iter().all(|verb| grant.what.contains(verb))
 }
 

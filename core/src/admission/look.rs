@@ -20,7 +20,7 @@ use super::hosts::{
     bad_selector, covers_run, hosts, known, seen_run, sees_all, sight, visible, with_scope,
 };
 use super::rights::rights;
-use super::{Context, seen};
+use super::{Context, seen, upkeep};
 
 /// Runs offered while a selector is typed: each is asked for rights on every one of its hosts.
 const RUNS_OFFERED_MAX: usize = 20;
@@ -42,12 +42,12 @@ pub fn look(ctx: &Context<'_>, asker: &Asker, question: &Question) -> Result<Ans
     let asked = authenticate(ctx, asker).and_then(|caller| {
         // Who may not see hosts may still name those that they may run on.
         if !matches!(question, Question::Complete { .. }) {
-            require(ctx, &caller, question.right())?;
+            require(ctx, &caller, question.right(|run| ctx.what_of(run)))?;
         }
         answer(ctx, &caller, question)
     });
     match (question, asked) {
-        (Question::Complete { .. }, Err(_)) => Ok(Answer::Choices(Vec::new())),
+        (Question::Complete { .. } | Question::Versions, Err(_)) => Ok(Answer::Choices(Vec::new())),
         (_, asked) => asked,
     }
 }
@@ -60,6 +60,7 @@ pub(super) fn answer(
     Ok(match question {
         Question::Hosts { on } => Answer::Hosts(hosts_view(ctx, caller, on)?),
         Question::Complete { typed } => Answer::Choices(complete(ctx, caller, typed)),
+        Question::Versions => Answer::Choices(upkeep::versions(ctx)),
         Question::Runs { limit } => {
             Answer::Runs(seen_runs(ctx, caller, |_| true).take(*limit).collect())
         }
@@ -120,7 +121,8 @@ fn host_row(ctx: &Context<'_>, agent: AgentId) -> Option<(AgentId, u64, HostRow)
         draining: host.draining.clone(),
         seen_ms: presence.map_or(0, |presence| presence.heard_ms),
         version: seen.told.version.into(),
-        outdated: is_outdated(seen.told.version, &ctx.settings.agent_version),
+        outdated: is_outdated(seen.told.version, ctx.agent_version())
+            .then(|| ctx.agent_version().to_owned()),
         duplicated: presence.is_some_and(|presence| presence.is_duplicated(ctx.now_ms)),
         facts: seen.told.facts.cloned(),
         metrics: seen.told.metrics.cloned(),
@@ -178,7 +180,7 @@ fn run_of(ctx: &Context<'_>, caller: &Caller<'_>, id: RunId) -> Result<Arc<Run>,
 
 /// Completes a selector that is being typed, from the hosts that the caller may run on or see.
 fn complete(ctx: &Context<'_>, caller: &Caller<'_>, typed: &str) -> Vec<Choice> {
-    let hosts = known(ctx, caller, &[Verb::Run, Verb::Manage]);
+    let hosts = known(ctx, caller, &[Verb::Run, Verb::Manage, Verb::Update]);
     if hosts.is_empty() {
         return Vec::new();
     }

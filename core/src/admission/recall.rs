@@ -61,6 +61,7 @@ impl Ask {
                 | Question::Hold
                 | Question::Tokens
                 | Question::Commands
+                | Question::Versions
                 | Question::Help(_)
                 | Question::Whoami
                 | Question::Welcome,
@@ -82,7 +83,7 @@ pub(crate) fn recall(
     let completes = matches!(ask, Ask::Look(Question::Complete { .. }));
     let caller = authenticate(ctx, asker).and_then(|caller| match completes {
         true => Ok(caller),
-        false => require(ctx, &caller, ask.right()).map(|()| caller),
+        false => require(ctx, &caller, ask.right(|run| ctx.what_of(run))).map(|()| caller),
     });
     let Ok(caller) = caller else {
         return Ok(Vec::new());
@@ -132,6 +133,7 @@ pub(crate) fn recall(
             Question::Hold
             | Question::Tokens
             | Question::Commands
+            | Question::Versions
             | Question::Help(_)
             | Question::Whoami
             | Question::Welcome,

@@ -3,7 +3,7 @@
 //! What is shown is fixed: the hosts, which of them were away, the command. A press runs exactly that, or nothing.
 
 use crate::ask::{Answer, Confirm, Part, RunOption, RunRequest};
-use crate::ids::{HostName, RunId};
+use crate::ids::{AgentId, HostName, RunId};
 use crate::journal::{Kind, Needs, Proposal};
 use crate::limits;
 use crate::policy::Verb;
@@ -11,7 +11,7 @@ use crate::refusal::{Code, Refusal};
 use crate::run::{
     Away, Input, InputKind, Offline, Options, Phase, Rollout, Spec, Strategy, Target, What,
 };
-use crate::selector::Host;
+use crate::selector::{self, Host};
 use crate::text::count;
 
 use super::caller::Caller;
@@ -20,7 +20,7 @@ use super::hosts::{Named, as_host, covers_run, folded, known, named, permit_run}
 use super::room::has_room;
 use super::seen::was_seen;
 use super::stop::not_found;
-use super::{Change, Context, characters, check, repeat, rollout};
+use super::{Change, Context, Found, characters, check, repeat, rollout, upkeep};
 
 /// A run that may happen: exactly this, on exactly these hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Plan {
     pub excluded: Vec<HostName>,
     /// Names of ranges that no host has.
     pub absent: Vec<String>,
+    /// What an update finds; nothing of anything else.
+    pub found: Option<Found>,
 }
 
 /// Why somebody is asked before anything runs.
@@ -44,6 +46,8 @@ pub enum Caution {
     Many(usize),
     /// Some hosts are away, and nothing was said about those.
     Away,
+    /// Agents are replaced.
+    Update,
 }
 
 /// Asks for a run. Whoever asks on the socket looked at it before, where that is needed, and says so.
@@ -68,6 +72,9 @@ pub(super) fn wanted(
 ) -> Result<Plan, Refusal> {
     not_on_hold(ctx, caller)?;
     has_room(ctx)?;
+    if let Some(asked) = &request.upkeep {
+        return upkeep::wanted(ctx, caller, request, asked);
+    }
     let mut typed = request.typed.clone();
     let mut command = request.command.clone();
     let mut input = request.input.clone();
@@ -152,27 +159,34 @@ pub(super) fn wanted_again(
 }
 
 /// What is wanted besides the hosts.
-struct Wanted {
-    what: What,
-    input: Option<Input>,
-    offline: Option<Offline>,
-    rollout: Option<Rollout>,
-    options: Options,
+pub(super) struct Wanted {
+    pub(super) what: What,
+    pub(super) input: Option<Input>,
+    pub(super) offline: Option<Offline>,
+    pub(super) rollout: Option<Rollout>,
+    pub(super) options: Options,
 }
 
-fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Result<Plan, Refusal> {
+pub(super) fn plan(
+    ctx: &Context<'_>,
+    caller: &Caller<'_>,
+    on: &str,
+    wanted: Wanted,
+) -> Result<Plan, Refusal> {
     let offline = wanted.offline;
-    let hosts = known(ctx, caller, &[Verb::Run]);
+    let verb = wanted.what.verb();
+    let hosts = known(ctx, caller, &[verb]);
     let Named {
         resolution,
         hosts: named,
         origin,
-    } = named(ctx, caller, Verb::Run, on, &hosts)?;
+    } = named(ctx, caller, verb, on, &hosts)?;
+    let (named, found) = upkeep::fitting(ctx, caller, &wanted.what, named)?;
     if wanted.input.is_some() || wanted.options.terminal.is_own() {
         new_enough(ctx, &named, wanted.input.as_ref())?;
     }
     let origin = if wanted.options.leave {
-        permit_run(ctx, caller, &wanted.options, &named)?
+        permit_run(ctx, caller, (&wanted.what, &wanted.options), &named)?
     } else {
         origin
     };
@@ -191,11 +205,14 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
     let excluded = hosts
         .iter()
         .filter(|host| resolution.excluded.binary_search(&host.id).is_ok());
-    let cautions = cautions(ctx, resolution.every, &targets, offline);
+    let mut cautions = cautions(ctx, resolution.every, &targets, offline);
+    cautions.extend(upkeep::caution(&wanted.what));
+    let ids: Vec<AgentId> = targets.iter().map(|target| target.agent).collect();
     Ok(Plan {
         cautions,
         excluded: excluded.map(|host| host.name.clone()).collect(),
         absent: resolution.absent,
+        found,
         spec: Spec {
             id: ctx.fresh.run(),
             origin,
@@ -203,7 +220,7 @@ fn plan(ctx: &Context<'_>, caller: &Caller<'_>, on: &str, wanted: Wanted) -> Res
             input: wanted.input,
             selector: on.trim().to_owned(),
             targets,
-            digest: resolution.digest,
+            digest: selector::digest(&ids),
             seed: resolution.drawn.then_some(ctx.fresh.seed()),
             strategy: Strategy {
                 offline: offline.unwrap_or(Offline::Fail),
@@ -266,7 +283,8 @@ pub(super) fn confirm(
         }
     }
     let all: Vec<&Host<'_>> = hosts.iter().collect();
-    let origin = permit_run(ctx, caller, &shown.options, &all)?;
+    let origin = permit_run(ctx, caller, (&shown.what, &shown.options), &all)?;
+    upkeep::is_offered(ctx, caller, &shown.what)?;
     check::is_kept(ctx, caller, shown.input.as_ref())?;
     let offline = match choice {
         Confirm::AsAsked => shown.strategy.offline,
@@ -438,7 +456,7 @@ impl Caution {
     #[must_use]
     pub const fn is_danger(self) -> bool {
         match self {
-            Self::Every | Self::Many(_) => true,
+            Self::Every | Self::Many(_) | Self::Update => true,
             Self::Away => false,
         }
     }
@@ -449,7 +467,7 @@ impl Caution {
         match self {
             Self::Every => Some("`all` was named".to_owned()),
             Self::Many(max) => Some(format!("more than {}", count(max, "host"))),
-            Self::Away => None,
+            Self::Away | Self::Update => None,
         }
     }
 }

@@ -69,6 +69,7 @@ pub(crate) fn preview(state: &State, fleet: &Fleet, plan: Plan, at_ms: u64) -> P
         away: away.collect(),
         excluded: plan.excluded,
         absent: plan.absent,
+        found: plan.found,
         run_as: fleet.users_on(agents),
         spec: spec.clone(),
     }
@@ -99,6 +100,7 @@ impl Caution {
             Self::Every => "`all` was named".to_owned(),
             Self::Many(max) => format!("more than {}", count(max, "host")),
             Self::Away => "some hosts cannot take it now".to_owned(),
+            Self::Update => "agents are replaced".to_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::fleet::{Fleet, Instance, Link};
 use crate::hold::Hold;
 use crate::ids::{AgentId, HostName, Labels, RunNumber};
 use crate::journal::{Enrolment, HostChange, Recalled, Record, State};
+use crate::offer::{Offer, Release};
 use crate::policy::{Grant, Policy, Verb};
 use crate::principal::Actor;
 use crate::run::{Origin, Streams, Target};
@@ -25,6 +26,7 @@ mod preview;
 mod rate;
 mod refusals;
 mod rollout;
+mod upkeep;
 
 const GUILD: u64 = 1;
 const OPS: u64 = 5;
@@ -41,6 +43,7 @@ struct World {
     state: State,
     fleet: Fleet,
     settings: Settings,
+    offer: Offer,
     under_way: UnderWay,
     recalled: Recalled,
     now_ms: u64,
@@ -60,6 +63,7 @@ impl World {
                 confirm_hosts: 10,
                 ..Settings::default()
             },
+            offer: Offer::default(),
             under_way: UnderWay::default(),
             recalled: Recalled::default(),
             now_ms: 1_000_000,
@@ -107,6 +111,23 @@ impl World {
         }
     }
 
+    /// This version is handed out, signed.
+    fn offer(&mut self, version: &str) {
+        self.offer = Offer {
+            version: version.parse().ok(),
+            release: Ok(Release {
+                signer: "release-2027".to_owned(),
+                ..Release::default()
+            }),
+        };
+    }
+
+    fn agent_is(&mut self, n: u8, version: &str, takes_upkeep: bool) {
+        let presence = self.fleet.entry(agent(n));
+        presence.version = version.into();
+        presence.takes_upkeep = takes_upkeep;
+    }
+
     fn record(&mut self, at_ms: u64, kind: Kind) {
         self.record_by(at_ms, local().actor(), kind);
     }
@@ -130,6 +151,7 @@ impl World {
             state: &self.state,
             fleet: &self.fleet,
             settings: &self.settings,
+            offer: &self.offer,
             under_way: &self.under_way,
             recalled: &self.recalled,
             fresh: Fresh::new([7; 16]),

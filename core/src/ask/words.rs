@@ -1,6 +1,6 @@
 //! What was asked for, in words that whoever reads the journal understands.
 
-use super::{Ask, InventoryAsk, One, RunRequest, Steer, Which};
+use super::{Ask, InventoryAsk, One, RunRequest, Steer, UpkeepRequest, Which};
 use crate::hold::Hold;
 use crate::ids::RunId;
 use crate::journal::State;
@@ -66,11 +66,22 @@ impl Ask {
 }
 
 fn wanted(request: &RunRequest) -> String {
+    let on = request.on.trim();
+    match &request.upkeep {
+        Some(UpkeepRequest::Doctor) => return format!("doctor on {on}"),
+        Some(UpkeepRequest::Update { version, .. }) if version.trim().is_empty() => {
+            return format!("update agents on {on}");
+        }
+        Some(UpkeepRequest::Update { version, .. }) => {
+            return format!("update agents on {on} to {}", version.trim());
+        }
+        None => {}
+    }
     let command = match &request.input {
         Some(input) => input.command(&request.command),
         None => request.command.clone(),
     };
-    format!("run on {}: {command}", request.on.trim())
+    format!("run on {on}: {command}")
 }
 
 fn changed(ask: &InventoryAsk) -> String {

@@ -104,7 +104,13 @@ impl Hub {
         {
             return;
         }
-        let verb = match ask.right() {
+        let state = &self.known.state;
+        let what_of = |run: RunId| {
+            let shown = state.proposals.get(&run).map(|shown| &shown.spec);
+            let run = || state.run_of(run).map(|run| &*run.spec);
+            shown.or_else(run).map(|spec| &spec.what)
+        };
+        let verb = match ask.right(what_of) {
             Right::Grant(verb) => verb.to_string(),
             Right::Operator => "operate".to_owned(),
             Right::Anybody => "ask".to_owned(),

@@ -7,6 +7,7 @@ use crate::ask::{Answer, Ask, Question, Snapshot};
 use crate::fleet::{self, Fleet};
 use crate::ids::{AgentId, RunId};
 use crate::journal::{PastRun, Recalled, State};
+use crate::offer::Offer;
 use crate::principal::Asker;
 use crate::refusal::Refusal;
 use crate::run::{Execution, Input, Run};
@@ -20,6 +21,8 @@ pub struct Known {
     pub fleet: Fleet,
     /// What the operator configured.
     pub settings: Arc<Settings>,
+    /// Which agent is handed out, and whether agents may be updated to it.
+    pub offer: Arc<Offer>,
     /// The controller's disk is full: nothing new is begun.
     pub disk_full: bool,
 }
@@ -230,6 +233,7 @@ impl Known {
             state: &self.state,
             fleet: &self.fleet,
             settings: &self.settings,
+            offer: &self.offer,
             under_way,
             recalled,
             fresh,
@@ -265,6 +269,7 @@ mod tests {
             state,
             fleet: Fleet::default(),
             settings: Arc::default(),
+            offer: Arc::default(),
             disk_full: false,
         };
         let request = |like, input| RunRequest {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::output::mask::Masks;
+use crate::policy::Verb;
 use crate::version::Version;
 
 /// What runs on each host.
@@ -23,6 +24,16 @@ impl What {
         match self {
             Self::Shell(_) | Self::Argv(_) => None,
             Self::Upkeep(upkeep) => Some(upkeep),
+        }
+    }
+
+    /// What must be granted for it. A doctor changes nothing; it shows how a host is configured, so it is of those who manage hosts.
+    #[must_use]
+    pub const fn verb(&self) -> Verb {
+        match self {
+            Self::Shell(_) | Self::Argv(_) => Verb::Run,
+            Self::Upkeep(Upkeep::Update(_)) => Verb::Update,
+            Self::Upkeep(Upkeep::Doctor) => Verb::Manage,
         }
     }
 
@@ -79,6 +90,35 @@ impl Upkeep {
             )),
             Self::Update(update) => Cow::Owned(format!("update to {}", update.version)),
             Self::Doctor => Cow::Borrowed("doctor"),
+        }
+    }
+
+    /// True for a text that stands for one where only the texts of runs are known: it is no command to offer.
+    #[must_use]
+    pub fn is_called(text: &str) -> bool {
+        let version = text.strip_prefix("update to ");
+        let version = version.and_then(|rest| rest.split(',').next());
+        text == "doctor" || version.is_some_and(|version| version.parse::<Version>().is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upkeep_is_told_from_commands_by_its_text() {
+        let update = |older| {
+            Upkeep::Update(Update {
+                version: "0.2.0-rc.1".parse().unwrap(),
+                older,
+            })
+        };
+        for upkeep in [update(false), update(true), Upkeep::Doctor] {
+            assert!(Upkeep::is_called(&upkeep.text()), "{}", upkeep.text());
+        }
+        for command in ["doctor --now", "update to the newest", "apt-get update", ""] {
+            assert!(!Upkeep::is_called(command), "{command}");
         }
     }
 }

@@ -110,10 +110,6 @@ impl<'h, 's> Evaluation<'h, 's> {
         let mut ids: Vec<AgentId> = found.iter().map(|host| host.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let mut sha = Sha256::new();
-        for id in &ids {
-            sha.update(id.as_bytes());
-        }
         self.excluded.remove(&set);
         let mut excluded: Vec<AgentId> = self
             .excluded
@@ -122,8 +118,8 @@ impl<'h, 's> Evaluation<'h, 's> {
             .collect();
         excluded.sort_unstable();
         Ok(Resolution {
+            digest: digest(&ids),
             hosts: ids,
-            digest: sha.finalize().into(),
             online: found.iter().filter(|host| host.online).count(),
             excluded,
             absent: std::mem::take(&mut self.absent),
@@ -459,4 +455,14 @@ fn is_run_part(part: RunPart, run: &Run, execution: &Execution) -> bool {
 
 fn run_hosts(run: &Run) -> String {
     crate::text::count(run.spec.targets.len(), "host")
+}
+
+/// What tells a set of hosts from others: SHA-256 over the 16 bytes of each id, in their order.
+#[must_use]
+pub fn digest(sorted: &[AgentId]) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    for id in sorted {
+        sha.update(id.as_bytes());
+    }
+    sha.finalize().into()
 }

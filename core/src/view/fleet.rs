@@ -43,8 +43,8 @@ pub struct HostRow {
     pub seen_ms: u64,
     /// The agent's version.
     pub version: Said,
-    /// Its agent is older than the controller.
-    pub outdated: bool,
+    /// The version that its agent should have, while that is a newer one.
+    pub outdated: Option<String>,
     /// Another machine tries to use its identity.
     pub duplicated: bool,
     /// Told by the agent.
@@ -68,7 +68,7 @@ pub enum Trouble {
     Draining,
     /// A disk or the memory is nearly full.
     Full,
-    /// Its agent is older than the controller.
+    /// Its agent is older than it should be.
     Outdated,
     /// Nothing.
     None,
@@ -88,7 +88,7 @@ impl HostRow {
             Trouble::Draining
         } else if self.disk_percent().max(self.memory_percent()) >= Some(FULL_PERCENT) {
             Trouble::Full
-        } else if self.outdated {
+        } else if self.outdated.is_some() {
             Trouble::Outdated
         } else {
             Trouble::None
@@ -283,7 +283,7 @@ mod tests {
             draining: None,
             seen_ms: 1_000,
             version: "0.1.0".into(),
-            outdated: false,
+            outdated: None,
             duplicated: false,
             facts: Some(Facts {
                 os: "Debian GNU/Linux 12".into(),
@@ -314,7 +314,7 @@ mod tests {
             change(&mut row);
             rows.push(row);
         };
-        add("cache-1", &|row| row.outdated = true);
+        add("cache-1", &|row| row.outdated = Some("1.5.0".into()));
         add("lb-1", &|row| {
             // How full it is stands in the table; that it takes no runs does not.
             row.metrics.as_mut().unwrap().disks[0].available_bytes = 9;

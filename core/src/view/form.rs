@@ -123,6 +123,9 @@ pub fn write_sheet(request: &RunRequest) -> Result<Sheet, Refusal> {
 /// already, the command is what is given to it.
 #[must_use]
 pub fn change_sheet(key: &str, request: &RunRequest, attached: bool) -> Option<Sheet> {
+    if request.upkeep.is_some() {
+        return None;
+    }
     let is_script = |input: &Input| input.kind == InputKind::Script;
     let script = attached || request.input.as_ref().is_some_and(is_script);
     let typed = |option| request.typed.get(option).unwrap_or_default().to_owned();
@@ -244,6 +247,7 @@ impl Form {
             typed,
             like: None,
             input: None,
+            upkeep: None,
         };
         Some(match self {
             Self::Edit(run) => Filled::Ask(Ask::Run(RunRequest {
@@ -429,6 +433,7 @@ mod tests {
                 .with(RunOption::As, "www"),
             like: Some(RunId::from_bytes([9; 16])),
             input: None,
+            upkeep: None,
         };
         assert_eq!(asked, Some(Filled::Ask(Ask::Run(expected))));
         assert_eq!(sheet.form.to_string().parse(), Ok(sheet.form.clone()));

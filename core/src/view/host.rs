@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::fleet::{HostRow, Trouble, short_os, whole_lines};
-use super::{Accent, Button, Card, Texts, inline_code, mention, run_summary};
+use super::{
+    Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, inline_code, mention,
+    run_summary,
+};
 use crate::hold::Held;
 use crate::run::Run;
 use crate::said::Said;
@@ -50,9 +53,27 @@ pub fn host_card(host: HostDetail<'_>, back: Option<Button>, now_ms: u64) -> Car
         Trouble::Stale | Trouble::Full | Trouble::Draining | Trouble::Outdated => Accent::Amber,
     };
     Card {
-        buttons: back.into_iter().collect(),
+        buttons: back.into_iter().chain(upkeep(row)).collect(),
         ..Card::new(accent, texts.into_blocks())
     }
+}
+
+/// What its agent can be asked to do to itself. Whether somebody may is decided when they press.
+fn upkeep(row: &HostRow) -> Vec<Button> {
+    let name = row.name.to_string();
+    let button = |label: &str, press| Button {
+        label: label.to_owned(),
+        target: ButtonTarget::Press(press),
+        style: ButtonStyle::Secondary,
+    };
+    let mut buttons = Vec::new();
+    if row.online {
+        buttons.push(button("Doctor", Press::Doctor(name.clone())));
+        if row.outdated.is_some() {
+            buttons.push(button("Update", Press::Update(name)));
+        }
+    }
+    buttons
 }
 
 fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
@@ -94,7 +115,10 @@ fn heading(host: HostDetail<'_>, now_ms: u64) -> String {
         true => "never linked".to_owned(),
         false => row.version.in_chat(FACT_CHARS_MAX),
     };
-    let outdated = if row.outdated { " (outdated)" } else { "" };
+    let outdated = match &row.outdated {
+        Some(newer) => format!(" (outdated: {newer} is there)"),
+        None => String::new(),
+    };
     let joined = host.enrolled_ms / 1_000;
     lines.push(format!("agent {version}{outdated} · joined <t:{joined}:d>"));
     let labels = match row.labels.is_empty() {
@@ -172,7 +196,7 @@ mod tests {
     use crate::ids::Labels;
     use crate::journal::Draining;
     use crate::principal::Principal;
-    use crate::view::{ButtonStyle, ButtonTarget, Listing, Press};
+    use crate::view::Listing;
 
     fn disk(mount: &str, available: u64) -> Disk {
         Disk {
@@ -195,7 +219,7 @@ mod tests {
             }),
             seen_ms: 1_795_341_000_000,
             version: text.into(),
-            outdated: true,
+            outdated: Some("1.5.0".to_owned()),
             duplicated: false,
             facts: Some(Facts {
                 os: text.into(),
@@ -240,7 +264,20 @@ mod tests {
         let row = row("1.4.0", vec![disk("/", 59), disk("/var", 9)]);
         let card = card(&row);
         insta::assert_snapshot!(format!("{:?}\n{}", card.accent, card.texts.join("\n--\n")));
-        assert_eq!(card.buttons.len(), 1);
+        let ids = |card: &Card| {
+            let ids = card.buttons.iter().map(|button| match &button.target {
+                ButtonTarget::Press(press) => press.to_string(),
+                ButtonTarget::Link(link) => link.clone(),
+            });
+            ids.collect::<Vec<_>>()
+        };
+        let pressed = ["v1:hosts:0:=", "v1:doctor:db-02", "v1:update:db-02"];
+        assert_eq!(ids(&card), pressed);
+        let away = HostRow {
+            online: false,
+            ..row
+        };
+        assert_eq!(ids(&self::card(&away)), ["v1:hosts:0:="]);
     }
 
     #[test]

@@ -65,6 +65,10 @@ pub enum Press {
     RevokeToken(String),
     /// Runs something harmless on hosts that joined, by their names.
     Hello(String),
+    /// Lets the agents of hosts look how they are, by the hosts' names.
+    Doctor(String),
+    /// Updates the agents of hosts to what is handed out, by the hosts' names.
+    Update(String),
     /// Shows what can be done, to who presses.
     Try(Try),
     /// Shows a topic of the help.
@@ -189,6 +193,8 @@ impl fmt::Display for Press {
             Self::Pick(listing) => write!(f, "v1:host:{listing}"),
             Self::RevokeToken(token) => write!(f, "v1:revoke:{token}"),
             Self::Hello(names) => write!(f, "v1:hello:{names}"),
+            Self::Doctor(names) => write!(f, "v1:doctor:{names}"),
+            Self::Update(names) => write!(f, "v1:update:{names}"),
             Self::Try(what) => write!(f, "v1:try:{}", what.as_str()),
             Self::Help(topic) => write!(f, "v1:help:{}", topic.as_str()),
             Self::Topics => write!(f, "v1:topics:"),
@@ -291,6 +297,8 @@ impl FromStr for Press {
             "host" => Self::Pick(of.parse()?),
             "revoke" if is_token(of) => Self::RevokeToken(of.to_owned()),
             "hello" if Part::is_names(of) => Self::Hello(of.to_owned()),
+            "doctor" if Part::is_names(of) => Self::Doctor(of.to_owned()),
+            "update" if Part::is_names(of) => Self::Update(of.to_owned()),
             "try" => Self::Try(
                 Try::ALL
                     .into_iter()
@@ -379,6 +387,8 @@ impl Press {
             | Self::Pick(_)
             | Self::RevokeToken(_)
             | Self::Hello(_)
+            | Self::Doctor(_)
+            | Self::Update(_)
             | Self::Try(_)
             | Self::Help(_)
             | Self::Topics

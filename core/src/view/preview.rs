@@ -4,10 +4,11 @@ use super::run::waves::{sizes, words};
 use super::{
     Accent, Button, ButtonStyle, ButtonTarget, Card, Press, Texts, command_code, inline_code, input,
 };
-use crate::admission::Caution;
+use crate::admission::{Caution, Found, TOO_OLD};
 use crate::ids::{HostName, RunId};
 use crate::limits;
-use crate::run::{Away, Offline, Spec, Target};
+use crate::policy::Verb;
+use crate::run::{Away, Offline, Spec, Target, Update, Upkeep, What};
 use crate::selector::fold::fold;
 use crate::text::{count, duration, sentence};
 
@@ -66,6 +67,8 @@ pub struct Preview {
     pub absent: Vec<String>,
     /// The users that commands run as on these hosts.
     pub run_as: Vec<String>,
+    /// What an update finds; nothing of anything else.
+    pub found: Option<Found>,
 }
 
 /// A host that cannot take an order now.
@@ -86,6 +89,11 @@ pub fn preview_card(preview: &Preview) -> Card {
     let mut texts = Texts::with(heading(preview));
     texts.add(spec.input.as_ref().and_then(input::beginning));
     texts.add(Some(hosts(preview)));
+    let old = preview.found.as_ref().filter(|found| !found.old.is_empty());
+    texts.add(old.map(|found| {
+        let too_old = count(found.old.len(), "host");
+        format!("⚠ {too_old} will fail: the agent is too old. {TOO_OLD}")
+    }));
     texts.add(waves(spec));
     texts.add(Some(format!(
         "-# Nothing runs before you say so, and only on the hosts shown, whoever comes or goes meanwhile. · open until <t:{}:t>",
@@ -117,6 +125,21 @@ fn waves(spec: &Spec) -> Option<String> {
     ))
 }
 
+/// What is asked about an update: from where it goes to where, and who vouches for that.
+fn update(preview: &Preview, update: &Update) -> String {
+    let hosts = count(preview.spec.targets.len(), "host");
+    let version = &update.version;
+    let found = preview.found.as_ref();
+    let mut line = match found {
+        Some(found) => format!("{} → {version}", inline_code(&found.from_words(), 160)),
+        None => format!("to {version}"),
+    };
+    if let Some(found) = found.filter(|found| !found.signer.is_empty()) {
+        line.push_str(&format!(" · signed by {}", inline_code(&found.signer, 60)));
+    }
+    format!("### ❓ Update the agents of {hosts} to {version}?\n{line}")
+}
+
 fn heading(preview: &Preview) -> String {
     let spec = &preview.spec;
     let mut meta = vec![inline_code(&spec.selector, 200)];
@@ -134,7 +157,7 @@ fn heading(preview: &Preview) -> String {
             .collect::<Vec<_>>()
             .join("/"),
     };
-    if !users.is_empty() {
+    if !users.is_empty() && spec.what.upkeep().is_none() {
         meta.push(format!("as {users}"));
     }
     let given = spec.input.as_ref().map(|given| input::line(given) + "\n");
@@ -144,10 +167,19 @@ fn heading(preview: &Preview) -> String {
     if spec.options.leave {
         meta.push("may leave processes running".to_owned());
     }
+    let hosts = count(spec.targets.len(), "host");
+    let asked = match &spec.what {
+        What::Shell(_) | What::Argv(_) => {
+            let command = command_code(&spec.what.text(), 900);
+            format!("### ❓ Run this on {hosts}?\n{command}")
+        }
+        What::Upkeep(Upkeep::Update(to)) => update(preview, to),
+        What::Upkeep(Upkeep::Doctor) => {
+            format!("### ❓ Let the agents of {hosts} look how they are?")
+        }
+    };
     format!(
-        "### ❓ Run this on {}?\n{}\n{}-# {}\n{}",
-        count(spec.targets.len(), "host"),
-        command_code(&spec.what.text(), 900),
+        "{asked}\n{}-# {}\n{}",
         given.unwrap_or_default(),
         meta.join(" · "),
         why(preview)
@@ -162,7 +194,15 @@ fn why(preview: &Preview) -> String {
         n => Some(format!("{n} cannot run it now")),
     };
     let said: Vec<String> = size.into_iter().chain(away).collect();
-    sentence(&said.join(", and "))
+    let why = sentence(&said.join(", and "));
+    if !preview.cautions.contains(&Caution::Update) {
+        return why;
+    }
+    let goes_on = "Their agents are replaced, or come back as they were; what runs there goes on.";
+    match said.is_empty() {
+        true => goes_on.to_owned(),
+        false => format!("{goes_on} {why}"),
+    }
 }
 
 /// The hosts, in as much detail as a text block has room for. How many there are of each kind is always there.
@@ -202,7 +242,18 @@ fn hosts_in(preview: &Preview, detail: Detail) -> String {
     }
     let excluded: Vec<&str> = preview.excluded.iter().map(HostName::as_str).collect();
     let absent: Vec<&str> = preview.absent.iter().map(String::as_str).collect();
-    for (word, names) in [("excluded", excluded), ("no such host", absent)] {
+    let found = |of: fn(&Found) -> &Vec<HostName>| match &preview.found {
+        Some(found) => of(found).iter().map(HostName::as_str).collect(),
+        None => Vec::new(),
+    };
+    let there: Vec<&str> = found(|found| &found.there);
+    let old: Vec<&str> = found(|found| &found.old);
+    for (word, names) in [
+        ("there already", there),
+        ("too old, will fail", old),
+        ("excluded", excluded),
+        ("no such host", absent),
+    ] {
         if !names.is_empty() {
             lines.push(format!("{word} {}", names.len()));
             lines.extend(wrapped(&fold(names), detail.others));
@@ -255,6 +306,7 @@ fn buttons(preview: &Preview) -> Vec<Button> {
     };
     let queue_for = |for_ms| format!("queue {away} for {}", duration(for_ms));
     let run = match (away, spec.strategy.offline) {
+        (0, _) if spec.what.verb() == Verb::Update => format!("Update {}", count(all, "host")),
         (0, _) => format!("Run on {}", count(all, "host")),
         (_, Offline::Skip) => format!("Run on {ready}, leave {away} out"),
         (_, Offline::Fail) => format!("Run on {all}, {away} will fail"),

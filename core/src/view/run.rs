@@ -150,7 +150,10 @@ fn target(run: &Run) -> String {
 
 /// The first block stands alone on a phone's lock screen: state, number, target, result, how many outputs there are and how long it took.
 fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
-    let mut words = vec![format!("{} {}", verdict.mark, run.number), target(run)];
+    let mut words = vec![format!("{} {}", verdict.mark, run.number)];
+    let upkeep = run.spec.what.upkeep();
+    words.extend(upkeep.map(|upkeep| upkeep.text().into_owned()));
+    words.push(target(run));
     words.extend(Some(verdict.words.clone()).filter(|words| !words.is_empty()));
     let well = |told: &&Told| matches!(told.group.rank, Rank::Odd | Rank::Most);
     let outputs = scene.groups.iter().filter(well).count();
@@ -175,7 +178,7 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
     }
     let rollout = run.spec.strategy.rollout.as_ref();
     meta.extend(rollout.map(waves::words));
-    if !scene.run_as.is_empty() {
+    if !scene.run_as.is_empty() && upkeep.is_none() {
         let more = if scene.run_as.len() > USERS_MAX {
             "/…"
         } else {
@@ -197,10 +200,13 @@ fn heading(run: &Run, verdict: &Verdict, scene: &Scene) -> String {
     }
     let given = run.spec.input.as_ref();
     let given = given.map(|given| input::line(given) + "\n");
+    let command = match upkeep {
+        None => command_code(&run.spec.what.text(), 300) + "\n",
+        Some(_) => String::new(),
+    };
     format!(
-        "### {}\n{}\n{}-# {}",
+        "### {}\n{command}{}-# {}",
         words.join(" · "),
-        command_code(&run.spec.what.text(), 300),
         given.unwrap_or_default(),
         meta.join(" · ")
     )

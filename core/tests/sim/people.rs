@@ -75,6 +75,7 @@ impl World {
             typed: self.way(typed).with(RunOption::Seen, YES),
             like: None,
             input: None,
+            upkeep: None,
         };
         self.ask(&asker, Ask::Run(request));
     }

@@ -120,7 +120,11 @@ pub(super) fn detail(host: &v1::HostInfo, now_ms: u64) -> String {
         line("holds", &held(host, &host.name));
     }
     line("labels", &labels(host));
-    line("agent", &format!("{} {}", host.agent, host.version));
+    let newer = match host.offered.as_str() {
+        "" => String::new(),
+        newer => format!(": {newer} is there"),
+    };
+    line("agent", &format!("{} {}{newer}", host.agent, host.version));
     if let Some(facts) = &host.facts {
         let v1::Facts {
             os, kernel, arch, ..
@@ -178,7 +182,7 @@ pub(super) fn json(host: &v1::HostInfo) -> serde_json::Value {
     serde_json::json!({
         "agent": host.agent, "name": host.name, "labels": host.labels, "online": host.online,
         "seen_ms": host.seen_ms, "version": host.version, "enrolled_ms": host.enrolled_ms,
-        "state": words::host(host.trouble()), "stale": host.stale, "outdated": host.outdated, "duplicated": host.duplicated,
+        "state": words::host(host.trouble()), "stale": host.stale, "outdated": host.outdated, "offered": host.offered, "duplicated": host.duplicated,
         "draining_since_ms": host.draining_since_ms, "unknown_runs": host.unknown_runs,
         "spool_full": host.spool_full, "facts": facts, "metrics": metrics,
     })

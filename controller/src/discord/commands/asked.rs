@@ -3,7 +3,9 @@
 //! It says nothing about whether they may. What is old, forged or unknown is [`Asked::Unknown`], never an error: there is still
 //! somebody to be told.
 
-use shanty_core::ask::{Ask, Confirm, One, Part, Question, RunRequest, Steer, Which};
+use shanty_core::ask::{
+    Ask, Confirm, One, Part, Question, RunRequest, Steer, UpkeepRequest, Which,
+};
 use shanty_core::history::Wanted;
 use shanty_core::ids::{AgentId, HostName, RunId};
 use shanty_core::view::{self, Filled, Form, HistoryPage, Listing, Picked, Press, Try};
@@ -23,7 +25,7 @@ use twilight_model::id::AnonymizableId;
 
 use super::invocation::Invocation;
 use super::options::{self, Options};
-use super::{RUN_AGAIN, STAR, WORDS, Word, run};
+use super::{RUN_AGAIN, STAR, WORDS, Word, hosts, run};
 use crate::discord::secret::Secret;
 
 /// What is run to say hello: it changes nothing, and every host has it.
@@ -357,6 +359,7 @@ fn typing(data: CommandData) -> Option<Asked> {
         // The name of a group, with or without its mark.
         options::NAME => format!("@{}", typed.trim_start_matches('@')),
         run::COMMAND => return Some(Asked::Commands(typed)),
+        hosts::VERSION => return Some(Asked::Ask(Ask::Look(Question::Versions))),
         _ => return None,
     };
     Some(Asked::Ask(Ask::Look(Question::Complete { typed })))
@@ -381,6 +384,15 @@ fn thread_on(components: &[Component]) -> Option<(u64, u64)> {
         Component::Button(button) => view::thread_of(button.url.as_deref()?),
         _ => None,
     })
+}
+
+/// What agents do to themselves when somebody presses a button on the card of their host.
+fn upkeep(on: String, asked: UpkeepRequest) -> Asked {
+    Asked::Ask(Ask::Run(RunRequest {
+        on,
+        upkeep: Some(asked),
+        ..RunRequest::default()
+    }))
 }
 
 fn press(
@@ -447,6 +459,14 @@ fn press(
             command: HELLO.to_owned(),
             ..RunRequest::default()
         })),
+        Press::Doctor(on) => upkeep(on, UpkeepRequest::Doctor),
+        Press::Update(on) => upkeep(
+            on,
+            UpkeepRequest::Update {
+                version: String::new(),
+                older: false,
+            },
+        ),
         Press::Try(what) => Asked::Ask(Ask::Look(match what {
             Try::Hosts => Question::Hosts { on: String::new() },
             Try::Rights => Question::Whoami,

@@ -1,11 +1,15 @@
 //! `/hosts`, `/host` and `/group`: what is known of hosts, and what changes it.
 
-use shanty_core::ask::{Ask, InventoryAsk, Question};
+use shanty_core::ask::{Ask, InventoryAsk, Question, RunOption, RunRequest, UpkeepRequest};
 use twilight_model::application::command::CommandOption;
 
-use super::options::{HOSTS as OPTION_HOSTS, NAME, ON, Options, selector, string};
+use super::options::{HOSTS as OPTION_HOSTS, NAME, ON, Options, selector, string, switch};
+use super::run::run_option;
 use super::{AddHost, Asked, Leads, Word};
 
+/// The version of an agent.
+pub(super) const VERSION: &str = "version";
+const OLDER: &str = "older";
 const SET: &str = "set";
 const LABELS: &str = "labels";
 const USES: &str = "uses";
@@ -34,9 +38,66 @@ pub(super) const HOSTS: Word = Word {
 
 pub(super) const HOST: Word = Word {
     name: "host",
-    description: "Add, drain and label hosts",
-    leads: Leads::Words(&[ADD, DRAIN, UNDRAIN, LABEL]),
+    description: "Add, drain and label hosts, update their agents, and look how these are",
+    leads: Leads::Words(&[ADD, DRAIN, UNDRAIN, LABEL, UPDATE, DOCTOR]),
 };
+
+const UPDATE: Word = Word {
+    name: "update",
+    description: "Replace agents by the version that this controller hands out; shown first",
+    leads: Leads::Ask {
+        options: || {
+            let version = CommandOption {
+                autocomplete: Some(true),
+                max_length: Some(64),
+                ..string(
+                    VERSION,
+                    "The version; the one that is handed out by default",
+                )
+            };
+            let older = switch(OLDER, "Also where that is older, if its release allows it");
+            let of_runs = UPDATE_OPTIONS.into_iter().filter_map(run_option);
+            [on(), version, older].into_iter().chain(of_runs).collect()
+        },
+        ask: |options| {
+            let version = options.take_or_empty(VERSION)?;
+            let older = options.is_set(OLDER);
+            upkeep(options, UpkeepRequest::Update { version, older })
+        },
+    },
+};
+
+/// How an update goes through its hosts, as a run does.
+const UPDATE_OPTIONS: [RunOption; 6] = [
+    RunOption::Batch,
+    RunOption::Parallel,
+    RunOption::MaxFail,
+    RunOption::Pause,
+    RunOption::Offline,
+    RunOption::Timeout,
+];
+
+const DOCTOR: Word = Word {
+    name: "doctor",
+    description: "Let agents look what is wrong with them and their hosts; changes nothing",
+    leads: Leads::Ask {
+        options: || {
+            let of_runs = [RunOption::Offline, RunOption::Timeout];
+            let of_runs = of_runs.into_iter().filter_map(run_option);
+            std::iter::once(on()).chain(of_runs).collect()
+        },
+        ask: |options| upkeep(options, UpkeepRequest::Doctor),
+    },
+};
+
+fn upkeep(options: &mut Options, asked: UpkeepRequest) -> Option<Ask> {
+    Some(Ask::Run(RunRequest {
+        on: options.take(ON)?,
+        typed: options.typed(),
+        upkeep: Some(asked),
+        ..RunRequest::default()
+    }))
+}
 
 const ADD: Word = Word {
     name: "add",

@@ -34,6 +34,7 @@ pub(super) const RUN: Word = Word {
                 typed: options.typed(),
                 like: None,
                 input: None,
+                upkeep: None,
             }))
         },
     },
@@ -51,6 +52,7 @@ pub(super) const SCRIPT: Word = Word {
                 typed: options.typed(),
                 like: None,
                 input: None,
+                upkeep: None,
             }))
         },
     },
@@ -176,7 +178,7 @@ fn with_options(mut all: Vec<CommandOption>) -> Vec<CommandOption> {
 }
 
 /// How Discord is told of an option of a run; nothing for one that is not typed there.
-fn run_option(option: RunOption) -> Option<CommandOption> {
+pub(super) fn run_option(option: RunOption) -> Option<CommandOption> {
     let one_of = |choices: &[&str]| Some(choices.iter().copied().map(choice).collect());
     let name = option.name();
     Some(match option {

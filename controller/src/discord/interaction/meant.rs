@@ -233,7 +233,7 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
     let readable = |text: &str| edge.hub.readable(text);
     let card = view::ask_card(
         &invocation.asker().principal(),
-        &readable(&request.command),
+        &readable(&request.text()),
         &readable(&request.on),
         enclosed,
         who,
@@ -350,6 +350,7 @@ pub(super) async fn changed(
         typed: request.typed.over(before.typed),
         like: before.like,
         input: before.input,
+        upkeep: before.upkeep,
         ..request
     };
     answer(edge, invocation, taken, request, file).await;

@@ -1,9 +1,32 @@
 //! Every ask by everybody who may not: a new one without a rule does not compile, or fails here.
 
 use super::*;
-use crate::ask::{One, Part, Steer, TokenRequest, Topic};
+use crate::ask::{One, Part, RunOption, Steer, TokenRequest, Topic, Typed, UpkeepRequest, YES};
 use crate::journal::{Needs, Proposal};
 use crate::run::{Rollout, Strategy};
+
+const UPDATE: UpkeepRequest = UpkeepRequest::Update {
+    version: String::new(),
+    older: false,
+};
+/// An update that is over.
+const UPDATED: RunId = RunId::from_bytes([2; 16]);
+/// An update that was shown.
+const TO_UPDATE: RunId = RunId::from_bytes([3; 16]);
+
+fn upkeep(asked: UpkeepRequest) -> RunRequest {
+    RunRequest {
+        on: "web-01".into(),
+        typed: Typed::default().with(RunOption::Seen, YES),
+        upkeep: Some(asked),
+        ..RunRequest::default()
+    }
+}
+
+/// What must be had, by what this world knows.
+fn right(world: &World, ask: &Ask) -> Right {
+    ask.right(|run| world.context().what_of(run))
+}
 
 /// One of each.
 fn every_ask(run: RunId) -> Vec<Ask> {
@@ -11,6 +34,18 @@ fn every_ask(run: RunId) -> Vec<Ask> {
     let name = || "web".to_owned();
     let all = vec![
         Ask::Run(super::run("web-01", "true")),
+        Ask::Run(upkeep(UPDATE)),
+        Ask::Run(upkeep(UpkeepRequest::Doctor)),
+        Ask::Again {
+            run: UPDATED,
+            part: Part::All,
+            seen: Some(YES.to_owned()),
+        },
+        Ask::Confirm {
+            run: TO_UPDATE,
+            choice: Confirm::AsAsked,
+        },
+        Ask::TakeBack { run: TO_UPDATE },
         Ask::Again {
             run: RunId::from_bytes([1; 16]),
             part: Part::All,
@@ -75,7 +110,14 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             wanted: crate::history::Wanted::default(),
         },
         Question::Commands,
+        Question::Versions,
         Question::Plan(super::run("web-01", "true")),
+        Question::Plan(upkeep(UPDATE)),
+        Question::Plan(upkeep(UpkeepRequest::Doctor)),
+        Question::PlanAgain {
+            run: UPDATED,
+            part: Part::All,
+        },
         Question::PlanAgain {
             run: RunId::from_bytes([1; 16]),
             part: Part::All,
@@ -97,6 +139,7 @@ fn every_ask(run: RunId) -> Vec<Ask> {
             | Question::Edit { .. }
             | Question::History { .. }
             | Question::Commands
+            | Question::Versions
             | Question::Plan(_)
             | Question::PlanAgain { .. }
             | Question::Groups
@@ -162,6 +205,11 @@ fn world() -> (World, RunId) {
     };
     world.record(1, group);
     let spec = world.plan(&operator, &run("web-01", "true")).unwrap().spec;
+    world.offer("0.2.0");
+    for n in [1, 2, 3] {
+        world.agent_is(n, "0.1.0", true);
+    }
+    let update = world.plan(&operator, &upkeep(UPDATE)).unwrap().spec;
     let accepted = Spec {
         id: RunId::from_bytes([1; 16]),
         strategy: Strategy {
@@ -183,6 +231,22 @@ fn world() -> (World, RunId) {
         until_ms: u64::MAX,
     };
     world.record_by(3, earlier(), Kind::Proposed(proposal));
+    let updated = Spec {
+        id: UPDATED,
+        ..update.clone()
+    };
+    world.record_by(3, earlier(), Kind::Accepted(updated));
+    let proposal = Proposal {
+        spec: Spec {
+            id: TO_UPDATE,
+            ..update
+        },
+        needs: Needs::OwnWord,
+        until_ms: u64::MAX,
+    };
+    world.record_by(3, earlier(), Kind::Proposed(proposal));
+    // What was asked for is not asked for by the same press again.
+    world.now_ms += limits::PRESSED_AGAIN_MS;
     (world, id)
 }
 
@@ -194,7 +258,7 @@ fn refused(world: &World, asker: &Asker, ask: &Ask) -> Option<Code> {
     let told = look(&world.context(), asker, question);
     match (question, told) {
         // Nobody is told why nothing is suggested.
-        (Question::Complete { .. }, Ok(Answer::Choices(choices))) => {
+        (Question::Complete { .. } | Question::Versions, Ok(Answer::Choices(choices))) => {
             choices.is_empty().then_some(Code::Denied)
         }
         // The one function says the same.
@@ -213,7 +277,7 @@ fn whoever_has_every_right_may_ask_everything_but_what_needs_the_machine() {
     for ask in every_ask(id) {
         assert_eq!(
             refused(&world, &person(OPERATOR, &[9]), &ask),
-            (ask.right() == Right::Operator).then_some(Code::Denied),
+            (right(&world, &ask) == Right::Operator).then_some(Code::Denied),
             "{ask:?}"
         );
         // What was shown to somebody else is not confirmed by the command line either.
@@ -278,9 +342,9 @@ fn nobody_else_may_ask_anything() {
             let told = refused(&world, asker, &ask);
             let is_member = who.starts_with("without") || who.ends_with("channel");
             let expected = match ask {
-                Ask::Look(Question::Complete { .. }) => Some(Code::Denied),
+                Ask::Look(Question::Complete { .. } | Question::Versions) => Some(Code::Denied),
                 // What is their own is told to everybody whom the controller serves.
-                _ if ask.right() == Right::Anybody && is_member => None,
+                _ if right(&world, &ask) == Right::Anybody && is_member => None,
                 _ => Some(*code),
             };
             assert_eq!(told, expected, "{who}: {ask:?}");
@@ -299,7 +363,8 @@ fn one_verb_gives_what_needs_it_and_nothing_else() {
                 continue;
             }
             let told = refused(&world, &person(OPERATOR, &[9]), &ask);
-            let may = matches!(ask.right(), Right::Anybody) || ask.right() == Right::Grant(verb);
+            let may = matches!(right(&world, &ask), Right::Anybody)
+                || right(&world, &ask) == Right::Grant(verb);
             // The web group may be changed by who may see its hosts as well: that is another rule.
             assert_eq!(told != Some(Code::Denied), may, "{verb}: {ask:?}: {told:?}");
         }
@@ -322,14 +387,15 @@ fn an_interaction_does_something_once_and_not_long_before_or_after() {
         world.now_ms = at_ms;
         for ask in every_ask(id) {
             let stale = refused(&world, &asker, &ask) == Some(Code::Stale);
-            let expected = late && ask.needs_fresh() && ask.right() != Right::Operator;
+            let expected = late && ask.needs_fresh() && right(&world, &ask) != Right::Operator;
             assert_eq!(stale, expected, "{late} {ask:?}");
         }
     }
     // A clock may be behind, but not by much.
     for (ahead_ms, early) in [(limits::AHEAD_MS, false), (limits::AHEAD_MS + 1, true)] {
         world.now_ms = asked_ms - ahead_ms;
-        let changes = |ask: &Ask| !matches!(ask, Ask::Look(_)) && ask.right() != Right::Operator;
+        let changes =
+            |ask: &Ask| !matches!(ask, Ask::Look(_)) && right(&world, ask) != Right::Operator;
         for ask in every_ask(id).into_iter().filter(changes) {
             let stale = refused(&world, &asker, &ask) == Some(Code::Stale);
             assert_eq!(stale, early, "{early} {ask:?}");
@@ -339,7 +405,8 @@ fn an_interaction_does_something_once_and_not_long_before_or_after() {
     world.now_ms = asked_ms;
     world.under_way.interactions.insert(INTERACTION);
     let twice = |world: &World| {
-        let changes = |ask: &Ask| !matches!(ask, Ask::Look(_)) && ask.right() != Right::Operator;
+        let changes =
+            |ask: &Ask| !matches!(ask, Ask::Look(_)) && right(&world, ask) != Right::Operator;
         for ask in every_ask(id).into_iter().filter(changes) {
             let told = refused(world, &asker, &ask);
             assert_eq!(told, Some(Code::Stale), "{ask:?}");

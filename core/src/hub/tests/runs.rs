@@ -385,3 +385,61 @@ fn whom_a_run_ran_as_is_what_each_host_said_at_its_end() {
     says(&mut rig, 1, "root");
     assert_eq!(users(&rig), "nobody/www");
 }
+
+#[test]
+fn an_agent_that_does_not_know_upkeep_is_told_nothing_and_people_are_told_how_to_mend_it() {
+    let mut rig = Rig::with_links(&[1, 2]);
+    let old = LinkUp {
+        unknown: BTreeSet::new(),
+        more: false,
+        agent: agent(2),
+        certificate: presented(2),
+        link: 7,
+        instance: instance("boot"),
+        version: "0.9.0".into(),
+        takes_input: true,
+        takes_upkeep: false,
+        executions: BTreeMap::new(),
+    };
+    rig.give(Event::LinkUp(old.clone()));
+    let ask = || {
+        Ask::Run(RunRequest {
+            on: "role=web".into(),
+            upkeep: Some(crate::ask::UpkeepRequest::Doctor),
+            typed: Typed::default().with(RunOption::Offline, "queue"),
+            ..RunRequest::default()
+        })
+    };
+    let asked = rig.ask(&local(), ask());
+    assert!(asked.is_empty(), "{asked:?}");
+    let run = accepted(&rig.commit());
+    rig.give(Event::Taken { run });
+    assert_eq!(orders(&rig.commit()), [agent(1)]);
+    let why = |rig: &Rig, run, n| {
+        let run = rig.hub.known.state.run_of(run).unwrap();
+        let outcome = run.execution(agent(n)).unwrap().outcome();
+        outcome.map(|outcome| outcome.how.plain())
+    };
+    let told = why(&rig, run, 2).unwrap();
+    assert!(
+        told.contains("too old") && told.contains("/host add"),
+        "{told}"
+    );
+
+    // One that comes back as old as that is not started either.
+    rig.give(Event::LinkDown {
+        agent: agent(2),
+        link: 7,
+    });
+    rig.ask(&local(), ask());
+    let run = accepted(&rig.commit());
+    rig.give(Event::Taken { run });
+    rig.commit();
+    assert_eq!(why(&rig, run, 2), None, "it is waited for");
+    rig.give(Event::LinkUp(LinkUp { link: 8, ..old }));
+    assert!(orders(&rig.commit()).is_empty());
+    assert!(why(&rig, run, 2).unwrap().contains("too old"));
+    // Commands go there as before.
+    let (_, effects) = rig.run("web-02", None);
+    assert_eq!(orders(&effects), [agent(2)]);
+}

@@ -36,6 +36,8 @@ fn ids_are_read_as_they_were_written_and_fit() {
         Press::See,
         Press::RevokeToken("k7Qm-_AAAAA".to_owned()),
         Press::hello("web[01-03,07],db-2.eu".to_owned()).unwrap(),
+        Press::Doctor("web-01".to_owned()),
+        Press::Update("web[01-03,07]".to_owned()),
     ];
     presses.extend(Try::ALL.map(Press::Try));
     presses.extend(Topic::ALL.map(Press::Help));

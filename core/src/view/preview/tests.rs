@@ -47,6 +47,7 @@ fn preview(ready: &[&str], away: &[(&str, Away, u64)], offline: Offline) -> Prev
         excluded: vec![],
         absent: vec![],
         run_as: vec!["shanty".into()],
+        found: None,
     }
 }
 
@@ -212,4 +213,33 @@ fn waves_are_shown_before_anything_runs() {
     let rollout = Rollout::parse(Some("1,10%,100%"), None, Some("2%"), Some("first"));
     preview.spec.strategy.rollout = rollout.unwrap();
     insta::assert_snapshot!(show(&preview_card(&preview)));
+}
+
+#[test]
+fn an_update_says_from_where_to_where_and_what_becomes_of_whom() {
+    let ready = ["web-01", "web-02", "web-07"];
+    let mut preview = preview(&ready, &[], Offline::Fail);
+    let update = |older| {
+        What::Upkeep(Upkeep::Update(Update {
+            version: "0.2.0".parse().unwrap(),
+            older,
+        }))
+    };
+    preview.spec.what = update(false);
+    preview.cautions = vec![Caution::Update];
+    preview.spec.strategy.rollout =
+        Rollout::parse(Some(crate::admission::UPDATE_BATCH), None, Some("1"), None).unwrap();
+    preview.found = Some(Found {
+        from: vec![("0.0.9".into(), 1), ("0.1.0".into(), 2)],
+        there: vec![name("web-03"), name("web-04")],
+        old: vec![name("web-07")],
+        signer: "release 2027`\u{202e}".into(),
+    });
+    let shown = show(&preview_card(&preview));
+    preview.spec.what = What::Upkeep(Upkeep::Doctor);
+    preview.cautions = vec![Caution::Every];
+    preview.found = None;
+    preview.spec.strategy.rollout = None;
+    let doctor = show(&preview_card(&preview));
+    insta::assert_snapshot!(format!("{shown}\n======\n{doctor}"));
 }

@@ -101,8 +101,10 @@ fn of_the_end(run: &Run, scene: &Scene) -> Vec<Button> {
     if all > 1 && ranks().next().is_some() {
         buttons.push(plain("By host", Press::ByHost(id, 0)));
     }
-    buttons.push(plain("Edit…", Press::Edit(id)));
-    buttons.push(plain("Copy", Press::Copy(id)));
+    if run.spec.what.upkeep().is_none() {
+        buttons.push(plain("Edit…", Press::Edit(id)));
+        buttons.push(plain("Copy", Press::Copy(id)));
+    }
     if scene.without_files && printed(scene) && (all > 1 || !card_is_whole(&scene.groups)) {
         buttons.push(files(id));
     }

@@ -8,7 +8,7 @@ use crate::refusal::Code;
 use crate::run::{
     Away, CancelRequest, Event, Gate, Offline, Origin, Outcome, Reason, Spec, Target, What,
 };
-use crate::run::{Group, Loosely, Options};
+use crate::run::{Group, Loosely, Options, Update, Upkeep};
 use crate::spool::{Left, OomKill, Process};
 use crate::time::{LinkTime, Now};
 use crate::view::groups::Printed;
@@ -432,4 +432,23 @@ fn a_terminal_is_told_how_it_stands_and_who_stopped_it() {
 
     one.phase = Phase::Expired("too late".into());
     assert_eq!(told(&one), "not started");
+}
+
+#[test]
+fn what_agents_do_to_themselves_is_said_in_the_heading_and_is_no_command_to_edit() {
+    let mut run = run_on(&["web-01", "web-02", "web-03"]);
+    let mut spec = Spec::clone(&run.spec);
+    let version = "0.2.0".parse().unwrap();
+    let older = false;
+    spec.what = What::Upkeep(Upkeep::Update(Update { version, older }));
+    run.spec = spec.into();
+    end(&mut run, 1, How::Exited(0), 7_000);
+    end(&mut run, 2, How::Exited(1), 61_000);
+    end(&mut run, 3, How::Exited(0), 8_000);
+    run.phase = Phase::Closed {
+        at_ms: 1_795_341_070_000,
+    };
+    let card = run_card(&run, &Scene::default());
+    let labels: Vec<&str> = card.buttons.iter().map(|b| b.label.as_str()).collect();
+    insta::assert_snapshot!(format!("{}\n{labels:?}", card.texts.join("\n--\n")));
 }

@@ -78,6 +78,7 @@ fn commands_are_read_with_their_options() {
                 .with(RunOption::Color, YES),
             like: None,
             input: None,
+            upkeep: None,
         }))
     );
     assert_eq!(

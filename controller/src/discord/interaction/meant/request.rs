@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shanty_core::ask::{RunRequest, Typed};
+use shanty_core::ask::{RunRequest, Typed, UpkeepRequest};
 use shanty_core::run::{About, Input, InputKind};
 
 use crate::discord::commands::Attached;
@@ -20,6 +20,8 @@ pub(super) struct Request {
     #[serde(default)]
     pub(super) input: Option<Given>,
     #[serde(default)]
+    pub(super) upkeep: Option<Upkeep>,
+    #[serde(default)]
     pub(super) file: Option<File>,
     /// Whose button it is for.
     #[serde(default)]
@@ -30,6 +32,34 @@ pub(super) struct Request {
     /// It was pressed: nothing of it is kept any more.
     #[serde(default)]
     pub(super) pressed: bool,
+}
+
+/// What agents shall do to themselves, as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Upkeep {
+    Update { version: String, older: bool },
+    Doctor,
+}
+
+impl From<&UpkeepRequest> for Upkeep {
+    fn from(asked: &UpkeepRequest) -> Self {
+        match asked {
+            UpkeepRequest::Update { version, older } => Self::Update {
+                version: version.clone(),
+                older: *older,
+            },
+            UpkeepRequest::Doctor => Self::Doctor,
+        }
+    }
+}
+
+impl From<Upkeep> for UpkeepRequest {
+    fn from(kept: Upkeep) -> Self {
+        match kept {
+            Upkeep::Update { version, older } => Self::Update { version, older },
+            Upkeep::Doctor => Self::Doctor,
+        }
+    }
 }
 
 /// A file that was attached, as it is kept.
@@ -119,6 +149,7 @@ impl Request {
                 .collect(),
             like: request.like.map(|run| run.to_string()),
             input: request.input.as_ref().map(Given::from),
+            upkeep: request.upkeep.as_ref().map(Upkeep::from),
             file: file.map(File::from),
             person: 0,
             refused: 0,
@@ -146,6 +177,7 @@ impl Request {
                 None => None,
             },
             input: self.input.map(Input::from),
+            upkeep: self.upkeep.map(UpkeepRequest::from),
         };
         Some((request, self.file.map(Attached::from)))
     }
@@ -173,6 +205,10 @@ mod tests {
                 bytes: 5,
                 sha256: [1; 32],
                 about: About::default(),
+            }),
+            upkeep: Some(UpkeepRequest::Update {
+                version: "0.2.0".to_owned(),
+                older: true,
             }),
         };
         let file = Attached {

@@ -157,6 +157,7 @@ fn a_form_is_read_with_its_fields() {
                 .with(RunOption::As, "www"),
             like: Some(run_id()),
             input: None,
+            upkeep: None,
         }))
     );
     assert_eq!(submitted("v1:edit:x", &fields), Asked::Unknown);
