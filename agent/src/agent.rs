@@ -2,12 +2,13 @@
 //!
 //! Reads no arguments, signals or environment.
 
+mod experiment;
 mod split;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use shanty_core::ids::{AgentId, HostName};
 use tokio::sync::Notify;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cgroup::Kernel;
 use crate::config::{Address, Config, ConfigError, DataDir, ProxyVariables};
+use crate::doctor;
 use crate::executor::{self, Handle, State};
 use crate::facts;
 use crate::failure::{Failure, exit};
@@ -35,6 +37,17 @@ pub(crate) struct Options {
     /// What the environment says of proxies.
     pub(crate) proxies: ProxyVariables,
     pub(crate) policy: HostPolicyFile,
+    pub(crate) version: OwnVersion,
+}
+
+/// What an agent knows of itself as one of several versions.
+pub(crate) struct OwnVersion {
+    /// This program.
+    pub(crate) program: PathBuf,
+    /// It is only tried, and stays when it works.
+    pub(crate) experiment: bool,
+    /// Tells a program of ours where the files of this agent are.
+    pub(crate) place: Vec<OsString>,
 }
 
 /// The host's own policy, as the command line names it.
@@ -70,12 +83,21 @@ pub(crate) async fn run(
     enrolled(&options.data_dir)?;
     let _lock = options.data_dir.lock().map_err(|error| locked(&error))?;
     let (identity, config) = options.data_dir.load().map_err(|e| Failure::config(&e))?;
+    let experiment = experiment::begin(&options.version, options.data_dir.path(), || {
+        doctor::Options {
+            data_dir: options.data_dir.clone(),
+            executor_dir: None,
+            shim: options.shim.clone(),
+            proxies: options.proxies.clone(),
+        }
+    })
+    .await?;
     let mut parts = Supervisor::default();
     let policy = host_policy(options.policy, &mut parts)?;
     let base = executor::Config {
         learns: true,
         policy,
-        ..base(&options.data_dir, &config, options.shim)?
+        ..base(&options.data_dir, &config, options.shim, &options.version)?
     };
     let executor = open_executor(base, &config, &mut parts).await?;
     let ends = Ends {
@@ -85,7 +107,20 @@ pub(crate) async fn run(
         on_stop: options.on_stop,
         proxies: options.proxies,
     };
-    serve(ends, parts, stop, ready).await
+    let refused = OnceLock::new();
+    let stays = |who: &Ready| {
+        if let Some(experiment) = &experiment
+            && let Err(why) = experiment.commit()
+        {
+            refused.set(why).ok(); // The first counts.
+            return stop.cancel();
+        }
+        ready(who);
+    };
+    serve(ends, parts, stop.clone(), stays).await?;
+    refused.into_inner().map_or(Ok(()), |why| {
+        Err(Failure::new("E_UPDATE", exit::FAILED, why))
+    })
 }
 
 /// Asked before anything is created: a wrong directory should stay as it is.
@@ -220,12 +255,14 @@ fn base(
     data_dir: &DataDir,
     config: &Config,
     shim: Vec<OsString>,
+    version: &OwnVersion,
 ) -> Result<executor::Config, Failure> {
     // Shims run elsewhere, so a relative directory would be another one for them.
     let path = std::path::absolute(data_dir.path()).map_err(|e| Failure::internal(&e))?;
     Ok(executor::Config {
         mask: config.mask.clone(),
         surroundings: config.command.clone(),
+        upkeep: version.upkeep(),
         ..executor::Config::new(path, config.agent, config.run_as.clone(), shim)
     })
 }

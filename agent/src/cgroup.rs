@@ -219,8 +219,11 @@ impl Kernel {
         let mut folders: Vec<PathBuf> = bases
             .into_iter()
             .flatten()
-            .map(|(_, base)| base.join(name))
+            .flat_map(|(_, base)| [twin(&base), Some(base)])
+            .flatten()
+            .map(|base| base.join(name))
             .collect();
+        folders.sort();
         folders.dedup();
         folders
     }
@@ -269,6 +272,18 @@ impl Resource {
 /// The same on every look, and another for each agent: several may share a kernel.
 fn name(run: RunId, agent: AgentId) -> String {
     format!("shanty-{run}-{agent}")
+}
+
+/// Where an executor of this host is whose version is tried, or is not: what one of them starts goes on under the other.
+fn twin(base: &Path) -> Option<PathBuf> {
+    const UNITS: [&str; 2] = ["shanty-executor.service", "shanty-executor-exp.service"];
+    let [stable, tried] = UNITS;
+    let other = match base.file_name()?.to_str()? {
+        own if own == stable => tried,
+        own if own == tried => stable,
+        _ => return None,
+    };
+    Some(base.with_file_name(other)).filter(|twin| twin.is_dir())
 }
 
 /// A path of `/proc/self/cgroup`, to be put below a mount; nothing for one outside what can be seen.

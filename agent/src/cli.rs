@@ -4,6 +4,7 @@ mod examine;
 mod installed;
 mod out;
 mod split;
+mod update;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Read};
@@ -60,6 +61,16 @@ enum Command {
     ///
     /// Commands that run go on to their end. The controller is not told: `shanty hosts remove NAME` there voids the host's identity.
     Uninstall(installed::UninstallArgs),
+    /// Replace this program by another version of itself, which the controller offers and a release key signed.
+    ///
+    /// What does not connect within a minute is replaced by the version before again. Exits with 0 when the version is in use, with 1 when
+    /// the one before is back. Commands that run go on.
+    Update(update::UpdateArgs),
+    /// Keep `shanty-agent run` running where systemd does not, and let updates of it be tried.
+    Supervise(update::SuperviseArgs),
+    /// Start a command as this host would, for an update.
+    #[command(hide = true)]
+    Trial(examine::HostArgs),
     /// Write a manual page for each subcommand into a directory.
     #[command(hide = true)]
     Man {
@@ -118,6 +129,8 @@ struct RunArgs {
     on_stop: Option<OnStop>,
     #[command(flatten)]
     shim: ShimArgs,
+    #[command(flatten)]
+    tried: TriedArg,
     /// Stop when standard input ends.
     #[arg(long)]
     exit_with_stdin: bool,
@@ -137,6 +150,28 @@ struct ShimArgs {
 }
 
 #[derive(Debug, Args)]
+struct TriedArg {
+    /// This version is tried: it makes itself the stable one when it works.
+    #[arg(long, hide = true)]
+    experiment: bool,
+}
+
+impl TriedArg {
+    fn version(self, place: Vec<OsString>) -> Result<agent::OwnVersion, Failure> {
+        Ok(agent::OwnVersion {
+            program: std::env::current_exe().map_err(|e| Failure::internal(&e))?,
+            experiment: self.experiment,
+            place,
+        })
+    }
+}
+
+/// A path that is the same wherever it is read.
+fn absolute(path: &Path) -> OsString {
+    std::path::absolute(path).map_or_else(|_| path.into(), PathBuf::into_os_string)
+}
+
+#[derive(Debug, Args)]
 struct DataDirArg {
     /// Where identity, configuration and executions are kept.
     #[arg(
@@ -144,7 +179,7 @@ struct DataDirArg {
         value_name = "DIR",
         env = "SHANTY_AGENT_DATA",
         hide_env_values = true,
-        default_value = "/var/lib/shanty-agent"
+        default_value = config::DATA_DIR
     )]
     data_dir: PathBuf,
 }
@@ -223,6 +258,18 @@ fn dispatch(command: Command) -> ExitCode {
         Command::SupportBundle(args) => {
             close_to_others();
             finish(examine::support_main(args), false)
+        }
+        Command::Update(args) => {
+            close_to_others();
+            finish(update::update_main(args), false)
+        }
+        Command::Supervise(args) => {
+            close_to_others();
+            update::supervise_main(args)
+        }
+        Command::Trial(args) => {
+            close_to_others();
+            finish(update::trial_main(args), false)
         }
         Command::Run(args) => {
             close_to_others();
@@ -324,7 +371,9 @@ fn run_main(args: RunArgs) -> Result<(), Failure> {
         OnStop::Keep
     };
     let reload = Arc::default();
+    let place = vec!["--data-dir".into(), absolute(&args.data_dir.data_dir)];
     let options = agent::Options {
+        version: args.tried.version(place)?,
         data_dir: DataDir::new(args.data_dir.data_dir),
         on_stop: args.on_stop.unwrap_or(usual),
         shim: args.shim.command()?,
@@ -485,6 +534,8 @@ mod tests {
             "doctor",
             "support-bundle",
             "uninstall",
+            "supervise",
+            "update",
         ] {
             let mut cli = Cli::command();
             cli.build();

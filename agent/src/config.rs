@@ -32,6 +32,9 @@ pub use data_dir::DataDir;
 pub use proxy::{Proxy, ProxyChoice, ProxyError, ProxyVariables};
 pub use split::{Split, SplitError};
 
+/// Where an agent keeps its identity unless it is told otherwise.
+pub const DATA_DIR: &str = "/var/lib/shanty-agent";
+
 /// Largest configuration that is read, bytes.
 const CONFIG_BYTES_MAX: u64 = 64 * 1024;
 

@@ -10,6 +10,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use shanty_core::causes::chain;
 
 use crate::config::{DataDir, ProxyVariables};
 
@@ -188,6 +189,19 @@ pub(crate) async fn look(options: &Options) -> Findings {
         }
     }
     Findings { points }
+}
+
+/// Only the trial: whether a command can be started here, by this program.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) async fn trial_only(options: &Options) -> Result<(), String> {
+    let (_, config) = options.data_dir.load().map_err(|error| chain(&error))?;
+    let point = trial::look(&config, options).await;
+    match point.health {
+        Health::Fine => Ok(()),
+        Health::Warning | Health::Broken | Health::Skipped => Err(point.found),
+    }
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ pub struct Config {
     pub policy: PolicyWatch,
     /// What each command may use as a whole, for people.
     pub limits: String,
+    /// Program and arguments with which the agent looks after itself; a subcommand stands between the two. Empty where it does not.
+    pub upkeep: Vec<OsString>,
 }
 
 impl Config {
@@ -109,6 +111,7 @@ impl Config {
             running_max: RUNNING_MAX,
             input_within: input::WITHIN,
             policy: PolicyWatch::default(),
+            upkeep: Vec::new(),
             limits: String::new(),
         }
     }

@@ -40,6 +40,10 @@ mod uninstall;
 
 mod link;
 
+mod update;
+
+mod parent;
+
 mod supervise;
 
 mod service_manager;

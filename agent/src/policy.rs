@@ -11,6 +11,7 @@ use shanty_certs::files::{self, FileError};
 use shanty_core::causes::chain;
 use shanty_core::order::Order;
 use shanty_core::refusal::Code;
+use shanty_core::run::Upkeep;
 use shanty_core::text::{duration, parse_duration, parse_size};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -78,6 +79,8 @@ impl Mode {
 pub struct HostPolicy {
     file: PathBuf,
     mode: Mode,
+    /// Only the host's owner updates the agent.
+    no_updates: bool,
     /// Nothing leaves it to `agent.toml`.
     run_as: Option<Vec<String>>,
     max_timeout_ms: Option<u64>,
@@ -102,6 +105,7 @@ pub struct Told {
 struct File {
     #[serde(default)]
     mode: Mode,
+    updates: Option<bool>,
     run_as: Option<Vec<String>>,
     #[serde(default)]
     limits: Limits,
@@ -166,6 +170,7 @@ impl HostPolicy {
         Ok(Self {
             file: path.to_owned(),
             mode: file.mode,
+            no_updates: file.updates == Some(false),
             run_as: file.run_as,
             max_timeout_ms,
             max_running,
@@ -228,6 +233,22 @@ impl HostPolicy {
             return refused(Code::Duration, text);
         }
         Ok(())
+    }
+
+    /// Whether the agent may look after itself so.
+    pub(crate) fn upkeep(&self, upkeep: &Upkeep) -> Result<(), Refusal> {
+        let file = self.file.display();
+        let text = match (self.mode, upkeep) {
+            (Mode::Off, _) => format!(
+                "{file} says mode = \"off\": nothing runs on this host until its owner changes that."
+            ),
+            (Mode::Shell | Mode::Actions, Upkeep::Update(_)) if self.no_updates => format!(
+                "{file} says updates = false: the owner of this host updates its agent, and nobody else."
+            ),
+            (Mode::Shell | Mode::Actions, Upkeep::Update(_) | Upkeep::Doctor) => return Ok(()),
+        };
+        let code = Code::Denied;
+        Err(Refusal { code, text })
     }
 
     /// Why no more runs at once, when it is because of this.

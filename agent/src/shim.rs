@@ -20,6 +20,7 @@ mod resources;
 mod ring;
 mod system;
 mod terminal;
+pub(crate) mod upkeep;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -156,7 +157,11 @@ struct Around {
 
 impl Around {
     fn new(order: &Order) -> Result<Self, CannotStart> {
-        let surroundings = surroundings()?;
+        let surroundings = match order.what.upkeep() {
+            // What a command may use is nothing to it.
+            Some(_) => Surroundings::default(),
+            None => surroundings()?,
+        };
         let whose = (order.run, order.agent);
         let group = Kernel::here().make(whose, surroundings.allowance());
         Ok(Self {

@@ -85,6 +85,7 @@ mod systemd_controller;
 mod systemd_machine;
 mod systemd_units;
 mod tidy;
+mod update;
 mod upgrade;
 
 use shanty_tests::Programs;

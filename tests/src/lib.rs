@@ -18,6 +18,7 @@ pub mod machine;
 pub mod peer;
 pub mod person;
 pub mod process;
+pub mod release;
 pub mod site;
 pub mod split;
 pub mod terminal;

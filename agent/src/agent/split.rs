@@ -9,16 +9,18 @@ use shanty_certs::orders::KnownKeys;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Ends, HostPolicyFile, Ready, base, enrolled, host_policy, kill_all, locked, open_executor,
-    serve,
+    Ends, HostPolicyFile, OwnVersion, Ready, base, enrolled, experiment, host_policy, kill_all,
+    locked, open_executor, serve,
 };
 use crate::config::{Config, DataDir, ProxyVariables};
+use crate::doctor;
 use crate::executor::{self, KEYS_FILE};
 use crate::failure::{Failure, exit};
 use crate::identity::Identities;
 use crate::link::OnStop;
 use crate::seam;
 use crate::supervise::Supervisor;
+use crate::update::{Own, units};
 
 /// What the command line says of the link.
 pub(crate) struct LinkOptions {
@@ -36,6 +38,9 @@ pub(crate) struct ExecutorOptions {
     pub(crate) on_stop: OnStop,
     pub(crate) shim: Vec<OsString>,
     pub(crate) policy: HostPolicyFile,
+    /// Where the link keeps its identity.
+    pub(crate) link_dir: PathBuf,
+    pub(crate) version: OwnVersion,
 }
 
 /// Keeps the link, and hands what it hears to the executor behind the socket. `ready` is called when the first link is up.
@@ -81,27 +86,67 @@ pub(crate) async fn run_executor(
         return Err(Failure::new("E_KEYS", exit::CONFIG, text));
     }
     let user = link_user(&config)?;
+    let experiment = experiment::begin(&options.version, options.data_dir.path(), || {
+        doctor::Options {
+            data_dir: DataDir::new(options.link_dir).with_config(options.config),
+            executor_dir: Some(options.data_dir.path().to_owned()),
+            shim: options.shim.clone(),
+            proxies: ProxyVariables::default(),
+        }
+    })
+    .await?;
     let mut parts = Supervisor::default();
     let policy = host_policy(options.policy, &mut parts)?;
     let base = executor::Config {
         policy,
-        ..base(&options.data_dir, &config, options.shim)?
+        ..base(&options.data_dir, &config, options.shim, &options.version)?
     };
     let executor = open_executor(base, &config, &mut parts).await?;
     let socket = seam::Listener::bind(&options.socket, user).map_err(|e| Failure::config(&e))?;
-    parts.start("socket of the link", socket.serve(executor.clone()));
+    let proven = CancellationToken::new();
+    let serving = socket.serve(executor.clone(), proven.clone());
+    parts.start("socket of the link", serving);
     ready(&Ready {
         agent: config.agent,
         name: config.name,
     });
-    tokio::select! {
-        () = stop.cancelled() => {}
-        failed = parts.failed() => return Err(Failure::internal(&failed)),
+    let stays = async {
+        proven.cancelled().await;
+        match &experiment {
+            Some(experiment) => take_over(experiment).await,
+            None => Ok(()),
+        }
+    };
+    let mut stays = std::pin::pin!(stays);
+    let mut decided = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            failed = parts.failed() => return Err(Failure::internal(&failed)),
+            done = &mut stays, if !decided => {
+                done?;
+                decided = true;
+            }
+        }
     }
     if options.on_stop == OnStop::Kill {
         kill_all(&executor).await;
     }
     std::fs::remove_file(&options.socket).ok(); // Replaced by whoever starts next.
+    Ok(())
+}
+
+/// The controller proved to this executor that it hears the link of this version: it stays, and the units that are enabled start it.
+async fn take_over(experiment: &Own) -> Result<(), Failure> {
+    let failed = |why: String| Failure::new("E_UPDATE", exit::FAILED, why);
+    experiment.commit().map_err(failed)?;
+    tracing::info!("The controller took the link: this version stays.");
+    if units::is_systemd() {
+        if let Err(why) = units::place(&experiment.folder(), &units::STABLE).await {
+            tracing::warn!("The units stay as they were: {why}.");
+        }
+        units::ask_to_start(&units::STABLE).await.map_err(failed)?;
+    }
     Ok(())
 }
 

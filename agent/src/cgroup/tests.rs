@@ -179,3 +179,36 @@ fn what_an_earlier_shim_left_is_found_and_removed() {
         "it is not empty"
     );
 }
+
+#[test]
+fn what_another_version_started_while_it_was_tried_is_found() {
+    let unit = "system.slice/shanty-executor";
+    for (own, other) in [(".service", "-exp.service"), ("-exp.service", ".service")] {
+        let fake = Fake::new(&format!("8:pids:/{unit}{own}\n"));
+        let run = name(RUN, AGENT);
+        fs::create_dir_all(fake.0.path().join(format!("groups/pids/{unit}{own}"))).unwrap();
+        assert!(fake.kernel().processes(RUN, AGENT).is_empty());
+        fake.write(
+            &format!("groups/pids/{unit}{other}/{run}/cgroup.procs"),
+            "17\n",
+        );
+        fake.write(
+            &format!("groups/pids/{unit}{own}/{run}/cgroup.procs"),
+            "23\n",
+        );
+        let mut found = fake.kernel().processes(RUN, AGENT);
+        found.sort();
+        assert_eq!(found, [17, 23].map(Pid::from_raw));
+    }
+    // A service of another name has no twin.
+    let fake = Fake::new("8:pids:/system.slice/other.service\n");
+    fs::create_dir_all(fake.0.path().join("groups/pids/system.slice/other.service")).unwrap();
+    fake.write(
+        &format!(
+            "groups/pids/{unit}.service/{}/cgroup.procs",
+            name(RUN, AGENT)
+        ),
+        "17\n",
+    );
+    assert!(fake.kernel().processes(RUN, AGENT).is_empty());
+}

@@ -1,5 +1,6 @@
 //! What looks at a host: the doctor, and what is gathered for somebody else.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::installed::split_or_not;
-use super::{DataDirArg, ShimArgs, finish, out, proxies, runtime};
+use super::{DataDirArg, ShimArgs, absolute, finish, out, proxies, runtime};
 use crate::config::{DataDir, split};
 use crate::failure::{Failure, exit};
 use crate::{doctor, support};
@@ -33,7 +34,7 @@ pub(super) struct SupportArgs {
 }
 
 #[derive(Debug, Args)]
-struct HostArgs {
+pub(super) struct HostArgs {
     #[command(flatten)]
     data_dir: DataDirArg,
     /// Configuration of link and executor [default: /etc/shanty/agent.toml, where the data directory has none].
@@ -44,6 +45,22 @@ struct HostArgs {
     executor_dir: PathBuf,
     #[command(flatten)]
     shim: ShimArgs,
+}
+
+impl HostArgs {
+    /// The same arguments for another program of ours.
+    pub(super) fn place(&self) -> Vec<OsString> {
+        let mut place = vec![
+            "--data-dir".into(),
+            absolute(&self.data_dir.data_dir),
+            "--executor-dir".into(),
+            absolute(&self.executor_dir),
+        ];
+        if let Some(config) = &self.config {
+            place.extend(["--config".into(), absolute(config)]);
+        }
+        place
+    }
 }
 
 pub(super) fn doctor_main(args: DoctorArgs) -> ExitCode {
@@ -95,7 +112,7 @@ pub(super) fn support_main(args: SupportArgs) -> Result<(), Failure> {
     ))
 }
 
-fn examination(host: HostArgs) -> Result<doctor::Options, Failure> {
+pub(super) fn examination(host: HostArgs) -> Result<doctor::Options, Failure> {
     let data_dir = DataDir::new(host.data_dir.data_dir);
     let (data_dir, split) = split_or_not(data_dir, host.config);
     Ok(doctor::Options {

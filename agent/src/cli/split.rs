@@ -6,9 +6,11 @@ use std::sync::Arc;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::{DataDirArg, PolicyArg, ShimArgs, announce, drive, proxies, start_log};
+use super::{
+    DataDirArg, PolicyArg, ShimArgs, TriedArg, absolute, announce, drive, proxies, start_log,
+};
 use crate::agent::{ExecutorOptions, LinkOptions, run_executor, run_link};
-use crate::config::{DataDir, split};
+use crate::config::{self, DataDir, split};
 use crate::failure::Failure;
 use crate::link::OnStop;
 
@@ -33,6 +35,11 @@ pub(super) struct ExecutorArgs {
     /// Where executions and the controller's key are kept, closed to the link.
     #[arg(long, value_name = "DIR", default_value = split::EXECUTOR_DIR)]
     data_dir: PathBuf,
+    /// Where the link keeps its identity, for what the executor looks at.
+    #[arg(long, value_name = "DIR", default_value = config::DATA_DIR)]
+    link_dir: PathBuf,
+    #[command(flatten)]
+    tried: TriedArg,
     #[command(flatten)]
     policy: PolicyArg,
     /// What becomes of executions when the executor stops.
@@ -74,7 +81,17 @@ pub(super) fn link_main(args: LinkArgs) -> Result<(), Failure> {
 pub(super) fn executor_main(args: ExecutorArgs) -> Result<(), Failure> {
     start_log();
     let reload = Arc::default();
+    let place = vec![
+        "--config".into(),
+        absolute(&args.files.config),
+        "--executor-dir".into(),
+        absolute(&args.data_dir),
+        "--data-dir".into(),
+        absolute(&args.link_dir),
+    ];
     let options = ExecutorOptions {
+        link_dir: args.link_dir,
+        version: args.tried.version(place)?,
         config: args.files.config,
         data_dir: DataDir::new(args.data_dir),
         socket: args.files.socket,

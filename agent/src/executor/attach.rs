@@ -20,6 +20,7 @@ use super::Config;
 use super::recover::{Found, settle};
 use crate::mask::{self, MASK_VARIABLE};
 use crate::shim::control::{FromShim, Inbox, ToShim};
+use crate::shim::upkeep::{self, UPKEEP_VARIABLE};
 use crate::shim::{OUTPUT_MAX_VARIABLE, RUN_AS_VARIABLE, ctl_path};
 use crate::surroundings::COMMAND_VARIABLE;
 
@@ -83,6 +84,7 @@ impl Shim {
             .env(MASK_VARIABLE, mask::encode(&config.mask))
             .envs(output_max.map(|max| (OUTPUT_MAX_VARIABLE, max.to_string())))
             .env(COMMAND_VARIABLE, config.surroundings.encode())
+            .env(UPKEEP_VARIABLE, upkeep::encode(&config.upkeep))
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())

@@ -69,12 +69,15 @@ pub(super) fn check(
     clock: ClockOffset,
     late_ms_max: u64,
 ) -> Result<Option<String>, Refusal> {
-    if order.what.upkeep().is_some() {
-        let text = "This agent does not update itself yet.";
-        return Err(Refusal::new(Code::Unsupported, text));
-    }
     let now = LinkTime::from_ms(clock.now_ms());
     in_time(order.not_after, now, late_ms_max)?;
+    if order.what.upkeep().is_some() {
+        if config.upkeep.is_empty() {
+            let text = "This agent was started so that it cannot look after itself.";
+            return Err(Refusal::new(Code::Unsupported, text));
+        }
+        return Ok(None);
+    }
     order.cwd.as_deref().map_or(Ok(()), folder)?;
     user(order.options.run_as.as_deref(), &config.run_as)
 }
@@ -82,6 +85,9 @@ pub(super) fn check(
 /// Checks what the owner of the host allows, for the user that the command would run as: none is the agent's own. Blocks.
 pub(super) fn policy(order: &Order, config: &Config, run_as: Option<&str>) -> Result<(), Refusal> {
     let rules = std::sync::Arc::clone(&config.policy.rules.borrow());
+    if let Some(upkeep) = order.what.upkeep() {
+        return rules.upkeep(upkeep);
+    }
     match run_as {
         Some(user) => rules.check(order, user),
         None => {

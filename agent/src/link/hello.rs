@@ -38,7 +38,7 @@ pub(super) fn hello(
             .map(|(run, status)| wire::state(run, status))
             .collect(),
         takes_input: true,
-        takes_upkeep: false,
+        takes_upkeep: true,
         nonce,
         order_keys,
     }

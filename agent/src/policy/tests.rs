@@ -165,3 +165,38 @@ fn one_that_breaks_or_goes_while_it_counts_changes_nothing() {
     keeper.reload();
     assert_eq!(mode(), "shell");
 }
+
+#[test]
+fn updates_are_the_owners_word() {
+    use shanty_core::run::{Update, Upkeep};
+    let update = Upkeep::Update(Update {
+        version: "0.2.0".parse().unwrap(),
+        older: false,
+    });
+    let said = |text: &str, upkeep: &Upkeep| {
+        let policy = HostPolicy::parse(Path::new("/etc/shanty/host.toml"), text.as_bytes());
+        policy
+            .unwrap()
+            .upkeep(upkeep)
+            .map_err(|refusal| refusal.text)
+    };
+    for text in [
+        "",
+        "updates = true",
+        "mode = \"actions\"",
+        "run_as = [\"www\"]\n[limits]\nmax_timeout = \"1s\"",
+    ] {
+        assert_eq!(said(text, &update), Ok(()), "{text}");
+        assert_eq!(said(text, &Upkeep::Doctor), Ok(()), "{text}");
+    }
+    let refused = said("updates = false", &update).unwrap_err();
+    assert_eq!(
+        refused,
+        "/etc/shanty/host.toml says updates = false: the owner of this host updates its agent, and nobody else."
+    );
+    assert_eq!(said("updates = false", &Upkeep::Doctor), Ok(()));
+    for upkeep in [&update, &Upkeep::Doctor] {
+        let off = said("mode = \"off\"\nupdates = true", upkeep).unwrap_err();
+        assert!(off.contains("mode = \"off\""), "{off}");
+    }
+}

@@ -16,6 +16,7 @@ use shanty_core::quiet::{Line, Quiet};
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use crate::executor::Handle;
@@ -96,15 +97,15 @@ impl Listener {
         })
     }
 
-    /// Serves until it is dropped.
-    pub async fn serve(mut self, executor: Handle) {
+    /// Serves until it is dropped. `proven` is cancelled when the controller proved, through a link, that it hears it.
+    pub async fn serve(mut self, executor: Handle, proven: CancellationToken) {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = self.socket.accept() => match accepted {
                     Ok((stream, _)) => {
                         if self.may(&stream, connections.len()) {
-                            connections.spawn(Connection::new(stream, executor.clone()).run());
+                            connections.spawn(Connection::new(stream, executor.clone(), proven.clone()).run());
                         }
                     }
                     Err(error) => {

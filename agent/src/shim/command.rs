@@ -28,7 +28,7 @@ use thiserror::Error;
 use super::given::Script;
 use super::mark::{AGENT_VARIABLE, Mark, RUN_VARIABLE};
 use super::resources::{self, Limits};
-use super::{system, terminal};
+use super::{system, terminal, upkeep};
 use crate::cgroup::Entrance;
 use crate::surroundings::{Surroundings, USUAL_SHELL};
 
@@ -158,10 +158,11 @@ pub(super) fn spawn(
     given: Option<File>,
     script: Option<&Script>,
 ) -> Result<Running, CannotStart> {
-    let program = program(&order.what, surroundings);
+    let own = upkeep::words(&order.what);
+    let program = program(&order.what, surroundings, &own);
     let mut command = match script {
         Some(script) => interpret(order, script, &surroundings.shell),
-        None => words(&order.what, program),
+        None => words(&order.what, program, &own),
     };
     environment(&mut command, order, account, surroundings);
     let pipes = match order.options.terminal {
@@ -213,23 +214,22 @@ fn interpret(order: &Order, script: &Script, shell: &str) -> Command {
     }
 }
 
-fn words(what: &What, program: &str) -> Command {
+fn words(what: &What, program: &str, own: &[String]) -> Command {
     let mut command = Command::new(program);
     match what {
         What::Shell(text) => command.arg("-c").arg(text),
         What::Argv(words) => command.args(words.iter().skip(1)),
-        What::Upkeep(_) => &mut command,
+        What::Upkeep(_) => command.args(own.iter().skip(1)),
     };
     command
 }
 
-fn program<'a>(what: &'a What, surroundings: &'a Surroundings) -> &'a str {
+fn program<'a>(what: &'a What, surroundings: &'a Surroundings, own: &'a [String]) -> &'a str {
     match what {
         What::Shell(_) => &surroundings.shell,
         // A checked order has one.
         What::Argv(words) => words.first().map_or("", String::as_str),
-        // The executor refuses it.
-        What::Upkeep(_) => "",
+        What::Upkeep(_) => own.first().map_or("", String::as_str),
     }
 }
 

@@ -80,7 +80,10 @@ fn serve(world: &World) -> (PathBuf, JoinSet<()>) {
     let socket = world.path("executor.sock");
     let listener = Listener::bind(&socket, None).unwrap();
     let mut server = JoinSet::new();
-    server.spawn(listener.serve(world.handle.clone()));
+    server.spawn(listener.serve(
+        world.handle.clone(),
+        tokio_util::sync::CancellationToken::new(),
+    ));
     (socket, server)
 }
 

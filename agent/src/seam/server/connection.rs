@@ -12,6 +12,7 @@ use shanty_proto::v1;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use v1::from_executor::Kind as Said;
 use v1::to_executor::Kind as Asked;
 
@@ -60,10 +61,12 @@ pub(super) struct Connection {
     wanted: mpsc::Receiver<Wanted>,
     last_wanted: u64,
     room: BTreeMap<u64, Permit>,
+    /// For when the controller has signed its time.
+    proven: CancellationToken,
 }
 
 impl Connection {
-    pub(super) fn new(stream: UnixStream, executor: Handle) -> Self {
+    pub(super) fn new(stream: UnixStream, executor: Handle, proven: CancellationToken) -> Self {
         let (inputs, wanted) = mpsc::channel(WANTED_MAX);
         Self {
             held: executor.watch(),
@@ -79,6 +82,7 @@ impl Connection {
             wanted,
             last_wanted: 0,
             room: BTreeMap::new(),
+            proven,
         }
     }
 
@@ -274,6 +278,9 @@ impl Connection {
             Done::Time { id, clock } => {
                 if clock.is_none() {
                     tracing::warn!("The link brought a time that the controller did not sign.");
+                }
+                if clock.is_some() {
+                    self.proven.cancel();
                 }
                 self.clock = clock.or(self.clock);
                 let nonce = Vec::new();
