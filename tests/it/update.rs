@@ -28,7 +28,7 @@ impl Long {
             begun.display(),
             gate.display()
         );
-        let mut call = world.shanty_call(&["run", host, &command]);
+        let mut call = world.shanty_call(&["run", "--on", host, "--", &command]);
         call.stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -131,7 +131,7 @@ async fn a_version_that_does_not_work_is_replaced_by_the_one_before() {
             "0.3.0 hang",
             "0.3.0 did not connect within 4 s: 0.1.0 is back",
         ),
-        ("0.4.0 deaf", "through the proxy http://127.0.0.1:1"),
+        ("0.4.0 deaf", "cannot connect to 127.0.0.1:1"),
     ] {
         let version = said.split(' ').next().unwrap();
         keys.offer(&world, said, AS_IT_IS);

@@ -197,6 +197,8 @@ impl Supervised {
         );
         let args = [
             "join",
+            "--name",
+            name,
             "--server",
             &server,
             "--data-dir",

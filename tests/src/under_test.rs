@@ -4,8 +4,11 @@
 //! What is bad shows only in what serves; `--version` and everything else are as they should be.
 
 use std::ffi::OsString;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode};
+use std::fs::DirBuilder;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// What a program does that serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +20,6 @@ enum Fault {
     /// It connects to nobody.
     Deaf,
 }
-
-/// Set for a program that was made deaf already.
-const DEAF: &str = "SHANTY_UNDER_TEST_DEAF";
 
 /// Runs a program as what is said of it, or as it is when nothing is.
 ///
@@ -51,18 +51,52 @@ pub fn main(
         Some(Fault::Hang) => loop {
             std::thread::park();
         },
-        Some(Fault::Deaf) if std::env::var_os(DEAF).is_some() => as_version(version, args),
-        Some(Fault::Deaf) => {
-            // Nobody listens there; what an environment says is decided before a program begins.
-            let mut same = Command::new("/proc/self/exe");
-            same.args(args.get(1..).unwrap_or_default())
-                .env_remove("NO_PROXY")
-                .env_remove("no_proxy")
-                .env("HTTPS_PROXY", "http://127.0.0.1:1")
-                .env(DEAF, "1");
-            panic!("it cannot be run again: {}", same.exec());
-        }
+        Some(Fault::Deaf) => as_version(version, deaf(args)),
     }
+}
+
+/// The same arguments, with a configuration whose controller is nowhere: for a link its own file, for an agent in one process its folder.
+fn deaf(mut args: Vec<OsString>) -> Vec<OsString> {
+    let name = format!("shanty-deaf-{}", std::process::id());
+    let value = |args: &[OsString], option| {
+        let at = args.iter().position(|arg| arg == option)? + 1;
+        Some((at, PathBuf::from(args.get(at)?)))
+    };
+    if let Some((at, config)) = value(&args, "--config") {
+        let copy = std::env::temp_dir().join(name).with_extension("toml");
+        nowhere(&config, &copy);
+        args[at] = copy.into();
+    } else if let Some((at, folder)) = value(&args, "--data-dir") {
+        let copy = folder.with_file_name(name);
+        let mut private = DirBuilder::new();
+        private
+            .mode(0o700)
+            .create(&copy)
+            .expect("a folder can be made");
+        nowhere(&folder.join("agent.toml"), &copy.join("agent.toml"));
+        for kept in ["identity.pem", "orders.pub"] {
+            let text = std::fs::read(folder.join(kept)).expect("it is there");
+            put(&copy.join(kept), &text);
+        }
+        args[at] = copy.into();
+    }
+    args
+}
+
+fn nowhere(config: &Path, copy: &Path) {
+    let text = std::fs::read_to_string(config).expect("it is there");
+    let lines = text.lines().map(|line| match line.starts_with("link = ") {
+        true => "link = \"127.0.0.1:1\"\n".to_owned(),
+        false => format!("{line}\n"),
+    });
+    put(copy, lines.collect::<String>().as_bytes());
+}
+
+fn put(path: &Path, text: &[u8]) {
+    let mut file = std::fs::File::options();
+    let file = file.write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text))
+        .expect("a file can be written");
 }
 
 fn said() -> Option<String> {
