@@ -176,6 +176,7 @@ pub(crate) async fn look(options: &Options) -> Findings {
     }
     points.extend(here::policy(Path::new(crate::policy::FILE)));
     points.push(here::disk(options.work_dir()));
+    points.extend(here::update(options.work_dir()));
     match enrolled {
         Some((identity, config)) => {
             points.push(here::users(&config));

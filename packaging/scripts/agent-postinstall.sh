@@ -17,6 +17,14 @@ choose_version() {
   fi
 }
 
+# What an update put above the units of the version before would hide those of this one.
+show_units() {
+  for unit in shanty-agent shanty-executor shanty-agent-exp shanty-executor-exp; do
+    unit=/etc/systemd/system/$unit.service
+    if [ -f "$unit" ] && head -n 1 "$unit" | grep -q '^# Put here by shanty-agent update,'; then rm -f "$unit"; fi
+  done
+}
+
 make_user() {
   if command -v systemd-sysusers >/dev/null; then
     systemd-sysusers shanty-agent.conf
@@ -47,5 +55,6 @@ case ${1-} in
   *) exit 0 ;;
 esac
 choose_version
+show_units
 make_user
 units

@@ -5,6 +5,10 @@ set -eu
 # Programs only; identity, configuration and what ran stay.
 remove() {
   rm -rf /opt/shanty
+  for unit in shanty-agent shanty-executor shanty-agent-exp shanty-executor-exp; do
+    unit=/etc/systemd/system/$unit.service
+    if [ -f "$unit" ] && head -n 1 "$unit" | grep -q '^# Put here by shanty-agent update,'; then rm -f "$unit"; fi
+  done
   if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 }
 

@@ -7,6 +7,7 @@ case ${1-} in
 esac
 # What runs goes on to its end: nobody can start anything any more.
 if [ -d /run/systemd/system ]; then
+  systemctl stop shanty-agent-exp.service shanty-executor-exp.service || true
   systemctl stop shanty-agent.service shanty-executor.service || true
 fi
 if command -v systemctl >/dev/null; then

@@ -13,6 +13,7 @@ use shanty_core::text::{size, utc};
 use super::Point;
 use crate::config::{Config, ConfigError, DataDir};
 use crate::policy::HostPolicy;
+use crate::update::record::{Outcome, Records};
 
 /// Less than this is little for an agent that keeps what commands print until the controller has it.
 const DISK_BYTES_LOW: u64 = 1024 * 1024 * 1024;
@@ -182,6 +183,20 @@ pub(super) fn policy(file: &Path) -> Option<Point> {
     }
 }
 
+/// What became of the last update, where there was one.
+pub(super) fn update(work_dir: &Path) -> Option<Point> {
+    let last = Records::of(work_dir).last()?;
+    let found = last.said();
+    Some(match last.outcome {
+        Outcome::InUse => Point::fine("update", found),
+        Outcome::Trying => Point::warning("update", found).mend("wait for its end"),
+        Outcome::CameBack => Point::warning("update", found).mend(format!(
+            "when that is mended: shanty-agent update --to {} --again",
+            last.version
+        )),
+    })
+}
+
 /// What systemd says of our unit; nothing where there is no systemd.
 fn unit() -> Option<String> {
     if !Path::new("/run/systemd/system").is_dir() {
@@ -231,6 +246,28 @@ pub(super) fn disk(path: &Path) -> Point {
 mod tests {
     use super::super::Health;
     use super::*;
+
+    #[test]
+    fn the_last_update_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(update(dir.path()), None);
+        let [one, two] = ["0.1.0", "0.2.0"].map(|version| version.parse().unwrap());
+        let record = crate::update::record::Record::new(&two, &one, Outcome::Trying);
+        let records = Records::of(dir.path());
+        let told = |record: &crate::update::record::Record| {
+            records.write(record).unwrap();
+            update(dir.path()).unwrap()
+        };
+        assert_eq!(told(&record).health, Health::Warning);
+        assert_eq!(told(&record.clone().in_use()).health, Health::Fine);
+        let back = told(&record.came_back("ended with status 1"));
+        assert!(
+            back.found
+                .ends_with("and 0.1.0 came back: ended with status 1"),
+            "{back:?}"
+        );
+        assert!(back.mend.unwrap().ends_with("--to 0.2.0 --again"));
+    }
 
     #[test]
     fn a_host_that_never_joined_is_told_what_to_do() {

@@ -20,7 +20,7 @@ pub(crate) const EXPERIMENT: [&str; 2] =
 const OURS: &str = "/etc/systemd/system";
 
 /// Stands first in a unit that takes the place of a package's: the next package removes it.
-const MARK: &str = "# Put here by `shanty-agent update`, above that of the package, until there is a newer package.\n";
+const MARK: &str = "# Put here by shanty-agent update, above that of the package, until there is a newer package.\n";
 
 /// systemd answers at once; it stops a unit within 30 s.
 const WITHIN: Duration = Duration::from_secs(90);
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(text(""), "[Unit]\n");
         assert_eq!(text("/etc/systemd/system/none.service"), "[Unit]\n");
         let marked = text("/usr/lib/systemd/system/none.service");
-        assert!(marked.starts_with("# Put here by `shanty-agent update`"));
+        assert!(marked.starts_with("# Put here by shanty-agent update,"));
         assert!(same(&marked, "[Unit]\n") && same("[Unit]\n", "[Unit]\n"));
         assert!(!same("[Unit]\n#\n", "[Unit]\n"));
     }
