@@ -148,7 +148,7 @@ fn row(text: &str) -> HostRow {
         draining: None,
         seen_ms: AT_MS,
         version: plain(text).into(),
-        outdated: true,
+        outdated: Some("1.5.0".to_owned()),
         duplicated: true,
         unknown: usize::MAX,
         facts: Some(facts_from_wire(&facts)),
