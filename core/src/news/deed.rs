@@ -3,12 +3,14 @@
 
 use crate::authority::{AuthorityChange, AuthorityKey};
 use crate::hold::{Held, Hold};
-use crate::ids::{AgentId, HostName, Labels};
+use crate::ids::{AgentId, HostName, Labels, RunNumber};
 use crate::journal::{Denied, HostChange, Kind, Record, State, VersionChange};
 use crate::output::mask::Masks;
 use crate::policy::{GrantChanges, GrantSpec};
 use crate::principal::{Actor, Principal};
 use crate::refusal::Code;
+use crate::run::{Run, Spec};
+use crate::version::Version;
 
 /// What somebody did, or wanted to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +94,26 @@ pub enum Did {
         /// And is deleted on the controller.
         shredded: bool,
     },
+    /// Agents are being updated.
+    Update {
+        /// The run.
+        number: RunNumber,
+        /// To which version.
+        version: Version,
+        /// The hosts, as they were named.
+        selector: String,
+        /// How many they are.
+        hosts: usize,
+    },
+    /// An update started on no further host, because more came back as they were than it bears.
+    StopUpdate {
+        /// The run.
+        number: RunNumber,
+        /// To which version.
+        version: Version,
+        /// How many failed of how many, in words.
+        why: String,
+    },
     /// Nothing: it was refused.
     Refused(Denied),
 }
@@ -120,6 +142,8 @@ impl Deed {
         if let Did::Hold(held) = &mut self.did {
             held.reason = masks.text(&held.reason);
         } else if let Did::SaveGroup { selector, .. } = &mut self.did {
+            *selector = masks.text(selector);
+        } else if let Did::Update { selector, .. } = &mut self.did {
             *selector = masks.text(selector);
         } else if let Did::Refused(denied) = &mut self.did {
             denied.asked = masks.text(&denied.asked);
@@ -164,8 +188,9 @@ impl Did {
             Kind::VersionChanged(change) => Some(Self::ChangeVersion(change.clone())),
             Kind::AuthorityChanged(change) => Some(authority(state, change)),
             Kind::Denied(denied) => is_told(denied).then(|| Self::Refused(denied.clone())),
-            Kind::Accepted(_)
-            | Kind::Go(_)
+            Kind::Accepted(spec) => updating(state, spec),
+            Kind::Closed(run) => state.run_of(*run).and_then(|run| update_stopped(run)),
+            Kind::Go(_)
             | Kind::Expired { .. }
             | Kind::CancelRequested { .. }
             | Kind::Started { .. }
@@ -173,12 +198,32 @@ impl Did {
             | Kind::Paused { .. }
             | Kind::Continued { .. }
             | Kind::Sent { .. }
-            | Kind::Closed(_)
             | Kind::Proposed(_)
             | Kind::Checkpoint(_)
             | Kind::Unknown => None,
         }
     }
+}
+
+/// A run is told of that replaces programs which run as root.
+fn updating(state: &State, spec: &Spec) -> Option<Did> {
+    let update = spec.what.update()?;
+    Some(Did::Update {
+        number: RunNumber(state.runs.newest().0 + 1),
+        version: update.version.clone(),
+        selector: spec.selector.clone(),
+        hosts: spec.targets.len(),
+    })
+}
+
+fn update_stopped(run: &Run) -> Option<Did> {
+    let update = run.spec.what.update()?;
+    let why = run.waves()?.given_up()?.text;
+    Some(Did::StopUpdate {
+        number: run.number,
+        version: update.version.clone(),
+        why: why.as_data().to_owned(),
+    })
 }
 
 fn held(record: &Record, reason: &str) -> Did {
@@ -532,5 +577,61 @@ mod tests {
                 "{masked}"
             );
         }
+    }
+
+    #[test]
+    fn an_update_is_told_of_when_it_is_asked_for_and_when_it_stops_at_what_it_bears() {
+        use crate::run::{How, Outcome, Rollout, Strategy, Target, Update, Upkeep, What};
+        let mut state = state();
+        let target = |n| Target {
+            agent: agent(n),
+            name: format!("web-0{n}").parse().unwrap(),
+            away: None,
+        };
+        let rollout = Rollout::parse(Some("1"), None, None, None).unwrap();
+        let spec = |what| Spec {
+            what,
+            selector: "web*".to_owned(),
+            strategy: Strategy {
+                rollout: rollout.clone(),
+                offline: crate::run::Offline::Fail,
+            },
+            ..Spec::example(vec![target(1), target(2)])
+        };
+        let version: Version = "0.2.0".parse().unwrap();
+        let update = Update {
+            version: version.clone(),
+            older: false,
+        };
+        let update = spec(What::Upkeep(Upkeep::Update(update)));
+        let plain = Kind::Accepted(spec(What::Shell("id".to_owned())));
+        assert_eq!(did(&state, &[root(plain)]), None, "runs have cards");
+        let accepted = root(Kind::Accepted(update.clone()));
+        let expected = Did::Update {
+            number: RunNumber(1),
+            version: version.clone(),
+            selector: "web*".to_owned(),
+            hosts: 2,
+        };
+        assert_eq!(did(&state, std::slice::from_ref(&accepted)), Some(expected));
+        let run = update.id;
+        let closed = |state: &State| {
+            let kind = Kind::Closed(run);
+            did(state, &[by(Actor::Controller, kind)])
+        };
+        state.apply(&accepted);
+        state.apply(&root(Kind::Go(run)));
+        assert_eq!(closed(&state), None, "nothing failed");
+        state.apply(&root(Kind::Finished {
+            run,
+            agent: agent(1),
+            outcome: Outcome::without_output(How::Exited(1)),
+        }));
+        let expected = Did::StopUpdate {
+            number: RunNumber(1),
+            version,
+            why: "stopped after 1 of 2 failed".to_owned(),
+        };
+        assert_eq!(closed(&state), Some(expected));
     }
 }

@@ -40,7 +40,10 @@ impl Scope {
         // Of these only who asked sees the answer.
         let unseen = refused || matches!(deed.did, Did::CreateToken { .. } | Did::RevokeToken(_));
         match (self, &deed.by) {
-            (Self::Machine, Actor::Socket { .. }) => !refused,
+            // A run of the command line has its card there.
+            (Self::Machine, Actor::Socket { .. }) => {
+                !refused && !matches!(deed.did, Did::Update { .. })
+            }
             // Nobody asked for it in chat, and everybody there meets what it changes.
             (Self::Machine, Actor::Controller) => matches!(deed.did, Did::ChangeVersion(_)),
             (Self::Machine, Actor::Chat { .. } | Actor::Host(_)) => false,
@@ -154,6 +157,8 @@ impl Feed {
             | Did::RevokeToken(_)
             | Did::Configure { .. }
             | Did::ChangeVersion(_)
+            | Did::Update { .. }
+            | Did::StopUpdate { .. }
             | Did::RotateKey(_)
             | Did::RetireKey { .. }
             | Did::ExportRoot { .. }

@@ -27,6 +27,15 @@ impl What {
         }
     }
 
+    /// The version to which agents are updated; nothing of anything else.
+    #[must_use]
+    pub const fn update(&self) -> Option<&Update> {
+        match self {
+            Self::Upkeep(Upkeep::Update(update)) => Some(update),
+            Self::Shell(_) | Self::Argv(_) | Self::Upkeep(Upkeep::Doctor) => None,
+        }
+    }
+
     /// What must be granted for it. A doctor changes nothing; it shows how a host is configured, so it is of those who manage hosts.
     #[must_use]
     pub const fn verb(&self) -> Verb {

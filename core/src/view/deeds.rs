@@ -156,6 +156,23 @@ fn lines(deed: &Deed) -> Vec<String> {
             "🔐 took the root's key off the controller".to_owned()
         }
         Did::ExportRoot { shredded: false } => "🔐 copied the root's key".to_owned(),
+        Did::Update {
+            number,
+            version,
+            selector,
+            hosts,
+        } => {
+            let hosts = count(*hosts, "host");
+            let selector = inline_code(selector, 300);
+            format!("⬆ has agents updated to {version} on {hosts}: {number} on {selector}")
+        }
+        Did::StopUpdate {
+            number,
+            version,
+            why,
+        } => format!(
+            "⛔ ended the update to {version}, {number}: {why}, and no further host started"
+        ),
         Did::RevokeToken(token) => {
             format!("🔑 revoked the join token {}", inline_code(token, 40))
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::authority::AuthorityKey;
 use crate::hold::Held;
+use crate::ids::RunNumber;
 use crate::limits::TEXT_DISPLAY_CHARS_MAX;
 use crate::principal::Place;
 use crate::text::units;
@@ -101,6 +102,17 @@ fn each_deed_is_a_line_and_a_hold_looks_as_in_chat() {
             expires_ms: AT + 3_600_000,
         },
         Did::RevokeToken("k7Qm".to_owned()),
+        Did::Update {
+            number: RunNumber(151),
+            version: "0.2.0".parse().unwrap(),
+            selector: "role=web `env`".to_owned(),
+            hosts: 12,
+        },
+        Did::StopUpdate {
+            number: RunNumber(151),
+            version: "0.2.0".parse().unwrap(),
+            why: "stopped after 2 of 12 failed".to_owned(),
+        },
         Did::RotateKey(AuthorityKey::Issuing),
         Did::RetireKey {
             key: AuthorityKey::Orders,
