@@ -216,9 +216,12 @@ impl Known {
                 .outcome()
                 .and_then(|end| Some(end.user.as_deref()?.to_owned()))
         };
+        // What hosts say is of commands; agents look after themselves as who they are.
+        let is_command = run.spec.what.upkeep().is_none();
+        let now = |agent| self.fleet.user_on(agent).filter(|_| is_command);
         let executions = run.executions();
-        let users = executions
-            .filter_map(|(agent, execution)| said(execution).or_else(|| self.fleet.user_on(agent)));
+        let users =
+            executions.filter_map(|(agent, execution)| said(execution).or_else(|| now(agent)));
         fleet::users(users)
     }
 
