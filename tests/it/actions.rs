@@ -28,9 +28,7 @@ async fn the_page_about_actions_does_what_it_says() {
     for (language, text) in blocks() {
         let (first, _) = text.split_once('\n').unwrap();
         match (language, first.strip_prefix("# ")) {
-            ("toml", Some(name)) => {
-                std::fs::write(dir.path().join(name), text.split_once('\n').unwrap().1).unwrap()
-            }
+            ("toml", Some(name)) => std::fs::write(dir.path().join(name), text).unwrap(),
             ("console", _) => {
                 for step in text.split("$ shanty ").skip(1) {
                     let (line, expected) = step.split_once('\n').unwrap();

@@ -214,13 +214,24 @@ pub fn joined(elements: &[impl ToString]) -> String {
 /// On which hosts an action may be used.
 #[must_use]
 pub fn hosts(action: &Action) -> String {
-    let on = action
-        .on
-        .as_ref()
-        .map_or_else(|| "any hosts".to_owned(), ToString::to_string);
-    match action.on_max {
-        Some(most) => format!("{on}, at most {} at once", count(most as usize, "host")),
-        None => on,
+    let on = action.on.as_ref().map(ToString::to_string);
+    format!(
+        "{}{}",
+        on.as_deref().unwrap_or("any hosts"),
+        at_once(action)
+    )
+}
+
+fn at_once(action: &Action) -> String {
+    let most = action.on_max.map(|most| count(most as usize, "host"));
+    most.map_or_else(String::new, |most| format!(", at most {most} at once"))
+}
+
+/// The same as Markdown.
+fn hosts_marked(action: &Action) -> String {
+    match &action.on {
+        Some(on) => format!("{}{}", code(&on.to_string()), at_once(action)),
+        None => hosts(action),
     }
 }
 
@@ -254,7 +265,7 @@ pub fn markdown(catalogue: &Catalogue) -> String {
             "| [{name}](#{anchor}) | {} | {} | {} |\n",
             cell(&action.told()),
             action.danger.as_str(),
-            code(&hosts(action), action.on.is_some()),
+            hosts_marked(action),
         ));
     }
     for action in catalogue.iter() {
@@ -301,10 +312,7 @@ fn section(action: &Action) -> String {
         text.push('\n');
     }
     let mut facts = vec![danger(action.danger).to_owned()];
-    facts.push(format!(
-        "hosts: {}",
-        code(&hosts(action), action.on.is_some())
-    ));
+    facts.push(format!("hosts: {}", hosts_marked(action)));
     facts.extend(
         action
             .run_as
@@ -321,7 +329,7 @@ fn section(action: &Action) -> String {
     for fact in facts {
         text.push_str(&format!("- {fact}\n"));
     }
-    text.push_str(&format!("\nRuns: {}\n", code(&body(action), true)));
+    text.push_str(&format!("\nRuns: {}\n", code(&body(action))));
     text
 }
 
@@ -342,15 +350,10 @@ fn escaped(text: &str) -> String {
 }
 
 /// Text as code, with as many backticks as it needs; `|` in a table ends a cell also there.
-fn code(text: &str, is: bool) -> String {
-    if !is {
-        return cell(text);
-    }
+fn code(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     let pad = if longest > 0 { " " } else { "" };
-    format!(
-        "{fence}{pad}{}{pad}{fence}",
-        text.replace('\n', "\\n").replace('|', "\\|")
-    )
+    let text = text.replace('\n', "\\n").replace('|', "\\|");
+    format!("{fence}{pad}{text}{pad}{fence}")
 }

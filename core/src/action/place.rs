@@ -26,14 +26,18 @@ enum Room {
 struct Check<'a> {
     action: &'a Action,
     problems: &'a Problems,
+    declared: &'a BTreeSet<String>,
     used: BTreeSet<&'a Name>,
 }
 
-/// Notes what stands where it may not.
-pub(super) fn check(action: &Action, problems: &Problems) {
+/// Notes what stands where it may not. Parameters that are declared and could not be read are nobody's mistake twice, and what else could not
+/// be read may use any.
+pub(super) fn check(action: &Action, declared: &BTreeSet<String>, problems: &Problems) {
+    let whole = problems.len() == 0;
     let mut check = Check {
         action,
         problems,
+        declared,
         used: BTreeSet::new(),
     };
     let root = vec![action.name.action.to_string()];
@@ -76,7 +80,7 @@ pub(super) fn check(action: &Action, problems: &Problems) {
         }
     }
     for (key, parameter) in &action.parameters {
-        if !check.used.contains(&parameter.name) {
+        if whole && !check.used.contains(&parameter.name) {
             let what = format!("`{key}` is used nowhere: write `{{{key}}}` where it belongs");
             problems.push_key(&below(&at("params"), key), what);
         }
@@ -174,8 +178,9 @@ impl<'a> Check<'a> {
             Some(parameter) => {
                 self.used.insert(&parameter.name);
             }
+            None if self.declared.contains(name.as_str()) => {}
             None => {
-                let all = action.parameters.keys().map(String::as_str);
+                let all = self.declared.iter().map(String::as_str);
                 let near = match instead(name.as_str(), all.clone()).strip_prefix("; nearest: `") {
                     Some(near) => format!("; nearest: `{{{}}}`", near.trim_end_matches('`')),
                     None => instead(name.as_str(), all),
@@ -242,6 +247,9 @@ impl<'a> Check<'a> {
     fn bind(&mut self, path: &[String], name: &str, at: usize) {
         let action = self.action;
         let Some(parameter) = action.parameters.get(name) else {
+            if self.declared.contains(name) {
+                return;
+            }
             let near = instead(name, action.parameters.keys().map(String::as_str));
             let what = format!("`:{name}` is not a parameter of {}{near}", action.name);
             self.problems.push_at(path, at, what);

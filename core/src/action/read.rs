@@ -2,7 +2,7 @@
 
 mod body;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::follow::{FollowUp, LABEL_CHARS_MAX, THEN_MAX, When};
 use super::name::{ActionName, Name};
@@ -12,7 +12,7 @@ use super::place;
 use super::problem::{Problem, Problems, below, instead, quoted};
 use super::reader::Reader;
 use super::template::Template;
-use super::{Action, Danger, ELEMENTS_MAX, Scripts, Slash, View};
+use super::{Action, Body, Danger, ELEMENTS_MAX, Scripts, Slash, View};
 use crate::limits::TIMEOUT_MS_MAX;
 use crate::order::Variable;
 use crate::run::Rollout;
@@ -46,7 +46,7 @@ pub(super) fn action(
     let run_as = table.parsed("run_as", user);
     let timeout_ms = table.parsed("timeout", timeout);
     let plan = table.table("plan").and_then(plan);
-    let parameters = parameters(&mut table);
+    let (parameters, declared) = parameters(&mut table);
     let body = body::body(&mut table, scripts);
     let verify = templates(&mut table, "verify");
     let dry = templates(&mut table, "dry");
@@ -54,16 +54,12 @@ pub(super) fn action(
     let view = view(&mut table);
     let env = env(&mut table);
     let stdin = template(&mut table, "stdin");
-    let wrong = problems.len() > 0;
     table.finish();
-    let (Some(danger), Some(body)) = (danger, body) else {
-        return Err(problems.into_inner());
-    };
     let action = Action {
         name,
         title,
         doc,
-        danger,
+        danger: danger.unwrap_or(Danger::Danger),
         slash,
         on,
         on_max,
@@ -71,7 +67,7 @@ pub(super) fn action(
         timeout_ms,
         plan,
         parameters,
-        body,
+        body: body.unwrap_or_else(|| Body::Argv(Vec::new())),
         verify,
         dry,
         then,
@@ -79,10 +75,7 @@ pub(super) fn action(
         env,
         stdin,
     };
-    // What is missing because it could not be read is not missing to its author.
-    if !wrong {
-        place::check(&action, &problems);
-    }
+    place::check(&action, &declared, &problems);
     match problems.len() {
         0 => Ok(action),
         _ => Err(problems.into_inner()),
@@ -182,9 +175,10 @@ fn plan(mut table: Reader<'_>) -> Option<Rollout> {
     plan
 }
 
-fn parameters(table: &mut Reader<'_>) -> BTreeMap<String, Parameter> {
+/// The parameters that could be read, and the names of all.
+fn parameters(table: &mut Reader<'_>) -> (BTreeMap<String, Parameter>, BTreeSet<String>) {
     let Some(all) = table.table("params") else {
-        return BTreeMap::new();
+        return (BTreeMap::new(), BTreeSet::new());
     };
     let mut parameters = BTreeMap::new();
     for (key, node) in all.entries() {
@@ -208,7 +202,8 @@ fn parameters(table: &mut Reader<'_>) -> BTreeMap<String, Parameter> {
             "an action has {PARAMETERS_MAX} parameters at most, this one {count}"
         ));
     }
-    parameters
+    let declared = all.entries().map(|(key, _)| key.clone());
+    (parameters, declared.collect())
 }
 
 /// A list of templates: an argument list, whose first element is literal.
@@ -223,6 +218,9 @@ pub(super) fn templates(table: &mut Reader<'_>, key: &'static str) -> Option<Vec
     }
     let mut templates = Vec::new();
     for (path, text) in texts {
+        // What is no text is passed over: others keep their place.
+        let place = path.last().and_then(|place| place.parse().ok());
+        templates.resize(place.unwrap_or_default(), Template::plain("x"));
         if let Some((at, c)) = text.char_indices().find(|(_, c)| *c == '\0') {
             table
                 .problems
@@ -230,7 +228,11 @@ pub(super) fn templates(table: &mut Reader<'_>, key: &'static str) -> Option<Vec
         }
         match Template::parse(text) {
             Ok(template) => templates.push(template),
-            Err(error) => table.problems.push_at(&path, error.at, error.what),
+            Err(error) => {
+                table.problems.push_at(&path, error.at, error.what);
+                // In its place: others keep theirs.
+                templates.push(Template::plain("x"));
+            }
         }
     }
     Some(templates)
