@@ -180,7 +180,12 @@ pub fn body(action: &Action) -> String {
         Body::Script(script) => {
             let args: Vec<String> = script.args.iter().map(ToString::to_string).collect();
             let bytes = count(script.bytes.len(), "byte");
-            let run = [&script.with[..], &[script.file.clone()], &args[..]].concat();
+            let run = [
+                &script.with[..],
+                std::slice::from_ref(&script.file),
+                &args[..],
+            ]
+            .concat();
             format!("{} ({bytes})", run.join(" "))
         }
         Body::Query(query) => {

@@ -83,6 +83,51 @@ impl Node {
         }
     }
 
+    /// What it is, when it is a text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self {
+            return Some(text);
+        }
+        None
+    }
+
+    /// What it is, when it is a number.
+    #[must_use]
+    pub fn as_number(&self) -> Option<i64> {
+        if let Self::Number(number) = self {
+            return Some(*number);
+        }
+        None
+    }
+
+    /// What it is, when it is true or false.
+    #[must_use]
+    pub fn as_boolean(&self) -> Option<bool> {
+        if let Self::Bool(boolean) = self {
+            return Some(*boolean);
+        }
+        None
+    }
+
+    /// What it is, when it is a list.
+    #[must_use]
+    pub fn as_list(&self) -> Option<&[Self]> {
+        if let Self::List(list) = self {
+            return Some(list);
+        }
+        None
+    }
+
+    /// What it is, when it is a table.
+    #[must_use]
+    pub fn as_table(&self) -> Option<&BTreeMap<String, Self>> {
+        if let Self::Table(table) = self {
+            return Some(table);
+        }
+        None
+    }
+
     /// What it is, as an error says it.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

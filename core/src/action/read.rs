@@ -255,13 +255,11 @@ fn named<'a>(table: &Reader<'a>) -> Vec<(Vec<String>, &'a str, Template)> {
     let mut named = Vec::new();
     for (key, node) in table.entries() {
         let path = table.at(key);
-        match node {
-            Node::Text(text) => match Template::parse(text) {
-                Ok(template) => named.push((path, key.as_str(), template)),
-                Err(error) => table.problems.push_at(&path, error.at, error.what),
-            },
-            other => {
-                let what = format!("takes a text in quotes, and this is {}", other.kind());
+        match node.as_text().map(Template::parse) {
+            Some(Ok(template)) => named.push((path, key.as_str(), template)),
+            Some(Err(error)) => table.problems.push_at(&path, error.at, error.what),
+            None => {
+                let what = format!("takes a text in quotes, and this is {}", node.kind());
                 table.problems.push(&path, what);
             }
         }

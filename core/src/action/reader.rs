@@ -63,17 +63,14 @@ impl<'a> Reader<'a> {
 
     /// A text of at least one character.
     pub(super) fn text(&mut self, key: &'static str) -> Option<&'a str> {
-        match self.take(key)? {
-            Node::Text(text) if !text.is_empty() => Some(text),
-            Node::Text(_) => {
-                self.wrong(key, format!("`{key}` is empty: leave it out"));
-                None
-            }
-            other => {
-                self.other(key, other, "a text in quotes");
-                None
-            }
+        let node = self.take(key)?;
+        let text = node.as_text();
+        match text {
+            None => self.other(key, node, "a text in quotes"),
+            Some("") => self.wrong(key, format!("`{key}` is empty: leave it out")),
+            Some(_) => {}
         }
+        text.filter(|text| !text.is_empty())
     }
 
     /// A text in one line of visible characters.
@@ -102,29 +99,27 @@ impl<'a> Reader<'a> {
 
     /// A whole number within bounds.
     pub(super) fn number(&mut self, key: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
-        match self.take(key)? {
-            Node::Number(number) if range.contains(number) => Some(*number),
-            Node::Number(_) => {
-                let (least, most) = range.into_inner();
-                self.wrong(key, format!("`{key}` is from {least} to {most}"));
-                None
-            }
-            other => {
-                self.other(key, other, "a whole number");
-                None
-            }
+        let node = self.take(key)?;
+        let Some(number) = node.as_number() else {
+            self.other(key, node, "a whole number");
+            return None;
+        };
+        if range.contains(&number) {
+            return Some(number);
         }
+        let (least, most) = range.into_inner();
+        self.wrong(key, format!("`{key}` is from {least} to {most}"));
+        None
     }
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<bool> {
-        match self.take(key)? {
-            Node::Bool(is) => Some(*is),
-            other => {
-                self.other(key, other, "true or false");
-                None
-            }
+        let node = self.take(key)?;
+        let is = node.as_boolean();
+        if is.is_none() {
+            self.other(key, node, "true or false");
         }
+        is
     }
 
     /// The value of a key, whatever it is.
@@ -146,17 +141,15 @@ impl<'a> Reader<'a> {
         let mut texts = Vec::new();
         for (at, item) in items.iter().enumerate() {
             let path = below(&self.at(key), at);
-            match item {
-                Node::Text(text) if !text.is_empty() => texts.push((path, text.as_str())),
-                Node::Text(_) => {
+            match item.as_text() {
+                Some("") => {
                     let what = format!("`{key}` holds an empty text, which is nothing");
                     self.problems.push(&path, what);
                 }
-                other => {
-                    let what = format!(
-                        "`{key}` holds texts in quotes, and this is {}",
-                        other.kind()
-                    );
+                Some(text) => texts.push((path, text)),
+                None => {
+                    let is = item.kind();
+                    let what = format!("`{key}` holds texts in quotes, and this is {is}");
                     self.problems.push(&path, what);
                 }
             }
@@ -166,32 +159,30 @@ impl<'a> Reader<'a> {
 
     /// A table below this one.
     pub(super) fn table(&mut self, key: &'static str) -> Option<Self> {
-        match self.take(key)? {
-            Node::Table(table) => Some(Self::new(self.at(key), table, self.problems)),
-            other => {
-                self.other(key, other, "a table, such as { a = \"b\" }");
-                None
-            }
+        let node = self.take(key)?;
+        let table = node.as_table();
+        if table.is_none() {
+            self.other(key, node, "a table, such as { a = \"b\" }");
         }
+        Some(Self::new(self.at(key), table?, self.problems))
     }
 
     /// A list of tables.
     pub(super) fn tables(&mut self, key: &'static str) -> Vec<Self> {
-        let items = match self.take(key) {
-            None => return Vec::new(),
-            Some(Node::List(items)) => items,
-            Some(other) => {
-                self.other(key, other, "a list of tables, such as [{ a = \"b\" }]");
-                return Vec::new();
-            }
+        let Some(node) = self.take(key) else {
+            return Vec::new();
+        };
+        let Some(items) = node.as_list() else {
+            self.other(key, node, "a list of tables, such as [{ a = \"b\" }]");
+            return Vec::new();
         };
         let mut tables = Vec::new();
         for (at, item) in items.iter().enumerate() {
             let path = below(&self.at(key), at);
-            match item {
-                Node::Table(table) => tables.push(Self::new(path, table, self.problems)),
-                other => {
-                    let what = format!("`{key}` holds tables, and this is {}", other.kind());
+            match item.as_table() {
+                Some(table) => tables.push(Self::new(path, table, self.problems)),
+                None => {
+                    let what = format!("`{key}` holds tables, and this is {}", item.kind());
                     self.problems.push(&path, what);
                 }
             }

@@ -206,8 +206,10 @@ fn queries_take_values_by_name_only() {
     assert_eq!(query("x{db}", "select 1").len(), 1);
 }
 
+type Pairs = Vec<(&'static str, Node)>;
+
 /// An action with most of what there is.
-fn full() -> (Vec<(&'static str, Node)>, Vec<(&'static str, Node)>) {
+fn full() -> (Pairs, Pairs) {
     let parameters = vec![
         (
             "a",

@@ -103,7 +103,7 @@ fn follow_ups_name_actions_and_parameters_that_there_are() {
         action("a.b", &[next("service.logs", &[("unti", text("x"))])]),
     ];
     assert_eq!(
-        faults([&[target.clone()], &bad[..]].concat()),
+        faults([std::slice::from_ref(&target), &bad[..]].concat()),
         [
             "a.a a.then.0.do: `service.log` is no action; nearest: `service.logs`",
             "a.b b.then.0.with.unti: `unti` is not a parameter of service.logs; nearest: `unit`",
