@@ -2,12 +2,13 @@
 # deb: `remove`, then `purge` when that is asked for. rpm: how many of this package are left.
 set -eu
 
-# Programs only; identity, configuration and what ran stay.
+# Programs only; identity, configuration and what ran stay. With them go units of the install script, which would start what is not there:
+# it may have put an archive over this package.
 remove() {
   rm -rf /opt/shanty
   for unit in shanty-agent shanty-executor shanty-agent-exp shanty-executor-exp; do
     unit=/etc/systemd/system/$unit.service
-    if [ -f "$unit" ] && head -n 1 "$unit" | grep -q '^# Put here by shanty-agent update,'; then rm -f "$unit"; fi
+    if grep -q "^ExecStart=/opt/shanty/" "$unit" 2>/dev/null; then rm -f "$unit"; fi
   done
   if [ -d /run/systemd/system ]; then systemctl daemon-reload || true; fi
 }

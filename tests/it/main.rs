@@ -82,6 +82,7 @@ mod release;
 mod reload;
 mod split;
 mod systemd_controller;
+mod systemd_install;
 mod systemd_machine;
 mod systemd_units;
 mod tidy;

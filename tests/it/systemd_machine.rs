@@ -62,7 +62,7 @@ async fn installed(world: &World, name: &str) -> Option<Machine> {
     Some(machine)
 }
 
-async fn begin(world: &World, machine: &Machine) -> String {
+pub(crate) async fn begin(world: &World, machine: &Machine) -> String {
     machine.sh("rm -f /run/lock/begun /run/lock/go").await;
     let number = world.detach("m-01", WAITS).await;
     machine
@@ -72,7 +72,7 @@ async fn begin(world: &World, machine: &Machine) -> String {
 }
 
 /// Lets the command go on, and checks that nothing of it is missing.
-async fn goes_on(world: &World, machine: &Machine, number: &str) {
+pub(crate) async fn goes_on(world: &World, machine: &Machine, number: &str) {
     world.is_online("m-01", true).await;
     machine.sh("touch /run/lock/go").await;
     let followed = world.shanty(&["runs", "follow", number]).await;
@@ -81,7 +81,7 @@ async fn goes_on(world: &World, machine: &Machine, number: &str) {
     assert_eq!(output.out, "begun\nwent on\ndeploy\n", "{output:?}");
 }
 
-async fn property(machine: &Machine, unit: &str, name: &str) -> String {
+pub(crate) async fn property(machine: &Machine, unit: &str, name: &str) -> String {
     machine
         .sh(&format!("systemctl show --value -p {name} {unit}"))
         .await

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agents;
 pub mod alone;
 pub mod bench;
 pub mod browser;
@@ -31,6 +32,7 @@ mod http;
 mod judged;
 mod runs;
 
+pub use agents::Agents;
 pub use alone::Alone;
 pub use browser::{Browser, Screen};
 pub use call::Call;

@@ -41,10 +41,29 @@ impl Machine {
     /// # Panics
     /// When it does not boot, or none can be had and one is required.
     pub async fn boot(name: &str, shown: &[(&Path, &str)]) -> Option<Self> {
-        let root = match root() {
+        let required = std::env::var("SHANTY_MACHINES").is_ok_and(|v| v == "required");
+        Self::boot_from(root(""), required, name, shown).await
+    }
+
+    /// The same of another release of Debian, unless `SHANTY_MACHINE_RELEASES` has its name in it.
+    ///
+    /// # Panics
+    /// As [`Self::boot`].
+    pub async fn boot_release(release: &str, name: &str, shown: &[(&Path, &str)]) -> Option<Self> {
+        let required = std::env::var("SHANTY_MACHINE_RELEASES").unwrap_or_default();
+        let required = required.split_whitespace().any(|one| one == release);
+        Self::boot_from(root(&format!("-{release}")), required, name, shown).await
+    }
+
+    async fn boot_from(
+        root: Result<PathBuf, String>,
+        required: bool,
+        name: &str,
+        shown: &[(&Path, &str)],
+    ) -> Option<Self> {
+        let root = match root {
             Ok(root) => root,
             Err(why) => {
-                let required = std::env::var("SHANTY_MACHINES").is_ok_and(|v| v == "required");
                 assert!(!required, "a machine is required: {why}");
                 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
                 {
@@ -246,8 +265,8 @@ fn init_of(container: u32) -> Option<String> {
     init.map(str::to_owned)
 }
 
-/// The root that machines are made of, or why there can be none.
-fn root() -> Result<PathBuf, String> {
+/// The root that machines are made of, or why there can be none. Those of other releases lie beside it, by their names.
+fn root(release: &str) -> Result<PathBuf, String> {
     if !geteuid().is_root() {
         return Err("only root can boot one".to_owned());
     }
@@ -262,6 +281,11 @@ fn root() -> Result<PathBuf, String> {
         }
     }
     let root = std::env::var_os("SHANTY_MACHINE_ROOT");
-    let root = root.map(PathBuf::from).filter(|root| root.is_dir());
-    root.ok_or_else(|| "SHANTY_MACHINE_ROOT names no root; .ci/machine-root makes one".to_owned())
+    let root = root.map(|mut root| {
+        root.push(release);
+        PathBuf::from(root)
+    });
+    root.filter(|root| root.is_dir()).ok_or_else(|| {
+        format!("SHANTY_MACHINE_ROOT{release} is no root; .ci/machine-root makes one")
+    })
 }
