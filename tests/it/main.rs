@@ -85,6 +85,7 @@ mod systemd_controller;
 mod systemd_install;
 mod systemd_machine;
 mod systemd_units;
+mod systemd_update;
 mod tidy;
 mod update;
 mod upgrade;
