@@ -93,7 +93,7 @@ pub const INPUT_KEPT_MS: u64 = QUEUE_MS.2 + 7 * PAUSE_MS;
 /// The time in which runs of a person and of a channel are counted, milliseconds.
 pub const RATE_MS: u64 = 60_000;
 
-/// Of the refusals of one person whom no grant names one is recorded in so long, and then their number, milliseconds: anybody in the server
+/// Of the refusals of one person whom no grant names one of each kind is recorded in so long, and then their number, milliseconds: anybody in the server
 /// can be refused as often as they like, and each record is a write to the disk.
 pub const DENIALS_MS: u64 = 60_000;
 

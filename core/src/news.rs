@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::ids::AgentId;
 
 pub use deed::{Deed, Did};
-pub use feed::{Feed, Line, Scope, Sheet, Topic};
+pub use feed::{Feed, KINDS_MAX, Line, Scope, Sheet, Topic};
 
 /// A host is gone when it was away for so long, milliseconds, unless something else is configured. After a start nobody is gone for twice
 /// as long: agents come back within a growing wait.

@@ -61,6 +61,34 @@ async fn who_is_refused_is_one_line_and_what_is_seen_there_is_not_told_again() {
 }
 
 #[tokio::test]
+async fn what_a_stranger_tried_is_told_each_by_itself_and_asking_for_it_is_no_attempt() {
+    let options = Options {
+        ops_channel: true,
+        ..Options::default()
+    };
+    let world = World::with_hosts(&programs(), options, &HOSTS).await;
+    let (operator, guest, viewer) = (world.operator(), world.guest(), world.viewer());
+    let mut each = Vec::new();
+    for (person, command) in [(&guest, "id"), (&guest, "rm -rf /"), (&viewer, "id")] {
+        let asked = person.run("web-01", command).await;
+        let refusal = person.answer(&asked).await;
+        let pressed = person.presses(&refusal, "ask").await;
+        let told = person.answer(&pressed).await;
+        assert!(!told.is_ephemeral(), "{}", told.text());
+        let here = format!("<@{}> in <#{}>", person.id, person.channel);
+        each.push(format!("{here}: `run on web-01: {command}`"));
+    }
+    let told = operator
+        .sees("all attempts", |m| {
+            let each: Vec<&str> = each.iter().map(String::as_str).collect();
+            has(m, &["3 attempts were refused"]) && has(m, &each)
+        })
+        .await;
+    assert!(!told.text().contains(" times"), "{}", told.text());
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_channel_for_the_audit_is_told_of_everything_wherever_it_is_done() {
     let options = Options {
         ops_channel: true,

@@ -107,11 +107,7 @@ impl Handle {
     /// # Errors
     /// The refusal to show.
     pub async fn would(&self, asker: &Asker, ask: &Ask) -> Result<Would, Refusal> {
-        let known = self.known().await?;
-        let would = match self.recall_for(&known, asker, ask).await {
-            Ok(recalled) => known.would(asker, ask, &recalled, fresh(), now_ms()),
-            Err(refusal) => Err(refusal),
-        };
+        let would = self.weigh(asker, ask).await?;
         if let Err(refusal) = &would {
             self.tell(Message::Refused {
                 asker: asker.clone(),
@@ -121,6 +117,23 @@ impl Handle {
             .await;
         }
         would.map_err(|refusal| refusal.masked(&self.masks))
+    }
+
+    /// The same of what was refused a moment ago, and recorded then: that somebody looks whether it still is is no other attempt.
+    ///
+    /// # Errors
+    /// The refusal to show.
+    pub async fn would_still(&self, asker: &Asker, ask: &Ask) -> Result<Would, Refusal> {
+        let would = self.weigh(asker, ask).await?;
+        would.map_err(|refusal| refusal.masked(&self.masks))
+    }
+
+    async fn weigh(&self, asker: &Asker, ask: &Ask) -> Result<Result<Would, Refusal>, Refusal> {
+        let known = self.known().await?;
+        Ok(match self.recall_for(&known, asker, ask).await {
+            Ok(recalled) => known.would(asker, ask, &recalled, fresh(), now_ms()),
+            Err(refusal) => Err(refusal),
+        })
     }
 
     async fn unmasked(&self, asker: Asker, ask: Ask) -> Result<Answer, Refusal> {

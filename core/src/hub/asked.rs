@@ -8,9 +8,8 @@ use crate::ids::{AgentId, RunId};
 use crate::journal::{Denied, Kind, Needs, Proposal, Recalled};
 use crate::limits;
 use crate::principal::{Actor, Asker};
-use crate::refusal::{Code, Refusal};
+use crate::refusal::Refusal;
 use crate::run::{CancelRequest, Event, Spec};
-use crate::text::thousands;
 use crate::time::Now;
 
 use super::{Effect, Hub, Reply, Ticket};
@@ -98,12 +97,6 @@ impl Hub {
         now: Now,
         out: &mut Vec<Effect>,
     ) {
-        if let Asker::Discord { user, roles, .. } = asker
-            && !self.known.settings.policy.names(*user, roles)
-            && !self.denials.take(*user, now.wall_ms)
-        {
-            return;
-        }
         let state = &self.known.state;
         let what_of = |run: RunId| {
             let shown = state.proposals.get(&run).map(|shown| &shown.spec);
@@ -116,28 +109,27 @@ impl Hub {
             Right::Anybody => "ask".to_owned(),
         };
         let line = refusal.what.lines().next().unwrap_or_default();
-        let denied = Kind::Denied(Denied {
+        let denied = Denied {
             verb,
             code: refusal.code.to_string(),
             text: line.chars().take(200).collect(),
             asked: ask.in_words(&self.known.state),
             times: 1,
-        });
-        self.append(&asker.actor(), [denied], Reply::Nobody, now, out);
+        };
+        let by = asker.actor();
+        if let Asker::Discord { user, roles, .. } = asker
+            && !self.known.settings.policy.names(*user, roles)
+            && !self.denials.take(*user, &by, &denied, now.wall_ms)
+        {
+            return;
+        }
+        self.append(&by, [Kind::Denied(denied)], Reply::Nobody, now, out);
     }
 
     /// How often those were refused whose refusals were only counted.
     pub(super) fn record_denials(&mut self, now: Now, out: &mut Vec<Effect>) {
-        for (user, more) in self.denials.over(now.wall_ms) {
-            let denied = Kind::Denied(Denied {
-                verb: "ask".to_owned(),
-                code: Code::Rate.to_string(),
-                text: format!("{} within a minute", count_more(more)),
-                asked: String::new(),
-                times: more,
-            });
-            let actor = Actor::Chat { user, place: None };
-            self.append(&actor, [denied], Reply::Nobody, now, out);
+        for (by, denied) in self.denials.over(now.wall_ms) {
+            self.append(&by, [Kind::Denied(denied)], Reply::Nobody, now, out);
         }
     }
 
@@ -228,13 +220,6 @@ impl Hub {
         let snapshot = self.known.snapshot(run).map(Arc::new);
         let answer = snapshot.map(Answer::Accepted);
         answer.ok_or_else(admission::not_found)
-    }
-}
-
-fn count_more(more: u64) -> String {
-    match more {
-        1 => "1 more was refused".to_owned(),
-        more => format!("{} more were refused", thousands(more)),
     }
 }
 

@@ -259,6 +259,23 @@ pub struct Denied {
     pub times: u64,
 }
 
+impl Denied {
+    /// How grave it is that somebody tried it: what is worse is greater. By the right that it takes, so that nobody has to know commands.
+    #[must_use]
+    pub fn gravity(&self) -> u8 {
+        match self.verb.as_str() {
+            "ask" => 0,
+            "view" => 1,
+            "cancel" => 2,
+            "run" => 3,
+            "hold" => 4,
+            "manage" | "update" => 5,
+            // Operators', and of another version: rather too much.
+            _ => 6,
+        }
+    }
+}
+
 /// What a state holds that no other record says. It stands in checkpoints only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checkpoint {

@@ -1,9 +1,13 @@
 //! What one channel is told of what is done and refused: which messages there should be, and what stands in each.
 //!
 //! What is done comes together as it is looked at, and is told once. Who is refused, and hosts that join, stand in a message that is changed while it
-//! is young: a flood of one person is one line with a number, and many people are a few lines and a number.
+//! is young: the same attempt again is one line with a number. Attempts that differ never stand for one another; of many the gravest have a line, then
+//! one of each person, then the newest, and the others are counted.
+
+use std::collections::BTreeSet;
 
 use crate::ids::HostName;
+use crate::journal::Denied;
 use crate::principal::Actor;
 
 use super::{Deed, Did, GATHER_MS, YOUNG_MS};
@@ -11,8 +15,11 @@ use super::{Deed, Did, GATHER_MS, YOUNG_MS};
 /// A message about refusals or joins is changed this seldom, milliseconds.
 const EDIT_MS: u64 = 10_000;
 
-/// People who are named in one message about refusals; others are counted.
-const PEOPLE_MAX: usize = 6;
+/// Attempts that have a line in one message about refusals; others are counted.
+const ATTEMPTS_MAX: usize = 6;
+
+/// Kinds of attempts without a line that are told apart in one message.
+pub const KINDS_MAX: usize = 1_000;
 
 /// Deeds of one message; others are counted.
 const DEEDS_MAX: usize = 100;
@@ -71,6 +78,8 @@ pub struct Sheet {
     pub lines: Vec<Line>,
     /// What it has no line for.
     pub more: u64,
+    /// Of how many kinds that is, where those are told apart.
+    pub more_kinds: usize,
 }
 
 /// What a message is about.
@@ -84,10 +93,10 @@ pub enum Topic {
     Refused,
 }
 
-/// What a message tells of one deed, or of the refusals of one person.
+/// What a message tells of one deed, or of the same attempt of one person that was refused again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The newest of them that says what was asked for.
+    /// The newest of them.
     pub deed: Deed,
     /// How many.
     pub times: u64,
@@ -120,6 +129,8 @@ pub struct Feed {
 #[derive(Debug)]
 struct Open {
     sheet: Sheet,
+    /// The attempts that have no line.
+    without_line: BTreeSet<Attempt>,
     shown_ms: Option<u64>,
     changed: bool,
 }
@@ -140,9 +151,14 @@ impl Feed {
         if !self.scope.takes(&deed) {
             return;
         }
-        let (topic, times, lines_max) = match &deed.did {
-            Did::Refused(denied) => (Topic::Refused, denied.times, PEOPLE_MAX),
-            Did::Join { .. } => (Topic::Joined, 1, JOINED_MAX),
+        let (topic, lines_max) = match &deed.did {
+            Did::Refused(denied) => {
+                let (attempt, times) = (Attempt::of(&deed, denied), denied.times);
+                return self
+                    .open(Topic::Refused, now_ms)
+                    .refused(deed, attempt, times);
+            }
+            Did::Join { .. } => (Topic::Joined, JOINED_MAX),
             Did::Hold(_)
             | Did::EndHold
             | Did::Label(_)
@@ -162,33 +178,19 @@ impl Feed {
             | Did::RotateKey(_)
             | Did::RetireKey { .. }
             | Did::ExportRoot { .. }
-            | Did::LoadGrants(_) => (Topic::Done, 1, DEEDS_MAX),
+            | Did::LoadGrants(_) => (Topic::Done, DEEDS_MAX),
         };
-        let sheet = self.sheet(topic, now_ms);
-        let who = deed.who();
-        if topic == Topic::Refused
-            && let Some(line) = sheet.lines.iter_mut().find(|line| line.deed.who() == who)
-        {
-            line.times = line.times.saturating_add(times);
-            // Of some refusals only the number is known.
-            if is_told_whole(&deed) {
-                line.deed = deed;
-            }
-        } else if sheet.lines.len() < lines_max {
-            let first_ms = deed.at_ms;
-            sheet.lines.push(Line {
-                deed,
-                times,
-                first_ms,
-            });
+        let sheet = &mut self.open(topic, now_ms).sheet;
+        if sheet.lines.len() < lines_max {
+            sheet.lines.push(Line::of(deed, 1));
         } else {
-            sheet.more = sheet.more.saturating_add(times);
+            sheet.more = sheet.more.saturating_add(1);
         }
     }
 
     /// So much was done that nobody knows here: the journal has it.
     pub fn missed(&mut self, deeds: u64, now_ms: u64) {
-        let sheet = self.sheet(Topic::Done, now_ms);
+        let sheet = &mut self.open(Topic::Done, now_ms).sheet;
         sheet.more = sheet.more.saturating_add(deeds);
     }
 
@@ -215,7 +217,7 @@ impl Feed {
     }
 
     /// The message that tells of this from now on.
-    fn sheet(&mut self, topic: Topic, now_ms: u64) -> &mut Sheet {
+    fn open(&mut self, topic: Topic, now_ms: u64) -> &mut Open {
         let takes = |open: &Open| {
             let sheet = &open.sheet;
             sheet.topic == topic && (open.shown_ms.is_none() || is_young(sheet, now_ms))
@@ -229,7 +231,9 @@ impl Feed {
                     at_ms: now_ms,
                     lines: Vec::new(),
                     more: 0,
+                    more_kinds: 0,
                 },
+                without_line: BTreeSet::new(),
                 shown_ms: None,
                 changed: false,
             });
@@ -237,23 +241,107 @@ impl Feed {
         });
         let open = &mut self.open[at];
         open.changed = true;
-        &mut open.sheet
+        open
     }
+}
+
+impl Line {
+    fn of(deed: Deed, times: u64) -> Self {
+        let first_ms = deed.at_ms;
+        Self {
+            deed,
+            times,
+            first_ms,
+        }
+    }
+}
+
+/// What makes two attempts the same: who, where, why not, and what they wanted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Attempt {
+    who: Option<String>,
+    channel: Option<u64>,
+    code: String,
+    asked: String,
+}
+
+impl Attempt {
+    fn of(deed: &Deed, denied: &Denied) -> Self {
+        Self {
+            who: deed.who().map(|who| who.to_string()),
+            channel: deed.by.place().map(|place| place.channel),
+            code: denied.code.clone(),
+            asked: denied.asked.clone(),
+        }
+    }
+
+    fn of_line(line: &Line) -> Option<Self> {
+        denied(line).map(|denied| Self::of(&line.deed, denied))
+    }
+}
+
+fn denied(line: &Line) -> Option<&Denied> {
+    if let Did::Refused(denied) = &line.deed.did {
+        return Some(denied);
+    }
+    None
+}
+
+impl Open {
+    /// Takes in an attempt: into the line of the same one, into one of its own, or into the number of those without one.
+    fn refused(&mut self, deed: Deed, attempt: Attempt, times: u64) {
+        let of = |line: &Line| Attempt::of_line(line).as_ref() == Some(&attempt);
+        if let Some(line) = self.sheet.lines.iter_mut().find(|line| of(line)) {
+            line.times = line.times.saturating_add(times);
+            line.deed = deed;
+            return;
+        }
+        self.sheet.lines.push(Line::of(deed, times));
+        if self.sheet.lines.len() > ATTEMPTS_MAX {
+            let left_out = self.sheet.lines.remove(least(&self.sheet.lines));
+            self.sheet.more = self.sheet.more.saturating_add(left_out.times);
+            if self.without_line.len() < KINDS_MAX {
+                self.without_line.extend(Attempt::of_line(&left_out));
+            }
+        }
+        // One that has a line again is not among those without; once they are not told apart any more nobody knows.
+        if self.without_line.len() < KINDS_MAX {
+            self.without_line.remove(&attempt);
+        }
+        self.sheet.more_kinds = self.without_line.len();
+    }
+}
+
+/// The line that is missed least: of the least grave, and of those one of somebody who has another as grave. The first of each person stays
+/// longest, and then the newest.
+fn least(lines: &[Line]) -> usize {
+    let gravity = |line: &Line| denied(line).map_or(u8::MAX, Denied::gravity);
+    let is_first = |at: usize, line: &Line| {
+        let mut before = lines.iter().take(at);
+        !before.any(|other| other.deed.who() == line.deed.who() && gravity(other) >= gravity(line))
+    };
+    let ranked = lines.iter().enumerate();
+    let least = ranked.min_by_key(|(at, line)| {
+        let first = is_first(*at, line);
+        // Of people who have one line each those who came before stay.
+        (
+            gravity(line),
+            first,
+            if first { lines.len() - at } else { *at },
+        )
+    });
+    least.map_or(0, |(at, _)| at)
 }
 
 const fn is_young(sheet: &Sheet, now_ms: u64) -> bool {
     now_ms < sheet.at_ms.saturating_add(YOUNG_MS)
 }
 
-fn is_told_whole(deed: &Deed) -> bool {
-    matches!(&deed.did, Did::Refused(denied) if !denied.asked.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Denied, VersionChange};
-    use crate::principal::Place;
+    use crate::journal::VersionChange;
+    use crate::principal::{Place, Principal};
 
     const OPS: u64 = 5;
     const AUDIT: u64 = 6;
@@ -285,12 +373,31 @@ mod tests {
     }
 
     fn refused(user: u64, asked: &str, times: u64) -> Deed {
+        tried(chat(user, OPS), "run", asked, times)
+    }
+
+    fn tried(by: Actor, verb: &str, asked: &str, times: u64) -> Deed {
         let denied = Denied {
+            verb: verb.to_owned(),
             asked: asked.to_owned(),
             times,
             ..Denied::default()
         };
-        deed(chat(user, OPS), Did::Refused(denied))
+        deed(by, Did::Refused(denied))
+    }
+
+    /// What is told of each attempt: whose it is, what was asked for, and how often.
+    fn attempts(sheet: &Sheet) -> Vec<(u64, &str, u64)> {
+        let attempt = |line: &'_ Line| {
+            let Some(Principal::Discord(user)) = line.deed.who() else {
+                panic!("{line:?}")
+            };
+            (user, line.times)
+        };
+        let asked = sheet.lines.iter().filter_map(denied);
+        let each = sheet.lines.iter().map(attempt).zip(asked);
+        each.map(|((user, times), denied)| (user, denied.asked.as_str(), times))
+            .collect()
     }
 
     fn join(n: usize) -> Deed {
@@ -343,17 +450,78 @@ mod tests {
             );
         }
         assert_eq!(shown, 24, "posted, and changed every ten seconds");
-        // What is counted together keeps what was asked for.
-        feed.take(refused(50, "", 500), 240_000);
         let last = feed.due(250_000).pop().unwrap();
-        assert_eq!(last.lines[0].times, 240 * 20 + 500);
-        let Did::Refused(denied) = &last.lines[0].deed.did else {
-            panic!("{last:?}")
-        };
-        assert_eq!(denied.asked, "run on web: id");
+        assert_eq!(attempts(&last), [(50, "run on web: id", 240 * 20)]);
         // Later it is another message.
         feed.take(refused(50, "run on db: id", 1), YOUNG_MS);
         assert_eq!(due(&mut feed, YOUNG_MS), [(2, vec![1], 0)]);
+    }
+
+    #[test]
+    fn an_attempt_never_stands_for_another_one() {
+        let mut feed = Feed::new(ALL);
+        let code = |code: &str, mut deed: Deed| {
+            if let Did::Refused(denied) = &mut deed.did {
+                denied.code = code.to_owned();
+            }
+            deed
+        };
+        let grave = "run on db: rm -rf /";
+        for deed in [
+            refused(50, "run on web: id", 1),
+            refused(50, grave, 1),
+            refused(50, "run on web: id", 1),
+            // Elsewhere, for another reason, by somebody else.
+            tried(chat(50, OPS + 9), "run", grave, 1),
+            code("E_HOLD", refused(50, grave, 1)),
+            refused(51, grave, 3),
+            refused(50, grave, 4),
+        ] {
+            feed.take(deed, 0);
+        }
+        let sheet = feed.due(0).pop().unwrap();
+        let expected = [
+            (50, "run on web: id", 2),
+            (50, grave, 5),
+            (50, grave, 1),
+            (50, grave, 1),
+            (51, grave, 3),
+        ];
+        assert_eq!(attempts(&sheet), expected);
+        assert_eq!((sheet.more, sheet.more_kinds), (0, 0));
+    }
+
+    #[test]
+    fn a_flood_of_different_ones_hides_neither_the_gravest_nor_other_people_nor_the_newest() {
+        let mut feed = Feed::new(ALL);
+        let flood: Vec<String> = (0..2_000).map(|n| format!("run on web: id {n}")).collect();
+        for (n, asked) in flood.iter().enumerate() {
+            feed.take(refused(50, asked, 1), 0);
+            if n == 40 {
+                feed.take(
+                    tried(chat(50, OPS), "operate", "remove the host db-01", 1),
+                    0,
+                );
+                feed.take(refused(51, "run on db: reboot", 1), 0);
+            }
+        }
+        // One that had no line any more.
+        feed.take(refused(50, &flood[3], 2), 0);
+        let sheet = feed.due(0).pop().unwrap();
+        let expected = [
+            (50, flood[0].as_str(), 1),
+            (50, "remove the host db-01", 1),
+            (51, "run on db: reboot", 1),
+            (50, flood[1_998].as_str(), 1),
+            (50, flood[1_999].as_str(), 1),
+            (50, flood[3].as_str(), 2),
+        ];
+        assert_eq!(attempts(&sheet), expected);
+        assert_eq!(
+            (sheet.more, sheet.more_kinds),
+            (1_997, KINDS_MAX),
+            "memory is bounded"
+        );
     }
 
     #[test]
@@ -362,8 +530,8 @@ mod tests {
         for user in 1..=500 {
             feed.take(refused(user, "run on web: id", 2), 0);
         }
-        let left = 2 * (500 - PEOPLE_MAX as u64);
-        assert_eq!(due(&mut feed, 0), [(1, vec![2; PEOPLE_MAX], left)]);
+        let left = 2 * (500 - ATTEMPTS_MAX as u64);
+        assert_eq!(due(&mut feed, 0), [(1, vec![2; ATTEMPTS_MAX], left)]);
         assert_eq!(due(&mut feed, EDIT_MS), [], "nothing new");
     }
 

@@ -8,7 +8,7 @@ use super::{Accent, Card, escape_markdown_cut, inline_code, mention};
 use crate::hold::HoldAnswer;
 use crate::ids::{HostName, Labels};
 use crate::journal::{Denied, VersionChange};
-use crate::news::{Deed, Did, Line, Sheet, Topic};
+use crate::news::{Deed, Did, KINDS_MAX, Line, Sheet, Topic};
 use crate::policy::{GrantChanges, GrantSpec};
 use crate::principal::{Actor, Principal};
 use crate::selector::fold::fold;
@@ -315,7 +315,14 @@ fn refused_card(sheet: &Sheet) -> Card {
     let mut text = format!("{heading}\n{lines}");
     if sheet.more > 0 {
         let more = thousands(sheet.more);
-        text.push_str(&format!("\n-# … and {more} of others"));
+        let kinds = match sheet.more_kinds {
+            0 | 1 => String::new(),
+            KINDS_MAX.. => format!(" of {} kinds or more", thousands(KINDS_MAX as u64)),
+            kinds => format!(" of {} kinds", thousands(kinds as u64)),
+        };
+        text.push_str(&format!(
+            "\n-# … and {more} more{kinds}: `shanty audit export` has them"
+        ));
     }
     Card::new(Accent::Amber, vec![text])
 }
@@ -336,9 +343,7 @@ fn refused(line: &Line) -> Option<String> {
     shown.push_str(&format!(" · {why}"));
     if line.times > 1 {
         let (times, since) = (thousands(line.times), line.first_ms / 1_000);
-        shown.push_str(&format!(
-            " · **{times} times** since <t:{since}:t>, this one of them"
-        ));
+        shown.push_str(&format!(" · **{times} times** since <t:{since}:t>"));
     }
     Some(shown)
 }

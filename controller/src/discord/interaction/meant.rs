@@ -195,11 +195,18 @@ pub(super) async fn ask_others(edge: &Arc<Edge>, invocation: &Invocation, key: &
         Some(file) => script::announced(&request, file),
         None => Ask::Run(request.clone()),
     };
-    let Err(refusal) = edge.hub.would(&invocation.asker(), &ask).await else {
-        return answer(edge, invocation, taken, request, file).await;
-    };
-    let Some(Meant::Others { who }) = refusal.meant.as_deref() else {
-        return super::refuse(edge, invocation, &refusal).await;
+    let asker = invocation.asker();
+    let still = edge.hub.would_still(&asker, &ask).await;
+    let meant = still
+        .as_ref()
+        .err()
+        .and_then(|refusal| refusal.meant.as_deref());
+    let Some(Meant::Others { who }) = meant else {
+        // Otherwise than before: what comes of it is recorded.
+        return match edge.hub.would(&asker, &ask).await {
+            Ok(_) => answer(edge, invocation, taken, request, file).await,
+            Err(refusal) => super::refuse(edge, invocation, &refusal).await,
+        };
     };
     let (channel, person) = (invocation.channel, invocation.user);
     let may = {

@@ -344,6 +344,58 @@ fn questions_are_answered_beside_the_hub_and_change_nothing() {
 }
 
 #[test]
+fn nothing_harmless_that_a_stranger_tried_stands_for_something_else_within_its_minute() {
+    let mut rig = Rig::with_links(&[1]);
+    let mut guest = rig.operator();
+    if let Asker::Discord { user, roles, .. } = &mut guest {
+        (*user, *roles) = (40, vec![4]);
+    }
+    let run = |command: &str| {
+        Ask::Run(RunRequest {
+            on: "web-01".into(),
+            command: command.into(),
+            ..RunRequest::default()
+        })
+    };
+    let words = |rig: &Rig, from: usize| -> Vec<(String, u64)> {
+        let denied = rig.written[from..].iter().map(|record| match &record.kind {
+            Kind::Denied(denied) => (denied.asked.clone(), denied.times),
+            other => panic!("{other:?}"),
+        });
+        denied.collect()
+    };
+    for command in ["id", "id", "rm -rf /", "id", "rm -rf /", "rm -rf /"] {
+        rig.ask(&guest, run(command));
+    }
+    rig.commit();
+    let both = ["run on web-01: id", "run on web-01: rm -rf /"].map(str::to_owned);
+    let [id, rm] = both;
+    assert_eq!(words(&rig, 0), [(id.clone(), 1), (rm.clone(), 1)]);
+    // More kinds than are recorded each: the gravest of them stands for them, and says so.
+    for n in 0..30 {
+        rig.ask(&guest, run(&format!("echo {n}")));
+        if n == 15 {
+            let name = "web-01".parse().unwrap();
+            rig.ask(&guest, Ask::RemoveHost { name });
+        }
+    }
+    rig.commit();
+    assert_eq!(rig.written.len(), 10);
+    rig.now_ms += limits::DENIALS_MS;
+    rig.give(Event::Tick);
+    rig.commit();
+    let others = ("remove the host web-01".to_owned(), 23);
+    assert_eq!(words(&rig, 10), [(id, 2), (rm, 2), others]);
+    let Kind::Denied(denied) = &rig.written[12].kind else {
+        panic!("one was refused")
+    };
+    assert!(
+        denied.text.starts_with("This is one of several"),
+        "{denied:?}"
+    );
+}
+
+#[test]
 fn whom_no_grant_names_fills_no_journal() {
     let mut rig = Rig::with_links(&[1]);
     let request = || {
@@ -393,12 +445,12 @@ fn whom_no_grant_names_fills_no_journal() {
         .map(|record| match &record.kind {
             Kind::Denied(denied) => {
                 assert_eq!(denied.times, 49);
-                denied.text.as_str()
+                denied.asked.as_str()
             }
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(texts, ["49 more were refused within a minute"; 2]);
+    assert_eq!(texts, ["run on web-01: true"; 2], "of the same kind");
     assert_eq!(
         rig.written[5].actor.principal(),
         Some(crate::principal::Principal::Discord(40))

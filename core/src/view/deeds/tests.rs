@@ -47,6 +47,7 @@ fn sheet(topic: Topic, lines: impl IntoIterator<Item = Line>, more: u64) -> Shee
         at_ms: AT,
         lines: lines.into_iter().collect(),
         more,
+        more_kinds: usize::try_from(more / 3).unwrap(),
     }
 }
 
