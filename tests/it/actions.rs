@@ -88,7 +88,7 @@ async fn a_catalogue_is_told_to_programs() {
     let told = ran.json();
     assert_eq!(told["stdin"]["text"], "select 1;\n");
     assert_eq!(told["env"]["PGPASSWORD"], "***");
-    assert_eq!(told["argv"][4], "/dev/fd/3");
+    assert_eq!(told["argv"][3], "/dev/fd/3");
     assert!(
         !ran.out.contains("hunter22") && !ran.err.contains("hunter22"),
         "{ran:?}"

@@ -1,8 +1,9 @@
 //! Which parameter may stand where, and that each stands somewhere. What this lets through, [`super::expand`] can carry out.
 
+mod code;
+
 use std::collections::BTreeSet;
 
-use super::interpreter::{self, Stdin};
 use super::name::Name;
 use super::parameter::{Kind, Parameter};
 use super::problem::{Problems, below, instead};
@@ -52,7 +53,14 @@ pub(super) fn check(action: &Action, declared: &BTreeSet<String>, problems: &Pro
             {
                 problems.push(&below(&below(&at("script"), "with"), 0), NO_PROGRAM);
             }
-            check.arguments(&below(&at("script"), "args"), &script.args, false);
+            let args = below(&at("script"), "args");
+            check.arguments(&args, &script.args, false);
+            // What stands before the arguments holds no placeholder.
+            let before = script.with.len() + 1;
+            let list = code::whole(&action.body);
+            check.code(&list, "", |element| {
+                below(&args, element.saturating_sub(before))
+            });
             // It finds every value in its environment.
             let files = |parameter: &&Parameter| matches!(parameter.kind, Kind::File { .. });
             let all = action.parameters.values();
@@ -68,6 +76,13 @@ pub(super) fn check(action: &Action, declared: &BTreeSet<String>, problems: &Pro
         }
     }
     for (name, template) in &action.env {
+        if code::NAMES_PROGRAM.contains(&name.as_str())
+            && let Some((slot, byte)) = template.slots().next()
+        {
+            let what =
+                format!("`{name}` names a program that others run, and `{slot}` would choose it");
+            problems.push_at(&below(&at("env"), name), byte, what);
+        }
         check.template(&below(&at("env"), name), template, Room::Variable);
     }
     if let Some(stdin) = &action.stdin {
@@ -103,25 +118,9 @@ impl<'a> Check<'a> {
         if !literal.is_some_and(is_program) {
             self.problems.push(&below(path, 0), NO_PROGRAM);
         }
-        for found in interpreter::read_as_code(list) {
-            let Some((slot, at)) = list
-                .get(found.element)
-                .and_then(|element| element.slots().next())
-            else {
-                continue;
-            };
-            if found.element == 0 || (found.free_only && !self.is_free(slot)) {
-                continue;
-            }
-            let reader = &found.reader;
-            let what = match found.is_program {
-                true => format!("`{reader}` would run what `{slot}` says: the program is literal"),
-                false => format!(
-                    "`{reader}` would read `{slot}` as code; use script, there it is \"$1\""
-                ),
-            };
-            self.problems.push_at(&below(path, found.element), at, what);
-        }
+        self.code(list, "; use script, there it is \"$1\"", |element| {
+            below(path, element)
+        });
     }
 
     fn parameter(&self, slot: &Slot) -> Option<&'a Parameter> {
@@ -194,24 +193,7 @@ impl<'a> Check<'a> {
 
     fn stdin(&mut self, path: &[String], stdin: &'a Template) {
         self.template(path, stdin, Room::Stdin);
-        let Body::Argv(argv) = &self.action.body else {
-            return;
-        };
-        let reads = interpreter::stdin(argv);
-        for (slot, at) in stdin.slots() {
-            let file = self.parameter(slot);
-            let file = file.is_some_and(|parameter| matches!(parameter.kind, Kind::File { .. }));
-            let bad = match reads {
-                Stdin::Code => true,
-                Stdin::Dump => !file,
-                Stdin::Data => false,
-            };
-            if bad {
-                let program = argv.first().map(Template::to_string).unwrap_or_default();
-                let what = format!("`{program}` would read `{slot}` as code on its standard input");
-                self.problems.push_at(path, at, what);
-            }
-        }
+        self.stdin_code(path, stdin);
     }
 
     fn query(&mut self, path: &[String], query: &'a Query) {
@@ -352,7 +334,13 @@ fn misplaced(parameter: &Parameter, room: Room, alone: bool, first: bool) -> Opt
         | Kind::Host { .. }
         | Kind::Label { .. } => {}
     }
-    if parameter.many.is_some() && !argument {
+    uncertain(parameter, room, alone)
+}
+
+/// Why what may be several values, or none, cannot stand in a template.
+fn uncertain(parameter: &Parameter, room: Room, alone: bool) -> Option<String> {
+    let name = &parameter.name;
+    if parameter.many.is_some() && room != Room::Argument {
         return Some(format!(
             "`{name}` takes several values, which only an argument list holds"
         ));

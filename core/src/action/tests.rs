@@ -155,6 +155,21 @@ fn scripts_are_below_the_catalogue_and_take_values_as_arguments() {
             "it.sh",
             "the first element is the program itself",
         ),
+        (
+            &["ssh", "other-host"],
+            "it.sh",
+            "`ssh` would read `{id}` as code",
+        ),
+        (
+            &["bash", "-c"],
+            "it.sh",
+            "`bash -c` would read `{id}` as code",
+        ),
+        (
+            &["sudo", "-u", "x", "bash", "-uc"],
+            "it.sh",
+            "`bash -c` would read",
+        ),
         (&["bash"], "../it.sh", "is no file below the folder"),
         (&["bash"], "/etc/passwd", "is no file below the folder"),
         (&["bash"], "a/./it.sh", "is no file below the folder"),
@@ -206,7 +221,29 @@ fn queries_take_values_by_name_only() {
     assert_eq!(query("x{db}", "select 1").len(), 1);
 }
 
+/// Keys and what stands there.
 type Pairs = Vec<(&'static str, Node)>;
+
+#[test]
+fn values_choose_no_program_by_variables_or_standard_input() {
+    let id = [("id", parameter("text", &[]))];
+    let env = |name: &str| {
+        let env = Node::Table(table(&[(name, text("{id}"))]));
+        read(&id, &[("argv", strings(&["git", "fetch"])), ("env", env)])
+    };
+    assert_eq!(
+        told(env("GIT_SSH_COMMAND")),
+        "it.env.GIT_SSH_COMMAND+0: `GIT_SSH_COMMAND` names a program that others run, and `{id}` would choose it"
+    );
+    assert!(env("LD_PRELOAD").is_err() && env("PATH").is_err() && env("PAGER").is_err());
+    assert!(env("RAILS_ENV").is_ok());
+    let script = table(&[("with", strings(&["bash", "-s"])), ("file", text("it.sh"))]);
+    let body = [("script", Node::Table(script)), ("stdin", text("{id}"))];
+    assert_eq!(
+        told(read(&id, &body)),
+        "it.stdin+0: `bash` would read `{id}` as code on its standard input"
+    );
+}
 
 /// An action with most of what there is.
 fn full() -> (Pairs, Pairs) {
