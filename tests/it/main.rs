@@ -45,6 +45,7 @@ mod chat_script;
 mod chat_storm;
 mod chat_targets;
 mod chat_threads;
+mod chat_update;
 mod check;
 mod cli;
 mod cli_asked;
