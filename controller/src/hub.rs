@@ -263,16 +263,7 @@ impl Shell {
                 self.members.send_if_modified(|asked| asked.remove(&member));
                 self.take(Event::MemberHeard { member, membership });
             }
-            Message::Join { join, reply } => {
-                let ticket = self.ticket();
-                let wanted = join.wanted();
-                self.joins.insert(ticket, (join.csr, reply));
-                self.take(Event::Joining {
-                    ticket,
-                    join: wanted,
-                    fresh: fresh(),
-                });
-            }
+            Message::Join { join, reply } => self.join(join, reply),
             Message::Renew {
                 renewal,
                 csr,

@@ -8,9 +8,21 @@ use shanty_core::ids::AgentId;
 use shanty_core::refusal::Refusal;
 
 use super::message::Reply;
-use super::{Chain, Identity, Shell};
+use super::moment::fresh;
+use super::{Chain, Identity, JoinRequest, Shell};
 
 impl Shell {
+    pub(super) fn join(&mut self, join: JoinRequest, reply: Reply<Identity>) {
+        let ticket = self.ticket();
+        let wanted = join.wanted();
+        self.joins.insert(ticket, (join.csr, reply));
+        self.take(Event::Joining {
+            ticket,
+            join: wanted,
+            fresh: fresh(),
+        });
+    }
+
     pub(super) fn renew(&mut self, renewal: Renewal, csr: Csr, reply: Reply<Chain>) {
         let ticket = self.ticket();
         self.renewals.insert(ticket, (csr, reply));

@@ -145,9 +145,8 @@ fn release<'a>(
     caller: &Caller<'_>,
     update: &Update,
 ) -> Result<&'a Release, Refusal> {
-    let release = match &ctx.offer.release {
-        Ok(release) => release,
-        Err(_) => return Err(no_release(ctx)),
+    let Ok(release) = &ctx.offer.release else {
+        return Err(no_release(ctx));
     };
     let offered = ctx.offer.version.as_ref();
     if offered != Some(&update.version) {

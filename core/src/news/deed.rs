@@ -189,7 +189,7 @@ impl Did {
             Kind::AuthorityChanged(change) => Some(authority(state, change)),
             Kind::Denied(denied) => is_told(denied).then(|| Self::Refused(denied.clone())),
             Kind::Accepted(spec) => updating(state, spec),
-            Kind::Closed(run) => state.run_of(*run).and_then(|run| update_stopped(run)),
+            Kind::Closed(run) => state.run_of(*run).and_then(update_stopped),
             Kind::Go(_)
             | Kind::Expired { .. }
             | Kind::CancelRequested { .. }

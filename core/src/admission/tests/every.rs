@@ -406,7 +406,7 @@ fn an_interaction_does_something_once_and_not_long_before_or_after() {
     world.under_way.interactions.insert(INTERACTION);
     let twice = |world: &World| {
         let changes =
-            |ask: &Ask| !matches!(ask, Ask::Look(_)) && right(&world, ask) != Right::Operator;
+            |ask: &Ask| !matches!(ask, Ask::Look(_)) && right(world, ask) != Right::Operator;
         for ask in every_ask(id).into_iter().filter(changes) {
             let told = refused(world, &asker, &ask);
             assert_eq!(told, Some(Code::Stale), "{ask:?}");

@@ -219,13 +219,10 @@ fn waves_are_shown_before_anything_runs() {
 fn an_update_says_from_where_to_where_and_what_becomes_of_whom() {
     let ready = ["web-01", "web-02", "web-07"];
     let mut preview = preview(&ready, &[], Offline::Fail);
-    let update = |older| {
-        What::Upkeep(Upkeep::Update(Update {
-            version: "0.2.0".parse().unwrap(),
-            older,
-        }))
-    };
-    preview.spec.what = update(false);
+    preview.spec.what = What::Upkeep(Upkeep::Update(Update {
+        version: "0.2.0".parse().unwrap(),
+        older: false,
+    }));
     preview.cautions = vec![Caution::Update];
     preview.spec.strategy.rollout =
         Rollout::parse(Some(crate::admission::UPDATE_BATCH), None, Some("1"), None).unwrap();
