@@ -729,11 +729,18 @@ tell() {
 		say "Seen by the controller: yes, as ${its:-this host}. It runs under systemd."
 	elif [ -n "$joined" ]; then
 		say "Seen by the controller: yes, it joined as ${its:-this host}. It does not run yet; start it with:"
+		supervised
 		say "  $(how_to_run)"
 	else
 		say "It has joined as ${its:-this host}. Unless it runs already, start it with:"
 		say "  $(how_to_run)"
 	fi
+}
+
+# Not every version has it.
+supervised() {
+	[ -z "$systemd" ] && "$program" supervise --help >/dev/null 2>&1 || return 0
+	say "  (with supervise in place of run it is started again when it ends, and can be updated)"
 }
 
 how_to_run() {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use shanty_core::causes::chain;
+use tonic::Code;
 
 /// Exit codes, as in `sysexits.h`: stable for scripts and units.
 pub(crate) mod exit {
@@ -71,9 +72,36 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
+/// What a controller said with a status, or what its code means where it said nothing.
+pub(crate) fn words(status: &tonic::Status) -> String {
+    match (status.message().trim(), status.code()) {
+        ("", Code::Unimplemented) => {
+            "what answers there is a join port, or no controller that takes links".to_owned()
+        }
+        ("", code) => format!("it gave no reason ({})", code.description()),
+        (said, _) => printable(said),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_without_words_is_told_all_the_same() {
+        for (code, message, told) in [
+            (Code::Unimplemented, "", "what answers there is a join port"),
+            (
+                Code::Internal,
+                " ",
+                "it gave no reason (Internal error encountered.)",
+            ),
+            (Code::Internal, "full\n", "full"),
+        ] {
+            let told_of_it = words(&tonic::Status::new(code, message));
+            assert!(told_of_it.starts_with(told), "{told_of_it}");
+        }
+    }
 
     #[test]
     fn what_the_other_side_says_moves_no_cursor() {

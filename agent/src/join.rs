@@ -26,8 +26,8 @@ use crate::config::{
     Address, AddressError, Config, ConfigError, DataDir, ProxyChoice, ProxyError, ProxyVariables,
     Split, SplitError, Times,
 };
-use crate::failure::{Failure, exit, printable};
-use crate::link::dial::{self, DialError, Way};
+use crate::failure::{Failure, exit, printable, words};
+use crate::link::dial::{self, DialError, Verdict, Way};
 use crate::surroundings::Surroundings;
 
 /// Bytes of a token that are read from anywhere: more than a token has, so that a longer text is refused and not cut.
@@ -159,6 +159,9 @@ impl From<JoinError> for Failure {
             }
             JoinError::Split(SplitError::File(_) | SplitError::Io { .. }) => {
                 ("E_PERM", exit::CONFIG)
+            }
+            JoinError::Dial(DialError::LinkPort(_) | DialError::NoTls(_)) => {
+                ("E_PORT", exit::CONFIG)
             }
             JoinError::Proxy(_) => ("E_PROXY", exit::CONFIG),
             JoinError::Dial(_) | JoinError::Unanswered(_) => ("E_UNREACHABLE", exit::TRY_AGAIN),
@@ -364,13 +367,17 @@ async fn ask(
     let limit = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
     let answer = tokio::time::timeout(limit, client.join(request)).await;
     let answer = answer.map_err(|_| JoinError::Unanswered("it takes too long".to_owned()))?;
-    Ok(answer.map_err(|status| said_no(&status))?.into_inner())
+    match (answer, dialed.verdict.said()) {
+        (Ok(reply), _) => Ok(reply.into_inner()),
+        (Err(_), Some(Verdict::Required)) => Err(DialError::LinkPort(way.clone()).into()),
+        (Err(status), _) => Err(said_no(&status)),
+    }
 }
 
 /// What the controller decided is told from what went wrong on the way.
 fn said_no(status: &tonic::Status) -> JoinError {
     use tonic::Code;
-    let text = printable(status.message());
+    let text = words(status);
     match status.code() {
         Code::Unauthenticated
         | Code::PermissionDenied

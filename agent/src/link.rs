@@ -153,6 +153,8 @@ async fn one(ctx: &Context, up: impl FnOnce()) -> Result<End, Broken> {
             code: RefusedCode::Revoked,
             text: "its certificate is not accepted any more".to_owned(),
         }),
+        // A link always shows one: it is said as it came.
+        (Err(error), Some(Verdict::Required)) => Err(error.into()),
         (Err(_), Some(Verdict::Expired)) => Err(Broken::Expired),
         (
             Ok(End::Refused {

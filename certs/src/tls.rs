@@ -184,6 +184,23 @@ pub fn says_expired(error: &(dyn StdError + 'static)) -> bool {
     )
 }
 
+/// True when whoever answers takes those only who show a certificate, and we showed none.
+#[must_use]
+pub fn says_certificate_required(error: &(dyn StdError + 'static)) -> bool {
+    matches!(
+        rustls_error(error),
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+        ))
+    )
+}
+
+/// True when what answers does not speak TLS at all.
+#[must_use]
+pub fn is_no_tls(error: &(dyn StdError + 'static)) -> bool {
+    matches!(rustls_error(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
 /// The rustls error in a chain of errors. [`io::Error`] hides its content from [`StdError::source`], so it is opened.
 fn rustls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
     // Chains are a handful long; the bound is against one that loops.

@@ -32,7 +32,7 @@ use read::{Errors, Section};
 
 pub use changes::Changes;
 pub use discord::{DiscordConfig, TokenSource};
-pub use file::Source;
+pub use file::{LoadError, Source};
 pub use limits::Limits;
 pub use read::ConfigErrors;
 pub use retention::Retention;

@@ -202,10 +202,14 @@ struct Read {
     token: Option<Secret>,
 }
 
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(str::to_owned).collect()
+}
+
 /// Reads the file and all that it names; tells everything that is wrong.
 fn load(source: &crate::config::Source) -> Result<Read, Vec<String>> {
     let config = source.load();
-    let config = config.map_err(|wrong| wrong.lines().map(str::to_owned).collect::<Vec<_>>())?;
+    let config = config.map_err(|wrong| lines(&wrong.to_string()))?;
     let mut wrong = Vec::new();
     let masks = masks(&config).unwrap_or_else(|errors| {
         wrong.extend(errors);

@@ -34,6 +34,8 @@ pub struct Presence {
     pub spool_full: BTreeSet<RunId>,
     /// When another machine last wanted a link with its identity and was refused, milliseconds since the Unix epoch.
     pub duplicate_ms: Option<u64>,
+    /// Which start of its agent had the link then.
+    pub duplicate_of: Option<Instance>,
     /// While it names what it holds, as its first message had no room for all of that: the runs of which it is not known whether it does.
     pub unnamed: Option<BTreeSet<RunId>>,
     /// Executions that it held, when it last came, of runs that are not known here: the journal is an older one than theirs.
@@ -161,6 +163,16 @@ impl Presence {
         let since = |at_ms: u64| now_ms.saturating_sub(at_ms);
         self.duplicate_ms
             .is_some_and(|at_ms| since(at_ms) < limits::DUPLICATE_MS)
+    }
+
+    /// A start of its agent gets the link. When that is on another machine than before, it has taken over: it is one machine again, until the
+    /// other wants the link too.
+    pub fn taken_over(&mut self, by: &Instance) {
+        let other = self.duplicate_of.as_ref();
+        if other.is_some_and(|other| other.boot_id != by.boot_id) {
+            self.duplicate_of = None;
+            self.duplicate_ms = None;
+        }
     }
 
     /// Milliseconds since something was heard of it.

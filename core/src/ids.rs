@@ -28,6 +28,9 @@ pub enum IdError {
         "`{0}` is not a label: it takes key=value, each 1 to 63 of a-z, 0-9, `.`, `_` and `-`, starting and ending with a letter or digit"
     )]
     Label(String),
+    /// A label with two values.
+    #[error("the label `{0}` is given twice")]
+    LabelTwice(String),
     /// Not the number of a run.
     #[error("`{0}` is not the number of a run: it takes #142 or 142")]
     RunNumber(String),
@@ -239,7 +242,7 @@ impl Labels {
     /// Parses `key=value` pairs separated by commas; empty text is no labels.
     ///
     /// # Errors
-    /// [`IdError::Label`] names the first pair that is none.
+    /// [`IdError::Label`] names the first pair that is none, [`IdError::LabelTwice`] the first key that has a value already.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         let mut labels = Self::default();
         for pair in text
@@ -250,6 +253,9 @@ impl Labels {
             let Some((key, value)) = pair.split_once('=') else {
                 return Err(IdError::Label(shown(pair)));
             };
+            if labels.value(key).is_some() {
+                return Err(IdError::LabelTwice(shown(key)));
+            }
             labels.insert(key, value)?;
         }
         Ok(labels)
@@ -440,6 +446,12 @@ mod tests {
         assert!(Labels::parse("").unwrap().is_empty());
         for bad in ["role", "=x", "a=", "a=b=c", "A=b", "a=b c"] {
             assert!(Labels::parse(bad).is_err(), "{bad}");
+        }
+        // The last one does not win: nobody knows which was meant.
+        for bad in ["role=web,role=db", "a=1, b=2,a=1", "a=1,a=?"] {
+            let error = Labels::parse(bad).unwrap_err().to_string();
+            let key = &bad[..bad.find('=').unwrap()];
+            assert_eq!(error, format!("the label `{key}` is given twice"));
         }
     }
 }

@@ -8,7 +8,7 @@
 mod deed;
 mod feed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::AgentId;
 
@@ -114,6 +114,8 @@ pub enum What {
     },
     /// Another machine tries to use its identity.
     Duplicated,
+    /// Another machine did, and only one is seen any more.
+    Alone,
 }
 
 /// Who is there.
@@ -188,8 +190,17 @@ impl News {
 
     /// Takes in who is there now; gives the bulletins to show, each as it should look from now on.
     pub fn look(&mut self, hosts: &[Sighting<'_>], now_ms: u64) -> Vec<Bulletin> {
-        self.bulletins
-            .retain(|open| open.changed || now_ms < open.bulletin.at_ms + YOUNG_MS);
+        let hosts_now = &self.hosts;
+        let lasts = |told: (&AgentId, &Told)| {
+            told.1.what == What::Duplicated
+                && hosts_now.get(told.0).is_some_and(|known| known.duplicated)
+        };
+        // What lasts is taken back when it ends.
+        self.bulletins.retain(|open| {
+            open.changed
+                || now_ms < open.bulletin.at_ms + YOUNG_MS
+                || open.bulletin.hosts.iter().any(lasts)
+        });
         for host in hosts {
             self.look_at(host, now_ms);
         }
@@ -228,6 +239,8 @@ impl News {
         let was = std::mem::replace(&mut known.duplicated, host.duplicated);
         if host.duplicated && !was {
             self.tell(host, What::Duplicated, None, now_ms);
+        } else if was && !host.duplicated {
+            self.is_alone(host.agent);
         }
         if host.online {
             self.is_there(host, now_ms);
@@ -277,13 +290,31 @@ impl News {
         self.tell(host, What::Gone { since_ms }, quiet_until_ms, now_ms);
     }
 
+    /// Takes back that another machine uses its identity, where that was told.
+    fn is_alone(&mut self, agent: AgentId) {
+        for open in &mut self.bulletins {
+            if let Some(told) = open.bulletin.hosts.get_mut(&agent)
+                && told.what == What::Duplicated
+            {
+                told.what = What::Alone;
+                open.changed = true;
+            }
+        }
+    }
+
+    /// The bulletins that may still change.
+    #[must_use]
+    pub fn open(&self) -> BTreeSet<u64> {
+        self.bulletins.iter().map(|open| open.bulletin.id).collect()
+    }
+
     /// Puts it into the bulletin where people look for it: the young one that tells of this host, the young one about the same, or a new one.
     fn tell(&mut self, host: &Sighting<'_>, what: What, quiet_until_ms: Option<u64>, now_ms: u64) {
         let about = match what {
             What::Joined => About::Joined,
             What::Gone { .. } => About::Gone,
             What::Back { .. } => About::Back,
-            What::Duplicated => About::Duplicated,
+            What::Duplicated | What::Alone => About::Duplicated,
         };
         let young = |open: &Open| now_ms < open.bulletin.at_ms + YOUNG_MS;
         let told_gone = |open: &Open| {

@@ -132,7 +132,14 @@ async fn who_does_not_manage_all_gets_no_line() {
     for (option, value, said) in [
         ("uses", "many", "`uses` is not a number"),
         ("uses", "0", "A token takes 1 to"),
+        ("uses", "0", "Write for example `5`"),
         ("ttl", "8d", "A token lives from 1s to 7d"),
+        ("ttl", "0s", "A token lives from 1s to 7d"),
+        (
+            "labels",
+            "role=web,role=db",
+            "the label `role` is given twice",
+        ),
         ("labels", "role", "No token was made"),
         ("name", "role=web", "The names of a token cannot be read"),
         ("as", "a;b", "`as` cannot be read"),

@@ -86,6 +86,10 @@ async fn all_is_well_whether_the_controller_runs_or_not() {
     ] {
         assert!(running.contains(said), "{said} is not in:\n{running}");
     }
+    // Whoever reads the log of the controller is not alarmed by it.
+    let log = checked.world.controller().log();
+    let alarms: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert!(alarms.is_empty(), "{alarms:#?}");
     checked.world.take_controller().stop().await;
     let stopped = check(&checked.world).await.out;
     assert!(

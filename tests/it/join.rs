@@ -14,6 +14,7 @@ use shanty_proto::v1::down::Kind;
 use shanty_proto::v1::enroll_client::EnrollClient;
 use shanty_tests::process::{self, Ran};
 use shanty_tests::{Host, Options, World, peer, wait};
+use tokio::io::AsyncWriteExt as _;
 use tonic::Code;
 
 use crate::programs;
@@ -440,4 +441,81 @@ async fn a_secret_that_others_can_read_is_refused_by_its_name() {
 fn hex_id(identity: &str) -> String {
     let identity = AgentIdentity::from_pem(identity.as_bytes()).unwrap();
     shanty_core::ids::AgentId::from_bytes(identity.peer().agent).to_string()
+}
+
+/// Ports are mixed up, and other programs listen: it is said what answers there, when a host joins and when somebody looks why it has no link.
+#[tokio::test]
+async fn what_answers_instead_of_the_right_port_is_told() {
+    let world = World::with_hosts(&programs(), Options::default(), &[("web-01", "role=web")]).await;
+    let of = |listener: &str| world.ready[listener].as_str().unwrap().to_owned();
+    let ssh = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (ssh_at, silent_at) = (ssh.local_addr().unwrap(), silent.local_addr().unwrap());
+    let banner = async {
+        loop {
+            let (mut stream, _) = ssh.accept().await.unwrap();
+            stream.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").await.ok(); // it may be gone
+        }
+    };
+    let closed = async {
+        loop {
+            drop(silent.accept().await.unwrap());
+        }
+    };
+    let looked = async {
+        let token = world.token(&[]).await;
+        for (at, said) in [
+            (of("agents"), "is the link port"),
+            (of("http"), "does not speak TLS"),
+            (ssh_at.to_string(), "does not speak TLS"),
+        ] {
+            let joined = world.new_host("web-02").join(&at, &token).await;
+            assert_eq!(joined.code, 78, "{at}: {joined:?}");
+            assert!(joined.err.contains(said), "{at}: {joined:?}");
+        }
+        let host = &world.hosts[0];
+        let config = host.data.join("agent.toml");
+        let before = std::fs::read_to_string(&config).unwrap();
+        for (at, name, said) in [
+            (of("join"), "link", "is the controller's join port"),
+            (
+                of("http"),
+                "controller",
+                "a web server without TLS (HTTP/1.",
+            ),
+            (
+                ssh_at.to_string(),
+                "controller",
+                "an SSH server (SSH-2.0-OpenSSH_9.6)",
+            ),
+            (silent_at.to_string(), "controller", "handshake"),
+            ("127.0.0.1:1".to_owned(), "connection", "refused"),
+        ] {
+            std::fs::write(&config, before.replace(&of("agents"), &at)).unwrap();
+            let data = host.data.display().to_string();
+            let args = ["doctor", "--data-dir", &data, "--json"];
+            let agent = &world.programs().agent;
+            let found = process::run(&mut process::call(agent, &args)).await;
+            let found = found.json();
+            let points = found["points"].as_array().unwrap();
+            let broken = points.iter().find(|point| point["health"] == "broken");
+            let broken = broken.unwrap_or_else(|| panic!("{at}: {found}"));
+            assert_eq!(broken["name"], name, "{found}");
+            assert!(
+                broken["found"].as_str().unwrap().contains(said),
+                "{at}: {found}"
+            );
+            assert!(
+                !broken["mend"].as_str().unwrap().is_empty(),
+                "{at}: {found}"
+            );
+        }
+        std::fs::write(&config, before).unwrap();
+    };
+    tokio::select! {
+        () = banner => {}
+        () = closed => {}
+        () = looked => {}
+    }
+    world.end().await;
 }

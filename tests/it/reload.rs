@@ -1,6 +1,7 @@
 //! A configuration that is changed while the controller runs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -86,6 +87,15 @@ async fn grants_count_at_once_and_what_is_wrong_changes_nothing() {
         assert!(said.lines().any(told), "{word}: {said}");
     }
     assert!(!may().await.text().contains("may not"));
+    // Nor is a file taken that others may write, and who says so says it once.
+    let config = world.config_path();
+    let mode = |mode| std::fs::set_permissions(&config, std::fs::Permissions::from_mode(mode));
+    mode(0o666).unwrap();
+    let ran = world.shanty(&["reload"]).await;
+    assert_eq!(ran.code, 78, "{ran:?}");
+    let begin = format!("shanty: the configuration {file} cannot be used: {file} can be changed");
+    assert!(ran.err.starts_with(&begin), "{ran:?}");
+    mode(0o600).unwrap();
 
     // SIGHUP takes it away again, and says what takes a restart in the log.
     write(

@@ -10,16 +10,20 @@ use shanty_core::limits;
 use shanty_core::text::utc;
 use shanty_proto::v1;
 use shanty_proto::v1::agents_client::AgentsClient;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Code;
 use tonic::metadata::MetadataMap;
 
 use super::Point;
 use crate::config::{Address, Config, ProxyVariables};
-use crate::failure::printable;
+use crate::failure::{printable, words};
 use crate::link::dial::{self, DialError, Verdict, Way};
 
 /// A step that takes longer is given up.
 const STEP: Duration = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
+
+/// Whoever has something to say says it in this time.
+const WORD: Duration = Duration::from_secs(2);
 
 /// Clocks that differ by more than this are to be looked at: certificates count by them.
 const SKEW_LOW: Duration = Duration::from_secs(60);
@@ -62,14 +66,58 @@ pub(super) async fn look(
     };
     let dialed = match dialed {
         Ok(dialed) => dialed,
-        Err(point) => return stopped(points, point),
+        Err(mut point) => {
+            if let Some(answers) = what_answers(&way).await {
+                point.found = format!("{}. It is {answers}", point.found);
+            }
+            return stopped(points, point);
+        }
     };
     points.push(Point::fine(
         "controller",
         format!("{} proved to be this installation's", way.address),
     ));
-    points.extend(link(dialed).await);
+    points.extend(link(dialed, &way.address).await);
     points
+}
+
+/// What listens where no controller does, as far as it says so itself: some begin, and others answer.
+async fn what_answers(way: &Way) -> Option<String> {
+    let tcp = tokio::time::timeout(STEP, dial::reach(way)).await;
+    let mut tcp = tcp.ok()?.ok()?;
+    let mut said = Vec::with_capacity(512);
+    for ask in [&b""[..], b"GET / HTTP/1.0\r\n\r\n"] {
+        tcp.write_all(ask).await.ok()?;
+        let read = tokio::time::timeout(WORD, tcp.read_buf(&mut said));
+        match read.await {
+            Ok(Ok(0) | Err(_)) => break,
+            Ok(Ok(_)) => return program(&said),
+            Err(_) => {}
+        }
+    }
+    None
+}
+
+/// What a program is that begins, or answers, like this. A controller says nothing of the kind.
+fn program(said: &[u8]) -> Option<String> {
+    // An alert, or a handshake: whoever speaks TLS.
+    if said.first().is_none_or(|byte| matches!(byte, 0x14..=0x17)) {
+        return None;
+    }
+    let line = said.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.iter().take(80).copied().collect::<Vec<_>>();
+    let line = printable(String::from_utf8_lossy(&line).trim());
+    Some(match &line {
+        line if line.starts_with("SSH-") => format!("an SSH server ({line})"),
+        line if line.starts_with("HTTP/") => format!("a web server without TLS ({line})"),
+        line => format!("a program that says `{line}`"),
+    })
+}
+
+fn other_port(address: &Address) -> String {
+    format!(
+        "write the controller's link port, 7443 unless something else is configured, as `link` in agent.toml: now it is {address}"
+    )
 }
 
 /// What was looked at, what is broken, and that the rest was not.
@@ -139,6 +187,7 @@ fn refused(error: &DialError) -> Point {
     match error {
         DialError::Refused { .. } => point.mend("nothing was sent there; ask who runs the network, or join the installation that is meant"),
         DialError::Clock { .. } => point,
+        DialError::NoTls(way) | DialError::LinkPort(way) => point.mend(other_port(&way.address)),
         DialError::Connect { .. }
         | DialError::Tunnel { .. }
         | DialError::Silent(_)
@@ -148,7 +197,7 @@ fn refused(error: &DialError) -> Point {
 }
 
 /// Asks for what nobody has: an answer shows that our certificate is taken, and tells the controller's time.
-async fn link(dialed: dial::Dialed) -> Vec<Point> {
+async fn link(dialed: dial::Dialed, address: &Address) -> Vec<Point> {
     let verdict = dialed.verdict.clone();
     let mut client = AgentsClient::new(dialed.channel);
     let (begun, before) = (Instant::now(), SystemTime::now());
@@ -166,8 +215,13 @@ async fn link(dialed: dial::Dialed) -> Vec<Point> {
     let headers = match answer {
         Ok(response) => response.metadata().clone(),
         Err(status) if status.code() == Code::InvalidArgument => status.metadata().clone(),
+        // Both ports are this controller's: the other one has no links.
+        Err(status) if status.code() == Code::Unimplemented => {
+            let found = format!("{address} is the controller's join port, and not its link port");
+            return vec![Point::broken("link", found).mend(other_port(address))];
+        }
         Err(status) => {
-            let broken = Point::broken("link", printable(status.message()));
+            let broken = Point::broken("link", words(&status));
             return vec![broken.mend("see the controller's log at this time")];
         }
     };
@@ -245,6 +299,28 @@ mod tests {
             points[3].found,
             "not looked at, since `connection` is broken"
         );
+    }
+
+    #[test]
+    fn a_program_is_told_by_what_it_says() {
+        for (said, told) in [
+            (
+                &b"SSH-2.0-OpenSSH_9.6\r\n"[..],
+                Some("an SSH server (SSH-2.0-OpenSSH_9.6)"),
+            ),
+            (
+                b"HTTP/1.1 400 Bad Request\r\nServer: x",
+                Some("a web server without TLS (HTTP/1.1 400 Bad Request)"),
+            ),
+            (
+                b"220 mail \x1b[2J ESMTP",
+                Some("a program that says `220 mail  [2J ESMTP`"),
+            ),
+            (b"\x15\x03\x03\0\x02", None),
+            (b"", None),
+        ] {
+            assert_eq!(program(said).as_deref(), told);
+        }
     }
 
     #[test]

@@ -90,6 +90,14 @@ pub(crate) enum DialError {
         /// What does not fit, and what to do.
         said: String,
     },
+    /// Only those are let in who have joined.
+    #[error(
+        "{0} is the link port, which lets in hosts that have joined: join at the join port, 7444 unless something else is configured"
+    )]
+    LinkPort(Way),
+    /// Another program listens there.
+    #[error("{0} answers, and does not speak TLS: another program listens there")]
+    NoTls(Way),
     /// The handshake failed otherwise.
     #[error("the TLS handshake with {way} failed")]
     Tls {
@@ -126,6 +134,8 @@ pub(crate) enum Verdict {
     Revoked,
     /// It ran out.
     Expired,
+    /// There should be one, and we showed none.
+    Required,
 }
 
 /// Where a verdict comes, should there be one.
@@ -138,7 +148,8 @@ impl Verdicts {
         match self.0.load(Ordering::Acquire) {
             0 => None,
             1 => Some(Verdict::Revoked),
-            _ => Some(Verdict::Expired),
+            2 => Some(Verdict::Expired),
+            _ => Some(Verdict::Required),
         }
     }
 
@@ -147,6 +158,8 @@ impl Verdicts {
             self.0.store(1, Ordering::Release);
         } else if tls::says_expired(error) {
             self.0.store(2, Ordering::Release);
+        } else if tls::says_certificate_required(error) {
+            self.0.store(3, Ordering::Release);
         }
     }
 }
@@ -182,7 +195,10 @@ async fn connect(way: &Way, config: Arc<ClientConfig>) -> Result<Dialed, DialErr
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
         .connect_with_connector(once(io))
         .await
-        .map_err(failed)?;
+        .map_err(|source| match verdict.said() {
+            Some(Verdict::Required) => DialError::LinkPort(way.clone()),
+            Some(Verdict::Revoked | Verdict::Expired) | None => failed(source),
+        })?;
     Ok(Dialed {
         channel,
         binding,
@@ -244,6 +260,7 @@ async fn handshake(
             },
             None => match clock(&source) {
                 Some(said) => DialError::Clock { way, said },
+                None if tls::is_no_tls(&source) => DialError::NoTls(way),
                 None => DialError::Tls { way, source },
             },
         }

@@ -9,6 +9,7 @@ use shanty_core::link::sender::PastEnd;
 use thiserror::Error;
 
 use super::wire::BadMessage;
+use crate::failure::words;
 
 /// Why a link broke.
 #[derive(Debug, Error)]
@@ -60,7 +61,7 @@ impl From<tonic::Status> for LinkError {
     /// Keeps what a person needs: the controller's own words, or the innermost cause. A status prints itself with all its layers.
     fn from(status: tonic::Status) -> Self {
         let cause = status.source().map(innermost);
-        Self::Broken(cause.map_or_else(|| status.message().to_owned(), ToString::to_string))
+        Self::Broken(cause.map_or_else(|| words(&status), ToString::to_string))
     }
 }
 

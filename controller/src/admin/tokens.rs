@@ -25,7 +25,6 @@ impl Admin {
             true => Some(self.place().await?),
             false => None,
         };
-        let or = |asked: u64, usual: u64| if asked == 0 { usual } else { asked };
         let token = self.join.installer.token();
         let token = token.map_err(|refusal| status(&refusal))?;
         let ask = Ask::CreateToken(TokenRequest {
@@ -33,8 +32,8 @@ impl Admin {
             secret_sha256: token.secret_sha256(),
             labels: labels(&request.labels)?,
             names: request.names.trim().to_owned(),
-            uses_max: request.uses_max.max(1),
-            ttl_ms: or(request.ttl_ms, limits::TOKEN_MS.0),
+            uses_max: request.uses_max.unwrap_or(1),
+            ttl_ms: request.ttl_ms.unwrap_or(limits::TOKEN_MS.0),
         });
         match self.ask(asker, ask).await? {
             Answer::TokenCreated { expires_ms } => Ok(Response::new(v1::TokenCreateReply {

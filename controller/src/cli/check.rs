@@ -12,12 +12,12 @@ use shanty_core::text::count;
 use shanty_core::view::terminal::{Tone, one_line};
 
 use super::client::Failure;
-use super::configured::{CONFIG_DEFAULT, load};
+use super::configured::{CONFIG_DEFAULT, load, printed};
 use super::{AdminArgs, exit, out};
 use crate::bot_token;
 use crate::check::{self, Finding, Seen, State};
 use crate::clock::now_ms;
-use crate::config::Config;
+use crate::config::{Config, LoadError};
 use crate::discord::sender::Sender;
 use crate::discord::survey::Survey;
 use crate::install::lying;
@@ -76,13 +76,12 @@ pub(super) async fn check(args: CheckArgs) -> Result<u8, Failure> {
     Ok(if bad == 0 { exit::OK } else { exit::FAILED })
 }
 
-fn unusable(args: &CheckArgs, wrong: &str, next: &str) -> Result<u8, Failure> {
+fn unusable(args: &CheckArgs, wrong: &LoadError, next: &str) -> Result<u8, Failure> {
     if args.admin.json {
-        let event =
-            serde_json::json!({"event": "error", "code": "E_CONFIG", "text": wrong, "next": next});
+        let event = serde_json::json!({"event": "error", "code": "E_CONFIG", "text": wrong.to_string(), "next": next});
         out::line(event)?;
     } else {
-        out::note(wrong);
+        out::note(printed(wrong));
         if !next.is_empty() {
             out::note(next);
         }

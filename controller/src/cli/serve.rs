@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use nix::sys::stat::{Mode, umask};
 
-use super::configured::{CONFIG_DEFAULT, load};
+use super::configured::{CONFIG_DEFAULT, load, printed};
 use super::{exit, out};
 use crate::app::{self, AppError};
 use crate::service_manager;
@@ -28,7 +28,7 @@ pub(super) fn serve(args: &ServeArgs) -> ExitCode {
     let config = match load(&args.config) {
         Ok(config) => config,
         Err(wrong) => {
-            out::note(wrong);
+            out::note(printed(&wrong));
             return ExitCode::from(exit::CONFIG);
         }
     };

@@ -29,7 +29,7 @@ enum TokenCommand {
         #[arg(long, value_name = "NAMES", value_parser = not_empty)]
         name: Option<String>,
         /// How many hosts may join with it
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        #[arg(long, default_value_t = 1)]
         uses: u32,
         /// How long it is good for
         #[arg(long, value_name = "DURATION", default_value = "30m")]
@@ -135,17 +135,11 @@ async fn create(
             "`{ttl}` is not a duration: write a whole number and s, m, h or d"
         ))
     })?;
-    // To the controller nothing said is the usual time.
-    if ttl_ms == 0 {
-        return Err(Failure::usage(
-            "a token lives from 1s to 7d: none was made; write for example --ttl 30m".to_owned(),
-        ));
-    }
     let client = Client::connect(admin).await?;
     let request = v1::TokenCreateRequest {
         labels: labels_to_wire(&labels),
-        uses_max: uses,
-        ttl_ms,
+        uses_max: Some(uses),
+        ttl_ms: Some(ttl_ms),
         names: names.clone(),
         install: install.is_some(),
     };

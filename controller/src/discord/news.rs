@@ -2,7 +2,7 @@
 //! done and refused; and the bot's profile how many hosts are there. What is news is decided in `core::news`; here somebody looks every two
 //! seconds, and messages are posted and edited.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ impl Desk {
     /// Shows what is to be told. What comes while Discord is away comes together.
     async fn show(&mut self, edge: &Edge) {
         let now_ms = now_ms();
-        self.board.forget_old(now_ms);
+        self.board.forget_old(now_ms, &BTreeSet::new());
         if self.board.is_shown() {
             for sheet in self.feed.due(now_ms) {
                 self.board.put(sheet.id, posting(&sheet));
@@ -161,7 +161,7 @@ impl Teller {
             .collect();
         let bulletins = self.news.look(&sightings, now_ms);
         if let Some(board) = &mut self.bulletins {
-            board.forget_old(now_ms);
+            board.forget_old(now_ms, &self.news.open());
             for bulletin in &bulletins {
                 board.put(bulletin.id, bulletin_posting(bulletin));
             }

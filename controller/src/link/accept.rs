@@ -231,8 +231,25 @@ impl Door {
         greeted: StartHandshake<TcpStream>,
         from: SocketAddr,
     ) -> Option<TlsStream<TcpStream>> {
+        // As `shanty check` does, which is not to be told from others: but whoever is here could do more.
+        let is_here = greeted
+            .io
+            .local_addr()
+            .is_ok_and(|own| own.ip() == from.ip());
         let accepted = greeted.into_stream(Arc::clone(&self.config));
-        within(limits::HANDSHAKE_MS_MAX, from, accepted).await
+        let accepted = async {
+            match accepted.await {
+                Err(error) if is_here && has_no_certificate(&error) => {
+                    said(
+                        from,
+                        || tracing::info!(peer.address = %from, "somebody on this machine looked whether the controller answers, and showed no certificate"),
+                    );
+                    Ok(None)
+                }
+                other => other.map(Some),
+            }
+        };
+        within(limits::HANDSHAKE_MS_MAX, from, accepted).await?
     }
 
     /// Who it is, and whether it has a connection too many.
@@ -326,6 +343,11 @@ async fn within<T>(
             None
         }
     }
+}
+
+fn has_no_certificate(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(error, Some(rustls::Error::NoCertificatesPresented))
 }
 
 /// A line about whoever is at this address.

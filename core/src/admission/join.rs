@@ -78,8 +78,11 @@ pub(super) fn create_token(
             "A token takes 1 to {} uses. No token was made.",
             limits::TOKEN_USES_MAX
         );
-        let next = "Make several tokens for more hosts.";
-        return Err(Refusal::new(Code::TooLong, what, next));
+        let next = match token.uses_max {
+            0 => "Write for example `5`.",
+            _ => "Make several tokens for more hosts.",
+        };
+        return Err(Refusal::new(Code::BadOption, what, next));
     }
     if !(1_000..=limits::TOKEN_MS.1).contains(&token.ttl_ms) {
         let what = "A token lives from 1s to 7d. No token was made.";

@@ -138,6 +138,7 @@ impl Hub {
         };
         if let Some(presence) = self.known.fleet.get_mut(agent) {
             presence.duplicate_ms = Some(now.wall_ms);
+            presence.duplicate_of = presence.link.as_ref().map(|link| link.instance.clone());
         }
         let admitted = Err(LinkRefusal::Duplicate);
         out.push(Effect::LinkAdmitted { ticket, admitted });

@@ -25,9 +25,14 @@ impl Hub {
             return out.push(Effect::CloseLink { agent, link, why });
         }
         out.push(Effect::Welcome { agent, link });
+        self.known.fleet.entry(agent).taken_over(&up.instance);
+        let refuses = self.probes.contains_key(&agent);
         self.is_there(agent, now, out);
         self.used(agent, &up.certificate, now, out);
         let presence = self.known.fleet.entry(agent);
+        if refuses {
+            presence.duplicate_of = Some(up.instance.clone());
+        }
         presence.link = Some(Link {
             id: link,
             instance: up.instance,

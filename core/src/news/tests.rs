@@ -97,7 +97,7 @@ impl Rig {
                     What::Joined => 0,
                     What::Gone { .. } => 1,
                     What::Back { .. } => 2,
-                    What::Duplicated => continue,
+                    What::Duplicated | What::Alone => continue,
                 };
                 counts[at] += 1;
             }
@@ -288,11 +288,30 @@ fn an_identity_on_two_machines_is_told_once_for_as_long_as_it_lasts() {
         duplicated.map(|bulletin| bulletin.hosts.len()).collect()
     };
     assert_eq!(told(&rig), [2], "one bulletin, edited once");
+    // It is taken back in the message that told it, however old that is.
+    let last = |rig: &Rig| -> Vec<Vec<What>> {
+        let shown = rig.shown.values().map(|(bulletin, _)| bulletin);
+        let duplicated = shown.filter(|bulletin| bulletin.about == About::Duplicated);
+        let what = |bulletin: &Bulletin| bulletin.hosts.values().map(|told| told.what).collect();
+        duplicated.map(what).collect()
+    };
+    rig.duplicated = vec![2];
+    rig.pass(GATHER_MS);
+    assert_eq!(last(&rig), [vec![What::Alone, What::Duplicated]]);
     rig.duplicated.clear();
     rig.pass(GATHER_MS);
+    assert_eq!(last(&rig), [vec![What::Alone, What::Alone]]);
     rig.duplicated = vec![2];
     rig.pass(GATHER_MS);
     assert_eq!(told(&rig), [2, 1], "again is told again");
+    rig.pass(HOUR_MS);
+    assert_eq!(rig.news.open().len(), 1);
+    rig.duplicated.clear();
+    rig.pass(HOUR_MS);
+    assert!(
+        rig.news.open().is_empty(),
+        "nothing is kept of what is over"
+    );
 }
 
 proptest::proptest! {

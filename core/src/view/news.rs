@@ -23,7 +23,8 @@ pub fn news_card(bulletin: &Bulletin) -> Card {
     let back = of(&|what| matches!(what, What::Back { .. }));
     let duplicated = of(&|what| matches!(what, What::Duplicated));
     if bulletin.about == About::Duplicated {
-        return duplicated_card(bulletin, &duplicated);
+        let alone = of(&|what| matches!(what, What::Alone));
+        return duplicated_card(bulletin, &duplicated, &alone);
     }
     let (accent, heading) = heading(bulletin.about, joined.len(), gone.len(), back.len());
     let mut lines = vec![format!("### {heading}")];
@@ -61,8 +62,11 @@ pub fn news_card(bulletin: &Bulletin) -> Card {
 }
 
 /// Which hosts have an identity that two machines use, and what to do.
-fn duplicated_card(bulletin: &Bulletin, hosts: &[&Told]) -> Card {
-    let text = format!(
+fn duplicated_card(bulletin: &Bulletin, hosts: &[&Told], alone: &[&Told]) -> Card {
+    if hosts.is_empty() {
+        return alone_card(bulletin, alone);
+    }
+    let mut text = format!(
         "### 🔴 Two machines use the identity of {}\n{}\nThe machine that was there first keeps its link and takes commands; the other gets none. \
          Was a machine cloned with the agent's data directory? Stop the agent on the clone, delete that directory there and let it join by itself. \
          If nobody cloned it, the identity may be stolen: `shanty hosts remove` ends it.",
@@ -72,10 +76,31 @@ fn duplicated_card(bulletin: &Bulletin, hosts: &[&Told]) -> Card {
         },
         names(hosts)
     );
+    if !alone.is_empty() {
+        text.push_str(&format!("\n🟢 {} · one machine again", names(alone)));
+    }
     let next = "-# `/hosts` shows more.";
     Card {
         buttons: vec![show(bulletin)],
         ..Card::new(Accent::Red, vec![format!("{text}\n{next}")])
+    }
+}
+
+/// It is over: no other machine was seen for a while, or one has taken over.
+fn alone_card(bulletin: &Bulletin, hosts: &[&Told]) -> Card {
+    let text = format!(
+        "### 🟢 One machine uses the identity of {} again\n{}\nTwo machines did, since <t:{}:t>. Look whether the right one has the link.\n\
+         -# `/hosts` shows how they are.",
+        match hosts.len() {
+            1 => "1 host".to_owned(),
+            n => format!("{n} hosts"),
+        },
+        names(hosts),
+        bulletin.at_ms / 1_000
+    );
+    Card {
+        buttons: vec![show(bulletin)],
+        ..Card::new(Accent::Green, vec![text])
     }
 }
 
@@ -113,7 +138,7 @@ fn names(hosts: &[&Told]) -> String {
 fn last_heard(gone: &[&Told]) -> String {
     let since = gone.iter().filter_map(|told| match told.what {
         What::Gone { since_ms } => Some(since_ms),
-        What::Joined | What::Back { .. } | What::Duplicated => None,
+        What::Joined | What::Back { .. } | What::Duplicated | What::Alone => None,
     });
     let first_ms = since.min().unwrap_or_default();
     format!("last heard of <t:{}:R>", first_ms / 1_000)
@@ -123,7 +148,7 @@ fn last_heard(gone: &[&Told]) -> String {
 fn was_away(back: &[&Told]) -> String {
     let away = back.iter().filter_map(|told| match told.what {
         What::Back { away_ms } => Some(away_ms),
-        What::Joined | What::Gone { .. } | What::Duplicated => None,
+        What::Joined | What::Gone { .. } | What::Duplicated | What::Alone => None,
     });
     let (shortest, longest) = (away.clone().min(), away.max());
     let said = |ms: Option<u64>| duration(ms.unwrap_or_default() / 1_000 * 1_000);
@@ -247,6 +272,11 @@ mod tests {
                 About::Duplicated,
                 &[("web-01", What::Duplicated), ("web-02", What::Duplicated)],
             ),
+            bulletin(
+                About::Duplicated,
+                &[("web-01", What::Duplicated), ("web-02", What::Alone)],
+            ),
+            bulletin(About::Duplicated, &[("web-01", What::Alone)]),
         ];
         insta::assert_snapshot!(all.iter().map(shown).collect::<Vec<_>>().join("\n"));
         let long = shown(&bulletin(About::Gone, &scattered));

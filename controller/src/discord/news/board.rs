@@ -62,10 +62,11 @@ impl Board {
         self.pending.is_empty()
     }
 
-    /// Forgets where messages are that are not changed any more.
-    pub(in crate::discord) fn forget_old(&mut self, now_ms: u64) {
-        self.messages
-            .retain(|_, (_, at_ms)| now_ms < at_ms.saturating_add(2 * YOUNG_MS));
+    /// Forgets where messages are that are not changed any more: the old ones but these.
+    pub(in crate::discord) fn forget_old(&mut self, now_ms: u64, open: &BTreeSet<u64>) {
+        self.messages.retain(|id, (_, at_ms)| {
+            now_ms < at_ms.saturating_add(2 * YOUNG_MS) || open.contains(id)
+        });
     }
 
     /// Shows what is to be shown. What Discord did not take, and may take later, stays.

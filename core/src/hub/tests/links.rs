@@ -272,6 +272,30 @@ fn an_agent_that_does_not_answer_is_gone_and_the_next_is_let_in() {
     assert_eq!(admitted(&effects), [(7, Ok(()))]);
     let up = rig.link(1, 8, "boot");
     assert!(welcomed(&up));
+    // Another was refused while it was there: that is over when another takes over, and not when the same comes back.
+    let twice = |rig: &Rig| {
+        let presence = rig.hub.known.fleet.get(agent(1)).unwrap();
+        presence.is_duplicated(rig.now_ms)
+    };
+    wanted(&mut rig, 20, 1, "clone", "two");
+    let (answers, gone) = (
+        Event::Probed {
+            agent: agent(1),
+            link: 8,
+        },
+        |link| Event::LinkDown {
+            agent: agent(1),
+            link,
+        },
+    );
+    rig.give(answers);
+    assert!(twice(&rig));
+    rig.give(gone(8));
+    assert!(welcomed(&rig.link(1, 8, "boot")) && twice(&rig));
+    rig.give(gone(8));
+    assert!(welcomed(&rig.link(1, 21, "clone")) && !twice(&rig));
+    rig.give(gone(21));
+    rig.link(1, 8, "boot");
 
     // It may also just end, or come back by itself.
     wanted(&mut rig, 9, 1, "boot", "three");
