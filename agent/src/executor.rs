@@ -14,6 +14,7 @@ mod input;
 mod offers;
 mod owner;
 mod recover;
+mod request;
 mod reserve;
 mod signed;
 mod sweep;
@@ -37,6 +38,7 @@ pub use crate::clock::ClockOffset;
 pub use crate::surroundings::Surroundings;
 pub use input::{Inputs, SliceOrEnd, Wanted};
 pub use offers::Offers;
+pub(crate) use request::Request;
 pub use signed::{KEYS_FILE, KeysTold};
 
 /// Requests that may wait for the executor. A full queue makes the asker wait: the executor never waits for the link.
@@ -240,55 +242,6 @@ pub enum OpenError {
     /// No program is configured for shims.
     #[error("no program is configured for shims")]
     NoShim,
-}
-
-/// What the link asks of the executor.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Start {
-        order: Signed,
-        clock: ClockOffset,
-        inputs: Option<Inputs>,
-        reply: oneshot::Sender<Result<Started, Refusal>>,
-    },
-    Cancel {
-        run: RunId,
-        force: bool,
-    },
-    Read {
-        run: RunId,
-        offset: u64,
-        max: usize,
-        reply: oneshot::Sender<Result<Vec<u8>, ReadError>>,
-    },
-    Release {
-        run: RunId,
-    },
-    List {
-        reply: oneshot::Sender<BTreeMap<RunId, Status>>,
-    },
-    Close {
-        reply: oneshot::Sender<()>,
-    },
-    Learn {
-        key: OrderPublicKey,
-    },
-    /// Keys for orders that come and go, on the word of one that is known; which are known then.
-    Keys {
-        told: KeysTold,
-        reply: oneshot::Sender<Vec<String>>,
-    },
-    /// Something that the controller has to sign its time for; nothing where the link is believed.
-    Nonce {
-        reply: oneshot::Sender<Vec<u8>>,
-    },
-    /// Whether the controller signed its time.
-    Time {
-        nonce: Vec<u8>,
-        now_ms: u64,
-        sig: Vec<u8>,
-        reply: oneshot::Sender<bool>,
-    },
 }
 
 impl Handle {

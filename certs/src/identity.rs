@@ -245,7 +245,8 @@ pub(crate) fn signer(der: &CertificateDer<'_>) -> String {
     safe.take(SHOWN_CHARS_MAX).collect()
 }
 
-fn not_before(certificate: &X509Certificate<'_>) -> SystemTime {
+/// The beginning of a certificate's validity.
+pub(crate) fn not_before(certificate: &X509Certificate<'_>) -> SystemTime {
     let seconds = certificate.validity().not_before.timestamp();
     SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }

@@ -68,8 +68,7 @@ pub fn start(
     (output, history): (Output, History),
     (inputs, audit): (Inputs, Audit),
     join: JoinAt,
-    (same_but, reload): (SameBut, Reload),
-    authority: Authority,
+    (same_but, reload, authority): (SameBut, Reload, Authority),
 ) {
     let shutdown = supervisor.shutdown();
     let admin = Admin {

@@ -233,8 +233,7 @@ pub async fn run(
             address: join,
             installer: installer.clone(),
         },
-        (config.style.same_but, reload),
-        authority.clone(),
+        (config.style.same_but, reload, authority.clone()),
     );
     authority::start(&mut supervisor, authority);
     offered::start(&mut supervisor, installer.clone(), handle.clone()).await;

@@ -299,11 +299,7 @@ impl Shell {
                 self.take(Event::Configured(ticket, to));
             }
             Message::OrderKeyTaken { agent, key } => self.take(Event::OrderKeyTaken(agent, key)),
-            Message::Authority { by, change, reply } => {
-                let ticket = self.ticket();
-                self.tickets.insert(ticket, reply);
-                self.take(Event::Authority(ticket, by, change));
-            }
+            Message::Authority { by, change, reply } => self.step(by, change, reply),
         }
     }
 

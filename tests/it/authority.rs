@@ -81,6 +81,12 @@ async fn recorded(world: &World, kind: &str) -> Vec<Value> {
         .collect()
 }
 
+/// In the middle of what the controller says.
+fn when(renewal: v1::Renewal) -> tokio::time::Instant {
+    let wait = Duration::from_millis(renewal.in_ms + renewal.over_ms / 2);
+    tokio::time::Instant::now() + wait
+}
+
 /// A host that is no agent of ours, and renews when it is told to.
 struct Peer {
     agent: String,
@@ -131,24 +137,17 @@ impl Peer {
                 return;
             };
             links.fetch_add(1, Ordering::Relaxed);
-            let mut renewal = welcome.renewal.unwrap_or_default();
+            let mut due = when(welcome.renewal.unwrap_or_default());
             loop {
-                let due = Duration::from_millis(renewal.in_ms + renewal.over_ms / 2);
-                tokio::select! {
-                    () = tokio::time::sleep(due) => {
-                        if self.renew(channel.clone()).await {
-                            break;
-                        }
-                        renewal = v1::Renewal { in_ms: 1_000, over_ms: 0 };
+                match tokio::time::timeout_at(due, talk.next()).await {
+                    Err(_) if self.renew(channel.clone()).await => break,
+                    Err(_) => due += Duration::from_secs(1),
+                    Ok(Some(Kind::Renewal(again))) => due = when(again),
+                    Ok(Some(_)) => {}
+                    Ok(None) => {
+                        broken.fetch_add(1, Ordering::Relaxed);
+                        return;
                     }
-                    said = talk.next() => match said {
-                        Some(Kind::Renewal(again)) => renewal = again,
-                        Some(_) => {}
-                        None => {
-                            broken.fetch_add(1, Ordering::Relaxed);
-                            return;
-                        }
-                    },
                 }
             }
         }

@@ -170,12 +170,8 @@ impl Owner {
                 reply.send(self.status.borrow().clone()).ok(); // Asker gone.
             }
             Request::Learn { key } => self.keys.learn(key),
-            Request::Keys { told, reply } => {
-                reply.send(self.keys.told(&told)).ok(); // Asker gone.
-            }
-            Request::Nonce { reply } => {
-                reply.send(Vec::new()).ok(); // Asker gone.
-            }
+            Request::Keys { told, reply } => drop(reply.send(self.keys.told(&told))),
+            Request::Nonce { reply } => drop(reply.send(Vec::new())),
             Request::Time {
                 nonce,
                 now_ms,

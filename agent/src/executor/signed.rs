@@ -196,8 +196,8 @@ mod tests {
             gone: None,
         };
         let (old_id, new_id) = (old.public().id(), new.public().id());
-        assert_eq!(keys.told(&next(&foreign)), [old_id.clone()]);
-        assert_eq!(keys.told(&next(&new)), [old_id.clone()]);
+        assert_eq!(keys.told(&next(&foreign)), std::slice::from_ref(&old_id));
+        assert_eq!(keys.told(&next(&new)), std::slice::from_ref(&old_id));
         assert_eq!(keys.told(&next(&old)), [old_id.clone(), new_id.clone()]);
         let mut keys = Keys::open(dir.path(), false).unwrap();
         for key in [&old, &new] {

@@ -72,6 +72,18 @@ impl Ca {
         former.is_some_and(|former| issuer_key_of(leaf).is_some_and(|issuer| issuer == former))
     }
 
+    /// Whether an issuing certificate is by our root and newer than the one in use: it was made after this authority, which is an older one
+    /// that was put back. One that is retired is older.
+    pub(crate) fn is_ahead(&self, issuing: &CertificateDer<'_>) -> bool {
+        let active = self.active.load();
+        let (Ok(other), Ok(own)) = (identity::parse(issuing), identity::parse(&active.issuing))
+        else {
+            return false;
+        };
+        let newer = identity::not_before(&other) > identity::not_before(&own);
+        newer && other.is_ca() && super::is_by(issuing, &self.root)
+    }
+
     /// When a certificate runs out; nothing when it is none.
     #[must_use]
     pub fn runs_out(leaf: &[u8]) -> Option<SystemTime> {

@@ -423,3 +423,32 @@ async fn another_issuing_key_is_taken_into_use_and_the_former_retired_under_open
     let said = outcome.client.unwrap_err();
     assert!(says_expired(&said), "another can be asked for: {said}");
 }
+
+#[tokio::test]
+async fn an_authority_that_was_put_back_from_before_a_rotation_takes_hosts_that_renewed_since() {
+    let dir = tempfile::tempdir().unwrap();
+    let (place, backup) = (dir.path().join("ca"), dir.path().join("backup"));
+    let now = SystemTime::now();
+    let ca = Ca::open_or_create(&place, now - DAY).unwrap();
+    std::fs::create_dir(&backup).unwrap();
+    for entry in std::fs::read_dir(&place).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), backup.join(entry.file_name())).unwrap();
+    }
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&backup, private).unwrap();
+    ca.prepare(None, now).unwrap();
+    ca.activate(now).unwrap();
+    let renewed = agent(&ca);
+    let restored = Arc::new(Ca::open_or_create(&backup, now).unwrap());
+    assert!(!restored.is_ours(renewed.leaf()));
+    let outcome = link(&restored, link_client(&renewed).unwrap()).await;
+    assert_eq!(outcome.client.unwrap(), b'!');
+    // Not by another root, however new.
+    let foreign = ca_at(now);
+    let stranger = agent(&foreign);
+    let (key, chain) = (stranger.key(), stranger.chain());
+    let chain = chain[..2].to_vec();
+    let client = client_with(&restored, chain, PrivateKeyDer::Pkcs8(key));
+    assert!(link(&restored, client).await.server.is_err());
+}

@@ -116,8 +116,11 @@ impl ClientCertVerifier for AgentVerifier {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         check_length(intermediates)?;
-        // Below ours alone: what an agent keeps of an issuing certificate may be older than ours with the same key, or retired.
-        let above = self.ca.issuing();
+        // Below ours: what an agent keeps of an issuing certificate may be older than ours with the same key, or retired. A newer one is of this
+        // authority before an older backup of it was put back.
+        let mut above = self.ca.issuing();
+        let ahead = intermediates.iter().filter(|other| self.ca.is_ahead(other));
+        above.extend(ahead.cloned());
         let verified = self.path.verify_client_cert(end_entity, &above, now);
         let verified = verified.map_err(|error| match error {
             // All issuing certificates have one name: by one that is retired is by nobody whom we know.

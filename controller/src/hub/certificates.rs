@@ -3,8 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use shanty_certs::csr::Csr;
+use shanty_core::ask::Answer;
+use shanty_core::authority::AuthorityChange;
 use shanty_core::hub::{Event, Joined, Renewal, Ticket};
 use shanty_core::ids::AgentId;
+use shanty_core::principal::Actor;
 use shanty_core::refusal::Refusal;
 
 use super::message::Reply;
@@ -21,6 +24,13 @@ impl Shell {
             join: wanted,
             fresh: fresh(),
         });
+    }
+
+    /// A step of the authority that they come from.
+    pub(super) fn step(&mut self, by: Actor, change: Box<AuthorityChange>, reply: Reply<Answer>) {
+        let ticket = self.ticket();
+        self.tickets.insert(ticket, reply);
+        self.take(Event::Authority(ticket, by, change));
     }
 
     pub(super) fn renew(&mut self, renewal: Renewal, csr: Csr, reply: Reply<Chain>) {

@@ -334,7 +334,7 @@ impl Pump {
     }
 
     /// What the host knows of keys for orders, to the hub; and what it should know, to the host.
-    async fn tell_keys(&mut self, wire: &Wire) -> Result<(), String> {
+    async fn tell_keys(&self, wire: &Wire) -> Result<(), String> {
         if let Some(key) = self.signer.taken() {
             self.hub.order_key_taken(self.agent, key).await;
         }
