@@ -1,7 +1,6 @@
 //! The executor: accepts orders, keeps them on disk, starts a shim for each, and answers for what came of them.
 //!
-//! This file is the seam: the link talks to [`Handle`] and to nothing behind it, and never opens a file of an execution. The messages
-//! behind it are closed enums with plain fields, so that the executor can move to a process of its own.
+//! This file is the seam: the link talks to [`Handle`] and to nothing behind it, and never opens a file of an execution. The messages behind it are closed enums with plain fields, so that the executor can move to a process of its own.
 //!
 //! Invariant: an order is durable before its shim is spawned, and a run that was ever accepted or refused here is never started again
 //! until the controller's own bound on orders, [`ORDER_MEMORY_MS`](shanty_core::limits::ORDER_MEMORY_MS) past `not_after`, is over.
@@ -62,15 +61,13 @@ pub struct Handle {
 /// What the executor is told at its start.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Executions live in `executions/`, the memory of released ones in `released/`, room for orders on a full disk in `reserve/` below
-    /// it. Absolute.
+    /// Executions live in `executions/`, the memory of released ones in `released/`, room for orders on a full disk in `reserve/` below it. Absolute.
     pub data_dir: PathBuf,
     /// Whether the key of a controller that proved who it is may be learned when none is known: where nothing stands between it and us.
     pub learns: bool,
     /// Us: orders for another agent are refused.
     pub agent: AgentId,
-    /// Users that commands may run as, by name; the first is the default. Empty means the agent's own user, and nothing may run
-    /// when that is root.
+    /// Users that commands may run as, by name; the first is the default. Empty means the agent's own user, and nothing may run when that is root.
     pub run_as: Vec<String>,
     /// What is masked in all output.
     pub mask: SecretFiles,
