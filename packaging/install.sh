@@ -811,7 +811,9 @@ remove() {
 	if [ -n "$purge" ]; then
 		rm -rf "$state" "$root/var/lib/shanty-executor"
 		# A controller on the same machine has its own there.
-		rm -f "$root/etc/shanty/agent.toml" "$root/etc/shanty/agent.toml.old" "$root/etc/shanty/host.toml"
+		set +f
+		rm -f "$root/etc/shanty/agent.toml" "$root"/etc/shanty/agent.toml.old* "$root/etc/shanty/host.toml" "$root/etc/shanty/release-roots"
+		set -f
 		rmdir "$root/etc/shanty" 2>/dev/null || :
 		if as_root && id shanty >/dev/null 2>&1; then userdel shanty 2>/dev/null || :; fi
 	fi
@@ -823,7 +825,8 @@ remove() {
 
 stop_agent() {
 	if [ -n "$systemd" ]; then
-		for unit in shanty-agent.service shanty-executor.service; do
+		# What is tried first: with its end the usual ones begin.
+		for unit in shanty-agent-exp.service shanty-executor-exp.service shanty-agent.service shanty-executor.service; do
 			systemctl disable --now --quiet "$unit" 2>/dev/null || :
 		done
 	fi

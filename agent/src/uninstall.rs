@@ -18,6 +18,7 @@ use shanty_core::text::count;
 use crate::config::{Config, DataDir};
 use crate::failure::{Failure, exit};
 use crate::status::{Seen, under_way};
+use crate::update::home::Home;
 
 pub(crate) use places::Places;
 
@@ -178,23 +179,25 @@ fn said(places: &Places, found: &Found, extent: Extent, user_stays: bool) -> Str
     lines.join("\n")
 }
 
-/// Nobody installs or updates meanwhile: the script takes the same lock.
-fn alone(places: &Places) -> Result<Option<Flock<File>>, Failure> {
+/// Nobody installs or updates meanwhile: the script and updates take these locks.
+fn alone(places: &Places) -> Result<Vec<Flock<File>>, Failure> {
     let opt = places.opt();
     let folder = match File::open(opt) {
         Ok(folder) => folder,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(cannot(opt, &error)),
     };
-    Flock::lock(folder, FlockArg::LockExclusiveNonblock)
-        .map(Some)
-        .map_err(|_| {
-            let text = format!(
-                "an installation or an update is under way in {}: wait until it is done",
-                opt.display()
-            );
-            Failure::new("E_IN_USE", exit::TRY_AGAIN, text)
-        })
+    let installation = Flock::lock(folder, FlockArg::LockExclusiveNonblock).ok();
+    let update = Home::new(opt.to_owned()).lock();
+    let update = update.map_err(|error| Failure::internal(&error))?;
+    let (Some(installation), Some(update)) = (installation, update) else {
+        let text = format!(
+            "an installation or an update is under way in {}: wait until it is done",
+            opt.display()
+        );
+        return Err(Failure::new("E_IN_USE", exit::TRY_AGAIN, text));
+    };
+    Ok(vec![installation, update])
 }
 
 fn gone(path: &Path) -> Result<(), Failure> {

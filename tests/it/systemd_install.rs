@@ -20,6 +20,9 @@ cd /etc; find . -type f ! -name '*-' ! -name .pwd.lock ! -name machine-id -exec 
 systemctl list-units --all --plain --no-legend '*shanty*' | grep -v ' not-found ' || :
 id shanty 2>/dev/null || :";
 
+/// What joining anew keeps, and what the owner of a host writes.
+const MORE: &str = "cd /etc/shanty; touch agent.toml.old agent.toml.old.2 host.toml release-roots";
+
 const UNITS: [&str; 2] = ["shanty-agent", "shanty-executor"];
 
 /// Both in one world: a controller that hands out agents, and a machine.
@@ -194,6 +197,7 @@ async fn the_line_installs_on_a_fresh_machine_and_everything_of_it_goes_again() 
     is_revoked(&fresh).await;
     fresh.free().await;
     fresh.installs(&fresh.line("digest").await).await;
+    fresh.machine.sh(MORE).await;
     let gone = fresh
         .paste(&format!("{script} --uninstall --purge --yes"))
         .await;
@@ -249,6 +253,7 @@ async fn goes_on_through_everything(fresh: &Fresh, agents: &Agents, script: &str
     }
     goes_on(world, machine, &number).await;
     if agents.has("deb") {
+        machine.sh(MORE).await;
         machine.sh("dpkg --purge shanty-agent").await;
         fresh.is_as_before("purged by dpkg").await;
         fresh.forget().await;
@@ -318,6 +323,7 @@ async fn is_revoked(fresh: &Fresh) {
         status.code == 1 && status.out.contains("join again with a new token"),
         "{status:?}"
     );
+    machine.sh(MORE).await;
     let gone = fresh.agent(&["uninstall", "--purge", "--yes"]).await;
     assert_eq!(gone.code, 0, "{gone:?}");
     fresh.is_as_before("purged by itself").await;

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Extent, owner};
 
-/// Our units, those of a version that is tried among them. The link goes first: without it nothing new begins.
+/// Our units. Those of a version that is tried go first, since with their end the usual ones begin; and the link before its executor: without
+/// it nothing new begins.
 pub(super) const UNITS: [&str; 4] = [
-    "shanty-agent.service",
     "shanty-agent-exp.service",
-    "shanty-executor.service",
     "shanty-executor-exp.service",
+    "shanty-agent.service",
+    "shanty-executor.service",
 ];
 
 /// The places of one installation.

@@ -92,11 +92,18 @@ fn what_runs_or_is_being_installed_is_not_removed() {
     assert_eq!((refused.code, refused.exit), ("E_IN_USE", exit::TRY_AGAIN));
     assert!(refused.text.contains("stop it first"), "{refused}");
     drop(lock);
-    let lock = Flock::lock(File::open(places.opt()).unwrap(), FlockArg::LockExclusive).unwrap();
-    let refused = remove(&places, &found, Extent::Program).unwrap_err();
-    assert!(refused.text.contains("under way"), "{refused}");
-    assert!(places.opt().join("installed").exists(), "nothing went");
-    drop(lock);
+    let installing =
+        Flock::lock(File::open(places.opt()).unwrap(), FlockArg::LockExclusive).unwrap();
+    let is_refused = || {
+        let refused = remove(&places, &found, Extent::Program).unwrap_err();
+        assert!(refused.text.contains("under way"), "{refused}");
+        assert!(places.opt().join("installed").exists(), "nothing went");
+    };
+    is_refused();
+    drop(installing);
+    let updating = Home::new(places.opt().to_owned()).lock().unwrap().unwrap();
+    is_refused();
+    drop(updating);
     remove(&places, &found, Extent::Program).unwrap();
 }
 
