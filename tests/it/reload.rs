@@ -89,7 +89,7 @@ async fn grants_count_at_once_and_what_is_wrong_changes_nothing() {
     assert!(!may().await.text().contains("may not"));
     // Nor is a file taken that others may write, and who says so says it once.
     let config = world.config_path();
-    let mode = |mode| std::fs::set_permissions(&config, std::fs::Permissions::from_mode(mode));
+    let mode = |mode| fs::set_permissions(&config, fs::Permissions::from_mode(mode));
     mode(0o666).unwrap();
     let ran = world.shanty(&["reload"]).await;
     assert_eq!(ran.code, 78, "{ran:?}");
