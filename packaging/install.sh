@@ -183,7 +183,8 @@ check_folder() {
 	read -r mode_of _ owner_of _ <<EOF
 $(ls -ldnL "$1")
 EOF
-	[ "$owner_of" = 0 ] || [ "$owner_of" = "$uid" ] ||
+	# The folder of the link is its user's, once this host has joined; the executor keeps its own elsewhere.
+	[ "$owner_of" = 0 ] || [ "$owner_of" = "$uid" ] || { as_root && { [ "$1" = "$state" ] || [ "$1" = "$real" ]; } && [ -d "$state" ] && [ "$owner_of" = "$(id -u shanty 2>/dev/null)" ]; } ||
 		fail E016 "$1 belongs to another user, who could put another agent below it" "Choose another place with --prefix, or give it to this user, or to root."
 	case $mode_of in
 	?????????[tT]*) ;;
