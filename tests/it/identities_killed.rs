@@ -59,7 +59,7 @@ async fn kill(world: &mut World, dice: &mut Dice) -> &'static str {
 /// The keys of records of this kind, by the journal, oldest first.
 async fn recorded(world: &World, kind: &str) -> Vec<String> {
     let ran = world.shanty(&["audit", "export"]).await;
-    let records = ran.out.lines().map(|line| serde_json::from_str(line));
+    let records = ran.out.lines().map(serde_json::from_str);
     let records = records.map(|record: Result<serde_json::Value, _>| record.unwrap());
     let of_kind = records.filter(|record| record["kind"] == kind);
     let key = |record: serde_json::Value| record["key_sha256"].as_str().unwrap().to_owned();
