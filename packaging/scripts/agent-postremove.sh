@@ -15,7 +15,7 @@ remove() {
 
 purge() {
   rm -rf /var/lib/shanty-agent /var/lib/shanty-executor
-  rm -f /etc/shanty/agent.toml /etc/shanty/agent.toml.old /etc/shanty/agent.toml.old.* /etc/shanty/host.toml
+  rm -f /etc/shanty/agent.toml /etc/shanty/agent.toml.old /etc/shanty/agent.toml.old.* /etc/shanty/host.toml /etc/shanty/release-roots
   rmdir /etc/shanty 2>/dev/null || true
   if getent passwd shanty >/dev/null && command -v userdel >/dev/null; then userdel shanty || true; fi
 }
