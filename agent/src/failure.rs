@@ -91,11 +91,7 @@ mod tests {
     fn a_status_without_words_is_told_all_the_same() {
         for (code, message, told) in [
             (Code::Unimplemented, "", "what answers there is a join port"),
-            (
-                Code::Internal,
-                " ",
-                "it gave no reason (Internal error encountered.)",
-            ),
+            (Code::Internal, " ", "it gave no reason (Internal error)"),
             (Code::Internal, "full\n", "full"),
         ] {
             let told_of_it = words(&tonic::Status::new(code, message));
