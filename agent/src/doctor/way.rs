@@ -22,6 +22,9 @@ use crate::link::dial::{self, DialError, Verdict, Way};
 /// A step that takes longer is given up.
 const STEP: Duration = Duration::from_millis(limits::HANDSHAKE_MS_MAX);
 
+/// Who is refused is cut off at once, and why may be lost on the way: so often it is asked.
+const ASKED_MAX: usize = 3;
+
 /// Whoever has something to say says it in this time.
 const WORD: Duration = Duration::from_secs(2);
 
@@ -58,27 +61,39 @@ pub(super) async fn look(
         Ok(point) => points.push(point),
         Err(point) => return stopped(points, point),
     }
-    let dialed = match tls::link_client(identity) {
-        Ok(config) => dial::dial(&way, config)
-            .await
-            .map_err(|error| refused(&error)),
-        Err(error) => Err(Point::broken("controller", chain(&error))),
-    };
-    let dialed = match dialed {
-        Ok(dialed) => dialed,
-        Err(mut point) => {
-            if let Some(answers) = what_answers(&way).await {
-                point.found = format!("{}. It is {answers}", point.found);
-            }
-            return stopped(points, point);
+    let mut asked = 0;
+    let found = loop {
+        let dialed = match dialed(&way, identity).await {
+            Ok(dialed) => dialed,
+            Err(point) => return stopped(points, point),
+        };
+        asked += 1;
+        match link(dialed, &way.address).await {
+            Ok(found) => break found,
+            Err(broken) if asked == ASKED_MAX => break vec![broken],
+            Err(_) => {}
         }
     };
     points.push(Point::fine(
         "controller",
         format!("{} proved to be this installation's", way.address),
     ));
-    points.extend(link(dialed, &way.address).await);
+    points.extend(found);
     points
+}
+
+async fn dialed(way: &Way, identity: &AgentIdentity) -> Result<dial::Dialed, Point> {
+    let config =
+        tls::link_client(identity).map_err(|error| Point::broken("controller", chain(&error)))?;
+    let error = match dial::dial(way, config).await {
+        Ok(dialed) => return Ok(dialed),
+        Err(error) => error,
+    };
+    let mut point = refused(&error);
+    if let Some(answers) = what_answers(way).await {
+        point.found = format!("{}. It is {answers}", point.found);
+    }
+    Err(point)
 }
 
 /// What listens where no controller does, as far as it says so itself: some begin, and others answer.
@@ -197,20 +212,23 @@ fn refused(error: &DialError) -> Point {
 }
 
 /// Asks for what nobody has: an answer shows that our certificate is taken, and tells the controller's time.
-async fn link(dialed: dial::Dialed, address: &Address) -> Vec<Point> {
+///
+/// # Errors
+/// The connection broke off without a word.
+async fn link(dialed: dial::Dialed, address: &Address) -> Result<Vec<Point>, Point> {
     let verdict = dialed.verdict.clone();
     let mut client = AgentsClient::new(dialed.channel);
     let (begun, before) = (Instant::now(), SystemTime::now());
     let asked = client.fetch_input(v1::FetchInputRequest::default());
     let Ok(answer) = tokio::time::timeout(STEP, asked).await else {
         let broken = Point::broken("link", "the controller does not answer");
-        return vec![broken.mend("see its log at this time")];
+        return Ok(vec![broken.mend("see its log at this time")]);
     };
     if verdict.said() == Some(Verdict::Revoked) {
         let broken = Point::broken("link", "the controller revoked this host's identity");
-        return vec![broken.mend(
+        return Ok(vec![broken.mend(
             "join again with a new token, after `shanty hosts free NAME` for the same name",
-        )];
+        )]);
     }
     let headers = match answer {
         Ok(response) => response.metadata().clone(),
@@ -218,11 +236,11 @@ async fn link(dialed: dial::Dialed, address: &Address) -> Vec<Point> {
         // Both ports are this controller's: the other one has no links.
         Err(status) if status.code() == Code::Unimplemented => {
             let found = format!("{address} is the controller's join port, and not its link port");
-            return vec![Point::broken("link", found).mend(other_port(address))];
+            return Ok(vec![Point::broken("link", found).mend(other_port(address))]);
         }
         Err(status) => {
             let broken = Point::broken("link", words(&status));
-            return vec![broken.mend("see the controller's log at this time")];
+            return Err(broken.mend("see the controller's log at this time"));
         }
     };
     let taken = Point::fine(
@@ -231,7 +249,7 @@ async fn link(dialed: dial::Dialed, address: &Address) -> Vec<Point> {
     );
     let mut points = vec![taken];
     points.extend(clock(&headers, before));
-    points
+    Ok(points)
 }
 
 /// How far the clocks are apart, by the second; nothing when the controller does not tell its time.
