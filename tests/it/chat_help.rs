@@ -97,7 +97,7 @@ async fn help_and_rights_are_by_what_somebody_may_do_here() {
     );
     holds(
         &rights,
-        &["✖ leave processes running: nobody may, in this channel"],
+        &["✖ leave processes running · update agents: nobody may, in this channel"],
     );
 
     let nothing = told(&guest, &guest.slash("help", &[]).await).await;

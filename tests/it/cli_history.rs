@@ -168,11 +168,10 @@ async fn what_was_printed_is_found_compared_and_run_again() {
     assert_ne!(ran.code, 0, "no host failed: {ran:?}");
 
     let show = printed(&world, &["runs", "show", "3"]).await;
-    for part in [
-        "by local:",
-        "command line",
-        "as the agent's own user · timeout 5m",
-    ] {
+    let shown = world.show("3").await;
+    let user = shown["users"][0].as_str().expect("the host said it");
+    let ran_as = format!("as {user} · timeout 5m");
+    for part in ["by local:", "command line", &ran_as] {
         assert!(show.contains(part), "{part}: {show}");
     }
     world.end().await;

@@ -262,11 +262,12 @@ async fn only_agents_of_this_installation_get_through_the_link_port() {
     let issuing = std::fs::read_to_string(ca.join("issuing.pem")).unwrap();
     let issuing = &issuing[issuing.find("-----BEGIN CERTIFICATE").unwrap()..];
 
-    let refused = "a handshake failed";
-    for (count, certificate) in [
-        (1, vec![foreign.as_str()]),
-        (2, vec![controller.as_str(), issuing]),
-        (3, Vec::new()),
+    // Whoever shows none may be somebody of this machine who only looks.
+    let (refused, looked) = ("a handshake failed", "showed no certificate");
+    for (said, count, certificate) in [
+        (refused, 1, vec![foreign.as_str()]),
+        (refused, 2, vec![controller.as_str(), issuing]),
+        (looked, 1, Vec::new()),
     ] {
         let first = match peer::connect(&address, root, &certificate).await {
             Ok(channel) => peer::link(channel, &agent, OTHER_BOOT)
@@ -274,8 +275,8 @@ async fn only_agents_of_this_installation_get_through_the_link_port() {
                 .map_err(|_| ()),
             Err(_) => Err(()),
         };
-        assert!(first.is_err(), "{count}: {first:?}");
-        let times = || world.controller().log().matches(refused).count() == count;
+        assert!(first.is_err(), "{said} {count}: {first:?}");
+        let times = || world.controller().log().matches(said).count() == count;
         wait::until_true("the controller to say why", times).await;
     }
     world.end().await;
