@@ -17,6 +17,19 @@ use crate::wait;
 /// What machines have for a PATH.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Runs the rest of its arguments in a control group of its name: systemd takes those that it finds for its own, and units of the same name in two
+/// machines would be one.
+const APART: &str = r#"
+while IFS=: read -r _ kind path; do
+    case $kind in
+    '') base=/sys/fs/cgroup/unified; [ -d "$base" ] || base=/sys/fs/cgroup ;;
+    name=systemd) base=/sys/fs/cgroup/systemd ;;
+    *) continue ;;
+    esac
+    mkdir -p "$base$path/$0" && echo $$ >"$base$path/$0/cgroup.procs"
+done </proc/self/cgroup 2>/dev/null
+exec "$@""#;
+
 /// Two tests of one process may each have a machine of the same name.
 static MACHINES: AtomicU32 = AtomicU32::new(0);
 
@@ -33,6 +46,8 @@ pub struct Machine {
 struct Power {
     container: tokio::process::Child,
     init: String,
+    /// The name of its control group.
+    unique: String,
 }
 
 impl Machine {
@@ -190,7 +205,8 @@ impl Machine {
         let log = log.expect("the log can be written");
         let number = MACHINES.fetch_add(1, Ordering::Relaxed);
         let unique = format!("shanty-{}-{number}", std::process::id());
-        let mut call = process::call(&"systemd-nspawn".into(), &["--quiet", "--boot"]);
+        let mut call = process::call(&"/bin/sh".into(), &["-c", APART, &unique]);
+        call.args(["systemd-nspawn", "--quiet", "--boot"]);
         call.arg("--directory").arg(&root);
         call.arg(format!("--machine={unique}"));
         call.arg(format!("--hostname={}", self.name));
@@ -210,7 +226,11 @@ impl Machine {
             std::future::ready(init_of(id).ok_or_else(|| self.said()))
         })
         .await;
-        self.power = Some(Power { container, init });
+        self.power = Some(Power {
+            container,
+            init,
+            unique,
+        });
         let up = "s=$(systemctl is-system-running 2>&1) || :; [ \"$s\" = running ] || [ \"$s\" = degraded ]";
         self.until("the machine to be up", up).await;
     }
@@ -219,6 +239,7 @@ impl Machine {
         if let Some(mut power) = self.power.take() {
             let ended = tokio::time::timeout(wait::BOUND, power.container.wait()).await;
             assert!(ended.is_ok(), "the machine does not end:\n{}", self.said());
+            forget_groups(&power.unique);
         }
     }
 
@@ -252,6 +273,17 @@ impl Drop for Machine {
             umount2(&place, MntFlags::MNT_DETACH).ok(); // never mounted: the machine was not made
         }
     }
+}
+
+/// Removes the control groups of a machine that ended, as far as nothing is in them.
+fn forget_groups(unique: &str) {
+    let mut find = Command::new("find");
+    find.args(["/sys/fs/cgroup", "-depth", "-type", "d"]);
+    // Not those of another whose name begins alike: it may be about to use one.
+    let (own, below) = (format!("*/{unique}"), format!("*/{unique}/*"));
+    find.args(["(", "-path", &own, "-o", "-path", &below, ")"]);
+    find.args(["-exec", "rmdir", "{}", ";"]);
+    find.stderr(Stdio::null()).status().ok(); // Empty groups are in nobody's way.
 }
 
 /// The first process of a container: its child that has become systemd.
