@@ -1,7 +1,7 @@
 //! Actions: what a team lets people do by name, as argument lists with typed parameters. Pure: files are read elsewhere.
 //!
 //! A definition comes as a tree of plain data ([`Node`]), is read into an [`Action`] or into everything that is wrong with it, and is printed
-//! again in one canonical form, of which its digest is taken. [`expand`] makes of an action, values and a host what runs there: the one
+//! again in one canonical form, of which its digest is taken. [`expand()`] makes of an action, values and a host what runs there: the one
 //! function that whoever shows it and whoever runs it share.
 
 pub mod builtin;
