@@ -44,6 +44,8 @@ pub(crate) struct Options {
 pub(crate) struct OwnVersion {
     /// This program.
     pub(crate) program: PathBuf,
+    /// Its arguments before a subcommand.
+    pub(crate) leading: Vec<OsString>,
     /// It is only tried, and stays when it works.
     pub(crate) experiment: bool,
     /// Tells a program of ours where the files of this agent are.

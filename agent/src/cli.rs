@@ -120,12 +120,16 @@ struct TriedArg {
     /// This version is tried: it makes itself the stable one when it works.
     #[arg(long, hide = true)]
     experiment: bool,
+    /// Arguments of this program before its subcommands, where it is several programs in one.
+    #[arg(long, value_name = "ARG", hide = true)]
+    program_arg: Vec<OsString>,
 }
 
 impl TriedArg {
     fn version(self, place: Vec<OsString>) -> Result<agent::OwnVersion, Failure> {
         Ok(agent::OwnVersion {
             program: std::env::current_exe().map_err(|e| Failure::internal(&e))?,
+            leading: self.program_arg,
             experiment: self.experiment,
             place,
         })
@@ -294,7 +298,8 @@ fn run_main(args: RunArgs) -> Result<(), Failure> {
         OnStop::Keep
     };
     let reload = Arc::default();
-    let place = vec!["--data-dir".into(), absolute(&args.data_dir.data_dir)];
+    let mut place = vec!["--data-dir".into(), absolute(&args.data_dir.data_dir)];
+    place.extend(args.shim.given());
     let options = agent::Options {
         version: args.tried.version(place)?,
         data_dir: DataDir::new(args.data_dir.data_dir),
@@ -388,6 +393,19 @@ impl Signals {
 }
 
 impl ShimArgs {
+    /// The same arguments for another program of ours.
+    fn given(&self) -> Vec<OsString> {
+        let shim = self
+            .shim
+            .iter()
+            .flat_map(|shim| ["--shim".into(), absolute(shim)]);
+        let words = self
+            .shim_arg
+            .iter()
+            .flat_map(|arg| ["--shim-arg".into(), arg.clone()]);
+        shim.chain(words).collect()
+    }
+
     /// This program's own shim unless another program is named.
     fn command(self) -> Result<Vec<OsString>, Failure> {
         let program = match self.shim {

@@ -85,7 +85,7 @@ pub struct Config {
     pub policy: PolicyWatch,
     /// What each command may use as a whole, for people.
     pub limits: String,
-    /// Program and arguments with which the agent looks after itself; a subcommand stands between the two. Empty where it does not.
+    /// Program and arguments with which the agent looks after itself; where an empty one stands, a subcommand takes its place. Empty where it does not.
     pub upkeep: Vec<OsString>,
 }
 

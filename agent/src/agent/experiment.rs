@@ -9,10 +9,12 @@ use crate::failure::{Failure, exit};
 use crate::update::Own;
 
 impl OwnVersion {
-    /// Program and arguments with which this agent looks after itself; a subcommand stands between the two.
+    /// Program and arguments with which this agent looks after itself; where an empty one stands, a subcommand takes its place.
     pub(super) fn upkeep(&self) -> Vec<OsString> {
         let program = self.program.clone().into_os_string();
         std::iter::once(program)
+            .chain(self.leading.iter().cloned())
+            .chain([OsString::new()])
             .chain(self.place.iter().cloned())
             .collect()
     }

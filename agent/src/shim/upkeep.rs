@@ -23,9 +23,9 @@ pub(super) fn words(what: &What) -> Vec<String> {
 
 fn of(upkeep: &Upkeep, said: &str) -> Vec<String> {
     let mut words: Vec<String> = serde_json::from_str(said).unwrap_or_default();
-    if words.is_empty() {
-        return words; // The executor refuses such an order.
-    }
+    let Some(at) = words.iter().position(String::is_empty) else {
+        return Vec::new(); // The executor refuses such an order.
+    };
     let mut own = Vec::new();
     match upkeep {
         Upkeep::Doctor => own.push("doctor".to_owned()),
@@ -38,7 +38,7 @@ fn of(upkeep: &Upkeep, said: &str) -> Vec<String> {
             own.extend(update.older.then(|| "--older".to_owned()));
         }
     }
-    words.splice(1..1, own);
+    words.splice(at..=at, own);
     words
 }
 
@@ -52,6 +52,7 @@ mod tests {
     fn upkeep_is_our_own_program_and_where_its_files_are() {
         let said = encode(&[
             "/opt/shanty-agent".into(),
+            "".into(),
             "--data-dir".into(),
             "/a b".into(),
         ]);
@@ -71,6 +72,11 @@ mod tests {
             "/opt/shanty-agent|update|--to|0.2.0|--data-dir|/a b"
         );
         assert!(update(true).contains("|0.2.0|--older|--data-dir"));
+        let several = encode(&["/opt/shanty".into(), "__agent".into(), "".into()]);
+        assert_eq!(
+            of(&Upkeep::Doctor, &several).join("|"),
+            "/opt/shanty|__agent|doctor"
+        );
         assert!(of(&Upkeep::Doctor, "").is_empty() && of(&Upkeep::Doctor, "[]").is_empty());
     }
 }

@@ -385,6 +385,8 @@ impl Harbour {
             &data,
             "--on-stop",
             "kill",
+            "--program-arg",
+            "__agent",
             "--shim",
             &self.program,
             "--shim-arg",
